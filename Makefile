@@ -1,0 +1,46 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup setup-dev demo test lint bench lock clean
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements.txt pyproject.toml CHANGELOG.md
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.installed ## Make .venv with .venv/bin/cobalt; quick when nothing changed
+
+setup-dev: $(VENV)/.installed-dev
+
+demo: setup ## Run everything on embedded defaults: server, worker, sandbox EHR, example app
+	@$(BIN)/cobalt demo
+
+lint: setup-dev ## Format, style, types, and the directions between the rooms
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/pyrefly check --summary=none
+	$(BIN)/lint-imports --no-cache
+
+test: lint ## Everything CI checks
+	@sh tests/need-chromium.sh
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+bench: setup-dev ## Every benchmark, each with its baseline in the same run
+	$(BIN)/python -m benchmarks
+
+lock: setup-dev ## Renew the hash-locked requirement files
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra build -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## Remove what make made
+	rm -rf $(VENV) artefacts build dist
