@@ -1,0 +1,59 @@
+"""What a story's runner writes down and reads again. Link brings a durable journal, a renewal one in memory."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+Kind = Literal["ask", "deed", "wait", "forget"]
+State = Literal["open", "done", "refused"]
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """One line. `value` is JSON (an answer, a deed's result, a refusal), present unless `state` is open."""
+
+    n: int
+    kind: Kind
+    name: str
+    state: State
+    value: bytes | None = None
+
+
+class Journal(Protocol):
+    """Every call is durable when it returns; a caller that lost its claim on the attempt gets `LostClaim`."""
+
+    async def read(self) -> list[Entry]:
+        """All entries in order."""
+        ...
+
+    async def begin(self, entry: Entry) -> None:
+        """Writes an open entry before the deed is done."""
+        ...
+
+    async def finish(self, entry: Entry) -> None:
+        """Sets the state and value of an entry, new or begun."""
+        ...
+
+
+class LostClaim(BaseException):
+    """Another worker has taken the attempt over: this one stops at once and changes nothing more.
+
+    A BaseException, so that no connector can catch it and go on.
+    """
+
+
+class MemoryJournal:
+    """A journal that lives as long as the process: for a renewal in the background, and for the connector kit."""
+
+    def __init__(self, entries: list[Entry] | None = None) -> None:
+        self.entries = {entry.n: entry for entry in entries or []}
+
+    async def read(self) -> list[Entry]:
+        return [self.entries[n] for n in sorted(self.entries)]
+
+    async def begin(self, entry: Entry) -> None:
+        self.entries[entry.n] = entry
+
+    async def finish(self, entry: Entry) -> None:
+        self.entries[entry.n] = entry

@@ -1,0 +1,78 @@
+"""What a connector says of itself, read from `manifest.toml` and `texts/<locale>.toml` in its folder."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+Capability = Literal["appointments", "patients", "providers", "locations", "settings"]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`key` is the folder's name; `story` is raised by hand when a running sign-in could not go on with the new code.
+
+    `reads` names each capability with the filters it honours: a filter not named here is refused with a clear 400.
+    `sees` and `does` are keys of the texts that the consent pane shows (`consent.sees.<key>`).
+    `test_only` connectors are not offered to live clients, others are not offered to test clients.
+    """
+
+    key: str
+    name: str
+    story: int
+    summary: str
+    mark: str
+    aliases: tuple[str, ...] = ()
+    address: Literal["asked", "fixed"] = "asked"
+    test_only: bool = False
+    keeps_password: bool = True
+    sees: tuple[str, ...] = ()
+    does: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    reads: dict[Capability, tuple[str, ...]] = {}
+    locales: tuple[str, ...] = ("en",)
+
+    def answers_to(self, name: str) -> bool:
+        """Whether `name` is this EHR's name or one of its aliases, in any case and spacing."""
+        return fold(name) in {fold(known) for known in (self.key, self.name, *self.aliases)}
+
+
+def fold(name: str) -> str:
+    """A name without case, spaces and punctuation."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in a connector's folder. Raises `msgspec.ValidationError` naming the faulty field."""
+    return msgspec.toml.decode((folder / "manifest.toml").read_bytes(), type=Manifest)
+
+
+@cache
+def read_texts(folder: Path, locale: str) -> dict[str, str]:
+    """A connector's own texts as flat keys ("step.log_in"); an unknown locale has none."""
+    file = folder / "texts" / f"{locale}.toml"
+    return flat(tomllib.loads(file.read_text("utf-8"))) if file.is_file() else {}
+
+
+def flat(tree: dict[str, object], before: str = "") -> dict[str, str]:
+    """Nested tables as dotted keys."""
+    found: dict[str, str] = {}
+    for key, value in tree.items():
+        found |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": str(value)}
+    return found
+
+
+@cache
+def story_version(folder: Path, story: int) -> str:
+    """Changes when the code of the story could have changed: the manifest's number and a hash of the folder's modules.
+
+    Texts and logos are left out: a corrected spelling must not restart anyone's sign-in.
+    """
+    digest = sha256()
+    for file in sorted(folder.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return f"{story}-{digest.hexdigest()[:16]}"
