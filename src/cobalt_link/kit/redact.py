@@ -1,0 +1,159 @@
+"""Logs that hold no secret and cannot be forged: every value is masked and escaped before it is written.
+
+`configure_logging` routes structlog and the standard library's loggers through the same chain. Callers write
+`log = structlog.get_logger()` and `log.info("event", key=value)`.
+"""
+
+import base64
+import binascii
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, TextIO
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from cobalt_link.kit import tokens
+
+HIDDEN: Final = "[hidden]"
+LONGEST: Final = 4000
+DEEPEST: Final = 6
+
+_SECRET_WORDS: Final = re.compile(
+    r"pass(words?|wd|phrase|code)|pwd|secrets?|tokens?|authorization|cookies?|credentials?|[th]?otp|pin|ssn|mfa"
+    r"|assertion|verifier"
+)
+_SECRET_KEYS: Final = frozenset(("api", "data", "master", "private", "session", "sealing", "hash", "signing"))
+_PLAIN_CODES: Final = frozenset(
+    ("status", "error", "exit", "return", "reason", "country", "language", "currency", "zip", "postal", "visit")
+)
+_WORD: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+(?![a-z])")
+
+_NAME: Final = (
+    r"[\w.-]*(?:password|passwd|passphrase|secret|token|authorization|cookie|credential|otp|api[_-]?key)[\w.-]*"
+)
+_QUOTE: Final = r"\\*[\"']"
+_MASKS: Final = (
+    # Client ids (ci_) stay: they are no secret and tell the operator who called.
+    (re.compile(r"\b(lt|pt|at|cs)_(live|test)_[0-9A-Za-z]{4,}"), rf"\1_\2_{HIDDEN}"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?"), HIDDEN),
+    (re.compile(r"(?i)\b(bearer|basic|dpop|digest)(\s+)[\w~+/.=-]{6,}"), rf"\1\2{HIDDEN}"),
+    (re.compile(r"(\w://)[^/\s:@]*:[^/\s@]*@"), rf"\1{HIDDEN}@"),
+    (re.compile(rf"(?i)({_QUOTE}(?:{_NAME}|code){_QUOTE}\s*:\s*)b?{_QUOTE}[^\"']*"), rf'\1"{HIDDEN}'),
+    (re.compile(rf"(?i)({_QUOTE}(?:{_NAME}|code){_QUOTE}\s*:\s*)[\w.+-]+"), rf'\1"{HIDDEN}"'),
+    (re.compile(rf"(?i)\b({_NAME}|code)(=|%3D)(?!\[hidden)[^\s&;,\"']+"), rf"\1\2{HIDDEN}"),
+)
+_BASE64: Final = re.compile(r"[\w+/-]{40,}={0,2}")
+# Controls, line separators, bidi and zero-width marks, tags, lone surrogates: all that could draw another line, move
+# the cursor or reorder what a reader sees (S-136).
+_UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+_LINES: Final = 100
+
+
+def mask(text: str) -> str:
+    """The text without what looks like a token, header, JWT, password pair or URL credential; one line."""
+    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+    for pattern, instead in _MASKS:
+        cut = pattern.sub(instead, cut)
+    return _UNSAFE.sub(_escaped, _BASE64.sub(_unless_token_inside, cut))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value under this name is always hidden: `password`, `mfa_code`, `X-Api-Key`, but not `error_code`."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    before = {"", *words[:-1]}
+    last = words[-1] if words else ""
+    return (
+        any(_SECRET_WORDS.fullmatch(word) for word in words)
+        or (last in ("code", "codes") and before.isdisjoint(_PLAIN_CODES))
+        or (last in ("key", "keys") and not before.isdisjoint(_SECRET_KEYS))
+    )
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The structlog processor; stands last before the renderer, so that nothing is added behind it."""
+    cleaned = {mask(str(name)): _clean(name, value, 0) for name, value in event.items() if name != "exception"}
+    if "exception" in event:
+        cleaned["exception"] = "\n".join(map(mask, str(event["exception"]).splitlines()[-_LINES:]))
+    return cleaned
+
+
+def configure_logging(json: bool, level: str = "info", stream: TextIO | None = None) -> None:
+    """One entry per line on `stream` (standard error): JSON for machines, else `time level event key=value`."""
+    out = stream or sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    chain: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    render: Processor = structlog.processors.JSONRenderer() if json else _line
+    structlog.configure(
+        processors=[*chain, render],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, render],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *chain[:-1]],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+    for chatty in ("httpx2", "httpcore2", "httpx", "httpcore"):  # they log whole addresses at INFO
+        logging.getLogger(chatty).setLevel(max(number, logging.WARNING))
+
+
+def _clean(name: object, value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if is_secret_name(str(name)):
+        return HIDDEN
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"<{len(value)} bytes>"
+    return _clean_structure(value, depth)
+
+
+def _clean_structure(value: Any, depth: int) -> Any:
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.structs.asdict(value)
+    if depth < DEEPEST and isinstance(value, Mapping):
+        return {mask(str(name)): _clean(name, item, depth + 1) for name, item in value.items()}
+    if depth < DEEPEST and isinstance(value, (list, tuple, set, frozenset)):
+        return [_clean("", item, depth + 1) for item in value]
+    return mask(value if isinstance(value, str) else str(value))
+
+
+def _line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    head = (event.pop("timestamp", ""), event.pop("level", "info"), event.pop("event", ""))
+    # Behind a bar, the lines of a traceback cannot be taken for entries.
+    trace = "".join(f"\n    | {line}" for line in event.pop("exception", "").splitlines())
+    return " ".join((*map(str, head), *(f"{name}={value}" for name, value in event.items()))) + trace
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape", "surrogatepass").decode()
+
+
+def _unless_token_inside(match: re.Match[str]) -> str:
+    try:
+        inside = base64.b64decode(match[0].translate(_STANDARD).rstrip("=") + "==")
+    except (binascii.Error, ValueError):
+        return match[0]
+    return HIDDEN if _TOKEN_BYTES.search(inside) else match[0]
+
+
+_STANDARD: Final = str.maketrans("-_", "+/")
+_TOKEN_BYTES: Final = re.compile(rf"(?:{'|'.join(tokens.KINDS)})_(?:live|test)_".encode())
