@@ -1,0 +1,1 @@
+"""The database: one pool, transactions, grouped writes, signals, migrations, and the embedded server."""

@@ -1,0 +1,89 @@
+"""Concurrent writes of one kind become one transaction, and each caller is answered only after its commit (S-095).
+
+What arrives while earlier groups are being written forms the next group, so a lone write waits for nobody.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Generic, TypeVar
+
+from cobalt_link.store.database import Database, Tx
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_LANES = 2  # groups in flight
+
+
+class Grouped(Generic[Item, Result]):
+    """`await grouped(item)` gives the result that `write` returned for it, in the order of the items.
+
+    `write(tx, items)` runs in a transaction of its own; when it or the commit fails, every caller of that group gets
+    the error and none of its items is stored. A caller that is cancelled before its group starts is left out; later,
+    its item is stored and its result dropped.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        write: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        limit: int = 500,
+    ) -> None:
+        self._db = db
+        self._write = write
+        self._limit = limit
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, item: Item) -> Result:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append((item, answer))
+        if len(self._lanes) < _LANES:
+            # A fresh context: a lane outlives the request that happened to start it.
+            lane = loop.create_task(self._drain(), context=Context())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return await answer
+
+    async def _drain(self) -> None:
+        while group := self._next_group():
+            answers = [answer for _, answer in group]
+            try:
+                results = await self._store([item for item, _ in group])
+            except BaseException as error:
+                _fail(answers, error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for answer, result in zip(answers, results, strict=True):
+                if not answer.done():
+                    answer.set_result(result)
+
+    def _next_group(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        group: list[tuple[Item, asyncio.Future[Result]]] = []
+        while self._waiting and len(group) < self._limit:
+            entry = self._waiting.popleft()
+            if not entry[1].done():
+                group.append(entry)
+        return group
+
+    async def _store(self, items: list[Item]) -> Sequence[Result]:
+        async with self._db.transaction() as tx:
+            results = await self._write(tx, items)
+            if len(results) != len(items):
+                raise RuntimeError(f"A grouped write returned {len(results)} results for {len(items)} items.")
+        return results
+
+
+def _fail(answers: list[asyncio.Future[Result]], error: BaseException) -> None:
+    for answer in answers:
+        if answer.done():
+            continue
+        if isinstance(error, Exception):
+            answer.set_exception(error)
+        else:
+            answer.cancel()
