@@ -1,0 +1,47 @@
+"""Who is calling: the client behind client_id and client_secret, or one Unauthorized for everything else.
+
+Wrong, missing, unknown and disabled look the same; a revoked secret is refused within a second on every process
+(S-008, S-128), and in between no round trip is needed.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+
+from cobalt_link.developers.clients import PURPOSE, Client, Clients, Known
+from cobalt_link.developers.remembered import Remembered
+from cobalt_link.kit import tokens
+from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.problems import Unauthorized
+from cobalt_link.kit.tolerance import Credentials
+from cobalt_link.kit.vault import Vault
+from cobalt_link.store.database import Database
+
+NOBODY = bytes(32)
+
+
+class Callers:
+    """Bound to one process: what it read lives for less than a second."""
+
+    def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
+        self._vault = vault
+        self._clock = clock
+        self._known = Remembered(Clients(db, vault, clock).known)
+
+    async def authenticate(self, credentials: Credentials) -> Client:
+        """The client, or Unauthorized."""
+        name, secret = credentials.client_id or "", credentials.client_secret or ""
+        # Made-up ones end here, before they cost a look into the database (S-045).
+        if not (tokens.well_formed(name, tokens.CLIENT_ID) and tokens.well_formed(secret, tokens.CLIENT_SECRET)):
+            raise Unauthorized
+        known = await self._known(name)
+        if not self._matches(known, secret) or known is None:
+            raise Unauthorized
+        return known.client
+
+    def _matches(self, known: Known | None, secret: str) -> bool:
+        now = self._clock.now()
+        live = [stored for stored, ends in known.secrets if ends is None or ends > now] if known else []
+        asked = self._vault.fingerprints(PURPOSE, secret)
+        # All pairs, and a stand-in when there is none: the time tells neither which one nor whether any (S-048).
+        return sum(compare_digest(stored, each) for stored in live or [NOBODY] for each in asked) > 0

@@ -1,0 +1,179 @@
+"""The clients: apps that may call us, and their secrets. Of a secret only a keyed hash is stored (S-046).
+
+A client has at most two live secrets, so that an app can change over while both work (S-008).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from cobalt_link.developers import addresses
+from cobalt_link.kit import tokens
+from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.ids import new_id
+from cobalt_link.kit.vault import Vault
+from cobalt_link.store.database import Database, Row, Tx
+
+PURPOSE = "client_secret"
+
+
+class ClientProblem(Exception):
+    """Something about a client that cannot be done; the text says what to do."""
+
+
+class Client(msgspec.Struct, frozen=True):
+    """Who calls. `id` is ours (32 hex digits, the tenant of everything), `client_id` what the app sends."""
+
+    id: str
+    client_id: str
+    name: str
+    env: str
+    callback_urls: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    branding: dict[str, Any] = {}
+    created_at: datetime | None = None
+    disabled_at: datetime | None = None
+
+    @property
+    def test(self) -> bool:
+        """Whether this client sees only the sandbox."""
+        return self.env == tokens.TEST
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """A secret without itself: `hint` is its last four signs; `expires_at` is None for the one that goes on."""
+
+    hint: str
+    created_at: datetime
+    expires_at: datetime | None
+    fingerprint: bytes
+
+    def __repr__(self) -> str:
+        return f"Secret(…{self.hint})"
+
+
+ALL: LiteralString = "SELECT * FROM clients ORDER BY created_at, id"
+FIND: LiteralString = "SELECT * FROM clients WHERE %(name)s IN (client_id, id, name) LIMIT 2"
+SECRETS: LiteralString = """
+SELECT hint, created_at, expires_at, fingerprint FROM client_secrets
+WHERE client = %s ORDER BY created_at DESC, fingerprint"""
+KNOWN: LiteralString = """
+SELECT c.*, array_agg(s.fingerprint) AS fingerprints, array_agg(s.expires_at) AS endings
+FROM clients c JOIN client_secrets s ON s.client = c.id
+WHERE c.client_id = %s AND c.disabled_at IS NULL GROUP BY c.id"""
+INSERT: LiteralString = """
+INSERT INTO clients (id, client_id, name, env, callback_urls, origins, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s)"""
+UPDATE: LiteralString = """
+UPDATE clients SET name = %s, callback_urls = %s, origins = %s, branding = %s WHERE id = %s"""
+SWITCH: LiteralString = "UPDATE clients SET disabled_at = %s WHERE id = %s"
+LOCK: LiteralString = "SELECT id FROM clients WHERE id = %s FOR UPDATE"
+ADD: LiteralString = """
+INSERT INTO client_secrets (fingerprint, client, hint, created_at) VALUES (%s, %s, %s, %s)"""
+END_OLDER: LiteralString = "DELETE FROM client_secrets WHERE client = %s AND expires_at IS NOT NULL"
+END_LATER: LiteralString = "UPDATE client_secrets SET expires_at = %s WHERE client = %s"
+END_ALL: LiteralString = "DELETE FROM client_secrets WHERE client = %s"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """An enabled client with what its secrets hash to and when each ends (None: open end)."""
+
+    client: Client
+    secrets: tuple[tuple[bytes, datetime | None], ...]
+
+
+class Clients:
+    """Keeps the tables `clients` and `client_secrets`."""
+
+    def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
+        self._db = db
+        self._vault = vault
+        self._clock = clock
+
+    async def create(
+        self, name: str, *, test: bool = False, callback_urls: Iterable[str] = (), origins: Iterable[str] = ()
+    ) -> tuple[Client, str]:
+        """A new client and its secret, which cannot be read again. Raises AddressProblem."""
+        env = tokens.TEST if test else tokens.LIVE
+        client = _checked(
+            Client(new_id(), tokens.mint(tokens.CLIENT_ID, env), name, env, tuple(callback_urls), tuple(origins))
+        )
+        row = (client.id, client.client_id, client.name, env, list(client.callback_urls), list(client.origins))
+        async with self._db.transaction() as tx:
+            await tx.execute(INSERT, (*row, self._clock.now()))
+            secret = await self._add_secret(tx, client)
+        return client, secret
+
+    async def all(self) -> list[Client]:
+        return [_client(row) for row in await self._db.rows(ALL)]
+
+    async def find(self, name: str) -> Client:
+        """By client_id, our id or name; raises ClientProblem when there is none or the name is not unique."""
+        rows = await self._db.rows(FIND, {"name": name})
+        if not rows:
+            raise ClientProblem(f"There is no client {name}. `cobalt clients list` shows the ones that exist.")
+        if len(rows) > 1:
+            raise ClientProblem(f"Several clients are named {name}. Use the client_id from `cobalt clients list`.")
+        return _client(rows[0])
+
+    async def secrets(self, client: Client) -> list[Secret]:
+        """The live ones, newest first."""
+        rows = [msgspec.convert(row, Secret) for row in await self._db.rows(SECRETS, (client.id,))]
+        return [each for each in rows if each.expires_at is None or each.expires_at > self._clock.now()]
+
+    async def update(self, client: Client, **changes: Any) -> Client:
+        """Changes name, callback_urls, origins or branding; raises AddressProblem."""
+        new = _checked(msgspec.structs.replace(client, **changes))
+        row = (new.name, list(new.callback_urls), list(new.origins), Jsonb(new.branding), new.id)
+        await self._db.run(UPDATE, row)
+        return new
+
+    async def disable(self, client: Client) -> Client:
+        """From now on (within a second everywhere) every call of this client is refused."""
+        return await self._switch(client, self._clock.now())
+
+    async def enable(self, client: Client) -> Client:
+        return await self._switch(client, None)
+
+    async def rotate_secret(self, client: Client, overlap: timedelta) -> str:
+        """A new secret; the one before lives for `overlap`, any older one ends now. An overlap of 0 ends both."""
+        async with self._db.transaction() as tx:
+            await tx.execute(LOCK, (client.id,))
+            await tx.execute(END_OLDER if overlap else END_ALL, (client.id,))
+            await tx.execute(END_LATER, (self._clock.now() + overlap, client.id))
+            return await self._add_secret(tx, client)
+
+    async def known(self, client_id: str) -> Known | None:
+        """What authentication needs, in one round trip; None if unknown or disabled."""
+        row = await self._db.one(KNOWN, (client_id,))
+        if row is None:
+            return None
+        return Known(_client(row), tuple(zip(row["fingerprints"], row["endings"], strict=True)))
+
+    async def _switch(self, client: Client, moment: datetime | None) -> Client:
+        await self._db.run(SWITCH, (moment, client.id))
+        return msgspec.structs.replace(client, disabled_at=moment)
+
+    async def _add_secret(self, tx: Tx, client: Client) -> str:
+        secret = tokens.mint(tokens.CLIENT_SECRET, client.env)
+        fingerprint = self._vault.fingerprint(PURPOSE, secret)
+        await tx.execute(ADD, (fingerprint, client.id, secret[-4:], self._clock.now()))
+        return secret
+
+
+def _client(row: Row) -> Client:
+    return msgspec.convert(row, Client)
+
+
+def _checked(client: Client) -> Client:
+    name = " ".join(client.name.split())
+    if not 0 < len(name) <= 80:
+        raise ClientProblem("A client needs a name of at most 80 signs: users read it when they link.")
+    callbacks = tuple(dict.fromkeys(addresses.callback(each) for each in client.callback_urls))
+    origins = tuple(dict.fromkeys(addresses.origin(each) for each in client.origins))
+    return msgspec.structs.replace(client, name=name, callback_urls=callbacks, origins=origins)

@@ -1,0 +1,207 @@
+"""The orgs: the clinics of a client under the client's own ids, with their EHR and settings.
+
+Naming an org makes it; its EHR, once named by the app, is contradicted only by an explicit change (409).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import LiteralString
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from cobalt_link.developers import addresses
+from cobalt_link.developers.clients import Client
+from cobalt_link.developers.org_settings import OrgChange, OrgProblem, OrgSettings, changed
+from cobalt_link.developers.remembered import Remembered
+from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.ids import new_id
+from cobalt_link.kit.problems import InvalidRequest, Problem
+from cobalt_link.store.database import Database, Row
+
+ResolveEhr = Callable[[str], str | None]
+
+
+class Org(msgspec.Struct, frozen=True):
+    """`id` is ours, `org_id` the app's. `ehr` is a connector's key, `emr_name` the name as the app sent it, `address`
+    the canonical address of the instance; each None while nobody has named it."""
+
+    id: str
+    client: str
+    org_id: str
+    created_at: datetime
+    ehr: str | None = None
+    emr_name: str | None = None
+    address: str | None = None
+    settings: OrgSettings = OrgSettings()
+
+
+class OrgMismatch(Problem):
+    """The org exists with another EHR. Leave emr_name and emr_instance_domain out, or change the org itself by PATCH \
+/v1/orgs/{org_id}."""
+
+    code = "org_mismatch"
+    status = 409
+
+
+class UnknownEmr(Problem):
+    """No connector has this emr_name. Send the name of a known EHR, or leave it out and the user picks in Link."""
+
+    code = "unknown_emr"
+    status = 400
+
+
+class OrgNotFound(Problem):
+    """There is no such org. Orgs come into being with their first link token; check the org_id."""
+
+    code = "org_not_found"
+    status = 404
+
+
+ONE: LiteralString = "SELECT * FROM orgs WHERE client = %s AND org_id = %s"
+PAGE: LiteralString = "SELECT * FROM orgs WHERE client = %s ORDER BY org_id LIMIT %s OFFSET %s"
+COUNT: LiteralString = "SELECT count(*) AS total FROM orgs WHERE client = %s"
+# DO NOTHING, never DO UPDATE: the row of a busy org would be locked and rewritten by every request.
+INSERT: LiteralString = """
+INSERT INTO orgs (id, client, org_id, ehr, emr_name, address, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (client, org_id) DO NOTHING"""
+NAME_EHR: LiteralString = """
+UPDATE orgs SET ehr = coalesce(ehr, %(ehr)s), emr_name = coalesce(emr_name, %(emr_name)s),
+    address = coalesce(address, %(address)s)
+WHERE id = %(id)s"""
+LOCK: LiteralString = "SELECT * FROM orgs WHERE client = %s AND org_id = %s FOR UPDATE"
+CHANGE: LiteralString = """
+UPDATE orgs SET ehr = %s, emr_name = %s, address = %s, settings = %s WHERE id = %s"""
+LISTED: LiteralString = """
+SELECT * FROM orgs WHERE client = %s AND (settings ->> 'listed')::boolean ORDER BY org_id LIMIT 1000"""
+
+
+class Orgs:
+    """Keeps the table `orgs`. `resolve_ehr` turns an EHR's name or alias, in any case, into a connector's key."""
+
+    def __init__(self, db: Database, clock: Clock, resolve_ehr: ResolveEhr) -> None:
+        self._db = db
+        self._clock = clock
+        self._resolve = resolve_ehr
+        self._known = Remembered(self._read)
+
+    async def ensure(self, client: Client, org_id: str, emr_name: str | None = None, domain: str | None = None) -> Org:
+        """The org, made if new; a known one costs no round trip. Raises OrgMismatch, UnknownEmr, InvalidRequest."""
+        wanted = self._ehr(emr_name, domain)
+        org = await self._known((client.id, org_id)) or await self._insert(client, org_id, wanted)
+        if _contradicts(org, wanted):
+            raise OrgMismatch(_mismatch(org))
+        if (wanted.ehr and not org.ehr) or (wanted.address and not org.address):
+            await self._db.run(NAME_EHR, {**msgspec.structs.asdict(wanted), "id": org.id})
+            org = await self._again(client.id, org_id)
+        if _contradicts(org, wanted):
+            raise OrgMismatch(_mismatch(org))
+        return org
+
+    async def find(self, client: Client, org_id: str) -> Org:
+        """As it is in the database now; raises OrgNotFound."""
+        org = await self._read((client.id, org_id))
+        if org is None:
+            raise OrgNotFound
+        return org
+
+    async def known(self, client_id: str, org_id: str) -> Org | None:
+        """As it was within the last second; `client_id` is our id of the client."""
+        return await self._known((client_id, org_id))
+
+    async def page(self, client: Client, page: int, size: int) -> tuple[list[Org], int]:
+        """One page of a client's orgs by org_id, and how many there are; pages count from 1."""
+        total = await self._db.one(COUNT, (client.id,))
+        rows = await self._db.rows(PAGE, (client.id, size, (page - 1) * size))
+        return [_org(row) for row in rows], total["total"] if total else 0
+
+    async def listed(self, client_id: str) -> list[Org]:
+        """The orgs of a client that its users may find by name; at most 1000."""
+        return [_org(row) for row in await self._db.rows(LISTED, (client_id,))]
+
+    async def change(
+        self, client: Client, org_id: str, change: OrgChange, emr_name: str | None = None, domain: str | None = None
+    ) -> Org:
+        """Changes settings and, where given, the EHR; raises OrgNotFound, UnknownEmr, InvalidRequest."""
+        wanted = self._ehr(emr_name, domain)
+        async with self._db.transaction() as tx:
+            row = await (await tx.execute(LOCK, (client.id, org_id))).fetchone()
+            if row is None:
+                raise OrgNotFound
+            org = _replaced(_org(row), wanted, change)
+            settings = Jsonb(msgspec.to_builtins(org.settings))
+            await tx.execute(CHANGE, (org.ehr, org.emr_name, org.address, settings, org.id))
+        self._known.forget((client.id, org_id))
+        return org
+
+    async def _insert(self, client: Client, org_id: str, wanted: Ehr) -> Org:
+        row = (new_id(), client.id, _id_of_app(org_id), wanted.ehr, wanted.emr_name, wanted.address)
+        await self._db.run(INSERT, (*row, self._clock.now()))
+        return await self._again(client.id, org_id)
+
+    async def _again(self, client_id: str, org_id: str) -> Org:
+        self._known.forget((client_id, org_id))
+        org = await self._known((client_id, org_id))
+        if org is None:
+            raise OrgNotFound
+        return org
+
+    async def _read(self, key: tuple[str, str]) -> Org | None:
+        row = await self._db.one(ONE, key)
+        return _org(row) if row else None
+
+    def _ehr(self, emr_name: str | None, domain: str | None) -> Ehr:
+        key = self._resolve(emr_name) if emr_name else None
+        if emr_name and key is None:
+            raise UnknownEmr
+        try:
+            return Ehr(key, emr_name or None, addresses.ehr_address(domain) if domain else None)
+        except addresses.AddressProblem as problem:
+            raise InvalidRequest(f"emr_instance_domain: {problem}") from None
+
+
+class Ehr(msgspec.Struct, frozen=True):
+    """The EHR that a request names: connector's key, name as sent, canonical address."""
+
+    ehr: str | None
+    emr_name: str | None
+    address: str | None
+
+
+def _org(row: Row) -> Org:
+    return msgspec.convert(row, Org)
+
+
+def _contradicts(org: Org, wanted: Ehr) -> bool:
+    pairs = ((wanted.ehr, org.ehr), (wanted.address, org.address))
+    return any(asked and kept and asked != kept for asked, kept in pairs)
+
+
+def _mismatch(org: Org) -> str:
+    where = f" at {org.address}" if org.address else ""
+    return (
+        f"The org {org.org_id} exists with {org.emr_name or 'another EHR'}{where}. Leave emr_name and"
+        " emr_instance_domain out, or change the org by PATCH /v1/orgs/{org_id}."
+    )
+
+
+def _replaced(org: Org, wanted: Ehr, change: OrgChange) -> Org:
+    try:
+        settings = changed(org.settings, change)
+    except OrgProblem as problem:
+        raise InvalidRequest(str(problem)) from None
+    return msgspec.structs.replace(
+        org,
+        ehr=wanted.ehr or org.ehr,
+        emr_name=wanted.emr_name or org.emr_name,
+        address=wanted.address or org.address,
+        settings=settings,
+    )
+
+
+def _id_of_app(text: str) -> str:
+    if not 0 < len(text) <= 200 or not text.isprintable():
+        raise InvalidRequest("org_id is your own id of the clinic: one line of 1 to 200 signs.")
+    return text

@@ -1,0 +1,49 @@
+"""What was just read, for well under a second, so that a hot path needs no round trip and a change still acts at once.
+
+Age counts from before the read began (S-128); concurrent askers of one key share one read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+FRESH = 0.75  # seconds; with the read itself this stays under the promised second
+MOST = 10_000
+
+
+class Remembered(Generic[Key, Value]):
+    """`await remembered(key)` gives what `read(key)` gave at most `FRESH` seconds ago; failures are not kept."""
+
+    def __init__(self, read: Callable[[Key], Awaitable[Value]], *, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._read = read
+        self._ticks = ticks
+        self._kept: dict[Key, tuple[float, asyncio.Future[Value]]] = {}
+
+    async def __call__(self, key: Key) -> Value:
+        since, answer = self._kept.get(key, (float("-inf"), None))
+        if answer is None or self._ticks() - since > FRESH or _failed(answer):
+            answer = self._start(key)
+        # Shielded: one asker that hangs up must not take the read from the others.
+        return await asyncio.shield(answer)
+
+    def forget(self, key: Key) -> None:
+        """The next asker reads again: for the process that just changed the value itself."""
+        self._kept.pop(key, None)
+
+    def _start(self, key: Key) -> asyncio.Future[Value]:
+        if len(self._kept) >= MOST:
+            self._kept.clear()
+        answer = asyncio.ensure_future(self._read(key))
+        answer.add_done_callback(_failed)
+        self._kept[key] = (self._ticks(), answer)
+        return answer
+
+
+def _failed(answer: asyncio.Future[Value]) -> bool:
+    return answer.done() and (answer.cancelled() or answer.exception() is not None)
