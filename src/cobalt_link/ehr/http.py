@@ -131,9 +131,10 @@ class Http:
         for ip in ips:
             try:
                 return await self._once(target, ip, message, seconds / len(ips))
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                if isinstance(error.args and error.args[0], ssl.SSLError):
-                    raise TlsTrouble(_untrusted(target, error.args[0])) from None
+            except wire.HandshakeFailed as why:
+                raise TlsTrouble(_untrusted(target, str(why))) from None
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                continue
             except (httpcore2.NetworkError, httpcore2.ProtocolError):
                 raise BrokenAnswer(f"{target.where} broke off or did not speak HTTP. Try again in a moment.") from None
         raise NoAnswer(f"{target.where} does not accept connections. Check the address, or try again later.")
@@ -169,8 +170,5 @@ def _message(
     return httpx2.Request(method, url, headers=sent, content=content, params=params)
 
 
-def _untrusted(target: Target, error: ssl.SSLError) -> str:
-    why = (
-        error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason or "handshake failed"
-    )
+def _untrusted(target: Target, why: str) -> str:
     return f"{target.where} has no trustworthy certificate ({why}). Its administrator can fix that; nothing was sent."

@@ -23,13 +23,40 @@ class _ToTheCheckedAddress(httpcore2.AsyncNetworkBackend):
         self._network = cast(httpcore2.AsyncNetworkBackend, httpcore2.AnyIOBackend())
 
     async def connect_tcp(self, host: str, port: int, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
-        return await self._network.connect_tcp(host.split("/")[0], port, *args, **kwargs)
+        return _Stream(await self._network.connect_tcp(host.split("/")[0], port, *args, **kwargs))
 
     async def connect_unix_socket(self, *_args: Any, **_kwargs: Any) -> httpcore2.AsyncNetworkStream:
         raise AddressRefused("Sockets of this machine are not an EHR.")
 
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
+
+
+class HandshakeFailed(Exception):
+    """A TCP connection stood, but no trustworthy TLS came about on it. Its text is the reason."""
+
+
+def _why(error: BaseException | None) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return (isinstance(error, ssl.SSLError) and error.reason) or "the handshake was broken off"
+
+
+class _Stream(httpcore2.AsyncNetworkStream):
+    """A connection that is closed also when time runs out within the TLS handshake; the library leaves it open."""
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
+        self.read, self.write, self.aclose = stream.read, stream.write, stream.aclose
+        self.get_extra_info, self._start_tls = stream.get_extra_info, stream.start_tls
+
+    async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
+        try:
+            return await self._start_tls(*args, **kwargs)
+        except httpcore2.ConnectError as error:
+            raise HandshakeFailed(_why(error.args[0] if error.args else None)) from None
+        except BaseException:
+            await self.aclose()
+            raise
 
 
 def pool(trust: ssl.SSLContext) -> httpcore2.AsyncConnectionPool:
