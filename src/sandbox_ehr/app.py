@@ -1,0 +1,55 @@
+"""The wiring: one Starlette app over one folder."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox_ehr import chart_api, lab_api, login_api
+from sandbox_ehr.ehr import Ehr
+from sandbox_ehr.gate import Gate
+from sandbox_ehr.refusals import Refusal, Refused
+from sandbox_ehr.wire import refuse, seen
+
+
+def create_app(path: Path) -> Starlette:
+    """The EHR over the folder `path`, which it makes when needed."""
+    ehr = Ehr(path)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await ehr.start()
+        yield
+        await ehr.database.close()
+
+    app = Starlette(
+        routes=[*login_api.routes, *chart_api.routes, *lab_api.routes],
+        middleware=[Middleware(Gate, ehr=ehr)],
+        exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _crashed},
+        lifespan=lifespan,
+    )
+    app.state.ehr = ehr
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    seen(request, error.refusal.error)
+    return refuse(error.refusal)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+    response = refuse(Refusal(name, error.status_code, error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _crashed(_request: Request, _error: Exception) -> Response:
+    return refuse(Refusal("server_error", 500, "Something broke in the Sandbox EHR; its own log tells what."))

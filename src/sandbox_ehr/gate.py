@@ -1,0 +1,104 @@
+"""What every request passes first: size limit, fault switches, response headers, and the lab's log."""
+
+import asyncio
+
+import msgspec
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox_ehr import accounts, refusals
+from sandbox_ehr.ehr import Ehr
+from sandbox_ehr.lab import Entry, Faults
+from sandbox_ehr.refusals import Refusal
+from sandbox_ehr.wire import MAX_BODY, refuse
+
+LAB = "/api/_lab"
+HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+        b"frame-ancestors 'none'",
+    ),
+)
+
+
+class Gate:
+    def __init__(self, app: ASGIApp, ehr: Ehr) -> None:
+        self.app, self.ehr = app, ehr
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        await self.ehr.start()
+        scope["seen"] = seen = {"username": "", "outcome": ""}
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
+            await send(message)
+
+        try:
+            await self._pass(scope, receive, sending)
+        finally:
+            if not scope["path"].startswith(LAB):
+                self._log(scope, seen, status)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            refusal = Refusal("too_large", 413, f"A body has at most {MAX_BODY} bytes.")
+            return await refuse(refusal)(scope, receive, send)
+        if scope["path"].startswith(LAB):
+            return await self.app(scope, receive, send)
+        faults = self._take(scope["path"])
+        await asyncio.sleep(faults.slow_ms / 1000)
+        if faults.hang:
+            scope["seen"]["outcome"] = "fault:hang"
+            return await _until_gone(receive)
+        response = _fault(faults, scope)
+        if response is not None:
+            return await response(scope, receive, send)
+        if faults.drop_sessions:
+            await self.ehr.database.run(accounts.drop_sessions)
+        await self.app(scope, receive, send)
+
+    def _take(self, path: str) -> Faults:
+        """The faults for this request; counts `times` down."""
+        faults = self.ehr.faults
+        if not path.startswith(faults.only_path) or faults.times == 0:
+            return Faults()
+        if faults.times is not None:
+            self.ehr.faults = msgspec.structs.replace(faults, times=faults.times - 1)
+        return faults
+
+    def _log(self, scope: Scope, seen: dict[str, str], status: int) -> None:
+        outcome = seen["outcome"] or ("ok" if status < 400 else f"http_{status}")
+        entry = Entry(self.ehr.clock.now(), scope["method"], scope["path"], seen["username"], status, outcome)
+        self.ehr.log.entries.append(entry)
+        self.ehr.log.counts["requests"] += 1
+
+
+def _fault(faults: Faults, scope: Scope) -> Response | None:
+    answers = {
+        "down": lambda: refuse(refusals.down()),
+        "http_500": lambda: PlainTextResponse("Internal Server Error", 500),
+        "garbage": lambda: HTMLResponse('{"session": "4f1c', media_type="application/json"),
+        "busy": lambda: refuse(refusals.busy()),
+    }
+    for name, response in answers.items():
+        if getattr(faults, name):
+            scope["seen"]["outcome"] = f"fault:{name}"
+            return response()
+    return None
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Give no answer for as long as the client waits."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,153 @@
+"""The three made-up clinics: who works there, where, on what visit types and statuses.
+
+NPIs fail the Luhn check of the real registry, phone numbers are of the 555-01xx range, ZIP codes are unassigned.
+"""
+
+import msgspec
+
+
+class Address(msgspec.Struct, frozen=True):
+    street: str
+    city: str
+    state: str
+    zip: str
+    line2: str = ""
+
+
+class Location(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    active: bool
+    address: Address
+    phone: str
+    fax: str
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """`days` maps a weekday (0 = Monday) to the id of the location where that day is worked."""
+
+    id: str
+    first_name: str
+    last_name: str
+    title: str
+    specialty: str
+    npi: str
+    active: bool
+    days: dict[int, str]
+
+
+class Code(msgspec.Struct, frozen=True):
+    code: str
+    description: str
+
+
+class VisitType(msgspec.Struct, frozen=True):
+    code: str
+    description: str
+    minutes: int
+    mode: str
+
+
+class Clinic(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    city: str
+    timezone: str
+    phone: str
+    locations: tuple[Location, ...]
+    providers: tuple[Provider, ...]
+
+
+def _weekdays(*locations: str) -> dict[int, str]:
+    return {day: locations[day % len(locations)] for day in range(5)}
+
+
+VISIT_TYPES = (
+    VisitType("NP", "New patient (in person)", 45, "office"),
+    VisitType("FU", "Follow-up (in person)", 20, "office"),
+    VisitType("PHYS", "Annual physical", 60, "office"),
+    VisitType("SICK", "Same-day sick visit", 20, "office"),
+    VisitType("TELE", "Video visit", 30, "video"),
+    VisitType("PROC", "Minor procedure", 45, "office"),
+)
+STATUSES = (
+    Code("SCHED", "Scheduled"),
+    Code("CONF", "Confirmed by the patient"),
+    Code("CHKIN", "Checked in"),
+    Code("DONE", "Visit completed"),
+    Code("NOSHOW", "Patient did not come"),
+    Code("CANC", "Cancelled in advance"),
+    Code("R/S", "Rescheduled"),
+)
+REQUIRED_PATIENT_FIELDS = ("first_name", "last_name", "dob", "sex", "phone")
+
+RIVERSIDE = Clinic(
+    "1",
+    "Riverside Family Medicine",
+    "Larkspur Falls, NY",
+    "America/New_York",
+    "212-555-0100",
+    (
+        Location(
+            "101", "Riverside Main Street", True,
+            Address("12 Main Street", "Larkspur Falls", "NY", "00412", "Suite 200"),
+            "212-555-0101", "212-555-0181",
+        ),
+        Location(
+            "102", "Riverside North", True, Address("880 Quarry Road", "North Larkspur", "NY", "00413"),
+            "212-555-0102", "212-555-0182",
+        ),
+        Location(
+            "103", "Riverside Video Visits", True,
+            Address("12 Main Street", "Larkspur Falls", "NY", "00412", "Suite 210"),
+            "212-555-0103", "212-555-0183",
+        ),
+    ),
+    (
+        Provider("501", "Amara", "Okonkwo-Lindqvist", "MD", "Family medicine", "1000000001", True, _weekdays("101")),
+        Provider("502", "Benjamín", "Peña", "DO", "Family medicine", "1000000010", True, _weekdays("101", "102")),
+        Provider("503", "Wei", "Zhao", "NP", "Family medicine", "1000000029", True, _weekdays("102")),
+        Provider("504", "Ruth", "Abernathy", "PA-C", "Internal medicine", "1000000038", True, _weekdays("103", "101")),
+        Provider("505", "Conrad", "Vale", "MD", "Internal medicine", "1000000047", False, {}),
+    ),
+)  # fmt: skip
+OAKHILL = Clinic(
+    "2",
+    "Oakhill Pediatrics",
+    "Oakhill, IL",
+    "America/Chicago",
+    "312-555-0110",
+    (
+        Location(
+            "201", "Oakhill Pediatrics", True, Address("4 Acorn Lane", "Oakhill", "IL", "00344"),
+            "312-555-0111", "312-555-0191",
+        ),
+    ),
+    (
+        Provider("521", "Priya", "Raman", "MD", "Pediatrics", "1000000056", True, _weekdays("201")),
+        Provider("522", "Tomás", "Eriksen", "MD", "Pediatrics", "1000000065", True, _weekdays("201")),
+    ),
+)  # fmt: skip
+HARBOR = Clinic(
+    "3",
+    "Harbor Heart & Vascular",
+    "Port Ellery, AZ",
+    "America/Phoenix",
+    "602-555-0120",
+    (
+        Location(
+            "301", "Harbor Heart, Pier Building", True,
+            Address("77 Pier Avenue", "Port Ellery", "AZ", "00277", "Floor 3"),
+            "602-555-0121", "602-555-0199",
+        ),
+        Location(
+            "302", "Harbor Heart, Old Mill (closed)", False, Address("9 Mill Yard", "Port Ellery", "AZ", "00278"),
+            "602-555-0122", "602-555-0198",
+        ),
+    ),
+    (
+        Provider("541", "Leilani", "Kahananui", "MD", "Cardiology", "1000000074", True, _weekdays("301")),
+        Provider("542", "Giorgos", "Papadimitriou", "MD", "Vascular surgery", "1000000083", True, _weekdays("301")),
+    ),
+)  # fmt: skip
+CLINICS = {clinic.id: clinic for clinic in (RIVERSIDE, OAKHILL, HARBOR)}
