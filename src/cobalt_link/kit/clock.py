@@ -1,0 +1,55 @@
+"""What time it is, for everything that expires.
+
+Rooms ask a `Clock`, never the system, so a test moves time instead of waiting for it.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time as an aware datetime in UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class MovedClock:
+    """The time of this machine plus `offset`, which a test moves within one process."""
+
+    def __init__(self, offset: timedelta = timedelta()) -> None:
+        self.offset = offset
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def move(self, by: timedelta) -> None:
+        self.offset += by
+
+
+class FileClock:
+    """The time of this machine plus the seconds written in a file, so several processes share one moved clock.
+
+    A file that is absent or empty means no offset; anything else that is not a number is an error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._offset())
+
+    def _offset(self) -> float:
+        try:
+            return float(self.path.read_text().strip() or 0)
+        except FileNotFoundError:
+            return 0.0
+        except ValueError:
+            raise ValueError(f"{self.path} must hold the clock's offset in seconds, such as 3600") from None

@@ -1,0 +1,18 @@
+"""Ids that we give out: 32 hex digits, as the contract's UUIDs without hyphens, and a short form to read aloud."""
+
+import hashlib
+import uuid
+
+LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U, which are misread on the phone
+
+
+def new_id() -> str:
+    """A random UUID (version 4) as 32 lower-case hex digits."""
+    return uuid.uuid4().hex
+
+
+def reference(id: str) -> str:  # noqa: A002 - the contract's word
+    """A short form of an id for people, such as `7F3K-92QX`: 40 bits of its hash, always the same for the same id."""
+    number = int.from_bytes(hashlib.sha256(id.encode()).digest()[:5])
+    text = "".join(LETTERS[number >> shift & 31] for shift in range(35, -1, -5))
+    return f"{text[:4]}-{text[4:]}"

@@ -1,0 +1,31 @@
+"""What the operator's monitoring reads: counts and durations by route template, never by raw path."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+
+MEDIA = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    """The numbers of one app. A room adds its own counters to `registry`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("method", "route")
+        self._requests = Counter(
+            "cobalt_http_requests", "HTTP requests answered.", (*labels, "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "cobalt_http_request_seconds", "Time to answer.", labels, buckets=BUCKETS, registry=self.registry
+        )
+        ProcessCollector(registry=self.registry)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        method = method if method in METHODS else "OTHER"
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+    def text(self) -> bytes:
+        """All numbers in the Prometheus text format."""
+        return generate_latest(self.registry)

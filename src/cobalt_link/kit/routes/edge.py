@@ -1,0 +1,131 @@
+"""The outermost ring: request id, body limit, security headers, counts, and no exception gets past it."""
+
+import re
+import time
+from collections.abc import Mapping
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cobalt_link.kit.ids import new_id
+from cobalt_link.kit.metrics import Metrics
+from cobalt_link.kit.problems import TooLarge
+from cobalt_link.kit.routes.answers import Known, problem_of, refusal
+from cobalt_link.kit.routes.table import MEBIBYTE, Route
+
+REQUEST_ID = "cobalt.request_id"
+ROUTE = "cobalt.route"
+
+API_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
+# Defaults of a page that says nothing itself: same-origin, for with no-referrer a form's Origin is null (design §5).
+PAGE_HEADERS = API_HEADERS | {
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin-allow-popups",
+    "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+}
+HSTS = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
+
+
+class Edge:
+    """Pure ASGI. `secure`: the public address is https, so browsers are told to keep to it."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, known: Known, secure: bool) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.known = known
+        self.api_headers = _encoded(API_HEADERS | (HSTS if secure else {}))
+        self.page_headers = _encoded(PAGE_HEADERS | (HSTS if secure else {}))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        passage = _Passage(self, scope, receive, send)
+        with structlog.contextvars.bound_contextvars(request_id=passage.request_id):
+            try:
+                await self._pass(passage)
+            finally:
+                passage.count()
+
+    async def _pass(self, passage: "_Passage") -> None:
+        try:
+            await self.app(passage.scope, passage.receive, passage.send)
+        except ClientDisconnect:
+            passage.status = passage.status or 499
+        except Exception as error:
+            problem = problem_of(error, self.known, passage.label)
+            # Once the answer has begun nothing can be taken back; the server closes the connection.
+            if not passage.status:
+                await refusal(problem, passage.request_id)(passage.scope, passage.receive, passage.send)
+
+
+class _Passage:
+    """One request on its way through."""
+
+    def __init__(self, edge: Edge, scope: Scope, receive: Receive, send: Send) -> None:
+        self.edge = edge
+        self.scope = scope
+        self.status = 0
+        self.request_id = scope[REQUEST_ID] = _request_id(scope)
+        self._receive = receive
+        self._send = send
+        self._received = 0
+        self._begun = time.perf_counter()
+
+    @property
+    def route(self) -> Route | None:
+        return self.scope.get(ROUTE)
+
+    @property
+    def label(self) -> str:
+        return self.route.path if self.route else "other"
+
+    async def receive(self) -> Message:
+        limit = self.route.max_body if self.route else MEBIBYTE
+        if not self._received and _declared_length(self.scope) > limit:
+            raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > limit:
+            raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": self._headers(message)}
+        elif self.scope["method"] == "HEAD" and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
+        given = list(message.get("headers", ()))
+        names = {name.lower() for name, _ in given}
+        defaults = self.edge.page_headers if self.route and self.route.page else self.edge.api_headers
+        given += ((name, value) for name, value in defaults if name not in names)
+        return [*given, (b"x-request-id", self.request_id.encode())]
+
+    def count(self) -> None:
+        self.edge.metrics.answered(self.scope["method"], self.label, self.status, time.perf_counter() - self._begun)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own `X-Request-Id` if it is 8 to 64 plain characters, so that it cannot forge a log line."""
+    sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return sent.decode() if re.fullmatch(rb"[A-Za-z0-9._-]{8,64}", sent) else new_id()
+
+
+def _declared_length(scope: Scope) -> int:
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(length) if length.isdigit() else 0
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]

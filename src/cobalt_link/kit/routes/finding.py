@@ -1,0 +1,72 @@
+"""Finds the row for a path and method: literal paths by look-up, templates in the order of their declaration.
+
+A slash at the end is tolerated without a redirect, HEAD is answered as GET, and 405 lists what is allowed.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, compile_path
+from starlette.types import Receive, Scope, Send
+
+from cobalt_link.kit.problems import MethodNotAllowed
+from cobalt_link.kit.routes.edge import ROUTE
+from cobalt_link.kit.routes.table import Route, parameters, refuse_twins
+
+Serve = Callable[[Route, object, Request], Awaitable[Response]]
+Choice = tuple[Route, object]
+
+
+class Table(BaseRoute):
+    """All rows as one Starlette route, each with the room that its handler is called with."""
+
+    def __init__(self, rows: Iterable[Choice], serve: Serve) -> None:
+        self._serve = serve
+        self._literal: dict[str, dict[str, Choice]] = defaultdict(dict)
+        self._templates: dict[str, tuple[re.Pattern[str], dict[str, Choice]]] = {}
+        rows = list(rows)
+        refuse_twins([row for row, _ in rows])
+        for row, room in rows:
+            for path in row.paths:
+                self._methods(path)[row.method] = (row, room)
+
+    def _methods(self, path: str) -> dict[str, Choice]:
+        if not parameters(path):
+            return self._literal[path]
+        return self._templates.setdefault(path, (compile_path(path)[0], {}))[1]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        found = list(self._candidates(scope["path"]))
+        if not found and scope["method"] != "TRACE":
+            return Match.NONE, {}
+        return Match.FULL, {"cobalt.found": found}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wanted = "GET" if scope["method"] == "HEAD" else scope["method"]
+        for choices, path_params in scope["cobalt.found"]:
+            if wanted in choices:
+                row, room = choices[wanted]
+                scope.update({ROUTE: row, "path_params": path_params})
+                response = await self._serve(row, room, Request(scope, receive, send))
+                return await response(scope, receive, send)
+        raise MethodNotAllowed(headers={"Allow": ", ".join(_allowed(scope))})
+
+    def _candidates(self, path: str) -> Iterable[tuple[dict[str, Choice], dict[str, Any]]]:
+        if path != "/":
+            path = path.removesuffix("/")
+        if path in self._literal:
+            yield self._literal[path], {}
+        for pattern, choices in self._templates.values():
+            if match := pattern.match(path):
+                yield choices, match.groupdict()
+
+
+def _allowed(scope: Scope) -> list[str]:
+    methods = {method for choices, _ in scope["cobalt.found"] for method in choices} or {"GET"}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
