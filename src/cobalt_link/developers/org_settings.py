@@ -56,7 +56,7 @@ class OrgChange(msgspec.Struct, frozen=True):
 
 def changed(settings: OrgSettings, change: OrgChange) -> OrgSettings:
     """The settings after the change; raises OrgProblem."""
-    given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
+    given = {name: getattr(change, name) for name in CHECKS if getattr(change, name) is not UNSET}
     defaults = msgspec.structs.asdict(OrgSettings())
     values = {name: defaults[name] if value is None else CHECKS[name](value) for name, value in given.items()}
     return msgspec.structs.replace(settings, **values)
