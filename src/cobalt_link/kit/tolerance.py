@@ -290,9 +290,11 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
         value = _from_text(value, where, isinstance(kind, shapes.ListType))
     if isinstance(kind, shapes.StructType) and isinstance(value, dict):
         return _struct(value, kind.cls, f"{where}.", missing, unknown)
-    if isinstance(kind, shapes.ListType):
-        items = value if isinstance(value, list) else [value]
-        return [_value(item, _solid(kind.item_type), f"{where}[{n}]", missing, unknown) for n, item in enumerate(items)]
+    if isinstance(kind, shapes.ListType) and isinstance(value, list):
+        return [
+            _value(item, _solid(kind.item_type), f"{where}[{number}]", missing, unknown)
+            for number, item in enumerate(value)
+        ]
     if isinstance(kind, shapes.DateTimeType) and not isinstance(value, str):
         raise InvalidRequest(f"Invalid {where}. Use an ISO 8601 date and time such as 2026-01-31T09:30:00-05:00.")
     if isinstance(kind, shapes.FloatType) and isinstance(value, str) and not re.fullmatch(r"[-+.\deE]{1,40}", value):

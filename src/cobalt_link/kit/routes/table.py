@@ -211,9 +211,9 @@ def _judge(row: Route) -> None:
     mistakes = {
         "a body must be a msgspec.Struct": row.body is not None and not _is_struct(row.body),
         "a JSON answer must be a msgspec.Struct or a union of them": row.media == "application/json"
-        and not all(_is_struct(kind) for kind in _members(row.answer)),
+        and not all(_is_struct(kind) for kind in members(row.answer)),
         "a page or another media type must answer a Response": row.media != "application/json"
-        and not all(isinstance(kind, type) and issubclass(kind, Response) for kind in _members(row.answer)),
+        and not all(isinstance(kind, type) and issubclass(kind, Response) for kind in members(row.answer)),
         "path parameters must be str or int": not set(row.arguments.values()) <= {str, int},
         "the paths in also must have the same parameters": any(
             parameters(path) != parameters(row.path) for path in row.also
@@ -243,7 +243,8 @@ def _is_path(path: str) -> bool:
     return path == "/" or (path.startswith("/") and not path.endswith("/"))
 
 
-def _members(kind: Any) -> tuple[Any, ...]:
+def members(kind: Any) -> tuple[Any, ...]:
+    """The types in a union, or the one type that it is."""
     return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 
