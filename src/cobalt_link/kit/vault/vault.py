@@ -26,6 +26,8 @@ class Vault:
     def __init__(self, keyring: Keyring, path: Path | None = None) -> None:
         self._path = path
         self._stamp: Stamp = self._look()
+        self._refused: Stamp = (0, 0, 0)
+        self._keys: dict[str, SealingKey] = {}
         self._use(keyring)
 
     def seal(self, plaintext: bytes, context: Context) -> bytes:
@@ -86,13 +88,13 @@ class Vault:
             self._stamp = stamp
 
     def _follow(self) -> None:
-        if self._path is None or (stamp := self._look()) == self._stamp:
+        if self._path is None or (stamp := self._look()) in (self._stamp, self._refused):
             return
         try:
             self.refresh()
         except KeyringProblem as problem:
             # What is in memory still works; losing service over a file being repaired would help nobody.
-            self._stamp = stamp
+            self._refused = stamp
             log.error("keyring_not_followed", reason=str(problem))
 
     def _look(self) -> Stamp:
@@ -103,7 +105,11 @@ class Vault:
         return (seen.st_ino, seen.st_mtime_ns, seen.st_size) if seen else None
 
     def _use(self, keyring: Keyring) -> None:
-        self._keys = {key.id: SealingKey(key.key, ALGORITHMS[key.algorithm]) for key in keyring.sealing.values()}
+        # A key that stays keeps its count of uses.
+        self._keys = {
+            kid: self._keys.get(kid) or SealingKey(key.key, ALGORITHMS[key.algorithm])
+            for kid, key in keyring.sealing.items()
+        }
         self._primary = self._keys[keyring.primary]
         self._peppers = [key.key for key in keyring.hashing]
 
