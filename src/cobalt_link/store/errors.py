@@ -15,6 +15,10 @@ class UnsafeDatabase(Exception):
     """The server is set up so that an acknowledged write could be lost, or is too old: start-up is refused (S-093)."""
 
 
+class EmbeddedServerError(Exception):
+    """The embedded PostgreSQL server cannot be set up, started or adopted here; the message names the fix."""
+
+
 # SQLSTATE classes: 08 connection, 53 out of disk, memory or connections, 57P shutting down or starting, 58 I/O error;
 # 25006 is a server that became a read-only replica.
 _UNAVAILABLE = ("08", "53", "57P", "58", "25006")

@@ -1,0 +1,161 @@
+"""The files of one embedded PostgreSQL server: made once, whole or not at all, and closed to everyone else.
+
+In the folder (0700): `data/`, `socket/`, `pgpass` (0600: the password, which no address or process list shows),
+`server.log`, and the lock files of `embedded.py`.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from cobalt_link.store.errors import EmbeddedServerError
+from cobalt_link.store.runas import RunAs, choose
+
+USER = DATABASE = "cobalt"
+ADMIN = "postgres"
+
+_SOCKET = ".s.PGSQL.5432"
+_LONGEST = 107  # bytes of a Unix socket's path on Linux (103 on macOS)
+_LOG_LIMIT = 1_000_000  # bytes
+
+# Only the owner of the password comes in, and only through the socket.
+_HBA = "local all all scram-sha-256\n"
+
+# For a laptop or a small server. The log shows no statement and no value: both may hold what must not rest in a log.
+_CONF = """\
+# Written once by Cobalt Link; yours to change. Addresses and the socket are set on the command line.
+max_connections = 200
+shared_buffers = 64MB
+max_wal_size = 256MB
+min_wal_size = 32MB
+wal_recycle = off               # used-up WAL is deleted, not kept: erased secrets leave the disk
+jit = off
+max_parallel_workers_per_gather = 0
+timezone = 'UTC'
+log_timezone = 'UTC'
+lc_messages = 'C'
+log_min_messages = warning
+log_checkpoints = off
+log_error_verbosity = terse
+log_min_error_statement = panic
+log_parameter_max_length_on_error = 0
+"""
+
+# What the processes of the server see: nothing of ours, whose environment may hold keys.
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+
+class Cluster:
+    """The paths of one folder and what can be done to them while nobody serves it."""
+
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self.folder = Path(os.path.abspath(folder))
+        self.binaries = binaries
+        self.data = self.folder / "data"
+        self.log = self.folder / "server.log"
+        self.pgpass = self.folder / "pgpass"
+        self._elsewhere = self.folder / "socket-folder"
+
+    def open_folder(self) -> None:
+        """Make the folder, or make sure that it is ours; 0700 either way."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = self.folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or (status.st_uid != os.geteuid() != 0):
+            raise EmbeddedServerError(f"{self.folder} belongs to another user. Choose another data folder (--data).")
+        if stat.S_IMODE(status.st_mode) != 0o700:
+            self.folder.chmod(0o700)
+
+    def prepare(self) -> tuple[RunAs, list[str]]:
+        """Everything in place for the postmaster: as whom to run it, and its command."""
+        runas = choose(self.folder, self.binaries / "postgres")
+        runas.own(self.folder)
+        if not self.data.exists():
+            self._create(runas)
+        if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        socket = self._socket_folder()
+        runas.own(socket)
+        settings = {
+            "listen_addresses": "",
+            "port": "5432",
+            "unix_socket_directories": f'"{socket}"',
+            "unix_socket_permissions": "0700",
+        }
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        return runas, [*runas.prefix, str(self.binaries / "postgres"), "-D", str(self.data), *options]
+
+    def forget_socket(self) -> None:
+        """After the server has stopped: a socket folder elsewhere goes too."""
+        if self._elsewhere.exists():
+            shutil.rmtree(self._elsewhere.read_text(), ignore_errors=True)
+            self._elsewhere.unlink()
+
+    def _create(self, runas: RunAs) -> None:
+        # Renamed at the end, so that a process killed in the middle leaves no half-made database behind.
+        unfinished = self.folder / "data.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        runas.own(unfinished)
+        passwords = {ADMIN: secrets.token_hex(32), USER: secrets.token_hex(32)}
+        _write_private(self.pgpass, "".join(f"*:*:*:{user}:{word}\n" for user, word in passwords.items()))
+        self._initdb(runas, unfinished)
+        _write_private(unfinished / "pg_hba.conf", _HBA)
+        _write_private(unfinished / "postgresql.conf", _CONF)
+        runas.own(unfinished / "pg_hba.conf", unfinished / "postgresql.conf")
+        first = [
+            f"ALTER ROLE {ADMIN} PASSWORD '{passwords[ADMIN]}'",
+            f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{passwords[USER]}'",
+            f"CREATE DATABASE {DATABASE} OWNER {USER}",
+        ]
+        # Through standard input: the password stands in no process list. One statement a line.
+        command = ["postgres", "--single", "-D", str(unfinished), "-c", "exit_on_error=on", ADMIN]
+        self._run(runas, command, "".join(f"{statement};\n" for statement in first))
+        unfinished.rename(self.data)
+
+    def _initdb(self, runas: RunAs, data: Path) -> None:
+        options = ["--encoding=UTF8", "--auth=scram-sha-256", "--no-instructions", f"--username={ADMIN}"]
+        # PostgreSQL's own collation does not change under an index when the system's C library is upgraded (from 17).
+        modern = self._major() >= 17
+        options += ["--locale-provider=builtin", "--locale=C.UTF-8"] if modern else ["--locale=C"]
+        nothing = self.folder / "pgpass.new"
+        _write_private(nothing, secrets.token_hex(32) + "\n")
+        runas.own(nothing)
+        try:
+            self._run(runas, ["initdb", "-D", str(data), f"--pwfile={nothing}", *options])
+        finally:
+            nothing.unlink()
+
+    def _major(self) -> int:
+        version = RunAs().run([str(self.binaries / "postgres"), "-V"], capture_output=True).stdout
+        found = re.search(rb"\) (\d+)", version)
+        return int(found[1]) if found else 0
+
+    def _run(self, runas: RunAs, command: list[str], text: str = "") -> None:
+        program = str(self.binaries / command[0])
+        done = runas.run(
+            [program, *command[1:]], input=text.encode(), capture_output=True, env=ENVIRONMENT, cwd="/", umask=0o077
+        )
+        if done.returncode:
+            tail = done.stderr.decode(errors="replace")[-800:].strip()
+            raise EmbeddedServerError(f"{command[0]} could not set up the embedded database: {tail}")
+
+    def _socket_folder(self) -> Path:
+        inside = self.folder / "socket"
+        if len(os.fsencode(inside / _SOCKET)) <= _LONGEST:
+            inside.mkdir(mode=0o700, exist_ok=True)
+            return inside
+        self.forget_socket()
+        # mkdtemp makes it 0700 under a name that nobody can have prepared.
+        elsewhere = tempfile.mkdtemp(prefix="cobalt-", dir=os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108
+        _write_private(self._elsewhere, elsewhere)
+        return Path(elsewhere)
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

@@ -1,0 +1,58 @@
+-- Linked accounts: who is signed in where, the sealed grant, and the lease of the one process that may renew it.
+-- `person_fingerprint` is a keyed hash of (client, org, connector, address, tenant, the EHR's user id): the same EHR user
+-- is one account. `grant_number` counts stored grants, `fence` everything that makes an earlier renewal stale.
+CREATE TABLE accounts (
+    id text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{32}$'),
+    client text NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+    org text NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+    user_id text NOT NULL,
+    connector text NOT NULL,
+    address text NOT NULL,
+    practice text,
+    tenant text NOT NULL,
+    person_fingerprint bytea,
+    reference text NOT NULL,
+    health text NOT NULL CHECK (health IN ('active', 'login_required')),
+    health_reason text,
+    linked_at timestamptz NOT NULL,
+    last_used_at timestamptz,
+    disconnected_at timestamptz,
+    sealed_grant bytea,
+    sealed_answers bytea,
+    grant_number bigint NOT NULL DEFAULT 0,
+    fence bigint NOT NULL DEFAULT 0,
+    lease_holder text,
+    lease_until timestamptz,            -- by the database's clock, which all processes share
+    renewals_begun int NOT NULL DEFAULT 0,  -- begun and not known to have ended: the intent, written before the deed
+    renewals_failed int NOT NULL DEFAULT 0, -- in a row, because the EHR did not answer as it should
+    rest_until timestamptz,             -- no renewal before that
+    rest_code text                      -- why: the refusal's code
+);
+CREATE UNIQUE INDEX accounts_of_person ON accounts (person_fingerprint) WHERE disconnected_at IS NULL;
+CREATE INDEX accounts_of_client ON accounts (client, linked_at DESC, id) WHERE disconnected_at IS NULL;
+CREATE INDEX accounts_of_org ON accounts (org);
+CREATE INDEX accounts_in_renewal ON accounts (lease_until) WHERE lease_until IS NOT NULL;
+
+-- Only a keyed hash of an access token rests here (S-046). `expires_at` is null until the token is rotated.
+CREATE TABLE access_tokens (
+    hash bytea PRIMARY KEY,
+    account text NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    client text NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz
+);
+CREATE INDEX access_tokens_of_account ON access_tokens (account);
+CREATE INDEX access_tokens_ending ON access_tokens (expires_at) WHERE expires_at IS NOT NULL;
+
+-- One plain row per use of a credential, written before the use. Holds ids only, so it outlives what it tells of.
+CREATE TABLE audit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    client text NOT NULL,
+    account text,
+    what text NOT NULL,
+    request_id text,
+    detail text
+);
+CREATE INDEX audit_of_account ON audit (account, id);
+CREATE INDEX audit_of_client ON audit (client, id);
