@@ -1,0 +1,1 @@
+"""Real EHRs, installed and started by the tests themselves."""
