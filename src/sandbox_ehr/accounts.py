@@ -96,7 +96,7 @@ def save(connection: sqlite3.Connection, account: Account) -> None:
     marks = ", ".join(f":{name}" for name in values)
     renew = ", ".join(f"{name} = :{name}" for name in values)
     connection.execute(
-        f"INSERT INTO account ({names}, password) VALUES ({marks}, '') ON CONFLICT (username) DO UPDATE SET {renew}",  # noqa: S608
+        f"INSERT INTO account ({names}, password) VALUES ({marks}, '') ON CONFLICT (username) DO UPDATE SET {renew}",
         values,
     )
 
@@ -155,7 +155,7 @@ def drop_sessions(connection: sqlite3.Connection, username: str = "") -> int:
 
 def empty(connection: sqlite3.Connection) -> None:
     for table in ("session", "account"):
-        connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        connection.execute(f"DELETE FROM {table}")
 
 
 def hashed(secret: str) -> str:

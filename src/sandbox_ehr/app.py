@@ -1,6 +1,6 @@
 """The wiring: one Starlette app over one folder."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox_ehr import chart_api, lab_api, login_api
+from sandbox_ehr import chart_api, lab_api, login_api, web_chart, web_sign_in
 from sandbox_ehr.ehr import Ehr
 from sandbox_ehr.gate import Gate
 from sandbox_ehr.refusals import Refusal, Refused
+from sandbox_ehr.web import page
 from sandbox_ehr.wire import refuse, seen
 
 
@@ -22,13 +23,13 @@ def create_app(path: Path) -> Starlette:
     ehr = Ehr(path)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
         await ehr.start()
         yield
         await ehr.database.close()
 
     app = Starlette(
-        routes=[*login_api.routes, *chart_api.routes, *lab_api.routes],
+        routes=[*login_api.routes, *chart_api.routes, *lab_api.routes, *web_sign_in.routes, *web_chart.routes],
         middleware=[Middleware(Gate, ehr=ehr)],
         exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _crashed},
         lifespan=lifespan,
@@ -40,16 +41,23 @@ def create_app(path: Path) -> Starlette:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     seen(request, error.refusal.error)
-    return refuse(error.refusal)
+    return _told(request, error.refusal)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
-    response = refuse(Refusal(name, error.status_code, error.detail))
+    response = _told(request, Refusal(name, error.status_code, error.detail))
     response.headers.update(error.headers or {})
     return response
 
 
 async def _crashed(_request: Request, _error: Exception) -> Response:
     return refuse(Refusal("server_error", 500, "Something broke in the Sandbox EHR; its own log tells what."))
+
+
+def _told(request: Request, refusal: Refusal) -> Response:
+    """JSON for programs, a page for people."""
+    if request.url.path.startswith("/api/") or refusal.page is not None:
+        return refuse(refusal)
+    return page("refused.html", refusal.status, notice=refusal)

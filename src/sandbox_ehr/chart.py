@@ -26,6 +26,17 @@ _PATIENT_FILTER = """
     AND instr(last, :last_name) > 0
     AND instr(phones, :phone) > 0
 """
+_PATIENT_SEARCH = """
+    SELECT doc, count(*) OVER () AS total
+    FROM patient
+    WHERE clinic = :clinic AND (
+        instr(first || ' ' || last, :text) > 0
+        OR instr(last || ', ' || first, :text) > 0
+        OR instr(lower(mrn), :text) > 0
+        OR (length(:digits) >= 4 AND instr(phones, :digits) > 0)
+    )
+    ORDER BY last, first, id LIMIT :limit OFFSET :offset
+"""
 _VISITS = """
     SELECT a.*, p.doc AS patient
     FROM appointment a JOIN patient p ON p.id = a.patient_id
@@ -126,11 +137,21 @@ def find_patients(connection: sqlite3.Connection, clinic: str, query: PatientQue
         "limit": query.limit,
         "offset": query.offset,
     }
-    total = connection.execute(f"SELECT count(*) FROM patient WHERE {_PATIENT_FILTER}", values).fetchone()[0]  # noqa: S608
+    total = connection.execute(f"SELECT count(*) FROM patient WHERE {_PATIENT_FILTER}", values).fetchone()[0]
     rows = connection.execute(
-        f"SELECT doc FROM patient WHERE {_PATIENT_FILTER} ORDER BY last, first, id LIMIT :limit OFFSET :offset",  # noqa: S608
+        f"SELECT doc FROM patient WHERE {_PATIENT_FILTER} ORDER BY last, first, id LIMIT :limit OFFSET :offset",
         values,
     )
+    return total, [msgspec.json.decode(row["doc"], type=Patient) for row in rows]
+
+
+def search_patients(
+    connection: sqlite3.Connection, clinic: str, text: str, offset: int, limit: int
+) -> tuple[int, list[Patient]]:
+    """Patients whose name, MRN or phone holds the text: how many in all, and a page of them."""
+    values = {"clinic": clinic, "text": fold(text), "digits": digits(text), "offset": offset, "limit": limit}
+    rows = connection.execute(_PATIENT_SEARCH, values).fetchall()
+    total = rows[0]["total"] if rows else 0
     return total, [msgspec.json.decode(row["doc"], type=Patient) for row in rows]
 
 
@@ -158,7 +179,7 @@ def find_visit(connection: sqlite3.Connection, clinic: Clinic, ehr_id: str, now:
 def empty(connection: sqlite3.Connection) -> None:
     """Forget every patient and visit; the seed comes back with the next start or reset."""
     for table in ("appointment", "planned", "patient"):
-        connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        connection.execute(f"DELETE FROM {table}")
 
 
 def _plan(connection: sqlite3.Connection, clinic: Clinic, days: list[date]) -> None:

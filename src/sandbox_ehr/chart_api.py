@@ -12,7 +12,7 @@ from starlette.routing import Route
 from sandbox_ehr import chart, refusals
 from sandbox_ehr.accounts import IDLE_SECONDS
 from sandbox_ehr.chart import PatientQuery, VisitQuery, VisitRow
-from sandbox_ehr.practice import CLINICS, REQUIRED_PATIENT_FIELDS, STATUSES, VISIT_TYPES, Clinic
+from sandbox_ehr.practice import CLINICS, REQUIRED_PATIENT_FIELDS, STATUSES, VISIT_TYPES, Clinic, shift_of
 from sandbox_ehr.refusals import Refused
 from sandbox_ehr.wire import answer, ehr_of, query_of, session_of
 
@@ -68,10 +68,7 @@ async def providers(request: Request) -> Response:
             "npi": provider.npi,
             "active": provider.active,
             "timezone": clinic.timezone,
-            "hours": [
-                {"weekday": day + 1, "start": "08:00", "end": "17:00", "location_id": location}
-                for day, location in provider.days.items()
-            ],
+            "hours": [_shift(day, location) for day, location in provider.days.items()],
         }
         for provider in clinic.providers
     ]
@@ -98,6 +95,11 @@ async def settings(request: Request) -> Response:
             "session_idle_seconds": IDLE_SECONDS,
         }
     )
+
+
+def _shift(day: int, location: str) -> dict[str, Any]:
+    start, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in shift_of(day))
+    return {"weekday": day + 1, "start": start, "end": end, "location_id": location}
 
 
 def visit_json(visit: VisitRow, clinic: Clinic, now: float, *, with_note: bool) -> dict[str, Any]:

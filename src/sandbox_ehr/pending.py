@@ -36,7 +36,7 @@ def begin(connection: sqlite3.Connection, sign_in: SignIn) -> str:
 def keep(connection: sqlite3.Connection, sign_in: SignIn) -> None:
     values = msgspec.structs.asdict(sign_in)
     connection.execute(
-        f"INSERT OR REPLACE INTO sign_in ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})",  # noqa: S608
+        f"INSERT OR REPLACE INTO sign_in ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})",
         values,
     )
 

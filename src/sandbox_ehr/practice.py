@@ -58,8 +58,18 @@ class Clinic(msgspec.Struct, frozen=True):
     providers: tuple[Provider, ...]
 
 
+def shift_of(weekday: int) -> tuple[int, int]:
+    """When work begins and ends on that weekday, in minutes since midnight."""
+    return (8 * 60, 17 * 60) if weekday < 5 else (9 * 60, 13 * 60)
+
+
 def _weekdays(*locations: str) -> dict[int, str]:
     return {day: locations[day % len(locations)] for day in range(5)}
+
+
+def _every_day(location: str) -> dict[int, str]:
+    # One provider of each clinic sees walk-ins at the weekend, so that no day a demo runs on is empty.
+    return dict.fromkeys(range(7), location)
 
 
 VISIT_TYPES = (
@@ -106,7 +116,7 @@ RIVERSIDE = Clinic(
     (
         Provider("501", "Amara", "Okonkwo-Lindqvist", "MD", "Family medicine", "1000000001", True, _weekdays("101")),
         Provider("502", "Benjamín", "Peña", "DO", "Family medicine", "1000000010", True, _weekdays("101", "102")),
-        Provider("503", "Wei", "Zhao", "NP", "Family medicine", "1000000029", True, _weekdays("102")),
+        Provider("503", "Wei", "Zhao", "NP", "Family medicine", "1000000029", True, _every_day("102")),
         Provider("504", "Ruth", "Abernathy", "PA-C", "Internal medicine", "1000000038", True, _weekdays("103", "101")),
         Provider("505", "Conrad", "Vale", "MD", "Internal medicine", "1000000047", False, {}),
     ),
@@ -124,7 +134,7 @@ OAKHILL = Clinic(
         ),
     ),
     (
-        Provider("521", "Priya", "Raman", "MD", "Pediatrics", "1000000056", True, _weekdays("201")),
+        Provider("521", "Priya", "Raman", "MD", "Pediatrics", "1000000056", True, _every_day("201")),
         Provider("522", "Tomás", "Eriksen", "MD", "Pediatrics", "1000000065", True, _weekdays("201")),
     ),
 )  # fmt: skip
@@ -146,7 +156,7 @@ HARBOR = Clinic(
         ),
     ),
     (
-        Provider("541", "Leilani", "Kahananui", "MD", "Cardiology", "1000000074", True, _weekdays("301")),
+        Provider("541", "Leilani", "Kahananui", "MD", "Cardiology", "1000000074", True, _every_day("301")),
         Provider("542", "Giorgos", "Papadimitriou", "MD", "Vascular surgery", "1000000083", True, _weekdays("301")),
     ),
 )  # fmt: skip

@@ -51,7 +51,7 @@ def locked(seconds: float) -> Refusal:
 
 
 def password_expired() -> Refusal:
-    message = "The password has expired. Change it at change_url, then sign in with the new one."
+    message = "The password has expired. Change it first, then sign in with the new one."
     return Refusal("password_expired", 403, message, {"change_url": "/password"})
 
 

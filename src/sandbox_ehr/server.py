@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sandbox_ehr.app import create_app
 
 
 @asynccontextmanager
-async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = None) -> AsyncIterator[str]:
+async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = None) -> AsyncGenerator[str, None]:
     """The EHR while the block runs; gives its address, such as http://127.0.0.1:8123. No `data` = a temporary folder.
 
     Raises OSError when the port is taken.

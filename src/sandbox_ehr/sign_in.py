@@ -112,6 +112,12 @@ def choose_clinic(connection: sqlite3.Connection, now: float, challenge: str, cl
     return _open(connection, now, account, clinic)
 
 
+def look_at(connection: sqlite3.Connection, now: float, challenge: str) -> Waiting:
+    """What a sign-in waits for, without a step taken."""
+    sign_in, account = _load(connection, now, challenge, "way", "code", "push", "clinic", "smart_card")
+    return Waiting(challenge, sign_in, account)
+
+
 def change_password(
     connection: sqlite3.Connection, now: float, username: str, password: str, new_password: str
 ) -> Refusal | None:

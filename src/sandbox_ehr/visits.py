@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from sandbox_ehr.dice import number, pick
-from sandbox_ehr.practice import VISIT_TYPES, Clinic, Provider, VisitType
+from sandbox_ehr.practice import VISIT_TYPES, Clinic, Provider, VisitType, shift_of
 
-OPENS, CLOSES, LUNCH = 8 * 60, 17 * 60, range(12 * 60, 13 * 60)
+LUNCH = range(12 * 60, 13 * 60)
 REASONS = (
     ("Blood pressure check", "Essential hypertension", "I10"),
     ("Diabetes follow-up", "Type 2 diabetes mellitus without complications", "E11.9"),
@@ -73,20 +73,21 @@ class Visit(msgspec.Struct, frozen=True):
 
 
 def visits_of(clinic: Clinic, day: date) -> list[Visit]:
-    """All visits of that day; `patient` is a number to take modulo the clinic's patients. None on a weekend."""
+    """All visits of that day; `patient` is a number to take modulo the clinic's patients."""
     working = [provider for provider in clinic.providers if day.weekday() in provider.days]
     return [visit for provider in working for visit in _day_of(clinic, provider, day)]
 
 
 def _day_of(clinic: Clinic, provider: Provider, day: date) -> list[Visit]:
     visits: list[Visit] = []
-    minute = OPENS + 20 * number(3, clinic.id, provider.id, day, "first")
+    opens, closes = shift_of(day.weekday())
+    minute = opens + 20 * number(3, clinic.id, provider.id, day, "first")
     while True:
         key = f"{clinic.id}/{provider.id}/{day}/{len(visits)}"
         kind = pick(VISIT_TYPES, key, "type")
         if minute in LUNCH or minute < LUNCH.start < minute + kind.minutes:
             minute = LUNCH.stop
-        if minute + kind.minutes > CLOSES:
+        if minute + kind.minutes > closes:
             return visits
         visits.append(_visit(clinic, provider, day, minute, kind, len(visits), key))
         minute += kind.minutes + 20 * number(4, key, "gap")
