@@ -61,6 +61,7 @@ class OrgNotFound(Problem):
 
 
 ONE: LiteralString = "SELECT * FROM orgs WHERE client = %s AND org_id = %s"
+ALL: LiteralString = "SELECT * FROM orgs WHERE client = %s ORDER BY org_id"
 PAGE: LiteralString = "SELECT * FROM orgs WHERE client = %s ORDER BY org_id LIMIT %s OFFSET %s"
 COUNT: LiteralString = "SELECT count(*) AS total FROM orgs WHERE client = %s"
 # DO NOTHING, never DO UPDATE: the row of a busy org would be locked and rewritten by every request.
@@ -116,6 +117,10 @@ class Orgs:
         total = await self._db.one(COUNT, (client.id,))
         rows = await self._db.rows(PAGE, (client.id, size, (page - 1) * size))
         return [_org(row) for row in rows], total["total"] if total else 0
+
+    async def all(self, client: Client) -> list[Org]:
+        """Every org of a client by org_id, for the operator."""
+        return [_org(row) for row in await self._db.rows(ALL, (client.id,))]
 
     async def listed(self, client_id: str) -> list[Org]:
         """The orgs of a client that its users may find by name; at most 1000."""

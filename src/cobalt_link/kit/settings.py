@@ -92,6 +92,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def master_key_path(self) -> Path:
         return self.data / "master.key"
 
+    @property
+    def postgres_path(self) -> Path:
+        """Folder of the embedded server."""
+        return self.data / "postgres"
+
     def shown(self) -> list[tuple[str, str, str]]:
         """Rows of (name, value as text, origin) with secrets masked."""
         return [(each.name, each.text(getattr(self, each.name)), self.origins[each.name]) for each in DECLARED]

@@ -1,0 +1,47 @@
+"""Doctor's look at the files: the master key, and that nobody else can enter the folders."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from cobalt_link.cli.findings import Finding, fail, ok, warn
+from cobalt_link.cli.opening import open_keyring
+from cobalt_link.kit.settings import Settings
+from cobalt_link.kit.vault import KeyringProblem
+
+
+def check_files(settings: Settings) -> list[Finding]:
+    return [_key(settings), *_folders(settings), *_secrets(settings)]
+
+
+def _key(settings: Settings) -> Finding:
+    try:
+        keyring = open_keyring(settings)
+    except KeyringProblem as problem:
+        return fail("master key", str(problem), "cobalt keys generate, or bring back the copy of the key")
+    origin = settings.origins["master_key"] if settings.master_key else settings.master_key_path
+    return ok("master key", f"{origin}, sealing with {keyring.primary}")
+
+
+def _folders(settings: Settings) -> list[Finding]:
+    """The data folder and, inside it, every folder that others could enter."""
+    if not settings.data.is_dir():
+        return [warn("data folder", f"{settings.data} is not there yet", "cobalt keys generate makes it")]
+    inside = [each for each in sorted(settings.data.iterdir()) if each.is_dir() and not each.is_symlink()]
+    open_ones = [each for each in inside if _others(each)]
+    if open_ones:
+        names = " ".join(str(each) for each in open_ones)
+        return [fail("data folder", f"other users can enter {names}", f"chmod 700 {names}")]
+    return [ok("data folder", f"{settings.data}, its folders are closed to other users")]
+
+
+def _secrets(settings: Settings) -> list[Finding]:
+    file = settings.data / "cobalt.toml"
+    if file.is_file() and _others(file) and any(settings.origins[name] == str(file) for name in ("database_url",)):
+        return [warn("cobalt.toml", f"other users can read the database's password in {file}", f"chmod 600 {file}")]
+    return []
+
+
+def _others(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))

@@ -1,0 +1,35 @@
+"""`cobalt doctor`: every line is ok, or says what is wrong and how to fix it; exit code 1 when something fails."""
+
+from __future__ import annotations
+
+from cobalt_link.cli.answers import say
+from cobalt_link.cli.check_address import check_address
+from cobalt_link.cli.check_database import check_database
+from cobalt_link.cli.check_files import check_files
+from cobalt_link.cli.findings import Finding, fail
+from cobalt_link.cli.opening import HERE, Where, reached
+from cobalt_link.kit.settings import Settings
+
+SIGNS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
+
+
+async def doctor(*, where: Where = HERE) -> int:
+    """Check key, folders, database, clock, public address, proxy and host names."""
+    settings = where.settings()
+    findings = [*check_files(settings), *await _database(settings), *await check_address(settings)]
+    failed = any(each.state == "fail" for each in findings)
+    say(where.json, {"healthy": not failed, "findings": findings}, "\n".join(_line(each) for each in findings))
+    return 1 if failed else 0
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    try:
+        async with reached(settings) as dsn:
+            return await check_database(dsn)
+    except Exception as error:
+        return [fail("database", " ".join(str(error).split()), "see the message; `cobalt config` shows the settings")]
+
+
+def _line(finding: Finding) -> str:
+    fix = f"\n      fix: {finding.fix}" if finding.fix else ""
+    return f"{SIGNS[finding.state]}  {finding.what}: {finding.text}{fix}"

@@ -1,0 +1,24 @@
+"""What lower rooms raise when something cannot be done, with the code and exit status for it."""
+
+from __future__ import annotations
+
+from cobalt_link.developers.addresses import AddressProblem
+from cobalt_link.developers.clients import ClientProblem
+from cobalt_link.kit.problems import Problem
+from cobalt_link.kit.settings import SettingsError
+from cobalt_link.kit.vault import VaultProblem
+from cobalt_link.store.errors import DatabaseUnavailable, EmbeddedServerError, UnsafeDatabase
+from cobalt_link.store.migrate import SchemaTooNew
+
+FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
+    (SettingsError, "bad_settings", 2),
+    (AddressProblem, "bad_address", 2),
+    (ClientProblem, "bad_client", 1),
+    (VaultProblem, "bad_keys", 1),
+    (UnsafeDatabase, "unsafe_database", 1),
+    (EmbeddedServerError, "embedded_server", 1),
+    (SchemaTooNew, "schema_too_new", 1),
+    (DatabaseUnavailable, "database_unavailable", 1),
+    (Problem, "refused", 1),
+    (PermissionError, "not_permitted", 1),
+)

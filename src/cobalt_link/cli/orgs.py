@@ -1,0 +1,95 @@
+"""`cobalt orgs`: a client's clinics, their EHR and their settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import App, Parameter
+
+from cobalt_link.cli.answers import fields, say, table
+from cobalt_link.cli.main import Failure
+from cobalt_link.cli.opening import HERE, Where, opened
+
+app = App(name="orgs", help="A client's clinics and their settings: list, show, set.")
+
+Name = Annotated[str, Parameter(help="The client's client_id or name.")]
+OrgId = Annotated[str, Parameter(help="The app's own id of the clinic.")]
+
+
+@app.command(name="list")
+async def list_(client: Name, /, *, where: Where = HERE) -> None:
+    """List a client's orgs."""
+    from cobalt_link.developers.api import view
+
+    async with opened(where) as desk:
+        owner = await desk.clients.find(client)
+        found = await desk.orgs.all(owner)
+    rows = [(each.org_id, each.emr_name, each.address, each.settings.time_zone, each.created_at) for each in found]
+    head = ("org_id", "EHR", "address", "time zone", "created")
+    text = table(head, rows) if rows else f"{owner.name} has no orgs yet; the first link token makes one."
+    say(where.json, {"orgs": [view(each) for each in found]}, text)
+
+
+@app.command
+async def show(client: Name, org_id: OrgId, /, *, where: Where = HERE) -> None:
+    """Show an org with its settings."""
+    async with opened(where) as desk:
+        _tell(where, await desk.orgs.find(await desk.clients.find(client), org_id))
+
+
+@app.command(name="set")
+async def set_(
+    client: Name,
+    org_id: OrgId,
+    /,
+    *,
+    emr_name: Annotated[str | None, Parameter(help="The EHR by its name, such as GNU Health.")] = None,
+    emr_instance_domain: Annotated[str | None, Parameter(help="Address of the EHR, such as your-emr.com.")] = None,
+    time_zone: Annotated[str | None, Parameter(help="IANA name, such as America/Phoenix.")] = None,
+    visit_type: Annotated[
+        tuple[str, ...] | None, Parameter(help="A kind of visit as CODE=DESCRIPTION; repeat for the whole list.")
+    ] = None,
+    allowed_ehr_domain: Annotated[
+        tuple[str, ...] | None,
+        Parameter(help="A domain that Link accepts for this org, such as *.example.org; repeat for the whole list."),
+    ] = None,
+    branding_name: Annotated[str | None, Parameter(help="Name on the pages instead of the client's.")] = None,
+    place: Annotated[str | None, Parameter(help="Place that tells practices apart, such as Tucson, AZ.")] = None,
+    listed: Annotated[bool | None, Parameter(help="Whether users find the org by name in the picker.")] = None,
+    where: Where = HERE,
+) -> None:
+    """Set what is given and leave the rest; makes the org if it is new. An empty text takes a setting back."""
+    from cobalt_link.developers.org_settings import OrgChange
+
+    given = {
+        "time_zone": time_zone,
+        "visit_types": None if visit_type is None else [_visit_type(each) for each in visit_type],
+        "allowed_ehr_domains": allowed_ehr_domain,
+        "branding_name": branding_name,
+        "place": place,
+        "listed": listed,
+    }
+    settings = {name: (None if value == "" else value) for name, value in given.items() if value is not None}
+    async with opened(where) as desk:
+        owner = await desk.clients.find(client)
+        await desk.orgs.ensure(owner, org_id)
+        change = msgspec.convert(settings, OrgChange)
+        _tell(where, await desk.orgs.change(owner, org_id, change, emr_name, emr_instance_domain))
+
+
+def _tell(where: Where, org: Any) -> None:
+    from cobalt_link.developers.api import view
+
+    shown = view(org)
+    pairs = msgspec.structs.asdict(shown) | {
+        "visit_types": [f"{each.code} ({each.description})" for each in shown.visit_types]
+    }
+    say(where.json, shown, fields(pairs.items()))
+
+
+def _visit_type(text: str) -> dict[str, str]:
+    code, equals, description = text.partition("=")
+    if not equals:
+        raise Failure(f"--visit-type {text} needs CODE=DESCRIPTION.", code="bad_usage", status=2)
+    return {"code": code.strip(), "description": description.strip()}
