@@ -3,8 +3,9 @@
 -- is one account. `grant_number` counts stored grants, `fence` everything that makes an earlier renewal stale.
 CREATE TABLE accounts (
     id text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{32}$'),
-    client text NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
-    org text NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+    client text NOT NULL,
+    org text NOT NULL,                  -- our id of the org; org_id is the app's
+    org_id text NOT NULL,
     user_id text NOT NULL,
     connector text NOT NULL,
     address text NOT NULL,
@@ -30,13 +31,12 @@ CREATE TABLE accounts (
 );
 CREATE UNIQUE INDEX accounts_of_person ON accounts (person_fingerprint) WHERE disconnected_at IS NULL;
 CREATE INDEX accounts_of_client ON accounts (client, linked_at DESC, id) WHERE disconnected_at IS NULL;
-CREATE INDEX accounts_of_org ON accounts (org);
 CREATE INDEX accounts_in_renewal ON accounts (lease_until) WHERE lease_until IS NOT NULL;
 
 -- Only a keyed hash of an access token rests here (S-046). `expires_at` is null until the token is rotated.
 CREATE TABLE access_tokens (
     hash bytea PRIMARY KEY,
-    account text NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    account text NOT NULL,
     client text NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz

@@ -1,0 +1,70 @@
+"""The shapes of a linked account: what everybody may read, and what opens only with the account's own data key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from cobalt_link.ehr.connector import Chart
+from cobalt_link.ehr.grant import Grant, Person
+from cobalt_link.ehr.place import Place
+
+Health = Literal["active", "login_required"]
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One EHR user of one EHR in one org of a client. Holds nothing secret.
+
+    `client` and `org` are our ids of them, `org_id` is the app's; `connector` is the connector's key. `reference` is
+    the app's own label (`access_token_reference_id`), at first the `user_id`. `health_reason` is a refusal's code.
+    """
+
+    id: str
+    client: str
+    org: str
+    org_id: str
+    user_id: str
+    connector: str
+    address: str
+    practice: str | None
+    tenant: str
+    reference: str
+    health: Health
+    health_reason: str | None
+    linked_at: datetime
+    last_used_at: datetime | None
+
+    @property
+    def place(self) -> Place:
+        return Place(address=self.address, practice=self.practice)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A grant as it rests: JSON, sealed by the account's data key."""
+
+    person: Person
+    session: dict[str, Any]
+    known: dict[str, Any]
+    expires_at: datetime | None = None
+    keep_alive: int | None = None
+
+    @classmethod
+    def of(cls, grant: Grant) -> Held:
+        return cls(grant.person, grant.session, grant.known, grant.expires_at, grant.keep_alive)
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """An account opened for use. `answers` (by pane name) may be left shut; `number` counts the account's grants."""
+
+    account: Account
+    chart: Chart
+    person: Person
+    known: dict[str, Any]
+    expires_at: datetime | None
+    answers: dict[str, bytes]
+    number: int
+
+    def __repr__(self) -> str:
+        return f"Opened(number={self.number})"

@@ -1,0 +1,55 @@
+"""What a caller with an access token is told when the EHR or the link to it says no."""
+
+from __future__ import annotations
+
+from cobalt_link.kit.problems import Problem
+
+
+class LoginRequired(Problem):
+    """Account link expired. Please go through the integration setup again."""
+
+    # The body that the contract documents in §3.4; clients compare its text.
+    code = "login_required"
+    status = 403
+
+
+class NoRights(Problem):
+    """The EHR does not let this user see what was asked for. Ask the EHR's administrator for the right."""
+
+    code = "no_rights"
+    status = 403
+
+
+class AccountGone(Problem):
+    """There is no such account. It may have been disconnected; GET /v1/accounts lists the ones that are linked."""
+
+    code = "account_not_found"
+    status = 404
+
+
+class NotSupported(Problem):
+    """This EHR does not offer what was asked for. Leave it out for this EHR."""
+
+    code = "not_supported"
+    status = 400
+
+
+class EhrDown(Problem):
+    """The EHR does not answer. Try again after the seconds in the Retry-After header."""
+
+    code = "ehr_down"
+    status = 503
+
+
+class EhrBusy(Problem):
+    """The EHR asks us to wait. Try again after the seconds in the Retry-After header."""
+
+    code = "ehr_busy"
+    status = 503
+
+
+class EhrUnexpected(Problem):
+    """The EHR gave an answer that we do not understand. Give the operator the reference in this message."""
+
+    code = "ehr_unexpected"
+    status = 502

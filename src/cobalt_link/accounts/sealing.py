@@ -1,0 +1,49 @@
+"""A grant and the answers behind it, sealed with the account's own data key: destroying that destroys them (S-064)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from cobalt_link.accounts.account import Account, Held, Opened
+from cobalt_link.ehr.connector import Chart
+from cobalt_link.ehr.grant import Grant
+from cobalt_link.kit.vault import Context, DataKey
+from cobalt_link.store.database import Row
+
+
+def owner(account_id: str) -> str:
+    """The name under which an account's data key is kept."""
+    return f"account:{account_id}"
+
+
+def sealed(key: DataKey, account: Account, grant: Grant, answers: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The two sealed columns, as parameters of the statements that store them."""
+    return {
+        "grant": key.seal(msgspec.json.encode(Held.of(grant)), _context(account, "grant")),
+        "answers": key.seal(msgspec.json.encode(dict(answers)), _context(account, "answers")),
+    }
+
+
+def opened(key: DataKey, account: Account, row: Row, *, answers: bool = True) -> Opened:
+    """What a row's sealed columns hold; the answers, passwords among them, stay shut unless they are needed."""
+    held = msgspec.json.decode(key.open(row["sealed_grant"], _context(account, "grant")), type=Held)
+    return Opened(
+        account=account,
+        chart=Chart(place=account.place, tenant=account.tenant, session=held.session, known=held.known),
+        person=held.person,
+        known=held.known,
+        expires_at=held.expires_at,
+        answers=_answers(key, account, row) if answers else {},
+        number=row["grant_number"],
+    )
+
+
+def _answers(key: DataKey, account: Account, row: Row) -> dict[str, bytes]:
+    plain = key.open(row["sealed_answers"], _context(account, "answers"))
+    return msgspec.json.decode(plain, type=dict[str, bytes])
+
+
+def _context(account: Account, field: str) -> Context:
+    return Context("accounts", account.client, account.id, field)

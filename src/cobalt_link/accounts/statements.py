@@ -1,0 +1,147 @@
+"""All SQL on this room's tables: `accounts`, `access_tokens` and `audit`."""
+
+from typing import LiteralString
+
+# ── accounts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ACCOUNT: LiteralString = (
+    "a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.address, a.practice, a.tenant,"
+    " a.reference, a.health, a.health_reason, a.linked_at, a.last_used_at"
+)
+
+# After a new hash key: what was found under an older one is found under the current one from now on.
+REPRINT: LiteralString = """
+UPDATE accounts SET person_fingerprint = %s WHERE person_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
+
+# DO UPDATE here, unlike for orgs: the row belongs to one person, and the update is what locks it against a twin.
+KEEP: LiteralString = f"""
+INSERT INTO accounts AS a (id, client, org, org_id, user_id, connector, address, practice, tenant,
+                           person_fingerprint, reference, health, linked_at)
+VALUES (%(id)s, %(client)s, %(org)s, %(org_id)s, %(user_id)s, %(connector)s, %(address)s, %(practice)s, %(tenant)s,
+        %(fingerprint)s, %(user_id)s, 'active', %(now)s)
+ON CONFLICT (person_fingerprint) WHERE disconnected_at IS NULL DO UPDATE
+SET user_id = excluded.user_id,
+    reference = CASE WHEN a.reference = a.user_id THEN excluded.user_id ELSE a.reference END,
+    practice = coalesce(excluded.practice, a.practice)
+RETURNING {ACCOUNT}"""
+
+LOCK: LiteralString = f"""
+SELECT {ACCOUNT}, a.person_fingerprint FROM accounts a WHERE a.id = %s AND a.disconnected_at IS NULL FOR UPDATE"""
+
+# A new grant by a person: whoever is renewing the old one has lost (fence).
+GRANT: LiteralString = f"""
+UPDATE accounts a
+SET sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1, fence = fence + 1,
+    health = 'active', health_reason = NULL, lease_holder = NULL, lease_until = NULL,
+    renewals_begun = 0, renewals_failed = 0, rest_until = NULL, rest_code = NULL
+WHERE a.id = %(id)s RETURNING {ACCOUNT}"""
+
+SEALED: LiteralString = """
+SELECT id, sealed_grant, sealed_answers, grant_number FROM accounts
+WHERE id = ANY(%s) AND disconnected_at IS NULL"""
+
+# SKIP LOCKED: two groups that touch the same accounts must neither wait nor deadlock over a time stamp.
+TOUCH: LiteralString = """
+UPDATE accounts SET last_used_at = %(now)s
+WHERE id IN (SELECT id FROM accounts
+             WHERE id = ANY(%(ids)s) AND (last_used_at IS NULL OR last_used_at < %(before)s)
+             FOR NO KEY UPDATE SKIP LOCKED)"""
+
+FIND: LiteralString = f"""
+SELECT {ACCOUNT} FROM accounts a WHERE a.client = %s AND a.id = %s AND a.disconnected_at IS NULL"""
+
+BY_ID: LiteralString = f"""
+SELECT {ACCOUNT} FROM accounts a WHERE a.id = %s AND a.disconnected_at IS NULL"""
+
+PAGE: LiteralString = f"""
+SELECT {ACCOUNT}, count(*) OVER () AS total FROM accounts a
+WHERE a.client = %(client)s AND a.disconnected_at IS NULL
+  AND (%(org_id)s::text IS NULL OR a.org_id = %(org_id)s) AND (%(user_id)s::text IS NULL OR a.user_id = %(user_id)s)
+ORDER BY a.linked_at DESC, a.id LIMIT %(limit)s OFFSET %(offset)s"""
+
+COUNT: LiteralString = """
+SELECT count(*) AS total FROM accounts a
+WHERE a.client = %(client)s AND a.disconnected_at IS NULL
+  AND (%(org_id)s::text IS NULL OR a.org_id = %(org_id)s) AND (%(user_id)s::text IS NULL OR a.user_id = %(user_id)s)"""
+
+DISCONNECT: LiteralString = """
+UPDATE accounts SET disconnected_at = %s, person_fingerprint = NULL, sealed_grant = NULL, sealed_answers = NULL,
+    fence = fence + 1, lease_holder = NULL, lease_until = NULL
+WHERE id = %s AND disconnected_at IS NULL"""
+
+REFER: LiteralString = f"""
+UPDATE accounts a SET reference = %s WHERE a.id = %s AND a.disconnected_at IS NULL RETURNING {ACCOUNT}"""
+
+LOGIN_REQUIRED: LiteralString = """
+UPDATE accounts SET health = 'login_required', health_reason = %s, fence = fence + 1,
+    lease_holder = NULL, lease_until = NULL, renewals_begun = 0
+WHERE id = %s AND health = 'active' AND disconnected_at IS NULL"""
+
+# ── the lease on renewing a grant ────────────────────────────────────────────────────────────────────────────────────
+
+CLAIM: LiteralString = """
+UPDATE accounts
+SET fence = fence + 1, lease_holder = %(holder)s, renewals_begun = renewals_begun + 1,
+    lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE id = %(id)s AND grant_number = %(seen)s AND health = 'active' AND disconnected_at IS NULL
+  AND (lease_until IS NULL OR lease_until < clock_timestamp())
+  AND (rest_until IS NULL OR rest_until <= clock_timestamp())
+RETURNING id, fence, renewals_begun, renewals_failed, sealed_grant, sealed_answers, grant_number"""
+
+STANDING: LiteralString = """
+SELECT grant_number, health, rest_code,
+       ceil(extract(epoch FROM rest_until - clock_timestamp()))::int AS rest_seconds
+FROM accounts WHERE id = %s AND disconnected_at IS NULL"""
+
+RENEWED: LiteralString = """
+UPDATE accounts
+SET sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1,
+    lease_holder = NULL, lease_until = NULL,
+    renewals_begun = 0, renewals_failed = 0, rest_until = NULL, rest_code = NULL
+WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL"""
+
+RESTING: LiteralString = """
+UPDATE accounts
+SET lease_holder = NULL, lease_until = NULL, renewals_begun = 0, renewals_failed = renewals_failed + 1,
+    rest_until = clock_timestamp() + make_interval(secs => %(seconds)s), rest_code = %(code)s
+WHERE id = %(id)s AND fence = %(fence)s"""
+
+DEAD: LiteralString = """
+UPDATE accounts SET health = 'login_required', health_reason = %(code)s, fence = fence + 1,
+    lease_holder = NULL, lease_until = NULL, renewals_begun = 0
+WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL"""
+
+ABANDONED: LiteralString = f"""
+SELECT {ACCOUNT}, a.grant_number FROM accounts a
+WHERE a.lease_until < clock_timestamp() AND a.health = 'active' AND a.disconnected_at IS NULL
+ORDER BY a.lease_until LIMIT %s"""
+
+# ── access_tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ISSUE: LiteralString = """
+INSERT INTO access_tokens (hash, account, client, created_at)
+SELECT t.hash, t.account, t.client, %s FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS t (account, client, hash)
+JOIN accounts a ON a.id = t.account AND a.client = t.client AND a.disconnected_at IS NULL"""
+
+RESOLVE: LiteralString = f"""
+SELECT t.hash, {ACCOUNT} FROM access_tokens t JOIN accounts a ON a.id = t.account
+WHERE t.hash = ANY(%s) AND t.client = %s AND (t.expires_at IS NULL OR t.expires_at > %s)
+  AND a.disconnected_at IS NULL"""
+
+END_ALL: LiteralString = "DELETE FROM access_tokens WHERE account = %s"
+END_LATER: LiteralString = """
+UPDATE access_tokens SET expires_at = %(until)s
+WHERE account = %(account)s AND (expires_at IS NULL OR expires_at > %(until)s)"""
+ADD: LiteralString = "INSERT INTO access_tokens (hash, account, client, created_at) VALUES (%s, %s, %s, %s)"
+PRUNE: LiteralString = """
+DELETE FROM access_tokens t USING accounts a
+WHERE a.id = t.account AND (t.expires_at <= %s OR a.disconnected_at IS NOT NULL)"""
+
+# ── audit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+NOTE: LiteralString = """
+INSERT INTO audit (at, client, account, what, request_id, detail)
+SELECT * FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"""
+
+TRAIL: LiteralString = """
+SELECT at, client, account, what, request_id, detail FROM audit WHERE client = %s AND account = %s ORDER BY id"""
