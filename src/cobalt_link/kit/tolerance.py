@@ -329,7 +329,7 @@ _WORDS = {
 
 
 def _in_words(error: str) -> str:
-    """msgspec's message (`Expected \`int\`, got \`str\` - at \`$.page\``) in the words of the reference."""
+    """What msgspec says ("Expected `int`, got `str` - at `$.page`") in the words of the reference."""
     text, _, place = error.partition(" - at ")
     where = place.strip("`").removeprefix("$").removeprefix(".")
     if text == "Invalid RFC3339 encoded date":

@@ -6,7 +6,7 @@ A declaration that leaves a question open fails at import, so no route can be fo
 import enum
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import SimpleNamespace, UnionType
 from typing import Any, NotRequired, Required, TypedDict, Union, Unpack, get_args, get_origin, get_type_hints
 
@@ -173,7 +173,7 @@ class Routes:
         def register(handler: Handler) -> Handler:
             shapes = _shapes(name, handler, parameters(path))
             row = Route(room=self.room, method=method, path=path, handler=handler, **shapes, **says, **(fixed or {}))
-            _judge(row)
+            _judge(row, says)
             refuse_twins([*self.rows, row])
             self.rows.append(row)
             return handler
@@ -206,7 +206,7 @@ def _hints(name: str, handler: Handler, wanted: list[str]) -> dict[str, Any]:
     return get_type_hints(chosen, handler.__globals__, include_extras=True)
 
 
-def _judge(row: Route) -> None:
+def _judge(row: Route, said: Iterable[str]) -> None:
     """Refuse a row that contradicts itself."""
     mistakes = {
         "a body must be a msgspec.Struct": row.body is not None and not _is_struct(row.body),
@@ -222,6 +222,9 @@ def _judge(row: Route) -> None:
         "the summary is empty": not row.summary.strip(),
         "errors must be Problem classes": not all(issubclass(kind, Problem) for kind in row.errors),
         "nobody in particular has no tenant": row.auth is Auth.NONE and row.tenant in (Tenant.CLIENT, Tenant.ACCOUNT),
+        "a browser's change says whether a foreign form may change something (csrf)": row.auth is Auth.PAGE
+        and row.method != "GET"
+        and "csrf" not in said,
         "an account's token means a tenant": row.auth is Auth.ACCOUNT and row.tenant is Tenant.NONE,
     }
     if found := [text for text, wrong in mistakes.items() if wrong]:
