@@ -62,6 +62,10 @@ class Connector:
         """This connector's own texts, flat, with English where the locale has none."""
         return read_texts(self.folder, "en") | read_texts(self.folder, locale)
 
+    async def recognize(self, place: Place) -> None:
+        """Whether this EHR is at that address; raises `NotThisAddress`. Sends nothing that anybody typed."""
+        await self.http.check(place.address)
+
     async def sign_in(self, ask: Ask, place: Place) -> Grant:
         """The whole sign-in as one plain story; see `cobalt_link.ehr.ask`."""
         raise NotImplementedError

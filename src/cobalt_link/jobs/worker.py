@@ -1,0 +1,52 @@
+"""A worker: does queued jobs, and the chores that every worker repeats (sweeps, pruning, following the keyring)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+
+from cobalt_link.jobs.queue import Jobs
+
+log = structlog.get_logger()
+
+POLL = 0.5
+GRACE = 25.0
+
+
+class Chore(msgspec.Struct, frozen=True):
+    """Repeated every `seconds` by every worker: it must not mind that another one does it at the same time."""
+
+    name: str
+    seconds: float
+    work: Callable[[], Awaitable[object]]
+
+
+async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
+    """Works until cancelled; then lets running jobs finish for at most 25 seconds."""
+    repeated = [asyncio.create_task(_repeat(chore)) for chore in chores]
+    try:
+        await jobs.app.run_worker_async(
+            concurrency=concurrency,
+            fetch_job_polling_interval=POLL,
+            listen_notify=True,
+            install_signal_handlers=False,
+            delete_jobs="always",
+            shutdown_graceful_timeout=GRACE,
+        )
+    finally:
+        for task in repeated:
+            task.cancel()
+        await asyncio.gather(*repeated, return_exceptions=True)
+
+
+async def _repeat(chore: Chore) -> None:
+    while True:
+        try:
+            await chore.work()
+        except Exception as error:
+            # The database may be restarting: the next round finds the same work.
+            log.warning("chore_failed", chore=chore.name, error=type(error).__name__)
+        await asyncio.sleep(chore.seconds)

@@ -1,0 +1,190 @@
+"""Takes an attempt one telling further: claims it, tells its story, and gives it back with what came of it.
+
+Runs in a worker. A worker that dies in the middle loses its claim after 30 seconds; one that was only paused finds its
+claim gone and changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+import msgspec
+
+from cobalt_link.accounts.account import Account, Opened
+from cobalt_link.accounts.book import Accounts
+from cobalt_link.developers.clients import Clients
+from cobalt_link.developers.orgs import Orgs
+from cobalt_link.ehr.connector import Connector
+from cobalt_link.ehr.journal import LostClaim
+from cobalt_link.ehr.panes import Credentials, Message, Pane, Problem
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.refusals import OtherAccount, Refusal, StartedOver
+from cobalt_link.ehr.story import Asking, Granted, Outcome, Refused, Resting, tell
+from cobalt_link.jobs.queue import Jobs
+from cobalt_link.kit.clock import Clock
+from cobalt_link.link import events
+from cobalt_link.link.attempts import LEASE, Attempt, Attempts, Found
+from cobalt_link.link.journal import DurableJournal, forget_after, last_entry
+from cobalt_link.link.linking import Linking, offered
+from cobalt_link.store.database import Database, Tx
+
+ADVANCE = "link.advance"
+# Saved answers that the EHR has refused are not tried again: each try counts towards a lock-out.
+REFUSED_ANSWERS = {"wrong_credentials", "locked", "password_expired"}
+
+
+class Advance:
+    """`await advance(id)`: a telling, if the attempt has one due."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        jobs: Jobs,
+        attempts: Attempts,
+        accounts: Accounts,
+        orgs: Orgs,
+        clients: Clients,
+        connectors: Mapping[str, Connector],
+        addresses: Mapping[str, str],
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._jobs = jobs
+        self._attempts = attempts
+        self._accounts = accounts
+        self._orgs = orgs
+        self._clients = clients
+        self._connectors = connectors
+        self._addresses = addresses
+
+    async def __call__(self, attempt_id: str) -> None:
+        attempt = await self._attempts.claim(attempt_id, self._clock.now())
+        private = await self._attempts.private_key(attempt) if attempt else None
+        if attempt is None or private is None:
+            return
+        with suppress(LostClaim):
+            async with self._holding(attempt):
+                linking, repaired = await self._linking(attempt)
+                opened = await self._accounts.opened(repaired, "answers_opened") if repaired else None
+                journal = DurableJournal(self._db, attempt, private, self._clock.now)
+                known = opened.known if opened else {}
+                outcome = await tell(linking, journal, saved=_offered_answers(repaired, opened), known=known)
+                await self._give_back(attempt, outcome, linking.found, opened)
+
+    async def sweep(self) -> None:
+        """Advances what lost its wake-up or its worker."""
+        for attempt_id in await self._attempts.due(self._clock.now()):
+            await self(attempt_id)
+
+    async def _linking(self, attempt: Attempt) -> tuple[Linking, Account | None]:
+        client = await self._clients.by_id(attempt.client)
+        connectors = offered(self._connectors, test=client.test)
+        if attempt.account:
+            account = await self._accounts.find(attempt.client, attempt.account)
+            fixed = Found(connector=account.connector, address=account.address, practice=account.practice)
+            return Linking(connectors, fixed, repairs=True), account
+        org = await self._orgs.by_id(attempt.org)
+        address = org.address or self._addresses.get(org.ehr or "")
+        fixed = Found(connector=org.ehr, address=address, practice=org.settings.branding_name)
+        return Linking(connectors, fixed, domains=org.settings.allowed_ehr_domains), None
+
+    async def _give_back(self, attempt: Attempt, outcome: Outcome, found: Found, opened: Opened | None) -> None:
+        try:
+            async with self._db.transaction() as tx:
+                await self._store(tx, attempt, outcome, found, opened)
+        except OtherAccount as no:
+            async with self._db.transaction() as tx:
+                await self._refuse(tx, attempt, no, None, found)
+
+    async def _store(self, tx: Tx, attempt: Attempt, outcome: Outcome, found: Found, opened: Opened | None) -> None:
+        match outcome:
+            case Asking(n, pane):
+                await self._show(tx, attempt, _prepared(pane, attempt, opened), n, found)
+            case Resting(n, pane, seconds):
+                wake_at = self._clock.now() + timedelta(seconds=seconds)
+                await self._attempts.show(tx, attempt, pane, n, found, wake_at=wake_at)
+                await self._jobs.wake(tx, ADVANCE, after=seconds, attempt_id=attempt.id)
+                if attempt.pane_n != n:
+                    await self._note(tx, attempt, "pane", pane=pane.name)
+            case Granted():
+                await self._grant(tx, attempt, outcome, found)
+            case Refused(refusal, username):
+                await self._refuse(tx, attempt, refusal, username, found)
+
+    async def _show(self, tx: Tx, attempt: Attempt, pane: Pane, n: int, found: Found) -> None:
+        await self._attempts.show(tx, attempt, pane, n, found)
+        await self._note(tx, attempt, "pane", pane=pane.name, code=pane.problem.code if pane.problem else None)
+
+    async def _grant(self, tx: Tx, attempt: Attempt, granted: Granted, found: Found) -> None:
+        account = await self._account(tx, attempt, granted, found)
+        person = granted.grant.person
+        named = person.name or person.username
+        now = self._clock.now()
+        await self._attempts.settle(tx, attempt, account=account.id, person=named, found=found, now=now)
+        await self._note(tx, attempt, "granted")
+
+    async def _account(self, tx: Tx, attempt: Attempt, granted: Granted, found: Found) -> Account:
+        if attempt.account:
+            return await self._accounts.repair(tx, attempt.account, granted.grant, granted.answers)
+        org = await self._orgs.by_id(attempt.org)
+        return await self._accounts.keep(
+            tx,
+            client=attempt.client,
+            org=org.id,
+            org_id=org.org_id,
+            user_id=attempt.user_id,
+            connector=found.connector or "",
+            place=Place(address=found.address or "", practice=found.practice),
+            grant=granted.grant,
+            answers=granted.answers,
+        )
+
+    async def _refuse(self, tx: Tx, attempt: Attempt, refusal: Refusal, username: str | None, found: Found) -> None:
+        if isinstance(refusal, StartedOver):
+            await forget_after(tx, attempt.id, attempt.consented_n or 0)
+            await self._attempts.again(tx, attempt, found, refusal.code)
+            await self._jobs.wake(tx, ADVANCE, attempt_id=attempt.id)
+        else:
+            details = refusal.details | ({"user": username} if username else {})
+            n = await last_entry(tx, attempt.id) + 1
+            await self._attempts.show(tx, attempt, Message(code=refusal.code, details=details), n, found)
+        await self._note(tx, attempt, "refused", code=refusal.code)
+
+    async def _note(
+        self, tx: Tx, attempt: Attempt, name: str, *, pane: str | None = None, code: str | None = None
+    ) -> None:
+        await events.note(tx, attempt.link_token, name, self._clock.now(), pane=pane, code=code)
+
+    @asynccontextmanager
+    async def _holding(self, attempt: Attempt) -> AsyncIterator[None]:
+        keeper = asyncio.create_task(self._hold(attempt))
+        try:
+            yield
+        finally:
+            keeper.cancel()
+
+    async def _hold(self, attempt: Attempt) -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            await self._attempts.hold(attempt, self._clock.now())
+
+
+def _offered_answers(repaired: Account | None, opened: Opened | None) -> dict[str, bytes]:
+    if repaired is None or opened is None or repaired.health_reason in REFUSED_ANSWERS:
+        return {}
+    return opened.answers
+
+
+def _prepared(pane: Pane, attempt: Attempt, opened: Opened | None) -> Pane:
+    """The pane with what the attempt knows: the username of an earlier run, and why the story was told anew."""
+    if attempt.notice and pane.problem is None:
+        pane = msgspec.structs.replace(pane, problem=Problem(attempt.notice))
+    if not isinstance(pane, Credentials):
+        return pane
+    if opened:
+        return msgspec.structs.replace(pane, username=opened.person.username, fixed=True)
+    return msgspec.structs.replace(pane, username=pane.username or attempt.username)

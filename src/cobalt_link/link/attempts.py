@@ -1,0 +1,251 @@
+"""The table of attempts: one person's way through Link, owned by no process between two clicks.
+
+Every change is a compare-and-set on the attempt's row: a second answer to a pane is stale, a worker that lost its
+claim changes nothing, and settling deletes the only key that opens what was typed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal, LiteralString
+from uuid import UUID, uuid4
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from cobalt_link.ehr.journal import LostClaim
+from cobalt_link.ehr.panes import Pane
+from cobalt_link.ehr.place import Place
+from cobalt_link.kit.vault import Context, Vault, new_pair
+from cobalt_link.store.database import Database, Row, Tx
+from cobalt_link.store.signals import announce
+
+State = Literal["ready", "advancing", "waiting", "resting", "granted", "left", "expired"]
+LEASE = timedelta(seconds=30)
+NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A row. `pane_n` is the entry of the journal that an answer has to name."""
+
+    id: str
+    link_token: bytes
+    client: str
+    org: str
+    user_id: str
+    account: str | None
+    browser: bytes
+    answered: bool
+    state: State
+    version: int
+    claim: UUID | None
+    public_key: bytes
+    pane: Pane | None
+    pane_n: int | None
+    consented_n: int | None
+    connector: str | None
+    address: str | None
+    practice: str | None
+    username: str | None
+    notice: str | None
+    person: str | None
+    granted: str | None
+    locale: str | None
+    created_at: datetime
+    expires_at: datetime
+    settled_at: datetime | None
+    exchanged_at: datetime | None
+
+    @property
+    def place(self) -> Place | None:
+        return Place(address=self.address, practice=self.practice) if self.address else None
+
+
+COLUMNS: LiteralString = (
+    "id, link_token, client, org, user_id, account, browser, answered, state, version, claim, public_key, pane, pane_n,"
+    " consented_n, connector, address, practice, username, notice, person, granted, locale, created_at, expires_at,"
+    " settled_at, exchanged_at"
+)
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What the story has found out so far, for the pages: which EHR, where."""
+
+    connector: str | None = None
+    address: str | None = None
+    practice: str | None = None
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt begins with, from its link token."""
+
+    id: str
+    link_token: bytes
+    client: str
+    org: str
+    user_id: str
+    account: str | None
+    browser: bytes
+    locale: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+def topic(attempt: str) -> str:
+    """Where changes of an attempt are announced."""
+    return f"attempt:{attempt}"
+
+
+def private_key_context(client: str, attempt: str) -> Context:
+    return Context("attempt_keys", client, attempt, "private_key")
+
+
+class Attempts:
+    """All SQL on `attempts` and `attempt_keys`."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        self.db = db
+        self._vault = vault
+
+    async def open(self, tx: Tx, opening: Opening) -> bool:
+        """Begins the attempt of a link token; False if it has one already."""
+        private, public = new_pair()
+        sql = """INSERT INTO attempts (id, link_token, client, org, user_id, account, browser, locale, created_at,
+                                       expires_at, public_key, state)
+                 VALUES (%(id)s, %(link_token)s, %(client)s, %(org)s, %(user_id)s, %(account)s, %(browser)s, %(locale)s,
+                         %(created_at)s, %(expires_at)s, %(public_key)s, 'ready')
+                 ON CONFLICT (link_token) DO NOTHING"""
+        row = {**msgspec.structs.asdict(opening), "public_key": public}
+        if (await tx.execute(sql, row)).rowcount == 0:
+            return False
+        sealed = self._vault.seal(private, private_key_context(opening.client, opening.id))
+        await tx.execute("INSERT INTO attempt_keys (attempt, sealed) VALUES (%s, %s)", (opening.id, sealed))
+        return True
+
+    async def take_over(self, link_token: bytes, browser: bytes) -> bool:
+        """Until the first answer another opening takes the attempt over: people reload, and previews look."""
+        sql = "UPDATE attempts SET browser = %s WHERE link_token = %s AND NOT answered AND settled_at IS NULL"
+        return await self.db.run(sql, (browser, link_token)) == 1
+
+    async def by_id(self, id: str) -> Attempt | None:  # noqa: A002
+        return _attempt(await self.db.one(f"SELECT {COLUMNS} FROM attempts WHERE id = %s", (id,)))
+
+    async def of_link_token(self, hashes: list[bytes]) -> Attempt | None:
+        sql = f"SELECT {COLUMNS} FROM attempts WHERE link_token = ANY(%s)"
+        return _attempt(await self.db.one(sql, (hashes,)))
+
+    async def accept(self, tx: Tx, attempt: Attempt, *, consented: bool, now: datetime) -> bool:
+        """The open pane is answered: hand over to a worker. False if another answer was first."""
+        sql = """UPDATE attempts SET state = 'ready', answered = true, pane = NULL, version = version + 1,
+                        consented_n = CASE WHEN %s THEN pane_n ELSE consented_n END
+                 WHERE id = %s AND state IN ('waiting', 'resting') AND version = %s AND expires_at > %s"""
+        return (await tx.execute(sql, (consented, attempt.id, attempt.version, now))).rowcount == 1
+
+    async def rewind(self, tx: Tx, attempt: Attempt, *, keep_n: int, username: str | None, now: datetime) -> bool:
+        """Tell the story again from entry `keep_n` + 1: the person wants another try, or another practice."""
+        sql = """UPDATE attempts SET state = 'ready', answered = true, pane = NULL, version = version + 1,
+                        username = %s, consented_n = CASE WHEN %s < consented_n THEN NULL ELSE consented_n END
+                 WHERE id = %s AND state IN ('waiting', 'resting') AND version = %s AND expires_at > %s"""
+        params = (username, keep_n, attempt.id, attempt.version, now)
+        return (await tx.execute(sql, params)).rowcount == 1
+
+    async def claim(self, id: str, now: datetime) -> Attempt | None:  # noqa: A002
+        """Takes an attempt that has work to do; None if there is none, or another worker has it."""
+        sql = f"""UPDATE attempts SET state = 'advancing', claim = %s, claimed_until = %s, version = version + 1
+                  WHERE id = %s AND expires_at > %s
+                    AND (state = 'ready' OR (state = 'resting' AND wake_at <= %s)
+                         OR (state = 'advancing' AND claimed_until <= %s))
+                  RETURNING {COLUMNS}"""
+        return _attempt(await self.db.one(sql, (uuid4(), now + LEASE, id, now, now, now)))
+
+    async def hold(self, attempt: Attempt, now: datetime) -> bool:
+        """Keeps the claim for another lease."""
+        sql = "UPDATE attempts SET claimed_until = %s WHERE id = %s AND claim = %s AND state = 'advancing'"
+        return await self.db.run(sql, (now + LEASE, attempt.id, attempt.claim)) == 1
+
+    async def speak(self, id: str, locale: str) -> None:  # noqa: A002
+        """The language that the person chose."""
+        await self.db.run("UPDATE attempts SET locale = %s WHERE id = %s", (locale, id))
+
+    async def due(self, now: datetime) -> list[str]:
+        """Attempts whose wake-up was lost, or whose worker died."""
+        sql = """SELECT id FROM attempts WHERE expires_at > %s
+                   AND (state = 'ready' OR (state = 'resting' AND wake_at <= %s)
+                        OR (state = 'advancing' AND claimed_until <= %s)) LIMIT 100"""
+        return [row["id"] for row in await self.db.rows(sql, (now, now, now))]
+
+    async def show(
+        self, tx: Tx, attempt: Attempt, pane: Pane, n: int, found: Found, *, wake_at: datetime | None = None
+    ) -> None:
+        """Gives the attempt back with a pane to answer; with `wake_at`, to be told again by then."""
+        state = "resting" if wake_at else "waiting"
+        shown = {"pane": Jsonb(msgspec.to_builtins(pane)), "pane_n": n, "wake_at": wake_at}
+        await self._release(tx, attempt, found, {"state": state, **shown})
+
+    async def again(self, tx: Tx, attempt: Attempt, found: Found, notice: str) -> None:
+        """Gives the attempt back to be told once more; the next pane says why (`notice` is a refusal's code)."""
+        await self._release(tx, attempt, found, {"state": "ready", **NO_PANE, "notice": notice})
+
+    async def settle(self, tx: Tx, attempt: Attempt, *, account: str, person: str, found: Found, now: datetime) -> None:
+        """Granted: from here nothing in the journal opens, even with the master key in hand."""
+        await self._release(tx, attempt, found, {"state": "granted", **NO_PANE})
+        sql = "UPDATE attempts SET granted = %s, person = %s, username = NULL, settled_at = %s WHERE id = %s"
+        await tx.execute(sql, (account, person, now, attempt.id))
+        await self._erase(tx, [attempt.id])
+
+    async def leave(self, tx: Tx, attempt: Attempt, now: datetime) -> bool:
+        """The person stops. A grant that is there already stays."""
+        sql = """UPDATE attempts SET state = 'left', pane = NULL, username = NULL, version = version + 1,
+                        claim = NULL, settled_at = %s
+                 WHERE id = %s AND settled_at IS NULL"""
+        if (await tx.execute(sql, (now, attempt.id))).rowcount == 0:
+            return False
+        await self._erase(tx, [attempt.id])
+        await announce(tx, topic(attempt.id))
+        return True
+
+    async def expire(self, tx: Tx, now: datetime) -> list[bytes]:
+        """Ends what was not finished in time; the link tokens of the ended ones."""
+        sql = """UPDATE attempts SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %s
+                 WHERE settled_at IS NULL AND expires_at <= %s RETURNING id, link_token"""
+        ended = await (await tx.execute(sql, (now, now))).fetchall()
+        await self._erase(tx, [row["id"] for row in ended])
+        return [row["link_token"] for row in ended]
+
+    async def prune(self, tx: Tx, before: datetime) -> None:
+        """Forgets attempts that settled before then, with their journal (S-098)."""
+        await tx.execute("DELETE FROM attempts WHERE settled_at < %s", (before,))
+
+    async def private_key(self, attempt: Attempt) -> bytes | None:
+        """Opens the attempt's own key, for a worker only; None once the attempt has settled."""
+        row = await self.db.one("SELECT sealed FROM attempt_keys WHERE attempt = %s", (attempt.id,))
+        return self._vault.open(row["sealed"], private_key_context(attempt.client, attempt.id)) if row else None
+
+    async def exchange(self, tx: Tx, ids: list[str], now: datetime) -> list[Row]:
+        """Claims granted attempts for an exchange, each once for ever; the rows that were won."""
+        sql = """WITH locked AS (SELECT id FROM attempts WHERE id = ANY(%s) ORDER BY id FOR UPDATE)
+                 UPDATE attempts a SET exchanged_at = %s FROM locked
+                 WHERE a.id = locked.id AND a.exchanged_at IS NULL AND a.granted IS NOT NULL
+                 RETURNING a.id, a.granted, a.client, a.link_token, a.account"""
+        return await (await tx.execute(sql, (ids, now))).fetchall()
+
+    async def _release(self, tx: Tx, attempt: Attempt, found: Found, changes: dict[str, Any]) -> None:
+        sql = """UPDATE attempts SET claim = NULL, claimed_until = NULL, version = version + 1, state = %(state)s,
+                        pane = %(pane)s, pane_n = %(pane_n)s, wake_at = %(wake_at)s, connector = %(connector)s,
+                        address = %(address)s, practice = %(practice)s, notice = %(notice)s
+                 WHERE id = %(id)s AND claim = %(held)s"""
+        kept = {"notice": None, **msgspec.structs.asdict(found)}
+        row = {**kept, **changes, "id": attempt.id, "held": attempt.claim}
+        if (await tx.execute(sql, row)).rowcount == 0:
+            raise LostClaim
+        await announce(tx, topic(attempt.id))
+
+    async def _erase(self, tx: Tx, ids: list[str]) -> None:
+        await tx.execute("DELETE FROM attempt_keys WHERE attempt = ANY(%s)", (ids,))
+
+
+def _attempt(row: Row | None) -> Attempt | None:
+    if row is None:
+        return None
+    row["pane"] = msgspec.convert(row["pane"], Pane) if row["pane"] else None
+    return Attempt(**row)

@@ -1,0 +1,162 @@
+"""The exchange of a public token for the access token: once for ever, also in a race, after a crash, or asked twice.
+
+The attempt's row is what is won; with an Idempotency-Key the answer is kept, sealed, for a day, so that a lost response
+loses nothing (S-010, S-011).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from cobalt_link.accounts.access import Access, Issue
+from cobalt_link.kit import tokens
+from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.problems import Problem
+from cobalt_link.kit.vault import Context, Vault
+from cobalt_link.link import events
+from cobalt_link.link.attempts import Attempts
+from cobalt_link.link.tokens import PUBLIC, sealed_token_context
+from cobalt_link.store.database import Database, Row, Tx
+from cobalt_link.store.grouped import Grouped
+
+KEPT = timedelta(hours=24)
+
+
+class InvalidPublicToken(Problem):
+    """This public_token is unknown, used or older than 30 minutes. Each can be exchanged once: open Link again, and \
+exchange the new one as soon as it arrives."""
+
+    code = "invalid_public_token"
+    status = 400
+
+
+class KeyReused(Problem):
+    """This Idempotency-Key came with another public_token before. Use a new key for every new request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """One request. `access_token` is given out if it wins; `key_hash` is of its Idempotency-Key."""
+
+    client: str
+    hashes: list[bytes]
+    access_token: str
+    key_hash: bytes | None
+
+
+Answer = str | type[Problem]
+
+
+class Exchanges:
+    """All SQL of the exchange, and on the table `exchanges`."""
+
+    def __init__(self, db: Database, vault: Vault, clock: Clock, attempts: Attempts, access: Access) -> None:
+        self._vault = vault
+        self._clock = clock
+        self._attempts = attempts
+        self._access = access
+        self._grouped = Grouped(db, self._write)
+
+    async def __call__(self, client: str, env: str, token: str, key: str | None) -> str:
+        """The access token. Raises InvalidPublicToken, also for another client's, or KeyReused."""
+        if not tokens.well_formed(token, tokens.PUBLIC):
+            raise InvalidPublicToken
+        wish = Wish(
+            client=client,
+            hashes=self._vault.fingerprints(PUBLIC, token),
+            access_token=tokens.mint(tokens.ACCESS, env),
+            key_hash=self._vault.fingerprint("idempotency_key", key, client) if key else None,
+        )
+        answer = await self._grouped(wish)
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+    async def prune(self, tx: Tx, now: datetime) -> None:
+        await tx.execute("DELETE FROM exchanges WHERE expires_at <= %s", (now,))
+
+    async def _write(self, tx: Tx, wishes: Sequence[Wish]) -> list[Answer]:
+        now = self._clock.now()
+        kept = await self._kept(tx, wishes, now)
+        found = await self._found(tx, wishes, now)
+        rows = await self._attempts.exchange(tx, [row["attempt"] for row in found.values()], now)
+        won = {row["id"]: row for row in rows}
+        answers: list[Answer] = []
+        issues: list[Issue] = []
+        for wish in wishes:
+            answers.append(self._kept_answer(wish, kept) or self._new_answer(wish, found, won, issues))
+            if wish.key_hash and isinstance(answers[-1], str):
+                kept.setdefault((wish.client, wish.key_hash), {"token_hash": wish.hashes[0], "answer": answers[-1]})
+        await self._access.issue(tx, issues)
+        await self._keep(tx, kept, now)
+        for row in rows:
+            await events.note(tx, row["link_token"], "exchanged", now)
+        return answers
+
+    async def _kept(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> dict[tuple[str, bytes], Row]:
+        keys = [wish.key_hash for wish in wishes if wish.key_hash]
+        if not keys:
+            return {}
+        rows = await (await tx.execute(KEPT_ANSWERS, (keys, now))).fetchall()
+        return {(row["client"], row["key_hash"]): row for row in rows}
+
+    async def _found(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> dict[bytes, Row]:
+        hashes = [each for wish in wishes for each in wish.hashes]
+        rows = await (await tx.execute(FOUND, (hashes, now))).fetchall()
+        clients = {each: wish.client for wish in wishes for each in wish.hashes}
+        return {row["hash"]: row for row in rows if row["client"] == clients[row["hash"]]}
+
+    def _kept_answer(self, wish: Wish, kept: dict[tuple[str, bytes], Row]) -> Answer | None:
+        row = kept.get((wish.client, wish.key_hash)) if wish.key_hash else None
+        if row is None:
+            return None
+        if row["token_hash"] not in wish.hashes:
+            return KeyReused
+        if "answer" not in row:
+            row["answer"] = self._vault.open(
+                row["sealed_answer"], _answer_context(wish.client, row["key_hash"])
+            ).decode()
+        return row["answer"]
+
+    def _new_answer(self, wish: Wish, found: dict[bytes, Row], won: dict[str, Row], issues: list[Issue]) -> Answer:
+        token = next((found[each] for each in wish.hashes if each in found), None)
+        # popped: of several requests with one token in one group the first wins
+        row = won.pop(token["attempt"], None) if token else None
+        if token is None or row is None:
+            return InvalidPublicToken
+        if row["account"] is not None:
+            return self._vault.open(token["sealed_access_token"], sealed_token_context(wish.client)).decode()
+        issues.append(Issue(account=row["granted"], client=wish.client, token=wish.access_token))
+        return wish.access_token
+
+    async def _keep(self, tx: Tx, kept: dict[tuple[str, bytes], Row], now: datetime) -> None:
+        for (client, key_hash), row in kept.items():
+            if "sealed_answer" not in row:
+                sealed = self._vault.seal(row["answer"].encode(), _answer_context(client, key_hash))
+                await tx.execute(KEEP, (client, key_hash, row["token_hash"], sealed, now + KEPT))
+
+
+def _answer_context(client: str, key_hash: bytes) -> Context:
+    return Context("exchanges", client, key_hash.hex(), "answer")
+
+
+FOUND = """
+SELECT p.hash, p.attempt, p.client, t.sealed_access_token
+FROM public_tokens p JOIN attempts a ON a.id = p.attempt LEFT JOIN link_tokens t ON t.hash = a.link_token
+WHERE p.hash = ANY(%s) AND p.expires_at > %s
+"""
+
+KEPT_ANSWERS = """
+SELECT client, key_hash, token_hash, sealed_answer FROM exchanges WHERE key_hash = ANY(%s) AND expires_at > %s
+"""
+
+KEEP = """
+INSERT INTO exchanges (client, key_hash, token_hash, sealed_answer, expires_at) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (client, key_hash)
+DO UPDATE SET token_hash = excluded.token_hash, sealed_answer = excluded.sealed_answer, expires_at = excluded.expires_at
+"""

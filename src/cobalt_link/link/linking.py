@@ -1,0 +1,82 @@
+"""The story of a link around a connector's own: which practice, may the app, then the EHR's sign-in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cobalt_link.developers.addresses import is_allowed
+from cobalt_link.ehr.ask import Ask
+from cobalt_link.ehr.connector import Connector
+from cobalt_link.ehr.grant import Grant
+from cobalt_link.ehr.panes import Consent, Picker, Problem
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.refusals import NotThisAddress, StartedOver, Unsupported
+from cobalt_link.link.attempts import Found
+
+
+class Linking:
+    """One link, told any number of times. `fixed` is what is known beforehand; what turned out stands in `found`.
+
+    `fixed.address` without `connector`, or the other way round, only fills the picker's form in.
+    """
+
+    def __init__(
+        self, connectors: Mapping[str, Connector], fixed: Found, *, domains: Sequence[str] = (), repairs: bool = False
+    ) -> None:
+        self._connectors = connectors
+        self._fixed = fixed
+        self._domains = list(domains)
+        self._repairs = repairs
+        self.found = fixed
+
+    async def __call__(self, ask: Ask) -> Grant:
+        connector, place = await self._practice(ask)
+        if not self._repairs:
+            await ask(Consent())
+        # The journal of a sign-in that a deploy interrupted belongs to another story: ask anew rather than guess.
+        if await ask.once("_connector_version", lambda: _version(connector), again=True) != connector.version:
+            raise StartedOver
+        return await connector.sign_in(ask, place)
+
+    async def _practice(self, ask: Ask) -> tuple[Connector, Place]:
+        if self._fixed.connector and self._fixed.address:
+            return await self._checked(ask)
+        manual = bool(self._fixed.connector or self._fixed.address)
+        pane = Picker(manual=manual, ehr=self._fixed.connector, address=self._fixed.address)
+        while True:
+            picked = await ask(pane)
+            self.found = Found(connector=picked.connector, address=picked.address, practice=picked.practice)
+            try:
+                return await self._checked(ask)
+            except NotThisAddress as no:
+                problem = Problem(no.code, no.details)
+                pane = Picker(manual=True, ehr=picked.connector, address=picked.address, problem=problem)
+
+    async def _checked(self, ask: Ask) -> tuple[Connector, Place]:
+        connector = self._connectors.get(self.found.connector or "")
+        if connector is None:
+            raise Unsupported(what=self.found.connector)
+        place = Place(address=self.found.address or "", practice=self.found.practice)
+        await ask.once("check_address", lambda: self._check(connector, place), again=True)
+        return connector, place
+
+    async def _check(self, connector: Connector, place: Place) -> None:
+        if not is_allowed(place.address, self._domains):
+            raise NotThisAddress(reason="not_allowed")
+        await connector.recognize(place)
+
+
+async def _version(connector: Connector) -> str:
+    return connector.version
+
+
+def known_beforehand(
+    connector: str | None, address: str | None, practice: str | None, defaults: Mapping[str, str]
+) -> Found:
+    """What an org says of its EHR, with the operator's default address where the org names none."""
+    return Found(connector=connector, address=address or defaults.get(connector or ""), practice=practice)
+
+
+def offered(connectors: Mapping[str, Connector], *, test: bool) -> dict[str, Connector]:
+    """A test client sees only the sandbox, a live one never does."""
+    return {key: each for key, each in connectors.items() if each.manifest.test_only == test}

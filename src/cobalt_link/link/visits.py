@@ -1,0 +1,233 @@
+"""A person's browser at an attempt: who may see it, what an answer does, and how it ends.
+
+An attempt belongs to the browser that gave its first answer: a secret in a cookie, of which only a keyed hash rests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from hmac import compare_digest
+from secrets import token_urlsafe
+from typing import Literal
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import msgspec
+
+from cobalt_link.ehr.journal import Entry
+from cobalt_link.ehr.panes import Answer, Consent, Message, Pane, Waiting, WaitingAnswer
+from cobalt_link.ehr.story import Waited, encoded
+from cobalt_link.jobs.queue import Jobs
+from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.ids import new_id
+from cobalt_link.kit.vault import Vault
+from cobalt_link.link import events
+from cobalt_link.link.advance import ADVANCE
+from cobalt_link.link.attempts import Attempt, Attempts, Opening, topic
+from cobalt_link.link.journal import forget_after, note_answer
+from cobalt_link.link.tokens import LinkToken, Tokens
+from cobalt_link.store.database import Database
+from cobalt_link.store.signals import Signals
+
+BROWSER = "browser"
+PATIENCE = 3.0
+
+Closed = Literal["link_unknown", "link_expired", "link_used", "other_browser"]
+
+
+class Turned(msgspec.Struct, frozen=True):
+    """Nobody gets in here; `why` is the page to show."""
+
+    why: Closed
+
+
+class Entered(msgspec.Struct, frozen=True):
+    """The attempt to go on with; `secret` is new for the cookie, or None when the browser has it already."""
+
+    attempt_id: str
+    secret: str | None
+
+
+class Visits:
+    """What the hosted pages do."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        clock: Clock,
+        jobs: Jobs,
+        signals: Signals,
+        tokens: Tokens,
+        attempts: Attempts,
+        *,
+        minutes: int,
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._clock = clock
+        self._jobs = jobs
+        self._signals = signals
+        self._tokens = tokens
+        self._attempts = attempts
+        self._life = timedelta(minutes=minutes)
+
+    async def enter(self, token: str, cookies: Mapping[str, str]) -> Entered | Turned:
+        """Opens a link token. Until the first answer another opening takes the attempt over."""
+        row = await self._tokens.look_up(token)
+        if row is None:
+            return Turned("link_unknown")
+        attempt = await self._attempts.of_link_token([row.hash])
+        if attempt is None:
+            return await self._begin(row)
+        if self.is_own(attempt, cookies):
+            return Entered(attempt.id, None)
+        if attempt.settled_at is not None or attempt.expires_at <= self._clock.now():
+            return Turned("link_expired" if attempt.granted is None else "link_used")
+        secret = token_urlsafe(32)
+        if await self._attempts.take_over(row.hash, self._vault.fingerprint(BROWSER, secret, attempt.id)):
+            return Entered(attempt.id, secret)
+        return Turned("other_browser")
+
+    def is_own(self, attempt: Attempt, cookies: Mapping[str, str]) -> bool:
+        """Whether this browser's cookie is the attempt's."""
+        secret = cookies.get(cookie_name(attempt.id)) or cookies.get(cookie_name(attempt.id, secure=True))
+        hashes = self._vault.fingerprints(BROWSER, secret, attempt.id) if secret else []
+        return any(compare_digest(attempt.browser, each) for each in hashes)
+
+    def form_token(self, attempt: Attempt) -> str:
+        """Stands in every form, for the browsers that say neither Sec-Fetch-Site nor Origin."""
+        return self._vault.fingerprint("form", attempt.browser, attempt.id).hex()[:40]
+
+    async def find(self, attempt_id: str) -> Attempt | None:
+        return await self._attempts.by_id(attempt_id)
+
+    async def settled_down(self, attempt_id: str, seconds: float) -> Attempt | None:
+        """The attempt as soon as no worker is at it, or as it is after so many seconds."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        with self._signals.watch(topic(attempt_id)) as watch:
+            while (attempt := await self.find(attempt_id)) and is_working(attempt):
+                left = deadline - asyncio.get_running_loop().time()
+                if left <= 0:
+                    break
+                # LISTEN may be deaf behind a transaction pooler: look again every half second.
+                await watch.changed(min(left, 0.5))
+        return attempt
+
+    async def answer(self, attempt: Attempt, n: int, answer: Answer) -> bool:
+        """Records an answer to pane `n` and wakes a worker; False if that pane is no longer open."""
+        current = await self._quiet(attempt, n)
+        if current is None or current.pane is None:
+            return False
+        if isinstance(answer, WaitingAnswer) and answer.action == "check":
+            return True
+        async with self._db.transaction() as tx:
+            consented = isinstance(current.pane, Consent)
+            now = self._clock.now()
+            if not await self._attempts.accept(tx, current, consented=consented, now=now):
+                return False
+            await note_answer(tx, current, _entry(current.pane, n, answer), now)
+            await events.note(tx, current.link_token, "answered", now, pane=current.pane.name)
+            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
+        return True
+
+    async def again(self, attempt: Attempt, n: int, *, elsewhere: bool = False) -> bool:
+        """Another try from the sign-in on, or, `elsewhere`, from the choice of the practice."""
+        current = await self._quiet(attempt, n)
+        if current is None:
+            return False
+        keep_n = 0 if elsewhere else current.consented_n or 0
+        typed = current.pane.details.get("user") if isinstance(current.pane, Message) else None
+        async with self._db.transaction() as tx:
+            username = None if elsewhere or typed is None else str(typed)
+            now = self._clock.now()
+            if not await self._attempts.rewind(tx, current, keep_n=keep_n, username=username, now=now):
+                return False
+            await forget_after(tx, current.id, keep_n)
+            await events.note(tx, current.link_token, "again", now)
+            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
+        return True
+
+    async def leave(self, attempt: Attempt) -> None:
+        """Ends the attempt; what was typed no longer opens."""
+        async with self._db.transaction() as tx:
+            if await self._attempts.leave(tx, attempt, self._clock.now()):
+                await events.note(tx, attempt.link_token, "left", self._clock.now())
+
+    async def speak(self, attempt: Attempt, locale: str) -> None:
+        await self._attempts.speak(attempt.id, locale)
+
+    async def finish(self, attempt: Attempt, env: str) -> tuple[str | None, str | None]:
+        """The public token, and the callback address with it: each None where there is none."""
+        token = await self._tokens.of_attempt(attempt)
+        public = await self._tokens.hand_over(attempt, env, "browser")
+        callback = token.callback_url if token else None
+        if public is None or callback is None:
+            return public, None
+        state = {"state": token.state} if token and token.state else {}
+        return public, _with_query(callback, {"token": public, "public_token": public, **state})
+
+    async def back_url(self, attempt: Attempt) -> str | None:
+        """Where the app lives, for those who leave: the callback's origin."""
+        token = await self._tokens.of_attempt(attempt)
+        parts = urlsplit(token.callback_url) if token and token.callback_url else None
+        return f"{parts.scheme}://{parts.netloc}/" if parts else None
+
+    async def callback(self, attempt: Attempt) -> str | None:
+        token = await self._tokens.of_attempt(attempt)
+        return token.callback_url if token else None
+
+    async def _begin(self, row: LinkToken) -> Entered | Turned:
+        now = self._clock.now()
+        if row.expires_at <= now:
+            return Turned("link_expired")
+        attempt_id, secret = new_id(), token_urlsafe(32)
+        opening = Opening(
+            id=attempt_id,
+            link_token=row.hash,
+            client=row.client,
+            org=row.org or "",
+            user_id=row.user_id or "",
+            account=row.account,
+            browser=self._vault.fingerprint(BROWSER, secret, attempt_id),
+            locale=row.locale,
+            created_at=now,
+            expires_at=now + self._life,
+        )
+        async with self._db.transaction() as tx:
+            if not await self._attempts.open(tx, opening):
+                return Turned("other_browser")
+            await events.note(tx, row.hash, "opened", now)
+            await self._jobs.wake(tx, ADVANCE, attempt_id=attempt_id)
+        return Entered(attempt_id, secret)
+
+    async def _quiet(self, attempt: Attempt, n: int) -> Attempt | None:
+        """The attempt with pane `n` open, after a poll that happens to run; None if another pane is there by now."""
+        current: Attempt | None = attempt
+        while current and current.pane_n == n and current.state == "advancing":
+            current = await self.settled_down(attempt.id, PATIENCE)
+        open_now = current is not None and current.state in ("waiting", "resting") and current.pane_n == n
+        return current if open_now else None
+
+
+def is_working(attempt: Attempt) -> bool:
+    """Whether a worker has to act before the person can."""
+    return attempt.state in ("ready", "advancing")
+
+
+def cookie_name(attempt_id: str, *, secure: bool = False) -> str:
+    """One cookie per attempt, so that two tabs with two attempts do not fight over one."""
+    return f"{'__Host-' if secure else ''}cobalt_{attempt_id[:16]}"
+
+
+def _entry(pane: Pane, n: int, answer: Answer) -> Entry:
+    if isinstance(pane, Waiting) and isinstance(answer, WaitingAnswer):
+        return Entry(n=n, kind="wait", name=pane.name, state="done", value=encoded(Waited(answer=answer)))
+    return Entry(n=n, kind="ask", name=pane.name, state="done", value=encoded(answer))
+
+
+def _with_query(url: str, more: Mapping[str, str]) -> str:
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, urlencode(more)) if part)
+    return urlunsplit(parts._replace(query=query))
