@@ -109,6 +109,7 @@ class Cluster:
         first = [
             f"ALTER ROLE {ADMIN} PASSWORD '{passwords[ADMIN]}'",
             f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{passwords[USER]}'",
+            f"GRANT pg_checkpoint TO {USER}",  # for erase.py
             f"CREATE DATABASE {DATABASE} OWNER {USER}",
         ]
         # Through standard input: the password stands in no process list. One statement a line.
