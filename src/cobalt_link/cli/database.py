@@ -49,13 +49,19 @@ async def backup(file: File, /, *, where: Where = HERE) -> None:
     say(where.json, {"file": str(file), "bytes": file.stat().st_size}, text)
 
 
-async def restore(file: File, /, *, where: Where = HERE) -> None:
-    """Read a backup into an empty database; refuses one that already holds something."""
+async def restore(
+    file: File,
+    /,
+    *,
+    replace: Annotated[bool, Parameter(negative=(), help="Drop what the database holds now.")] = False,
+    where: Where = HERE,
+) -> None:
+    """Read a backup into an empty database, all or nothing. Stop `serve` and `worker` first."""
     from cobalt_link.store import backup as copies
 
     settings = where.settings()
     async with reached(settings) as dsn:
-        await copies.restore(dsn, file, settings.postgres_bin)
+        await copies.restore(dsn, file, settings.postgres_bin, replace=replace)
     say(
         where.json, {"file": str(file)}, f"{file} is restored. Start `cobalt serve` with the master.key of that backup."
     )

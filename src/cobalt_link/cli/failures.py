@@ -7,6 +7,7 @@ from cobalt_link.developers.clients import ClientProblem
 from cobalt_link.kit.problems import Problem
 from cobalt_link.kit.settings import SettingsError
 from cobalt_link.kit.vault import VaultProblem
+from cobalt_link.store.backup import BackupFailed
 from cobalt_link.store.errors import DatabaseUnavailable, EmbeddedServerError, UnsafeDatabase
 from cobalt_link.store.migrate import SchemaTooNew
 
@@ -17,6 +18,7 @@ FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
     (VaultProblem, "bad_keys", 1),
     (UnsafeDatabase, "unsafe_database", 1),
     (EmbeddedServerError, "embedded_server", 1),
+    (BackupFailed, "backup_failed", 1),
     (SchemaTooNew, "schema_too_new", 1),
     (DatabaseUnavailable, "database_unavailable", 1),
     (Problem, "refused", 1),

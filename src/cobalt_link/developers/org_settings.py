@@ -31,8 +31,8 @@ class VisitType(msgspec.Struct, frozen=True):
 class OrgSettings(msgspec.Struct, frozen=True):
     """As kept. `time_zone` is an IANA name, `allowed_ehr_domains` the only ones Link accepts for this org (empty: any).
 
-    `branding_name` stands on the pages instead of the client's name, `place` ("Tucson, AZ") tells practices apart, and
-    `listed` lets the picker find the org by name.
+    `branding_name` is what the pages call the practice, `place` ("Tucson, AZ") tells practices of one name apart, and
+    `listed` lets the picker find the org.
     """
 
     time_zone: str | None = None

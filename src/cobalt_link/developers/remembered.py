@@ -26,11 +26,18 @@ class Remembered(Generic[Key, Value]):
         self._kept: dict[Key, tuple[float, asyncio.Future[Value]]] = {}
 
     async def __call__(self, key: Key) -> Value:
-        since, answer = self._kept.get(key, (float("-inf"), None))
-        if answer is None or self._ticks() - since > FRESH or _failed(answer):
+        return await self.since(key, self._ticks() - FRESH)
+
+    async def since(self, key: Key, moment: float) -> Value:
+        """What was read after `moment`; reads again if that is needed."""
+        began, answer = self._kept.get(key, (float("-inf"), None))
+        if answer is None or began < moment or _failed(answer):
             answer = self._start(key)
         # Shielded: one asker that hangs up must not take the read from the others.
         return await asyncio.shield(answer)
+
+    def now(self) -> float:
+        return self._ticks()
 
     def forget(self, key: Key) -> None:
         """The next asker reads again: for the process that just changed the value itself."""

@@ -203,7 +203,8 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Found]:
     direct = {each.variable: each for each in DECLARED}
     by_file = {f"{each.variable}_FILE": each for each in DECLARED}
     found: dict[str, Found] = {}
-    for variable in sorted(name for name in env if name.startswith("COBALT_")):
+    # COBALT_TEST_… belongs to the test suite.
+    for variable in sorted(name for name in env if name.startswith("COBALT_") and not name.startswith("COBALT_TEST_")):
         if variable in direct:
             found[direct[variable].name] = (env[variable], variable)
         elif variable in by_file:

@@ -1,0 +1,109 @@
+import httpx2
+import pytest
+
+from cobalt_link.developers import api
+from cobalt_link.kit.routes import mount
+
+
+@pytest.fixture
+async def ask(callers, orgs, clock):
+    """`await ask(who, method, path, **what)`, through the whole route table."""
+
+    async def authenticate(credentials, auth, call):
+        call.caller = await callers.authenticate(credentials)
+
+    app = mount([(api.routes, orgs)], authenticate=authenticate, clock=clock)
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+
+        async def ask(who, method, path, **what):
+            headers = {"client_id": who[0].client_id, "client_secret": who[1]} if who else {}
+            answer = await http.request(method, path, headers=headers, **what)
+            return answer.status_code, answer.json()
+
+        yield ask
+
+
+@pytest.fixture
+async def clinic(orgs, acme):
+    return await orgs.ensure(acme[0], "clinic-1", "GNU Health", "his.example.org")
+
+
+async def test_an_org_is_shown_with_every_key(ask, acme, clinic):
+    status, body = await ask(acme, "GET", "/v1/orgs/clinic-1")
+    assert (status, body["success"]) == (200, True)
+    assert body["org"] | {"created_at": ""} == {
+        "id": clinic.id,
+        "org_id": "clinic-1",
+        "emr_name": "GNU Health",
+        "emr_instance_domain": "https://his.example.org",
+        "time_zone": None,
+        "visit_types": [],
+        "allowed_ehr_domains": [],
+        "branding_name": None,
+        "place": None,
+        "listed": False,
+        "created_at": "",
+    }
+
+
+async def test_settings_are_changed_and_taken_back(ask, acme, clinic):
+    sent = {
+        "timezone": "America/Phoenix",
+        "visit_types": [{"code": "np", "description": "New patient"}],
+        "allowed_ehr_domains": ["*.Example.org"],
+        "listed": "true",
+    }
+    status, body = await ask(acme, "PATCH", "/v1/orgs/clinic-1", json=sent)
+    assert (status, body["org"]["time_zone"], body["org"]["listed"]) == (200, "America/Phoenix", True)
+    assert body["org"]["allowed_ehr_domains"] == ["*.example.org"]
+    _, body = await ask(acme, "PATCH", "/v1/orgs/clinic-1", json={"visit_types": None, "time_zone": None})
+    assert (body["org"]["visit_types"], body["org"]["time_zone"], body["org"]["listed"]) == ([], None, True)
+    _, shown = await ask(acme, "GET", "/v1/orgs/clinic-1")
+    assert shown == body
+
+
+@pytest.mark.parametrize(
+    ("sent", "word"),
+    [
+        ({"time_zone": "Mars"}, "time_zone"),
+        ({"visit_types": [{"code": "np"}]}, "visit_types"),
+        ({"allowed_ehr_domains": ["*"]}, "allowed_ehr_domains"),
+        ({"emr_instance_domain": "ftp://x"}, "emr_instance_domain"),
+        ({"emr_name": "Wonder EHR"}, "emr_name"),
+    ],
+)
+async def test_a_wrong_setting_is_a_400_that_names_it(ask, acme, clinic, sent, word):
+    status, body = await ask(acme, "PATCH", "/v1/orgs/clinic-1", json=sent)
+    assert (status, body["success"]) == (400, False)
+    assert word in body["message"]
+
+
+# S-004
+@pytest.mark.parametrize(("method", "what"), [("GET", {}), ("PATCH", {"json": {"place": "Tucson"}})])
+async def test_a_rival_sees_another_clients_org_as_an_unknown_one(ask, rival, clinic, method, what):
+    theirs = await ask(rival, method, "/v1/orgs/clinic-1", **what)
+    unknown = await ask(rival, method, "/v1/orgs/clinic-0", **what)
+    assert theirs[0] == unknown[0] == 404
+    assert theirs[1] | {"request_id": ""} == unknown[1] | {"request_id": ""}
+
+
+async def test_orgs_are_listed_page_by_page(ask, acme, rival, orgs):
+    for name in ("b", "a", "c"):
+        await orgs.ensure(acme[0], name)
+    status, body = await ask(acme, "GET", "/v1/orgs?page_size=2")
+    assert (status, [org["org_id"] for org in body["orgs"]]) == (200, ["a", "b"])
+    assert body["pagination"] == {"current_page": 1, "total_pages": 2, "total_count": 3, "page_size": 2}
+    _, second = await ask(acme, "GET", "/v1/orgs", params={"page": 2, "page_size": 2})
+    assert [org["org_id"] for org in second["orgs"]] == ["c"]
+    _, theirs = await ask(rival, "GET", "/v1/orgs")
+    assert (theirs["orgs"], theirs["pagination"]["total_pages"]) == ([], 0)
+
+
+@pytest.mark.parametrize("query", ["page=0", "page_size=0", "page_size=501", "page=x"])
+async def test_a_page_that_cannot_be_is_a_400(ask, acme, query):
+    assert (await ask(acme, "GET", f"/v1/orgs?{query}"))[0] == 400
+
+
+async def test_without_credentials_nothing_is_shown(ask, clinic):
+    assert (await ask(None, "GET", "/v1/orgs"))[0] == 401

@@ -1,0 +1,154 @@
+import asyncio
+import statistics
+import time
+from datetime import timedelta
+
+import pytest
+
+from cobalt_link.developers.auth import Callers
+from cobalt_link.developers.clients import Clients
+from cobalt_link.developers.remembered import FRESH
+from cobalt_link.kit import tokens
+from cobalt_link.kit.problems import Unauthorized
+from cobalt_link.kit.tolerance import Credentials
+from cobalt_link.kit.vault import Keyring, Vault
+
+
+def sent(client, secret):
+    return Credentials(client_id=client.client_id, client_secret=secret)
+
+
+async def test_the_right_pair_names_its_client(callers, acme, rival):
+    assert (await callers.authenticate(sent(*acme))).id == acme[0].id
+    assert (await callers.authenticate(sent(*rival))).id == rival[0].id
+
+
+# S-004
+async def test_wrong_missing_unknown_and_disabled_look_the_same(callers, clients, acme, rival):
+    client, secret = acme
+    await clients.disable(rival[0])
+    unknown = tokens.mint(tokens.CLIENT_ID, tokens.LIVE)
+    tries = {
+        "missing both": Credentials(),
+        "missing secret": Credentials(client_id=client.client_id),
+        "missing id": Credentials(client_secret=secret),
+        "garbage": Credentials(
+            client_id="ci_live_198908HJDKJSH98789OHKJL", client_secret="cs_live_9827hofdsklOYYHJLJh"
+        ),
+        "unknown": Credentials(client_id=unknown, client_secret=secret),
+        "wrong secret": sent(client, tokens.mint(tokens.CLIENT_SECRET, tokens.LIVE)),
+        "another's secret": sent(client, rival[1]),
+        "disabled": sent(*rival),
+        "swapped": Credentials(client_id=secret, client_secret=client.client_id),
+    }
+    bodies = set()
+    for credentials in tries.values():
+        with pytest.raises(Unauthorized) as caught:
+            await callers.authenticate(credentials)
+        bodies.add((str(caught.value.body("r")), str(caught.value.headers)))
+    assert len(bodies) == 1
+
+
+# S-045
+async def test_a_made_up_pair_costs_no_look_into_the_database(db, vault, clock):
+    callers = Callers(db, vault, clock)
+    await db.close()
+    with pytest.raises(Unauthorized):
+        await callers.authenticate(Credentials(client_id="ci_live_" + "a" * 49, client_secret="cs_live_" + "a" * 49))
+
+
+async def test_a_known_caller_costs_no_round_trip(callers, db, acme):
+    await callers.authenticate(sent(*acme))
+    await db.close()
+    started = time.monotonic()
+    while time.monotonic() - started < FRESH / 3:
+        assert (await callers.authenticate(sent(*acme))).id == acme[0].id
+
+
+# S-008 S-128
+async def test_a_revoked_secret_and_a_disabled_client_are_refused_within_a_second_by_every_process(
+    db, vault, clock, clients, acme, rival
+):
+    four = [Callers(db, vault, clock) for _ in range(4)]
+    for callers in four:
+        await callers.authenticate(sent(*acme))
+        await callers.authenticate(sent(*rival))
+    fresh = await clients.rotate_secret(acme[0], timedelta())
+    await clients.disable(rival[0])
+    changed = time.monotonic()
+    for callers in four:
+        assert await refused(callers, sent(*acme)) - changed < 1
+        assert await refused(callers, sent(*rival)) - changed < 1
+        assert (await callers.authenticate(sent(acme[0], fresh))).id == acme[0].id
+
+
+async def refused(callers, credentials):
+    """The moment from which on the caller is refused; gives up after two seconds."""
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        try:
+            await callers.authenticate(credentials)
+        except Unauthorized:
+            return time.monotonic()
+        await asyncio.sleep(0.01)
+    return float("inf")
+
+
+# S-008
+async def test_twenty_rotations_with_overlap_refuse_no_request(db, vault, clock, clients, acme):
+    client, secret = acme
+    known_to_the_app, done = [secret], asyncio.Event()
+
+    async def app(callers):
+        count = 0
+        while not done.is_set():
+            await callers.authenticate(sent(client, known_to_the_app[0]))
+            count += 1
+            await asyncio.sleep(0)
+        return count
+
+    calling = [asyncio.ensure_future(app(Callers(db, vault, clock))) for _ in range(4)]
+    for _ in range(20):
+        known_to_the_app[0] = await clients.rotate_secret(client, timedelta(hours=1))
+    done.set()
+    assert all(count > 20 for count in await asyncio.gather(*calling))
+
+
+async def test_a_rotated_secret_works_at_once_where_the_old_one_is_remembered(callers, clients, acme):
+    client, old = acme
+    await callers.authenticate(sent(client, old))
+    fresh = await clients.rotate_secret(client, timedelta(hours=1))
+    assert (await callers.authenticate(sent(client, fresh))).id == client.id
+
+
+async def test_a_secret_ends_when_its_overlap_is_over(callers, clients, acme, clock):
+    client, old = acme
+    new = await clients.rotate_secret(client, timedelta(hours=1))
+    await callers.authenticate(sent(client, old))
+    clock.move(timedelta(hours=1, seconds=1))
+    with pytest.raises(Unauthorized):
+        await callers.authenticate(sent(client, old))
+    await callers.authenticate(sent(client, new))
+
+
+# S-046
+async def test_secrets_survive_two_new_hash_keys(db, clock):
+    ring = Keyring.generate()
+    client, secret = await Clients(db, Vault(ring), clock).create("Old hash key")
+    for _ in range(2):
+        ring.promote(ring.add_hash_key())
+    assert (await Callers(db, Vault(ring), clock).authenticate(sent(client, secret))).id == client.id
+
+
+# S-004
+async def test_time_does_not_tell_an_unknown_client_from_a_wrong_secret(callers, acme):
+    wrong = sent(acme[0], tokens.mint(tokens.CLIENT_SECRET, tokens.LIVE))
+    unknown = Credentials(client_id=tokens.mint(tokens.CLIENT_ID, tokens.LIVE), client_secret=wrong.client_secret)
+    taken = {"wrong": [], "unknown": []}
+    for _ in range(250):
+        for name, credentials in (("wrong", wrong), ("unknown", unknown)):
+            before = time.perf_counter()
+            with pytest.raises(Unauthorized):
+                await callers.authenticate(credentials)
+            taken[name].append(time.perf_counter() - before)
+    assert abs(statistics.median(taken["wrong"]) - statistics.median(taken["unknown"])) < 0.002
