@@ -6,7 +6,7 @@ An attempt belongs to the browser that gave its first answer: a secret in a cook
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from hmac import compare_digest
 from secrets import token_urlsafe
@@ -26,6 +26,7 @@ from cobalt_link.link import events
 from cobalt_link.link.advance import ADVANCE
 from cobalt_link.link.attempts import Attempt, Attempts, Opening, topic
 from cobalt_link.link.journal import forget_after, note_answer
+from cobalt_link.link.journal import lines as journal_lines
 from cobalt_link.link.tokens import LinkToken, Tokens
 from cobalt_link.store.database import Database
 from cobalt_link.store.signals import Signals
@@ -115,6 +116,21 @@ class Visits:
                 await watch.changed(min(left, 0.5))
         return attempt
 
+    async def steps(self, attempt_id: str, seconds: float) -> AsyncIterator[str]:
+        """The names of the sign-in's deeds as they start, until the person is needed again or time is up."""
+        deadline, sent = asyncio.get_running_loop().time() + seconds, 0
+        with self._signals.watch(topic(attempt_id)) as watch:
+            while True:
+                attempt = await self.find(attempt_id)
+                deeds = await self._deeds(attempt_id, attempt)
+                for name in deeds[sent:]:
+                    yield name
+                sent = max(sent, len(deeds))
+                left = deadline - asyncio.get_running_loop().time()
+                if attempt is None or not is_working(attempt) or left <= 0:
+                    return
+                await watch.changed(min(left, 0.5))
+
     async def answer(self, attempt: Attempt, n: int, answer: Answer) -> bool:
         """Records an answer to pane `n` and wakes a worker; False if that pane is no longer open."""
         current = await self._quiet(attempt, n)
@@ -177,6 +193,13 @@ class Visits:
     async def callback(self, attempt: Attempt) -> str | None:
         token = await self._tokens.of_attempt(attempt)
         return token.callback_url if token else None
+
+    async def _deeds(self, attempt_id: str, attempt: Attempt | None) -> list[str]:
+        after = (attempt.consented_n or 0) if attempt else 0
+        lines = await journal_lines(self._db, attempt_id)
+        return [
+            line["name"] for line in lines if line["kind"] == "deed" and line["n"] > after and line["name"][0] != "_"
+        ]
 
     async def _begin(self, row: LinkToken) -> Entered | Turned:
         now = self._clock.now()

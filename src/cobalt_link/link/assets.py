@@ -1,0 +1,39 @@
+"""The files that pages load: served from a path that holds their hash, so they may be kept for ever."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+PREFIX = "/static/"
+_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+@cache
+def _files() -> dict[str, tuple[str, bytes, str]]:
+    """Each file of ours by name: its hashed name, its bytes, its media type."""
+    found = {}
+    for file in sorted((Path(__file__).parent / "static").iterdir()):
+        if file.suffix in _TYPES:
+            body = file.read_bytes()
+            hashed = f"{file.stem}.{sha256(body).hexdigest()[:12]}{file.suffix}"
+            found[file.name] = (hashed, body, _TYPES[file.suffix])
+    return found
+
+
+def static_url(name: str) -> str:
+    """The path of a file of ours, such as `/static/link.3f2a9c1b77de.css` for `link.css`."""
+    return PREFIX + _files()[name][0]
+
+
+def static(name: str) -> tuple[bytes, str]:
+    """Bytes and media type by hashed name (the last part of `static_url`). Raises KeyError for any other name."""
+    return {hashed: (body, media) for hashed, body, media in _files().values()}[name]
+
+
+STATIC_HEADERS = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}

@@ -1,0 +1,62 @@
+"""The headers of every hosted page: nothing loads but our own style sheet, nobody frames it but who was registered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+# Letters of an origin (RFC 6454 §6.1) and of an IPv6 address: no space, ";" or "," that would start another directive.
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+_DENIED = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer", "microphone")
+_ALSO_DENIED = ("browsing-topics", "midi", "payment", "serial", "usb", "bluetooth", "hid")
+
+
+def page_headers(
+    *, https: bool, form_targets: Sequence[str] = (), frame_ancestors: Sequence[str] = ()
+) -> dict[str, str]:
+    """Headers for one page (S-114, S-119).
+
+    `form_targets`: URLs or origins to which a form's answer may redirect (Chromium drops POST → 303 → elsewhere
+    without a word). `frame_ancestors`: origins that may frame the page; none means none. Raises ValueError for
+    something that is not a web origin.
+    """
+    headers = {
+        "Content-Security-Policy": _policy(form_targets, frame_ancestors),
+        "Referrer-Policy": "same-origin",  # with no-referrer a form post carries "Origin: null"
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
+        "Cross-Origin-Resource-Policy": "cross-origin" if frame_ancestors else "same-origin",
+        "Permissions-Policy": ", ".join(f"{name}=()" for name in (*_DENIED, *_ALSO_DENIED)),
+        "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",  # nginx would hold streamed steps back
+    }
+    if https:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    return headers
+
+
+def _policy(form_targets: Iterable[str], frame_ancestors: Iterable[str]) -> str:
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "style-src 'self'",
+            "img-src 'self'",
+            " ".join(("form-action 'self'", *_origins(form_targets))),
+            " ".join(("frame-ancestors", *(_origins(frame_ancestors) or ["'none'"]))),
+            "base-uri 'none'",
+            "object-src 'none'",
+        )
+    )
+
+
+def _origins(urls: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(_origin(url) for url in urls))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if not _ORIGIN.fullmatch(origin):
+        raise ValueError(f"{url!r} is not a web address; register one such as https://app.example/return")
+    return origin

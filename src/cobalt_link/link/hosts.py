@@ -1,0 +1,50 @@
+"""The host that gets a password, drawn so that the part that counts stands out: its registrable domain."""
+
+from __future__ import annotations
+
+from functools import cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from markupsafe import Markup, escape
+from publicsuffixlist import PublicSuffixList
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def drawn(host: str) -> Markup:
+    """`host` (with or without port) as markup: breaks after dots, registrable domain or whole address in bold."""
+    name, port = _without_port(host)
+    domain = name if _is_address(name) else _suffixes().privatesuffix(name) or name
+    before = name[: len(name) - len(domain)]
+    return Markup('<bdi dir="ltr">{}<b>{}</b>{}</bdi>').format(_breakable(before), _breakable(domain), port)
+
+
+def web_url(url: object) -> str | None:
+    """`url` if a browser may be sent there by a link, else None: EHRs and clients supply some of them."""
+    text = str(url or "")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    return text if parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def _breakable(name: str) -> Markup:
+    return Markup(str(escape(name)).replace(".", ".<wbr>"))
+
+
+def _without_port(host: str) -> tuple[str, str]:
+    name, colon, port = host.rpartition(":")
+    return (name, colon + port) if colon and port.isdigit() and not name.endswith(":") else (host, "")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,73 @@
+"""Who asks whom for what: everything about an attempt that a hosted page may say, and nothing else of it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+import msgspec
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt as its pages see it.
+
+    `path` is where forms post to. `ehr_name`, `ehr_mark`, `practice` and `host` are None until an EHR was chosen.
+    `connector_texts` are the connector's own texts in the scene's locale, as flat keys; `sees` and `does` are keys of
+    them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired was first connected.
+    `can_change` is false where the org's EHR is fixed.
+    """
+
+    locale: str = "en"
+    app_name: str
+    app_mark: str
+    operator: str
+    privacy_url: str | None = None
+    help_url: str | None = None
+    path: str
+    csrf: str
+    n: int
+    ehr_name: str | None
+    ehr_mark: str | None
+    practice: str | None
+    host: str | None
+    connector_texts: dict[str, str]
+    sees: tuple[str, ...]
+    does: tuple[str, ...]
+    keeps_password: bool
+    repairing: bool = False
+    since: date | None = None
+    can_change: bool = True
+    started: datetime
+    expires_at: datetime
+    now: datetime
+    reference: str
+
+    @property
+    def place(self) -> str | None:
+        """What the person calls it: the practice where known, else the EHR."""
+        return self.practice or self.ehr_name
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One deed of the sign-in while it runs. `name` is a key of the texts (`step.<name>`)."""
+
+    name: str
+    state: Literal["was", "now"]
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A row of the picker. `detail` is the second line (place and vendor), `mark` up to two letters."""
+
+    value: str
+    name: str
+    detail: str
+    mark: str
+
+
+class Search(msgspec.Struct, frozen=True):
+    """What the picker shows: `matches` for a `query`, of `total` found; `vendors` to start with and to choose from."""
+
+    query: str
+    matches: tuple[Match, ...]
+    total: int
+    vendors: tuple[Match, ...]

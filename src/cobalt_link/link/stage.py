@@ -1,0 +1,148 @@
+"""Sets the scene of an attempt's pages: the app, the EHR and its texts, and what the picker can offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from cobalt_link.accounts.book import Accounts
+from cobalt_link.developers.addresses import AddressProblem, ehr_address
+from cobalt_link.developers.clients import Client, Clients
+from cobalt_link.developers.orgs import Org, Orgs
+from cobalt_link.ehr.connector import Connector
+from cobalt_link.ehr.manifest import fold
+from cobalt_link.ehr.panes import PickerAnswer
+from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.ids import reference
+from cobalt_link.kit.settings import Settings
+from cobalt_link.link import words
+from cobalt_link.link.attempts import Attempt
+from cobalt_link.link.forms import Picked
+from cobalt_link.link.linking import offered
+from cobalt_link.link.scene import Match, Scene, Search
+from cobalt_link.link.visits import Visits
+
+SHOWN = 6
+
+
+class Stage:
+    """Reads only; holds nothing of an attempt."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        visits: Visits,
+        clients: Clients,
+        orgs: Orgs,
+        accounts: Accounts,
+        connectors: Mapping[str, Connector],
+    ) -> None:
+        self.settings = settings
+        self.clients = clients
+        self._clock = clock
+        self._visits = visits
+        self._orgs = orgs
+        self._accounts = accounts
+        self._connectors = connectors
+
+    async def scene(self, attempt: Attempt, locale: str) -> Scene:
+        """Everything that a page of this attempt may say."""
+        client, org = await self.clients.by_id(attempt.client), await self._orgs.by_id(attempt.org)
+        account = await self._accounts.by_id(attempt.account) if attempt.account else None
+        connector = self._connectors.get(attempt.connector or (account.connector if account else "") or "")
+        address = attempt.address or (account.address if account else None)
+        manifest = connector.manifest if connector else None
+        return Scene(
+            locale=locale,
+            app_name=client.name,
+            app_mark=mark(client.name),
+            operator=self.settings.operator or client.name,
+            privacy_url=self.settings.privacy_url,
+            help_url=self.settings.help_url,
+            path=f"/link/{attempt.id}",
+            csrf=self._visits.form_token(attempt),
+            n=attempt.pane_n or 0,
+            ehr_name=manifest.name if manifest else None,
+            ehr_mark=manifest.mark if manifest else None,
+            practice=attempt.practice or (account.practice if account else None),
+            host=urlsplit(address).netloc if address else None,
+            connector_texts=connector.texts(locale) if connector else {},
+            sees=manifest.sees if manifest else (),
+            does=manifest.does if manifest else (),
+            keeps_password=manifest.keeps_password if manifest else True,
+            repairing=account is not None,
+            since=account.linked_at.date() if account else None,
+            can_change=account is None and not (org.ehr and (org.address or self.settings.ehr_addresses.get(org.ehr))),
+            started=attempt.created_at,
+            expires_at=attempt.expires_at,
+            now=self._clock.now(),
+            reference=reference(attempt.id),
+        )
+
+    async def search(self, attempt: Attempt, query: str) -> Search:
+        """The practices of this client that may be found by name, and the EHRs to start with."""
+        client = await self.clients.by_id(attempt.client)
+        found = await self._practices(client, query)
+        return Search(
+            query=query,
+            matches=tuple(self._match(org) for org in found[:SHOWN]),
+            total=len(found),
+            vendors=tuple(_vendor(each) for each in offered(self._connectors, test=client.test).values()),
+        )
+
+    async def resolve(self, attempt: Attempt, picked: Picked) -> PickerAnswer | str | dict[str, str]:
+        """Where a pick leads: an answer, the key of an EHR whose address has to be asked for, or field errors."""
+        client = await self.clients.by_id(attempt.client)
+        connectors = offered(self._connectors, test=client.test)
+        if picked.row is not None:
+            return await self._row(client, connectors, picked.row)
+        if picked.ehr not in connectors:
+            return {"ehr": "picker.ehr_empty" if not picked.ehr else "picker.ehr_unknown"}
+        try:
+            return PickerAnswer(connector=picked.ehr, address=ehr_address(picked.url or ""))
+        except AddressProblem:
+            return {"url": "picker.url_not_found"}
+
+    async def _row(
+        self, client: Client, connectors: Mapping[str, Connector], row: str
+    ) -> PickerAnswer | str | dict[str, str]:
+        kind, _, key = row.partition(":")
+        if kind == "ehr" and key in connectors:
+            address = self.settings.ehr_addresses.get(key)
+            return PickerAnswer(connector=key, address=address) if address else key
+        for org in await self._practices(client, "") if kind == "org" else []:
+            if org.id == key and org.ehr in connectors and org.address:
+                return PickerAnswer(connector=org.ehr, address=org.address, practice=org.settings.branding_name)
+        return {"pick": "page.choose"}
+
+    async def _practices(self, client: Client, query: str) -> list[Org]:
+        wanted = [fold(word) for word in query.split()]
+        listed = await self._orgs.listed(client.id)
+        usable = [org for org in listed if org.ehr in self._connectors and org.address and org.settings.branding_name]
+        return [org for org in usable if all(word in fold(_searched(org)) for word in wanted)]
+
+    def _match(self, org: Org) -> Match:
+        name = org.settings.branding_name or org.org_id
+        vendor = self._connectors[org.ehr or ""].manifest.name
+        detail = " · ".join(part for part in (org.settings.place, vendor) if part)
+        return Match(f"org:{org.id}", name, detail, mark(name))
+
+
+def locale_of(attempt: Attempt | None, accept: str | None, asked: str | None = None) -> str:
+    """The language of a page: asked for on the page, else by the app, else by the browser."""
+    return words.choose(accept, asked or (attempt.locale if attempt else None))
+
+
+def mark(name: str) -> str:
+    """A monogram: the first letters of the first two words."""
+    return "".join(word[0] for word in name.split()[:2]).upper()
+
+
+def _searched(org: Org) -> str:
+    return f"{org.settings.branding_name} {org.settings.place or ''}"
+
+
+def _vendor(connector: Connector) -> Match:
+    manifest = connector.manifest
+    return Match(f"ehr:{manifest.key}", manifest.name, manifest.summary, manifest.mark)

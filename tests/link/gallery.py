@@ -1,0 +1,295 @@
+"""Every page that Link can show, by name: what the tests judge and what `python -m tests.link.look` draws."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+
+from cobalt_link.ehr.panes import (
+    Choice,
+    Choosable,
+    Code,
+    Consent,
+    Credentials,
+    Message,
+    Pane,
+    Picker,
+    Problem,
+    Waiting,
+)
+from cobalt_link.ehr.refusals import catalogue
+from cobalt_link.link import pages
+from cobalt_link.link.closing import CLOSED
+from cobalt_link.link.scene import Match, Scene, Search, Step
+
+NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+CONNECTOR_TEXTS = {
+    "en": {
+        "consent.sees.schedule": "Your schedule, with each patient’s name, birth date, and record number",
+        "consent.does.notes": "Add visit notes to those charts",
+        "step.open_schedule": "Opening your schedule",
+        "no_rights.calendar": "“API access” and “Schedule, read”",
+        "unsupported.version": "Larkspur before version 7",
+        "choice.clinic.title": "Which clinic should {app} use?",
+    },
+    "es": {
+        "consent.sees.schedule": "Su agenda, con nombre, fecha de nacimiento y número de expediente de cada paciente",
+        "consent.does.notes": "Añadir notas de visita a esos expedientes",
+        "step.open_schedule": "Abriendo su agenda",
+        "no_rights.calendar": "«Acceso API» y «Agenda, lectura»",
+        "unsupported.version": "Larkspur anterior a la versión 7",
+        "choice.clinic.title": "¿Qué clínica debe usar {app}?",
+    },
+}
+DETAILS: dict[str, dict[str, str | int]] = {
+    "wrong_credentials": {"tries_left": 2},
+    "wrong_code": {"tries_left": 1},
+    "too_many_codes": {"minutes": 15},
+    "locked": {"minutes": 30, "user": "m.carter"},
+    "password_expired": {"url": "https://riverside.larkspur.example/reset"},
+    "no_rights": {"rights": "calendar"},
+    "ehr_down": {"seconds": 20},
+    "ehr_busy": {"seconds": 120},
+    "unsupported": {"what": "version"},
+    "not_this_address": {"reason": "not_found"},
+    "unexpected": {"reference": "7F3K-92QX"},
+}
+VENDORS = (
+    Match("gnuhealth", "GNU Health", "Hospitals and clinics", "GH"),
+    Match("larkspur", "Larkspur", "Family and specialty practices", "LA"),
+    Match("meridian", "Meridian Chart", "Health systems", "MC"),
+    Match("sandbox", "Sandbox EHR", "Made-up patients, for trying things out", "SE"),
+)
+MATCHES = (
+    Match("p1", "Riverside Family Practice", "Springfield, IL · Larkspur", "RF"),
+    Match("p2", "Riverside Pediatrics", "Springfield, IL · Larkspur", "RP"),
+    Match("p3", "River Valley Heart and Vascular Institute of Greater Minnesota", "Duluth, MN · Meridian", "RV"),
+    Match("p4", "Two Rivers Community Hospital", "Two Rivers, WI · GNU Health", "TR"),
+    Match("p5", "Riverbend Dermatology", "Bend, OR · Larkspur", "RB"),
+)
+START = Search("", (), 0, VENDORS)
+WAYS = Choice(
+    name="way",
+    options=(
+        Choosable(value="text", label="text", detail="34", known=True),
+        Choosable(value="email", label="email", detail="m•••••@riverside.example", known=True),
+        Choosable(value="app", label="app", known=True),
+        Choosable(value="push", label="choice.way.push", known=True),
+        Choosable(value="call", label="call", detail="07", known=True),
+    ),
+)
+CLINICS = Choice(
+    name="clinic",
+    options=(
+        Choosable(value="1", label="Riverside Main Street", detail="120 Main Street, Springfield, IL"),
+        Choosable(value="2", label="Riverside North", detail="48 Lincoln Avenue, Sherman, IL"),
+        Choosable(value="3", label="Riverside Telehealth", detail="Video visits only"),
+    ),
+)
+DATABASES = Choice(
+    name="database", options=(Choosable(value="a", label="hospital_2024"), Choosable(value="b", label="training"))
+)
+ROOMS = Choice(name="room", options=(Choosable(value="a", label="1"),), none_of_these=True)
+
+
+def scene(**changed: object) -> Scene:
+    """A scene in which everything is known; `changed` fields replace these."""
+    locale = str(changed.get("locale", "en"))
+    plain = Scene(
+        locale=locale,
+        app_name="Acme Scribe",
+        app_mark="AS",
+        operator="Acme Health",
+        privacy_url="https://acme.example/privacy",
+        help_url="https://acme.example/help",
+        path="/link/6f1c",
+        csrf="csrf-token",
+        n=3,
+        ehr_name="Larkspur",
+        ehr_mark="RF",
+        practice="Riverside Family Practice",
+        host="riverside.larkspur.example",
+        connector_texts=CONNECTOR_TEXTS.get(locale, CONNECTOR_TEXTS["en"]),
+        sees=("schedule",),
+        does=("notes",),
+        keeps_password=True,
+        started=NOW - timedelta(minutes=2),
+        expires_at=NOW + timedelta(minutes=28),
+        now=NOW,
+        reference="7F3K-92QX",
+    )
+    return msgspec.structs.replace(plain, **changed)
+
+
+def unchosen(**changed: object) -> Scene:
+    """A scene before an EHR was chosen."""
+    return scene(ehr_name=None, ehr_mark=None, practice=None, host=None, **changed)
+
+
+def soon(**after: float) -> datetime:
+    """A moment after the scene's now."""
+    return NOW + timedelta(**after)
+
+
+def gallery(locale: str = "en") -> dict[str, str]:
+    """Every page in one locale."""
+    here, nowhere = scene(locale=locale), unchosen(locale=locale)
+    plain = scene(locale=locale, practice=None, keeps_password=False, can_change=False, privacy_url=None, does=())
+    mending = scene(locale=locale, repairing=True, since=date(2026, 3, 3))
+    shown = (
+        pickers(nowhere)
+        | {f"consent{name}": pages.pane(at, Consent()) for name, at in (("", here), ("-plain", plain))}
+        | credentials(here, plain, mending)
+        | codes(here)
+        | choices(here)
+        | waits(here)
+        | messages(here)
+        | problems(here)
+        | ends(here)
+        | closed(here)
+    )
+    return shown
+
+
+def pickers(at: Scene) -> dict[str, str]:
+    few = Search("river", MATCHES, 5, VENDORS)
+    many = Search("river", MATCHES, 23, VENDORS)
+    one = Search("bend", MATCHES[-1:], 1, VENDORS)
+    by_hand = Picker(manual=True, ehr="larkspur", address="https://riverside.larkspur.example")
+    reasons = {
+        f"picker-address-{reason}": pages.pane(
+            at,
+            msgspec.structs.replace(by_hand, problem=Problem("not_this_address", {"reason": reason})),
+            search=START,
+        )
+        for reason in ("not_found", "other_ehr", "not_https", "not_allowed", "")
+    }
+    return reasons | {
+        "picker": pages.pane(at, Picker(), search=START),
+        "picker-bare": pages.pane(at, Picker()),
+        "picker-results": pages.pane(at, Picker(), search=few),
+        "picker-many": pages.pane(at, Picker(), search=many),
+        "picker-one": pages.pane(at, Picker(), search=one),
+        "picker-none": pages.pane(at, Picker(), search=Search("Rivrsyde fam", (), 0, VENDORS)),
+        "picker-manual": pages.pane(at, by_hand, search=START),
+        "picker-manual-empty": pages.pane(
+            at, Picker(), search=START, errors={"ehr": "picker.ehr_empty", "url": "picker.url_empty"}, typed={"url": ""}
+        ),
+    }
+
+
+def credentials(here: Scene, plain: Scene, mending: Scene) -> dict[str, str]:
+    fixed = Credentials(username="m.carter", fixed=True)
+    wrong = Problem("wrong_credentials", {"tries_left": 2})
+    empty = {"username": "credentials.username_empty", "password": "credentials.password_empty"}
+    return {
+        "credentials": pages.pane(here, Credentials()),
+        "credentials-plain": pages.pane(plain, Credentials()),
+        "credentials-wrong": pages.pane(here, Credentials(username="m.carter", problem=wrong)),
+        "credentials-wrong-unknown": pages.pane(here, Credentials(problem=Problem("wrong_credentials"))),
+        "credentials-empty": pages.pane(here, Credentials(), errors=empty, typed={"username": ""}),
+        "credentials-stale": pages.pane(here, Credentials(), stale=True),
+        "credentials-closing": pages.pane(msgspec.structs.replace(here, expires_at=soon(seconds=100)), Credentials()),
+        "reconnect": pages.pane(mending, fixed),
+        "reconnect-unknown": pages.pane(msgspec.structs.replace(mending, since=None), fixed),
+        "reconnect-last-year": pages.pane(msgspec.structs.replace(mending, since=date(2025, 12, 31)), fixed),
+    }
+
+
+def codes(here: Scene) -> dict[str, str]:
+    text = Code(way="text", sent_to="34", length=6, expires_at=soon(minutes=4), resend=True)
+    again = msgspec.structs.replace
+    sent = {
+        "code": text,
+        "code-resent": again(text, resent=True),
+        "code-wrong": again(text, problem=Problem("wrong_code", {"tries_left": 2})),
+        "code-wrong-unknown": again(text, problem=Problem("wrong_code")),
+        "code-ended": again(text, problem=Problem("code_expired")),
+        "code-short": again(text, length=4, resend=False, expires_at=soon(seconds=1)),
+        "code-plain": Code(),
+    }
+    for way in ("text", "email", "app", None):
+        for to in ("m•••••@riverside.example", None):
+            pane = Code(way=way, sent_to=to, length=8, expires_at=soon(hours=3))
+            sent |= {f"code-{way}-{bool(to)}": pane, f"code-{way}-{bool(to)}-resent": again(pane, resent=True)}
+    shown = {name: pages.pane(here, pane) for name, pane in sent.items()}
+    shown["code-empty"] = pages.pane(here, text, errors={"code": "code.empty"})
+    shown["code-length"] = pages.pane(here, text, errors={"code": "code.wrong_length"})
+    return shown
+
+
+def choices(here: Scene) -> dict[str, str]:
+    bare = msgspec.structs.replace(here, connector_texts={})
+    return {
+        "choice-way": pages.pane(here, WAYS),
+        "choice-clinic": pages.pane(here, CLINICS),
+        "choice-clinic-bare": pages.pane(bare, CLINICS),
+        "choice-database": pages.pane(here, DATABASES, stale=True),
+        "choice-any": pages.pane(here, ROOMS, errors={"pick": "page.choose"}),
+    }
+
+
+def waits(here: Scene) -> dict[str, str]:
+    full = Waiting(number="47", sent_to="34", expires_at=soon(seconds=98), resend=True, other_way=True)
+    denied = msgspec.structs.replace(full, problem=Problem("push_denied"))
+    return {
+        "push": pages.pane(here, full),
+        "push-denied": pages.pane(here, denied),
+        "push-number": pages.pane(here, Waiting(number="47", expires_at=soon(seconds=42))),
+        "push-phone": pages.pane(here, Waiting(sent_to="34", resend=True)),
+        "push-plain": pages.pane(here, Waiting(problem=Problem("push_expired"))),
+    }
+
+
+def messages(here: Scene) -> dict[str, str]:
+    shown = {}
+    for code in catalogue():
+        shown[f"message-{code}"] = pages.pane(here, Message(code=code, details=DETAILS.get(code, {})))
+        shown[f"message-{code}-plain"] = pages.pane(here, Message(code=code, again=False))
+    return shown
+
+
+def problems(here: Scene) -> dict[str, str]:
+    """Every refusal as the reason why a pane is asked again."""
+    asked: tuple[Pane, ...] = (Picker(), Consent(), Credentials(), Code(length=6), CLINICS, Waiting())
+    return {
+        f"problem-{code}-{type(pane).__name__.lower()}": pages.pane(
+            here, msgspec.structs.replace(pane, problem=Problem(code, DETAILS.get(code, {}))), search=START
+        )
+        for code in catalogue()
+        for pane in asked
+    }
+
+
+STEPS = (Step("check_address", "was"), Step("log_in", "was"), Step("open_schedule", "now"))
+OTHER_STEPS = (Step("send_code", "was"), Step("check_code", "was"), Step("save", "was"), Step("own", "now"))
+
+
+def worked(at: Scene, steps: tuple[Step, ...], next_url: str = "/link/6f1c") -> str:
+    """The working page after `steps`."""
+    head, step, tail = pages.working(at)
+    return head + "".join(map(step, steps)) + tail(next_url)
+
+
+def ends(here: Scene) -> dict[str, str]:
+    return {
+        "working": worked(here, STEPS),
+        "working-other": worked(here, OTHER_STEPS),
+        "done": pages.done(here, "m.carter, Riverside Main Street"),
+        "after": pages.after(here, public_token=None, client_id="ci_live_4kq9"),
+        "after-test": pages.after(here, public_token="pt_test_" + "k" * 49, client_id="ci_test_4kq9"),
+        "leaving": pages.leaving(here),
+        "left": pages.left(here, "https://acme.example/return?status=exit"),
+        "left-nowhere": pages.left(here, None),
+    }
+
+
+def closed(here: Scene) -> dict[str, str]:
+    said = {"locale": here.locale, "operator": here.operator}
+    shown = {f"closed-{code}": pages.closed(code, **said) for code in CLOSED}
+    for code in CLOSED:
+        known = {"app_name": "Acme Scribe", "back_url": "https://acme.example/return"}
+        shown[f"closed-{code}-back"] = pages.closed(code, **said, **known)
+        shown[f"closed-{code}-scene"] = pages.closed(code, **said, **known, scene=here)
+    return shown
