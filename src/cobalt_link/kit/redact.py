@@ -33,7 +33,10 @@ _PLAIN_CODES: Final = frozenset(
 )
 _WORD: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+(?![a-z])")
 
-_NAME: Final = r"[\w.-]{0,40}(?:password|passwd|passphrase|secret|token|authorization|cookie|credential|otp|api[_-]?key)[\w.-]{0,40}"
+_NAME: Final = (
+    r"[\w.-]{0,40}(?:password|passwd|passphrase|secret|token|authorization|cookie|credential|otp|api[_-]?key)"
+    r"[\w.-]{0,40}"
+)
 _QUOTE: Final = r"\\{0,8}[\"']"  # bounded, as the names are: what is logged may be chosen to be slow to search
 _MASKS: Final = (
     # Client ids (ci_) stay: they are no secret and tell the operator who called.
