@@ -12,14 +12,15 @@ _catalogue: dict[str, type["Problem"]] = {}
 
 
 class Problem(Exception):
-    """The request could not be served."""
+    """The request could not be served. The docstring of a kind is its message; `always` holds headers it always has."""
 
     code: ClassVar[str]
     status: ClassVar[int]
+    always: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, message: str | None = None, *, headers: Mapping[str, str] | None = None, **extra: Any) -> None:
         self.message = message or default_message(type(self))
-        self.headers = dict(headers or {})
+        self.headers = {**self.always, **(headers or {})}
         self.extra = extra
         super().__init__(self.message)
 
@@ -27,11 +28,11 @@ class Problem(Exception):
         super().__init_subclass__()
         if "code" not in vars(cls):
             return
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", cls.code) or not 400 <= cls.status <= 599 or not cls.__doc__:
+            raise TypeError(f"{cls.__qualname__} needs a snake_case code, a 4xx or 5xx status and a docstring")
         known = _catalogue.setdefault(cls.code, cls)
         if known is not cls:
             raise TypeError(f"{cls.__qualname__} and {known.__qualname__} share the code {cls.code!r}; choose another")
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", cls.code) or not 400 <= cls.status <= 599 or not cls.__doc__:
-            raise TypeError(f"{cls.__qualname__} needs a snake_case code, a 4xx or 5xx status and a docstring")
 
     def body(self, request_id: str) -> dict[str, Any]:
         """The JSON answer: `success`, `error`, `message`, `request_id` and the extra fields of this kind."""
@@ -91,6 +92,7 @@ class Unauthorized(Problem):
 
     code = "unauthorized"
     status = 401
+    always: ClassVar = {"WWW-Authenticate": 'Basic realm="Cobalt Link", charset="UTF-8"'}  # RFC 9110 §11.6.1
 
 
 class Forbidden(Problem):
@@ -154,6 +156,4 @@ class Unavailable(Problem):
 
     code = "unavailable"
     status = 503
-
-    def __init__(self, message: str | None = None, *, headers: Mapping[str, str] | None = None, **extra: Any) -> None:
-        super().__init__(message, headers={"Retry-After": "2", **(headers or {})}, **extra)
+    always: ClassVar = {"Retry-After": "2"}

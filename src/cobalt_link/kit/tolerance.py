@@ -9,13 +9,13 @@ import binascii
 import functools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import inspect as shapes
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -24,6 +24,7 @@ from cobalt_link.kit.problems import InvalidRequest, MissingField, UnknownField
 CREDENTIALS = ("client_id", "client_secret", "access_token")
 MAX_DEPTH = 32
 MAX_FIELDS = 1000
+MAX_FILES = 32
 MAX_INT = 2**63 - 1
 
 Fields = dict[str, Any]
@@ -57,6 +58,14 @@ async def gather(request: Request) -> Fields:
     fields = {**body, **query} if request.method in ("GET", "HEAD") else {**query, **body}
     _refuse_hostile(fields)
     return fields
+
+
+async def release(fields: Fields) -> None:
+    """Close the files among what was sent."""
+    for value in fields.values():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, UploadFile):
+                await item.close()
 
 
 def credentials(headers: Headers, fields: Mapping[str, Any] | None = None) -> Credentials:
@@ -142,9 +151,14 @@ def _pairs(raw: bytes, place: str) -> Fields:
 
 
 async def _multipart(request: Request) -> Fields:
-    parser = MultiPartParser(request.headers, request.stream(), max_files=32, max_fields=MAX_FIELDS)
+    # Read whole before it is parsed, so a body over the limit leaves no half-written file open.
+    whole = await request.body()
+
+    async def once() -> AsyncGenerator[bytes, None]:
+        yield whole
+
     try:
-        form = await parser.parse()
+        form = await MultiPartParser(request.headers, once(), max_files=MAX_FILES, max_fields=MAX_FIELDS).parse()
     except (MultiPartException, UnicodeError, KeyError):
         raise InvalidRequest("The multipart body cannot be read. Send multipart/form-data with a boundary.") from None
     return _collect(form.multi_items())
@@ -299,6 +313,8 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
         raise InvalidRequest(f"Invalid {where}. Use an ISO 8601 date and time such as 2026-01-31T09:30:00-05:00.")
     if isinstance(kind, shapes.FloatType) and isinstance(value, str) and not re.fullmatch(r"[-+.\deE]{1,40}", value):
         raise InvalidRequest(f"Invalid {where}: expected a number.")
+    if isinstance(kind, shapes.IntType) and isinstance(value, str) and re.fullmatch(r"[-+]?\d{19,}", value):
+        raise InvalidRequest(f"Invalid {where}: the number is too large.")
     return value
 
 

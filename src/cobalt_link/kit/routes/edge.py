@@ -34,6 +34,10 @@ PAGE_HEADERS = API_HEADERS | {
 HSTS = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
 
 
+class AnswerBrokenOff(Exception):
+    """Makes the server cut the connection, so that the caller does not take half an answer for a whole one."""
+
+
 class Edge:
     """Pure ASGI. `secure`: the public address is https, so browsers are told to keep to it."""
 
@@ -61,9 +65,9 @@ class Edge:
             passage.status = passage.status or 499
         except Exception as error:
             problem = problem_of(error, self.known, passage.label)
-            # Once the answer has begun nothing can be taken back; the server closes the connection.
-            if not passage.status:
-                await refusal(problem, passage.request_id)(passage.scope, passage.receive, passage.send)
+            if passage.status:
+                raise AnswerBrokenOff("an answer broke off after it had begun; the entry above tells where") from None
+            await refusal(problem, passage.request_id)(passage.scope, passage.receive, passage.send)
 
 
 class _Passage:

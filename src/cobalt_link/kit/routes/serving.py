@@ -27,7 +27,7 @@ from cobalt_link.kit.routes.csrf import ForeignForm, FormToken, Sender, sender
 from cobalt_link.kit.routes.edge import REQUEST_ID, Edge
 from cobalt_link.kit.routes.finding import Table
 from cobalt_link.kit.routes.table import Auth, Route, Routes
-from cobalt_link.kit.tolerance import Credentials, Fields, convert, credentials, gather
+from cobalt_link.kit.tolerance import Credentials, Fields, convert, credentials, gather, release
 
 Authenticate = Callable[[Credentials, Auth, Call], Awaitable[None]]
 PageProblem = Callable[[Call, Problem], Awaitable[Response]]
@@ -64,6 +64,12 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _answer(self, row: Route, room: object, call: Call) -> Response:
         sent = _Sent(call.request)
+        try:
+            return await self._serve_sent(row, room, call, sent)
+        finally:
+            await sent.release()
+
+    async def _serve_sent(self, row: Route, room: object, call: Call, sent: "_Sent") -> Response:
         if row.csrf:
             await self._own_form(call, sent)
         await self._admit(row, call, sent)
@@ -116,6 +122,9 @@ class _Sent:
             self._fields = await gather(self.request)
         return self._fields
 
+    async def release(self) -> None:
+        await release(self._fields or {})
+
     async def credentials(self, auth: Auth) -> Credentials:
         found = credentials(self.request.headers)
         return found if not _absent(found, auth) else credentials(self.request.headers, await self.fields())
@@ -145,7 +154,7 @@ def mount(
     known: Known = problems or {}
     front = Front(
         authenticate=authenticate,
-        limits=limits or RateLimits(off=True),
+        limits=RateLimits(off=True) if limits is None else limits,
         clock=clock or SystemClock(),
         known=known,
         origin=_origin(public_url),
