@@ -56,10 +56,10 @@ DETAILS: dict[str, dict[str, str | int]] = {
     "unexpected": {"reference": "7F3K-92QX"},
 }
 VENDORS = (
-    Match("gnuhealth", "GNU Health", "Hospitals and clinics", "GH"),
-    Match("larkspur", "Larkspur", "Family and specialty practices", "LA"),
-    Match("meridian", "Meridian Chart", "Health systems", "MC"),
-    Match("sandbox", "Sandbox EHR", "Made-up patients, for trying things out", "SE"),
+    Match("ehr:gnuhealth", "GNU Health", "Hospitals and clinics", "GH"),
+    Match("ehr:larkspur", "Larkspur", "Family and specialty practices", "LA"),
+    Match("ehr:meridian", "Meridian Chart", "Health systems", "MC"),
+    Match("ehr:sandbox", "Sandbox EHR", "Made-up patients, for trying things out", "SE"),
 )
 MATCHES = (
     Match("p1", "Riverside Family Practice", "Springfield, IL · Larkspur", "RF"),
@@ -167,6 +167,11 @@ def pickers(at: Scene) -> dict[str, str]:
     }
     return reasons | {
         "picker": pages.pane(at, Picker(), search=START),
+        "picker-known": pages.pane(at, Picker(), search=Search("", MATCHES[:2], 2, VENDORS)),
+        "picker-unknown": pages.pane(
+            at, Picker(), search=START, errors={"ehr": "picker.ehr_unknown", "url": "picker.url_not_found"}
+        ),
+        "picker-gone": pages.pane(at, Picker(), search=START, errors={"pick": "page.choose"}),
         "picker-bare": pages.pane(at, Picker()),
         "picker-results": pages.pane(at, Picker(), search=few),
         "picker-many": pages.pane(at, Picker(), search=many),
@@ -186,6 +191,10 @@ def credentials(here: Scene, plain: Scene, mending: Scene) -> dict[str, str]:
     return {
         "credentials": pages.pane(here, Credentials()),
         "credentials-plain": pages.pane(plain, Credentials()),
+        "credentials-same": pages.pane(scene(locale=here.locale, operator="Acme Scribe"), Credentials()),
+        "credentials-same-plain": pages.pane(
+            scene(locale=here.locale, operator="Acme Scribe", keeps_password=False), Credentials()
+        ),
         "credentials-wrong": pages.pane(here, Credentials(username="m.carter", problem=wrong)),
         "credentials-wrong-unknown": pages.pane(here, Credentials(problem=Problem("wrong_credentials"))),
         "credentials-empty": pages.pane(here, Credentials(), errors=empty, typed={"username": ""}),

@@ -73,8 +73,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals["static_url"] = static_url
-    env.filters["name"] = isolated
+    env.filters.update(name=isolated, static_url=static_url)
     return env
 
 

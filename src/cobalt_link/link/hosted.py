@@ -226,9 +226,9 @@ async def _shown(room: Hosted, scene: Scene, attempt: Attempt, look: Look) -> st
     assert pane is not None
     if not isinstance(pane, Picker):
         return pages.pane(scene, pane, stale=bool(look.stale))
-    if look.manual:
+    if look.manual == "1":
         pane = Picker(manual=True, ehr=look.ehr or pane.ehr, address=pane.address)
-    elif look.q:
+    elif look.q or look.manual == "0":
         pane = Picker()
     return pages.pane(scene, pane, search=await room.stage.search(attempt, look.q), stale=bool(look.stale))
 

@@ -6,7 +6,7 @@ from functools import cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from publicsuffixlist import PublicSuffixList
 
 
@@ -34,7 +34,7 @@ def web_url(url: object) -> str | None:
 
 
 def _breakable(name: str) -> Markup:
-    return Markup(str(escape(name)).replace(".", ".<wbr>"))
+    return Markup(".<wbr>").join(name.split("."))
 
 
 def _without_port(host: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from markupsafe import Markup
 
@@ -45,10 +46,10 @@ def pane(
 ) -> str:
     """The page of a pane. `errors`: field → key of the text; `typed`: what to keep; `stale`: it was answered before."""
     words = words_of(scene)
-    length = Markup(getattr(pane, "length", None) or "")
+    length = getattr(pane, "length", None)
     said = {field: words(key, length=length) for field, key in errors.items()}
     asked = questions.Asked(scene=scene, words=words, search=search or _NO_SEARCH, errors=said, typed=typed)
-    given = {"errors": said} | questions.given(asked, pane)
+    given: dict[str, Any] = {"errors": said} | questions.given(asked, pane)
     notice = questions.notice(asked, pane, given, stale=stale)
     failed = bool(given["errors"] or pane.problem)
     template, head, title = given.pop("template"), given.pop("head"), given.pop("title")
@@ -138,8 +139,8 @@ def closed(
 
 
 def _way_out(t: Words, code: str, stay: bool, back_url: str | None, scene: Scene | None) -> Act | None:
-    if stay and scene:
-        return Act(label=t("page.again"), url=scene.path)
+    if stay:  # an empty address is the page itself, asked for once more
+        return Act(label=t("page.again"), url=scene.path if scene else "")
     url = web_url(back_url)
     return Act(label=t.best(f"closed.{code}.back") or t("page.back"), url=url) if url else None
 

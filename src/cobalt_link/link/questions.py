@@ -51,7 +51,7 @@ def _head(asked: Asked, wire: str) -> Head:
 
 
 def _picker(asked: Asked, pane: Picker) -> dict[str, Any]:
-    by_hand = pane.manual or asked.errors or "url" in asked.typed
+    by_hand = pane.manual or not asked.errors.keys().isdisjoint({"ehr", "url"})
     return (_manual if by_hand else _search)(asked, pane) | {"search": asked.search, "head": _head(asked, "at1")}
 
 
@@ -60,14 +60,14 @@ def _search(asked: Asked, pane: Picker) -> dict[str, Any]:
     return {
         "title": t("picker.title"),
         "why": None if search.query else t("picker.why"),
-        "found": _found(t, search) if search.matches else None,
+        "found": _found(t, search) if search.query and search.matches else None,
     }
 
 
 def _found(t: Words, search: Search) -> Markup:
     shown = len(search.matches)
     if search.total > shown:
-        return t("picker.found_more", shown=Markup(shown), total=Markup(search.total))
+        return t("picker.found_more", shown=shown, total=search.total)
     return t.count("picker.found", shown)
 
 
@@ -82,6 +82,7 @@ def _manual(asked: Asked, pane: Picker) -> dict[str, Any]:
         "title": t("picker.manual_title"),
         "why": t("picker.manual_why"),
         "errors": errors,
+        "ehrs": [(vendor.value.rpartition(":")[2], vendor.name) for vendor in asked.search.vendors],
         "chosen": chosen,
         "url": typed.get("url", pane.address or ""),
         "focus": next(iter(errors), "url" if chosen else "ehr"),
@@ -122,7 +123,9 @@ def _credentials(asked: Asked, pane: Credentials) -> dict[str, Any]:
         "fixed": pane.fixed,
         "refused": bool(refusal),
         "described": {
-            "username": " ".join(filter(None, ("ue" if "username" in errors else "", refusal, pane.fixed and "uh"))),
+            "username": " ".join(
+                filter(None, ("ue" if "username" in errors else "", refusal, "uh" if pane.fixed else ""))
+            ),
             "password": " ".join(filter(None, ("pe" if "password" in errors else "", refusal))),
         },
         "focus": next(iter(errors), "password" if username else "username"),
@@ -142,7 +145,9 @@ def _sign_in_why(asked: Asked, pane: Credentials) -> Markup | None:
 def _promise(scene: Scene, t: Words) -> Markup:
     if scene.repairing and scene.since:
         return t("reconnect.promise", since=t.day(scene.since, scene.now.date()))
-    return t("credentials.kept" if scene.keeps_password else "credentials.not_kept")
+    key = "credentials.kept" if scene.keeps_password else "credentials.not_kept"
+    # "Run by Acme … Acme never receives it" would be a riddle: then it is the app that never does.
+    return t(f"{key}_same" if scene.operator.casefold() == scene.app_name.casefold() else key)
 
 
 def _code(asked: Asked, pane: Code) -> dict[str, Any]:
@@ -155,7 +160,7 @@ def _code(asked: Asked, pane: Code) -> dict[str, Any]:
         "head": _head(asked, "at4"),
         "title": t("code.title"),
         "why": None if pane.resent else _sent(t, pane, "code.sent"),
-        "label": t("code.label", length=Markup(pane.length)) if pane.length else t("code.label_plain"),
+        "label": t("code.label", length=pane.length) if pane.length else t("code.label_plain"),
         "box": f"code n{pane.length}" if pane.length in range(4, 9) else "in",
         "left": left,
         "ended": pane.resend and problem is not None and problem.code == "code_expired",
@@ -178,7 +183,7 @@ def _code_left(asked: Asked, pane: Code) -> Markup | None:
 
 
 def _choice(asked: Asked, pane: Choice) -> dict[str, Any]:
-    t, count = asked.words, Markup(len(pane.options))
+    t, count = asked.words, len(pane.options)
     words = {
         part: t.best(f"choice.{pane.name}.{part}", f"choice.any.{part}", count=count)
         for part in ("title", "why", "list", "none")

@@ -65,7 +65,10 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True):
-    """What the picker shows: `matches` for a `query`, of `total` found; `vendors` to start with and to choose from."""
+    """What the picker shows: `matches` for a `query`, of `total` found; `vendors` to start with and to choose from.
+
+    A vendor's value is `ehr:<key>`: as a row it is sent whole, in the address form only the key is.
+    """
 
     query: str
     matches: tuple[Match, ...]

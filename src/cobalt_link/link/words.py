@@ -25,7 +25,7 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def choose(accept_language: str | None, asked: str | None) -> str:
-    """The locale to speak: the one asked for, else the best of an `Accept-Language` (RFC 9110 §12.5.4), else English."""
+    """The locale: the one asked for, else the best of an `Accept-Language` (RFC 9110 §12.5.4), else English."""
     for tag in (asked or "", *_preferred(accept_language or "")):
         primary = tag.strip().lower().partition("-")[0]
         if primary in LOCALES:
@@ -55,9 +55,9 @@ def placeholders(text: str) -> set[str]:
 
 
 def isolated(value: object) -> Markup:
-    """A value from outside, escaped, and kept from turning the text around it."""
-    if isinstance(value, Markup):
-        return value
+    """A value from outside, escaped, and kept from turning the text around it. Markup and numbers stay as they are."""
+    if isinstance(value, Markup | int):
+        return escape(value)
     return Markup("<bdi>{}</bdi>").format(_UNSEEN.sub("", str(value)))
 
 
@@ -97,7 +97,7 @@ class Words:
 
     def count(self, key: str, number: int, **values: object) -> Markup:
         """The text for a number: `<key>.one` or `<key>.other`."""
-        return self(f"{key}.one" if number == 1 else f"{key}.other", count=Markup(number), **values)
+        return self(f"{key}.one" if number == 1 else f"{key}.other", count=number, **values)
 
     def span(self, seconds: float) -> Markup:
         """A length of time in the unit that a person would use, rounded up."""
@@ -110,11 +110,12 @@ class Words:
     def day(self, day: date, today: date) -> Markup:
         """A day, with its year when that is not this year."""
         form = "day.this_year" if day.year == today.year else "day.other_year"
-        return self(form, month=self(f"month.{day.month}"), day=Markup(day.day), year=Markup(day.year))
+        return self(form, month=self(f"month.{day.month}"), day=day.day, year=day.year)
 
 
 def _filled(text: str, values: Mapping[str, object]) -> Markup:
-    return Markup(_PLACEHOLDER.sub(lambda found: isolated(values[found[1]]), str(escape(text))))
+    parts = _PLACEHOLDER.split(text)  # sentence, name, sentence, name, …, sentence
+    return Markup().join(isolated(values[part]) if place % 2 else part for place, part in enumerate(parts))
 
 
 def bare(markup: Markup) -> str:
