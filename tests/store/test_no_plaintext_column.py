@@ -9,11 +9,13 @@ COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name NOT LIKE 'procrastinate%' ORDER BY 1, 2"""
 
+ERROR_CODES = {("accounts", "rest_code"), ("link_events", "code")}
 SEALED = re.compile(r"sealed|wrapped|fingerprint|hash|private_key", re.ASCII)
 
 
 async def test_every_column_with_a_secret_is_bytes(db: Database) -> None:
     rows = await db.rows(COLUMNS)
+    rows = [row for row in rows if (row["table_name"], row["column_name"]) not in ERROR_CODES]
     secret = [row for row in rows if SEALED.search(row["column_name"]) or is_secret_name(row["column_name"])]
     assert {row["table_name"] for row in secret} >= {"access_tokens", "accounts", "client_secrets", "data_keys"}
     assert [row for row in secret if row["data_type"] != "bytea"] == []

@@ -31,6 +31,7 @@ _SECRET_KEYS: Final = frozenset(("api", "data", "master", "private", "session", 
 _PLAIN_CODES: Final = frozenset(
     ("status", "error", "exit", "return", "reason", "country", "language", "currency", "zip", "postal", "visit")
 )
+_REFUSAL: Final = re.compile(r"[a-z]{2,}(?:_[a-z]{2,})+")
 _WORD: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+(?![a-z])")
 
 _NAME: Final = (
@@ -124,7 +125,7 @@ def _clean(name: object, value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if is_secret_name(str(name)):
-        return HIDDEN
+        return value if _names_a_refusal(name, value) else HIDDEN
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -132,12 +133,23 @@ def _clean(name: object, value: Any, depth: int) -> Any:
     return _clean_structure(value, depth)
 
 
+def _names_a_refusal(name: object, value: Any) -> bool:
+    """Whether this is an error code of ours, such as `wrong_code`, and not one that somebody received by text."""
+    return (
+        _WORD.findall(str(name))[-1].lower() == "code"
+        and isinstance(value, str)
+        and _REFUSAL.fullmatch(value) is not None
+    )
+
+
 def _clean_structure(value: Any, depth: int) -> Any:
     if isinstance(value, msgspec.Struct):
         value = msgspec.structs.asdict(value)
-    if depth < DEEPEST and isinstance(value, Mapping):
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)) and depth >= DEEPEST:
+        return f"<{type(value).__name__}>"
+    if isinstance(value, Mapping):
         return {mask(str(name)): _clean(name, item, depth + 1) for name, item in value.items()}
-    if depth < DEEPEST and isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [_clean("", item, depth + 1) for item in value]
     return mask(value if isinstance(value, str) else str(value))
 
