@@ -21,7 +21,7 @@ from cobalt_link.ehr.refusals import OtherAccount
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import new_id
 from cobalt_link.kit.problems import Unavailable
-from cobalt_link.kit.vault import DataKey, Vault
+from cobalt_link.kit.vault import Vault
 from cobalt_link.store.database import Database, DatabaseUnavailable, Row, Tx
 from cobalt_link.store.grouped import Grouped
 
@@ -141,14 +141,15 @@ class Accounts:
                 await audit.note(tx, audit.entry(account, "login_required", self._clock.now(), reason))
         return changed
 
-    async def disconnect(self, tx: Tx, account: Account) -> bool:
+    async def disconnect(self, account: Account) -> bool:
         """Ends every access token of the account and destroys its data key; False if that was done before."""
         now = self._clock.now()
-        if (await tx.execute(statements.DISCONNECT, (now, account.id))).rowcount == 0:
-            return False
-        await tx.execute(statements.END_ALL, (account.id,))
-        await self._keys.destroy(tx, sealing.owner(account.id))
-        await audit.note(tx, audit.entry(account, "disconnected", now))
+        async with self._db.transaction() as tx:
+            if (await tx.execute(statements.DISCONNECT, (now, account.id))).rowcount == 0:
+                return False
+            await tx.execute(statements.END_ALL, (account.id,))
+            await self._keys.destroy(tx, sealing.owner(account.id))
+            await audit.note(tx, audit.entry(account, "disconnected", now))
         return True
 
     def is_person_of(self, account: Account, grant: Grant, fingerprint: bytes) -> bool:
@@ -160,15 +161,11 @@ class Accounts:
         return self._vault.fingerprints(PURPOSE, who, client)
 
     async def _grant(self, tx: Tx, account: Account, grant: Grant, answers: Mapping[str, bytes]) -> Account:
-        key = await self._key(tx, account)
+        key = await self._keys.create(tx, sealing.owner(account.id))
         columns = sealing.sealed(key, account, grant, answers)
         row = await (await tx.execute(statements.GRANT, {**columns, "id": account.id})).fetchone()
         assert row is not None
         return account_of(row)
-
-    async def _key(self, tx: Tx, account: Account) -> DataKey:
-        name = sealing.owner(account.id)
-        return await self._keys.get(name, tx) or await self._keys.create(tx, name)
 
     async def _open_group(self, tx: Tx, entries: Sequence[audit.Entry]) -> list[Row | None]:
         now = self._clock.now()

@@ -86,7 +86,7 @@ SET fence = fence + 1, lease_holder = %(holder)s, renewals_begun = renewals_begu
 WHERE id = %(id)s AND grant_number = %(seen)s AND health = 'active' AND disconnected_at IS NULL
   AND (lease_until IS NULL OR lease_until < clock_timestamp())
   AND (rest_until IS NULL OR rest_until <= clock_timestamp())
-RETURNING id, fence, renewals_begun, renewals_failed, sealed_grant, sealed_answers, grant_number"""
+RETURNING fence, renewals_begun, renewals_failed, person_fingerprint, sealed_grant, sealed_answers, grant_number"""
 
 STANDING: LiteralString = """
 SELECT grant_number, health, rest_code,

@@ -1,0 +1,149 @@
+"""The routes about a client's linked accounts: list, disconnect, and a new access token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from cobalt_link.accounts.access import Access
+from cobalt_link.accounts.account import Account, Health
+from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.problems import AccountGone
+from cobalt_link.accounts.sessions import Sessions
+from cobalt_link.ehr.connector import Connector
+from cobalt_link.kit.paging import Page, Pagination
+from cobalt_link.kit.problems import InvalidRequest
+from cobalt_link.kit.routes import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
+
+routes = Routes("accounts")
+
+
+class AccountsRoom(msgspec.Struct, frozen=True):
+    """What the routes work with."""
+
+    accounts: Accounts
+    access: Access
+    sessions: Sessions
+    connectors: Mapping[str, Connector]
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """A linked account. `health` is `login_required` when its user has to go through Link again; `health_reason` then
+    says why, by a refusal's code. `emr_name` is the EHR's own name. `last_used_at` is exact to a minute."""
+
+    id: str
+    user_id: str
+    org_id: str
+    emr_name: str
+    emr_instance_domain: str
+    practice: str | None
+    access_token_reference_id: str
+    health: Health
+    health_reason: str | None
+    linked_at: datetime
+    last_used_at: datetime | None
+
+
+class AccountsQuery(msgspec.Struct, frozen=True):
+    org_id: str | None = None
+    user_id: str | None = None
+    page: Page = 1
+    page_size: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class AccountsAnswer(msgspec.Struct, frozen=True):
+    accounts: list[AccountView]
+    pagination: Pagination
+    success: bool = True
+
+
+class Disconnected(msgspec.Struct, frozen=True):
+    account_id: str
+    message: str
+    success: bool = True
+
+
+class Rotation(msgspec.Struct, frozen=True):
+    """`overlap_seconds`: how long the tokens before go on working, at most a day; 0 ends them at once."""
+
+    overlap_seconds: Annotated[int, Meta(ge=0, le=86400), Alias("overlap")] = 0
+
+
+class Rotated(msgspec.Struct, frozen=True):
+    """`token` and `access_token` are the same new token: it cannot be shown again."""
+
+    token: str
+    access_token: str
+    account_id: str
+    success: bool = True
+
+
+@routes.get(
+    "/v1/accounts",
+    auth=Auth.CLIENT,
+    tenant=Tenant.CLIENT,
+    rate=Rate.READ,
+    idempotency=Idempotency.NONE,
+    audit=None,
+    errors=(InvalidRequest,),
+    summary="List your linked accounts with their health, the last linked first.",
+)
+async def list_accounts(room: AccountsRoom, call: Call, body: AccountsQuery) -> AccountsAnswer:
+    start = (body.page - 1) * body.page_size
+    accounts, total = await room.accounts.of_client(
+        call.caller.id, org_id=body.org_id, user_id=body.user_id, limit=body.page_size, offset=start
+    )
+    views = [view(account, room.connectors) for account in accounts]
+    return AccountsAnswer(views, Pagination.of(body.page, body.page_size, total))
+
+
+@routes.delete(
+    "/v1/accounts/{account_id}",
+    auth=Auth.CLIENT,
+    tenant=Tenant.CLIENT,
+    rate=Rate.WRITE,
+    idempotency=Idempotency.NONE,
+    audit="disconnected",
+    errors=(AccountGone,),
+    summary="Disconnect an account: its access tokens end at once, what was stored for it never opens again.",
+)
+async def disconnect(room: AccountsRoom, call: Call, account_id: str) -> Disconnected:
+    await room.sessions.disconnect(await room.accounts.find(call.caller.id, account_id))
+    return Disconnected(account_id, "Account disconnected.")
+
+
+@routes.post(
+    "/v1/accounts/{account_id}/rotate-token",
+    auth=Auth.CLIENT,
+    tenant=Tenant.CLIENT,
+    rate=Rate.TOKEN,
+    idempotency=Idempotency.NONE,
+    audit="token_rotated",
+    errors=(AccountGone, InvalidRequest),
+    summary="Give an account a new access token; all earlier ones end after the overlap.",
+)
+async def rotate_token(room: AccountsRoom, call: Call, body: Rotation, account_id: str) -> Rotated:
+    account = await room.accounts.find(call.caller.id, account_id)
+    token = await room.access.rotate(account, call.caller.env, timedelta(seconds=body.overlap_seconds))
+    return Rotated(token, token, account.id)
+
+
+def view(account: Account, connectors: Mapping[str, Connector]) -> AccountView:
+    connector = connectors.get(account.connector)
+    return AccountView(
+        id=account.id,
+        user_id=account.user_id,
+        org_id=account.org_id,
+        emr_name=connector.manifest.name if connector else account.connector,
+        emr_instance_domain=account.address,
+        practice=account.practice,
+        access_token_reference_id=account.reference,
+        health=account.health,
+        health_reason=account.health_reason,
+        linked_at=account.linked_at,
+        last_used_at=account.last_used_at,
+    )

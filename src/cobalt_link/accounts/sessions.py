@@ -1,0 +1,210 @@
+"""Works with an account's EHR session: opens it, uses it, and renews it silently when the EHR has dropped it.
+
+However many calls in however many processes meet an ended session, one signs in and the others wait for its result. A
+sign-in that the EHR refuses ends in `login_required` and is never repeated; see docs/why/renewal.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from cobalt_link.accounts import refused
+from cobalt_link.accounts.account import Account, Opened
+from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.leases import Claim, Leases
+from cobalt_link.accounts.problems import AccountGone, EhrBusy, EhrUnexpected, LoginRequired
+from cobalt_link.ehr.ask import Ask
+from cobalt_link.ehr.connector import Chart, Connector
+from cobalt_link.ehr.grant import Grant
+from cobalt_link.ehr.journal import MemoryJournal
+from cobalt_link.ehr.refusals import EhrDown, Refusal, SessionEnded, Unexpected, catalogue
+from cobalt_link.ehr.story import Granted, Outcome, Refused, tell
+from cobalt_link.ehr.translate import as_refusal
+from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.problems import Problem
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+Deed = Callable[[Connector, Chart], Awaitable[T]]
+
+MOST_BEGUN = 2  # sign-ins whose end nobody knows, before the person is asked
+EARLY = timedelta(seconds=5)
+SIGN_OUT_SECONDS = 5
+
+
+class Sessions:
+    """Bound to one process. `renewal_seconds` bounds a silent sign-in, `lease_seconds` (longer) its lease, and
+    `patience` is how long a call waits for a renewal that another process does."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        leases: Leases,
+        connectors: Mapping[str, Connector],
+        clock: Clock,
+        *,
+        renewal_seconds: float = 30.0,
+        patience: float = 25.0,
+    ) -> None:
+        self._accounts = accounts
+        self._leases = leases
+        self._connectors = connectors
+        self._clock = clock
+        self._renewal_seconds = renewal_seconds
+        self._patience = patience
+        self._flights: dict[tuple[str, int], asyncio.Task[None]] = {}
+
+    async def read(self, account: Account, deed: Deed[T]) -> T:
+        """What `deed(connector, chart)` reads, the session renewed once if need be.
+
+        Raises LoginRequired, EhrDown, EhrBusy, NoRights, NotSupported, EhrUnexpected or AccountGone. An account that
+        needs its person costs the EHR nothing (S-141).
+        """
+        if account.health == "login_required":
+            raise LoginRequired
+        opened = await self._accounts.opened(account, "read", answers=False)
+        if not self._has_expired(opened):
+            try:
+                return await self._do(opened, deed)
+            except SessionEnded:
+                pass
+        opened = await self.renewed(account, opened.number)
+        try:
+            return await self._do(opened, deed)
+        except SessionEnded as again:
+            raise self._problem(account, again) from None
+
+    async def renewed(self, account: Account, seen: int) -> Opened:
+        """The account with a grant later than number `seen`, which the EHR honours no longer."""
+        flight = self._flights.get((account.id, seen)) or self._start(account, seen)
+        # Shielded: a caller that hangs up must not end the sign-in under the others.
+        await asyncio.shield(flight)
+        return await self._accounts.opened(account, "read", answers=False)
+
+    async def disconnect(self, account: Account) -> None:
+        """Ends the account here, then, as far as the EHR answers, its session there. Raises AccountGone."""
+        opened = await self._accounts.opened(account, "sign_out", answers=False)
+        if not await self._accounts.disconnect(account):
+            raise AccountGone
+        try:
+            async with asyncio.timeout(SIGN_OUT_SECONDS):
+                await self._connector(account).sign_out(opened.chart)
+        except Exception as error:
+            # The account is gone whatever the EHR says: its session ends by itself.
+            log.info("sign_out_failed", account=account.id, error=type(error).__name__)
+
+    async def sweep(self) -> None:
+        """Ends what a renewal left behind whose process died: healthy again or `login_required`, never in between."""
+        for account, number in await self._leases.abandoned():
+            try:
+                await self.renewed(account, number)
+            except Problem as problem:
+                log.info("abandoned_renewal_settled", account=account.id, code=problem.code)
+
+    async def close(self) -> None:
+        """Waits for the sign-ins that have begun, so that none of them is left in the middle."""
+        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+
+    def _has_expired(self, opened: Opened) -> bool:
+        return opened.expires_at is not None and opened.expires_at - EARLY <= self._clock.now()
+
+    async def _do(self, opened: Opened, deed: Deed[T]) -> T:
+        account = opened.account
+        try:
+            return await deed(self._connector(account), opened.chart)
+        except (Problem, SessionEnded):
+            raise
+        except Exception as error:
+            no = as_refusal(error)
+            if refused.needs_the_person(no):
+                await self._accounts.mark_login_required(account, no.code)
+            raise self._problem(account, no) from error
+
+    def _start(self, account: Account, seen: int) -> asyncio.Task[None]:
+        flight = asyncio.create_task(self._renew(account, seen))
+        self._flights[account.id, seen] = flight
+        flight.add_done_callback(lambda done: self._landed((account.id, seen), done))
+        return flight
+
+    def _landed(self, key: tuple[str, int], flight: asyncio.Task[None]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # read here: every caller may have hung up
+
+    async def _renew(self, account: Account, seen: int) -> None:
+        """Returns once there is a later grant, by us or by another process; else raises what to tell the caller."""
+        deadline, pause = time.monotonic() + self._patience, 0.02
+        while True:
+            claim = await self._leases.claim(account, seen)
+            if claim:
+                await self._sign_in(claim)
+            # Also after our own sign-in: only what stands in the table counts, we may have lost the claim meanwhile.
+            standing = await self._leases.standing(account)
+            if standing.health == "login_required":
+                raise LoginRequired
+            if standing.grant_number != seen:
+                return
+            if standing.rests:
+                raise self._resting(account, standing.rest_code or "", standing.rest_seconds or 1)
+            if time.monotonic() > deadline:
+                raise EhrBusy(
+                    "The session at the EHR is being renewed. Try again in 5 s (the Retry-After header).",
+                    headers={"Retry-After": "5"},
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.25)
+
+    async def _sign_in(self, claim: Claim) -> None:
+        if claim.begun > MOST_BEGUN:
+            # Twice a process died in the middle and the password may have gone out twice: the person decides.
+            await self._leases.dead(claim, "interrupted")
+            return
+        connector, place = self._connector(claim.account), claim.account.place
+
+        async def story(ask: Ask) -> Grant:
+            return await connector.sign_in(ask, place)
+
+        opened = claim.opened
+        try:
+            async with asyncio.timeout(self._renewal_seconds):
+                saved, known = opened.answers, opened.known
+                outcome = await tell(story, MemoryJournal(), saved=saved, known=known, silent=True)
+        except TimeoutError:
+            outcome = Refused(EhrDown())
+        await self._settle(claim, outcome)
+
+    async def _settle(self, claim: Claim, outcome: Outcome) -> None:
+        match outcome:
+            case Granted(grant, answers):
+                if self._accounts.is_person_of(claim.account, grant, claim.person):
+                    await self._leases.renewed(claim, grant, answers or claim.opened.answers)
+                else:
+                    await self._leases.dead(claim, "other_account")
+            case Refused(refusal) if not refused.needs_the_person(refusal):
+                await self._leases.rest(claim, refusal.code, refused.rest(refusal, claim.failed))
+            case Refused(refusal):
+                await self._leases.dead(claim, str(refusal.details.get("reason", refusal.code)))
+            case _:
+                await self._leases.dead(claim, "login_required")
+
+    def _connector(self, account: Account) -> Connector:
+        connector = self._connectors.get(account.connector)
+        if connector is None:
+            raise EhrUnexpected(
+                f"The connector {account.connector} is not installed here any more. Ask the operator to install it."
+            )
+        return connector
+
+    def _problem(self, account: Account, refusal: Refusal) -> Problem:
+        return refused.problem_of(refusal, self._connector(account).manifest.name, account.place.host)
+
+    def _resting(self, account: Account, code: str, seconds: int) -> Problem:
+        kind = catalogue().get(code, Unexpected)
+        return self._problem(account, kind(seconds=seconds, rest=seconds))

@@ -1,0 +1,127 @@
+"""Access tokens: permanent until rotated, bound to their client, dead everywhere the moment the answer is out."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from cobalt_link.accounts.access import Issue
+from cobalt_link.accounts.problems import AccountGone
+from cobalt_link.kit import tokens
+from cobalt_link.store.database import Database
+from tests.accounts.world import World
+
+
+async def test_a_token_finds_its_account_also_years_later(world):
+    # S-003
+    client, account = await world.linked()
+    token = await world.token(account)
+    world.later(10 * 365 * 86400)
+    assert (await world.access.resolve(client.id, token)).id == account.id
+
+
+async def test_an_account_that_needs_its_user_is_still_found(world):
+    client, account = await world.linked()
+    token = await world.token(account)
+    await world.accounts.mark_login_required(account, "locked")
+    assert (await world.access.resolve(client.id, token)).health == "login_required"
+
+
+async def test_the_rivals_token_is_exactly_like_an_unknown_one(world):
+    # S-004
+    client, account = await world.linked()
+    rival, _ = await world.linked("Rival Notes")
+    token = await world.token(account)
+    for nobodys in (token, tokens.mint(tokens.ACCESS, "test"), tokens.mint(tokens.ACCESS, "live")):
+        assert await world.access.resolve(rival.id, nobodys) is None
+    assert await world.access.resolve(client.id, token)
+
+
+async def test_a_made_up_or_mistyped_token_never_reaches_the_database(world, monkeypatch):
+    # S-045
+    client, account = await world.linked()
+    token = await world.token(account)
+    monkeypatch.setattr(world.db, "one", None)
+    for wrong in ("", "x", token[:-1], token + "x", token[:-1] + ("a" if token[-1] != "a" else "b"), "493JKLHIU98789"):
+        assert await world.access.resolve(client.id, wrong) is None
+
+
+async def test_only_a_keyed_hash_of_a_token_rests_in_the_database(world):
+    # S-046
+    _, account = await world.linked()
+    token = await world.token(account)
+    (row,) = await world.db.rows("SELECT * FROM access_tokens")
+    assert token not in repr(row) and token[8:51] not in repr(row)
+    assert len(row["hash"]) == 32
+
+
+async def test_rotating_without_overlap_ends_all_earlier_tokens_before_it_answers(world, dsn):
+    # S-003: seen by another process's connections, as often as it asks
+    client, account = await world.linked()
+    old = [await world.token(account) for _ in range(3)]
+    elsewhere = await Database.open(dsn)
+    other = World(elsewhere, world.ring)
+    try:
+        fresh = await world.access.rotate(account, client.env, timedelta())
+        found = await asyncio.gather(*(other.access.resolve(client.id, token) for token in old * 40))
+        assert found == [None] * 120
+        assert (await other.access.resolve(client.id, fresh)).id == account.id
+    finally:
+        await elsewhere.close()
+    assert tokens.environment(fresh) == "test" and tokens.well_formed(fresh, tokens.ACCESS)
+
+
+async def test_an_overlap_lets_the_earlier_tokens_live_exactly_that_long(world):
+    client, account = await world.linked()
+    old = await world.token(account)
+    fresh = await world.access.rotate(account, client.env, timedelta(seconds=60))
+    world.later(58)
+    assert await world.access.resolve(client.id, old)
+    world.later(2)
+    assert await world.access.resolve(client.id, old) is None
+    assert await world.access.resolve(client.id, fresh)
+
+
+async def test_a_second_rotation_never_gives_an_ending_token_more_time(world):
+    client, account = await world.linked()
+    old = await world.token(account)
+    await world.access.rotate(account, client.env, timedelta(seconds=10))
+    await world.access.rotate(account, client.env, timedelta(seconds=3600))
+    world.later(10)
+    assert await world.access.resolve(client.id, old) is None
+
+
+async def test_rotations_at_once_leave_exactly_one_token(world):
+    client, account = await world.linked()
+    await world.token(account)
+    fresh = await asyncio.gather(*(world.access.rotate(account, client.env, timedelta()) for _ in range(8)))
+    alive = [token for token in fresh if await world.access.resolve(client.id, token)]
+    assert len(alive) == 1
+
+
+async def test_a_disconnected_account_gets_no_token_by_any_way(world):
+    client, account = await world.linked()
+    await world.accounts.disconnect(account)
+    with pytest.raises(AccountGone):
+        await world.access.rotate(account, client.env, timedelta())
+    assert await world.access.resolve(client.id, await world.token(account)) is None
+    assert await world.db.rows("SELECT * FROM access_tokens") == []
+
+
+async def test_a_token_is_issued_only_for_an_account_of_the_same_client(world):
+    _, account = await world.linked()
+    rival, _ = await world.linked("Rival Notes")
+    token = tokens.mint(tokens.ACCESS, "test")
+    async with world.db.transaction() as tx:
+        await world.access.issue(tx, [Issue(account=account.id, client=rival.id, token=token)])
+    assert await world.access.resolve(rival.id, token) is None
+
+
+async def test_ended_tokens_are_forgotten_and_living_ones_kept(world):
+    client, account = await world.linked()
+    await world.token(account)
+    fresh = await world.access.rotate(account, client.env, timedelta(seconds=5))
+    assert await world.access.prune() == 0
+    world.later(5)
+    assert await world.access.prune() == 1
+    assert await world.access.resolve(client.id, fresh)

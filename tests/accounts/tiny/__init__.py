@@ -1,0 +1,75 @@
+"""An EHR of a few lines for the units of accounts and records: a password, sessions that end, and faults to set."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from cobalt_link.ehr.ask import Ask
+from cobalt_link.ehr.connector import Chart, Connector
+from cobalt_link.ehr.grant import Grant, Person
+from cobalt_link.ehr.models import Provider
+from cobalt_link.ehr.panes import Code, Credentials, CredentialsAnswer, Problem
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.refusals import SessionEnded, WrongCredentials
+
+
+class TinyEhr:
+    """The other side. `trouble` is raised by every call; `gate` holds log-ins back until it is set."""
+
+    def __init__(self) -> None:
+        self.password = "pass_good"
+        self.session = 1
+        self.logins = 0
+        self.attempts = 0
+        self.logouts: list[int] = []
+        self.person = "u-1"
+        self.second_factor = False
+        self.trouble: Exception | None = None
+        self.read_trouble: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.knocked = asyncio.Event()
+
+    def end_sessions(self) -> None:
+        self.session += 1
+
+    async def log_in(self, who: CredentialsAnswer) -> dict[str, Any]:
+        self.attempts += 1
+        self.knocked.set()
+        await self.gate.wait()
+        if self.trouble:
+            raise self.trouble
+        if who.password.reveal() != self.password:
+            raise WrongCredentials
+        self.logins += 1
+        return {"number": self.session, "person": self.person}
+
+
+class TinyConnector(Connector):
+    def __init__(self, ehr: TinyEhr) -> None:
+        self.ehr = ehr
+
+    async def sign_in(self, ask: Ask, place: Place) -> Grant:
+        session = problem = None
+        while session is None:
+            who = await ask(Credentials(problem=problem))
+            try:
+                session = await ask.once("log_in", partial(self.ehr.log_in, who))
+            except WrongCredentials as no:
+                problem = Problem(no.code, no.details)
+        if self.ehr.second_factor:
+            await ask(Code())
+        person = Person(id=session["person"], username=who.username, name="Dr. Ann")
+        return Grant(person=person, session={"number": session["number"]}, known={"seen": True})
+
+    async def sign_out(self, chart: Chart) -> None:
+        self.ehr.logouts.append(chart.session["number"])
+
+    async def providers(self, chart: Chart) -> list[Provider]:
+        if self.ehr.read_trouble:
+            raise self.ehr.read_trouble
+        if chart.session["number"] != self.ehr.session:
+            raise SessionEnded
+        return [Provider(ehr_id="7", name="Doe, John", npi="1234567893")]

@@ -1,0 +1,99 @@
+"""One small world: acme and its rival, a clinic of each, Dr. Ann at the tiny EHR, and all that keeps accounts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from cobalt_link.accounts.access import Access, Issue
+from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.leases import Leases
+from cobalt_link.accounts.sessions import Sessions
+from cobalt_link.developers.clients import Client, Clients
+from cobalt_link.developers.orgs import Org, Orgs
+from cobalt_link.ehr.connector import Connector
+from cobalt_link.ehr.grant import Grant, Person
+from cobalt_link.ehr.panes import CredentialsAnswer
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.secrets import Secret
+from cobalt_link.ehr.story import encoded
+from cobalt_link.kit import tokens
+from cobalt_link.kit.clock import MovedClock
+from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.store.database import Database
+from tests.accounts.tiny import TinyConnector, TinyEhr
+
+PLACE = Place(address="https://tiny.example", practice="Riverside")
+
+
+class World:
+    """Wired as the app wires it, without the app."""
+
+    def __init__(
+        self, db: Database, ring: Keyring | None = None, connectors: dict[str, Connector] | None = None
+    ) -> None:
+        self.db = db
+        self.clock = MovedClock()
+        self.ring = ring or Keyring.generate()
+        self.vault = Vault(self.ring)
+        self.ehr = TinyEhr()
+        self.connectors: dict[str, Connector] = {"tiny": TinyConnector(self.ehr)}
+        self.keys = DataKeys(db, self.vault)
+        self.clients = Clients(db, self.vault, self.clock)
+        self.orgs = Orgs(db, self.clock, lambda name: "tiny")
+        self.accounts = Accounts(db, self.vault, self.keys, self.clock)
+        self.access = Access(db, self.vault, self.clock)
+        self.sessions = self.new_sessions()
+
+    def new_sessions(self, lease_seconds: float = 45.0, **options: Any) -> Sessions:
+        """As another process would have them."""
+        leases = Leases(self.db, self.keys, self.clock, seconds=lease_seconds)
+        return Sessions(self.accounts, leases, self.connectors, self.clock, **options)
+
+    async def client(self, name: str = "Acme Scribe") -> Client:
+        return (await self.clients.create(name, test=True))[0]
+
+    async def org(self, client: Client, org_id: str = "riverside") -> Org:
+        return await self.orgs.ensure(client, org_id)
+
+    async def keep(self, org: Org, user_id: str = "dr_ann", **changes: Any) -> Account:
+        wanted: dict[str, Any] = {
+            "client": org.client, "org": org.id, "org_id": org.org_id, "user_id": user_id, "connector": "tiny",
+            "place": PLACE, "grant": self.grant(), "answers": answers(self.ehr.password), **changes,
+        }  # fmt: skip
+        async with self.db.transaction() as tx:
+            return await self.accounts.keep(tx, **wanted)
+
+    async def linked(self, name: str = "Acme Scribe") -> tuple[Client, Account]:
+        client = await self.client(name)
+        return client, await self.keep(await self.org(client))
+
+    async def token(self, account: Account) -> str:
+        token = tokens.mint(tokens.ACCESS, "test")
+        async with self.db.transaction() as tx:
+            await self.access.issue(tx, [Issue(account=account.id, client=account.client, token=token)])
+        return token
+
+    def grant(self, person: str | None = None, tenant: str = "") -> Grant:
+        who = Person(id=person or self.ehr.person, username="ann", name="Dr. Ann")
+        return Grant(person=who, tenant=tenant, session={"number": self.ehr.session}, known={"seen": True})
+
+    async def again(self, account: Account) -> Account:
+        """The account as it is now."""
+        return await self.accounts.by_id(account.id)
+
+    async def row(self, account: Account) -> dict[str, Any]:
+        return await self.db.one("SELECT * FROM accounts WHERE id = %s", (account.id,)) or {}
+
+    async def trail(self, account: Account) -> list[str]:
+        rows = await self.db.rows("SELECT what FROM audit WHERE account = %s ORDER BY id", (account.id,))
+        return [row["what"] for row in rows]
+
+    def later(self, seconds: float) -> None:
+        self.clock.move(timedelta(seconds=seconds))
+
+
+def answers(password: str) -> dict[str, bytes]:
+    return {"credentials": encoded(CredentialsAnswer(username="ann", password=Secret(password)))}
