@@ -35,6 +35,11 @@ class Jobs:
         """Registers `work` under a name such as `link.advance`; its keyword arguments are ids."""
         self.app.task(name=name)(work)
 
+    async def forget_stalled(self) -> None:
+        """Deletes the jobs of workers that died: the tables that hold the work are swept, so nothing is lost."""
+        for job in await self.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=60):
+            await self.app.job_manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=True)
+
     async def wake(self, tx: Tx, name: str, *, after: float | None = None, **ids: str) -> None:
         """Enqueues a task in the caller's transaction, due at once or `after` seconds."""
         due = {"seconds": after} if after else None

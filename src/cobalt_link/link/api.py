@@ -17,7 +17,7 @@ from cobalt_link.link.sessions import (
     CallbackNotRegistered,
     InvalidAccessToken,
     InvalidLinkToken,
-    Sessions,
+    LinkSessions,
     SessionState,
     Wanted,
 )
@@ -28,13 +28,13 @@ routes = Routes("link")
 class CreateLinkToken(Wanted, frozen=True, kw_only=True):
     """`user_id` and `org_id` are needed, unless `access_token` says which account to repair. No PII in `user_id`."""
 
-    user_id: Annotated[str | None, Meta(min_length=1, max_length=200)] = None
-    org_id: Annotated[str | None, Meta(min_length=1, max_length=200)] = None
-    emr_name: Annotated[str | None, Meta(max_length=200), Alias("emr")] = None
-    emr_instance_domain: Annotated[str | None, Meta(max_length=2000), Alias("emr_domain")] = None
-    callback_url: Annotated[str | None, Meta(max_length=2000), Alias("redirect_uri")] = None
-    state: Annotated[str | None, Meta(max_length=1000)] = None
-    locale: Annotated[str | None, Meta(max_length=35)] = None
+    user_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    org_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    emr_name: Annotated[Annotated[str, Meta(max_length=200)] | None, Alias("emr")] = None
+    emr_instance_domain: Annotated[Annotated[str, Meta(max_length=2000)] | None, Alias("emr_domain")] = None
+    callback_url: Annotated[Annotated[str, Meta(max_length=2000)] | None, Alias("redirect_uri")] = None
+    state: Annotated[str, Meta(max_length=1000)] | None = None
+    locale: Annotated[str, Meta(max_length=35)] | None = None
 
 
 class LinkTokenCreated(msgspec.Struct, frozen=True):
@@ -84,7 +84,7 @@ class LinkSession(msgspec.Struct, frozen=True):
     errors=(InvalidRequest, MissingField, OrgMismatch, UnknownEmr, CallbackNotRegistered, InvalidAccessToken),
     summary="Create a link token for one user, to open Link with.",
 )
-async def create(room: Sessions, call: Call, body: CreateLinkToken) -> LinkTokenCreated:
+async def create(room: LinkSessions, call: Call, body: CreateLinkToken) -> LinkTokenCreated:
     token, expires_at = await room.create(call.caller, body)
     return LinkTokenCreated(token, token, expires_at)
 
@@ -103,7 +103,7 @@ EXCHANGE_ERRORS = (InvalidRequest, MissingField, InvalidPublicToken, KeyReused)
     errors=EXCHANGE_ERRORS,
     summary="Exchange a public token for the permanent access token.",
 )
-async def exchange(room: Sessions, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
+async def exchange(room: LinkSessions, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
     token = await room.exchange(call.caller, body.public_token, call.idempotency_key)
     return AccessTokenGranted(token, token)
 
@@ -119,7 +119,7 @@ async def exchange(room: Sessions, call: Call, body: ExchangePublicToken) -> Acc
     errors=EXCHANGE_ERRORS,
     summary="Exchange a public token for the permanent access token.",
 )
-async def exchange_by_post(room: Sessions, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
+async def exchange_by_post(room: LinkSessions, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
     return await exchange(room, call, body)
 
 
@@ -134,6 +134,6 @@ async def exchange_by_post(room: Sessions, call: Call, body: ExchangePublicToken
     errors=(InvalidRequest, MissingField, InvalidLinkToken),
     summary="What became of a link token: its state, its events, and the public token if the user has finished.",
 )
-async def get(room: Sessions, call: Call, body: GetLinkToken) -> LinkSession:
+async def get(room: LinkSessions, call: Call, body: GetLinkToken) -> LinkSession:
     session = await room.status(call.caller, body.link_token)
     return LinkSession(session.state, session.events, session.expires_at, session.public_token, session.account_id)

@@ -71,7 +71,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str | None = None
 
 
-class Sessions:
+class LinkSessions:
     """The app server's side of Link."""
 
     def __init__(

@@ -83,11 +83,10 @@ class Tokens:
         """Update mode: the token that the app sent rests sealed until the exchange answers with it."""
         return self._vault.seal(token.encode(), sealed_token_context(client))
 
-    async def prune(self, now: datetime, before: datetime) -> None:
-        """Forgets what has expired: sealed tokens at once, rows after a while (S-098)."""
-        async with self._db.transaction() as tx:
-            await tx.execute("DELETE FROM public_tokens WHERE expires_at <= %s", (now,))
-            await tx.execute("DELETE FROM link_tokens WHERE expires_at <= %s", (before,))
+    async def prune(self, tx: Tx, now: datetime, before: datetime) -> None:
+        """Forgets what has expired: public tokens at once, link tokens after a while (S-098)."""
+        await tx.execute("DELETE FROM public_tokens WHERE expires_at <= %s", (now,))
+        await tx.execute("DELETE FROM link_tokens WHERE expires_at <= %s", (before,))
 
 
 def sealed_token_context(client: str) -> Context:

@@ -1,0 +1,263 @@
+"""The wiring: the only file that knows every room. Opens them on one database; gives the ASGI app and the worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import cache
+from importlib.metadata import entry_points, version
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from cobalt_link.accounts import api as accounts_api
+from cobalt_link.accounts.access import Access
+from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.leases import Leases
+from cobalt_link.accounts.sessions import Sessions
+from cobalt_link.accounts import upkeep
+from cobalt_link.developers import api as developers_api
+from cobalt_link.developers.auth import Callers
+from cobalt_link.developers.clients import Client, Clients
+from cobalt_link.developers.orgs import Orgs
+from cobalt_link.ehr.connector import Connector
+from cobalt_link.ehr.http import Http
+from cobalt_link.jobs.queue import Jobs
+from cobalt_link.jobs.worker import Chore, work
+from cobalt_link.kit import openapi, system
+from cobalt_link.kit.clock import Clock, SystemClock
+from cobalt_link.kit.master_key import open_vault
+from cobalt_link.kit.metrics import Metrics
+from cobalt_link.kit.problems import Problem, Unauthorized, Unavailable
+from cobalt_link.kit.rates import RateLimits
+from cobalt_link.kit.routes import Auth, Call, Routes, mount
+from cobalt_link.kit.settings import Settings, load
+from cobalt_link.kit.tolerance import Credentials
+from cobalt_link.kit.vault import Vault
+from cobalt_link.link import api as link_api
+from cobalt_link.link import hosted
+from cobalt_link.link.advance import ADVANCE, Advance
+from cobalt_link.link.attempts import Attempts
+from cobalt_link.link.exchange import Exchanges
+from cobalt_link.link.hosted import Hosted
+from cobalt_link.link.sessions import LinkSessions
+from cobalt_link.link.stage import Stage
+from cobalt_link.link.tokens import Tokens
+from cobalt_link.link.upkeep import LinkUpkeep
+from cobalt_link.link.visits import Visits
+#R from cobalt_link.records import api as records_api
+#R from cobalt_link.records.reads import Reads
+from cobalt_link.store.database import Database, DatabaseUnavailable
+from cobalt_link.store.migrate import migrate
+from cobalt_link.store.reaching import reached
+from cobalt_link.store.signals import Signals
+
+TABLE: tuple[Routes, ...] = (
+    system.routes,
+    link_api.routes,
+    hosted.routes,
+    accounts_api.routes,
+    developers_api.routes,
+    #R records_api.routes,
+)
+
+
+@cache
+def connector_classes() -> Mapping[str, type[Connector]]:
+    """Every installed connector by key: the built-in ones and those of other packages, all by entry point."""
+    found = [each.load() for each in entry_points(group="cobalt_link.connectors")]
+    return {each.manifest.key: each for each in sorted(found, key=lambda each: each.manifest.name)}
+
+
+def resolve_ehr(name: str) -> str | None:
+    """The connector that answers to an EHR's name or alias, in any case."""
+    return next((key for key, each in connector_classes().items() if each.manifest.answers_to(name)), None)
+
+
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """All rooms, opened on one database."""
+
+    settings: Settings
+    db: Database
+    jobs: Jobs
+    rooms: tuple[tuple[Routes, object], ...]
+    hosted: Hosted
+    callers: Callers
+    access: Access
+    clock: Clock
+    metrics: Metrics
+    chores: tuple[Chore, ...]
+
+
+@asynccontextmanager
+async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterator[House]:
+    """The rooms while the block runs: database reached and migrated, keys read (no key, no start)."""
+    clock = clock or SystemClock()
+    vault = open_vault(settings)
+    async with AsyncExitStack() as stack:
+        dsn = await stack.enter_async_context(reached(settings))
+        await migrate(dsn)
+        db = await Database.open(dsn, size=settings.pool_size)
+        stack.push_async_callback(db.close)
+        signals = await stack.enter_async_context(Signals(dsn))
+        http = Http(allow_private=settings.allow_private_networks)
+        stack.push_async_callback(http.close)
+        jobs = Jobs(dsn)
+        house = _furnished(settings, clock, vault, db, jobs, signals, http, stack)
+        await jobs.open()
+        stack.push_async_callback(jobs.close)
+        yield house
+
+
+def _furnished(
+    settings: Settings,
+    clock: Clock,
+    vault: Vault,
+    db: Database,
+    jobs: Jobs,
+    signals: Signals,
+    http: Http,
+    stack: AsyncExitStack,
+) -> House:
+    connectors = {key: each(http) for key, each in connector_classes().items()}
+    clients, orgs = Clients(db, vault, clock), Orgs(db, clock, resolve_ehr)
+    keys = DataKeys(db, vault)
+    accounts, access = Accounts(db, vault, keys, clock), Access(db, vault, clock)
+    sessions = Sessions(accounts, Leases(db, keys, clock, seconds=40.0), connectors, clock)
+    stack.push_async_callback(sessions.close)
+    attempts = Attempts(db, vault)
+    tokens = Tokens(db, vault, clock, public_minutes=settings.public_token_minutes)
+    exchanges = Exchanges(db, vault, clock, attempts, access)
+    visits = Visits(db, vault, clock, jobs, signals, tokens, attempts, minutes=settings.attempt_minutes)
+    stage = Stage(settings, clock, visits, clients, orgs, accounts, connectors)
+    link = LinkSessions(db, clock, tokens, attempts, exchanges, orgs, access, minutes=settings.link_token_minutes)
+    advance = Advance(db, clock, jobs, attempts, accounts, orgs, clients, connectors, settings.ehr_addresses)
+    jobs.task(ADVANCE, advance.__call__)
+    metrics, door = Metrics(), Hosted(stage, visits)
+    kept = timedelta(days=settings.retention_days)
+    link_upkeep = LinkUpkeep(db, clock, attempts, tokens, exchanges, kept)
+    return House(
+        settings=settings,
+        db=db,
+        jobs=jobs,
+        rooms=(
+            (system.routes, system.System(document(settings.public_url), lambda: _ready(db), metrics)),
+            (link_api.routes, link),
+            (hosted.routes, door),
+            (accounts_api.routes, accounts_api.AccountsRoom(accounts, access, sessions, connectors)),
+            (developers_api.routes, orgs),
+            #R (records_api.routes, Reads(sessions, accounts, orgs, keys, connectors, db)),
+        ),
+        hosted=door,
+        callers=Callers(db, vault, clock),
+        access=access,
+        clock=clock,
+        metrics=metrics,
+        chores=(
+            Chore("attempts", 5.0, advance.sweep),
+            Chore("expiry", 20.0, link_upkeep.expire),
+            Chore("renewals", 15.0, sessions.sweep),
+            Chore("keyring", 5.0, lambda: _refresh(vault)),
+            Chore("pruning", 600.0, link_upkeep.prune),
+            Chore("shredding", 600.0, lambda: upkeep.hourly(access, keys)),
+            Chore("stalled jobs", 60.0, jobs.forget_stalled),
+        ),
+    )
+
+
+def document(public_url: str = "http://127.0.0.1:8420") -> dict[str, Any]:
+    """The OpenAPI document of the whole table."""
+    rows = [row for routes in TABLE for row in routes]
+    return openapi.document(rows, version=version("cobalt-link"), server=public_url)
+
+
+def asgi(house: House) -> Starlette:
+    """The ASGI app of an opened house."""
+    settings = house.settings
+    return mount(
+        house.rooms,
+        authenticate=lambda found, auth, call: _authenticate(house, found, auth, call),
+        limits=RateLimits(off=not settings.rate_limits),
+        public_url=settings.public_url,
+        problems={DatabaseUnavailable: Unavailable},
+        clock=house.clock,
+        metrics=house.metrics,
+        trusted_proxies=settings.trusted_proxies,
+        form_token=house.hosted.form_token,
+        page_problem=house.hosted.problem,
+    )
+
+
+async def worker(house: House) -> None:
+    """Does the jobs and chores of an opened house until cancelled."""
+    await work(house.jobs, list(house.chores), concurrency=house.settings.worker_concurrency)
+
+
+class Application:
+    """For other ASGI servers: `uvicorn --factory cobalt_link.app:Application`; settings as for `cobalt serve`."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or load()
+        self._app: Starlette | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            assert self._app is not None
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            async with opened(self._settings) as house, working(house):
+                self._app = asgi(house)
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as error:
+            kind = "shutdown" if self._app else "startup"
+            await send({"type": f"lifespan.{kind}.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@asynccontextmanager
+async def working(house: House) -> AsyncIterator[None]:
+    """A worker beside the block; ended with grace afterwards."""
+    task = asyncio.create_task(worker(house))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _authenticate(house: House, found: Credentials, auth: Auth, call: Call) -> None:
+    client: Client = await house.callers.authenticate(found)
+    call.caller = client
+    if auth is Auth.ACCOUNT:
+        call.account = await house.access.resolve(client.id, found.access_token or "")
+        if call.account is None:
+            raise UnknownAccessToken
+
+
+class UnknownAccessToken(Unauthorized):
+    """There is no such access_token for this client. It may have been rotated or disconnected."""
+
+
+async def _ready(db: Database) -> None:
+    await db.one("SELECT 1")
+
+
+async def _refresh(vault: Vault) -> None:
+    vault.refresh()
+
+
+__all__ = ["Application", "House", "Problem", "asgi", "document", "opened", "resolve_ehr", "worker", "working"]

@@ -1,0 +1,100 @@
+"""The sandbox EHR's JSON API: one call, and what each of its refusals means."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from cobalt_link.ehr.http import Http
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.refusals import (
+    CodeExpired,
+    Declined,
+    EhrBusy,
+    EhrDown,
+    Interrupted,
+    Locked,
+    NoRights,
+    PasswordExpired,
+    PushDenied,
+    PushExpired,
+    Refusal,
+    SessionEnded,
+    TooManyCodes,
+    Unexpected,
+    WrongCode,
+    WrongCredentials,
+)
+
+
+class NotFound(Exception):
+    """The EHR does not know this record."""
+
+
+class Portal:
+    """One installation, with a session or without."""
+
+    def __init__(self, http: Http, place: Place, session: dict[str, Any] | None = None) -> None:
+        self.place = place
+        self.http = http
+        self._session = session
+
+    async def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, params: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The JSON answer. Raises the refusal that the EHR's answer means, or NotFound."""
+        headers = {"Authorization": f"Bearer {self._session['token']}"} if self._session else None
+        answer = await self.http.request(method, self.place.at(path), headers=headers, json=body, params=params)
+        if answer.status == 429:
+            raise EhrBusy(seconds=_seconds(answer.headers.get("retry-after")))
+        if answer.status >= 500:
+            raise EhrDown
+        found = answer.json()
+        if answer.status == 200 and isinstance(found, dict):
+            return found
+        raise self._refusal(answer.status, found if isinstance(found, dict) else {})
+
+    def _refusal(self, status: int, found: dict[str, Any]) -> Exception:
+        code = str(found.get("error"))
+        if status == 404:
+            return NotFound()
+        if code == "password_expired":
+            return PasswordExpired(url=self.place.at(quote(str(found.get("change_url", "/")))))
+        return refusal_of(code, found)
+
+
+def refusal_of(code: str, found: dict[str, Any]) -> Refusal:
+    """What an error code of this EHR means; an unknown one is an answer that we do not understand."""
+    match code:
+        case "wrong_credentials":
+            return WrongCredentials(tries_left=found.get("tries_left"))
+        case "wrong_code":
+            return WrongCode(tries_left=found.get("tries_left"))
+        case "locked":
+            return Locked(minutes=_minutes(found.get("unlocks_in")))
+        case "too_many_codes":
+            return TooManyCodes(minutes=_minutes(found.get("retry_in")))
+        case "resend_too_soon" | "busy":
+            return EhrBusy(seconds=found.get("retry_in"))
+        case "no_rights":
+            return NoRights(rights=", ".join(found.get("missing", ())) or None)
+    return PLAIN.get(code, Unexpected)()
+
+
+PLAIN: dict[str, type[Refusal]] = {
+    "code_expired": CodeExpired,
+    "push_denied": PushDenied,
+    "push_expired": PushExpired,
+    "declined": Declined,
+    "session_expired": SessionEnded,
+    # The EHR has forgotten a sign-in that took too long: nothing but a fresh one helps.
+    "sign_in_expired": Interrupted,
+}
+
+
+def _minutes(seconds: Any) -> int | None:
+    return max(1, round(seconds / 60)) if isinstance(seconds, int | float) else None
+
+
+def _seconds(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None

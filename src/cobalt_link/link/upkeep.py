@@ -1,0 +1,47 @@
+"""Ends what was not finished in time and forgets what is long over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from cobalt_link.kit.clock import Clock
+from cobalt_link.link import events
+from cobalt_link.link.attempts import Attempts
+from cobalt_link.link.exchange import Exchanges
+from cobalt_link.link.tokens import Tokens
+from cobalt_link.store import erase
+from cobalt_link.store.database import Database
+
+
+class LinkUpkeep:
+    """Chores that every worker may do at any time."""
+
+    def __init__(
+        self, db: Database, clock: Clock, attempts: Attempts, tokens: Tokens, exchanges: Exchanges, kept: timedelta
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._attempts = attempts
+        self._tokens = tokens
+        self._exchanges = exchanges
+        self._kept = kept
+
+    async def expire(self) -> None:
+        """Attempts past their time end, and their keys go."""
+        now = self._clock.now()
+        async with self._db.transaction() as tx:
+            for link_token in await self._attempts.expire(tx, now):
+                await events.note(tx, link_token, "expired", now)
+
+    async def prune(self) -> None:
+        """The stated window of S-098: what is over is forgotten after COBALT_RETENTION_DAYS."""
+        now = self._clock.now()
+        async with self._db.transaction() as tx:
+            await self._exchanges.prune(tx, now)
+            await self._tokens.prune(tx, now, now - self._kept)
+            await self._attempts.prune(tx, now - self._kept)
+            await events.prune(tx, now - self._kept)
+
+    async def shred(self) -> None:
+        """The keys of settled attempts leave heap and WAL too (S-064)."""
+        await erase.rewrite(self._db.dsn, ["attempt_keys"])
