@@ -12,7 +12,7 @@ import structlog
 from psycopg.errors import UndefinedTable
 
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.kit.vault import CannotOpen, Context, Keyring, Vault, key_id
+from cobalt_link.kit.vault import GCM_SIV, XAES, CannotOpen, Context, Keyring, Vault, key_id
 from cobalt_link.store.database import Database
 
 PLACE = Context(table="accounts", tenant="client-1", row="1", field="grant")
@@ -45,9 +45,9 @@ async def destroy(db: Database, keys: DataKeys, owner: str) -> bool:
         return await keys.destroy(tx, owner)
 
 
-def rotate(path: Path) -> str:
+def rotate(path: Path, algorithm: int = GCM_SIV) -> str:
     ring = Keyring.load(path)
-    kid = ring.rotate()
+    kid = ring.rotate(algorithm)
     ring.save(path)
     return kid
 
@@ -136,6 +136,24 @@ async def test_rewrapping_moves_all_keys_and_changes_none(
     ring.save(path)
     vault.refresh()
     assert await opened(db, vault) == made
+
+
+async def test_a_live_database_moves_to_another_algorithm_under_load(db: Database, keys: DataKeys, path: Path) -> None:
+    """S-063: keys are read, made and used all the while; nothing fails."""
+    made = await make(db, keys, [f"account:{number}" for number in range(600)])
+    new = rotate(path, XAES)
+    moving = asyncio.create_task(keys.rewrap_all(batch=20))
+    rounds = 0
+    while not moving.done() or rounds < 20:
+        rounds += 1
+        made |= await make(db, keys, [f"account:new{rounds}"])
+        for owner in random.Random(rounds).sample(sorted(made), 5):
+            key = await keys.get(owner)
+            assert key and key.id == made[owner]
+    assert await moving == 600
+    assert await keys.by_master_key() == {new: 600 + rounds}
+    row = await db.one("SELECT count(*) FILTER (WHERE get_byte(wrapped, 0) = %s) AS count FROM data_keys", (XAES,))
+    assert row == {"count": 600 + rounds}
 
 
 async def test_rewrapping_brings_no_destroyed_key_back(db: Database, keys: DataKeys, path: Path) -> None:

@@ -81,6 +81,12 @@ def test_a_vault_seals_with_the_new_primary_from_the_next_call_on(path: Path) ->
     assert key_id(vault.seal(b"secret", PLACE)) == ring.primary == vault.primary
 
 
+def test_a_change_between_reading_the_file_and_making_the_vault_is_not_missed(path: Path) -> None:
+    early = Keyring.load(path)
+    ring = change(path, "rotate")
+    assert Vault(early, path).primary == ring.primary
+
+
 def test_without_a_path_the_ring_stays_as_given(path: Path) -> None:
     ring = Keyring.load(path)
     vault = Vault(ring)
@@ -207,4 +213,5 @@ def test_equal_values_of_two_tenants_purposes_or_installations_differ() -> None:
     ]
     assert len(hashes) == 100
     assert len(set(same_value)) == 4
+    assert len(HASHER.fingerprint("p", "\ud800", "\udfff")) == 32
     assert HASHER.fingerprint("p", "é") == HASHER.fingerprint("p", "é".encode())

@@ -27,7 +27,7 @@ class Context(msgspec.Struct, frozen=True):
 
     def bound(self, header: bytes) -> bytes:
         """The additional data: each part with its length in front, so that no two places read alike."""
-        parts = (part.encode() for part in (self.table, self.tenant, self.row, self.field))
+        parts = (part.encode("utf-8", "surrogatepass") for part in (self.table, self.tenant, self.row, self.field))
         return header + b"".join(len(part).to_bytes(4) + part for part in parts)
 
 

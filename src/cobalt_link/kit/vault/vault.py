@@ -6,6 +6,7 @@ Follows its keyring file: when the file changes, for instance by `cobalt keys ro
 import hmac
 import os
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -18,6 +19,7 @@ from cobalt_link.kit.vault.problems import CannotOpen, KeyMissing, KeyringProble
 log = structlog.get_logger()
 
 Stamp = tuple[int, int, int] | None
+_NEVER: Final = (0, 0, 0)
 
 
 class Vault:
@@ -25,8 +27,9 @@ class Vault:
 
     def __init__(self, keyring: Keyring, path: Path | None = None) -> None:
         self._path = path
-        self._stamp: Stamp = self._look()
-        self._refused: Stamp = (0, 0, 0)
+        # Not what the file shows now: it may have changed since the caller read it.
+        self._stamp: Stamp = _NEVER
+        self._refused: Stamp = _NEVER
         self._keys: dict[str, SealingKey] = {}
         self._use(keyring)
 
@@ -118,5 +121,6 @@ class Vault:
 
 
 def _digest(pepper: bytes, purpose: str, tenant: str, value: str | bytes) -> bytes:
-    parts = (purpose.encode(), tenant.encode(), value.encode() if isinstance(value, str) else value)
+    texts = (purpose, tenant, value)
+    parts = [text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in texts]
     return hmac.digest(pepper, b"".join(len(part).to_bytes(4) + part for part in parts), "sha256")
