@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from cobalt_link.cli.findings import Finding, fail, ok, warn
-from cobalt_link.cli.opening import open_keyring
+from cobalt_link.kit.master_key import open_keyring
 from cobalt_link.kit.settings import Settings
 from cobalt_link.kit.vault import KeyringProblem
 

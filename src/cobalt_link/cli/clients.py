@@ -31,7 +31,7 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @app.command
 async def create(
-    name: str,
+    name: Annotated[str, Parameter(help="The app's name, as users read it when they link.")],
     /,
     *,
     callback_url: Callbacks = None,
@@ -39,13 +39,7 @@ async def create(
     test: Annotated[bool, Parameter(negative=(), help="A client that sees only the sandbox EHR.")] = False,
     where: Where = HERE,
 ) -> None:
-    """Make a client; its client_secret is shown this once.
-
-    Parameters
-    ----------
-    name
-        The app's name, as users read it when they link.
-    """
+    """Make a client; its client_secret is shown this once."""
     async with opened(where) as desk:
         client, secret = await desk.clients.create(
             name, test=test, callback_urls=callback_url or (), origins=origin or ()

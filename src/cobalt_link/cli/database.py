@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from cobalt_link.cli.answers import say
-from cobalt_link.cli.opening import HERE, Where, reached
+from cobalt_link.cli.opening import HERE, Where
+from cobalt_link.store.reaching import reached
 
 app = App(name="db", help="The database itself: url.")
 

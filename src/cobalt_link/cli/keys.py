@@ -8,7 +8,8 @@ from cyclopts import App
 
 from cobalt_link.cli.answers import say, table
 from cobalt_link.cli.main import Failure
-from cobalt_link.cli.opening import HERE, Where, open_keyring, opened
+from cobalt_link.cli.opening import HERE, Where, opened
+from cobalt_link.kit.master_key import open_keyring
 
 if TYPE_CHECKING:
     from cobalt_link.kit.settings import Settings

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +18,7 @@ from cobalt_link.kit.settings import Settings, load
 if TYPE_CHECKING:
     from cobalt_link.developers.clients import Clients
     from cobalt_link.developers.orgs import Orgs
-    from cobalt_link.kit.vault import Keyring, Vault
+    from cobalt_link.kit.vault import Vault
     from cobalt_link.store.database import Database
 
 
@@ -39,18 +38,12 @@ HERE = Where()
 
 
 class Desk:
-    """Open settings and database; the vault opens when asked for, since not every command needs the key."""
+    """Open settings, vault and database."""
 
-    def __init__(self, settings: Settings, db: Database) -> None:
+    def __init__(self, settings: Settings, vault: Vault, db: Database) -> None:
         self.settings = settings
+        self.vault = vault
         self.db = db
-
-    @cached_property
-    def vault(self) -> Vault:
-        from cobalt_link.kit.vault import Vault
-
-        followed = None if self.settings.master_key else self.settings.master_key_path
-        return Vault(open_keyring(self.settings), followed)
 
     @property
     def clients(self) -> Clients:
@@ -61,45 +54,35 @@ class Desk:
 
     @property
     def orgs(self) -> Orgs:
-        from cobalt_link.app import resolve_ehr
         from cobalt_link.developers.orgs import Orgs
         from cobalt_link.kit.clock import SystemClock
 
         return Orgs(self.db, SystemClock(), resolve_ehr)
 
 
+def resolve_ehr(name: str) -> str | None:
+    """The connector that answers to a name; imports the connectors only now."""
+    from cobalt_link import app
+
+    return app.resolve_ehr(name)
+
+
 @asynccontextmanager
 async def opened(where: Where) -> AsyncIterator[Desk]:
-    """Settings and a migrated database, for the time of one command."""
+    """Settings, vault and a migrated database, for the time of one command. No key, no database (S-052)."""
+    from cobalt_link.kit.master_key import open_vault
+    from cobalt_link.kit.redact import configure_logging
     from cobalt_link.store.database import Database
     from cobalt_link.store.migrate import migrate
+    from cobalt_link.store.reaching import reached
 
     settings = where.settings()
+    configure_logging(settings.log_json, settings.log_level)  # standard error: the answer alone goes out
+    vault = open_vault(settings)
     async with reached(settings) as dsn:
         await migrate(dsn)
         db = await Database.open(dsn, size=2)
         try:
-            yield Desk(settings, db)
+            yield Desk(settings, vault, db)
         finally:
             await db.close()
-
-
-@asynccontextmanager
-async def reached(settings: Settings) -> AsyncIterator[str]:
-    """The database's address: the given one, or the embedded server's, which runs at least as long as this lasts."""
-    if settings.database_url:
-        yield settings.database_url
-        return
-    from cobalt_link.store import embedded
-
-    async with await embedded.acquire(settings.postgres_path, settings.postgres_bin) as lease:
-        yield lease.dsn
-
-
-def open_keyring(settings: Settings) -> Keyring:
-    """The master keys from setting or file; raises KeyringProblem with the fix (S-052)."""
-    from cobalt_link.kit.vault import Keyring
-
-    if settings.master_key:
-        return Keyring.parse(settings.master_key, source=settings.origins["master_key"])
-    return Keyring.load(settings.master_key_path)

@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from cobalt_link.kit.vault import Keyring
+from tests.cli.cobalt import Said, cobalt
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """A data folder with a master key."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    Keyring.generate().save(folder / "master.key")
+    return folder
+
+
+@pytest.fixture
+def run(data, dsn):
+    """`await run("clients", "list")`: the command on the test's own database."""
+
+    async def run(*words: str | Path, **env: str) -> Said:
+        return await cobalt(*words, data=data, **{"DATABASE_URL": dsn, **env})
+
+    return run

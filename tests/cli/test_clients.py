@@ -1,0 +1,78 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from cobalt_link.developers.auth import Callers
+from cobalt_link.kit.clock import SystemClock
+from cobalt_link.kit.problems import Unauthorized
+from cobalt_link.kit.tolerance import Credentials
+from cobalt_link.kit.vault import Keyring, Vault
+
+
+@pytest.fixture
+def calls(db, data):
+    """Whether a pair of credentials gets through, asked by a process that remembers nothing."""
+
+    async def calls(client_id, secret):
+        callers = Callers(db, Vault(Keyring.load(data / "master.key")), SystemClock())
+        try:
+            return (await callers.authenticate(Credentials(client_id=client_id, client_secret=secret))).name
+        except Unauthorized:
+            return None
+
+    return calls
+
+
+# S-008
+async def test_the_life_of_a_client(run, calls):
+    made = (
+        await run(
+            "clients", "create", "Acme Scribe", "--callback-url", "https://acme.example/linked",
+            "--origin", "https://acme.example", "--origin", "http://localhost:3000", "--json",
+        )
+    ).json  # fmt: skip
+    name, first = made["client_id"], made["client_secret"]
+    assert made["origins"] == ["https://acme.example", "http://localhost:3000"]
+    assert await calls(name, first) == "Acme Scribe"
+
+    rotated = (await run("clients", "rotate-secret", name, "--overlap", "2h", "--json")).json
+    ends = datetime.fromisoformat(rotated["former_secret_ends_at"]) - datetime.now().astimezone()
+    assert timedelta(minutes=115) < ends < timedelta(minutes=121)
+    second = rotated["client_secret"]
+    assert await calls(name, first) and await calls(name, second)
+
+    third = (await run("clients", "rotate-secret", "Acme Scribe", "--now", "--json")).json["client_secret"]
+    assert [await calls(name, each) for each in (first, second, third)] == [None, None, "Acme Scribe"]
+
+    shown = (await run("clients", "update", name, "--name", "Acme", "--empty-origin", "--json")).json
+    assert (shown["name"], shown["origins"], shown["callback_urls"]) == ("Acme", [], ["https://acme.example/linked"])
+
+    await run("clients", "disable", name)
+    assert await calls(name, third) is None
+    await run("clients", "enable", name)
+    assert await calls(name, third) == "Acme"
+
+
+async def test_no_list_and_no_show_gives_a_secret_away(run):
+    made = (await run("clients", "create", "Acme", "--test", "--json")).json
+    assert made["client_id"].startswith("ci_test_")
+    listed, shown = await run("clients", "list"), await run("clients", "show", "Acme")
+    assert made["client_id"] in listed.out
+    assert f"…{made['client_secret'][-4:]}" in shown.out
+    assert made["client_secret"] not in listed.out + shown.out + listed.err + shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "hint"),
+    [
+        (["create", "X", "--origin", "https://app.example.com/path"], 2, "Register https://app.example.com."),
+        (["create", "X", "--callback-url", "http://app.example.com/cb"], 2, "Use https://"),
+        (["show", "nobody"], 1, "cobalt clients list"),
+        (["update", "nobody"], 2, "--origin"),
+        (["rotate-secret", "nobody", "--overlap", "soon"], 2, "24h"),
+    ],
+)
+async def test_what_cannot_be_done_is_one_line_with_the_way_out(run, words, code, hint):
+    said = await run("clients", *words)
+    assert (said.code, said.out, said.err.count("\n")) == (code, "", 1), said
+    assert hint in said.err

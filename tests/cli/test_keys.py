@@ -1,0 +1,91 @@
+import json
+
+import pytest
+
+from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.cli.main import main
+from cobalt_link.kit.vault import Keyring, Vault
+
+
+def broken(ring: bytes) -> bytes:
+    file = json.loads(ring)
+    file["sealing"][0]["key"] = file["sealing"][0]["key"][:-8]
+    return json.dumps(file).encode()
+
+
+def test_generate_writes_a_key_that_only_its_owner_can_read(capsys, tmp_path):
+    folder = tmp_path / "new" / "data"
+    assert main(["keys", "generate", "--data", str(folder)]) == 0
+    assert (folder / "master.key").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert Keyring.load(folder / "master.key").primary
+    assert "Copy it to a safe place" in capsys.readouterr().out
+
+
+def test_generate_never_writes_over_a_key(capsys, data):
+    before = (data / "master.key").read_bytes()
+    assert main(["keys", "generate", "--data", str(data)]) == 1
+    assert (data / "master.key").read_bytes() == before
+    assert "cobalt keys rotate" in capsys.readouterr().err
+
+
+def test_list_shows_no_key(capsys, data):
+    ring = json.loads((data / "master.key").read_text())
+    assert main(["keys", "list", "--data", str(data)]) == 0
+    shown = capsys.readouterr().out
+    assert ring["primary"] in shown
+    assert not any(key["key"] in shown for key in ring["sealing"] + ring["hashing"])
+
+
+# S-052 S-093
+@pytest.mark.parametrize("command", [["serve"], ["worker"], ["clients", "list"]])
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.unlink(), "cobalt keys generate"),
+        (lambda path: path.write_bytes(b""), "not a keyring"),
+        (lambda path: path.write_bytes(b"short"), "not a keyring"),
+        (lambda path: path.write_bytes(broken(path.read_bytes())), "bytes"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-60]), "not a keyring"),
+        (lambda path: path.chmod(0o644), "chmod 600"),
+        (lambda path: path.chmod(0o640), "chmod 600"),
+        (lambda path: path.chmod(0o606), "chmod 600"),
+    ],
+)
+def test_without_a_whole_and_private_key_nothing_starts(capsys, data, command, spoil, words):
+    spoil(data / "master.key")
+    assert main([*command, "--data", str(data)]) != 0
+    assert words in capsys.readouterr().err
+    assert not (data / "postgres").exists()
+
+
+# S-052
+@pytest.mark.parametrize("text", ["", " ", "short", '{"primary": "x"}'])
+def test_a_master_key_in_the_environment_is_judged_like_the_file(capsys, tmp_path, monkeypatch, text):
+    monkeypatch.setenv("COBALT_MASTER_KEY", text)
+    assert main(["serve", "--data", str(tmp_path)]) != 0
+    assert capsys.readouterr().err
+
+
+# S-053
+async def test_rotate_makes_a_new_key_and_seals_every_account_key_again(run, data, db):
+    path = data / "master.key"
+    old = Keyring.load(path)
+    keys = DataKeys(db, Vault(old))
+    async with db.transaction() as tx:
+        for number in range(25):
+            await keys.create(tx, f"account:{number}")
+    said = await run("keys", "rotate", "--json")
+    assert (said.code, said.json["rewrapped"]) == (0, 25), said
+    ring = Keyring.load(path)
+    assert ring.primary == said.json["primary"] != old.primary
+    assert old.primary in ring.sealing
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert await DataKeys(db, Vault(ring)).by_master_key() == {ring.primary: 25}
+    assert (await run("keys", "rewrap", "--json")).json["rewrapped"] == 0
+
+
+def test_rotate_does_not_pretend_to_change_a_key_from_the_environment(capsys, data, monkeypatch):
+    monkeypatch.setenv("COBALT_MASTER_KEY", (data / "master.key").read_text())
+    assert main(["keys", "rotate", "--data", str(data)]) == 1
+    assert "COBALT_MASTER_KEY" in capsys.readouterr().err

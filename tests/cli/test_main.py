@@ -1,0 +1,131 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cobalt_link.cli.main import COMMANDS, app, main
+from tests.cli.cobalt import environment
+
+
+def commands(parent=app, path=()):
+    """Every runnable command as (words, cyclopts app)."""
+    for name in parent:
+        if name.startswith("-"):
+            continue
+        child = parent[name]
+        if child.default_command:
+            yield (*path, name), child
+        yield from commands(child, (*path, name))
+
+
+def flags(command):
+    return {name for argument in command.assemble_argument_collection() for name in argument.names}
+
+
+ISSUE = {
+    "serve": {"--host", "--port", "--public-url"},
+    "worker": set(),
+    "demo": set(),
+    "sandbox": {"--port"},
+    "migrate": set(),
+    "db url": set(),
+    "clients create": {"--callback-url", "--origin", "--test"},
+    "clients list": set(),
+    "clients show": set(),
+    "clients update": {"--callback-url", "--origin"},
+    "clients disable": set(),
+    "clients rotate-secret": {"--overlap", "--now"},
+    "orgs list": set(),
+    "orgs show": set(),
+    "orgs set": {"--time-zone", "--visit-type", "--allowed-ehr-domain", "--branding-name"},
+    "attempts show": set(),
+    "keys generate": set(),
+    "keys rotate": set(),
+    "backup": set(),
+    "restore": set(),
+    "config": set(),
+    "doctor": set(),
+    "connectors check": set(),
+    "connectors list": set(),
+}
+
+
+def test_every_promised_command_and_flag_is_there():
+    found = {" ".join(words): flags(command) for words, command in commands()}
+    assert [name for name in ISSUE if name not in found] == []
+    assert [name for name, wanted in ISSUE.items() if not wanted <= found[name]] == []
+
+
+def test_every_command_takes_data_and_json_and_explains_each_flag():
+    for words, command in commands():
+        assert {"--data", "--json"} <= flags(command), words
+        assert command.help, words
+        for argument in command.assemble_argument_collection():
+            assert argument.parameter.help or argument.children, (words, argument.name)
+
+
+def test_the_table_of_contents_says_what_the_commands_say_of_themselves():
+    for _, name, _, text in COMMANDS:
+        assert text.endswith("."), name
+
+
+def test_help_is_quick_since_it_loads_no_room():
+    code = "import sys; from cobalt_link.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for _, name, _, _ in COMMANDS)
+    assert {"psycopg", "starlette", "httpx2", "cryptography", "structlog"}.isdisjoint(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nope"],
+        ["clients", "nope"],
+        ["config", "--nope"],
+        ["clients", "create"],
+        ["serve", "--port", "many"],
+        ["config", "x"],
+    ],
+)
+def test_a_line_that_is_not_understood_is_one_line_and_code_2(capsys, words):
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "--help" in said.err
+
+
+@pytest.mark.parametrize("words", [["nope"], ["serve", "--port", "0"], ["keys", "list"]])
+def test_with_json_an_error_is_an_object(capsys, tmp_path, words):
+    assert main([*words, "--json", "--data", str(tmp_path)]) != 0
+    said = capsys.readouterr()
+    body = json.loads(said.err)
+    assert (said.out, body["success"]) == ("", False)
+    assert body["error"] in {"bad_usage", "bad_settings", "bad_keys"}
+    assert body["message"]
+
+
+# S-093
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"COBALT_PUBLIC_URL": "http://link.example.com"}, "certificate"),
+        ({"COBALT_PROT": "1"}, "COBALT_PORT"),
+        ({"COBALT_RETENTION_DAYS": "0"}, ">= 1"),
+    ],
+)
+def test_wrong_settings_stop_serve_with_the_fix_on_one_line(tmp_path, env, words):
+    done = subprocess.run(
+        [sys.executable, "-m", "cobalt_link", "serve", "--data", str(tmp_path)],
+        env=environment(tmp_path, **env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert words in done.stderr
+
+
+def test_the_version_is_the_changelogs(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == "0.1.0"
