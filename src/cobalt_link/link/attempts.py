@@ -134,6 +134,11 @@ class Attempts:
         sql = f"SELECT {COLUMNS} FROM attempts WHERE link_token = ANY(%s)"
         return _attempt(await self.db.one(sql, (hashes,)))
 
+    async def recent(self) -> list[str]:
+        """The ids of the latest ten thousand."""
+        rows = await self.db.rows("SELECT id FROM attempts ORDER BY created_at DESC LIMIT 10000")
+        return [row["id"] for row in rows]
+
     async def accept(self, tx: Tx, attempt: Attempt, *, consented: bool, now: datetime) -> bool:
         """The open pane is answered: hand over to a worker. False if another answer was first."""
         sql = """UPDATE attempts SET state = 'ready', answered = true, pane = NULL, version = version + 1,
