@@ -105,7 +105,7 @@ class Vault:
             seen = os.stat(self._path) if self._path else None
         except OSError:
             return None
-        return (seen.st_ino, seen.st_mtime_ns, seen.st_size) if seen else None
+        return (seen.st_ino, seen.st_ctime_ns, seen.st_size) if seen else None
 
     def _use(self, keyring: Keyring) -> None:
         # A key that stays keeps its count of uses.
