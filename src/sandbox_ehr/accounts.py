@@ -47,6 +47,13 @@ class Login(msgspec.Struct, frozen=True):
 
 
 FOREVER = 4e12
+
+
+def stranger(username: str, mfa: str = "none") -> Account:
+    """Who signs in with a password `error_<code>`: nobody that the file knows."""
+    return Account(username=username, id="u0", name="Sandbox User", mfa=mfa)
+
+
 LOGINS = (
     Login(Account(username="user_good", id="u1", name="Dana Goodwin"), "Signs in at once"),
     Login(Account(username="user_code", id="u2", name="Cody Textor", mfa="code"), f"Asks for a texted code: {CODE}"),

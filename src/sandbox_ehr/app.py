@@ -1,5 +1,6 @@
 """The wiring: one Starlette app over one folder."""
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -52,7 +53,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _crashed(_request: Request, _error: Exception) -> Response:
+async def _crashed(_request: Request, error: Exception) -> Response:
+    logging.getLogger("sandbox_ehr").error("A request crashed", exc_info=error)
     return refuse(Refusal("server_error", 500, "Something broke in the Sandbox EHR; its own log tells what."))
 
 

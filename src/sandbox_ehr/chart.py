@@ -30,8 +30,7 @@ _PATIENT_SEARCH = """
     SELECT doc, count(*) OVER () AS total
     FROM patient
     WHERE clinic = :clinic AND (
-        instr(first || ' ' || last, :text) > 0
-        OR instr(last || ', ' || first, :text) > 0
+        instr(names, :text) > 0
         OR instr(lower(mrn), :text) > 0
         OR (length(:digits) >= 4 AND instr(phones, :digits) > 0)
     )
@@ -46,7 +45,7 @@ _VISIT_FILTER = """
     AND a.day BETWEEN :start AND :end
     AND (:mode = '' OR a.mode = :mode)
     AND (:patient_mrn = '' OR p.mrn = :patient_mrn)
-    AND (instr(p.first || ' ' || p.last, :patient_name) > 0 OR instr(p.last || ', ' || p.first, :patient_name) > 0)
+    AND instr(p.names, :patient_name) > 0
     AND instr(p.phones, :patient_phone) > 0
     ORDER BY a.starts_at, a.id
 """
@@ -103,7 +102,7 @@ def digits(text: str) -> str:
 def seed_patients(connection: sqlite3.Connection) -> None:
     """Put every made-up patient in; those that are there stay as they are."""
     connection.executemany(
-        "INSERT OR IGNORE INTO patient VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO patient VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_patient_row(clinic, patient) for clinic, patient in patients()],
     )
 
@@ -196,11 +195,18 @@ def _patient_row(clinic: str, patient: Patient) -> tuple[str, ...]:
         clinic,
         patient.mrn,
         patient.dob,
-        fold(f"{patient.first_name} {patient.middle_name}".strip()),
+        fold(patient.first_name),
         fold(patient.last_name),
+        fold(_whole_names(patient)),
         f"{digits(patient.phones.home)}|{digits(patient.phones.mobile)}",
         msgspec.json.encode(patient).decode(),
     )
+
+
+def _whole_names(patient: Patient) -> str:
+    first, last = patient.first_name, patient.last_name
+    given = f"{first} {patient.middle_name}".strip()
+    return "\n".join((f"{first} {last}", f"{given} {last}", f"{last}, {given}"))
 
 
 def _visit_row(clinic: str, visit: Visit, patient_ids: list[str]) -> tuple[str | float, ...]:

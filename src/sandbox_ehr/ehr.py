@@ -20,6 +20,7 @@ class Ehr:
         self.clock = Clock()
         self.faults = Faults()
         self.log = Log()
+        self.closing = asyncio.Event()
         self._starting = asyncio.Lock()
         self._started = False
 

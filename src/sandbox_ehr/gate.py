@@ -34,7 +34,10 @@ class Gate:
             return await self.app(scope, receive, send)
         await self.ehr.start()
         scope["seen"] = seen = {"username": "", "outcome": ""}
-        status = 500
+        status = 0
+        in_log = not scope["path"].startswith(LAB)
+        if in_log:
+            self.ehr.log.counts["requests"] += 1
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -46,7 +49,7 @@ class Gate:
         try:
             await self._pass(scope, receive, sending)
         finally:
-            if not scope["path"].startswith(LAB):
+            if in_log:
                 self._log(scope, seen, status)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,13 +63,25 @@ class Gate:
         await asyncio.sleep(faults.slow_ms / 1000)
         if faults.hang:
             scope["seen"]["outcome"] = "fault:hang"
-            return await _until_gone(receive)
+            return await self._until_gone(receive)
         response = _fault(faults, scope)
         if response is not None:
             return await response(scope, receive, send)
         if faults.drop_sessions:
             await self.ehr.database.run(accounts.drop_sessions)
+        if faults.lose_answer:
+            await self.app(scope, receive, _nowhere)
+            return await self._until_gone(receive)
         await self.app(scope, receive, send)
+
+    async def _until_gone(self, receive: Receive) -> None:
+        """Give no answer for as long as the client waits; a server that stops does not wait for it."""
+        gone = asyncio.ensure_future(_disconnected(receive))
+        closing = asyncio.ensure_future(self.ehr.closing.wait())
+        _, late = await asyncio.wait({gone, closing}, return_when=asyncio.FIRST_COMPLETED)
+        for one in late:
+            one.cancel()
+        await asyncio.wait({gone, closing})
 
     def _take(self, path: str) -> Faults:
         """The faults for this request; counts `times` down."""
@@ -81,7 +96,7 @@ class Gate:
         outcome = seen["outcome"] or ("ok" if status < 400 else f"http_{status}")
         entry = Entry(self.ehr.clock.now(), scope["method"], scope["path"], seen["username"], status, outcome)
         self.ehr.log.entries.append(entry)
-        self.ehr.log.counts["requests"] += 1
+        self.ehr.log.counts["answered"] += 1
 
 
 def _fault(faults: Faults, scope: Scope) -> Response | None:
@@ -98,7 +113,10 @@ def _fault(faults: Faults, scope: Scope) -> Response | None:
     return None
 
 
-async def _until_gone(receive: Receive) -> None:
-    """Give no answer for as long as the client waits."""
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _nowhere(_message: Message) -> None:
+    pass

@@ -10,7 +10,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What goes wrong on purpose.
 
     `slow_ms` delays every answer. `only_path` limits the faults to paths that begin so; `times` to the next so many
-    requests (null = until changed). At most one of the others acts, in this order.
+    requests (null = until changed). Of those that answer, the first acts.
     """
 
     slow_ms: int = 0
@@ -20,12 +20,13 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     garbage: bool = False
     busy: bool = False
     drop_sessions: bool = False
+    lose_answer: bool = False
     only_path: str = ""
     times: int | None = None
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """`outcome` is ok, session, challenge:<kind>, an error code, or fault:<switch>."""
+    """`outcome` is ok, session, challenge:<kind>, an error code, or fault:<switch>; `status` 0 = no answer."""
 
     at: float
     method: str

@@ -78,7 +78,7 @@ async def faults(request: Request) -> Response:
 
 async def log(request: Request) -> Response:
     entries, counts = ehr_of(request).log.entries, ehr_of(request).log.counts
-    names = ("requests", "login_attempts", "logins", "logouts", "texts_sent", "emails_sent", "pushes_sent")
+    names = ("requests", "answered", "login_attempts", "logins", "logouts", "texts_sent", "emails_sent", "pushes_sent")
     return answer({"requests": list(entries), "counts": {name: counts[name] for name in names}})
 
 

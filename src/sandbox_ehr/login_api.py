@@ -12,7 +12,7 @@ from sandbox_ehr import accounts, sign_in
 from sandbox_ehr.accounts import IDLE_SECONDS, Account
 from sandbox_ehr.practice import CLINICS
 from sandbox_ehr.refusals import Refusal, Refused
-from sandbox_ehr.sign_in import CODE_SECONDS, PUSH_SECONDS, RESEND_SECONDS, Opened, Step, Waiting
+from sandbox_ehr.steps import CODE_SECONDS, PUSH_SECONDS, RESEND_SECONDS, WAYS, Opened, Step, Waiting
 from sandbox_ehr.wire import answer, body_of, ehr_of, refuse, secret_of, seen, session_of
 
 HINTS = {"text": "34", "email": "m•••••@riverside.example", "app": "", "push": "34"}
@@ -71,7 +71,7 @@ async def log_out(request: Request) -> Response:
 async def who_am_i(request: Request) -> Response:
     session = await session_of(request)
     account = await ehr_of(request).database.run(accounts.find, session.username)
-    account = account or Account(username=session.username, id="u0", name="Sandbox User")
+    account = account or accounts.stranger(session.username)
     return answer(_identity(msgspec.structs.replace(account, rights=session.rights), session.clinic))
 
 
@@ -120,7 +120,7 @@ def challenge_of(waiting: Waiting, now: float) -> dict[str, Any]:
     kind, state = waiting.sign_in.kind, waiting.sign_in
     facts: dict[str, Any] = {"id": waiting.challenge, "kind": kind}
     if kind == "way":
-        facts["ways"] = [{"way": way, "hint": HINTS[way]} for way in sign_in.WAYS]
+        facts["ways"] = [{"way": way, "hint": HINTS[way]} for way in WAYS]
     elif kind == "clinic":
         clinics = [CLINICS[clinic] for clinic in waiting.account.clinics]
         facts["clinics"] = [{"id": clinic.id, "name": clinic.name, "city": clinic.city} for clinic in clinics]

@@ -178,8 +178,8 @@ def _patient(clinic: Clinic, place: int, line: str) -> Patient:
 
 def _phones(clinic: Clinic, place: int) -> Phones:
     area = clinic.phone[:3]
-    mobile = f"{area}-555-01{20 + place:02}" if place % 9 else ""
-    return Phones(home=f"{area}-555-01{place // 2:02}" if place % 3 == 0 else "", mobile=mobile)
+    mobile = f"{area}-555-01{20 + place:02}" if place % 7 else ""
+    return Phones(home=f"{area}-555-01{73 + place // 3:02}" if place % 3 == 0 else "", mobile=mobile)
 
 
 def _address(clinic: Clinic, ehr_id: str) -> HomeAddress:

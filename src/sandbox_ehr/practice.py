@@ -60,7 +60,7 @@ class Clinic(msgspec.Struct, frozen=True):
 
 def shift_of(weekday: int) -> tuple[int, int]:
     """When work begins and ends on that weekday, in minutes since midnight."""
-    return (8 * 60, 17 * 60) if weekday < 5 else (9 * 60, 13 * 60)
+    return (8 * 60, 17 * 60) if weekday < 5 else (9 * 60, 15 * 60)
 
 
 def _weekdays(*locations: str) -> dict[int, str]:
@@ -101,24 +101,24 @@ RIVERSIDE = Clinic(
         Location(
             "101", "Riverside Main Street", True,
             Address("12 Main Street", "Larkspur Falls", "NY", "00412", "Suite 200"),
-            "212-555-0101", "212-555-0181",
+            "212-555-0101", "212-555-0195",
         ),
         Location(
             "102", "Riverside North", True, Address("880 Quarry Road", "North Larkspur", "NY", "00413"),
-            "212-555-0102", "212-555-0182",
+            "212-555-0102", "212-555-0196",
         ),
         Location(
             "103", "Riverside Video Visits", True,
             Address("12 Main Street", "Larkspur Falls", "NY", "00412", "Suite 210"),
-            "212-555-0103", "212-555-0183",
+            "212-555-0103", "212-555-0197",
         ),
     ),
     (
-        Provider("501", "Amara", "Okonkwo-Lindqvist", "MD", "Family medicine", "1000000001", True, _weekdays("101")),
-        Provider("502", "Benjamín", "Peña", "DO", "Family medicine", "1000000010", True, _weekdays("101", "102")),
-        Provider("503", "Wei", "Zhao", "NP", "Family medicine", "1000000029", True, _every_day("102")),
-        Provider("504", "Ruth", "Abernathy", "PA-C", "Internal medicine", "1000000038", True, _weekdays("103", "101")),
-        Provider("505", "Conrad", "Vale", "MD", "Internal medicine", "1000000047", False, {}),
+        Provider("501", "Amara", "Okonkwo-Lindqvist", "MD", "Family medicine", "1000000017", True, _weekdays("101")),
+        Provider("502", "Benjamín", "Peña", "DO", "Family medicine", "1000000025", True, _weekdays("101", "102")),
+        Provider("503", "Wei", "Zhao", "NP", "Family medicine", "1000000033", True, _every_day("102")),
+        Provider("504", "Ruth", "Abernathy", "PA-C", "Internal medicine", "1000000041", True, _weekdays("103", "101")),
+        Provider("505", "Conrad", "Vale", "MD", "Internal medicine", "1000000058", False, {}),
     ),
 )  # fmt: skip
 OAKHILL = Clinic(
@@ -134,8 +134,8 @@ OAKHILL = Clinic(
         ),
     ),
     (
-        Provider("521", "Priya", "Raman", "MD", "Pediatrics", "1000000056", True, _every_day("201")),
-        Provider("522", "Tomás", "Eriksen", "MD", "Pediatrics", "1000000065", True, _weekdays("201")),
+        Provider("521", "Priya", "Raman", "MD", "Pediatrics", "1000000066", True, _every_day("201")),
+        Provider("522", "Tomás", "Eriksen", "MD", "Pediatrics", "1000000074", True, _weekdays("201")),
     ),
 )  # fmt: skip
 HARBOR = Clinic(
@@ -156,8 +156,8 @@ HARBOR = Clinic(
         ),
     ),
     (
-        Provider("541", "Leilani", "Kahananui", "MD", "Cardiology", "1000000074", True, _every_day("301")),
-        Provider("542", "Giorgos", "Papadimitriou", "MD", "Vascular surgery", "1000000083", True, _weekdays("301")),
+        Provider("541", "Leilani", "Kahananui", "MD", "Cardiology", "1000000082", True, _every_day("301")),
+        Provider("542", "Giorgos", "Papadimitriou", "MD", "Vascular surgery", "1000000090", True, _weekdays("301")),
     ),
 )  # fmt: skip
 CLINICS = {clinic.id: clinic for clinic in (RIVERSIDE, OAKHILL, HARBOR)}

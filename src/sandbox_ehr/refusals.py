@@ -47,7 +47,9 @@ def wrong_credentials(tries_left: int) -> Refusal:
 
 
 def locked(seconds: float) -> Refusal:
-    return Refusal("locked", 403, "Too many wrong passwords: this account is locked.", {"unlocks_in": _up(seconds)})
+    """Without `unlocks_in` when only an administrator can unlock: years from now."""
+    facts: dict[str, int | str] = {"unlocks_in": _up(seconds)} if seconds < 10**9 else {}
+    return Refusal("locked", 403, "Too many wrong passwords: this account is locked.", facts)
 
 
 def password_expired() -> Refusal:

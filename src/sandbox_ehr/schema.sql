@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS patient (
     dob     TEXT NOT NULL,
     first   TEXT NOT NULL,                   -- folded for search: no accents, no case
     last    TEXT NOT NULL,
+    names   TEXT NOT NULL,                   -- every way to say the whole name, one a line
     phones  TEXT NOT NULL,                   -- digits only, with a bar between
     doc     TEXT NOT NULL
 );

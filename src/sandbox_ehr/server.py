@@ -24,8 +24,9 @@ async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = No
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-ehr-")))
         held = stack.enter_context(_hold(host, port))
         port = held.getsockname()[1]
+        app = create_app(folder)
         server = Server(
-            create_app(folder),
+            app,
             address=host,
             port=port,
             interface=Interfaces.ASGI,
@@ -37,6 +38,7 @@ async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = No
             await _until_open(serving, host, port)
             yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
         finally:
+            app.state.ehr.closing.set()
             server.stop()
             await serving
 

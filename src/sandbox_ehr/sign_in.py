@@ -3,7 +3,6 @@
 A step ends in an open session, a wait for the next step, or a refusal; refusals are returned, since they count tries.
 """
 
-import secrets
 import sqlite3
 from collections.abc import Callable
 
@@ -13,35 +12,23 @@ from sandbox_ehr import accounts, pending, refusals
 from sandbox_ehr.accounts import CODE, Account
 from sandbox_ehr.pending import SignIn
 from sandbox_ehr.refusals import Refusal, Refused
-
-TRIES = 5
-LOCK_SECONDS = 1800
-CODES_SECONDS = 900
-CODE_SECONDS = 300
-PUSH_SECONDS = 120
-RESEND_SECONDS = 30
-SENDS = 5
-WAYS = ("text", "email", "app")
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """`session` is the secret, said once."""
-
-    session: str
-    account: Account
-    clinic: str
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """`sent` is what went out to the user in this step: text, email, push or nothing."""
-
-    challenge: str
-    sign_in: SignIn
-    account: Account
-    sent: str = ""
-
-
-Step = Opened | Waiting | Refusal
+from sandbox_ehr.steps import (
+    CODE_SECONDS,
+    CODES_SECONDS,
+    LOCK_SECONDS,
+    PUSH_SECONDS,
+    RESEND_SECONDS,
+    TRIES,
+    WAYS,
+    Step,
+    Waiting,
+    begin,
+    block_codes,
+    clinic_step,
+    load,
+    open_session,
+    send,
+)
 
 
 def log_in(connection: sqlite3.Connection, now: float, username: str, password: str) -> Step:
@@ -61,16 +48,16 @@ def log_in(connection: sqlite3.Connection, now: float, username: str, password: 
 
 
 def choose_way(connection: sqlite3.Connection, now: float, challenge: str, way: str) -> Step:
-    sign_in, account = _load(connection, now, challenge, "way", "code")
+    sign_in, account = load(connection, now, challenge, "way", "code")
     if account.mfa != "choice":
         raise Refused(refusals.wrong_step(sign_in.kind))
     if way not in WAYS:
         raise Refused(refusals.bad_request(f"way is one of {', '.join(WAYS)}."))
-    return _send(connection, now, challenge, msgspec.structs.replace(sign_in, kind="code", way=way), account)
+    return send(connection, now, challenge, msgspec.structs.replace(sign_in, kind="code", way=way), account)
 
 
 def answer_code(connection: sqlite3.Connection, now: float, challenge: str, code: str) -> Step:
-    sign_in, account = _load(connection, now, challenge, "code")
+    sign_in, account = load(connection, now, challenge, "code")
     if sign_in.fate == "code_expired" or (sign_in.way != "app" and now >= sign_in.sent_at + CODE_SECONDS):
         return refusals.code_expired()
     if sign_in.fate == "wrong_code" or code != CODE:
@@ -78,43 +65,43 @@ def answer_code(connection: sqlite3.Connection, now: float, challenge: str, code
     if account.code_failures:
         account = msgspec.structs.replace(account, code_failures=0)
         accounts.save(connection, account)
-    return _clinic_step(connection, now, challenge, sign_in, account)
+    return clinic_step(connection, now, challenge, sign_in, account)
 
 
 def send_again(connection: sqlite3.Connection, now: float, challenge: str) -> Step:
     """A new code, at most every 30 seconds, or a new push; five in all."""
-    sign_in, account = _load(connection, now, challenge, "code", "push")
+    sign_in, account = load(connection, now, challenge, "code", "push")
     wait = sign_in.sent_at + RESEND_SECONDS - now
     if sign_in.kind == "code" and sign_in.way == "app":
         return refusals.bad_request("The authenticator app makes its codes itself.")
     if sign_in.kind == "code" and wait > 0:
         return refusals.resend_too_soon(wait)
-    return _send(connection, now, challenge, sign_in, account)
+    return send(connection, now, challenge, sign_in, account)
 
 
 def poll_push(connection: sqlite3.Connection, now: float, challenge: str) -> Step:
-    sign_in, account = _load(connection, now, challenge, "push")
+    sign_in, account = load(connection, now, challenge, "push")
     answer = sign_in.fate or sign_in.answer or _planned_answer(account, sign_in, now)
     if answer in ("deny", "push_denied"):
         return refusals.push_denied()
     if answer in ("expire", "push_expired") or now >= sign_in.sent_at + PUSH_SECONDS:
         return refusals.push_expired()
     if answer == "approve":
-        return _clinic_step(connection, now, challenge, sign_in, account)
+        return clinic_step(connection, now, challenge, sign_in, account)
     return Waiting(challenge, sign_in, account)
 
 
 def choose_clinic(connection: sqlite3.Connection, now: float, challenge: str, clinic: str) -> Step:
-    sign_in, account = _load(connection, now, challenge, "clinic")
+    sign_in, account = load(connection, now, challenge, "clinic")
     if clinic not in account.clinics:
         raise Refused(refusals.bad_request("clinic is one of the ids that the challenge listed."))
     pending.end(connection, sign_in)
-    return _open(connection, now, account, clinic)
+    return open_session(connection, now, account, clinic)
 
 
 def look_at(connection: sqlite3.Connection, now: float, challenge: str) -> Waiting:
     """What a sign-in waits for, without a step taken."""
-    sign_in, account = _load(connection, now, challenge, "way", "code", "push", "clinic", "smart_card")
+    sign_in, account = load(connection, now, challenge, "way", "code", "push", "clinic", "smart_card")
     return Waiting(challenge, sign_in, account)
 
 
@@ -147,18 +134,18 @@ def _as_told(connection: sqlite3.Connection, now: float, username: str, code: st
         "declined": refusals.declined,
         "unexpected": refusals.unexpected,
     }
-    account = Account(username=username, id="u0", name="Sandbox User")
+    account = accounts.stranger(username)
     kinds = {"wrong_code": "code", "code_expired": "code", "push_denied": "push", "push_expired": "push"}
     if code in direct:
         return direct[code]()
     if code in kinds:
-        return _begin(connection, now, msgspec.structs.replace(account, mfa=kinds[code]), kinds[code], fate=code)
+        return begin(connection, now, msgspec.structs.replace(account, mfa=kinds[code]), kinds[code], fate=code)
     if code == "unsupported":
-        return _begin(connection, now, account, "smart_card")
+        return begin(connection, now, account, "smart_card")
     if code == "no_rights":
-        return _open(connection, now, msgspec.structs.replace(account, rights=()), "1")
+        return open_session(connection, now, msgspec.structs.replace(account, rights=()), "1")
     if code == "session_ended":
-        opened = _open(connection, now, account, "1")
+        opened = open_session(connection, now, account, "1")
         accounts.close_session(connection, opened.session)
         return opened
     return refusals.wrong_credentials(TRIES - 1)
@@ -179,32 +166,8 @@ def _second_step(connection: sqlite3.Connection, now: float, account: Account) -
     if account.mfa in ("code", "choice") and account.codes_until > now:
         return refusals.too_many_codes(account.codes_until - now)
     if account.mfa == "none":
-        return _clinic_step(connection, now, "", None, account)
-    return _begin(connection, now, account, "way" if account.mfa == "choice" else account.mfa)
-
-
-def _begin(connection: sqlite3.Connection, now: float, account: Account, kind: str, *, fate: str = "") -> Waiting:
-    ends_at = now + pending.SIGN_IN_SECONDS
-    tries_left = TRIES - account.code_failures
-    sign_in = SignIn(id="", username=account.username, kind=kind, fate=fate, tries_left=tries_left, ends_at=ends_at)
-    challenge = pending.begin(connection, sign_in)
-    sign_in = msgspec.structs.replace(sign_in, id=accounts.hashed(challenge), way="text" if kind == "code" else "")
-    if kind not in ("code", "push"):
-        return Waiting(challenge, sign_in, account)
-    sent = _send(connection, now, challenge, sign_in, account)
-    assert isinstance(sent, Waiting)
-    return sent
-
-
-def _send(connection: sqlite3.Connection, now: float, challenge: str, sign_in: SignIn, account: Account) -> Step:
-    """Text, mail or push once more; the sixth time blocks."""
-    if sign_in.sends >= SENDS:
-        return _block_codes(connection, now, sign_in, account)
-    number = str(10 + secrets.randbelow(90)) if sign_in.kind == "push" else ""
-    sign_in = msgspec.structs.replace(sign_in, sends=sign_in.sends + 1, sent_at=now, number=number, answer="")
-    pending.keep(connection, sign_in)
-    sent = "push" if sign_in.kind == "push" else {"app": ""}.get(sign_in.way, sign_in.way)
-    return Waiting(challenge, sign_in, account, sent)
+        return clinic_step(connection, now, "", None, account)
+    return begin(connection, now, account, "way" if account.mfa == "choice" else account.mfa)
 
 
 def _planned_answer(account: Account, sign_in: SignIn, now: float) -> str:
@@ -213,48 +176,11 @@ def _planned_answer(account: Account, sign_in: SignIn, now: float) -> str:
 
 
 def _count_wrong_code(connection: sqlite3.Connection, now: float, sign_in: SignIn, account: Account) -> Refusal:
-    left = sign_in.tries_left - 1
+    # Counted per account, so that two sign-ins side by side have no more tries than one.
+    left = (sign_in.tries_left if sign_in.fate else TRIES - account.code_failures) - 1
     if left <= 0:
-        return _block_codes(connection, now, sign_in, account)
+        return block_codes(connection, now, sign_in, account)
     pending.keep(connection, msgspec.structs.replace(sign_in, tries_left=left))
     if not sign_in.fate:
         accounts.save(connection, msgspec.structs.replace(account, code_failures=TRIES - left))
     return refusals.wrong_code(left)
-
-
-def _block_codes(connection: sqlite3.Connection, now: float, sign_in: SignIn, account: Account) -> Refusal:
-    pending.end(connection, sign_in)
-    if not sign_in.fate:
-        blocked = msgspec.structs.replace(account, code_failures=0, codes_until=now + CODES_SECONDS)
-        accounts.save(connection, blocked)
-    return refusals.too_many_codes(CODES_SECONDS)
-
-
-def _clinic_step(
-    connection: sqlite3.Connection, now: float, challenge: str, sign_in: SignIn | None, account: Account
-) -> Step:
-    if len(account.clinics) == 1:
-        if sign_in is not None:
-            pending.end(connection, sign_in)
-        return _open(connection, now, account, account.clinics[0])
-    if sign_in is None:
-        return _begin(connection, now, account, "clinic")
-    sign_in = msgspec.structs.replace(sign_in, kind="clinic")
-    pending.keep(connection, sign_in)
-    return Waiting(challenge, sign_in, account)
-
-
-def _open(connection: sqlite3.Connection, now: float, account: Account, clinic: str) -> Opened:
-    session = accounts.open_session(connection, account.username, clinic, account.rights, now)
-    return Opened(session, account, clinic)
-
-
-def _load(connection: sqlite3.Connection, now: float, challenge: str, *kinds: str) -> tuple[SignIn, Account]:
-    sign_in = pending.find(connection, challenge, now)
-    if sign_in is None:
-        raise Refused(refusals.sign_in_expired())
-    if sign_in.kind not in kinds:
-        raise Refused(refusals.wrong_step(sign_in.kind))
-    account = None if sign_in.fate else accounts.find(connection, sign_in.username)
-    kind = "push" if sign_in.kind == "push" else "code"
-    return sign_in, account or Account(username=sign_in.username, id="u0", name="Sandbox User", mfa=kind)

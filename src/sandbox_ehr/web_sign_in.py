@@ -12,7 +12,7 @@ from sandbox_ehr import accounts, refusals, sign_in
 from sandbox_ehr.accounts import LOGINS, PASSWORD
 from sandbox_ehr.login_api import challenge_of, note
 from sandbox_ehr.refusals import ERROR_CODES, Refusal, Refused
-from sandbox_ehr.sign_in import Opened, Step
+from sandbox_ehr.steps import Opened, Step
 from sandbox_ehr.web import COOKIE, browser_session, form_of, page
 from sandbox_ehr.wire import ehr_of, refuse, seen
 

@@ -1,0 +1,51 @@
+"""A program that uses the Sandbox EHR over the wire, as somebody else's app would."""
+
+from typing import Any
+
+from httpx2 import AsyncClient, Response
+
+
+class Desk:
+    def __init__(self, http: AsyncClient) -> None:
+        self.http = http
+
+    async def log_in(self, username: str, password: str = "pass_good") -> Response:
+        return await self.http.post("/api/login", json={"username": username, "password": password})
+
+    async def session(self, username: str = "user_good", password: str = "pass_good") -> str:
+        response = await self.log_in(username, password)
+        assert response.status_code == 200, response.text
+        return response.json()["session"]
+
+    async def challenge(self, username: str, password: str = "pass_good") -> dict[str, Any]:
+        response = await self.log_in(username, password)
+        assert response.status_code == 200, response.text
+        return response.json()["challenge"]
+
+    async def step(self, name: str, challenge: dict[str, Any], **values: str) -> Response:
+        return await self.http.post(f"/api/login/{name}", json={"challenge": challenge["id"], **values})
+
+    async def get(self, path: str, session: str, **query: Any) -> Response:
+        return await self.http.get(f"/api/{path}", params=query, headers={"Authorization": f"Bearer {session}"})
+
+    async def read(self, path: str, session: str, **query: Any) -> Any:
+        response = await self.get(path, session, **query)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def lab(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """GET without a body, PUT with one."""
+        response = await self.http.request("GET" if body is None else "PUT", f"/api/_lab/{path}", json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def wait(self, seconds: float) -> None:
+        """Let that much time pass by the EHR's clock."""
+        await self.lab("clock", {"advance": seconds})
+
+    async def counts(self) -> dict[str, int]:
+        return (await self.lab("log"))["counts"]
+
+
+def refusal(response: Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]

@@ -1,0 +1,249 @@
+"""Reading the chart over the API: filters, pages, rights, shapes."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.sandbox_ehr.desk import Desk, refusal
+
+NOON = "2026-11-24T12:00:00-05:00"  # a Tuesday
+
+
+@pytest.fixture
+async def session(desk: Desk) -> str:
+    await desk.lab("clock", {"now": NOON, "frozen": True})
+    return await desk.session()
+
+
+async def names(desk: Desk, session: str, **query: Any) -> list[str]:
+    return [one["last_name"] for one in (await desk.read("patients", session, **query))["patients"]]
+
+
+async def visits(desk: Desk, session: str, **query: Any) -> list[dict[str, Any]]:
+    """All that match, page after page, unless the query itself asks for a page."""
+    query = {"start": "2026-11-01", "end": "2026-12-10"} | query
+    found = (await desk.read("appointments", session, **query))["appointments"]
+    while found and not query.keys() & {"offset", "limit"}:
+        page = await desk.read("appointments", session, **query, offset=len(found))
+        found += page["appointments"]
+        if not page["appointments"]:
+            assert page["total"] == len(found)
+            break
+    return found
+
+
+async def test_a_patient_has_every_documented_member(desk: Desk, session: str):
+    answer = await desk.read("patients", session, mrn="R490003")
+    assert answer.keys() == {"patients", "total", "offset", "limit"}
+    (patient,) = answer["patients"]
+    assert (patient["first_name"], patient["last_name"]) == ("María José", "Fernández de la Vega y Montenegro")
+    assert patient.keys() == {
+        *("id", "mrn", "first_name", "middle_name", "last_name", "dob", "sex"),
+        *("phones", "email", "address", "language", "insurance"),
+    }
+    assert patient["phones"].keys() == {"home", "mobile"}
+    assert patient["address"].keys() == {"street", "line2", "city", "state", "zip"}
+
+
+async def test_patients_are_found_by_every_filter(desk: Desk, session: str):
+    everybody = (await desk.read("patients", session, limit=200))["patients"]
+    zoe = next(one for one in everybody if one["first_name"] == "Zoë")
+    assert await names(desk, session, id=zoe["id"]) == [zoe["last_name"]]
+    assert await names(desk, session, mrn=zoe["mrn"]) == [zoe["last_name"]]
+    assert zoe["last_name"] in await names(desk, session, dob=zoe["dob"])
+    assert await names(desk, session, phone=zoe["phones"]["mobile"]) == [zoe["last_name"]]
+    area, rest = zoe["phones"]["mobile"].split("-", 1)
+    assert await names(desk, session, phone=f"({area}) {rest}") == [zoe["last_name"]]
+    assert await names(desk, session, first_name="zoe", last_name="BRONTES") == [zoe["last_name"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"last_name": "ńdez"}, 3),
+        ({"last_name": "hernandez", "first_name": "guada"}, 2),
+        ({"first_name": "анна"}, 1),
+        ({"last_name": "王"}, 0),
+        ({"first_name": "王"}, 1),
+        ({"last_name": "%"}, 0),
+        ({"last_name": "' OR 1=1 --"}, 0),
+        ({"last_name": "O'DALAIGH"}, 1),
+        ({"dob": "1900-01-01"}, 0),
+        ({"mrn": "R49000"}, 0),
+    ],
+)
+async def test_names_match_in_part_without_regard_to_case_and_accents(desk: Desk, session: str, query, found):
+    assert (await desk.read("patients", session, **query))["total"] == found
+
+
+async def test_pages_of_patients_hold_everybody_once(desk: Desk, session: str):
+    seen: list[str] = []
+    while True:
+        page = await desk.read("patients", session, offset=len(seen), limit=20)
+        seen += [one["id"] for one in page["patients"]]
+        if not page["patients"]:
+            break
+    assert page["total"] == len(seen) == len(set(seen)) == 52
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"surname": "x"}, {"dob": "24.11.1980"}, {"limit": 0}, {"limit": 201}, {"offset": -1}, {"phone": "()"}],
+)
+async def test_a_query_that_does_not_fit_is_refused_not_ignored(desk: Desk, session: str, query):
+    assert refusal(await desk.get("patients", session, **query)) == (400, "bad_request")
+
+
+async def test_a_repeated_parameter_is_refused(desk: Desk, session: str):
+    headers = {"Authorization": f"Bearer {session}"}
+    response = await desk.http.get("/api/patients?mrn=1&mrn=2", headers=headers)
+    assert refusal(response) == (400, "bad_request")
+
+
+async def test_an_appointment_has_every_documented_member(desk: Desk, session: str):
+    (first, *_) = await visits(desk, session, start="2026-11-24", end="2026-11-24")
+    assert first.keys() == {
+        *("id", "start", "minutes", "status", "type", "mode", "location_id", "provider_id", "second_provider_id"),
+        *("patient", "reason", "complaint", "note", "diagnoses", "medications", "insurance", "created_at"),
+    }
+    assert first["patient"].keys() == {"id", "mrn", "first_name", "last_name", "dob", "sex", "phone"}
+    assert first["start"] == "2026-11-24T08:00:00-05:00"
+    one = (await desk.read(f"appointments/{first['id']}", session))["appointment"]
+    assert one.pop("progress_note").startswith("Seen for")
+    assert one == first
+
+
+async def test_the_schedule_reaches_thirty_days_back_and_ahead(desk: Desk, session: str):
+    found = await visits(desk, session, start="2026-09-01", end="2027-02-01")
+    days = {datetime.fromisoformat(visit["start"]).date() for visit in found}
+    today = date(2026, 11, 24)
+    assert days == {today + timedelta(days=away) for away in range(-30, 31)}
+
+
+async def test_the_window_is_in_local_days_with_both_ends(desk: Desk, session: str):
+    found = await visits(desk, session, start="2026-11-23", end="2026-11-24")
+    assert {visit["start"][:10] for visit in found} == {"2026-11-23", "2026-11-24"}
+    assert found == sorted(found, key=lambda visit: (visit["start"], visit["id"]))
+
+
+async def test_offsets_follow_daylight_saving_time(desk: Desk):
+    await desk.lab("clock", {"now": "2026-11-01T12:00:00-05:00", "frozen": True})
+    session = await desk.session()
+    for day, offset in (("2026-10-31", "-04:00"), ("2026-11-02", "-05:00")):
+        found = await visits(desk, session, start=day, end=day)
+        assert {visit["start"][-6:] for visit in found} == {offset}
+
+
+async def test_appointments_are_found_by_every_filter(desk: Desk, session: str):
+    everything = await visits(desk, session)
+    patient = next(visit["patient"] for visit in everything if visit["patient"]["phone"])
+    mine = [visit for visit in everything if visit["patient"]["mrn"] == patient["mrn"]]
+    assert await visits(desk, session, patient_mrn=patient["mrn"]) == mine
+    full, turned = "{first_name} {last_name}".format(**patient), "{last_name}, {first_name}".format(**patient)
+    for name in (full, full.upper(), turned):
+        assert await visits(desk, session, patient_name=name) == mine
+    by_phone = await visits(desk, session, patient_phone=patient["phone"])
+    assert {visit["patient"]["phone"] for visit in by_phone} == {patient["phone"]}
+    video = await visits(desk, session, mode="video")
+    assert video == [visit for visit in everything if visit["mode"] == "video"] != []
+    assert len(await visits(desk, session, mode="office")) + len(video) == len(everything)
+
+
+async def test_pages_of_appointments_hold_every_visit_once(desk: Desk, session: str):
+    everything = await visits(desk, session)
+    pages = [await visits(desk, session, offset=offset, limit=300) for offset in range(0, len(everything), 300)]
+    assert [visit for page in pages for visit in page] == everything
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"end": "2026-11-24"},
+        {"start": "2026-11-24", "end": "2026-11-23"},
+        {"start": "2026-01-01", "end": "2027-01-02"},
+        {"start": "2026-11-24T00:00:00Z", "end": "2026-11-24"},
+        {"start": "2026-11-24", "end": "2026-11-24", "mode": "telepathy"},
+        {"start": "2026-11-24", "end": "2026-11-24", "patient_phone": "none"},
+        {"start": "2026-11-24", "end": "2026-11-24", "status": "DONE"},
+    ],
+)
+async def test_an_appointment_query_that_does_not_fit_is_refused(desk: Desk, session: str, query):
+    assert refusal(await desk.get("appointments", session, **query)) == (400, "bad_request")
+
+
+async def test_the_status_of_a_visit_follows_the_clock(desk: Desk, session: str):
+    seen: dict[str, set[str]] = {}
+    for now in ("2026-11-24T07:00:00-05:00", NOON, "2026-11-24T18:00:00-05:00"):
+        await desk.lab("clock", {"now": now, "frozen": True})
+        session = await desk.session()
+        seen[now] = {visit["status"] for visit in await visits(desk, session, start="2026-11-24", end="2026-11-24")}
+    before, noon, after = seen.values()
+    assert before <= {"SCHED", "CONF", "CANC", "R/S"}
+    assert {"DONE", "CONF"} <= noon
+    assert after <= {"DONE", "NOSHOW", "CANC", "R/S"}
+
+
+async def test_a_visit_under_way_is_checked_in(desk: Desk, session: str):
+    await desk.lab("clock", {"now": "2026-11-24T08:10:00-05:00", "frozen": True})
+    session = await desk.session()
+    found = await visits(desk, session, start="2026-11-24", end="2026-11-24")
+    assert "CHKIN" in {visit["status"] for visit in found if visit["start"].startswith("2026-11-24T08:00")}
+
+
+async def test_notes_and_diagnoses_come_once_the_visit_is_over_and_notes_on_request(desk: Desk, session: str):
+    plain = await visits(desk, session)
+    noted = await visits(desk, session, include="progress_note")
+    assert not any("progress_note" in visit for visit in plain)
+    assert any(visit["progress_note"] for visit in noted)
+    for visit in noted:
+        if visit["status"] != "DONE":
+            assert not visit["progress_note"]
+            assert not visit["diagnoses"]
+
+
+async def test_an_unknown_appointment_or_one_of_another_clinic_is_not_found(desk: Desk, session: str):
+    (visit, *_) = await visits(desk, session, limit=1)
+    assert refusal(await desk.get("appointments/1", session)) == (404, "not_found")
+    other = await desk.step("clinic", await desk.challenge("user_clinics"), clinic="2")
+    response = await desk.get(f"appointments/{visit['id']}", other.json()["session"])
+    assert refusal(response) == (404, "not_found")
+
+
+async def test_providers_locations_and_settings_agree_with_the_schedule(desk: Desk, session: str):
+    providers = {one["id"]: one for one in (await desk.read("providers", session))["providers"]}
+    places = {one["id"]: one for one in (await desk.read("locations", session))["locations"]}
+    settings = await desk.read("settings", session)
+    types = {one["code"] for one in settings["visit_types"]}
+    statuses = {one["code"] for one in settings["visit_statuses"]}
+    for visit in await visits(desk, session):
+        hours = {hour["weekday"]: hour for hour in providers[visit["provider_id"]]["hours"]}
+        starts = datetime.fromisoformat(visit["start"])
+        shift = hours[starts.isoweekday()]
+        assert shift["location_id"] == visit["location_id"]
+        assert shift["start"] <= visit["start"][11:16]
+        assert (starts + timedelta(minutes=visit["minutes"])).strftime("%H:%M") <= shift["end"]
+        assert visit["location_id"] in places
+        assert visit["type"] in types
+        assert visit["status"] in statuses
+    assert {one["active"] for one in providers.values()} == {True, False}
+    assert settings["timezone"] == "America/New_York"
+    assert settings["session_idle_seconds"] == 900
+
+
+@pytest.mark.parametrize(
+    ("rights", "readable"),
+    [(["patients.read"], {"patients"}), (["schedule.read"], {"appointments", "providers", "locations"}), ([], set())],
+)
+async def test_each_right_opens_its_own_calls(desk: Desk, rights: list[str], readable: set[str]):
+    await desk.lab("users/user_good", {"rights": rights})
+    session = await desk.session()
+    day = {"start": "2026-11-24", "end": "2026-11-24"}
+    for path in ("patients", "appointments", "providers", "locations"):
+        response = await desk.get(path, session, **(day if path == "appointments" else {}))
+        if path in readable:
+            assert response.status_code == 200
+        else:
+            assert refusal(response) == (403, "no_rights")
+            assert response.json()["missing"] == ("patients.read" if path == "patients" else "schedule.read")
+    assert (await desk.get("settings", session)).status_code == 200
