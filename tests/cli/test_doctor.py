@@ -1,0 +1,196 @@
+import asyncio
+import contextlib
+import socket
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import uvicorn
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from cobalt_link.cli.check_address import check_address
+from cobalt_link.cli.check_database import check_database, skew
+from cobalt_link.cli.check_files import check_files
+from cobalt_link.developers import api
+from cobalt_link.kit.problems import Unauthorized
+from cobalt_link.kit.routes import mount
+from cobalt_link.kit.settings import load
+
+
+def by_name(findings):
+    return {each.what: each for each in findings}
+
+
+async def test_a_healthy_installation_is_all_ok_and_a_sleeping_server_a_warning(run):
+    said = await run("doctor", "--json", COBALT_PUBLIC_URL="http://127.0.0.1:9")
+    found = {each["what"]: each for each in said.json["findings"]}
+    assert (said.code, said.json["healthy"]) == (0, True), said
+    assert {name for name, each in found.items() if each["state"] == "ok"} >= {
+        "master key", "data folder", "database", "clock", "schema", "LISTEN", "host names",
+    }  # fmt: skip
+    assert (found["public address"]["state"], "cobalt serve" in found["public address"]["fix"]) == ("warn", True)
+
+
+async def test_what_fails_sets_the_exit_code_and_names_its_fix(run, data, empty_dsn):
+    (data / "master.key").chmod(0o644)
+    said = await run("doctor", DATABASE_URL=empty_dsn, COBALT_EHR_ADDRESSES="sandbox=http://nowhere.invalid:9100")
+    assert said.code == 1
+    assert "FAIL  master key" in said.out
+    assert "warn  schema" in said.out and "cobalt migrate" in said.out
+    assert "FAIL  host names: nowhere.invalid (EHR sandbox)" in said.out
+
+
+async def test_a_database_that_does_not_answer_is_a_finding(run):
+    said = await run("doctor", "--json", DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert (said.code, by_name_json(said)["database"]["state"]) == (1, "fail")
+
+
+def by_name_json(said):
+    return {each["what"]: each for each in said.json["findings"]}
+
+
+# S-093
+async def test_a_database_that_could_lose_commits_is_a_finding(dsn):
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        name = conninfo_to_dict(dsn)["dbname"]
+        await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    found = by_name(await check_database(dsn))
+    assert (found["database"].state, "synchronous_commit" in found["database"].text) == ("fail", True)
+
+
+async def test_where_signals_are_lost_a_transaction_pooler_is_suspected(dsn):
+    async with through_a_pooler(dsn) as pooled:
+        found = by_name(await check_database(pooled))
+    assert (found["LISTEN"].state, "transaction pooler" in found["LISTEN"].text) == ("warn", True)
+    assert found["database"].state == found["schema"].state == "ok"
+
+
+@contextlib.asynccontextmanager
+async def through_a_pooler(dsn):
+    """The database through a relay that, as a transaction pooler does, keeps no LISTEN after its statement."""
+    parts = conninfo_to_dict(dsn)
+    host, port = str(parts.get("host") or "127.0.0.1"), int(parts.get("port") or 5432)
+    tasks = set()
+
+    async def relay(reader, writer):
+        task = asyncio.current_task()
+        tasks.add(task)
+        there = (
+            asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+            if host[0] == "/"
+            else asyncio.open_connection(host, port)
+        )
+        answers, questions = await there
+        await asyncio.gather(pump(reader, questions, forget=True), pump(answers, writer, forget=False))
+        tasks.discard(task)
+
+    async def pump(source, target, forget):
+        with contextlib.suppress(OSError):
+            while piece := await source.read(65536):
+                target.write(piece.replace(b"LISTEN cobalt_doctor", b"SELECT 'forgotten'  ") if forget else piece)
+                await target.drain()
+        target.close()
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    try:
+        yield make_conninfo(dsn, host="127.0.0.1", port=server.sockets[0].getsockname()[1], sslmode="disable")
+    finally:
+        server.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state"), [(0, "ok"), (1, "ok"), (-30, "warn"), (30, "warn"), (-90, "fail"), (90, "fail")]
+)
+def test_clocks_that_disagree_are_a_finding(seconds, state):
+    now = datetime.now(UTC)
+    assert skew(now + timedelta(seconds=seconds), now, now + timedelta(milliseconds=10)).state == state
+
+
+def test_a_slow_answer_is_no_wrong_clock():
+    now = datetime.now(UTC)
+    assert skew(now + timedelta(seconds=4), now, now + timedelta(seconds=9)).state == "ok"
+
+
+def test_folders_that_others_can_enter_are_a_finding(data):
+    inside = data / "postgres"
+    inside.mkdir(mode=0o755)
+    inside.chmod(0o755)
+    found = by_name(check_files(load({"data": data}, {})))
+    assert (found["data folder"].state, f"chmod 700 {inside}" in found["data folder"].fix) == ("fail", True)
+    inside.chmod(0o700)
+    assert by_name(check_files(load({"data": data}, {})))["data folder"].state == "ok"
+
+
+def test_a_database_password_that_others_can_read_is_a_finding(data):
+    file = data / "cobalt.toml"
+    file.write_text('database_url = "postgresql://me:pw@db.example/x"\n')
+    file.chmod(0o644)
+    assert by_name(check_files(load({"data": data}, {})))["cobalt.toml"].state == "warn"
+
+
+async def nobody(credentials, auth, call):
+    raise Unauthorized
+
+
+def ours(app):
+    return app
+
+
+def dropping(*, underscores=False, everything=False):
+    """A proxy's habit: header names with underscores (nginx), or all of ours, do not arrive."""
+
+    def behind(app):
+        async def proxy(scope, receive, send):
+            if scope["type"] == "http":
+                kept = [
+                    (name, value)
+                    for name, value in scope["headers"]
+                    if not (underscores and b"_" in name) and not (everything and name.startswith(b"client"))
+                ]
+                scope = {**scope, "headers": kept}
+            await app(scope, receive, send)
+
+        return proxy
+
+    return behind
+
+
+def stranger(_):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"<h1>It works!</h1>"})
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("proxy", "what", "state", "fix"),
+    [
+        (ours, "public address", "ok", ""),
+        (dropping(underscores=True), "header names", "fail", "underscores_in_headers on"),
+        (dropping(everything=True), "header names", "fail", "pass all headers on"),
+        (stranger, "public address", "fail", "COBALT_PUBLIC_URL"),
+    ],
+)
+async def test_the_public_address_is_called_and_judged(tmp_path, proxy, what, state, fix):
+    app = proxy(mount([(api.routes, None)], authenticate=nobody))
+    async with served(app) as url:
+        found = by_name(await check_address(load({"data": tmp_path, "public_url": url}, {})))
+    assert found[what].state == state
+    assert fix in found[what].fix
+    assert urlsplit(url).netloc in found[what].text
+
+
+@contextlib.asynccontextmanager
+async def served(app):
+    """A real server on a free port."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+    serving = asyncio.ensure_future(server.serve(sockets=[listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
