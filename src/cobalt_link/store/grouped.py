@@ -37,17 +37,26 @@ class Grouped(Generic[Item, Result]):
         self._limit = limit
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
+        self._open = 0
 
     async def __call__(self, item: Item) -> Result:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, answer))
-        if len(self._lanes) < _LANES:
+        if self._open < _LANES:
+            self._open += 1
             # A fresh context: a lane outlives the request that happened to start it.
-            lane = loop.create_task(self._drain(), context=Context())
+            lane = loop.create_task(self._lane(), context=Context())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
         return await answer
+
+    async def _lane(self) -> None:
+        try:
+            await self._drain()
+        finally:
+            # Not in the task's callback: what arrived between the last look and that callback would wait forever.
+            self._open -= 1
 
     async def _drain(self) -> None:
         while group := self._next_group():
