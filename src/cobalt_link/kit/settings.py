@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1, description="Address that the server listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port that the server listens on.")] = 8420
     public_url: Annotated[
-        str, Meta(description="Address under which browsers reach the server; by default its own port on 127.0.0.1.")
+        str, Meta(description="Address under which browsers reach the server; http:// only on this machine.")
     ] = ""
     database_url: Annotated[
         str | None,
