@@ -100,8 +100,10 @@ def _tolerant(schema: Schema) -> Schema:
 
 
 def _needed(schema: Schema) -> Schema:
-    """A required text is not empty: an empty one counts as missing."""
-    return {**schema, "minLength": max(1, schema.get("minLength", 0))} if schema.get("type") == "string" else schema
+    """A required text is not empty: an empty one counts as missing. A file may be."""
+    if schema.get("type") != "string" or schema.get("format") == "binary":
+        return schema
+    return {**schema, "minLength": max(1, schema.get("minLength", 0))}
 
 
 def _optional(schema: Schema) -> Schema:

@@ -25,6 +25,7 @@ CREDENTIALS = ("client_id", "client_secret", "access_token")
 MAX_DEPTH = 32
 MAX_FIELDS = 1000
 MAX_FILES = 32
+UPLOADS = "cobalt.uploads"
 MAX_INT = 2**63 - 1
 
 Fields = dict[str, Any]
@@ -60,12 +61,10 @@ async def gather(request: Request) -> Fields:
     return fields
 
 
-async def release(fields: Fields) -> None:
-    """Close the files among what was sent."""
-    for value in fields.values():
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, UploadFile):
-                await item.close()
+async def release(request: Request) -> None:
+    """Close the files that came with a request."""
+    for file in request.scope.get(UPLOADS, ()):
+        await file.close()
 
 
 def credentials(headers: Headers, fields: Mapping[str, Any] | None = None) -> Credentials:
@@ -161,6 +160,7 @@ async def _multipart(request: Request) -> Fields:
         form = await MultiPartParser(request.headers, once(), max_files=MAX_FILES, max_fields=MAX_FIELDS).parse()
     except (MultiPartException, UnicodeError, KeyError):
         raise InvalidRequest("The multipart body cannot be read. Send multipart/form-data with a boundary.") from None
+    request.scope[UPLOADS] = [item for _, item in form.multi_items() if isinstance(item, UploadFile)]
     return _collect(form.multi_items())
 
 

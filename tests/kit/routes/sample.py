@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import httpx2
 import msgspec
+from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
@@ -15,6 +16,7 @@ HEADERS = {"client_id": "ci_test_one", "client_secret": "cs_test_one"}
 ACCOUNT_HEADERS = {**HEADERS, "access_token": "at_test_one"}
 
 routes = Routes("shop")
+faults = Routes("faults")
 
 
 class Shop(msgspec.Struct):
@@ -129,7 +131,7 @@ async def show(room: Shop, call: Call, number: int) -> Thing:
 
 
 @routes.patch(
-    "/things/{id}/subject",
+    "/things/{number}/subject",
     auth=Auth.CLIENT,
     tenant=Tenant.CLIENT,
     rate=Rate.WRITE,
@@ -138,8 +140,8 @@ async def show(room: Shop, call: Call, number: int) -> Thing:
     errors=(),
     summary="Rename a thing",
 )
-async def rename(room: Shop, call: Call, body: Strict, id: str) -> Thing:  # noqa: A002
-    return Thing(id, msgspec.to_builtins(body))
+async def rename(room: Shop, call: Call, body: Strict, number: str) -> Thing:
+    return Thing(number, msgspec.to_builtins(body))
 
 
 @routes.post(
@@ -172,8 +174,8 @@ async def me(room: Shop, call: Call) -> Who:
     return Who(call.caller, call.account, call.address, call.idempotency_key)
 
 
-@routes.delete(
-    "/things/{id}",
+@faults.delete(
+    "/faults/{id}",
     auth=Auth.CLIENT,
     tenant=Tenant.CLIENT,
     rate=Rate.WRITE,
@@ -217,7 +219,7 @@ async def answer(room: Shop, call: Call, id: str) -> Response:  # noqa: A002
     return Response(status_code=303, headers={"Location": f"/panes/{id}", "Cache-Control": "private"})
 
 
-@routes.page(
+@faults.page(
     "/stream", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, summary="Breaks off", csrf=False, audience="end user"
 )
 async def stream(room: Shop, call: Call) -> StreamingResponse:
@@ -237,8 +239,14 @@ async def authenticate(given: Credentials, auth: Auth, call: Call) -> None:
     call.account = given.access_token
 
 
+def sample(**says: Any) -> Starlette:
+    """The sample app, with what else `mount` should be told."""
+    room = Shop("shop")
+    return mount([(routes, room), (faults, room)], authenticate=authenticate, **says)
+
+
 def client(app: Any = None, address: str = "192.0.2.7", **says: Any) -> httpx2.AsyncClient:
     """A client of the sample app (or of `app`), in this process."""
-    app = app or mount([(routes, Shop("shop"))], authenticate=authenticate, **says)
+    app = app or sample(**says)
     transport = httpx2.ASGITransport(app=app, client=(address, 40000))
     return httpx2.AsyncClient(transport=transport, base_url="http://sample")

@@ -106,7 +106,7 @@ async def test_head_answers_as_get_without_a_body() -> None:
     [
         ("GET", "/files", "POST"),
         ("DELETE", "/things", "GET, HEAD, POST"),
-        ("POST", "/things/7", "DELETE, GET, HEAD"),
+        ("POST", "/things/7", "GET, HEAD"),
         ("OPTIONS", "/me", "GET, HEAD"),
         ("TRACE", "/me", "GET, HEAD"),
         ("TRACE", "/nowhere", "GET, HEAD"),
@@ -142,7 +142,7 @@ async def test_what_no_number_can_be_is_not_found(number: str) -> None:
 
 async def test_text_ids_with_control_characters_are_not_found() -> None:
     async with client() as http:
-        answer = await http.delete("/things/a%00b", headers=HEADERS)
+        answer = await http.delete("/faults/a%00b", headers=HEADERS)
     assert answer.status_code == 404
 
 
@@ -150,12 +150,12 @@ async def test_an_exception_is_a_generic_500_and_its_text_is_not_logged() -> Non
     # S-148, S-049: neither the answer nor the log repeats what an exception says.
     async with client() as http:
         with structlog.testing.capture_logs() as logs:
-            answer = await http.delete("/things/bug", headers=HEADERS)
+            answer = await http.delete("/faults/bug", headers=HEADERS)
     assert answer.status_code == 500
     assert answer.json()["error"] == "internal_error"
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
     (entry,) = logs
-    assert (entry["log_level"], entry["route"]) == ("error", "/things/{id}")
+    assert (entry["log_level"], entry["route"]) == ("error", "/faults/{id}")
     assert "builtins.ValueError at sample.py:" in entry["error"][0]
     assert "canary" not in answer.text + json.dumps(logs)
 
@@ -163,7 +163,7 @@ async def test_an_exception_is_a_generic_500_and_its_text_is_not_logged() -> Non
 async def test_an_exception_of_a_lower_room_becomes_the_problem_that_the_app_maps_it_to() -> None:
     async with client(problems={StoreIsDown: Unavailable}) as http:
         with structlog.testing.capture_logs() as logs:
-            answer = await http.delete("/things/down", headers=HEADERS)
+            answer = await http.delete("/faults/down", headers=HEADERS)
     assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) >= 1
     assert "hunter2" not in answer.text + json.dumps(logs)
@@ -172,7 +172,7 @@ async def test_an_exception_of_a_lower_room_becomes_the_problem_that_the_app_map
 async def test_nothing_but_our_own_entry_is_logged_of_an_exception(caplog: pytest.LogCaptureFixture) -> None:
     async with client() as http:
         with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs():
-            await http.delete("/things/bug", headers=HEADERS)
+            await http.delete("/faults/bug", headers=HEADERS)
     assert "canary" not in caplog.text
 
 
@@ -210,10 +210,10 @@ async def test_a_client_over_its_rate_is_told_how_long_to_wait_and_others_are_no
     limits = RateLimits(monotonic=Seconds())
     async with client(limits=limits) as http:
         for _ in range(600):
-            assert (await http.delete("/things/down", headers=HEADERS)).status_code == 500
-        answer = await http.delete("/things/down", headers=HEADERS)
+            assert (await http.delete("/faults/down", headers=HEADERS)).status_code == 500
+        answer = await http.delete("/faults/down", headers=HEADERS)
         other = {"client_id": "ci_test_two", "client_secret": "cs_test_two"}
-        assert (await http.delete("/things/down", headers=other)).status_code == 500
+        assert (await http.delete("/faults/down", headers=other)).status_code == 500
         assert (await http.get("/me", headers=ACCOUNT_HEADERS)).status_code == 200
     assert (answer.status_code, answer.json()["error"]) == (429, "rate_limited")
     assert int(answer.headers["retry-after"]) >= 1
@@ -243,8 +243,16 @@ async def test_without_limits_everything_passes() -> None:
         assert {(await http.get("/things/1")).status_code for _ in range(400)} == {200}
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "two words", "naïve".encode("latin-1")])
+@pytest.mark.parametrize("key", ["", '""', "x" * 256, "two words", "naïve".encode("latin-1")])
 async def test_an_idempotency_key_that_cannot_be_kept_is_refused(key: Any) -> None:
+    # An empty one too: its sender believes that the request is safe to repeat.
+    headers = httpx2.Headers([*HEADERS.items(), ("Idempotency-Key", key)])
     async with client() as http:
-        answer = await http.get("/me", headers=httpx2.Headers([*ACCOUNT_HEADERS.items(), ("Idempotency-Key", key)]))
+        answer = await http.post("/things", headers=headers, json=NEW)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+async def test_an_idempotency_key_reaches_the_handler() -> None:
+    async with client() as http:
+        answer = await http.get("/me", headers={**ACCOUNT_HEADERS, "idempotency_key": '"k-1"'})
+    assert answer.json()["key"] == "k-1"

@@ -146,6 +146,8 @@ def test_the_same_path_twice_fails_at_import_under_any_name_of_its_parameter() -
     routes = declare(handler, path="/thing/{id}", also=("/v1/thing/{id}",))
     with pytest.raises(RouteMistake, match=r"POST /v1/thing/\{number\} is declared twice"):
         routes.post("/v1/thing/{number}", **WHOLE)(handler)
+    with pytest.raises(RouteMistake, match=r"GET /thing/\{number\} is /thing/\{id\} elsewhere"):
+        routes.get("/thing/{number}", **WHOLE)(handler)
     routes.get("/thing/{id}", **WHOLE)(handler)
 
 

@@ -41,7 +41,9 @@ class Call:
     @property
     def idempotency_key(self) -> str | None:
         """The `Idempotency-Key` header, 1 to 255 printable ASCII characters."""
-        key = self.header("Idempotency-Key")
-        if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        if not {"idempotency-key", "idempotency_key"} & set(self.request.headers.keys()):
+            return None
+        key = self.header("Idempotency-Key") or ""
+        if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
             raise InvalidRequest("The Idempotency-Key header must be 1 to 255 printable ASCII characters.")
         return key

@@ -24,6 +24,7 @@ API_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "server": "cobalt-link",  # else Granian names itself
 }
 # Defaults of a page that says nothing itself: same-origin, for with no-referrer a form's Origin is null (design §5).
 PAGE_HEADERS = API_HEADERS | {

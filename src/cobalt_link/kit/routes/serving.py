@@ -26,7 +26,7 @@ from cobalt_link.kit.routes.call import Call
 from cobalt_link.kit.routes.csrf import ForeignForm, FormToken, Sender, sender
 from cobalt_link.kit.routes.edge import REQUEST_ID, Edge
 from cobalt_link.kit.routes.finding import Table
-from cobalt_link.kit.routes.table import Auth, Route, Routes
+from cobalt_link.kit.routes.table import Auth, Idempotency, Route, Routes
 from cobalt_link.kit.tolerance import Credentials, Fields, convert, credentials, gather, release
 
 Authenticate = Callable[[Credentials, Auth, Call], Awaitable[None]]
@@ -73,6 +73,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
         if row.csrf:
             await self._own_form(call, sent)
         await self._admit(row, call, sent)
+        if row.idempotency is Idempotency.KEY:
+            _ = call.idempotency_key  # refused here if it cannot be kept, whether the handler looks or not
         given = _arguments(row, call.request)
         if row.body:
             given["body"] = convert(await sent.fields(), row.body)
@@ -123,7 +125,7 @@ class _Sent:
         return self._fields
 
     async def release(self) -> None:
-        await release(self._fields or {})
+        await release(self.request)
 
     async def credentials(self, auth: Auth) -> Credentials:
         found = credentials(self.request.headers)

@@ -232,14 +232,17 @@ def _judge(row: Route, said: Iterable[str]) -> None:
 
 
 def refuse_twins(rows: list[Route]) -> None:
-    """Refuse two rows that answer the same method on the same path, whatever their parameters are called."""
+    """Refuse two rows for one method and path, and one path whose parameters have two names."""
     seen: set[tuple[str, str]] = set()
+    templates: dict[str, str] = {}
     for row in rows:
         for path in row.paths:
-            key = (row.method, re.sub(r"{[^}]*}", "{}", path))
-            if key in seen:
+            template = re.sub(r"{[^}]*}", "{}", path)
+            if (row.method, template) in seen:
                 raise RouteMistake(f"{row.method} {path} is declared twice")
-            seen.add(key)
+            if (known := templates.setdefault(template, path)) != path:
+                raise RouteMistake(f"{row.method} {path} is {known} elsewhere; give its parameters the same names")
+            seen.add((row.method, template))
 
 
 def _is_path(path: str) -> bool:
