@@ -99,6 +99,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     rooms: tuple[tuple[Routes, object], ...]
     hosted: Hosted
     callers: Callers
+    clients: Clients
     access: Access
     clock: Clock
     metrics: Metrics
@@ -166,6 +167,7 @@ def _furnished(
         ),
         hosted=door,
         callers=Callers(db, vault, clock),
+        clients=clients,
         access=access,
         clock=clock,
         metrics=metrics,

@@ -31,7 +31,7 @@ class Where:
     json: Annotated[bool, Parameter(negative=(), help="Answer as JSON, for scripts.")] = False
 
     def settings(self, **flags: Any) -> Settings:
-        return load({"data": self.data, **flags})
+        return load({"data": self.data} | flags)
 
 
 HERE = Where()

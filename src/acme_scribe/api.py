@@ -1,0 +1,50 @@
+"""The three calls that an app's server makes to Cobalt Link. Client id and secret never leave this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+
+
+class CobaltProblem(Exception):
+    """What the API answered instead; `code` is stable, the text says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class Cobalt:
+    """One client of the API at `address`."""
+
+    def __init__(self, address: str, client_id: str, client_secret: str) -> None:
+        self._keys = {"client_id": client_id, "client_secret": client_secret}
+        self._http = httpx2.AsyncClient(base_url=address, timeout=30, trust_env=False)
+
+    async def link_token(self, user_id: str, org_id: str, **more: str) -> str:
+        """Spent by one user within 30 minutes; `more` may hold emr_name, state, access_token …"""
+        wanted = {"user_id": user_id, "org_id": org_id, **more}
+        return (await self._call("POST", "/v1/link/token/create", json=wanted))["token"]
+
+    async def exchange(self, public_token: str) -> str:
+        """The permanent access token. The key makes a retry after a lost answer safe."""
+        keyed = {"Idempotency-Key": public_token}
+        found = await self._call("POST", "/v1/link/token/exchange", json={"public_token": public_token}, headers=keyed)
+        return found["token"]
+
+    async def get(self, path: str, access_token: str, **params: str) -> dict[str, Any]:
+        """Reads the EHR, for instance `/v1/appointments`."""
+        return await self._call("GET", path, params=params, headers={"access_token": access_token})
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _call(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, **more: Any
+    ) -> dict[str, Any]:
+        answer = await self._http.request(method, path, headers={**self._keys, **(headers or {})}, **more)
+        found = answer.json()
+        if not found.get("success"):
+            raise CobaltProblem(found.get("error", "unknown"), found.get("message", "No message."))
+        return found

@@ -1,0 +1,135 @@
+"""The app's own server and pages. It links with the practice's EHR and keeps the access token."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+
+from acme_scribe.api import Cobalt, CobaltProblem
+
+HERE = Path(__file__).parent
+COOKIE = "acme_session"
+pages = Jinja2Templates(HERE / "templates")
+
+
+@dataclass
+class Visitor:
+    """One clinician's session with this app. A real app would keep this in its database, the token encrypted."""
+
+    user_id: str
+    state: str | None = None
+    access_token: str | None = None
+
+
+@dataclass
+class Scribe:
+    """The app. `link_address` is where Link's pages are; `org_id` is this practice's id in our own system."""
+
+    cobalt: Cobalt
+    link_address: str
+    org_id: str
+    emr_name: str | None
+    visitors: dict[str, Visitor] = field(default_factory=dict)
+
+    async def home(self, request: Request) -> Response:
+        """The linked schedule, or the invitation to link."""
+        key, visitor = self._visitor(request)
+        context: dict[str, object] = {"linked": visitor.access_token is not None}
+        if visitor.access_token:
+            context |= await self._schedule(visitor.access_token)
+        response = pages.TemplateResponse(request, "home.html", context)
+        response.set_cookie(COOKIE, key, httponly=True, samesite="lax")
+        return response
+
+    async def connect(self, request: Request) -> Response:
+        """Opens Link. The state comes back with the redirect: only the browser that asked may finish."""
+        _, visitor = self._visitor(request)
+        if request.cookies.get(COOKIE) not in self.visitors:
+            return RedirectResponse("/", 303)
+        visitor.state = secrets.token_urlsafe(24)
+        more = {"state": visitor.state}
+        if visitor.access_token:
+            more["access_token"] = visitor.access_token
+        elif self.emr_name:
+            more["emr_name"] = self.emr_name
+        token = await self.cobalt.link_token(visitor.user_id, self.org_id, **more)
+        return RedirectResponse(f"{self.link_address}/?{urlencode({'token': token})}", 303)
+
+    async def linked(self, request: Request) -> Response:
+        """Link sends the user back here: exchange the public token at once, then take it out of the address bar."""
+        visitor = self.visitors.get(request.cookies.get(COOKIE, ""))
+        state = request.query_params.get("state", "")
+        if visitor is None or visitor.state is None or not secrets.compare_digest(visitor.state, state):
+            return _sorry(request, "This window did not start the connection. Go back to the one that did.", 403)
+        visitor.state = None
+        try:
+            visitor.access_token = await self.cobalt.exchange(request.query_params.get("token", ""))
+        except CobaltProblem as problem:
+            return _sorry(request, str(problem), 400)
+        return RedirectResponse("/", 303)
+
+    async def _schedule(self, access_token: str) -> dict[str, object]:
+        today = datetime.now().astimezone().date()
+        days = {"start_date": today.isoformat(), "end_date": (today + timedelta(days=1)).isoformat()}
+        try:
+            found = await self.cobalt.get("/v1/appointments", access_token, **days)
+        except CobaltProblem as problem:
+            return {"problem": str(problem), "repair": problem.code == "login_required"}
+        return {"appointments": [_line(each) for each in found["appointments"]], "today": today.strftime("%A, %B %-d")}
+
+    def _visitor(self, request: Request) -> tuple[str, Visitor]:
+        key = request.cookies.get(COOKIE, "")
+        if key not in self.visitors:
+            key = secrets.token_urlsafe(24)
+            self.visitors[key] = Visitor(user_id=f"clinician-{len(self.visitors) + 1}")
+        return key, self.visitors[key]
+
+
+def create_app(
+    *,
+    cobalt: str,
+    link: str,
+    client_id: str,
+    client_secret: str,
+    org_id: str = "riverside",
+    emr_name: str | None = None,
+) -> Starlette:
+    """The ASGI app. `cobalt` and `link` are the addresses of the API and of Link's pages."""
+    scribe = Scribe(Cobalt(cobalt, client_id, client_secret), link, org_id, emr_name)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await scribe.cobalt.close()
+
+    routes = [
+        Route("/", scribe.home),
+        Route("/connect", scribe.connect),
+        Route("/linked", scribe.linked),
+        Route("/acme.css", _style),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _line(found: dict[str, str]) -> dict[str, str]:
+    start = datetime.fromisoformat(found["datetime"])
+    return {**found, "day": start.strftime("%a %b %-d"), "time": start.strftime("%-I:%M %p")}
+
+
+def _sorry(request: Request, text: str, status: int) -> Response:
+    return pages.TemplateResponse(request, "sorry.html", {"text": text}, status_code=status)
+
+
+async def _style(request: Request) -> Response:
+    return FileResponse(HERE / "acme.css")

@@ -1,0 +1,107 @@
+"""`cobalt demo`: everything on embedded defaults in one process, with an example app to click through.
+
+Its data folder is its own and may be deleted; the keys in it are made on the first start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from cobalt_link import app
+from cobalt_link.cli.answers import say
+from cobalt_link.kit.settings import Settings
+from cobalt_link.kit.vault import Keyring
+
+SCRIBE = "Acme Scribe"
+LOGINS = (
+    ("user_good", "signs in at once"),
+    ("user_code", "is texted a code: 123456"),
+    ("user_choice", "chooses how to get the code 123456"),
+    ("user_push", "approves on a phone, which does it by itself after 3 seconds"),
+    ("user_clinics", "chooses one of three clinics"),
+    ("user_locked", "is locked out"),
+    ("user_expired", "has to change the password first"),
+)
+
+
+async def run(settings: Settings, *, scribe_port: int, sandbox_port: int, json: bool) -> None:
+    """Runs until it is asked to stop."""
+    from sandbox_ehr.server import running as sandbox_running
+
+    _make_key(settings.master_key_path)
+    async with sandbox_running(settings.host, sandbox_port, settings.data / "sandbox") as ehr:
+        settings = msgspec.structs.replace(
+            settings,
+            ehr_addresses={"sandbox": ehr, **settings.ehr_addresses},
+            operator=settings.operator or "this demo",
+        )
+        async with app.opened(settings) as house, app.working(house), app.serving(house):
+            callback = f"http://{settings.host}:{scribe_port}/linked"
+            async with _scribe(house, callback, scribe_port) as scribe:
+                _announce(json, scribe, settings.public_url, ehr)
+                await app.stopped()
+
+
+@asynccontextmanager
+async def _scribe(house: app.House, callback: str, port: int) -> AsyncIterator[str]:
+    """The example app, as a client of the API like any other."""
+    from acme_scribe import create_app
+
+    client_id, secret = await _client(house, callback)
+    url, host = house.settings.public_url, house.settings.host
+    scribe = create_app(cobalt=url, link=url, client_id=client_id, client_secret=secret, emr_name="Sandbox EHR")
+    server = Server(scribe, address=host, port=port, interface=Interfaces.ASGI, websockets=False, log_enabled=False)
+    with app.free_port(host, port):
+        task = asyncio.create_task(server.serve())
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            server.stop()
+            await task
+
+
+async def _client(house: app.House, callback: str) -> tuple[str, str]:
+    """Acme Scribe's client with a secret for this run; the secret of the run before ends."""
+    from datetime import timedelta
+
+    clients = house.clients
+    known = next((each for each in await clients.all() if each.name == SCRIBE and each.test), None)
+    if known is None:
+        created, secret = await clients.create(SCRIBE, test=True, callback_urls=[callback])
+        return created.client_id, secret
+    await clients.update(known, callback_urls=(callback,))
+    return known.client_id, await clients.rotate_secret(known, timedelta())
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        Keyring.generate().save(path)
+
+
+def _announce(json: bool, scribe: str, link: str, ehr: str) -> None:
+    logins = "\n".join(f"  {name:<13} {what}" for name, what in LOGINS)
+    text = f"""
+Cobalt Link runs. Open the example app and connect it:
+
+  {scribe}      Acme Scribe, the example app
+  {link}      Cobalt Link, its API and pages
+  {ehr}      the sandbox EHR, to see the same schedule there
+
+Sign in to the sandbox EHR as one of these; the password is pass_good:
+
+{logins}
+  any name      with the password error_ehr_down, error_locked, … is refused that way
+
+Ctrl+C stops everything.
+"""
+    say(json, {"scribe": scribe, "link": link, "sandbox": ehr, "password": "pass_good"}, text)
+    sys.stdout.flush()
