@@ -73,16 +73,17 @@ def _found(t: Words, search: Search) -> Markup:
 
 def _manual(asked: Asked, pane: Picker) -> dict[str, Any]:
     t, typed = asked.words, asked.typed
-    errors = asked.errors
+    errors, chosen = asked.errors, typed.get("ehr", pane.ehr or "")
+    ehrs = {vendor.value.rpartition(":")[2]: vendor.name for vendor in asked.search.vendors}
     if pane.problem and pane.problem.code == "not_this_address" and not errors:
-        errors = {"url": refused.why(t, pane.problem) or refused.title(t, pane.problem)}
-    chosen = typed.get("ehr", pane.ehr or "")
+        named = t.knowing(ehr=ehrs[chosen]) if chosen in ehrs else t
+        errors = {"url": refused.why(named, pane.problem) or refused.title(t, pane.problem)}
     return {
         "template": "manual",
         "title": t("picker.manual_title"),
         "why": t("picker.manual_why"),
         "errors": errors,
-        "ehrs": [(vendor.value.rpartition(":")[2], vendor.name) for vendor in asked.search.vendors],
+        "ehrs": ehrs.items(),
         "chosen": chosen,
         "url": typed.get("url", pane.address or ""),
         "focus": next(iter(errors), "url" if chosen else "ehr"),
@@ -155,7 +156,8 @@ def _code(asked: Asked, pane: Code) -> dict[str, Any]:
     problem = pane.problem if pane.problem and pane.problem.code in _FIELD_PROBLEMS else None
     if problem and not errors:
         errors["code"] = refused.in_a_sentence(t, problem)
-    left = _code_left(asked, pane)
+    ended = problem is not None and problem.code == "code_expired"
+    left = None if ended else _code_left(asked, pane)
     return {
         "head": _head(asked, "at4"),
         "title": t("code.title"),
@@ -163,7 +165,7 @@ def _code(asked: Asked, pane: Code) -> dict[str, Any]:
         "label": t("code.label", length=pane.length) if pane.length else t("code.label_plain"),
         "box": f"code n{pane.length}" if pane.length in range(4, 9) else "in",
         "left": left,
-        "ended": pane.resend and problem is not None and problem.code == "code_expired",
+        "ended": ended and pane.resend,
         "errors": errors,
         "described": " ".join(filter(None, ("ce" if errors else "", "ch" if left else ""))),
     }

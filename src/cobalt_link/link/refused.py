@@ -20,12 +20,13 @@ Fact = tuple[Markup, Markup, str]
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """The knot on the wire, the facts below the sentence, and which way forward comes first."""
+    """The knot on the wire, the facts below the sentence, which way forward comes first, and whether again can help."""
 
     knot: str
     tone: str = "warn"
     facts: tuple[str, ...] = ()
     first: Literal["again", "back", "change", "open"] = "again"
+    again: bool = True
 
 
 _GENERIC = Look(knot="ask", facts=("next", "reference"))
@@ -46,7 +47,7 @@ _LOOKS = {
     "session_ended": Look(knot="clock"),
     "interrupted": Look(knot="again"),
     "started_over": Look(knot="again"),
-    "unsupported": Look(knot="plug", first="change"),
+    "unsupported": Look(knot="plug", first="change", again=False),
     "not_this_address": Look(knot="plug", first="change"),
     "unexpected": _GENERIC,
     "other_account": Look(knot="user"),
@@ -121,7 +122,7 @@ def acts(words: Words, scene: Scene, pane: Message) -> list[Act]:
     """At most two ways forward, the better one first; × in the header leads out of all of them."""
     possible = {
         "open": _open(words, pane),
-        "again": _again(words, pane) if pane.again else None,
+        "again": _again(words, pane) if pane.again and _look(pane.code).again else None,
         "change": _change(words, scene, pane),
         "back": Act(label=words("page.back"), name="stop", value="1", to=f"{scene.path}/exit"),
     }
