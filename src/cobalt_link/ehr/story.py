@@ -74,7 +74,7 @@ class Suspend(BaseException):
 class Waited(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a wait ended: with a poll's result, or with what the person did instead."""
 
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw()
     answer: WaitingAnswer | None = None
 
 
@@ -185,7 +185,7 @@ class _Telling(Ask):
         waited: Waited = self._result(entry, Waited)
         if waited.answer is not None:
             return waited.answer
-        return decoded(bytes(waited.result or b"null"), returns or Any)
+        return decoded(bytes(waited.result) or b"null", returns or Any)
 
     async def forget(self, answer: CredentialsAnswer | CodeAnswer) -> None:
         _, entry = self._asked[id(answer)]
