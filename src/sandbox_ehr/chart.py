@@ -184,7 +184,7 @@ def empty(connection: sqlite3.Connection) -> None:
 def _plan(connection: sqlite3.Connection, clinic: Clinic, days: list[date]) -> None:
     # The made-up list, not the table: a patient who was added later may not change who comes on which day.
     ids = [patient.id for owner, patient in patients() if owner == clinic.id]
-    rows = [_visit_row(clinic.id, visit, ids) for day in days for visit in visits_of(clinic, day)]
+    rows = [_visit_row(clinic.id, visit, ids) for day in days for visit in visits_of(clinic.id, day)]
     connection.executemany("INSERT OR IGNORE INTO appointment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     connection.executemany("INSERT INTO planned VALUES (?, ?)", [(clinic.id, day.isoformat()) for day in days])
 

@@ -3,6 +3,8 @@
 The same list gives the same patients, with the same ids, on every machine and day.
 """
 
+from functools import cache
+
 import msgspec
 
 from sandbox_ehr.dice import number, pick
@@ -146,14 +148,15 @@ STREETS = ("Alder Way", "Birch Street", "Cedar Court", "Dogwood Drive", "Elm Ave
 PAYERS = ("Meadow Mutual", "Northlight Health Plan", "Evergreen Care HMO", "Statewide Medicaid (sandbox)")
 
 
-def patients() -> list[tuple[str, Patient]]:
+@cache
+def patients() -> tuple[tuple[str, Patient], ...]:
     """Every patient with the id of the clinic that keeps the chart."""
     lists = {"1": RIVERSIDE, "2": OAKHILL, "3": HARBOR}
-    return [
+    return tuple(
         (clinic, _patient(CLINICS[clinic], place, line))
         for clinic, text in lists.items()
         for place, line in enumerate(text.strip().splitlines(), 1)
-    ]
+    )
 
 
 def _patient(clinic: Clinic, place: int, line: str) -> Patient:

@@ -13,6 +13,9 @@ from granian.server.embed import Server
 
 from sandbox_ehr.app import create_app
 
+# Granian else configures logging anew, which closes the handlers of the program that we run in.
+LOGGING_LEFT_ALONE = {"version": 1, "incremental": True, "handlers": {}, "loggers": {}}
+
 
 @asynccontextmanager
 async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = None) -> AsyncGenerator[str, None]:
@@ -32,6 +35,7 @@ async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = No
             interface=Interfaces.ASGI,
             websockets=False,
             log_enabled=False,
+            log_dictconfig=LOGGING_LEFT_ALONE,
         )
         serving = asyncio.create_task(server.serve())
         try:

@@ -1,12 +1,13 @@
 """The made-up schedule: one clinic's visits of one local day, the same every time that day is asked for."""
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from sandbox_ehr.dice import number, pick
-from sandbox_ehr.practice import VISIT_TYPES, Clinic, Provider, VisitType, shift_of
+from sandbox_ehr.practice import CLINICS, VISIT_TYPES, Clinic, Provider, VisitType, shift_of
 
 LUNCH = range(12 * 60, 13 * 60)
 REASONS = (
@@ -72,10 +73,12 @@ class Visit(msgspec.Struct, frozen=True):
     details: VisitDetails
 
 
-def visits_of(clinic: Clinic, day: date) -> list[Visit]:
+@lru_cache(1024)
+def visits_of(clinic_id: str, day: date) -> tuple[Visit, ...]:
     """All visits of that day; `patient` is a number to take modulo the clinic's patients."""
+    clinic = CLINICS[clinic_id]
     working = [provider for provider in clinic.providers if day.weekday() in provider.days]
-    return [visit for provider in working for visit in _day_of(clinic, provider, day)]
+    return tuple(visit for provider in working for visit in _day_of(clinic, provider, day))
 
 
 def _day_of(clinic: Clinic, provider: Provider, day: date) -> list[Visit]:

@@ -23,6 +23,7 @@ STEPS: dict[str, tuple[Callable[..., Step], tuple[str, ...]]] = {
     "push": (sign_in.poll_push, ()),
     "clinic": (sign_in.choose_clinic, ("clinic",)),
 }
+ASSETS = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 STAYS = ("wrong_code", "code_expired", "push_denied", "push_expired", "resend_too_soon")
 
 
@@ -76,8 +77,9 @@ async def password(request: Request) -> Response:
     return page("password.html", refusal.status, username=values[0], notice=refusal)
 
 
-async def style(_: Request) -> Response:
-    return Response(files("sandbox_ehr").joinpath("style.css").read_bytes(), media_type="text/css")
+async def asset(request: Request) -> Response:
+    name = request.url.path.removeprefix("/")
+    return Response(files("sandbox_ehr").joinpath(name).read_bytes(), media_type=ASSETS[name])
 
 
 def _no_step() -> NoReturn:
@@ -103,7 +105,7 @@ def _front(status: int = 200, **values: Any) -> Response:
 
 routes = [
     Route("/", front, methods=["GET"]),
-    Route("/style.css", style, methods=["GET"]),
+    *(Route(f"/{name}", asset, methods=["GET"]) for name in ASSETS),
     Route("/sign-in", log_in, methods=["POST"]),
     Route("/sign-in/{step}", go_on, methods=["POST"]),
     Route("/sign-out", log_out, methods=["POST"]),

@@ -2,13 +2,14 @@
 
 import ast
 import asyncio
+import logging
 import signal
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
-from httpx2 import AsyncClient
+from httpx2 import ASGITransport, AsyncClient
 from starlette.routing import Mount, Route
 
 import sandbox_ehr
@@ -59,6 +60,17 @@ async def test_a_taken_port_is_an_error_and_not_a_second_server():
         with pytest.raises(OSError, match="in use"):
             async with running(port=port):
                 raise AssertionError("two servers on one port")
+
+
+async def test_it_leaves_the_logging_of_the_program_that_it_runs_in_alone(tmp_path: Path):
+    handler = logging.FileHandler(tmp_path / "host.log")
+    try:
+        async with running():
+            pass
+        assert handler.stream is not None
+        assert not handler.stream.closed
+    finally:
+        handler.close()
 
 
 async def test_it_stops_while_a_request_hangs():
@@ -121,8 +133,6 @@ async def test_unknown_paths_and_methods_are_json_under_api(desk: Desk):
 
 
 async def test_a_crash_shows_no_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    from httpx2 import ASGITransport
-
     app = create_app(tmp_path)
     app.state.ehr.clock.now = None  # whatever asks for the time now breaks
     transport = ASGITransport(app=app, raise_app_exceptions=False)
@@ -135,7 +145,7 @@ async def test_a_crash_shows_no_trace(tmp_path: Path, caplog: pytest.LogCaptureF
 
 
 async def test_every_answer_forbids_caching_and_sniffing(desk: Desk):
-    for path in ("/", "/api/settings", "/api/nothing", "/style.css", "/nothing"):
+    for path in ("/", "/api/settings", "/api/nothing", "/style.css", "/icon.svg", "/nothing"):
         headers = (await desk.http.get(path)).headers
         assert headers["cache-control"] == "no-store"
         assert headers["x-content-type-options"] == "nosniff"

@@ -115,7 +115,6 @@ async def test_nothing_is_read_without_a_session(desk: Desk, header: str | None)
 
 async def test_passwords_sessions_and_challenges_do_not_rest_in_the_file(tmp_path: Path):
     word = "correct-horse"
-
     async with running(data=tmp_path) as address, AsyncClient(base_url=address, trust_env=False) as http:
         desk = Desk(http)
         await desk.lab("users/user_code", {"password": word})

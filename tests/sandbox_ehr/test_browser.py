@@ -1,0 +1,73 @@
+"""The pages in a real Chromium: readable by everybody, in both themes, down to 320 px, with JavaScript off."""
+
+import shutil
+from collections.abc import AsyncGenerator
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.sandbox_ehr.desk import Desk
+
+pytestmark = pytest.mark.browser
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="module")
+async def chromium() -> AsyncGenerator[Browser, None]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest.mark.parametrize("width", [1200, 320])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_every_page_is_accessible_and_fits(chromium: Browser, desk: Desk, address: str, theme, width):
+    await desk.lab("clock", {"now": "2026-11-24T10:42:00-05:00", "frozen": True})
+    context = await chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(address)
+    await _looks_right(page)
+    for username in ("user_choice", "user_push", "user_clinics", "user_locked", "user_code"):
+        await page.goto(address)
+        await page.get_by_role("button", name=username).click()
+        await _looks_right(page)
+    await page.get_by_label("6-digit code").fill("123456")
+    await page.get_by_role("button", name="Continue").click()
+    await page.wait_for_url("**/schedule")
+    assert await page.get_by_role("listitem").count() > 20
+    await _looks_right(page)
+    await page.get_by_role("link", name="Patients").click()
+    await _looks_right(page)
+    await page.goto(f"{address}/password")
+    await _looks_right(page)
+    assert [text for text in complaints if "403" not in text] == []  # Chromium mentions the locked one's status
+    await context.close()
+
+
+async def test_signing_in_and_out_needs_no_javascript(chromium: Browser, desk: Desk, address: str):
+    context = await chromium.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(address)
+    await page.get_by_label("Username").fill("user_clinics")
+    await page.get_by_label("Password").fill("pass_good")
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await page.get_by_role("button", name="Oakhill Pediatrics").click()
+    await page.wait_for_url("**/schedule")
+    assert "Oakhill Pediatrics" in await page.inner_text("header")
+    await page.get_by_role("button", name="Sign out").click()
+    assert await page.get_by_role("heading", name="Sandbox logins").is_visible()
+    await context.close()
+
+
+async def _looks_right(page: Page) -> None:
+    results = await Axe().run(page, options=RULES)
+    found = [(one["id"], [node["html"] for node in one["nodes"]]) for one in results.response["violations"]]
+    assert found == [], page.url
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
+    assert await page.get_by_text("Sandbox EHR – made-up patients").is_visible()
