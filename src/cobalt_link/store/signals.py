@@ -56,12 +56,13 @@ class Signals:
         self._dsn = dsn
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+        self._connection: AsyncConnection | None = None
 
     async def start(self) -> None:
         """Return once it listens; raises DatabaseUnavailable when the server is not there."""
         with telling_unavailable():
-            connection = await self._listen()
-        self._task = asyncio.create_task(self._run(connection))
+            self._connection = await self._listen()
+        self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         if self._task is not None:
@@ -69,6 +70,8 @@ class Signals:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        if self._connection is not None:
+            await self._connection.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -98,17 +101,15 @@ class Signals:
             raise
         return connection
 
-    async def _run(self, connection: AsyncConnection) -> None:
+    async def _run(self) -> None:
         while True:
-            try:
-                async with contextlib.aclosing(connection.notifies()) as notes:
+            assert self._connection is not None
+            with contextlib.suppress(psycopg.Error):
+                async with contextlib.aclosing(self._connection.notifies()) as notes:
                     async for note in notes:
                         self._wake(self._watches.get(note.payload, ()))
-            except psycopg.Error:
-                pass
-            finally:
-                await connection.close()
-            connection = await self._reconnect()
+            await self._connection.close()
+            self._connection = await self._reconnect()
             self._wake([watch for watches in self._watches.values() for watch in watches])
 
     async def _reconnect(self) -> AsyncConnection:
