@@ -100,4 +100,5 @@ async def test_a_fuzzer_finds_no_contradiction_between_document_and_server(tmp_p
     shop = Shop("shop")
     app = mount([(routes, shop), (faults, shop), (system.routes, room)], authenticate=authenticate)
     async with on_uvicorn(app) as (host, port):
-        assert not await fuzz(f"http://{host}:{port}", ACCOUNT_HEADERS, tmp_path, examples=10)
+        found = await fuzz(f"http://{host}:{port}", ACCOUNT_HEADERS, tmp_path, examples=10)
+    assert not found, found

@@ -9,6 +9,7 @@ from cobalt_link.kit.problems import (
     RateLimited,
     Unauthorized,
     Unavailable,
+    UnknownField,
     catalogue,
     default_message,
 )
@@ -50,12 +51,20 @@ def test_a_body_has_the_contracts_keys_and_the_extra_ones() -> None:
     assert InternalError().body("id")["message"] == default_message(InternalError)
 
 
+def test_fields_are_named_in_the_contracts_words() -> None:
+    # Contract §7
+    assert MissingField("user_id").message == "Missing required field: user_id"
+    assert MissingField("user_id", "org_id").message == "Missing required fields: user_id, org_id"
+    assert UnknownField("subject").message == "Unexpected fields in request body: subject"
+    assert MissingField().message == default_message(MissingField)
+
+
 def test_headers_that_a_status_needs_are_always_there() -> None:
     assert RateLimited.after(7).headers == {"Retry-After": "7"}
     assert "7 s" in RateLimited.after(7).message
     assert Unavailable().headers == {"Retry-After": "2"}
     assert Unavailable(headers={"Retry-After": "9"}).headers == {"Retry-After": "9"}
-    assert MissingField.named(["a"]).headers == {}
+    assert MissingField("a").headers == {}
 
 
 def test_two_kinds_cannot_share_a_code() -> None:

@@ -87,12 +87,14 @@ async def test_a_field_in_both_places_counts_where_the_method_expects_it(method:
     assert fields == {"page": wins}
 
 
-@pytest.mark.parametrize("body", [b"", b"  \n", b"null", b"{}"])
+@pytest.mark.parametrize("body", [b"", b"  \n", b"{}"])
 async def test_an_empty_body_has_no_fields(body: bytes) -> None:
     assert await gather(request(body=body, headers=JSON)) == {}
 
 
-@pytest.mark.parametrize("body", [b"[]", b'"x"', b"3", b"true", b"{", b"{'a': 1}", b"\xff\xfe", b'{"a": NaN}', b"a=b"])
+@pytest.mark.parametrize(
+    "body", [b"[]", b"null", b'"x"', b"3", b"true", b"{", b"{'a': 1}", b"\xff\xfe", b'{"a": NaN}', b"a=b"]
+)
 async def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidRequest, match="JSON object"):
         await gather(request(body=body, headers=JSON))

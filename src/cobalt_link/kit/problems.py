@@ -5,7 +5,7 @@ A room adds its own by subclassing `Problem`; the registry feeds OpenAPI and the
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 _catalogue: dict[str, type["Problem"]] = {}
@@ -68,11 +68,10 @@ class MissingField(Problem):
     code = "missing_field"
     status = 400
 
-    @classmethod
-    def named(cls, fields: Iterable[str]) -> "MissingField":
-        """All missing fields at once, in the contract's words."""
-        names = list(fields)
-        return cls(f"Missing required field{'s'[: len(names) > 1]}: {', '.join(names)}")
+    def __init__(self, *fields: str, message: str | None = None) -> None:
+        """Names all missing fields at once, in the contract's words, or in other words of its own."""
+        told = f"Missing required field{'s'[: len(fields) > 1]}: {', '.join(fields)}"
+        super().__init__(message or (told if fields else None))
 
 
 class UnknownField(Problem):
@@ -81,10 +80,9 @@ class UnknownField(Problem):
     code = "unknown_field"
     status = 400
 
-    @classmethod
-    def named(cls, fields: Iterable[str]) -> "UnknownField":
-        """All unexpected fields at once, in the contract's words."""
-        return cls(f"Unexpected fields in request body: {', '.join(fields)}")
+    def __init__(self, *fields: str) -> None:
+        """Names all unexpected fields at once, in the contract's words."""
+        super().__init__(f"Unexpected fields in request body: {', '.join(fields)}" if fields else None)
 
 
 class Unauthorized(Problem):

@@ -133,8 +133,6 @@ def _json(raw: bytes) -> Fields:
         ) from None
     except (msgspec.MsgspecError, ValueError):
         raise InvalidRequest("The request body is not valid JSON. Send a JSON object in UTF-8, or a form.") from None
-    if decoded is None:
-        return {}
     if not isinstance(decoded, dict):
         raise InvalidRequest("The request body must be a JSON object such as {}.")
     return decoded
@@ -226,9 +224,9 @@ def convert(fields: Fields, kind: type[Body]) -> Body:
     unknown: list[str] = []
     shaped = _struct(fields, kind, "", missing, unknown)
     if missing:
-        raise MissingField.named(missing)
+        raise MissingField(*missing)
     if unknown := [name for name in unknown if name not in CREDENTIALS]:
-        raise UnknownField.named(unknown)
+        raise UnknownField(*unknown)
     try:
         return msgspec.convert(shaped, kind, strict=False)
     except msgspec.ValidationError as error:
