@@ -65,7 +65,7 @@ def _install(folder: Path) -> None:
 
 def database(seed: Callable[[Path], None], source: Path) -> Path:
     """A seeded SQLite file, to be copied; made anew when the requirements or the seed's `source` change."""
-    sources = (REQUIREMENTS.read_bytes(), source.read_bytes(), Path(__file__).read_bytes())
+    sources = (REQUIREMENTS.read_bytes(), source.read_bytes())
 
     def make(folder: Path) -> None:
         configure(folder, authentications="password", port=0)
@@ -75,19 +75,31 @@ def database(seed: Callable[[Path], None], source: Path) -> Path:
     return made_once(cache() / f"gnuhealth-database-{_digest(*sources)}", make) / "seeded.sqlite"
 
 
-def create(folder: Path, name: str) -> None:
-    """An empty GNU Health database; the empty file has to be there before."""
+def plain_tryton() -> Path:
+    """A database of Tryton without GNU Health, to be copied."""
+
+    def make(folder: Path) -> None:
+        configure(folder, authentications="password", port=0)
+        create(folder, "plain", modules=("res",))
+
+    return made_once(cache() / f"tryton-database-{_digest(REQUIREMENTS.read_bytes())}", make) / "plain.sqlite"
+
+
+def create(folder: Path, name: str, modules: tuple[str, ...] = ("health", "authentication_sms")) -> None:
+    """A database without people; the empty file has to be there before."""
     (folder / f"{name}.sqlite").touch()
     (folder / "passfile").write_text(ADMIN_PASSWORD)
     _run(
         *(environment() / "venv/bin/trytond-admin", "-c", folder / "trytond.conf", "-d", name),
-        *("-u", "health", "authentication_sms", "--activate-dependencies", "--email", "admin@example.org"),
+        *("-u", *modules, "--activate-dependencies", "--email", "admin@example.org"),
         env=os.environ | {"TRYTONPASSFILE": str(folder / "passfile")},
     )
 
 
-def configure(folder: Path, *, authentications: str, port: int, **session: int) -> None:
-    lines = ["[database]", "uri = sqlite://", f"path = {folder}", "[web]", f"listen = 127.0.0.1:{port}"]
+def configure(folder: Path, *, authentications: str, port: int, hide_databases: bool = False, **session: int) -> None:
+    """`session` are settings of Tryton's [session]: max_attempt, max_age, timeout."""
+    lines = ["[database]", "uri = sqlite://", f"path = {folder}", f"list = {not hide_databases}"]
+    lines += ["[web]", f"listen = 127.0.0.1:{port}"]
     lines += ["[session]", f"authentications = {authentications}", *(f"{key} = {n}" for key, n in session.items())]
     lines += ["[authentication_sms]", "function = lab_sms.send"]
     (folder / "trytond.conf").write_text("\n".join(lines) + "\n")

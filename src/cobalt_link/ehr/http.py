@@ -20,6 +20,7 @@ from cobalt_link.ehr.trouble import (
     BrokenAnswer,
     HttpTrouble,
     NoAnswer,
+    NoSuchName,
     NotJson,
     TlsTrouble,
     TooSlow,
@@ -32,6 +33,7 @@ __all__ = [
     "Http",
     "HttpTrouble",
     "NoAnswer",
+    "NoSuchName",
     "NotJson",
     "Resolve",
     "TlsTrouble",
@@ -123,7 +125,7 @@ class Http:
     async def _checked(self, target: Target) -> list[str]:
         answers = await self._resolve(target.host, target.port)
         if not answers:
-            raise NoAnswer(f"{target.where} cannot be found. Check the address for typing mistakes.")
+            raise NoSuchName(f"{target.where} cannot be found. Check the address for typing mistakes.")
         return addresses.judge(target, answers, allow_private=self._allow_private)
 
     async def _exchange(self, target: Target, ips: list[str], message: httpx2.Request, seconds: float) -> Answer:

@@ -16,6 +16,10 @@ class NoAnswer(HttpTrouble):
     """The name did not resolve or nothing accepted the connection; the request was not sent."""
 
 
+class NoSuchName(NoAnswer):
+    """The name did not resolve."""
+
+
 class TooSlow(HttpTrouble):
     """The whole exchange took longer than `seconds`; the request may have arrived."""
 

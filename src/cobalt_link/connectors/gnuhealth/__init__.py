@@ -1,0 +1,57 @@
+"""GNU Health HIS, the hospital system on Tryton, over the JSON-RPC that its own clients speak.
+
+Tried against GNU Health 5.0 on Tryton 7.0. Appointments have a start and no length there.
+"""
+
+from __future__ import annotations
+
+from cobalt_link.connectors.gnuhealth import appointments, patients, practice, sign_in
+from cobalt_link.connectors.gnuhealth.server import Server
+from cobalt_link.ehr.ask import Ask
+from cobalt_link.ehr.connector import Chart, Connector
+from cobalt_link.ehr.grant import Grant
+from cobalt_link.ehr.models import (
+    Appointment,
+    AppointmentQuery,
+    Location,
+    PatientQuery,
+    Patients,
+    PracticeSettings,
+    Provider,
+)
+from cobalt_link.ehr.place import Place
+
+
+class GnuHealth(Connector):
+    async def recognize(self, place: Place) -> None:
+        await sign_in.recognize(self.http, place)
+
+    async def sign_in(self, ask: Ask, place: Place) -> Grant:
+        return await sign_in.sign_in(self.http, ask, place)
+
+    async def sign_out(self, chart: Chart) -> None:
+        await self._server(chart).call("common.db.logout")
+
+    async def appointments(self, chart: Chart, query: AppointmentQuery) -> list[Appointment]:
+        return await appointments.list_all(self._server(chart), query)
+
+    async def appointment(self, chart: Chart, ehr_id: str) -> Appointment | None:
+        return await appointments.find(self._server(chart), ehr_id)
+
+    async def patients(self, chart: Chart, query: PatientQuery) -> Patients:
+        return await patients.page(self._server(chart), query)
+
+    async def providers(self, chart: Chart) -> list[Provider]:
+        return await practice.providers(self._server(chart))
+
+    async def locations(self, chart: Chart) -> list[Location]:
+        return await practice.locations(self._server(chart))
+
+    async def settings(self, chart: Chart) -> PracticeSettings:
+        return await practice.settings(self._server(chart))
+
+    def _server(self, chart: Chart) -> Server:
+        return Server.opened(self.http, chart.session)
+
+
+connector = GnuHealth

@@ -1,0 +1,130 @@
+"""Appointments of some days, and one by id. GNU Health keeps a start in UTC and no length; free slots are left out."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cobalt_link.connectors.gnuhealth import search
+from cobalt_link.connectors.gnuhealth.patients import sex
+from cobalt_link.connectors.gnuhealth.server import Server
+from cobalt_link.connectors.gnuhealth.values import at, inside, number
+from cobalt_link.ehr.models import Appointment, AppointmentQuery
+
+MODEL = "gnuhealth.appointment"
+OWN = ["appointment_date", "state", "appointment_type", "visit_type", "comments", "create_date"]
+PARTY = ["name", "lastname", "ref", "dob", "gender", "phone", "mobile"]
+NUMBERS = ["contact_mechanisms.type", "contact_mechanisms.value"]
+LINKED = ["healthprof.rec_name", "institution.rec_name", "insurance.rec_name", "insurance.number"]
+FIELDS = [*OWN, *LINKED, *(f"patient.party.{field}" for field in (*PARTY, *NUMBERS))]
+ORDER = [["appointment_date", "ASC"], ["id", "ASC"]]
+# A slot that nobody has taken is no appointment.
+TAKEN = [["patient", "!=", None], ["state", "!=", "free"]]
+
+EVALUATION = "gnuhealth.patient.evaluation"
+NOTE = {
+    "chief_complaint": "Chief complaint",
+    "present_illness": "Present illness",
+    "evaluation_summary": "Evaluation",
+    "directions": "Plan",
+    "notes": "Notes",
+}
+
+
+async def list_all(server: Server, query: AppointmentQuery) -> list[Appointment]:
+    """Every appointment that starts on one of the days, cancelled ones included."""
+    zone = timezone(server)
+    rows = await server.rows(MODEL, [*TAKEN, *_domain(query, zone)], FIELDS, ORDER)
+    rows = [row for row in rows if _fits(row, query)]
+    notes = await _notes(server, rows) if query.include_note else {}
+    return [appointment(row, zone, notes.get(row["id"])) for row in rows]
+
+
+async def find(server: Server, ehr_id: str) -> Appointment | None:
+    wanted = number(ehr_id)
+    rows = await server.rows(MODEL, [*TAKEN, ["id", "=", wanted]], FIELDS, ORDER) if wanted is not None else []
+    return appointment(rows[0], timezone(server), None) if rows else None
+
+
+def timezone(server: Server) -> tzinfo:
+    """The company's; UTC where it has none."""
+    return ZoneInfo(server.session.timezone) if server.session.timezone else UTC
+
+
+def _domain(query: AppointmentQuery, zone: tzinfo) -> list[Any]:
+    def midnight(day: date) -> datetime:
+        return datetime.combine(day, time(), zone)
+
+    domain: list[Any] = [
+        ["appointment_date", ">=", at(midnight(query.start))],
+        ["appointment_date", "<", at(midnight(query.end + timedelta(days=1)))],
+    ]
+    if query.mode == "telemedicine":
+        domain.append(["appointment_type", "=", "telemedicine"])
+    if query.patient_mrn is not None:
+        domain.append(["patient.party.ref", "=", query.patient_mrn])
+    if query.patient_phone is not None:
+        domain.append(search.by_phone("patient.party", query.patient_phone))
+    return [*domain, *(search.by_name("patient.party", word) for word in _words(query))]
+
+
+def _words(query: AppointmentQuery) -> list[str]:
+    """ "Betz, Ana" and "ana betz" name the same person."""
+    return (query.patient_name or "").replace(",", " ").split()
+
+
+def _fits(row: dict[str, Any], query: AppointmentQuery) -> bool:
+    first, last = inside(row, "patient", "party", "name"), inside(row, "patient", "party", "lastname")
+    numbers = [each["value"] for each in inside(row, "patient", "party", "contact_mechanisms.") or []]
+    return (
+        all(search.holds(first, word) or search.holds(last, word) for word in _words(query))
+        and (query.mode is None or query.mode == mode(row))
+        and (query.patient_phone is None or any(search.same_number(query.patient_phone, each) for each in numbers))
+    )
+
+
+def mode(row: dict[str, Any]) -> Any:
+    return "telemedicine" if row["appointment_type"] == "telemedicine" else "office"
+
+
+def appointment(row: dict[str, Any], zone: tzinfo, progress_note: str | None) -> Appointment:
+    party = row["patient."]["party."]
+    return Appointment(
+        ehr_id=str(row["id"]),
+        start=row["appointment_date"].astimezone(zone),
+        patient_ehr_id=str(row["patient."]["id"]),
+        patient_mrn=party["ref"] or "",
+        patient_first_name=party["name"] or "",
+        patient_last_name=party["lastname"] or "",
+        status=row["state"],
+        appointment_type=row["visit_type"],
+        mode=mode(row),
+        location_ehr_id=_id(row, "institution"),
+        location_name=inside(row, "institution", "rec_name"),
+        reason=row["comments"] or None,
+        patient_dob=party["dob"],
+        patient_sex=sex(party["gender"]),
+        patient_phone=party["mobile"] or party["phone"] or None,
+        provider_ehr_id=_id(row, "healthprof"),
+        provider_name=inside(row, "healthprof", "rec_name"),
+        insurance=inside(row, "insurance", "rec_name"),
+        insurance_number=inside(row, "insurance", "number"),
+        progress_note=progress_note,
+        created_at=row["create_date"].astimezone(zone) if row["create_date"] else None,
+    )
+
+
+def _id(row: dict[str, Any], link: str) -> str | None:
+    found = inside(row, link, "id")
+    return str(found) if found is not None else None
+
+
+async def _notes(server: Server, rows: list[dict[str, Any]]) -> dict[int, str]:
+    """The evaluations written for these appointments, as text."""
+    domain = [["appointment", "in", [row["id"] for row in rows]]]
+    found: dict[int, str] = {}
+    for row in await server.rows(EVALUATION, domain, ["appointment", *NOTE], [["id", "ASC"]]):
+        text = "\n".join(f"{label}: {row[field]}" for field, label in NOTE.items() if row[field])
+        found[row["appointment"]] = "\n\n".join(filter(None, (found.get(row["appointment"]), text)))
+    return found

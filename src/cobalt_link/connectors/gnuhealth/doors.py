@@ -1,0 +1,55 @@
+"""Where a GNU Health server stands behind an address, and which databases it shows."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cobalt_link.connectors.gnuhealth.server import Denied, Fault, rpc
+from cobalt_link.ehr.http import BrokenAnswer, Http, NoSuchName
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.refusals import NotThisAddress, Unsupported
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """`base` is the server's address without a database."""
+
+    base: str
+    databases: list[str]
+
+
+async def find(http: Http, place: Place, known: str | None = None) -> Door:
+    """The server at `https://host` with the databases that it lists, or the one named in `https://host/database`.
+
+    A server can hide its list (`[database] list = False`): then the address has to name the database, unless it is
+    `known` from an earlier sign-in. Raises NotThisAddress, or Unsupported for a hidden list.
+    """
+    address = place.address.rstrip("/")
+    base, _, last = address.rpartition("/")
+    try:
+        names = await rpc(http, f"{address}/", "common.db.list")
+    except Denied as no:
+        if no.status == 401 and "://" in base:
+            return Door(base=base, databases=[last])
+        if no.status == 403 and known:
+            return Door(base=address, databases=[known])
+        if no.status == 403:
+            raise Unsupported(what="hidden_databases") from None
+        raise NotThisAddress(reason="other_ehr") from None
+    except NoSuchName:
+        raise NotThisAddress(reason="not_found") from None
+    except (BrokenAnswer, Fault):
+        raise NotThisAddress(reason="other_ehr") from None
+    if not isinstance(names, list) or not names:
+        raise NotThisAddress(reason="other_ehr")
+    return Door(base=address, databases=sorted(str(name) for name in names))
+
+
+async def version(http: Http, door: Door) -> str:
+    """Tryton's version, such as "7.0.59"."""
+    try:
+        said = await rpc(http, f"{door.base}/", "common.server.version")
+    except (BrokenAnswer, Denied, Fault):
+        said = None
+    if not isinstance(said, str):
+        raise NotThisAddress(reason="other_ehr")
+    return said

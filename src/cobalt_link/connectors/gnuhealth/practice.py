@@ -1,0 +1,70 @@
+"""The practice itself: health professionals, institutions, and the codes that its appointments use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cobalt_link.connectors.gnuhealth.patients import ADDRESS, state
+from cobalt_link.connectors.gnuhealth.server import Server
+from cobalt_link.connectors.gnuhealth.values import inside
+from cobalt_link.ehr.models import Coded, Location, PracticeSettings, Provider
+
+BY_ID = [["id", "ASC"]]
+
+
+async def providers(server: Server) -> list[Provider]:
+    """Inactive ones too. The licence number that GNU Health keeps is not an NPI."""
+    rows = await server.rows("gnuhealth.healthprofessional", [], ["rec_name", "active"], BY_ID, active_test=False)
+    return [
+        Provider(
+            ehr_id=str(row["id"]), name=row["rec_name"], active=bool(row["active"]), timezone=server.session.timezone
+        )
+        for row in rows
+    ]
+
+
+async def locations(server: Server) -> list[Location]:
+    fields = ["rec_name", "party.active", "party.phone", "party.fax", *(f"party.addresses.{each}" for each in ADDRESS)]
+    return [_location(row) for row in await server.rows("gnuhealth.institution", [], fields, BY_ID)]
+
+
+def _location(row: dict[str, Any]) -> Location:
+    address = next(iter(inside(row, "party", "addresses.") or []), {})
+    street = (address.get("street") or "").splitlines()
+    return Location(
+        ehr_id=str(row["id"]),
+        name=row["rec_name"],
+        active=bool(inside(row, "party", "active")),
+        address1=street[0] if street else None,
+        address2=", ".join(street[1:]) or None,
+        city=address.get("city") or None,
+        state=state(address),
+        zip=address.get("postal_code") or None,
+        phone=inside(row, "party", "phone") or None,
+        fax=inside(row, "party", "fax") or None,
+    )
+
+
+async def settings(server: Server) -> PracticeSettings:
+    """Codes and their labels in the user's language; a free slot is not a status of an appointment."""
+    fields = await server.model("gnuhealth.appointment", "fields_get", ["visit_type", "state"])
+    statuses = [coded for coded in _codes(fields["state"]) if coded.code != "free"]
+    return PracticeSettings(
+        timezone=await timezone(server),
+        visit_types=tuple(_codes(fields["visit_type"])),
+        visit_statuses=tuple(statuses),
+        required_patient_fields=("first_name", "last_name"),
+    )
+
+
+def _codes(field: dict[str, Any]) -> list[Coded]:
+    return [Coded(code=code, description=label) for code, label in field["selection"] if code]
+
+
+async def timezone(server: Server) -> str | None:
+    """The IANA name that the user's company has; None where there is no company, or none is set."""
+    company = server.session.context.get("company")
+    if company is None:
+        return None
+    rows = await server.model("company.company", "read", [company], ["timezone"])
+    return rows[0]["timezone"] or None

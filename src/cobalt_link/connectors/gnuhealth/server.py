@@ -1,0 +1,122 @@
+"""One GNU Health server, asked over JSON-RPC; everything that it can say no with becomes a refusal of ours.
+
+Source: trytond/protocols/dispatcher.py and wsgi.py of Tryton 7.0. Errors of the application come as HTTP 200.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from cobalt_link.connectors.gnuhealth.values import plain
+from cobalt_link.ehr.http import Answer, Http, NotJson
+from cobalt_link.ehr.refusals import EhrBusy, EhrDown, NoRights, NotThisAddress, SessionEnded
+
+ROWS = 1000
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sign-in leaves. `base` is the server without the database; `context` goes with every model call."""
+
+    base: str
+    database: str
+    login: str
+    user: int
+    key: str
+    context: dict[str, Any] = {}
+    timezone: str | None = None
+
+    @property
+    def authorization(self) -> str:
+        return "Session " + b64encode(f"{self.login}:{self.user}:{self.key}".encode()).decode("ascii")
+
+
+class Denied(Exception):
+    """The server answered with a bare HTTP status that the caller knows the meaning of."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(status)
+
+
+class Fault(Exception):
+    """An error of the application. `kind` is Tryton's exception or the error's text, `detail` what came with it."""
+
+    def __init__(self, kind: str, detail: Any) -> None:
+        self.kind, self.detail = kind, detail
+        super().__init__(kind)
+
+
+class Server:
+    """The server with a session: what a chart is read through."""
+
+    def __init__(self, http: Http, session: Session) -> None:
+        self._http = http
+        self.session = session
+        self._url = database_url(session.base, session.database)
+
+    @classmethod
+    def opened(cls, http: Http, session: dict[str, Any]) -> Server:
+        return cls(http, msgspec.convert(session, Session))
+
+    async def call(self, method: str, *params: Any) -> Any:
+        """A call as the signed-in user. Raises SessionEnded, NoRights, EhrBusy, EhrDown or NotThisAddress."""
+        try:
+            return await rpc(self._http, self._url, method, *params, authorization=self.session.authorization)
+        except Denied as no:
+            if no.status == 401:
+                raise SessionEnded from None
+            raise NotThisAddress(reason="not_found") if no.status == 404 else NoRights(rights="chart") from None
+        except Fault as fault:
+            # Reading breaks no rule of the application but one: access. Its text is in the user's language.
+            if fault.kind == "UserError":
+                raise NoRights(rights="chart") from None
+            raise
+
+    async def model(self, model: str, method: str, *params: Any, **context: Any) -> Any:
+        return await self.call(f"model.{model}.{method}", *params, self.session.context | context)
+
+    async def rows(
+        self, model: str, domain: list[Any], fields: list[str], order: list[list[str]], **context: Any
+    ) -> list[dict[str, Any]]:
+        """All records that match, in as many calls as it takes."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = [domain, len(found), ROWS, order, fields]
+            rows = await self.model(model, "search_read", *page, **context)
+            found += rows
+            if len(rows) < ROWS:
+                return found
+
+
+def database_url(base: str, database: str) -> str:
+    return f"{base}/{quote(database, safe='')}/"
+
+
+async def rpc(
+    http: Http, url: str, method: str, *params: Any, authorization: str | None = None, timeout: float | None = None
+) -> Any:
+    """One call and its plain result. Raises Denied for 401, 403, 404 and 429, Fault for errors of the application."""
+    headers = {"Authorization": authorization} if authorization else {}
+    message = {"id": 1, "method": method, "params": list(params)}
+    answer = await http.request("POST", url, json=message, headers=headers, timeout=timeout)
+    return _result(answer)
+
+
+def _result(answer: Answer) -> Any:
+    if answer.status in (401, 403, 404):
+        raise Denied(answer.status)
+    if answer.status == 429:
+        wait = answer.headers.get("retry-after", "")
+        raise EhrBusy(seconds=int(wait) if wait.isdigit() else None)
+    if answer.status >= 500:
+        raise EhrDown
+    said = answer.json() if answer.status == 200 else None
+    if not isinstance(said, dict) or ("result" not in said and "error" not in said):
+        raise NotJson(f"The server answered {answer.status} with something else than JSON-RPC.")
+    if error := said.get("error"):
+        raise Fault(str(error[0]), error[1] if len(error) > 1 else None)
+    return plain(said["result"])

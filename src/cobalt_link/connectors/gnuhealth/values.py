@@ -1,0 +1,60 @@
+"""Tryton's JSON: values that JSON lacks travel as objects with a `__class__`, times are naive and mean UTC.
+
+Source: trytond/protocols/jsonrpc.py of Tryton 7.0.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The answer as Python values. Pictures and other bytes become None: no chart needs them here."""
+    match value:
+        case {"__class__": "datetime"}:
+            return datetime(*_parts(value, "year", "month", "day", "hour", "minute", "second"), tzinfo=UTC)
+        case {"__class__": "date"}:
+            return date(*_parts(value, "year", "month", "day"))
+        case {"__class__": _}:
+            return None
+        case dict():
+            return {key: plain(each) for key, each in value.items()}
+        case list():
+            return [plain(each) for each in value]
+        case str():
+            return clean(value)
+    return value
+
+
+def clean(text: str) -> str:
+    """Without the zero-width spaces that GNU Health pads some texts with, such as an age."""
+    return text.replace("\u200b", "").strip()
+
+
+def on(day: date) -> dict[str, Any]:
+    return {"__class__": "date", "year": day.year, "month": day.month, "day": day.day}
+
+
+def at(moment: datetime) -> dict[str, Any]:
+    """An aware time as the server wants it: naive UTC."""
+    utc = moment.astimezone(UTC)
+    parts = {"hour": utc.hour, "minute": utc.minute, "second": utc.second, "microsecond": 0}
+    return on(utc.date()) | {"__class__": "datetime"} | parts
+
+
+def inside(row: dict[str, Any] | None, *path: str) -> Any:
+    """A field of a linked record: `inside(row, "patient", "party", "name")`; None where a link is empty."""
+    *links, field = path
+    for link in links:
+        row = row.get(f"{link}.") if row else None
+    return row.get(field) if row else None
+
+
+def number(ehr_id: str) -> int | None:
+    """An id of ours as the server's; None where it cannot be one."""
+    return int(ehr_id) if ehr_id.isascii() and ehr_id.isdigit() and len(ehr_id) < 18 else None
+
+
+def _parts(value: dict[str, Any], *names: str) -> list[int]:
+    return [int(value[name]) for name in names]

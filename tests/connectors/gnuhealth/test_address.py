@@ -1,0 +1,68 @@
+"""What stands at an address that someone typed: GNU Health, something else, or nothing."""
+
+import shutil
+
+import pytest
+
+from cobalt_link.connectors.gnuhealth import GnuHealth
+from cobalt_link.ehr.http import Http
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.refusals import NotThisAddress, Unsupported
+from tests.connectors.gnuhealth.walk import Walk, credentials
+from tests.ehr.wires import listening, plain
+from tests.ehrs import gnuhealth_install as install
+from tests.ehrs import gnuhealth_seed as seed
+from tests.ehrs.gnuhealth import MARKS, Start
+from tests.ehrs.gnuhealth import GnuHealth as Bench
+
+pytestmark = MARKS
+DOCTOR = credentials("ccameron", seed.USERS["ccameron"])
+
+
+async def test_gnu_health_is_recognized_with_and_without_a_database(gnuhealth: Bench, connector: GnuHealth) -> None:
+    await connector.recognize(Place(address=gnuhealth.url))
+    await connector.recognize(Place(address=f"{gnuhealth.url}/riverside"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [plain(b"<html>Welcome</html>"), plain(b"{}"), plain(b'{"result": null}'), plain(b'{"result": 7}'), plain(b"[]"),
+     plain(status="404 Not Found"), plain(status="401 Unauthorized"), plain(status="302 Found", Location="https://x/")],
+)  # fmt: skip
+async def test_something_else_at_the_address_is_not_taken_for_it(connector: GnuHealth, answer: bytes) -> None:
+    async with listening(answer) as other:
+        for path in ("", "/riverside"):
+            with pytest.raises(NotThisAddress) as no:
+                await connector.recognize(Place(address=other.url + path))
+            assert no.value.details == {"reason": "other_ehr"}
+
+
+async def test_a_name_that_does_not_resolve_is_not_found() -> None:
+    async def nowhere(_host: str, _port: int) -> list[str]:
+        return []
+
+    with pytest.raises(NotThisAddress) as no:
+        await GnuHealth(Http(resolve=nowhere)).recognize(Place(address="https://gnuhealth.example.org"))
+    assert no.value.details == {"reason": "not_found"}
+
+
+async def test_a_server_that_hides_its_databases_needs_the_name_in_the_address(start_gnuhealth: Start) -> None:
+    server = start_gnuhealth(hide_databases=True)
+    walk = await Walk(server.url).go()
+    assert isinstance(walk.refusal, Unsupported) and walk.refusal.details == {"what": "hidden_databases"}
+    named = await Walk(f"{server.url}/riverside").go(DOCTOR)
+    assert named.grant.tenant == "riverside"
+    remembered = await Walk(server.url, known=named.grant.known).go(DOCTOR)
+    assert remembered.grant.tenant == "riverside"
+    server.stop()
+
+
+async def test_a_tryton_without_gnu_health_is_another_system(start_gnuhealth: Start) -> None:
+    server = start_gnuhealth()
+    server.databases.append("books")
+    server.stop()
+    shutil.copy(install.plain_tryton(), server.folder / "books.sqlite")
+    server.start()
+    walk = await Walk(f"{server.url}/books").go(credentials("admin", install.ADMIN_PASSWORD))
+    assert (walk.refusal.code, walk.refusal.details) == ("not_this_address", {"reason": "other_ehr"})
+    server.stop()
