@@ -1,22 +1,29 @@
 """A real PostgreSQL for every test that asks: embedded, or the one of COBALT_TEST_DATABASE_URL or DATABASE_URL.
 
 `dsn` is a migrated database of the test's own, copied from a template and dropped afterwards; `db` is it, opened.
+`house` is all of our rooms on it, `client` reaches them over TCP; `acme` and `rival` are two apps, `sandbox` the EHR.
 """
 
 import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from cobalt_link.app import House
+from cobalt_link.kit.clock import MovedClock
 from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import migrate
+from sandbox_ehr.server import running
 from tests.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
+from tests.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
 __all__ = ["gnuhealth", "gnuhealth_mfa", "gnuhealth_two", "start_gnuhealth"]
 
@@ -60,6 +67,49 @@ async def db(dsn: str) -> AsyncIterator[Database]:
     database = await Database.open(dsn)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+async def sandbox_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with running(data=tmp_path_factory.mktemp("sandbox-ehr")) as address:
+        yield address
+
+
+@pytest.fixture
+async def sandbox(sandbox_address: str) -> AsyncIterator[Sandbox]:
+    """The sandbox EHR, put back to its first day."""
+    async with httpx2.AsyncClient(base_url=sandbox_address, trust_env=False) as http:
+        assert (await http.post("/api/_lab/reset")).status_code == 200
+        yield Sandbox(http, sandbox_address)
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock()
+
+
+@pytest.fixture
+async def house(dsn: str, sandbox: Sandbox, clock: MovedClock, tmp_path: Path) -> AsyncIterator[House]:
+    """Our rooms, opened; nobody serves or works yet."""
+    async with opened(settings_for(tmp_path, dsn, sandbox.address), clock) as house:
+        yield house
+
+
+@pytest.fixture
+async def client(house: House) -> AsyncIterator[httpx2.AsyncClient]:
+    """An HTTP client of the house, which is served over TCP and has a worker."""
+    async with open_for_business(house) as http:
+        yield http
+
+
+@pytest.fixture
+async def acme(house: House, client: httpx2.AsyncClient) -> Shop:
+    return await shop(house, client, "Acme Scribe")
+
+
+@pytest.fixture
+async def rival(house: House, client: httpx2.AsyncClient) -> Shop:
+    return await shop(house, client, "Rival Notes")
 
 
 @asynccontextmanager
