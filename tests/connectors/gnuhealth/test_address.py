@@ -49,7 +49,7 @@ async def test_a_name_that_does_not_resolve_is_not_found() -> None:
 async def test_a_server_that_hides_its_databases_needs_the_name_in_the_address(start_gnuhealth: Start) -> None:
     server = start_gnuhealth(hide_databases=True)
     walk = await Walk(server.url).go()
-    assert isinstance(walk.refusal, Unsupported) and walk.refusal.details == {"what": "hidden_databases"}
+    assert isinstance(walk.refusal, Unsupported) and walk.refusal.details == {"reason": "hidden_databases"}
     named = await Walk(f"{server.url}/riverside").go(DOCTOR)
     assert named.grant.tenant == "riverside"
     remembered = await Walk(server.url, known=named.grant.known).go(DOCTOR)

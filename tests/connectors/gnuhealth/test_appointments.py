@@ -74,6 +74,13 @@ async def test_days_are_the_practice_s_days_and_both_ends_count(
     assert len(two) == len(found) + 2
 
 
+async def test_the_first_and_the_last_day_of_time_can_be_asked_for(
+    gnuhealth: Bench, connector: GnuHealth, chart: Chart
+) -> None:
+    found = await connector.appointments(chart, AppointmentQuery(start=date.min, end=date.max))
+    assert len(found) == len(seeded(gnuhealth))
+
+
 async def test_free_slots_are_not_appointments(gnuhealth: Bench, connector: GnuHealth, chart: Chart) -> None:
     slots = [
         number

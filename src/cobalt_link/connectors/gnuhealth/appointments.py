@@ -19,6 +19,8 @@ NUMBERS = ["contact_mechanisms.type", "contact_mechanisms.value"]
 LINKED = ["healthprof.rec_name", "institution.rec_name", "insurance.rec_name", "insurance.number"]
 FIELDS = [*OWN, *LINKED, *(f"patient.party.{field}" for field in (*PARTY, *NUMBERS))]
 ORDER = [["appointment_date", "ASC"], ["id", "ASC"]]
+# A day more would leave the years that can be written, in one zone or another.
+FIRST, LAST = date(1, 1, 3), date(9999, 12, 29)
 # A slot that nobody has taken is no appointment.
 TAKEN = [["patient", "!=", None], ["state", "!=", "free"]]
 
@@ -57,8 +59,8 @@ def _domain(query: AppointmentQuery, zone: tzinfo) -> list[Any]:
         return datetime.combine(day, time(), zone)
 
     domain: list[Any] = [
-        ["appointment_date", ">=", at(midnight(query.start))],
-        ["appointment_date", "<", at(midnight(query.end + timedelta(days=1)))],
+        ["appointment_date", ">=", at(midnight(max(query.start, FIRST)))],
+        ["appointment_date", "<", at(midnight(min(query.end, LAST) + timedelta(days=1)))],
     ]
     if query.mode == "telemedicine":
         domain.append(["appointment_type", "=", "telemedicine"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import msgspec
 
 from cobalt_link.connectors.gnuhealth.server import Denied, Fault, rpc
@@ -29,11 +31,11 @@ async def find(http: Http, place: Place, known: str | None = None) -> Door:
         names = await rpc(http, f"{address}/", "common.db.list")
     except Denied as no:
         if no.status == 401 and "://" in base:
-            return Door(base=base, databases=[last])
+            return Door(base=base, databases=[unquote(last)])
         if no.status == 403 and known:
             return Door(base=address, databases=[known])
         if no.status == 403:
-            raise Unsupported(what="hidden_databases") from None
+            raise Unsupported(reason="hidden_databases") from None
         raise NotThisAddress(reason="other_ehr") from None
     except NoSuchName:
         raise NotThisAddress(reason="not_found") from None

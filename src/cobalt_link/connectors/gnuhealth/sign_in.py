@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from functools import partial
 from typing import Any, Literal
-from urllib.parse import unquote
 
 import msgspec
 
@@ -62,9 +61,10 @@ async def recognize(http: Http, place: Place) -> None:
 async def sign_in(http: Http, ask: Ask, place: Place) -> Grant:
     looking = partial(find, http, place, ask.known.get("database"))
     door = await ask.once("find_databases", looking, returns=Door, again=True)
-    url = database_url(door.base, await _database(ask, door))
-    login, factor, step = await _enter(http, ask, url)
-    deed = partial(_open, http, door.base, url, login, step)
+    database = await _database(ask, door)
+    login, factor, step = await _enter(http, ask, database_url(door.base, database))
+    session = Session(base=door.base, database=database, login=login, user=step.user, key=step.key)
+    deed = partial(_open, http, session)
     opened = await ask.once("open_chart", deed, returns=Opened, again=True)
     session = opened.session
     return Grant(
@@ -150,10 +150,8 @@ def _asked(fault: Fault) -> str:
     return field
 
 
-async def _open(http: Http, base: str, url: str, login: str, step: Step) -> Opened:
+async def _open(http: Http, session: Session) -> Opened:
     """Reads what every later call needs, and whether this user may read the chart at all."""
-    database = url.removeprefix(f"{base}/").rstrip("/")
-    session = Session(base=base, database=unquote(database), login=login, user=step.user, key=step.key)
     context = await Server(http, session).call("model.res.user.get_preferences", True, {})
     server = Server(http, msgspec.structs.replace(session, context=_kept(context)))
     try:
@@ -163,7 +161,7 @@ async def _open(http: Http, base: str, url: str, login: str, step: Step) -> Open
         raise NotThisAddress(reason="other_ehr") from None
     if not all(rights[model]["read"] for model in NEEDED):
         raise NoRights(rights="chart")
-    (user,) = await server.model("res.user", "read", [step.user], ["name", "login"])
+    (user,) = await server.model("res.user", "read", [session.user], ["name", "login"])
     zone = await timezone(server)
     opened = msgspec.structs.replace(server.session, login=user["login"], timezone=zone)
     return Opened(session=opened, name=user["name"] or None)

@@ -1,0 +1,27 @@
+"""What the connector says of itself is what it can do and has words for."""
+
+from cobalt_link.connectors.gnuhealth import GnuHealth
+from cobalt_link.ehr.models import AppointmentQuery, PatientQuery
+
+
+def test_every_filter_that_the_api_has_is_declared(connector: GnuHealth) -> None:
+    reads = connector.manifest.reads
+    others = set(AppointmentQuery.__struct_fields__) - {"start", "end", "mode"}
+    assert set(reads["appointments"]) == others | {"appointment_mode"}
+    assert set(reads["patients"]) == set(PatientQuery.__struct_fields__) - {"offset", "limit"}
+    assert reads.keys() == {"appointments", "patients", "providers", "locations", "settings"}
+
+
+def test_it_goes_by_the_names_that_people_use(connector: GnuHealth) -> None:
+    for name in ("GNU Health", "gnuhealth", "GNU HEALTH HIS", "gnu-health"):
+        assert connector.manifest.answers_to(name), name
+    assert not connector.manifest.answers_to("Sandbox EHR")
+
+
+def test_both_languages_have_every_text(connector: GnuHealth) -> None:
+    english, spanish = connector.texts("en"), connector.texts("es")
+    assert english.keys() == spanish.keys()
+    assert not [key for key in english if english[key] == spanish[key]]
+    wanted = {f"step.{name}" for name in connector.manifest.steps}
+    wanted |= {f"consent.sees.{key}" for key in connector.manifest.sees}
+    assert wanted <= english.keys()
