@@ -216,6 +216,8 @@ def codes(here: Scene) -> dict[str, str]:
         "code-wrong-unknown": again(text, problem=Problem("wrong_code")),
         "code-ended": again(text, problem=Problem("code_expired")),
         "code-short": again(text, length=4, resend=False, expires_at=soon(seconds=1)),
+        "code-minute": again(text, length=5, expires_at=soon(minutes=1)),
+        "code-hour": again(text, length=7, expires_at=soon(hours=1)),
         "code-plain": Code(),
     }
     for way in ("text", "email", "app", None):

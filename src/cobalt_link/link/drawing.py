@@ -13,7 +13,7 @@ from markupsafe import Markup
 from cobalt_link.link.assets import static_url
 from cobalt_link.link.hosts import web_url
 from cobalt_link.link.scene import Scene
-from cobalt_link.link.words import LOCALES, Words, isolated
+from cobalt_link.link.words import LOCALES, Words, clean, isolated
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(name=isolated, static_url=static_url)
+    env.filters.update(name=isolated, clean=clean, static_url=static_url)
     return env
 
 

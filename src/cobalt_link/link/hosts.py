@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 from publicsuffixlist import PublicSuffixList
 
+from cobalt_link.link.words import clean
+
 
 @cache
 def _suffixes() -> PublicSuffixList:
@@ -17,7 +19,7 @@ def _suffixes() -> PublicSuffixList:
 
 def drawn(host: str) -> Markup:
     """`host` (with or without port) as markup: breaks after dots, registrable domain or whole address in bold."""
-    name, port = _without_port(host)
+    name, port = _without_port(clean(host))
     domain = name if _is_address(name) else _suffixes().privatesuffix(name) or name
     before = name[: len(name) - len(domain)]
     return Markup('<bdi dir="ltr">{}<b>{}</b>{}</bdi>').format(_breakable(before), _breakable(domain), port)

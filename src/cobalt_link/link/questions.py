@@ -25,7 +25,7 @@ from cobalt_link.link.drawing import Act, Head, Notice
 from cobalt_link.link.forms import OTHER_EHR
 from cobalt_link.link.hosts import drawn
 from cobalt_link.link.scene import Scene, Search
-from cobalt_link.link.words import Words, bare, isolated
+from cobalt_link.link.words import Words, bare, clean, isolated
 
 _WAY_ICONS = {"text": "text", "sms": "text", "email": "mail", "app": "app", "push": "phone", "call": "phone"}
 _FIELD_PROBLEMS = ("wrong_code", "code_expired")
@@ -195,7 +195,7 @@ def _choice(asked: Asked, pane: Choice) -> dict[str, Any]:
         "title": words["title"],
         "why": words["why"],
         "list": bare(words["list"] or Markup()),
-        "none": words["none"] if pane.none_of_these else None,
+        "no_row": words["none"] if pane.none_of_these else None,
         "options": [_option(t, pane.name, option) for option in pane.options],
     }
 
@@ -222,7 +222,7 @@ def monogram(name: str) -> str:
 
 def _waiting(asked: Asked, pane: Waiting) -> dict[str, Any]:
     t = asked.words
-    number = Markup('<b class="num" dir="ltr">{}</b>').format(pane.number) if pane.number else None
+    number = Markup('<b class="num" dir="ltr">{}</b>').format(clean(pane.number)) if pane.number else None
     seconds = (pane.expires_at - asked.scene.now).total_seconds() if pane.expires_at else 0
     keys = ("waiting.why_both", "waiting.why_number", "waiting.why_ending", "waiting.why")
     ending = pane.sent_to if pane.sent_to and pane.sent_to.isdigit() else None

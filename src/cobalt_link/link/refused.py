@@ -14,7 +14,7 @@ from cobalt_link.ehr.refusals import AskAgain, catalogue
 from cobalt_link.link.drawing import Act, Head, Notice
 from cobalt_link.link.hosts import drawn, web_url
 from cobalt_link.link.scene import Scene
-from cobalt_link.link.words import Words
+from cobalt_link.link.words import Words, isolated
 
 Fact = tuple[Markup, Markup, str]
 
@@ -110,7 +110,7 @@ def facts(words: Words, scene: Scene, pane: Message) -> list[Fact]:
 
 def _fact(words: Words, scene: Scene, pane: Message, name: str, values: dict[str, Any]) -> Markup | None:
     if name == "reference":
-        return Markup("<bdi>{}</bdi>").format(pane.details.get("reference", scene.reference))
+        return isolated(pane.details.get("reference", scene.reference))
     if name == "opens":
         url = web_url(pane.details.get("url"))
         return drawn(urlsplit(url).netloc.rpartition("@")[2]) if url else None

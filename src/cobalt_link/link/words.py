@@ -58,7 +58,12 @@ def isolated(value: object) -> Markup:
     """A value from outside, escaped, and kept from turning the text around it. Markup and numbers stay as they are."""
     if isinstance(value, Markup | int):
         return escape(value)
-    return Markup("<bdi>{}</bdi>").format(_UNSEEN.sub("", str(value)))
+    return Markup("<bdi>{}</bdi>").format(clean(value))
+
+
+def clean(value: object) -> str:
+    """A value without what cannot be seen but turns the text around it."""
+    return _UNSEEN.sub("", str(value))
 
 
 class Words:
@@ -101,11 +106,12 @@ class Words:
 
     def span(self, seconds: float) -> Markup:
         """A length of time in the unit that a person would use, rounded up."""
-        if seconds < 90:
-            return self.count("span.seconds", max(1, ceil(seconds)))
-        if seconds < 90 * 60:
-            return self.count("span.minutes", ceil(seconds / 60))
-        return self.count("span.hours", ceil(seconds / 3600))
+        whole = max(1, ceil(seconds))
+        if whole < 90 and whole % 60:
+            return self.count("span.seconds", whole)
+        if whole < 90 * 60 and whole % 3600:
+            return self.count("span.minutes", ceil(whole / 60))
+        return self.count("span.hours", ceil(whole / 3600))
 
     def day(self, day: date, today: date) -> Markup:
         """A day, with its year when that is not this year."""

@@ -1,0 +1,154 @@
+"""The hosted pages in a real Chromium without scripts: reachable, readable, within their frame, and quiet.
+
+Chromium runs no script of a page here; what runs is the judge (axe-core) and what an attack would have brought in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page
+
+from cobalt_link.link import pages
+from tests.link import gallery
+from tests.link.chromium import ORIGIN, chromium, window
+from tests.link.hostile import ATTACKS, Hostile
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+
+LAYOUTS = [((420, 680), "light"), ((420, 680), "dark"), ((320, 568), "light"), ((320, 568), "dark")]
+LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwenverein"
+# One page of every make: the others differ from these by words only.
+KINDS = (
+    "picker", "picker-known", "picker-many", "picker-none", "picker-gone", "picker-manual", "picker-unknown",
+    "consent", "credentials", "credentials-wrong", "credentials-empty", "credentials-closing", "reconnect",
+    "code", "code-wrong", "code-ended", "code-resent", "code-plain", "choice-way", "choice-clinic", "push",
+    "push-denied", "message-locked", "message-password_expired", "message-ehr_down", "working", "done", "after-test",
+    "leaving", "left", "closed-link_used", "closed-no_cookies",
+)  # fmt: skip
+FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input, select, summary')]
+    .filter(each => each.checkVisibility() && each.type !== 'hidden')
+    .map(each => [each.outerHTML.slice(0, 80), (each.closest('.in, .code') || each).getBoundingClientRect()])
+    .filter(([_, box]) => box.width < 44 || box.height < 44).map(([html, box]) => [html, box.width, box.height])"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+def kinds(locale: str = "en") -> dict[str, str]:
+    """One page of every make, without the refresh that would lead away from it."""
+    shown = gallery.gallery(locale)
+    return {name: shown[name].replace('http-equiv="refresh"', "") for name in KINDS}
+
+
+async def violations(page: Page) -> list[str]:
+    found = await Axe().run(page, options={"resultTypes": ["violations"]})
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found.response["violations"]]
+
+
+@pytest.mark.parametrize(("size", "theme"), LAYOUTS)
+async def test_axe_finds_nothing_on_any_pane(browser: Browser, size: tuple[int, int], theme: str) -> None:  # S-124
+    shown = kinds()
+    async with window(browser, shown, size, theme, scripts=True) as page:
+        for name in shown:
+            await page.goto(f"{ORIGIN}/{name}")
+            assert await violations(page) == [], name
+
+
+@pytest.mark.parametrize("locale", ["es", "rtl"])
+async def test_axe_finds_nothing_in_spanish_or_right_to_left(browser: Browser, locale: str) -> None:  # S-124
+    shown = kinds("es" if locale == "es" else "en")
+    if locale == "rtl":
+        shown = {name: page.replace('dir="ltr">\n<head>', 'dir="rtl">\n<head>') for name, page in shown.items()}
+    async with window(browser, shown, (320, 568), "dark", scripts=True) as page:
+        for name in KINDS[:10]:
+            await page.goto(f"{ORIGIN}/{name}")
+            assert await violations(page) == [], name
+
+
+@pytest.mark.parametrize("size", [(420, 680), (320, 568), (210, 340)])
+async def test_nothing_leaves_its_frame_and_every_target_can_be_hit(browser: Browser, size: tuple[int, int]) -> None:
+    shown = kinds("es")
+    async with window(browser, shown, size, scripts=True) as page:
+        for name in shown:
+            await page.goto(f"{ORIGIN}/{name}")
+            assert await page.evaluate(FITS), name
+            assert await page.evaluate(SMALL_TARGETS) == [], name
+
+
+async def test_long_names_do_not_break_a_page(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "pages", Hostile(pages, LONG, texts=False))
+    shown = kinds()
+    async with window(browser, shown, (320, 568), scripts=True) as page:
+        for name in shown:
+            await page.goto(f"{ORIGIN}/{name}")
+            assert await page.evaluate(FITS), name
+
+
+async def test_pages_load_nothing_foreign_and_break_no_rule_of_their_policy(browser: Browser) -> None:  # S-114, S-123
+    shown, foreign, said = kinds(), [], []
+    async with window(browser, shown, (420, 680), scripts=True, foreign=foreign) as page:
+        page.on("console", lambda message: said.append(message.text))
+        for name in shown:
+            await page.goto(f"{ORIGIN}/{name}")
+            assert await page.evaluate("getComputedStyle(document.querySelector('.sheet')).display") == "flex", name
+    assert (foreign, said) == ([], [])
+
+
+@pytest.mark.parametrize("part", range(4))
+async def test_no_attack_runs_even_without_a_policy(
+    browser: Browser, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:  # S-121
+    monkeypatch.setattr(gallery, "pages", Hostile(pages, "".join(ATTACKS[part * 25 : part * 25 + 25])))
+    shown, ran, foreign = kinds(), [], []
+    async with window(browser, shown, (420, 680), scripts=True, csp=False, foreign=foreign) as page:
+        await page.expose_function("pwned", lambda: ran.append(page.url))
+        for name in shown:
+            await page.goto(f"{ORIGIN}/{name}")
+            await page.evaluate("document.querySelectorAll('input, button, a').forEach(each => each.focus())")
+    assert (ran, foreign) == ([], [])
+
+
+async def test_the_keyboard_alone_signs_in(browser: Browser) -> None:  # S-124
+    async with window(browser, kinds(), (420, 680)) as page:
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.post_data or "") if request.method == "POST" else None)
+        await page.goto(f"{ORIGIN}/credentials")
+        await page.keyboard.type("m.carter")
+        for _ in range(2 if await _focus(page, "username") else 1):
+            await page.keyboard.press("Tab")
+            if await _focus(page, "password"):
+                break
+        await page.keyboard.type("s3cret")
+        await page.keyboard.press("Enter")
+        await page.wait_for_load_state()
+    assert sent == ["csrf=csrf-token&pane=3&username=m.carter&password=s3cret"]
+
+
+async def _focus(page: Page, name: str) -> bool:
+    return await page.locator(f"input[name={name}]:focus").count() == 1
+
+
+async def test_change_posts_its_own_form_and_nothing_that_was_typed(browser: Browser) -> None:
+    async with window(browser, kinds(), (420, 680)) as page:
+        await page.goto(f"{ORIGIN}/credentials")
+        await page.fill("input[name=password]", "s3cret")
+        async with page.expect_request(re.compile("/link/6f1c$")) as sent:
+            await page.get_by_role("button", name="Change practice").click()
+        assert (await sent.value).post_data == "csrf=csrf-token&pane=3&action=change"
+
+
+async def test_the_streamed_page_goes_on_by_itself(browser: Browser) -> None:
+    shown = {"working": gallery.gallery()["working"], "link/6f1c": gallery.gallery()["code"]}
+    async with window(browser, shown, (420, 680)) as page:
+        await page.goto(f"{ORIGIN}/working")
+        await page.wait_for_url("**/link/6f1c")
+        assert await page.get_by_role("heading", level=1).inner_text() == "Enter your code"

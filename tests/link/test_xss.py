@@ -1,0 +1,56 @@
+"""No string that others fill in can become markup, an attribute, an address or a script (S-121)."""
+
+from __future__ import annotations
+
+import pytest
+
+from cobalt_link.link import pages
+from tests.link import gallery
+from tests.link.hostile import ATTACKS, Hostile
+from tests.link.reading import read
+
+PER_RUN = 10
+RUNS = ["".join(ATTACKS[start : start + PER_RUN]) for start in range(0, len(ATTACKS), PER_RUN)]
+ADDRESSES = ("javascript:pwned()", "JaVaScRiPt:pwned()", "data:text/html,<script>pwned()</script>", "//evil.example")
+
+
+def attributes(drawn: dict[str, str]) -> dict[str, set[str]]:
+    """Every attribute that occurs, by element."""
+    found: dict[str, set[str]] = {}
+    for page in drawn.values():
+        for element in read(page).all():
+            found.setdefault(element.tag, set()).update(element.attrs)
+    return found
+
+
+def spoilt(attack: str, monkeypatch: pytest.MonkeyPatch, *, texts: bool = True) -> dict[str, str]:
+    monkeypatch.setattr(gallery, "pages", Hostile(pages, attack, texts=texts))
+    return gallery.gallery("en")
+
+
+def test_there_are_a_hundred_attacks() -> None:
+    assert len(set(ATTACKS)) == 100
+
+
+@pytest.mark.parametrize("attack", [*RUNS, *ADDRESSES])
+def test_no_attack_adds_an_element_an_attribute_or_an_address(attack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = attributes(gallery.gallery("en"))
+    for name, page in spoilt(attack, monkeypatch).items():
+        for element in read(page).all():
+            assert element.tag in usual, (name, element.tag)
+            assert element.attrs.keys() <= usual[element.tag], (name, element.tag)
+            for attr in ("href", "action", "formaction", "src"):
+                url = element.attrs.get(attr, "")
+                assert url.startswith(("/link/", "/static/")) or url == "", (name, url)
+            assert "http-equiv" not in element.attrs or name.startswith("working")
+
+
+def test_the_attacks_do_reach_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = [name for name, page in spoilt("<i>attack</i>", monkeypatch).items() if "&lt;i&gt;attack" in page]
+    assert set(gallery.gallery("en")) - set(reached) == set()
+
+
+def test_control_and_bidirectional_characters_do_not_reach_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, page in spoilt("\x00\x1b\u202e\u2066name", monkeypatch, texts=False).items():
+        shown = read(page).text
+        assert not set(shown) & set("\x00\x1b\u202e\u2066"), name
