@@ -19,7 +19,7 @@ pytestmark = MARKS
 DOCTOR = credentials("ccameron", seed.USERS["ccameron"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def chart(gnuhealth: Bench) -> Chart:
     return (await Walk(gnuhealth.url).go(DOCTOR)).chart
 
@@ -152,14 +152,6 @@ async def test_long_lists_are_read_to_the_end(
     assert {each.ehr_id for each in found} == seeded(gnuhealth).keys()
 
 
-async def test_a_session_that_the_server_dropped_has_ended(
-    gnuhealth: Bench, connector: GnuHealth, chart: Chart
-) -> None:
-    gnuhealth.drop_sessions()
-    with pytest.raises(SessionEnded):
-        await connector.appointments(chart, a_week(gnuhealth))
-
-
 async def test_a_company_without_a_time_zone_reads_in_utc(gnuhealth: Bench, connector: GnuHealth) -> None:
     gnuhealth.rpc("model.company.company.write", [1], {"timezone": None})
     try:
@@ -169,3 +161,10 @@ async def test_a_company_without_a_time_zone_reads_in_utc(gnuhealth: Bench, conn
         assert (await connector.settings(chart)).timezone is None
     finally:
         gnuhealth.rpc("model.company.company.write", [1], {"timezone": str(seed.ZONE)})
+
+
+async def test_a_session_that_the_server_dropped_has_ended(gnuhealth: Bench, connector: GnuHealth) -> None:
+    chart = (await Walk(gnuhealth.url).go(DOCTOR)).chart
+    gnuhealth.drop_sessions()
+    with pytest.raises(SessionEnded):
+        await connector.appointments(chart, a_week(gnuhealth))

@@ -19,7 +19,7 @@ pytestmark = MARKS
 DOCTOR = credentials("ccameron", seed.USERS["ccameron"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def chart(gnuhealth: Bench) -> Chart:
     return (await Walk(gnuhealth.url).go(DOCTOR)).chart
 
