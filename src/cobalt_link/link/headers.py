@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 # Letters of an origin (RFC 6454 §6.1) and of an IPv6 address: no space, ";" or "," that would start another directive.
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _DENIED = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer", "microphone")
-_ALSO_DENIED = ("browsing-topics", "midi", "payment", "serial", "usb", "bluetooth", "hid")
+_ALSO_DENIED = ("browsing-topics", "midi", "payment", "serial", "usb", "hid")
 
 
 def page_headers(
