@@ -42,12 +42,16 @@ class Access:
         self._vault = vault
         self._clock = clock
 
-    async def issue(self, tx: Tx, issues: Sequence[Issue]) -> None:
-        """Makes tokens count in the caller's transaction, all in one statement; not those of disconnected accounts."""
-        if issues:
-            hashes = [self._vault.fingerprint(PURPOSE, each.token) for each in issues]
-            columns = ([each.account for each in issues], [each.client for each in issues], hashes)
-            await tx.execute(statements.ISSUE, (self._clock.now(), *columns))
+    async def issue(self, tx: Tx, issues: Sequence[Issue]) -> list[Issue]:
+        """Makes tokens count in the caller's transaction, all in one statement. Gives back those that do not: their
+        accounts were disconnected."""
+        if not issues:
+            return []
+        hashes = [self._vault.fingerprint(PURPOSE, each.token) for each in issues]
+        columns = ([each.account for each in issues], [each.client for each in issues], hashes)
+        rows = await (await tx.execute(statements.ISSUE, (self._clock.now(), *columns))).fetchall()
+        counting = {row["account"] for row in rows}
+        return [each for each in issues if each.account not in counting]
 
     async def resolve(self, client: str, token: str) -> Account | None:
         """The account of a token, healthy or not; None if it is unknown, ended or another client's (S-004).

@@ -121,7 +121,8 @@ ORDER BY a.lease_until LIMIT %s"""
 ISSUE: LiteralString = """
 INSERT INTO access_tokens (hash, account, client, created_at)
 SELECT t.hash, t.account, t.client, %s FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS t (account, client, hash)
-JOIN accounts a ON a.id = t.account AND a.client = t.client AND a.disconnected_at IS NULL"""
+JOIN accounts a ON a.id = t.account AND a.client = t.client AND a.disconnected_at IS NULL
+RETURNING account"""
 
 RESOLVE: LiteralString = f"""
 SELECT t.hash, {ACCOUNT} FROM access_tokens t JOIN accounts a ON a.id = t.account

@@ -131,7 +131,8 @@ class Interrupted(TryLater):
 
 
 class StartedOver(TryLater):
-    """The connector was updated in the middle of the sign-in, so the sign-in starts over."""
+    """What is told is not what was recorded: an update in the middle of the sign-in, which starts over. `entry` is the
+    number of the first that differs, if known."""
 
     code = "started_over"
 

@@ -71,6 +71,13 @@ class Suspend(BaseException):
         self.outcome = outcome
 
 
+class JournalFailed(BaseException):
+    """The journal could not be written. Like Suspend it passes every `except Exception` of a connector."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 class Waited(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a wait ended: with a poll's result, or with what the person did instead."""
 
@@ -105,13 +112,15 @@ async def tell(
 
     `saved` answers (by pane name) are given to the first pane of that name, if nothing is recorded for it; `known` is
     what the account's earlier grant left. `silent`: nobody is there to answer, and no deed may reach the person:
-    both end as `Refused(LoginRequired)`.
+    both end as `Refused(LoginRequired)`. Raises what the journal raises, and nothing else.
     """
     telling = _Telling(journal, await journal.read(), saved or {}, known or {}, silent)
     try:
         grant = await story(telling)
     except Suspend as stopped:
         return stopped.outcome
+    except JournalFailed as failed:
+        raise failed.error from None
     except Refusal as no:
         return Refused(no, telling.username)
     except Exception as broken:
@@ -157,8 +166,7 @@ class _Telling(Ask):
         if entry is None:
             if reaches_user and self._silent:
                 raise self._ended(LoginRequired(reason=name))
-            entry = Entry(n=self._n, kind="deed", name=name, state="open")
-            await self._journal.begin(entry)
+            entry = await self._begin("deed", name)
         elif entry.state == "open" and not again:
             raise self._ended(Interrupted())
         if entry.state == "open":
@@ -178,8 +186,7 @@ class _Telling(Ask):
         if entry is None:
             if self._silent:
                 raise self._ended(LoginRequired(reason=name))
-            entry = Entry(n=self._n, kind="wait", name=name, state="open")
-            await self._journal.begin(entry)
+            entry = await self._begin("wait", name)
         if entry.state == "open":
             entry = await self._do(entry, lambda: _polled(poll, Resting(self._n, pane, every)))
         waited: Waited = self._result(entry, Waited)
@@ -192,18 +199,15 @@ class _Telling(Ask):
         self.kept.pop(entry.name, None)
         if self._next("forget", entry.name) is None:
             redacted = msgspec.structs.replace(answer, **{_secret_field(answer): secrets.Secret("")})
-            await self._journal.finish(
-                Entry(n=entry.n, kind="ask", name=entry.name, state="done", value=encoded(redacted))
-            )
-            done = Entry(n=self._n, kind="forget", name=entry.name, state="done", value=b"null")
-            await self._journal.finish(done)
+            await self._finish(msgspec.structs.replace(entry, value=encoded(redacted)))
+            await self._finish(Entry(n=self._n, kind="forget", name=entry.name, state="done", value=b"null"))
 
     def _next(self, kind: Kind, name: str) -> Entry | None:
         self._n += 1
         entry = self._recorded.get(self._n)
         if entry is not None and (entry.kind, entry.name) != (kind, name):
             # The code changed under a running sign-in: the recorded answers belong to another story.
-            raise self._ended(StartedOver())
+            raise self._ended(StartedOver(entry=self._n))
         return entry
 
     async def _from_saved(self, pane: Pane) -> Entry:
@@ -211,9 +215,7 @@ class _Telling(Ask):
         if saved is None:
             why = pane.problem.code if pane.problem else pane.name
             raise self._ended(LoginRequired(reason=why)) if self._silent else Suspend(Asking(self._n, pane))
-        entry = Entry(n=self._n, kind="ask", name=pane.name, state="done", value=saved)
-        await self._journal.finish(entry)
-        return entry
+        return await self._finish(Entry(n=self._n, kind="ask", name=pane.name, state="done", value=saved))
 
     async def _do(self, entry: Entry, deed: Callable[[], Awaitable[Any]]) -> Entry:
         try:
@@ -223,8 +225,22 @@ class _Telling(Ask):
         except Exception as error:
             no = as_refusal(error)
             done = msgspec.structs.replace(entry, state="refused", value=encoded(RecordedRefusal(no.code, no.details)))
-        await self._journal.finish(done)
-        return done
+        return await self._finish(done)
+
+    async def _begin(self, kind: Kind, name: str) -> Entry:
+        entry = Entry(n=self._n, kind=kind, name=name, state="open")
+        try:
+            await self._journal.begin(entry)
+        except Exception as error:
+            raise JournalFailed(error) from None
+        return entry
+
+    async def _finish(self, entry: Entry) -> Entry:
+        try:
+            await self._journal.finish(entry)
+        except Exception as error:
+            raise JournalFailed(error) from None
+        return entry
 
     def _result(self, entry: Entry, kind: Any) -> Any:
         if entry.state == "refused":

@@ -1,7 +1,7 @@
 """Takes an attempt one telling further: claims it, tells its story, and gives it back with what came of it.
 
-Runs in a worker. A worker that dies in the middle loses its claim after 30 seconds; one that was only paused finds its
-claim gone and changes nothing.
+Runs in a worker. A worker that dies in the middle loses its claim when its lease ends; one that was only paused finds
+its claim gone and changes nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import msgspec
+import structlog
 
 from cobalt_link.accounts.account import Account, Opened
 from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.developers.clients import Clients
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.ehr.connector import Connector
@@ -26,12 +28,16 @@ from cobalt_link.ehr.story import Asking, Granted, Outcome, Refused, Resting, te
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link import events
-from cobalt_link.link.attempts import LEASE, Attempt, Attempts, Found
+from cobalt_link.link.attempts import Attempt, Attempts, Found
 from cobalt_link.link.journal import DurableJournal, forget_after, last_entry
 from cobalt_link.link.linking import Linking, offered
 from cobalt_link.store.database import Database, Tx
 
+log = structlog.get_logger()
+
 ADVANCE = "link.advance"
+# The account to repair was disconnected meanwhile: not an EHR's refusal, and nothing to try again.
+DISCONNECTED = Message(code="disconnected", again=False)
 # Saved answers that the EHR has refused are not tried again: each try counts towards a lock-out.
 REFUSED_ANSWERS = {"wrong_credentials", "locked", "password_expired"}
 
@@ -68,12 +74,18 @@ class Advance:
             return
         with suppress(LostClaim):
             async with self._holding(attempt):
-                linking, repaired = await self._linking(attempt)
-                opened = await self._accounts.opened(repaired, "answers_opened") if repaired else None
-                journal = DurableJournal(self._db, attempt, private, self._clock.now)
-                known = opened.known if opened else {}
-                outcome = await tell(linking, journal, saved=_offered_answers(repaired, opened), known=known)
-                await self._give_back(attempt, outcome, linking.found, opened)
+                try:
+                    await self._tell(attempt, private)
+                except AccountGone:
+                    await self._stop(attempt, DISCONNECTED)
+
+    async def _tell(self, attempt: Attempt, private: bytes) -> None:
+        linking, repaired = await self._linking(attempt)
+        opened = await self._accounts.opened(repaired, "answers_opened") if repaired else None
+        journal = DurableJournal(self._db, attempt, private, self._clock.now)
+        known = opened.known if opened else {}
+        outcome = await tell(linking, journal, saved=_offered_answers(repaired, opened), known=known)
+        await self._give_back(attempt, outcome, linking.found, opened)
 
     async def sweep(self) -> None:
         """Advances what lost its wake-up or its worker."""
@@ -144,15 +156,21 @@ class Advance:
         )
 
     async def _refuse(self, tx: Tx, attempt: Attempt, refusal: Refusal, username: str | None, found: Found) -> None:
-        if isinstance(refusal, StartedOver):
-            await forget_after(tx, attempt.id, attempt.consented_n or 0)
-            await self._attempts.again(tx, attempt, found, refusal.code)
+        # Twice in a row without a pane in between would go on for ever: then the person decides.
+        if isinstance(refusal, StartedOver) and attempt.notice != refusal.code:
+            keep_n = _still_valid(attempt, refusal)
+            await forget_after(tx, attempt.id, keep_n)
+            await self._attempts.again(tx, attempt, found, refusal.code, keep_n=keep_n)
             await self._jobs.wake(tx, ADVANCE, attempt_id=attempt.id)
         else:
             details = refusal.details | ({"user": username} if username else {})
             n = await last_entry(tx, attempt.id) + 1
             await self._attempts.show(tx, attempt, Message(code=refusal.code, details=details), n, found)
         await self._note(tx, attempt, "refused", code=refusal.code)
+
+    async def _stop(self, attempt: Attempt, message: Message) -> None:
+        async with self._db.transaction() as tx:
+            await self._show(tx, attempt, message, await last_entry(tx, attempt.id) + 1, _found_before(attempt))
 
     async def _note(
         self, tx: Tx, attempt: Attempt, name: str, *, pane: str | None = None, code: str | None = None
@@ -169,14 +187,28 @@ class Advance:
 
     async def _hold(self, attempt: Attempt) -> None:
         while True:
-            await asyncio.sleep(LEASE.total_seconds() / 3)
-            await self._attempts.hold(attempt, self._clock.now())
+            await asyncio.sleep(self._attempts.lease.total_seconds() / 3)
+            try:
+                await self._attempts.hold(attempt, self._clock.now())
+            except Exception as error:
+                # The database may be restarting; past the lease the claim is lost, and that is noticed.
+                log.warning("claim_not_renewed", attempt=attempt.id, error=type(error).__name__)
 
 
 def _offered_answers(repaired: Account | None, opened: Opened | None) -> dict[str, bytes]:
     if repaired is None or opened is None or repaired.health_reason in REFUSED_ANSWERS:
         return {}
     return opened.answers
+
+
+def _still_valid(attempt: Attempt, no: StartedOver) -> int:
+    """Up to which entry the journal still tells this story: the consent, unless what differs came before it."""
+    consented, differs = attempt.consented_n or 0, no.details.get("entry")
+    return 0 if isinstance(differs, int) and differs <= consented else consented
+
+
+def _found_before(attempt: Attempt) -> Found:
+    return Found(connector=attempt.connector, address=attempt.address, practice=attempt.practice)
 
 
 def _prepared(pane: Pane, attempt: Attempt, opened: Opened | None) -> Pane:

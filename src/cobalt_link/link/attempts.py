@@ -101,10 +101,11 @@ def private_key_context(client: str, attempt: str) -> Context:
 
 
 class Attempts:
-    """All SQL on `attempts` and `attempt_keys`."""
+    """All SQL on `attempts` and `attempt_keys`. A worker that is silent for a `lease` has lost its claim."""
 
-    def __init__(self, db: Database, vault: Vault) -> None:
+    def __init__(self, db: Database, vault: Vault, *, lease: timedelta = LEASE) -> None:
         self.db = db
+        self.lease = lease
         self._vault = vault
 
     async def open(self, tx: Tx, opening: Opening) -> bool:
@@ -130,9 +131,8 @@ class Attempts:
     async def by_id(self, id: str) -> Attempt | None:  # noqa: A002
         return _attempt(await self.db.one(f"SELECT {COLUMNS} FROM attempts WHERE id = %s", (id,)))
 
-    async def of_link_token(self, hashes: list[bytes]) -> Attempt | None:
-        sql = f"SELECT {COLUMNS} FROM attempts WHERE link_token = ANY(%s)"
-        return _attempt(await self.db.one(sql, (hashes,)))
+    async def of_link_token(self, link_token: bytes) -> Attempt | None:
+        return _attempt(await self.db.one(f"SELECT {COLUMNS} FROM attempts WHERE link_token = %s", (link_token,)))
 
     async def recent(self) -> list[str]:
         """The ids of the latest ten thousand."""
@@ -161,12 +161,17 @@ class Attempts:
                     AND (state = 'ready' OR (state = 'resting' AND wake_at <= %s)
                          OR (state = 'advancing' AND claimed_until <= %s))
                   RETURNING {COLUMNS}"""
-        return _attempt(await self.db.one(sql, (uuid4(), now + LEASE, id, now, now, now)))
+        return _attempt(await self.db.one(sql, (uuid4(), now + self.lease, id, now, now, now)))
+
+    async def hurry(self, tx: Tx, attempt: Attempt) -> bool:
+        """A resting attempt is to be told again now rather than later; its pane stays open."""
+        sql = "UPDATE attempts SET state = 'ready', version = version + 1 WHERE id = %s AND version = %s"
+        return (await tx.execute(sql, (attempt.id, attempt.version))).rowcount == 1
 
     async def hold(self, attempt: Attempt, now: datetime) -> bool:
         """Keeps the claim for another lease."""
         sql = "UPDATE attempts SET claimed_until = %s WHERE id = %s AND claim = %s AND state = 'advancing'"
-        return await self.db.run(sql, (now + LEASE, attempt.id, attempt.claim)) == 1
+        return await self.db.run(sql, (now + self.lease, attempt.id, attempt.claim)) == 1
 
     async def speak(self, id: str, locale: str) -> None:  # noqa: A002
         """The language that the person chose."""
@@ -187,9 +192,11 @@ class Attempts:
         shown = {"pane": Jsonb(msgspec.to_builtins(pane)), "pane_n": n, "wake_at": wake_at}
         await self._release(tx, attempt, found, {"state": state, **shown})
 
-    async def again(self, tx: Tx, attempt: Attempt, found: Found, notice: str) -> None:
+    async def again(self, tx: Tx, attempt: Attempt, found: Found, notice: str, *, keep_n: int) -> None:
         """Gives the attempt back to be told once more; the next pane says why (`notice` is a refusal's code)."""
         await self._release(tx, attempt, found, {"state": "ready", **NO_PANE, "notice": notice})
+        sql = "UPDATE attempts SET consented_n = NULL WHERE id = %s AND consented_n > %s"
+        await tx.execute(sql, (attempt.id, keep_n))
 
     async def settle(self, tx: Tx, attempt: Attempt, *, account: str, person: str, found: Found, now: datetime) -> None:
         """Granted: from here nothing in the journal opens, even with the master key in hand."""
@@ -247,6 +254,12 @@ class Attempts:
 
     async def _erase(self, tx: Tx, ids: list[str]) -> None:
         await tx.execute("DELETE FROM attempt_keys WHERE attempt = ANY(%s)", (ids,))
+
+
+async def close_pane(tx: Tx, attempt: Attempt, n: int) -> None:
+    """What pane `n` waited for has come: from here an answer to it is stale, and the page shows the steps."""
+    sql = "UPDATE attempts SET pane = NULL, version = version + 1 WHERE id = %s AND claim = %s AND pane_n = %s"
+    await tx.execute(sql, (attempt.id, attempt.claim, n))
 
 
 def _attempt(row: Row | None) -> Attempt | None:

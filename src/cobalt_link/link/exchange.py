@@ -17,6 +17,7 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.problems import Problem
 from cobalt_link.kit.vault import Context, Vault
 from cobalt_link.link import events
+from cobalt_link.link import tokens as tokens_table
 from cobalt_link.link.attempts import Attempts
 from cobalt_link.link.tokens import PUBLIC, sealed_token_context
 from cobalt_link.store.database import Database, Row, Tx
@@ -40,6 +41,9 @@ class KeyReused(Problem):
     status = 422
 
 
+Key = tuple[str, bytes]  # a client, and the hash of its Idempotency-Key or of its token
+
+
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """One request. `access_token` is given out if it wins; `key_hash` is of its Idempotency-Key."""
 
@@ -47,6 +51,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     hashes: list[bytes]
     access_token: str
     key_hash: bytes | None
+
+    @property
+    def key(self) -> Key | None:
+        return (self.client, self.key_hash) if self.key_hash else None
 
 
 Answer = str | type[Problem]
@@ -66,13 +74,7 @@ class Exchanges:
         """The access token. Raises InvalidPublicToken, also for another client's, or KeyReused."""
         if not tokens.well_formed(token, tokens.PUBLIC):
             raise InvalidPublicToken
-        wish = Wish(
-            client=client,
-            hashes=self._vault.fingerprints(PUBLIC, token),
-            access_token=tokens.mint(tokens.ACCESS, env),
-            key_hash=self._vault.fingerprint("idempotency_key", key, client) if key else None,
-        )
-        answer = await self._grouped(wish)
+        answer = await self._grouped(self._wish(client, env, token, key))
         if isinstance(answer, str):
             return answer
         raise answer
@@ -80,65 +82,105 @@ class Exchanges:
     async def prune(self, tx: Tx, now: datetime) -> None:
         await tx.execute("DELETE FROM exchanges WHERE expires_at <= %s", (now,))
 
+    def _wish(self, client: str, env: str, token: str, key: str | None) -> Wish:
+        return Wish(
+            client=client,
+            hashes=self._vault.fingerprints(PUBLIC, token),
+            access_token=tokens.mint(tokens.ACCESS, env),
+            key_hash=self._vault.fingerprint("idempotency_key", key, client) if key else None,
+        )
+
     async def _write(self, tx: Tx, wishes: Sequence[Wish]) -> list[Answer]:
         now = self._clock.now()
         kept = await self._kept(tx, wishes, now)
-        found = await self._found(tx, wishes, now)
+        claiming = _claiming(wishes, kept)
+        found = await self._found(tx, claiming, now)
         rows = await self._attempts.exchange(tx, [row["attempt"] for row in found.values()], now)
-        won = {row["id"]: row for row in rows}
-        answers: list[Answer] = []
-        issues: list[Issue] = []
-        for wish in wishes:
-            answers.append(self._kept_answer(wish, kept) or self._new_answer(wish, found, won, issues))
-            if wish.key_hash and isinstance(answers[-1], str):
-                kept.setdefault((wish.client, wish.key_hash), {"token_hash": wish.hashes[0], "answer": answers[-1]})
-        await self._access.issue(tx, issues)
+        if len(rows) < len(claiming):
+            # Somebody was first, perhaps this very request before its process died: its answer is there by now.
+            kept |= await self._kept(tx, claiming, now)
+        answers, issues = self._answers(wishes, claiming, kept, found, {row["id"]: row for row in rows})
+        dead = {issue.token for issue in await self._access.issue(tx, issues)}
+        kept = {key: row for key, row in kept.items() if row.get("answer") not in dead}
         await self._keep(tx, kept, now)
         for row in rows:
             await events.note(tx, row["link_token"], "exchanged", now)
-        return answers
+            if row["account"] is not None:
+                await tokens_table.erase_access_token(tx, row["link_token"])
+        return [InvalidPublicToken if answer in dead else answer for answer in answers]
 
-    async def _kept(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> dict[tuple[str, bytes], Row]:
+    def _answers(
+        self,
+        wishes: Sequence[Wish],
+        claiming: Sequence[Wish],
+        kept: dict[Key, Row],
+        found: dict[Key, Row],
+        won: dict[str, Row],
+    ) -> tuple[list[Answer], list[Issue]]:
+        answers: list[Answer] = []
+        issues: list[Issue] = []
+        claims = {id(wish) for wish in claiming}
+        for wish in wishes:
+            answer: Answer
+            if id(wish) in claims:
+                answer = self._new_answer(wish, found, won, issues) or self._kept_answer(wish, kept)
+            else:
+                answer = self._kept_answer(wish, kept, KeyReused)
+            if wish.key and isinstance(answer, str):
+                kept.setdefault(wish.key, {"token_hash": wish.hashes[0], "answer": answer})
+            answers.append(answer)
+        return answers, issues
+
+    async def _kept(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> dict[Key, Row]:
         keys = [wish.key_hash for wish in wishes if wish.key_hash]
         if not keys:
             return {}
         rows = await (await tx.execute(KEPT_ANSWERS, (keys, now))).fetchall()
         return {(row["client"], row["key_hash"]): row for row in rows}
 
-    async def _found(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> dict[bytes, Row]:
+    async def _found(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> dict[Key, Row]:
+        """Another client's token is not found, whoever else asks for it in the same group."""
         hashes = [each for wish in wishes for each in wish.hashes]
+        asked = {(wish.client, each) for wish in wishes for each in wish.hashes}
         rows = await (await tx.execute(FOUND, (hashes, now))).fetchall()
-        clients = {each: wish.client for wish in wishes for each in wish.hashes}
-        return {row["hash"]: row for row in rows if row["client"] == clients[row["hash"]]}
+        return {place: row for row in rows if (place := (row["client"], row["hash"])) in asked}
 
-    def _kept_answer(self, wish: Wish, kept: dict[tuple[str, bytes], Row]) -> Answer | None:
-        row = kept.get((wish.client, wish.key_hash)) if wish.key_hash else None
-        if row is None:
-            return None
+    def _kept_answer(self, wish: Wish, kept: dict[Key, Row], otherwise: Answer = InvalidPublicToken) -> Answer:
+        row = kept.get(wish.key) if wish.key else None
+        if row is None or wish.key is None:
+            return otherwise
         if row["token_hash"] not in wish.hashes:
             return KeyReused
         if "answer" not in row:
-            row["answer"] = self._vault.open(
-                row["sealed_answer"], _answer_context(wish.client, row["key_hash"])
-            ).decode()
+            row["answer"] = self._vault.open(row["sealed_answer"], _answer_context(*wish.key)).decode()
         return row["answer"]
 
-    def _new_answer(self, wish: Wish, found: dict[bytes, Row], won: dict[str, Row], issues: list[Issue]) -> Answer:
-        token = next((found[each] for each in wish.hashes if each in found), None)
+    def _new_answer(self, wish: Wish, found: dict[Key, Row], won: dict[str, Row], issues: list[Issue]) -> str | None:
+        token = next((row for each in wish.hashes if (row := found.get((wish.client, each)))), None)
         # popped: of several requests with one token in one group the first wins
         row = won.pop(token["attempt"], None) if token else None
         if token is None or row is None:
-            return InvalidPublicToken
+            return None
         if row["account"] is not None:
             return self._vault.open(token["sealed_access_token"], sealed_token_context(wish.client)).decode()
         issues.append(Issue(account=row["granted"], client=wish.client, token=wish.access_token))
         return wish.access_token
 
-    async def _keep(self, tx: Tx, kept: dict[tuple[str, bytes], Row], now: datetime) -> None:
+    async def _keep(self, tx: Tx, kept: dict[Key, Row], now: datetime) -> None:
         for (client, key_hash), row in kept.items():
             if "sealed_answer" not in row:
                 sealed = self._vault.seal(row["answer"].encode(), _answer_context(client, key_hash))
                 await tx.execute(KEEP, (client, key_hash, row["token_hash"], sealed, now + KEPT))
+
+
+def _claiming(wishes: Sequence[Wish], kept: dict[Key, Row]) -> list[Wish]:
+    """Those that may win: one whose Idempotency-Key belongs to another request must not burn its token."""
+    first: dict[Key, Wish] = {}
+    return [
+        wish
+        for wish in wishes
+        if wish.key is None or (wish.key not in kept and first.setdefault(wish.key, wish).hashes == wish.hashes)
+    ]
 
 
 def _answer_context(client: str, key_hash: bytes) -> Context:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cobalt_link.ehr.journal import Entry, LostClaim
 from cobalt_link.kit.vault import open_with, seal_to
-from cobalt_link.link.attempts import Attempt, topic
+from cobalt_link.link.attempts import Attempt, close_pane, topic
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import announce
 
@@ -50,6 +50,8 @@ class DurableJournal:
             row = _row(self._attempt, entry, self._now()) | {"claim": self._attempt.claim}
             if (await tx.execute(WRITE, row)).rowcount == 0:
                 raise LostClaim
+            if entry.kind == "wait" and entry.state != "open":
+                await close_pane(tx, self._attempt, entry.n)
             await announce(tx, topic(self._attempt.id))
 
     def _entry(self, row: Row) -> Entry:

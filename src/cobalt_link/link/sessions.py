@@ -119,7 +119,7 @@ class LinkSessions:
         token = await self._tokens.look_up(link_token, client.id)
         if token is None:
             raise InvalidLinkToken
-        attempt = await self._attempts.of_link_token([token.hash])
+        attempt = await self._attempts.of_link_token(token.hash)
         state = self._state(token, attempt)
         ready = attempt if state == "granted" else None
         return Session(

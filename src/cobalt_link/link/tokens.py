@@ -74,10 +74,10 @@ class Tokens:
             "via": via, "until": self._clock.now() + self._public_life,
         }  # fmt: skip
         async with self._db.transaction() as tx:
-            if (await tx.execute(HAND_OVER, row)).rowcount == 0:
-                return None
-            await events.note(tx, attempt.link_token, "handed_over", self._clock.now())
-        return token
+            handed = await (await tx.execute(HAND_OVER, row)).fetchone()
+            if handed is not None and handed["first"]:
+                await events.note(tx, attempt.link_token, "handed_over", self._clock.now())
+        return token if handed is not None else None
 
     def seal_access_token(self, client: str, token: str) -> bytes:
         """Update mode: the token that the app sent rests sealed until the exchange answers with it."""
@@ -87,6 +87,11 @@ class Tokens:
         """Forgets what has expired: public tokens at once, link tokens after a while (S-098)."""
         await tx.execute("DELETE FROM public_tokens WHERE expires_at <= %s", (now,))
         await tx.execute("DELETE FROM link_tokens WHERE expires_at <= %s", (before,))
+
+
+async def erase_access_token(tx: Tx, link_token: bytes) -> None:
+    """The exchange has answered with it: it rests here no longer."""
+    await tx.execute("UPDATE link_tokens SET sealed_access_token = NULL WHERE hash = %s", (link_token,))
 
 
 def sealed_token_context(client: str) -> Context:
@@ -106,9 +111,12 @@ SELECT * FROM unnest(%s::bytea[], %s::text[], %s::timestamptz[], %s::timestamptz
                      %s::bytea[], %s::text[], %s::text[], %s::text[])
 """
 
+# The lock keeps the events in order: `events.note` counts on whoever holds the attempt's row.
 HAND_OVER = """
 INSERT INTO public_tokens (hash, attempt, client, via, expires_at)
 SELECT %(hash)s, id, client, %(via)s, %(until)s FROM attempts
 WHERE id = %(attempt)s AND granted IS NOT NULL AND exchanged_at IS NULL
+FOR UPDATE
 ON CONFLICT (attempt, via) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
+RETURNING xmax = 0 AS first
 """

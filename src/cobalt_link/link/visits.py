@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import msgspec
 
 from cobalt_link.ehr.journal import Entry
-from cobalt_link.ehr.panes import Answer, Consent, Message, Pane, Waiting, WaitingAnswer
+from cobalt_link.ehr.panes import Answer, Consent, Message, Pane, WaitingAnswer
 from cobalt_link.ehr.story import Waited, encoded
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
@@ -32,7 +32,8 @@ from cobalt_link.store.database import Database
 from cobalt_link.store.signals import Signals
 
 BROWSER = "browser"
-PATIENCE = 3.0
+PATIENCE = 25.0  # seconds for a poll that is running when an answer comes: longer than the EHR has for it
+CHECKED = 3.0  # seconds
 
 Closed = Literal["link_unknown", "link_expired", "link_used", "other_browser"]
 
@@ -79,13 +80,20 @@ class Visits:
         row = await self._tokens.look_up(token)
         if row is None:
             return Turned("link_unknown")
-        attempt = await self._attempts.of_link_token([row.hash])
+        attempt = await self._attempts.of_link_token(row.hash)
         if attempt is None:
-            return await self._begin(row)
+            if row.expires_at <= self._clock.now():
+                return Turned("link_expired")
+            if begun := await self._begin(row):
+                return begun
+            # Two openings at once: this one came second, and takes over like any later one.
+            return await self.enter(token, cookies)
         if self.is_own(attempt, cookies):
             return Entered(attempt.id, None)
-        if attempt.settled_at is not None or attempt.expires_at <= self._clock.now():
-            return Turned("link_expired" if attempt.granted is None else "link_used")
+        if attempt.state in ("granted", "left"):
+            return Turned("link_used")
+        if attempt.state == "expired" or attempt.expires_at <= self._clock.now():
+            return Turned("link_expired")
         secret = token_urlsafe(32)
         if await self._attempts.take_over(row.hash, self._vault.fingerprint(BROWSER, secret, attempt.id)):
             return Entered(attempt.id, secret)
@@ -133,37 +141,17 @@ class Visits:
 
     async def answer(self, attempt: Attempt, n: int, answer: Answer) -> bool:
         """Records an answer to pane `n` and wakes a worker; False if that pane is no longer open."""
-        current = await self._quiet(attempt, n)
-        if current is None or current.pane is None:
-            return False
-        if isinstance(answer, WaitingAnswer) and answer.action == "check":
-            return True
-        async with self._db.transaction() as tx:
-            consented = isinstance(current.pane, Consent)
-            now = self._clock.now()
-            if not await self._attempts.accept(tx, current, consented=consented, now=now):
-                return False
-            await note_answer(tx, current, _entry(current.pane, n, answer), now)
-            await events.note(tx, current.link_token, "answered", now, pane=current.pane.name)
-            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
-        return True
+        while (current := await self._quiet(attempt, n)) is not None:
+            if await (self._check(current) if _is_check(current, answer) else self._take(current, answer)):
+                return True
+        return False
 
     async def again(self, attempt: Attempt, n: int, *, elsewhere: bool = False) -> bool:
         """Another try from the sign-in on, or, `elsewhere`, from the choice of the practice."""
-        current = await self._quiet(attempt, n)
-        if current is None:
-            return False
-        keep_n = 0 if elsewhere else current.consented_n or 0
-        typed = current.pane.details.get("user") if isinstance(current.pane, Message) else None
-        async with self._db.transaction() as tx:
-            username = None if elsewhere or typed is None else str(typed)
-            now = self._clock.now()
-            if not await self._attempts.rewind(tx, current, keep_n=keep_n, username=username, now=now):
-                return False
-            await forget_after(tx, current.id, keep_n)
-            await events.note(tx, current.link_token, "again", now)
-            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
-        return True
+        while (current := await self._quiet(attempt, n)) is not None:
+            if await self._rewind(current, elsewhere):
+                return True
+        return False
 
     async def leave(self, attempt: Attempt) -> None:
         """Ends the attempt; what was typed no longer opens."""
@@ -201,11 +189,41 @@ class Visits:
             line["name"] for line in lines if line["kind"] == "deed" and line["n"] > after and line["name"][0] != "_"
         ]
 
-    async def _begin(self, row: LinkToken) -> Entered | Turned:
+    async def _take(self, current: Attempt, answer: Answer) -> bool:
+        pane, n, now = current.pane, current.pane_n or 0, self._clock.now()
+        assert pane is not None
+        async with self._db.transaction() as tx:
+            if not await self._attempts.accept(tx, current, consented=isinstance(pane, Consent), now=now):
+                return False
+            await note_answer(tx, current, _entry(current, pane, n, answer), now)
+            await events.note(tx, current.link_token, "answered", now, pane=pane.name)
+            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
+        return True
+
+    async def _check(self, current: Attempt) -> bool:
+        """The person says that it is done: the EHR is asked at once, and what comes of it is worth a moment."""
+        async with self._db.transaction() as tx:
+            if not await self._attempts.hurry(tx, current):
+                return False
+            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
+        await self.settled_down(current.id, CHECKED)
+        return True
+
+    async def _rewind(self, current: Attempt, elsewhere: bool) -> bool:
+        keep_n = 0 if elsewhere else current.consented_n or 0
+        typed = current.pane.details.get("user") if isinstance(current.pane, Message) else None
+        username = None if elsewhere or typed is None else str(typed)
         now = self._clock.now()
-        if row.expires_at <= now:
-            return Turned("link_expired")
-        attempt_id, secret = new_id(), token_urlsafe(32)
+        async with self._db.transaction() as tx:
+            if not await self._attempts.rewind(tx, current, keep_n=keep_n, username=username, now=now):
+                return False
+            await forget_after(tx, current.id, keep_n)
+            await events.note(tx, current.link_token, "again", now)
+            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
+        return True
+
+    async def _begin(self, row: LinkToken) -> Entered | None:
+        now, attempt_id, secret = self._clock.now(), new_id(), token_urlsafe(32)
         opening = Opening(
             id=attempt_id,
             link_token=row.hash,
@@ -220,18 +238,19 @@ class Visits:
         )
         async with self._db.transaction() as tx:
             if not await self._attempts.open(tx, opening):
-                return Turned("other_browser")
+                return None
             await events.note(tx, row.hash, "opened", now)
             await self._jobs.wake(tx, ADVANCE, attempt_id=attempt_id)
         return Entered(attempt_id, secret)
 
     async def _quiet(self, attempt: Attempt, n: int) -> Attempt | None:
-        """The attempt with pane `n` open, after a poll that happens to run; None if another pane is there by now."""
-        current: Attempt | None = attempt
-        while current and current.pane_n == n and current.state == "advancing":
+        """The attempt with pane `n` open, after a poll that happens to run; None if it can no longer be answered."""
+        current = await self.find(attempt.id)
+        if current and current.pane is not None and current.pane_n == n and is_working(current):
             current = await self.settled_down(attempt.id, PATIENCE)
-        open_now = current is not None and current.state in ("waiting", "resting") and current.pane_n == n
-        return current if open_now else None
+        if current is None or current.pane is None or current.pane_n != n or is_working(current):
+            return None
+        return current if current.expires_at > self._clock.now() else None
 
 
 def is_working(attempt: Attempt) -> bool:
@@ -239,13 +258,18 @@ def is_working(attempt: Attempt) -> bool:
     return attempt.state in ("ready", "advancing")
 
 
+def _is_check(attempt: Attempt, answer: Answer) -> bool:
+    return attempt.state == "resting" and isinstance(answer, WaitingAnswer) and answer.action == "check"
+
+
 def cookie_name(attempt_id: str, *, secure: bool = False) -> str:
     """One cookie per attempt, so that two tabs with two attempts do not fight over one."""
     return f"{'__Host-' if secure else ''}cobalt_{attempt_id[:16]}"
 
 
-def _entry(pane: Pane, n: int, answer: Answer) -> Entry:
-    if isinstance(pane, Waiting) and isinstance(answer, WaitingAnswer):
+def _entry(attempt: Attempt, pane: Pane, n: int, answer: Answer) -> Entry:
+    # A waiting pane that is asked, not polled for, is answered like any other.
+    if attempt.state == "resting" and isinstance(answer, WaitingAnswer):
         return Entry(n=n, kind="wait", name=pane.name, state="done", value=encoded(Waited(answer=answer)))
     return Entry(n=n, kind="ask", name=pane.name, state="done", value=encoded(answer))
 
