@@ -3,6 +3,7 @@
 Several processes each keep their own count, so the limit of a cluster is the sum; memory is bounded.
 """
 
+import functools
 import ipaddress
 import math
 import time
@@ -46,6 +47,7 @@ class RateLimits:
             raise RateLimited.after(math.ceil((1 - left) * 60 / per_minute))
 
 
+@functools.lru_cache(maxsize=4096)
 def neighbourhood(address: str) -> str:
     """The key of an address: itself, or the /64 of an IPv6 address, since one caller usually owns all of that."""
     try:

@@ -78,6 +78,12 @@ async def test_a_body_over_the_limit_of_its_route_is_refused() -> None:
     assert too_large.status_code == 413
 
 
+async def test_the_operator_may_allow_more() -> None:
+    async with client(body_limit=3 * 1024 * 1024) as http:
+        answer = await http.post("/things", headers=HEADERS, content=b"x" * 2 * 1024 * 1024)
+    assert answer.status_code == 400
+
+
 async def test_a_body_without_a_declared_length_is_refused_as_soon_as_it_is_over_the_limit() -> None:
     chunks = 0
 

@@ -1,5 +1,6 @@
 """Whose address a request comes from. `X-Forwarded-For` counts only as far as trusted proxies wrote it."""
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 
@@ -35,6 +36,7 @@ def _is_in(address: str, trusted: tuple[Network, ...]) -> bool:
     return parsed is not None and any(parsed in network for network in trusted)
 
 
+@functools.lru_cache(maxsize=4096)
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         parsed = ipaddress.ip_address(address)

@@ -12,7 +12,7 @@ from cobalt_link.kit.ids import new_id
 from cobalt_link.kit.metrics import Metrics
 from cobalt_link.kit.problems import TooLarge
 from cobalt_link.kit.routes.answers import Known, problem_of, refusal
-from cobalt_link.kit.routes.table import MEBIBYTE, Route
+from cobalt_link.kit.routes.table import Route
 
 REQUEST_ID = "cobalt.request_id"
 ROUTE = "cobalt.route"
@@ -40,12 +40,13 @@ class AnswerBrokenOff(Exception):
 
 
 class Edge:
-    """Pure ASGI. `secure`: the public address is https, so browsers are told to keep to it."""
+    """Pure ASGI. `secure`: the public address is https, so browsers are told to keep to it; `body_limit` in bytes."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, known: Known, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, known: Known, secure: bool, body_limit: int) -> None:
         self.app = app
         self.metrics = metrics
         self.known = known
+        self.body_limit = body_limit
         self.api_headers = _encoded(API_HEADERS | (HSTS if secure else {}))
         self.page_headers = _encoded(PAGE_HEADERS | (HSTS if secure else {}))
 
@@ -93,7 +94,7 @@ class _Passage:
         return self.route.path if self.route else "other"
 
     async def receive(self) -> Message:
-        limit = self.route.max_body if self.route else MEBIBYTE
+        limit = self._limit()
         if not self._received and _declared_length(self.scope) > limit:
             raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
         message = await self._receive()
@@ -101,6 +102,10 @@ class _Passage:
         if self._received > limit:
             raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
         return message
+
+    def _limit(self) -> int:
+        own = self.route.max_body if self.route else None
+        return self.edge.body_limit if own is None else own
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

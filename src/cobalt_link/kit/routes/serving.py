@@ -144,6 +144,7 @@ def mount(
     clock: Clock | None = None,
     metrics: Metrics | None = None,
     trusted_proxies: Iterable[str] = (),
+    body_limit: int = 1024 * 1024,
     form_token: FormToken | None = None,
     page_problem: PageProblem | None = None,
 ) -> Starlette:
@@ -151,7 +152,8 @@ def mount(
 
     `authenticate` sets `call.caller` (and `call.account`) or raises; `problems` maps exceptions of lower rooms to what
     the caller is told; `form_token` judges a form of a client that sends neither `Sec-Fetch-Site` nor `Origin` (without
-    it such forms are refused); `page_problem` shows problems of pages as HTML; `limits=None` means no limits.
+    it such forms are refused); `page_problem` shows problems of pages as HTML; `limits=None` means no limits;
+    `body_limit` in bytes holds where a route has none of its own.
     """
     known: Known = problems or {}
     front = Front(
@@ -164,7 +166,8 @@ def mount(
         form_token=form_token,
         page_problem=page_problem,
     )
-    edge = Middleware(Edge, metrics=metrics or Metrics(), known=known, secure=public_url.startswith("https:"))
+    secure = public_url.startswith("https:")
+    edge = Middleware(Edge, metrics=metrics or Metrics(), known=known, secure=secure, body_limit=body_limit)
     table = Table([(row, room) for routes, room in rooms for row in routes], front.serve)
     app = Starlette(
         routes=[table, *extra],

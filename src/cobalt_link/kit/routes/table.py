@@ -16,7 +16,6 @@ from starlette.responses import Response
 from cobalt_link.kit.problems import Problem
 
 Handler = Callable[..., Awaitable[Any]]
-MEBIBYTE = 1024 * 1024
 
 
 class Auth(enum.Enum):
@@ -98,7 +97,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One row: a method on a path template (and on the paths in `also`) with everything it declares.
 
     `body` is the request's struct or None; `answer` the response's type; `arguments` the path parameters that the
-    handler takes with their types; `max_body` counts bytes.
+    handler takes with their types; `max_body` counts bytes, None means what the app allows.
     """
 
     room: str
@@ -121,7 +120,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     csrf: bool = False
     audience: str = "api"
     media: str = "application/json"
-    max_body: int = MEBIBYTE
+    max_body: int | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
