@@ -70,12 +70,12 @@ MATCHES = (
 )
 START = Search("", (), 0, VENDORS)
 WAYS = Choice(
-    name="way",
+    name="code_way",
     options=(
         Choosable(value="text", label="text", detail="34", known=True),
         Choosable(value="email", label="email", detail="m•••••@riverside.example", known=True),
         Choosable(value="app", label="app", known=True),
-        Choosable(value="push", label="choice.way.push", known=True),
+        Choosable(value="push", label="choice.code_way.push", known=True),
         Choosable(value="call", label="call", detail="07", known=True),
     ),
 )
@@ -237,6 +237,7 @@ def choices(here: Scene) -> dict[str, str]:
         "choice-clinic": pages.pane(here, CLINICS),
         "choice-clinic-bare": pages.pane(bare, CLINICS),
         "choice-database": pages.pane(here, DATABASES, stale=True),
+        "message-bare": pages.pane(here, Message(code="unsupported", details={"what": "second factor"})),
         "choice-any": pages.pane(here, ROOMS, errors={"pick": "page.choose"}),
     }
 
@@ -255,7 +256,7 @@ def waits(here: Scene) -> dict[str, str]:
 
 def messages(here: Scene) -> dict[str, str]:
     shown = {}
-    for code in catalogue():
+    for code in (*catalogue(), "disconnected"):
         shown[f"message-{code}"] = pages.pane(here, Message(code=code, details=DETAILS.get(code, {})))
         shown[f"message-{code}-plain"] = pages.pane(here, Message(code=code, again=False))
     return shown

@@ -414,3 +414,18 @@ def test_a_scene_is_not_changed_by_its_pages() -> None:
     before = scene()
     pages.pane(before, Credentials())
     assert msgspec.structs.asdict(before) == msgspec.structs.asdict(scene())
+
+
+def test_a_request_that_is_over_can_be_sent_again_and_no_longer_approved() -> None:
+    assert [button.text for button in buttons(form_of(shown()["push-denied"]))] == ["Send it again", "Use a code"]
+    assert [button.text for button in buttons(form_of(shown()["push-plain"]))] == ["I’ve approved it"]
+
+
+def test_rights_and_kinds_are_named_in_the_connectors_words_where_it_has_some() -> None:
+    rights = pages.pane(scene(), Message(code="no_rights", details={"rights": "calendar, notes.write"}))
+    assert "“API access” and “Schedule, read”, notes.write" in read(rights).text
+    assert "Larkspur before version 7 isn’t supported here." in shown()["message-unsupported"].text
+    assert "Not supported here: second factor." in shown()["message-bare"].text
+    texts = {"refusal.unsupported.why_hidden": "Add the name to {host}."}
+    said = pages.pane(scene(connector_texts=texts), Message(code="unsupported", details={"what": "hidden"}))
+    assert "Add the name to riverside.larkspur.example." in read(said).text

@@ -49,7 +49,7 @@ def _months(known: Mapping[str, str]) -> set[str]:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_refusal_says_what_happened_and_what_to_do(locale: str) -> None:
     known = texts(locale)
-    for code in catalogue():
+    for code in (*catalogue(), "disconnected"):
         assert known[f"refusal.{code}.title"]
         assert any(key.startswith(f"refusal.{code}.why") for key in known), code
 

@@ -241,7 +241,7 @@ def _waiting_acts(t: Words, pane: Waiting) -> list[Act]:
     possible = {"check": True, "resend": pane.resend, "other": pane.other_way}
     names = [name for name, is_possible in possible.items() if is_possible]
     if pane.problem and pane.resend:
-        names.sort(key=lambda name: name != "resend")
+        names.remove("check")  # that request is over: there is nothing left to approve
     return [Act(label=t(f"waiting.{name}"), value=name) for name in names]
 
 

@@ -51,6 +51,8 @@ _LOOKS = {
     "not_this_address": Look(knot="plug", first="change"),
     "unexpected": _GENERIC,
     "other_account": Look(knot="user"),
+    # Not an EHR's refusal: the account that was to be repaired is gone.
+    "disconnected": Look(knot="plug", again=False),
 }
 _CHANGE_HELPS = ("unsupported", "not_this_address")
 
@@ -64,8 +66,12 @@ def filling(words: Words, details: Mapping[str, str | int]) -> dict[str, Any]:
         values["wait"] = words.span(minutes * 60)
     elif isinstance(seconds := details.get("seconds"), int):
         values["wait"] = words.span(seconds)
-    for name, table in (("rights", "no_rights"), ("what", "unsupported")):
-        values[name] = words.best(f"{table}.{details.get(name)}") or details.get(name)
+    if "rights" in details:
+        rights = str(details["rights"]).split(", ")
+        values["rights"] = Markup(", ").join(words.best(f"no_rights.{right}") or isolated(right) for right in rights)
+    if "what" in details:
+        # A noun phrase of the connector's own fits into a sentence; a bare name stands after a colon.
+        values |= {"what": words.best(f"unsupported.{details['what']}"), "bare": details["what"]}
     return values
 
 
@@ -77,8 +83,8 @@ def title(words: Words, problem: Problem) -> Markup:
 def why(words: Words, problem: Problem) -> Markup | None:
     """Why, or what to do: the text that says most of what the details know."""
     key = f"refusal.{_known(problem.code)}.why"
-    reason = problem.details.get("reason", "")
-    return words.best(f"{key}_{reason}", key, f"{key}_plain", **filling(words, problem.details))
+    reason = problem.details.get("reason", problem.details.get("what", ""))
+    return words.best(f"{key}_{reason}", key, f"{key}_bare", f"{key}_plain", **filling(words, problem.details))
 
 
 def notice(words: Words, problem: Problem) -> Notice:
