@@ -98,7 +98,8 @@ class Http:
     ) -> Answer:
         """One request, one answer of any status; raises a HttpTrouble when there is none.
 
-        json: anything that JSON can hold, sent as the body. timeout: seconds, instead of the client's.
+        params: added to the query that the URL has. json: anything that JSON can hold, sent as the body.
+        timeout: seconds, instead of the client's.
         """
         target = addresses.read(url)
         seconds = self._timeout if timeout is None else timeout
@@ -169,7 +170,8 @@ def _message(
     sent.update(headers)
     # The name that was checked is the name that is asked for, whatever a caller puts into its headers.
     sent["host"] = target.where.split("://")[1]
-    return httpx2.Request(method, url, headers=sent, content=content, params=params)
+    address = httpx2.URL(url).copy_merge_params(params) if params else httpx2.URL(url)
+    return httpx2.Request(method, address, headers=sent, content=content)
 
 
 def _untrusted(target: Target, why: str) -> str:

@@ -79,7 +79,9 @@ def patient(row: dict[str, Any]) -> Patient:
 
 def sex(gender: str | None) -> Literal["male", "female", "unknown"]:
     """GNU Health knows more genders than the unified record."""
-    return {"m": "male", "f": "female"}.get(gender or "", "unknown")  # type: ignore[return-value]
+    if gender == "m":
+        return "male"
+    return "female" if gender == "f" else "unknown"
 
 
 def state(address: dict[str, Any]) -> str | None:
