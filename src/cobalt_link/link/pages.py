@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from cobalt_link.ehr.panes import Pane
 from cobalt_link.link import questions
+from cobalt_link.link.asked import Asked
 from cobalt_link.link.closing import CLOSED
 from cobalt_link.link.drawing import (
     Act,
@@ -48,7 +49,7 @@ def pane(
     words = words_of(scene)
     length = getattr(pane, "length", None)
     said = {field: words(key, length=length) for field, key in errors.items()}
-    asked = questions.Asked(scene=scene, words=words, search=search or _NO_SEARCH, errors=said, typed=typed)
+    asked = Asked(scene=scene, words=words, search=search or _NO_SEARCH, errors=said, typed=typed)
     given: dict[str, Any] = {"errors": said} | questions.given(asked, pane)
     notice = questions.notice(asked, pane, given, stale=stale)
     failed = bool(given["errors"] or pane.problem)
