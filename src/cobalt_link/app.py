@@ -178,6 +178,7 @@ def _furnished(
             Chore("keyring", 5.0, lambda: _refresh(vault)),
             Chore("pruning", 600.0, link_upkeep.prune),
             Chore("shredding", 600.0, lambda: upkeep.hourly(access, keys)),
+            Chore("shredding of attempts", 600.0, link_upkeep.shred),
             Chore("stalled jobs", 60.0, jobs.forget_stalled),
         ),
     )
@@ -201,6 +202,7 @@ def asgi(house: House) -> Starlette:
         clock=house.clock,
         metrics=house.metrics,
         trusted_proxies=settings.trusted_proxies,
+        body_limit=settings.body_limit,
         form_token=house.hosted.form_token,
         page_problem=house.hosted.problem,
     )
