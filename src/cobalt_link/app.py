@@ -202,7 +202,6 @@ def asgi(house: House) -> Starlette:
         clock=house.clock,
         metrics=house.metrics,
         trusted_proxies=settings.trusted_proxies,
-        body_limit=settings.body_limit,
         form_token=house.hosted.form_token,
         page_problem=house.hosted.problem,
     )
