@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import cache
 from importlib.metadata import entry_points, version
@@ -15,8 +13,6 @@ from typing import Any
 
 import msgspec
 import structlog
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
@@ -36,7 +32,7 @@ from cobalt_link.ehr.http import Http
 from cobalt_link.jobs import worker as workers
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.jobs.worker import Chore
-from cobalt_link.kit import openapi, system
+from cobalt_link.kit import granian, openapi, system
 from cobalt_link.kit.clock import Clock, SystemClock
 from cobalt_link.kit.master_key import open_vault
 from cobalt_link.kit.metrics import Metrics
@@ -58,9 +54,8 @@ from cobalt_link.link.stage import Stage
 from cobalt_link.link.tokens import Tokens
 from cobalt_link.link.upkeep import LinkUpkeep
 from cobalt_link.link.visits import Visits
-
-# R from cobalt_link.records import api as records_api
-# R from cobalt_link.records.reads import Reads
+from cobalt_link.records import api as records_api
+from cobalt_link.records.reads import Reads
 from cobalt_link.store.database import Database, DatabaseUnavailable
 from cobalt_link.store.migrate import migrate
 from cobalt_link.store.reaching import reached
@@ -74,7 +69,7 @@ TABLE: tuple[Routes, ...] = (
     hosted.routes,
     accounts_api.routes,
     developers_api.routes,
-    # R records_api.routes,
+    records_api.routes,
 )
 
 
@@ -163,7 +158,7 @@ def _furnished(
             (hosted.routes, door),
             (accounts_api.routes, accounts_api.AccountsRoom(accounts, access, sessions, connectors)),
             (developers_api.routes, orgs),
-            # R (records_api.routes, Reads(sessions, accounts, orgs, keys, connectors, db)),
+            (records_api.routes, Reads(sessions, accounts, orgs, keys, connectors, db)),
         ),
         hosted=door,
         callers=Callers(db, vault, clock),
@@ -209,36 +204,18 @@ def asgi(house: House) -> Starlette:
 
 @asynccontextmanager
 async def serving(house: House) -> AsyncIterator[None]:
-    """The ASGI app served by Granian in this loop, on the host and port of the settings; ended with grace."""
-    settings = house.settings
-    with free_port(settings.host, settings.port):
-        server = Server(
-            asgi(house),
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.ASGI,
-            websockets=False,
-            log_enabled=False,
-            backlog=1024,
-        )
-        task = asyncio.create_task(server.serve())
-        try:
-            await _answering(task, settings.host, settings.port)
-            yield
-        finally:
-            server.stop()
-            await task
+    """The ASGI app on the host and port of the settings; ended with grace."""
+    async with granian.serving(asgi(house), house.settings.host, house.settings.port):
+        yield
 
 
-def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
-    """Serves and works until SIGINT or SIGTERM; `ready` is called when requests are answered."""
+def serve(settings: Settings) -> None:
+    """Serves and works until SIGINT or SIGTERM."""
 
     async def run() -> None:
         async with opened(settings) as house, working(house), serving(house):
             log.info("ready", url=settings.public_url)
-            if ready:
-                ready()
-            await stopped()
+            await granian.stopped()
 
     asyncio.run(run())
 
@@ -249,42 +226,9 @@ def work(settings: Settings) -> None:
     async def run() -> None:
         async with opened(settings) as house, working(house):
             log.info("working")
-            await stopped()
+            await granian.stopped()
 
     asyncio.run(run())
-
-
-async def stopped() -> None:
-    """Returns when the process is asked to end."""
-    asked = asyncio.Event()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signal_number, asked.set)
-    await asked.wait()
-
-
-@contextmanager
-def free_port(host: str, port: int) -> Iterator[None]:
-    """Holds a port while Granian serves on it: Granian shares ports, so two servers on one would both seem to work."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
-    with socket.socket(family) as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind((host, port))
-        yield
-
-
-async def _answering(task: asyncio.Task[None], host: str, port: int) -> None:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    while not task.done():
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection(reachable, port)
-            writer.close()
-            return
-        await asyncio.sleep(0.01)
-    await task
 
 
 def show_attempt(settings: Settings, name: str) -> dict[str, Any]:

@@ -5,18 +5,16 @@ Its data folder is its own and may be deleted; the keys in it are made on the fi
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
-from granian.constants import Interfaces
-from granian.server.embed import Server
 
 from cobalt_link import app
 from cobalt_link.cli.answers import say
+from cobalt_link.kit import granian
 from cobalt_link.kit.settings import Settings
 from cobalt_link.kit.vault import Keyring
 
@@ -47,7 +45,7 @@ async def run(settings: Settings, *, scribe_port: int, sandbox_port: int, json: 
             callback = f"http://{settings.host}:{scribe_port}/linked"
             async with _scribe(house, callback, scribe_port) as scribe:
                 _announce(json, scribe, settings.public_url, ehr)
-                await app.stopped()
+                await granian.stopped()
 
 
 @asynccontextmanager
@@ -58,14 +56,8 @@ async def _scribe(house: app.House, callback: str, port: int) -> AsyncIterator[s
     client_id, secret = await _client(house, callback)
     url, host = house.settings.public_url, house.settings.host
     scribe = create_app(cobalt=url, link=url, client_id=client_id, client_secret=secret, emr_name="Sandbox EHR")
-    server = Server(scribe, address=host, port=port, interface=Interfaces.ASGI, websockets=False, log_enabled=False)
-    with app.free_port(host, port):
-        task = asyncio.create_task(server.serve())
-        try:
-            yield f"http://{host}:{port}"
-        finally:
-            server.stop()
-            await task
+    async with granian.serving(scribe, host, port):
+        yield f"http://{host}:{port}"
 
 
 async def _client(house: app.House, callback: str) -> tuple[str, str]:
