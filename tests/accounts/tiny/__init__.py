@@ -9,7 +9,16 @@ from typing import Any
 from cobalt_link.ehr.ask import Ask
 from cobalt_link.ehr.connector import Chart, Connector
 from cobalt_link.ehr.grant import Grant, Person
-from cobalt_link.ehr.models import Provider
+from cobalt_link.ehr.models import (
+    Appointment,
+    AppointmentQuery,
+    Location,
+    Patient,
+    PatientQuery,
+    Patients,
+    PracticeSettings,
+    Provider,
+)
 from cobalt_link.ehr.panes import Code, Credentials, CredentialsAnswer, Problem
 from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.refusals import SessionEnded, WrongCredentials
@@ -31,6 +40,12 @@ class TinyEhr:
         self.gate = asyncio.Event()
         self.gate.set()
         self.knocked = asyncio.Event()
+        self.asked: list[Any] = []
+        self.book: list[Appointment] = []
+        self.people: list[Patient] = []
+        self.places: list[Location] = []
+        self.doctors = [Provider(ehr_id="7", name="Doe, John", npi="1234567893")]
+        self.practice = PracticeSettings()
 
     def end_sessions(self) -> None:
         self.session += 1
@@ -68,8 +83,33 @@ class TinyConnector(Connector):
         self.ehr.logouts.append(chart.session["number"])
 
     async def providers(self, chart: Chart) -> list[Provider]:
+        self._check(chart)
+        return self.ehr.doctors
+
+    async def locations(self, chart: Chart) -> list[Location]:
+        self._check(chart)
+        return self.ehr.places
+
+    async def settings(self, chart: Chart) -> PracticeSettings:
+        self._check(chart)
+        return self.ehr.practice
+
+    async def appointments(self, chart: Chart, query: AppointmentQuery) -> list[Appointment]:
+        self._check(chart, query)
+        return [each for each in self.ehr.book if query.start <= each.start.date() <= query.end]
+
+    async def appointment(self, chart: Chart, ehr_id: str) -> Appointment | None:
+        self._check(chart, ehr_id)
+        return next((each for each in self.ehr.book if each.ehr_id == ehr_id), None)
+
+    async def patients(self, chart: Chart, query: PatientQuery) -> Patients:
+        self._check(chart, query)
+        people = [each for each in self.ehr.people if query.mrn in (None, each.mrn)]
+        return Patients(items=tuple(people[query.offset :][: query.limit]), total=len(people))
+
+    def _check(self, chart: Chart, query: Any = None) -> None:
+        self.ehr.asked.append(query)
         if self.ehr.read_trouble:
             raise self.ehr.read_trouble
         if chart.session["number"] != self.ehr.session:
             raise SessionEnded
-        return [Provider(ehr_id="7", name="Doe, John", npi="1234567893")]

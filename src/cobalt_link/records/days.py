@@ -1,0 +1,41 @@
+"""Dates as the contract's clients send them: a day, or a whole ISO 8601 time of which the day counts."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date, datetime
+
+from cobalt_link.kit.problems import InvalidRequest, Problem
+
+LONGEST = 184  # days in one request: half a year, which the EHR has to answer live
+
+FORMAT = "Invalid date format. Use ISO format (YYYY-MM-DD)."
+
+
+class MissingParameters(Problem):
+    """Parameters that this call needs are missing. Send all that the message names."""
+
+    code = "missing_parameters"
+    status = 400
+
+
+def day(text: str) -> date:
+    """2026-01-31 or 2026-01-31T09:30:00-05:00 (the day there, whatever the offset); raises InvalidRequest."""
+    # The + of an offset arrives as a blank where a query was not encoded.
+    for form in (text, "+".join(text.rsplit(" ", 1))):
+        with suppress(ValueError):
+            return datetime.fromisoformat(form).date()
+    raise InvalidRequest(FORMAT)
+
+
+def span(start: str | None, end: str | None) -> tuple[date, date]:
+    """First and last day, both included and at most half a year; raises MissingParameters or InvalidRequest."""
+    given = {"start_date": start, "end_date": end}
+    if missing := [name for name, value in given.items() if not value]:
+        raise MissingParameters(f"Missing required parameters: {', '.join(missing)}.")
+    first, last = day(start or ""), day(end or "")
+    if last < first:
+        raise InvalidRequest("end_date must be after start_date.")
+    if (last - first).days >= LONGEST:
+        raise InvalidRequest(f"Date range cannot exceed {LONGEST} days. Ask for a shorter time, then for the next.")
+    return first, last

@@ -1,0 +1,103 @@
+"""The ids that the API gives out for an EHR's records: 32 hex digits, the same for everybody who asks in one org.
+
+An id is a keyed hash, its row the truth: what was given out once resolves as long as the org's data key exists, and
+only for an account at the same EHR of the same org.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterable
+from typing import Literal, LiteralString
+
+from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.kit.vault import Context, DataKey
+from cobalt_link.store.database import Database
+
+Kind = Literal["appointment", "patient", "provider", "location"]
+Named = tuple[Kind, str]
+"""Something in an EHR: what it is, and the EHR's own id of it."""
+
+OURS = re.compile(r"[0-9a-f]{32}")
+
+KNOWN: LiteralString = "SELECT id FROM record_ids WHERE org = %s AND id = ANY(%s)"
+INSERT: LiteralString = """
+INSERT INTO record_ids (org, client, id, kind, scope, sealed_ehr_id)
+SELECT %s, %s, n.id, n.kind, %s, n.sealed FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS n (id, kind, sealed)
+ON CONFLICT (org, id) DO NOTHING"""
+RESOLVE: LiteralString = """
+SELECT sealed_ehr_id FROM record_ids WHERE org = %s AND id = %s AND client = %s AND kind = %s AND scope = %s"""
+
+
+class RecordIds:
+    """Keeps the table `record_ids`."""
+
+    def __init__(self, db: Database, keys: DataKeys) -> None:
+        self._db = db
+        self._keys = keys
+
+    async def give(self, account: Account, wanted: Iterable[Named]) -> dict[Named, str]:
+        """Our id of each; all of them resolve once this returns."""
+        names = list(dict.fromkeys(wanted))
+        if not names:
+            return {}
+        key = await self._key(account)
+        secret = key.derive("record ids")
+        given = {name: _id(secret, account, name) for name in names}
+        rows = await self._db.rows(KNOWN, (account.org, list(given.values())))
+        known = {row["id"] for row in rows}
+        # In order, so that two that insert the same ids at once do not wait for each other in a circle.
+        fresh = sorted((our_id, *name) for name, our_id in given.items() if our_id not in known)
+        if fresh:
+            await self._insert(account, key, secret, fresh)
+        return given
+
+    async def resolve(self, account: Account, kind: Kind, our_id: str) -> str | None:
+        """The EHR's id behind one of ours; None if it was not given out for this org, EHR and kind."""
+        if not OURS.fullmatch(our_id):
+            return None
+        key = await self._keys.get(_owner(account))
+        if key is None:
+            return None
+        scope = _scope(key.derive("record ids"), account)
+        row = await self._db.one(RESOLVE, (account.org, our_id, account.client, kind, scope))
+        return key.open(row["sealed_ehr_id"], _context(account, our_id)).decode() if row else None
+
+    async def _insert(self, account: Account, key: DataKey, secret: bytes, fresh: list[tuple[str, Kind, str]]) -> None:
+        sealed = [key.seal(ehr_id.encode(), _context(account, our_id)) for our_id, _, ehr_id in fresh]
+        columns = ([our_id for our_id, _, _ in fresh], [kind for _, kind, _ in fresh], sealed)
+        await self._db.run(INSERT, (account.org, account.client, _scope(secret, account), *columns))
+
+    async def _key(self, account: Account) -> DataKey:
+        key = await self._keys.get(_owner(account))
+        if key is None:
+            async with self._db.transaction() as tx:
+                key = await self._keys.create(tx, _owner(account))
+        return key
+
+
+def _owner(account: Account) -> str:
+    return f"org:{account.org}"
+
+
+def _id(secret: bytes, account: Account, name: Named) -> str:
+    return _hash(secret, *_ehr(account), *name)[:16].hex()
+
+
+def _scope(secret: bytes, account: Account) -> bytes:
+    return _hash(secret, *_ehr(account))[:16]
+
+
+def _ehr(account: Account) -> tuple[str, ...]:
+    return (account.client, account.org, account.connector, account.address, account.tenant)
+
+
+def _hash(secret: bytes, *parts: str) -> bytes:
+    # Each part with its length in front, so that no two lists of parts read alike.
+    return hmac.digest(secret, b"".join(len(part).to_bytes(4) + part for part in (p.encode() for p in parts)), "sha256")
+
+
+def _context(account: Account, our_id: str) -> Context:
+    return Context("record_ids", account.client, our_id, "ehr_id")

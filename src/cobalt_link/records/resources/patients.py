@@ -1,0 +1,94 @@
+"""Patients: a page of those that match, in the contract's shape (§4.7)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from cobalt_link.accounts.account import Account
+from cobalt_link.ehr.models import Patient, PatientQuery, Patients
+from cobalt_link.kit.paging import Page, Pagination
+from cobalt_link.kit.routes import Alias
+from cobalt_link.records.days import day
+from cobalt_link.records.reads import Ids, Reads, Resource
+
+RESOURCE: Resource[Patients] = Resource("patients", lambda found: [("patient", each.ehr_id) for each in found.items])
+FILTERS = ("dob", "first_name", "last_name", "mrn", "ehr_id", "phone")
+
+
+class PatientsAsked(msgspec.Struct, frozen=True):
+    """All optional. Names match partly and in any case, the rest exactly; several filters all have to match."""
+
+    dob: Annotated[str | None, Meta(description="YYYY-MM-DD."), Alias("date_of_birth")] = None
+    first_name: str | None = None
+    last_name: str | None = None
+    mrn: Annotated[str | None, Alias("patient_mrn")] = None
+    ehr_id: Annotated[str | None, Alias("patient_ehr_id")] = None
+    phone: Annotated[str | None, Alias("patient_phone")] = None
+    page: Page = 1
+    page_size: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class PatientView(msgspec.Struct, frozen=True, kw_only=True):
+    """`ehr_id` is the EHR's own id; `dob` and `date_of_birth`, `sex` and `gender` are the same."""
+
+    id: str
+    ehr_id: str
+    mrn: str
+    status: Literal["active"] = "active"
+    first_name: str
+    middle_name: str | None
+    last_name: str
+    dob: date | None
+    date_of_birth: date | None
+    sex: Literal["male", "female", "unknown"]
+    gender: Literal["male", "female", "unknown"]
+    phone: str | None
+    cell_phone: str | None
+    email: str | None
+    address_street: str | None
+    address_line2: str | None
+    address_city: str | None
+    address_state: str | None
+    address_zip: str | None
+
+
+class PatientsAnswer(msgspec.Struct, frozen=True):
+    patients: list[PatientView]
+    pagination: Pagination
+    success: bool = True
+
+
+async def read(reads: Reads, account: Account, asked: PatientsAsked) -> PatientsAnswer:
+    wanted = query(asked)
+    filters = [name for name in FILTERS if getattr(wanted, name) is not None]
+    found, ids = await reads.read(
+        account, RESOURCE, lambda connector, chart: connector.patients(chart, wanted), filters
+    )
+    pagination = Pagination.of(asked.page, asked.page_size, found.total)
+    return PatientsAnswer([view(each, ids) for each in found.items], pagination)
+
+
+def query(asked: PatientsAsked) -> PatientQuery:
+    return PatientQuery(
+        dob=day(asked.dob) if asked.dob else None,
+        first_name=asked.first_name,
+        last_name=asked.last_name,
+        mrn=asked.mrn,
+        ehr_id=asked.ehr_id,
+        phone=asked.phone,
+        offset=(asked.page - 1) * asked.page_size,
+        limit=asked.page_size,
+    )
+
+
+def view(patient: Patient, ids: Ids) -> PatientView:
+    return PatientView(
+        id=ids["patient", patient.ehr_id],
+        date_of_birth=patient.dob,
+        gender=patient.sex,
+        **msgspec.structs.asdict(patient),
+    )

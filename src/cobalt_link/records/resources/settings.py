@@ -1,0 +1,103 @@
+"""The practice's settings: what the app set for the org wins over what the EHR says (§4.1, §4.2)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from cobalt_link.accounts.account import Account
+from cobalt_link.developers.org_settings import OrgSettings
+from cobalt_link.ehr.models import PracticeSettings
+from cobalt_link.records.reads import Reads, Resource
+
+RESOURCE: Resource[PracticeSettings] = Resource("settings", lambda found: ())
+
+
+class CodedView(msgspec.Struct, frozen=True):
+    """A code as the EHR writes it, and what people call it."""
+
+    code: str
+    description: str
+
+
+class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
+    """`timezone` is an IANA name; null where neither the org nor the EHR has one."""
+
+    access_token_reference_id: str
+    visit_types: list[CodedView]
+    visit_statuses: list[CodedView]
+    required_patient_fields: list[str]
+    timezone: str | None
+
+
+class SettingsAnswer(msgspec.Struct, frozen=True):
+    data: SettingsView
+    success: bool = True
+
+
+class VisitTypesAnswer(msgspec.Struct, frozen=True):
+    visit_types: list[CodedView]
+    success: bool = True
+
+
+class VisitStatusesAnswer(msgspec.Struct, frozen=True):
+    visit_statuses: list[CodedView]
+    success: bool = True
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """The app's own label of this access token."""
+
+    access_token_reference_id: str
+
+
+class ReferenceAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Only the label can be set here; the rest is set for the org: PATCH /v1/orgs/{org_id}."""
+
+    access_token_reference_id: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class ReferenceAnswer(msgspec.Struct, frozen=True):
+    data: Reference
+    success: bool = True
+
+
+async def read(reads: Reads, account: Account) -> SettingsAnswer:
+    """The EHR's settings with the org's over them; an EHR without any leaves the org's."""
+    org = await reads.org_settings(account)
+    ehr = await _practice(reads, account) if reads.offers(account, "settings") else PracticeSettings()
+    return SettingsAnswer(
+        SettingsView(
+            access_token_reference_id=account.reference,
+            visit_types=_visit_types(org, ehr),
+            visit_statuses=[CodedView(each.code, each.description) for each in ehr.visit_statuses],
+            required_patient_fields=list(ehr.required_patient_fields),
+            timezone=org.time_zone or ehr.timezone,
+        )
+    )
+
+
+async def visit_types(reads: Reads, account: Account) -> VisitTypesAnswer:
+    org = await reads.org_settings(account)
+    return VisitTypesAnswer(_visit_types(org, await _practice(reads, account)))
+
+
+async def visit_statuses(reads: Reads, account: Account) -> VisitStatusesAnswer:
+    ehr = await _practice(reads, account)
+    return VisitStatusesAnswer([CodedView(each.code, each.description) for each in ehr.visit_statuses])
+
+
+async def refer(reads: Reads, account: Account, asked: ReferenceAsked) -> ReferenceAnswer:
+    changed = await reads.accounts.refer(account, asked.access_token_reference_id)
+    return ReferenceAnswer(Reference(changed.reference))
+
+
+async def _practice(reads: Reads, account: Account) -> PracticeSettings:
+    found, _ = await reads.read(account, RESOURCE, lambda connector, chart: connector.settings(chart))
+    return found
+
+
+def _visit_types(org: OrgSettings, ehr: PracticeSettings) -> list[CodedView]:
+    return [CodedView(each.code, each.description) for each in org.visit_types or ehr.visit_types]

@@ -1,0 +1,77 @@
+"""A world with the route table in front: `ask(token, path)` is one HTTP request as a client sends it."""
+
+import httpx2
+import pytest
+
+from cobalt_link.accounts import api as accounts_api
+from cobalt_link.accounts.api import AccountsRoom
+from cobalt_link.developers.auth import Callers
+from cobalt_link.kit.problems import Unauthorized
+from cobalt_link.kit.routes import Auth, mount
+from cobalt_link.records import api
+from cobalt_link.records.reads import Reads
+from tests.accounts.world import World
+
+
+class Caller:
+    """A client with its secret, and one linked account with its token."""
+
+    def __init__(self, client, secret, account, token):
+        self.client, self.secret, self.account, self.token = client, secret, account, token
+
+    @property
+    def headers(self):
+        named = {"client_id": self.client.client_id, "client_secret": self.secret, "access_token": self.token}
+        return {name: value for name, value in named.items() if value}
+
+
+class Api:
+    """Everything mounted as the app mounts it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.reads = Reads(world.sessions, world.accounts, world.orgs, world.keys, world.connectors, world.db)
+        room = AccountsRoom(world.accounts, world.access, world.sessions, world.connectors)
+        rooms = [(api.routes, self.reads), (accounts_api.routes, room)]
+        callers = Callers(world.db, world.vault, world.clock)
+
+        async def authenticate(found, auth, call):
+            call.caller = await callers.authenticate(found)
+            if auth is Auth.ACCOUNT:
+                call.account = await world.access.resolve(call.caller.id, found.access_token or "")
+                if call.account is None:
+                    raise Unauthorized
+
+        app = mount(rooms, authenticate=authenticate, clock=world.clock)
+        self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1")
+
+    async def caller(self, name: str = "Acme Scribe", **linking) -> Caller:
+        client, secret = await self.world.clients.create(name, test=True)
+        account = await self.world.keep(await self.world.org(client), **linking)
+        return Caller(client, secret, account, await self.world.token(account))
+
+    async def __call__(self, who: Caller, path: str, method: str = "GET", **what):
+        answer = await self.http.request(method, path, headers=who.headers, **what)
+        return answer.status_code, answer.json()
+
+
+@pytest.fixture
+async def world(db):
+    return World(db)
+
+
+@pytest.fixture
+async def ask(world):
+    api = Api(world)
+    async with api.http:
+        yield api
+
+
+@pytest.fixture
+async def acme(ask):
+    return await ask.caller()
+
+
+@pytest.fixture
+async def rival(ask):
+    return await ask.caller("Rival Notes")

@@ -1,0 +1,111 @@
+"""GET /v1/patients: the contract's keys, filters and pages."""
+
+from datetime import date
+
+import pytest
+
+from cobalt_link.ehr.models import Patient
+
+ANA = Patient(
+    ehr_id="900",
+    mrn="414421",
+    first_name="Ana",
+    middle_name="M",
+    last_name="Betz",
+    dob=date(1985, 10, 4),
+    sex="female",
+    phone="555-010-0001",
+    cell_phone="555-010-0002",
+    email="ana@example.org",
+    address_street="1 Main St",
+    address_line2="Apt 2",
+    address_city="Tucson",
+    address_state="AZ",
+    address_zip="85701",
+)
+
+
+@pytest.fixture(autouse=True)
+async def people(world):
+    others = [Patient(ehr_id=str(n), mrn=f"m{n}", first_name="Bo", last_name="Lee") for n in range(6)]
+    world.ehr.people = [ANA, *others]
+
+
+async def test_a_patient_has_every_documented_key(ask, acme):
+    # contract §4.7, the union of all its versions
+    status, body = await ask(acme, "/v1/patients", params={"patient_mrn": "414421"})
+    assert (status, body["success"]) == (200, True)
+    (ana,) = body["patients"]
+    assert len(ana["id"]) == 32
+    assert ana | {"id": ""} == {
+        "id": "",
+        "ehr_id": "900",
+        "mrn": "414421",
+        "status": "active",
+        "first_name": "Ana",
+        "middle_name": "M",
+        "last_name": "Betz",
+        "dob": "1985-10-04",
+        "date_of_birth": "1985-10-04",
+        "sex": "female",
+        "gender": "female",
+        "phone": "555-010-0001",
+        "cell_phone": "555-010-0002",
+        "email": "ana@example.org",
+        "address_street": "1 Main St",
+        "address_line2": "Apt 2",
+        "address_city": "Tucson",
+        "address_state": "AZ",
+        "address_zip": "85701",
+    }
+    assert body["pagination"] == {"current_page": 1, "total_pages": 1, "total_count": 1, "page_size": 100}
+
+
+async def test_pages_cover_everybody_once(ask, acme):
+    found = []
+    for page in (1, 2, 3, 4):
+        _, body = await ask(acme, "/v1/patients", params={"page": page, "page_size": "3"})
+        assert body["pagination"] == {"current_page": page, "total_pages": 3, "total_count": 7, "page_size": 3}
+        found += [each["ehr_id"] for each in body["patients"]]
+    assert found == ["900", "0", "1", "2", "3", "4", "5"]
+
+
+async def test_the_same_patient_has_the_same_id_in_the_schedule(ask, acme):
+    _, body = await ask(acme, "/v1/patients", params={"mrn": "414421"})
+    from tests.records.test_appointments import FULL, WEEK
+
+    ask.world.ehr.book = [FULL]
+    _, schedule = await ask(acme, "/v1/appointments", params=WEEK)
+    assert schedule["appointments"][0]["patient_id"] == body["patients"][0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"page": 0}, "page"),
+        ({"page": "x"}, "page"),
+        ({"page_size": 501}, "page_size"),
+        ({"dob": "4.10.1985"}, "Invalid date format. Use ISO format (YYYY-MM-DD)."),
+    ],
+)
+async def test_bad_filters_say_what_to_send(ask, acme, params, message):
+    status, body = await ask(acme, "/v1/patients", params=params)
+    assert status == 400 and message in body["message"]
+    assert ask.world.ehr.asked == []
+
+
+@pytest.mark.parametrize("name", ["dob", "first_name", "ehr_id", "phone"])
+async def test_a_filter_that_the_ehr_lacks_is_refused_by_name(ask, acme, name):
+    status, body = await ask(acme, "/v1/patients", params={name: "1985-10-04"})
+    assert (status, body["error"]) == (400, "not_supported")
+    assert f"Tiny EHR cannot filter patients by {name}." in body["message"]
+
+
+async def test_the_rival_gets_ids_that_say_nothing_about_ours(ask, acme, rival):
+    # S-004: the same EHR record has another id for another client
+    _, ours = await ask(acme, "/v1/patients")
+    _, theirs = await ask(rival, "/v1/patients")
+    assert [each["ehr_id"] for each in ours["patients"]] == [each["ehr_id"] for each in theirs["patients"]]
+    assert not {each["id"] for each in ours["patients"]} & {each["id"] for each in theirs["patients"]}
+    stolen = type(acme)(rival.client, rival.secret, rival.account, acme.token)
+    assert (await ask(stolen, "/v1/patients"))[0] == 401
