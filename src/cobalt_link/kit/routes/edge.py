@@ -64,7 +64,7 @@ class Edge:
         try:
             await self.app(passage.scope, passage.receive, passage.send)
         except ClientDisconnect:
-            passage.status = passage.status or 499
+            return
         except Exception as error:
             problem = problem_of(error, self.known, passage.label)
             if passage.status:
@@ -123,7 +123,8 @@ class _Passage:
         return [*given, (b"x-request-id", self.request_id.encode())]
 
     def count(self) -> None:
-        self.edge.metrics.answered(self.scope["method"], self.label, self.status, time.perf_counter() - self._begun)
+        status = self.status or 499  # nobody was left to answer
+        self.edge.metrics.answered(self.scope["method"], self.label, status, time.perf_counter() - self._begun)
 
 
 def _request_id(scope: Scope) -> str:
