@@ -101,7 +101,7 @@ def private_key_context(client: str, attempt: str) -> Context:
 
 
 class Attempts:
-    """All SQL on `attempts` and `attempt_keys`. A worker that is silent for a `lease` has lost its claim."""
+    """All SQL on `attempts`, `attempt_keys` and `attempt_keys_erased`. A worker that is silent for a `lease` has lost its claim."""
 
     def __init__(self, db: Database, vault: Vault, *, lease: timedelta = LEASE) -> None:
         self.db = db
@@ -233,6 +233,14 @@ class Attempts:
         row = await self.db.one("SELECT sealed FROM attempt_keys WHERE attempt = %s", (attempt.id,))
         return self._vault.open(row["sealed"], private_key_context(attempt.client, attempt.id)) if row else None
 
+    async def erased(self) -> int:
+        """The last key that was deleted and may still lie on the disk; 0 if there is none."""
+        row = await self.db.one("SELECT coalesce(max(id), 0) AS last FROM attempt_keys_erased")
+        return row["last"] if row else 0
+
+    async def shredded(self, last: int) -> None:
+        await self.db.run("DELETE FROM attempt_keys_erased WHERE id <= %s", (last,))
+
     async def exchange(self, tx: Tx, ids: list[str], now: datetime) -> list[Row]:
         """Claims granted attempts for an exchange, each once for ever; the rows that were won."""
         sql = """WITH locked AS (SELECT id FROM attempts WHERE id = ANY(%s) ORDER BY id FOR UPDATE)
@@ -253,7 +261,9 @@ class Attempts:
         await announce(tx, topic(attempt.id))
 
     async def _erase(self, tx: Tx, ids: list[str]) -> None:
-        await tx.execute("DELETE FROM attempt_keys WHERE attempt = ANY(%s)", (ids,))
+        sql = """WITH gone AS (DELETE FROM attempt_keys WHERE attempt = ANY(%s) RETURNING attempt)
+                 INSERT INTO attempt_keys_erased SELECT FROM gone"""
+        await tx.execute(sql, (ids,))
 
 
 async def close_pane(tx: Tx, attempt: Attempt, n: int) -> None:

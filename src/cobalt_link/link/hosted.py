@@ -72,7 +72,7 @@ class Hosted:
     async def own(self, call: Call, attempt_id: str) -> Attempt | Response:
         """The attempt if this browser may see it, else the page that says why not."""
         attempt = await self.visits.find(attempt_id)
-        if attempt is None:
+        if attempt is None or (await self.stage.clients.by_id(attempt.client)).disabled_at is not None:
             return self.closed(call, "link_unknown")
         if not self.visits.is_own(attempt, call.request.cookies):
             return self.closed(call, "other_browser" if call.request.cookies else "no_cookies")

@@ -42,6 +42,14 @@ class LinkUpkeep:
             await self._attempts.prune(tx, now - self._kept)
             await events.prune(tx, now - self._kept)
 
-    async def shred(self) -> None:
-        """The keys of settled attempts leave heap and WAL too (S-064)."""
-        await erase.rewrite(self._db.dsn, ["attempt_keys"])
+    async def shred(self) -> bool:
+        """The keys of settled attempts leave heap and WAL too, within twenty minutes of settling (S-064).
+
+        False if no attempt has settled since, or if a long transaction still holds on to a key: then the next round
+        does it. Replicas and backups keep them until they expire.
+        """
+        last = await self._attempts.erased()
+        if not last or not await erase.rewrite(self._db.dsn, ["attempt_keys"]):
+            return False
+        await self._attempts.shredded(last)
+        return True

@@ -55,6 +55,12 @@ CREATE TABLE attempt_keys (
     sealed bytea NOT NULL
 );
 
+-- Keys that were deleted and may still lie in the table's file or in the log (WAL), as in data_keys_erased (S-064).
+CREATE TABLE attempt_keys_erased (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE journal (
     attempt text NOT NULL REFERENCES attempts ON DELETE CASCADE,
     n integer NOT NULL,
