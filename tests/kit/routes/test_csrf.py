@@ -39,6 +39,11 @@ async def test_what_the_browser_says_of_itself_decides(headers: dict[str, str], 
         assert answer.json()["error"] == "foreign_form"
 
 
+async def test_the_public_address_is_compared_as_browsers_write_it() -> None:
+    async with client(public_url="HTTPS://Link.Example.org:443") as http:
+        assert (await http.post("/panes/1", headers={"Origin": OWN})).status_code == 303
+
+
 async def test_a_text_browser_that_says_nothing_is_judged_by_the_forms_token_alone() -> None:
     async def right(call: Call, fields: Mapping[str, Any]) -> bool:
         return fields.get("form_token") == "right"

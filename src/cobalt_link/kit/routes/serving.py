@@ -185,8 +185,10 @@ async def _from_elsewhere(request: Request, error: Exception) -> Response:
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    """As browsers write it: lower case, without the scheme's own port."""
+    parts = urlsplit(url.lower())
+    port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(port)}"
 
 
 def _absent(found: Credentials, auth: Auth) -> list[str]:
