@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from cobalt_link.cli.answers import fields, say, table
 from cobalt_link.cli.opening import HERE, Where
 
 app = App(name="attempts", help="One try to link, step by step, without secrets: show.")
@@ -21,4 +23,24 @@ def show(
     """Show an attempt's journal: every pane and deed with its time; no secret is in it."""
     from cobalt_link import app as wiring
 
-    wiring.show_attempt(where.settings(), attempt)
+    found = wiring.show_attempt(where.settings(), attempt)
+    say(where.json, found, _text(found))
+
+
+def _text(found: dict[str, Any]) -> str:
+    plain = [(name, value) for name, value in found.items() if not isinstance(value, list)]
+    journal = [(row["n"], row["kind"], row["name"], row["state"], _at(row["began_at"]), _at(row["ended_at"]))
+               for row in found["journal"]]  # fmt: skip
+    events = [(row["seq"], row["name"], row["pane"], row["code"], _at(row["at"])) for row in found["events"]]
+    return "\n\n".join(
+        (
+            fields(plain),
+            table(("n", "kind", "name", "state", "began", "ended"), journal),
+            table(("event", "name", "pane", "code", "at"), events),
+        )
+    )
+
+
+def _at(moment: datetime | None) -> str | None:
+    """To the millisecond: what took long is what one looks for."""
+    return moment.strftime("%H:%M:%S.%f")[:-3] if moment else None

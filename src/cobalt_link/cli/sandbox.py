@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from cobalt_link.cli.answers import say
 from cobalt_link.cli.opening import HERE, Where
+from cobalt_link.cli.running import port_free
 
 
 async def sandbox(
@@ -28,5 +29,5 @@ async def sandbox(
     serving = asyncio.ensure_future(sandbox_ehr.serve(host, port, where.data, ready))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-    with suppress(asyncio.CancelledError):
+    with port_free(host, port), suppress(asyncio.CancelledError):
         await serving

@@ -33,6 +33,8 @@ class Remembered(Generic[Key, Value]):
         began, answer = self._kept.get(key, (float("-inf"), None))
         if answer is None or began < moment or _failed(answer):
             answer = self._start(key)
+        if answer.done():
+            return answer.result()
         # Shielded: one asker that hangs up must not take the read from the others.
         return await asyncio.shield(answer)
 

@@ -84,7 +84,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ("127.0.0.1", "::1")
     worker_concurrency: Annotated[int, Meta(ge=1, le=200, description="How many jobs one worker does at a time.")] = 10
     pool_size: Annotated[int, Meta(ge=2, le=200, description="Most database connections of one process.")] = 10
-    body_limit: Annotated[int, Meta(ge=1024, le=1 << 30, description="Largest request body, in bytes.")] = 1 << 20
 
     origins: Mapping[str, str] = msgspec.field(default_factory=dict)
 
