@@ -1,0 +1,17 @@
+"""`make bench`: every benchmark, each with its baseline in the same run. Names as arguments choose some of them."""
+
+import asyncio
+import sys
+
+from benchmarks import idle, link, start, tokens
+
+ALL = {"start": start.run, "tokens": tokens.run, "link": link.run, "idle": idle.run}
+
+
+async def main(names: list[str]) -> None:
+    for name in names or ALL:
+        print(f"── {name}")
+        await ALL[name]()
+
+
+asyncio.run(main(sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""The baseline: a bare ASGI function that writes the same rows one by one, on the same server and database."""
+
+import asyncio
+import os
+import secrets
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from psycopg_pool import AsyncConnectionPool
+
+INSERT = """
+INSERT INTO link_tokens (hash, client, created_at, expires_at, org, user_id) VALUES (%s, %s, %s, %s, %s, %s)
+"""
+UPDATE = """
+UPDATE attempts SET exchanged_at = %s FROM public_tokens p
+WHERE attempts.id = p.attempt AND p.hash = %s AND p.client = %s AND attempts.exchanged_at IS NULL RETURNING granted
+"""
+
+
+class Bare:
+    """No checks, no tokens, no structs: read the body, write a row, answer."""
+
+    def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
+        self.pool = pool
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body = (await receive())["body"]
+        token = await (self.create(body) if scope["path"].endswith("create") else self.exchange(body))
+        answer = msgspec.json.encode({"success": True, "token": token})
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def create(self, body: bytes) -> str:
+        wanted, token, now = msgspec.json.decode(body) if body else {}, secrets.token_hex(32), datetime.now(UTC)
+        row = (bytes.fromhex(token), "c", now, now + timedelta(minutes=30), wanted.get("org_id"), wanted.get("user_id"))
+        async with self.pool.connection() as connection:
+            await connection.execute(INSERT, row)
+        return token
+
+    async def exchange(self, body: bytes) -> str:
+        wanted = msgspec.json.decode(body) if body else {}
+        row = (datetime.now(UTC), bytes.fromhex(wanted.get("hash", "")), wanted.get("client", ""))
+        async with self.pool.connection() as connection:
+            found = await (await connection.execute(UPDATE, row)).fetchone()
+        return str(found)
+
+
+async def main(port: int) -> None:
+    pool = AsyncConnectionPool(
+        os.environ["DATABASE_URL"], min_size=10, max_size=10, open=False, kwargs={"autocommit": True}
+    )
+    await pool.open()
+    app = Bare(pool)
+    await Server(app, port=port, interface=Interfaces.ASGI, websockets=False, log_enabled=False).serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

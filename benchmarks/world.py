@@ -1,0 +1,83 @@
+"""What the benchmarks run on: a data folder of their own, a server in a process of its own, a test client."""
+
+import asyncio
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import msgspec
+
+from cobalt_link.developers.clients import Clients
+from cobalt_link.kit.clock import SystemClock
+from cobalt_link.kit.settings import Settings, load
+from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.store import embedded
+from cobalt_link.store.database import Database
+from cobalt_link.store.migrate import migrate
+
+
+class World(msgspec.Struct):
+    """An open database with a client; `env` is what a server process needs to run on it."""
+
+    settings: Settings
+    db: Database
+    vault: Vault
+    client: str
+    headers: dict[str, str]
+    env: dict[str, str]
+
+
+@asynccontextmanager
+async def world(**more: str) -> AsyncIterator[World]:
+    """A fresh one, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="cobalt-bench-") as folder:
+        data = Path(folder)
+        Keyring.generate().save(data / "master.key")
+        env = {"COBALT_DATA": folder, "COBALT_RATE_LIMITS": "off", "COBALT_ALLOW_PRIVATE_NETWORKS": "true", **more}
+        settings = load({}, env)
+        async with await embedded.acquire(settings.postgres_path, None) as lease:
+            await migrate(lease.dsn)
+            db = await Database.open(lease.dsn)
+            vault = Vault(Keyring.load(data / "master.key"))
+            client, secret = await Clients(db, vault, SystemClock()).create("Bench", test=True)
+            keys = {"client_id": client.client_id, "client_secret": secret}
+            try:
+                yield World(settings, db, vault, client.id, keys, env | {"DATABASE_URL": lease.dsn})
+            finally:
+                await db.close()
+
+
+@asynccontextmanager
+async def program(*command: str, env: dict[str, str], port: int) -> AsyncIterator[int]:
+    """A Python program that serves on `port`; gives its process id once it answers. Ended by its id."""
+    import os
+
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, env={**os.environ, **env})
+    try:
+        await answers(port)
+        yield process.pid
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def answers(port: int, path: str = "/readyz") -> None:
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        for _ in range(1000):
+            try:
+                if (await http.get(f"http://127.0.0.1:{port}{path}")).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(0.01)
+    raise TimeoutError(f"nothing answers on port {port}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
