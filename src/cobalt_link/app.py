@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import cache
@@ -209,12 +209,14 @@ async def serving(house: House) -> AsyncIterator[None]:
         yield
 
 
-def serve(settings: Settings) -> None:
-    """Serves and works until SIGINT or SIGTERM."""
+def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
+    """Serves and works until SIGINT or SIGTERM; `ready` is called when requests are answered."""
 
     async def run() -> None:
         async with opened(settings) as house, working(house), serving(house):
             log.info("ready", url=settings.public_url)
+            if ready:
+                ready()
             await granian.stopped()
 
     asyncio.run(run())
