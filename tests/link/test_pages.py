@@ -418,6 +418,7 @@ def test_a_scene_is_not_changed_by_its_pages() -> None:
 
 def test_a_request_that_is_over_can_be_sent_again_and_no_longer_approved() -> None:
     assert [button.text for button in buttons(form_of(shown()["push-denied"]))] == ["Send it again", "Use a code"]
+    assert "Waiting for your approval" not in shown()["push-denied"].text
     assert [button.text for button in buttons(form_of(shown()["push-plain"]))] == ["I’ve approved it"]
 
 

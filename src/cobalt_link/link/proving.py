@@ -95,6 +95,7 @@ def waiting(asked: Asked, pane: Waiting) -> dict[str, Any]:
         "head": Head(hero=True, wire="flow at4", knot=pane.number or "phone", tone="num" if pane.number else ""),
         "title": t("waiting.title"),
         "why": t.best(*keys, number=number, ending=ending),
+        "over": _is_over(pane),
         "step": t("waiting.step"),
         "left": t("waiting.left", span=t.span(seconds)) if seconds > 0 else None,
         "seconds": round(max(seconds, 0)),
@@ -102,9 +103,14 @@ def waiting(asked: Asked, pane: Waiting) -> dict[str, Any]:
     }
 
 
+def _is_over(pane: Waiting) -> bool:
+    """The request was refused or ended: nothing is left to approve until another is sent."""
+    return pane.problem is not None and pane.resend
+
+
 def _waiting_acts(t: Words, pane: Waiting) -> list[Act]:
     possible = {"check": True, "resend": pane.resend, "other": pane.other_way}
     names = [name for name, is_possible in possible.items() if is_possible]
-    if pane.problem and pane.resend:
-        names.remove("check")  # that request is over: there is nothing left to approve
+    if _is_over(pane):
+        names.remove("check")
     return [Act(label=t(f"waiting.{name}"), value=name) for name in names]
