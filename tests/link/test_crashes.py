@@ -1,0 +1,171 @@
+"""`kill -9` of a real worker before, inside and after each deed: a deed is never repeated, and the person is told."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import timedelta
+
+import httpx2
+import pytest
+
+from cobalt_link import app
+from cobalt_link.app import House
+from cobalt_link.kit.clock import MovedClock
+from tests.browser import Browser, Page, go_on, link_by_http
+from tests.link.conftest import attempt_row, until_begun
+from tests.processes import Moment, a_worker, one_telling
+from tests.world import Sandbox, Shop, connected
+
+LEASE_OVER = timedelta(seconds=31)
+
+
+async def through_a_crash(
+    house: House, acme: Shop, http: httpx2.AsyncClient, clock: MovedClock, crash: tuple[Moment, str], username: str
+) -> Page:
+    """A person goes on while the worker dies, and another takes over after its lease."""
+    with a_worker(house.settings, crash=crash) as worker:
+        await worker.ready()
+        going = asyncio.create_task(link_by_http(http, await acme.link_token(), username, until="done"))
+        assert await worker.ended() == -signal.SIGKILL
+    clock.move(LEASE_OVER)
+    async with app.working(house):
+        return await going
+
+
+# What the EHR saw of a password or code after the crash: the moment → is the person asked to begin again, tries.
+MOMENTS: list[tuple[Moment, bool, int]] = [
+    ("before", False, 1),
+    ("begun", True, 0),
+    ("done", True, 1),
+    ("recorded", False, 1),
+]
+
+
+@pytest.mark.parametrize(("moment", "cut_off", "tries"), MOMENTS)
+async def test_a_password_is_never_sent_twice_by_itself(
+    house: House,
+    idle_acme: Shop,
+    idle: httpx2.AsyncClient,
+    sandbox: Sandbox,
+    clock: MovedClock,
+    moment: Moment,
+    cut_off: bool,
+    tries: int,
+) -> None:  # S-086
+    page = await through_a_crash(house, idle_acme, idle, clock, (moment, "log_in"), "user_good")
+    assert await sandbox.logins() == tries
+    assert page.pane == ("message" if cut_off else "done")
+    if not cut_off:
+        return
+    assert page.heading == "The sign-in was cut off"
+    assert "we never send one twice by ourselves" in page.text
+    async with app.working(house):
+        page = await Browser(idle).submit(page, action="again")
+        assert page.pane == "credentials" and page.form.fields["username"] == "user_good"
+        page = await go_on(Browser(idle), page, "user_good", "pass_good")
+    assert page.pane == "done"
+    assert await sandbox.logins() == tries + 1
+
+
+@pytest.mark.parametrize(("moment", "cut_off", "tries"), MOMENTS)
+async def test_a_code_is_never_sent_twice_by_itself(
+    house: House,
+    idle_acme: Shop,
+    idle: httpx2.AsyncClient,
+    sandbox: Sandbox,
+    clock: MovedClock,
+    moment: Moment,
+    cut_off: bool,
+    tries: int,
+) -> None:  # S-086
+    page = await through_a_crash(house, idle_acme, idle, clock, (moment, "check_code"), "user_code")
+    sent = [each for each in (await sandbox.lab("log"))["requests"] if each["path"] == "/api/login/code"]
+    assert len(sent) == tries
+    assert page.pane == ("message" if cut_off else "done")
+    assert await sandbox.logins() == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "begun", "done", "recorded"])
+@pytest.mark.parametrize("deed", ["check_address", "open_schedule"])
+async def test_a_deed_that_does_no_harm_is_repeated_unseen(
+    house: House,
+    idle_acme: Shop,
+    idle: httpx2.AsyncClient,
+    sandbox: Sandbox,
+    clock: MovedClock,
+    deed: str,
+    moment: Moment,
+) -> None:
+    page = await through_a_crash(house, idle_acme, idle, clock, (moment, deed), "user_good")
+    assert page.pane == "done" and await sandbox.logins() == 1
+
+
+@pytest.mark.parametrize("fault", ["hang", "lose_answer"])
+async def test_a_worker_killed_while_the_ehr_has_its_password_sends_it_no_second_time(
+    house: House, idle_acme: Shop, idle: httpx2.AsyncClient, sandbox: Sandbox, clock: MovedClock, fault: str
+) -> None:  # S-086
+    await sandbox.lab("faults", {fault: True, "only_path": "/api/login", "times": 1})
+    with a_worker(house.settings) as worker:
+        await worker.ready()
+        going = asyncio.create_task(link_by_http(idle, await idle_acme.link_token()))
+        await until_begun(house, "log_in")
+        async with asyncio.timeout(20):
+            while (await sandbox.lab("faults"))["times"]:
+                await asyncio.sleep(0.01)
+        worker.kill()
+    clock.move(LEASE_OVER)
+    async with app.working(house):
+        page = await going
+    assert page.pane == "message" and page.heading == "The sign-in was cut off"
+    assert await sandbox.logins() == (0 if fault == "hang" else 1)
+
+
+async def test_a_worker_that_slept_past_its_lease_changes_nothing(
+    house: House, idle_acme: Shop, idle: httpx2.AsyncClient, sandbox: Sandbox, clock: MovedClock
+) -> None:  # S-014, S-084
+    async with app.working(house):
+        page = await link_by_http(idle, await idle_acme.link_token(), until="credentials")
+    await sandbox.lab("faults", {"slow_ms": 700, "only_path": "/api/login", "times": 1})
+    going = asyncio.create_task(Browser(idle).submit(page, username="user_good", password="pass_good"))
+    await until_ready(house)
+    attempt = (await attempt_row(house))["id"]
+    with one_telling(house.settings, attempt) as sleeper:
+        await sleeper.ready()
+        await until_begun(house, "log_in")
+        sleeper.send(signal.SIGSTOP)
+        clock.move(LEASE_OVER)
+        async with app.working(house):
+            page = await going
+            assert page.heading == "The sign-in was cut off"
+            page = await Browser(idle).submit(page, action="again")
+            page = await go_on(Browser(idle), page, "user_good", "pass_good", until="done")
+            assert page.pane == "done"
+        before = await everything_of(house)
+        sleeper.send(signal.SIGCONT)
+        await sleeper.says("told")
+        assert await sleeper.ended() == 0
+    assert await everything_of(house) == before
+
+
+async def test_a_lost_wake_up_is_swept(
+    house: House, idle_acme: Shop, idle: httpx2.AsyncClient, sandbox: Sandbox
+) -> None:  # S-083
+    async with connected(house) as other:
+        going = asyncio.create_task(link_by_http(other, await idle_acme.link_token()))
+        await until_ready(house)
+        await house.db.run("DELETE FROM procrastinate_jobs")
+        async with app.working(house):
+            assert (await going).pane == "done"
+
+
+async def until_ready(house: House) -> None:
+    async with asyncio.timeout(20):
+        while not await house.db.rows("SELECT id FROM attempts WHERE state = 'ready'"):
+            await asyncio.sleep(0.01)
+
+
+async def everything_of(house: House) -> list[object]:
+    """All that a worker could have changed."""
+    tables = ("attempts", "journal", "link_events", "accounts", "audit")
+    return [await house.db.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for name in tables]
