@@ -198,7 +198,7 @@ def _appointment(row: dict[str, Any], names: dict[str, Provider | Location]) -> 
 
 def _insurance(rows: list[dict[str, Any]]) -> dict[str, str | None]:
     ranked = {row["rank"]: row for row in rows}
-    first, second = ranked.get("primary", {}), ranked.get("secondary", {})
+    first, second = ranked.get(1, {}), ranked.get(2, {})
     return {
         "insurance": first.get("payer") or None,
         "insurance_number": first.get("member_id") or None,
