@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 from uuid import uuid4
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from cobalt_link.accounts import audit, sealing, statements
 from cobalt_link.accounts.account import Account, Health, Opened
@@ -19,6 +20,7 @@ from cobalt_link.accounts.book import account_of
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.ehr.grant import Grant
+from cobalt_link.ehr.refusals import Detail, Refusal, Unexpected, catalogue
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.vault import DataKey
 from cobalt_link.store.database import Database
@@ -40,16 +42,21 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """How renewing stands. While `rest_seconds` are left nobody signs in, because of the refusal `rest_code`."""
+    """How renewing stands. While `rest_seconds` are left nobody signs in."""
 
     grant_number: int
     health: Health
     rest_code: str | None
+    rest_details: dict[str, Detail] | None
     rest_seconds: int | None
 
     @property
-    def rests(self) -> bool:
-        return self.rest_code is not None and (self.rest_seconds or 0) > 0
+    def rest(self) -> Refusal | None:
+        """Why nobody signs in now, with the seconds left as its detail `rest`; None when somebody may."""
+        if self.rest_code is None or (self.rest_seconds or 0) <= 0:
+            return None
+        kind = catalogue().get(self.rest_code, Unexpected)
+        return kind(**{**(self.rest_details or {}), "rest": self.rest_seconds})
 
 
 class Leases:
@@ -64,13 +71,14 @@ class Leases:
 
     async def claim(self, account: Account, seen: int) -> Claim | None:
         """The right to renew the grant number `seen`; None if it is renewed, being renewed, resting or dead already."""
-        wanted = {"id": account.id, "seen": seen, "holder": self._holder, "seconds": self._seconds}
-        async with self._db.transaction() as tx:
-            row = await (await tx.execute(statements.CLAIM, wanted)).fetchone()
-            if row is None:
-                return None
-            detail = f"fence {row['fence']}, grant {seen}, try {row['renewals_begun']}"
-            await audit.note(tx, audit.entry(account, "renewal_begun", self._clock.now(), detail))
+        told = audit.entry(account, "renewal_begun", self._clock.now())
+        wanted = {
+            "id": account.id, "seen": seen, "holder": self._holder, "seconds": self._seconds,
+            "at": told.at, "request_id": told.request_id,
+        }  # fmt: skip
+        row = await self._db.one(statements.CLAIM, wanted)
+        if row is None:
+            return None
         return Claim(
             opened=sealing.opened(await self._key(account), account, row),
             fence=row["fence"],
@@ -91,9 +99,10 @@ class Leases:
         columns = sealing.sealed(await self._key(claim.account), claim.account, grant, answers)
         return await self._settle(claim, statements.RENEWED, columns, "renewed")
 
-    async def rest(self, claim: Claim, code: str, seconds: float) -> bool:
+    async def rest(self, claim: Claim, refusal: Refusal, seconds: float) -> bool:
         """Gives the claim back and keeps everybody from signing in for a while; False if it was lost."""
-        return await self._settle(claim, statements.RESTING, {"code": code, "seconds": seconds}, "renewal_refused")
+        columns = {"code": refusal.code, "details": Jsonb(refusal.details), "seconds": seconds}
+        return await self._settle(claim, statements.RESTING, columns, "renewal_refused")
 
     async def dead(self, claim: Claim, code: str) -> bool:
         """Only the person can mend it: `login_required` from now on; False if the claim was lost."""
@@ -105,12 +114,13 @@ class Leases:
         return [(account_of(row), row["grant_number"]) for row in rows]
 
     async def _settle(self, claim: Claim, sql: LiteralString, columns: Mapping[str, Any], what: str) -> bool:
-        params = {**columns, "id": claim.account.id, "fence": claim.fence}
-        async with self._db.transaction() as tx:
-            won = (await tx.execute(sql, params)).rowcount == 1
-            detail = f"fence {claim.fence}" + (f", {columns['code']}" if "code" in columns else "")
-            said = audit.entry(claim.account, what if won else "renewal_outrun", self._clock.now(), detail)
-            await audit.note(tx, said)
+        detail = f"fence {claim.fence}" + (f", {columns['code']}" if "code" in columns else "")
+        told = msgspec.structs.asdict(audit.entry(claim.account, what, self._clock.now(), detail))
+        won = await self._db.run(sql, {**told, **columns, "id": claim.account.id, "fence": claim.fence}) == 1
+        if not won:
+            lost = audit.entry(claim.account, "renewal_outrun", self._clock.now(), detail)
+            async with self._db.transaction() as tx:
+                await audit.note(tx, lost)
         return won
 
     async def _key(self, account: Account) -> DataKey:

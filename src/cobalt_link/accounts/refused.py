@@ -56,7 +56,7 @@ def rest(refusal: Refusal, failures: int) -> int:
 
 
 def _later(kind: type[Problem], text: str, refusal: Refusal, usual: int) -> Problem:
-    asked = refusal.details.get("seconds") if kind is EhrBusy else refusal.details.get("rest")
+    asked = refusal.details.get("rest", refusal.details.get("seconds") if kind is EhrBusy else None)
     seconds = min(max(asked, 1), 3600) if isinstance(asked, int) else usual
     return kind(
         f"{text} Try again in {seconds} s (the Retry-After header).",

@@ -23,7 +23,7 @@ from cobalt_link.ehr.ask import Ask
 from cobalt_link.ehr.connector import Chart, Connector
 from cobalt_link.ehr.grant import Grant
 from cobalt_link.ehr.journal import MemoryJournal
-from cobalt_link.ehr.refusals import EhrDown, Refusal, SessionEnded, Unexpected, catalogue
+from cobalt_link.ehr.refusals import EhrDown, Refusal, SessionEnded
 from cobalt_link.ehr.story import Granted, Outcome, Refused, tell
 from cobalt_link.ehr.translate import as_refusal
 from cobalt_link.kit.clock import Clock
@@ -151,8 +151,8 @@ class Sessions:
                 raise LoginRequired
             if standing.grant_number != seen:
                 return
-            if standing.rests:
-                raise self._resting(account, standing.rest_code or "", standing.rest_seconds or 1)
+            if standing.rest:
+                raise self._problem(account, standing.rest)
             if time.monotonic() > deadline:
                 raise EhrBusy(
                     "The session at the EHR is being renewed. Try again in 5 s (the Retry-After header).",
@@ -188,7 +188,7 @@ class Sessions:
                 else:
                     await self._leases.dead(claim, "other_account")
             case Refused(refusal) if not refused.needs_the_person(refusal):
-                await self._leases.rest(claim, refusal.code, refused.rest(refusal, claim.failed))
+                await self._leases.rest(claim, refusal, refused.rest(refusal, claim.failed))
             case Refused(refusal):
                 await self._leases.dead(claim, str(refusal.details.get("reason", refusal.code)))
             case _:
@@ -204,7 +204,3 @@ class Sessions:
 
     def _problem(self, account: Account, refusal: Refusal) -> Problem:
         return refused.problem_of(refusal, self._connector(account).manifest.name, account.place.host)
-
-    def _resting(self, account: Account, code: str, seconds: int) -> Problem:
-        kind = catalogue().get(code, Unexpected)
-        return self._problem(account, kind(seconds=seconds, rest=seconds))

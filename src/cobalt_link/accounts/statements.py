@@ -33,7 +33,7 @@ GRANT: LiteralString = f"""
 UPDATE accounts a
 SET sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1, fence = fence + 1,
     health = 'active', health_reason = NULL, lease_holder = NULL, lease_until = NULL,
-    renewals_begun = 0, renewals_failed = 0, rest_until = NULL, rest_code = NULL
+    renewals_begun = 0, renewals_failed = 0, rest_until = NULL, rest_code = NULL, rest_details = NULL
 WHERE a.id = %(id)s RETURNING {ACCOUNT}"""
 
 SEALED: LiteralString = """
@@ -79,37 +79,48 @@ WHERE id = %s AND health = 'active' AND disconnected_at IS NULL"""
 
 # ── the lease on renewing a grant ────────────────────────────────────────────────────────────────────────────────────
 
+# One statement each, its audit row included: a process that is stopped in the middle must not hold the row's lock.
 CLAIM: LiteralString = """
-UPDATE accounts
+WITH claimed AS (UPDATE accounts
 SET fence = fence + 1, lease_holder = %(holder)s, renewals_begun = renewals_begun + 1,
     lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
 WHERE id = %(id)s AND grant_number = %(seen)s AND health = 'active' AND disconnected_at IS NULL
   AND (lease_until IS NULL OR lease_until < clock_timestamp())
   AND (rest_until IS NULL OR rest_until <= clock_timestamp())
-RETURNING fence, renewals_begun, renewals_failed, person_fingerprint, sealed_grant, sealed_answers, grant_number"""
+RETURNING id, client, fence, renewals_begun, renewals_failed, person_fingerprint, sealed_grant, sealed_answers,
+  grant_number
+), noted AS (INSERT INTO audit (at, client, account, what, request_id, detail)
+SELECT %(at)s, client, id, 'renewal_begun', %(request_id)s, format('fence %%s, try %%s', fence, renewals_begun)
+FROM claimed)
+SELECT * FROM claimed"""
 
 STANDING: LiteralString = """
-SELECT grant_number, health, rest_code,
+SELECT grant_number, health, rest_code, rest_details,
        ceil(extract(epoch FROM rest_until - clock_timestamp()))::int AS rest_seconds
 FROM accounts WHERE id = %s AND disconnected_at IS NULL"""
 
-RENEWED: LiteralString = """
-UPDATE accounts
+SETTLED: LiteralString = """
+) INSERT INTO audit (at, client, account, what, request_id, detail)
+SELECT %(at)s, client, id, %(what)s, %(request_id)s, %(detail)s FROM settled"""
+
+RENEWED: LiteralString = f"""
+WITH settled AS (UPDATE accounts
 SET sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1,
     lease_holder = NULL, lease_until = NULL,
-    renewals_begun = 0, renewals_failed = 0, rest_until = NULL, rest_code = NULL
-WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL"""
+    renewals_begun = 0, renewals_failed = 0, rest_until = NULL, rest_code = NULL, rest_details = NULL
+WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
 
-RESTING: LiteralString = """
-UPDATE accounts
+RESTING: LiteralString = f"""
+WITH settled AS (UPDATE accounts
 SET lease_holder = NULL, lease_until = NULL, renewals_begun = 0, renewals_failed = renewals_failed + 1,
-    rest_until = clock_timestamp() + make_interval(secs => %(seconds)s), rest_code = %(code)s
-WHERE id = %(id)s AND fence = %(fence)s"""
+    rest_until = clock_timestamp() + make_interval(secs => %(seconds)s),
+    rest_code = %(code)s, rest_details = %(details)s
+WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
 
-DEAD: LiteralString = """
-UPDATE accounts SET health = 'login_required', health_reason = %(code)s, fence = fence + 1,
+DEAD: LiteralString = f"""
+WITH settled AS (UPDATE accounts SET health = 'login_required', health_reason = %(code)s, fence = fence + 1,
     lease_holder = NULL, lease_until = NULL, renewals_begun = 0
-WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL"""
+WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
 
 ABANDONED: LiteralString = f"""
 SELECT {ACCOUNT}, a.grant_number FROM accounts a

@@ -27,7 +27,8 @@ CREATE TABLE accounts (
     renewals_begun int NOT NULL DEFAULT 0,  -- begun and not known to have ended: the intent, written before the deed
     renewals_failed int NOT NULL DEFAULT 0, -- in a row, because the EHR did not answer as it should
     rest_until timestamptz,             -- no renewal before that
-    rest_code text                      -- why: the refusal's code
+    rest_code text,                     -- why: the refusal's code
+    rest_details jsonb                  -- and its details, which hold nothing that a person typed
 );
 CREATE UNIQUE INDEX accounts_of_person ON accounts (person_fingerprint) WHERE disconnected_at IS NULL;
 CREATE INDEX accounts_of_client ON accounts (client, linked_at DESC, id) WHERE disconnected_at IS NULL;

@@ -1,0 +1,57 @@
+"""A process that reads with an account, as a web process does: told what to do by lines on its input.
+
+`read N` reads the schedule N times at once and prints what came out, as JSON; `sweep` settles abandoned renewals.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import structlog
+
+from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.leases import Leases
+from cobalt_link.accounts.sessions import Sessions
+from cobalt_link.connectors.sandbox import Sandbox
+from cobalt_link.ehr.http import Http
+from cobalt_link.kit.clock import SystemClock
+from cobalt_link.kit.problems import Problem
+from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.store.database import Database
+
+
+async def main(dsn: str, ring: str, account_id: str) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    db, vault, clock = await Database.open(dsn), Vault(Keyring.load(Path(ring))), SystemClock()
+    keys, http = DataKeys(db, vault), Http(allow_private=True)
+    accounts = Accounts(db, vault, keys, clock)
+    sessions = Sessions(accounts, Leases(db, keys, clock, seconds=45), {"sandbox": Sandbox(http)}, clock)
+
+    async def read() -> str:
+        try:
+            found = await sessions.read(
+                await accounts.by_id(account_id), lambda connector, chart: connector.providers(chart)
+            )
+        except Problem as problem:
+            return problem.code
+        return f"{len(found)} providers"
+
+    say("ready")
+    while line := (await asyncio.to_thread(sys.stdin.readline)).split():
+        if line[0] == "sweep":
+            await sessions.sweep()
+            say("swept")
+        else:
+            say(sorted(set(await asyncio.gather(*(read() for _ in range(int(line[1])))))))
+    await http.close()
+    await db.close()
+
+
+def say(what: object) -> None:
+    print(json.dumps(what), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

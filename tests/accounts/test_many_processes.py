@@ -1,0 +1,242 @@
+"""Four real processes and the real Sandbox EHR: one sign-in per ended session, whatever is stopped or killed.
+
+Scaled down: S-012 runs 64 calls in 12 rounds instead of 1,000, S-013 6 kill points instead of 200,
+S-014 3 rounds instead of 200.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+from httpx2 import AsyncClient
+
+from cobalt_link.connectors.sandbox import Sandbox
+from cobalt_link.ehr.http import Http
+from cobalt_link.ehr.journal import MemoryJournal
+from cobalt_link.ehr.panes import CredentialsAnswer
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.secrets import Secret
+from cobalt_link.ehr.story import Granted, encoded, tell
+from sandbox_ehr.server import running
+from tests.accounts.world import World
+
+
+class Ehr:
+    """The Sandbox EHR's lab."""
+
+    def __init__(self, http: AsyncClient) -> None:
+        self.http = http
+
+    async def end_sessions(self):
+        await self.http.delete("/api/_lab/sessions")
+
+    async def count(self, name):
+        return (await self.http.get("/api/_lab/log")).json()["counts"][name]
+
+    async def faults(self, **switches):
+        await self.http.put("/api/_lab/faults", json=switches)
+
+    async def password(self, password):
+        await self.http.put("/api/_lab/users/user_good", json={"password": password})
+
+    @asynccontextmanager
+    async def a_request_held(self, path):
+        """Holds the next request to `path` at the EHR; inside the block it has arrived and is not answered."""
+        before = await self.count("requests")
+        await self.faults(hang=True, only_path=path, times=1)
+
+        async def arrived():
+            # The EHR counts a held request as arrived and not as over.
+            counts = (await self.http.get("/api/_lab/log")).json()["counts"]
+            return counts["requests"] - counts["answered"] > 0 and counts["requests"] > before
+
+        async def wait():
+            while not await arrived():
+                await asyncio.sleep(0.02)
+
+        yield wait
+        await self.faults()
+
+
+class Process:
+    """One `tests.accounts.reader`."""
+
+    def __init__(self, child):
+        self.child = child
+
+    async def does(self, command):
+        self.tell(command)
+        return await self.heard()
+
+    def tell(self, command):
+        self.child.stdin.write(f"{command}\n".encode())
+
+    async def heard(self):
+        line = await self.child.stdout.readline()
+        assert line, "the process died"
+        return json.loads(line)
+
+    async def kill(self):
+        self.child.kill()
+        await self.child.wait()
+
+
+@pytest.fixture(scope="session")
+async def ehr(tmp_path_factory):
+    async with (
+        running(data=tmp_path_factory.mktemp("ehr")) as address,
+        AsyncClient(base_url=address, trust_env=False) as http,
+    ):
+        yield Ehr(http)
+
+
+@pytest.fixture
+async def linked(db, ehr):
+    """A world with an account linked at the Sandbox EHR."""
+    await ehr.http.post("/api/_lab/reset")
+    world = World(db)
+    place = Place(address=str(ehr.http.base_url).rstrip("/"))
+    saved = {"credentials": encoded(CredentialsAnswer(username="user_good", password=Secret("pass_good")))}
+    http = Http(allow_private=True)
+    outcome = await tell(partial(Sandbox(http).sign_in, place=place), MemoryJournal(), saved=saved)
+    await http.close()
+    assert isinstance(outcome, Granted)
+    org = await world.org(await world.client())
+    account = await world.keep(org, connector="sandbox", place=place, grant=outcome.grant, answers=outcome.answers)
+    await ehr.http.post("/api/_lab/reset")
+    return world, account
+
+
+@pytest.fixture
+async def start(linked, dsn, tmp_path):
+    """`await start(n)`: so many processes, ended afterwards."""
+    world, account = linked
+    world.ring.save(tmp_path / "master.key")
+    children = []
+
+    async def one():
+        command = [sys.executable, "-m", "tests.accounts.reader", dsn, str(tmp_path / "master.key"), account.id]
+        pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+        child = await asyncio.create_subprocess_exec(*command, **pipes)
+        children.append(child)
+        process = Process(child)
+        assert await process.heard() == "ready"
+        return process
+
+    async def many(count):
+        return await asyncio.gather(*(one() for _ in range(count)))
+
+    yield many
+    for child in children:
+        if child.returncode is None:
+            child.send_signal(signal.SIGCONT)
+            child.stdin.close()
+    for child in children:
+        await child.wait()
+
+
+SEEN = ["5 providers"]
+
+
+async def test_sixty_four_calls_in_four_processes_sign_in_exactly_once_a_round(linked, start, ehr):
+    # S-012
+    world, account = linked
+    processes = await start(4)
+    for turn in range(1, 13):
+        await ehr.end_sessions()
+        found = await asyncio.gather(*(process.does("read 16") for process in processes))
+        assert found == [SEEN] * 4
+        assert await ehr.count("login_attempts") == await ehr.count("logins") == turn
+    assert (await world.row(account))["grant_number"] == 13
+
+
+async def test_a_changed_password_is_tried_once_by_all_processes_together(linked, start, ehr):
+    # S-141
+    world, account = linked
+    processes = await start(4)
+    await ehr.password("pass_changed")
+    await ehr.end_sessions()
+    for _ in range(2):
+        found = await asyncio.gather(*(process.does("read 16") for process in processes))
+        assert found == [["login_required"]] * 4
+    assert await ehr.count("login_attempts") == 1
+    assert (await world.again(account)).health_reason == "wrong_credentials"
+
+
+async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(linked, start, ehr):
+    # S-014
+    world, account = linked
+    stopped, other = await start(2)
+    for _ in range(3):
+        await ehr.end_sessions()
+        await ehr.faults(slow_ms=1500, only_path="/api/settings", times=1)
+        logins = await ehr.count("logins")
+        stopped.tell("read 1")
+        while await ehr.count("logins") == logins:
+            await asyncio.sleep(0.02)
+        os.kill(stopped.child.pid, signal.SIGSTOP)
+        await _lease_runs_out(world, account)
+        assert await other.does("read 4") == SEEN
+        kept = await world.row(account)
+        os.kill(stopped.child.pid, signal.SIGCONT)
+        assert await stopped.heard() == SEEN
+        now = await world.row(account)
+        assert {name: now[name] for name in STORED} == {name: kept[name] for name in STORED}
+    trail = await world.trail(account)
+    assert (trail.count("renewal_outrun"), trail.count("renewed")) == (3, 3)
+
+
+@pytest.mark.parametrize("path", ["/api/login", "/api/settings"])
+async def test_a_process_killed_inside_a_sign_in_leaves_an_account_that_heals(linked, start, ehr, path):
+    # S-013: before the EHR knows of it, and after it gave out a session that we never stored
+    world, account = linked
+    (healer,) = await start(1)
+    for _ in range(2):
+        await ehr.end_sessions()
+        await _killed_at(ehr, start, path)
+        assert (await world.row(account))["renewals_begun"] == 1
+        await _lease_runs_out(world, account)
+        assert await healer.does("sweep") == "swept"
+        assert await healer.does("read 4") == SEEN
+        assert (await world.row(account))["renewals_begun"] == 0
+
+
+async def test_after_two_kills_the_person_is_asked_and_the_password_rests(linked, start, ehr):
+    # S-013
+    world, account = linked
+    (healer,) = await start(1)
+    await ehr.end_sessions()
+    for _ in range(2):
+        await _killed_at(ehr, start, "/api/settings")
+        await _lease_runs_out(world, account)
+    assert await healer.does("sweep") == "swept"
+    assert await ehr.count("login_attempts") == 2
+    assert await healer.does("read 4") == ["login_required"]
+    assert (await world.again(account)).health_reason == "interrupted"
+    trail = await world.trail(account)
+    assert trail.count("renewal_begun") == 3 and trail[-1] == "login_required"
+
+
+STORED = ("grant_number", "sealed_grant", "sealed_answers", "health", "lease_until", "renewals_begun")
+
+
+async def _killed_at(ehr, start, path):
+    (victim,) = await start(1)
+    async with ehr.a_request_held(path) as arrived:
+        victim.tell("read 1")
+        await arrived()
+        await victim.kill()
+
+
+async def _lease_runs_out(world, account):
+    """Instead of waiting for it."""
+    await world.db.run(
+        "UPDATE accounts SET lease_until = clock_timestamp() - interval '1 second' WHERE lease_until IS NOT NULL"
+        " AND id = %s",
+        (account.id,),
+    )

@@ -1,0 +1,24 @@
+"""Upkeep: what was ended leaves the disk too."""
+
+from datetime import timedelta
+
+from cobalt_link.accounts import upkeep
+
+
+async def test_hourly_upkeep_forgets_ended_tokens_and_shreds_destroyed_keys(world):
+    # S-064
+    client, account = await world.linked()
+    await world.token(account)
+    await world.access.rotate(account, client.env, timedelta(seconds=5))
+    world.later(5)
+    await world.accounts.disconnect(account)
+    assert await world.db.rows("SELECT owner FROM data_keys_erased") != []
+    await upkeep.hourly(world.access, world.keys)
+    assert await world.db.rows("SELECT owner FROM data_keys_erased") == []
+    assert await world.db.rows("SELECT hash FROM access_tokens") == []
+
+
+async def test_the_sweep_leaves_healthy_accounts_alone(world):
+    await world.linked()
+    await upkeep.often(world.sessions)
+    assert world.ehr.attempts == 0
