@@ -1,4 +1,4 @@
-"""Every login of the sandbox EHR by a plain HTTP client: what goes wrong on the way, and that it ends with a schedule."""
+"""Every login of the sandbox EHR by a plain HTTP client: what goes wrong on the way, and the schedule at its end."""
 
 from datetime import UTC, datetime
 from typing import Any
