@@ -86,8 +86,9 @@ class Page(HTMLParser):
                 self.forms.append(self._open)
             case "input" if self._open and given.get("name"):
                 self._open.fields[given["name"]] = given.get("value", "")
-            case "button" if self._owner(given) and given.get("name"):
-                self._owner(given).buttons.append((given["name"], given.get("value", "")))  # type: ignore[union-attr]
+            case "button" if given.get("name"):
+                if owner := self._owner(given):
+                    owner.buttons.append((given["name"], given.get("value", "")))
             case "a" if given.get("href"):
                 self.links.append(given["href"])
             case "meta" if given.get("http-equiv") == "refresh":
@@ -106,7 +107,9 @@ class Page(HTMLParser):
             self._heard[self._within[-1]].append(data)
 
     def _owner(self, given: dict[str, str]) -> Form | None:
-        return next((form for form in self.forms if form.id == given.get("form")), self._open)
+        if named := given.get("form"):
+            return next((form for form in self.forms if form.id == named), None)
+        return self._open
 
 
 class Browser:
@@ -156,7 +159,7 @@ def answers(page: Page, username: str, password: str) -> dict[str, str]:
         case "consent":
             return {"agree": "yes"}
         case "credentials":
-            return {"username": page.form.fields["username"] or username, "password": password}
+            return {"username": username, "password": password}
         case "code":
             return {"code": CODE}
         case "choice":

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.developers.addresses import AddressProblem, ehr_address
 from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.developers.orgs import Org, Orgs
@@ -49,7 +51,7 @@ class Stage:
     async def scene(self, attempt: Attempt, locale: str) -> Scene:
         """Everything that a page of this attempt may say."""
         client, org = await self.clients.by_id(attempt.client), await self._orgs.by_id(attempt.org)
-        account = await self._accounts.by_id(attempt.account) if attempt.account else None
+        account = await self._repaired(attempt)
         connector = self._connectors.get(attempt.connector or (account.connector if account else "") or "")
         address = attempt.address or (account.address if account else None)
         manifest = connector.manifest if connector else None
@@ -79,6 +81,13 @@ class Stage:
             now=self._clock.now(),
             reference=reference(attempt.id),
         )
+
+    async def _repaired(self, attempt: Attempt) -> Account | None:
+        """The account of update mode; None too if it was disconnected meanwhile, which its pane then says."""
+        try:
+            return await self._accounts.by_id(attempt.account) if attempt.account else None
+        except AccountGone:
+            return None
 
     async def search(self, attempt: Attempt, query: str) -> Search:
         """The practices of this client that may be found by name, and the EHRs to start with."""
