@@ -10,6 +10,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from cobalt_link.store.errors import EmbeddedServerError
@@ -44,6 +45,9 @@ log_error_verbosity = terse
 log_min_error_statement = panic
 log_parameter_max_length_on_error = 0
 """
+_CONF_18 = """\
+io_method = sync                # three processes less
+"""
 
 # What the processes of the server see: nothing of ours, whose environment may hold keys.
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
@@ -69,12 +73,15 @@ class Cluster:
         if stat.S_IMODE(status.st_mode) != 0o700:
             self.folder.chmod(0o700)
 
-    def prepare(self) -> tuple[RunAs, list[str]]:
-        """Everything in place for the postmaster: as whom to run it, and its command."""
+    def prepare(self, held: int) -> tuple[RunAs, list[str]]:
+        """Everything in place for the postmaster: as whom to run it, and its command.
+
+        `held` is the open lock of this folder: programs inherit it, so that nobody comes in while one still writes.
+        """
         runas = choose(self.folder, self.binaries / "postgres")
         runas.own(self.folder)
         if not self.data.exists():
-            self._create(runas)
+            self._create(runas, held)
         if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         socket = self._socket_folder()
@@ -89,12 +96,30 @@ class Cluster:
         return runas, [*runas.prefix, str(self.binaries / "postgres"), "-D", str(self.data), *options]
 
     def forget_socket(self) -> None:
-        """After the server has stopped: a socket folder elsewhere goes too."""
-        if self._elsewhere.exists():
-            shutil.rmtree(self._elsewhere.read_text(), ignore_errors=True)
-            self._elsewhere.unlink()
+        """While no server runs: what is left of its socket goes, and a socket folder elsewhere too."""
+        noted = self._elsewhere.exists()
+        socket = Path(self._elsewhere.read_text()) if noted else self.folder / "socket"
+        # By name and not as a tree: where root runs the server as another user, that user can write the note.
+        with suppress(OSError):
+            for name in (_SOCKET, f"{_SOCKET}.lock"):
+                (socket / name).unlink(missing_ok=True)
+            if noted:
+                socket.rmdir()
+        self._elsewhere.unlink(missing_ok=True)
 
-    def _create(self, runas: RunAs) -> None:
+    def why_not(self) -> str:
+        """What kept the server from starting, for a person."""
+        made_by, ours = (self.data / "PG_VERSION").read_text().strip(), self._major()
+        if made_by != str(ours):
+            return (
+                f"The database in {self.folder} was made by PostgreSQL {made_by}, but the programs in "
+                f"{self.binaries} are version {ours}. Set COBALT_POSTGRES_BIN to programs of version {made_by} and "
+                "run `cobalt backup`; then move the folder away, start without that setting, and run `cobalt restore`."
+            )
+        tail = self.log.read_text(errors="replace")[-800:].strip()
+        return f"The embedded database did not start. The end of {self.log}:\n{tail}"
+
+    def _create(self, runas: RunAs, held: int) -> None:
         # Renamed at the end, so that a process killed in the middle leaves no half-made database behind.
         unfinished = self.folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -102,9 +127,9 @@ class Cluster:
         runas.own(unfinished)
         passwords = {ADMIN: secrets.token_hex(32), USER: secrets.token_hex(32)}
         _write_private(self.pgpass, "".join(f"*:*:*:{user}:{word}\n" for user, word in passwords.items()))
-        self._initdb(runas, unfinished)
+        self._initdb(runas, held, unfinished)
         _write_private(unfinished / "pg_hba.conf", _HBA)
-        _write_private(unfinished / "postgresql.conf", _CONF)
+        _write_private(unfinished / "postgresql.conf", _CONF + (_CONF_18 if self._major() >= 18 else ""))
         runas.own(unfinished / "pg_hba.conf", unfinished / "postgresql.conf")
         first = [
             f"ALTER ROLE {ADMIN} PASSWORD '{passwords[ADMIN]}'",
@@ -114,10 +139,10 @@ class Cluster:
         ]
         # Through standard input: the password stands in no process list. One statement a line.
         command = ["postgres", "--single", "-D", str(unfinished), "-c", "exit_on_error=on", ADMIN]
-        self._run(runas, command, "".join(f"{statement};\n" for statement in first))
+        self._run(runas, held, command, "".join(f"{statement};\n" for statement in first))
         unfinished.rename(self.data)
 
-    def _initdb(self, runas: RunAs, data: Path) -> None:
+    def _initdb(self, runas: RunAs, held: int, data: Path) -> None:
         options = ["--encoding=UTF8", "--auth=scram-sha-256", "--no-instructions", f"--username={ADMIN}"]
         # PostgreSQL's own collation does not change under an index when the system's C library is upgraded (from 17).
         modern = self._major() >= 17
@@ -126,7 +151,7 @@ class Cluster:
         _write_private(nothing, secrets.token_hex(32) + "\n")
         runas.own(nothing)
         try:
-            self._run(runas, ["initdb", "-D", str(data), f"--pwfile={nothing}", *options])
+            self._run(runas, held, ["initdb", "-D", str(data), f"--pwfile={nothing}", *options])
         finally:
             nothing.unlink()
 
@@ -135,10 +160,15 @@ class Cluster:
         found = re.search(rb"\) (\d+)", version)
         return int(found[1]) if found else 0
 
-    def _run(self, runas: RunAs, command: list[str], text: str = "") -> None:
-        program = str(self.binaries / command[0])
+    def _run(self, runas: RunAs, held: int, command: list[str], text: str = "") -> None:
         done = runas.run(
-            [program, *command[1:]], input=text.encode(), capture_output=True, env=ENVIRONMENT, cwd="/", umask=0o077
+            [str(self.binaries / command[0]), *command[1:]],
+            input=text.encode(),
+            capture_output=True,
+            env=ENVIRONMENT,
+            cwd="/",
+            umask=0o077,
+            pass_fds=[held],
         )
         if done.returncode:
             tail = done.stderr.decode(errors="replace")[-800:].strip()

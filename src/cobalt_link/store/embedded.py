@@ -107,9 +107,12 @@ def _ensure_running(cluster: Cluster) -> str:
             return state.socket
         if state is None:
             with _open(cluster, "server.lock") as free:
-                if _try_lock(free):
+                if ours := _try_lock(free):
+                    _forget_dead(cluster)
                     _start(cluster, free)
-                    return _wait_ready(cluster)
+            # Behind the block: while we held the lock ourselves, a server that died would look alive.
+            if ours:
+                return _wait_ready(cluster)
         time.sleep(_LOOK)
     raise EmbeddedServerError(
         f"The database in {cluster.folder} is being served, but not by a process that can be seen here: another "
@@ -117,8 +120,20 @@ def _ensure_running(cluster: Cluster) -> str:
     )
 
 
+def _forget_dead(cluster: Cluster) -> None:
+    """PostgreSQL will not start while anyone has the pid in its last notes, be it a zombie or another program.
+
+    Our lock, which every process of a server holds, knows better: nobody serves this folder.
+    """
+    cluster.forget_socket()
+    note = cluster.data / "postmaster.pid"
+    with suppress(FileNotFoundError, ValueError, IndexError):
+        if not _serves(int(note.read_text().splitlines()[0]), cluster.data):
+            note.unlink()
+
+
 def _start(cluster: Cluster, free: IO[str]) -> None:
-    runas, command = cluster.prepare()
+    runas, command = cluster.prepare(free.fileno())
     order = {
         "command": command,
         "user": runas.user,
@@ -126,7 +141,7 @@ def _start(cluster: Cluster, free: IO[str]) -> None:
         "users": str(cluster.folder / "users.lock"),
         "held": free.fileno(),
     }
-    log = os.open(cluster.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(cluster.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
         subprocess.run(  # noqa: S603
             [sys.executable, "-I", "-S", str(_GUARDIAN), json.dumps(order)],
@@ -151,18 +166,20 @@ def _wait_ready(cluster: Cluster) -> str:
             if _try_lock(lock):
                 break
         time.sleep(_LOOK)
-    tail = cluster.log.read_text(errors="replace")[-800:].strip()
-    raise EmbeddedServerError(f"The embedded database did not start. The end of {cluster.log}:\n{tail}")
+    raise EmbeddedServerError(cluster.why_not())
 
 
 def _stop(cluster: Cluster) -> None:
-    state = _state(cluster)
-    if state is not None:
-        with suppress(ProcessLookupError):
-            os.kill(state.pid, signal.SIGINT)
+    told = None
     deadline = time.monotonic() + _PATIENCE
     with _open(cluster, "server.lock") as lock:
         while not _try_lock(lock) and time.monotonic() < deadline:
+            # Looked at again and again: the guardian may be about to start a killed one anew.
+            state = _state(cluster)
+            if state is not None and state.pid != told:
+                told = state.pid
+                with suppress(ProcessLookupError):
+                    os.kill(told, signal.SIGINT)
             time.sleep(_LOOK)
 
 
@@ -210,7 +227,7 @@ def _gate(cluster: Cluster) -> Iterator[None]:
 
 
 def _open(cluster: Cluster, name: str) -> IO[str]:
-    return os.fdopen(os.open(cluster.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+    return os.fdopen(os.open(cluster.folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
 
 
 def _try_lock(file: IO[str]) -> bool:

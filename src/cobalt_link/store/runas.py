@@ -35,7 +35,7 @@ class RunAs(msgspec.Struct, frozen=True):
     def own(self, *paths: Path) -> None:
         if self.user is not None and self.group is not None:
             for path in paths:
-                os.chown(path, self.user, self.group)
+                os.chown(path, self.user, self.group, follow_symlinks=False)
 
 
 def choose(folder: Path, postgres: Path) -> RunAs:
