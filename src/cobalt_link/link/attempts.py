@@ -101,7 +101,7 @@ def private_key_context(client: str, attempt: str) -> Context:
 
 
 class Attempts:
-    """All SQL on `attempts`, `attempt_keys`, `attempt_keys_erased`. A worker silent for a `lease` has lost its claim."""
+    """All SQL on `attempts`, `attempt_keys`, `attempt_keys_erased`. A worker silent for a `lease` loses its claim."""
 
     def __init__(self, db: Database, vault: Vault, *, lease: timedelta = LEASE) -> None:
         self.db = db
