@@ -47,6 +47,7 @@ log_parameter_max_length_on_error = 0
 """
 _CONF_18 = """\
 io_method = sync                # three processes less
+scram_iterations = 1            # our passwords are random keys: stretching them only slows each connection
 """
 
 # What the processes of the server see: nothing of ours, whose environment may hold keys.

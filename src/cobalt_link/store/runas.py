@@ -77,5 +77,5 @@ def _candidates(owner: int) -> list[pwd.struct_passwd]:
 def _reaches(runas: RunAs, folder: Path, postgres: Path) -> bool:
     """Whether that user may enter the folder above ours and run the program; we change no mode to make it so."""
     test = 'test -x "$1" && "$2" -V'
-    command = ["sh", "-c", test, "sh", str(folder.parent), str(postgres)]
+    command = ["/bin/sh", "-c", test, "sh", str(folder.parent), str(postgres)]
     return runas.run(command, capture_output=True, cwd="/").returncode == 0
