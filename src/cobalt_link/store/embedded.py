@@ -140,6 +140,7 @@ def _start(cluster: Cluster, free: IO[str]) -> None:
         "group": runas.group,
         "users": str(cluster.folder / "users.lock"),
         "held": free.fileno(),
+        "note": str(cluster.data / "postmaster.pid"),
     }
     log = os.open(cluster.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:

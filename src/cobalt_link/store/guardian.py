@@ -2,7 +2,7 @@
 
 Run by path as a program of its own, standard library only. Its one argument is JSON: `command`, `user` and `group` (or
 null), `users` (the file that every lease holds a shared lock on), `held` (an open, locked descriptor: the lock means
-"this data folder is being served").
+"this data folder is being served"), `note` (the postmaster's own note of its state).
 """
 
 import fcntl
@@ -16,9 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-ATTEMPTS = 40
-PAUSE = 0.25  # seconds; a killed postmaster's children need a moment to notice and to end
-STEADY = 10.0  # seconds after which a start counts as good
+SHORTEST, LONGEST = 0.25, 5.0  # seconds before a server that died is started again
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -33,7 +31,6 @@ class Guardian:
         as_whom: dict[str, Any] = {}
         if self.order["user"] is not None:
             as_whom = {"user": self.order["user"], "group": self.order["group"], "extra_groups": []}
-        self.began = time.monotonic()
         self.postmaster = subprocess.Popen(  # noqa: S603 the command is our own
             self.order["command"],
             pass_fds=[self.order["held"]],
@@ -44,19 +41,36 @@ class Guardian:
         )
 
     def keep(self) -> None:
-        """Returns when the postmaster stopped as told (status 0), could not start, or died again and again."""
-        left = None
-        while (status := self.postmaster.wait()) != 0:
-            if status < 0 and (left is None or time.monotonic() - self.began > STEADY):
-                left = ATTEMPTS
-            if not left:
+        """Returns when the postmaster stopped as told (status 0), or could not start the first time.
+
+        One that has served is started again for as long as there are leases: it may have been killed for memory, or
+        the disk is full and will have room again.
+        """
+        served, pause = False, SHORTEST
+        while True:
+            if self.is_serving():
+                served, pause = True, SHORTEST
+            if self.postmaster.wait() == 0 or not served:
                 return
-            left -= 1
-            time.sleep(PAUSE)
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST)
             with self.turn:
                 if not self.wanted:
                     return
                 self.start()
+
+    def is_serving(self) -> bool:
+        """Waits until the postmaster says that it is ready (True) or has ended (False)."""
+        note = Path(self.order["note"])
+        while self.postmaster.poll() is None:
+            try:
+                lines = note.read_text().splitlines()
+            except OSError:
+                lines = []
+            if len(lines) > 7 and lines[0] == str(self.postmaster.pid) and lines[7].strip() == "ready":
+                return True
+            time.sleep(0.05)
+        return False
 
     def stop_when_unused(self) -> None:
         with Path(self.order["users"]).open() as lock:
