@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -117,7 +117,8 @@ def create_app(
         Route("/", scribe.home),
         Route("/connect", scribe.connect),
         Route("/linked", scribe.linked),
-        Route("/acme.css", _style),
+        Route("/acme.css", _file("acme.css")),
+        Route("/acme.svg", _file("acme.svg")),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 
@@ -131,5 +132,8 @@ def _sorry(request: Request, text: str, status: int) -> Response:
     return pages.TemplateResponse(request, "sorry.html", {"text": text}, status_code=status)
 
 
-async def _style(request: Request) -> Response:
-    return FileResponse(HERE / "acme.css")
+def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def send(request: Request) -> Response:
+        return FileResponse(HERE / name)
+
+    return send
