@@ -47,7 +47,7 @@ from cobalt_link.link import hosted
 from cobalt_link.link.advance import ADVANCE, Advance
 from cobalt_link.link.attempts import Attempts
 from cobalt_link.link.exchange import Exchanges
-from cobalt_link.link.hosted import Hosted
+from cobalt_link.link.door import Hosted
 from cobalt_link.link.inspector import inspected
 from cobalt_link.link.sessions import LinkSessions
 from cobalt_link.link.stage import Stage

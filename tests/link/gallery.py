@@ -300,6 +300,9 @@ def ends(here: Scene) -> dict[str, str]:
 def closed(here: Scene) -> dict[str, str]:
     said = {"locale": here.locale, "operator": here.operator}
     shown = {f"closed-{code}": pages.closed(code, **said) for code in CLOSED}
+    framed = {"app_name": here.app_name, "parent": "https://app.example"}
+    shown["closed-framed"] = pages.closed("link_expired", **said, **framed)
+    shown["closed-shell"] = pages.shell(**said, **framed)
     for code in CLOSED:
         known = {"app_name": "Acme Scribe", "back_url": "https://acme.example/return"}
         shown[f"closed-{code}-back"] = pages.closed(code, **said, **known)

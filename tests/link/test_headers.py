@@ -16,6 +16,8 @@ def policy(**given: list[str]) -> dict[str, list[str]]:
 def test_nothing_may_load_but_what_is_ours() -> None:  # S-114, S-123
     assert policy() == {
         "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "connect-src": ["'self'"],
         "style-src": ["'self'"],
         "img-src": ["'self'"],
         "form-action": ["'self'"],

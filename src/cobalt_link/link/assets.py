@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 PREFIX = "/static/"
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
 @cache
@@ -32,8 +33,22 @@ def static(name: str) -> tuple[bytes, str]:
     return {hashed: (body, media) for hashed, body, media in _files().values()}[name]
 
 
+def source(name: str) -> bytes:
+    """The bytes of a file of ours by its plain name."""
+    return _files()[name][1]
+
+
+VERSION = version("cobalt-link")
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+# Any site may load the SDK; with CORS open it may also be checked by its hash (SRI).
+SDK_HEADERS = {
+    "Cache-Control": "public, max-age=300",
+    "Access-Control-Allow-Origin": "*",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 STATIC_HEADERS = {
-    "Cache-Control": "public, max-age=31536000, immutable",
+    **IMMUTABLE,
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }

@@ -18,6 +18,7 @@ CLOSED = {
     "link_unknown": Closed("key"),
     "other_browser": Closed("window"),
     "no_cookies": Closed("window", stay=True),
+    "not_registered": Closed("window"),
     "cross_site": Closed("ban", stay=True),
     "rate_limited": Closed("clock", stay=True),
     "unavailable": Closed("alert", stay=True),

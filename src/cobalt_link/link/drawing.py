@@ -85,7 +85,7 @@ def _template(name: str) -> Template:
 def draw(template: str, words: Words, ends: Ends, head: Head, title: Markup, **more: Any) -> str:
     """A page. `more`: `why`, `notice`, `failed` of every page, and what the template asks for."""
     given = {"t": words, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
-    return _template(template).render(given | {"scene": None} | more)
+    return _template(template).render(given | {"scene": None, "page": template, "parent": None} | more)
 
 
 def draw_part(macro: str, *given: Any) -> Markup:

@@ -40,6 +40,8 @@ def _policy(form_targets: Iterable[str], frame_ancestors: Iterable[str]) -> str:
     return "; ".join(
         (
             "default-src 'none'",
+            "script-src 'self'",
+            "connect-src 'self'",
             "style-src 'self'",
             "img-src 'self'",
             " ".join(("form-action 'self'", *_origins(form_targets))),

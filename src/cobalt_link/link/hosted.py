@@ -7,31 +7,35 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Meta
-from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from cobalt_link.ehr.panes import ConsentAnswer, Message, Picker
-from cobalt_link.kit.problems import NotFound, Problem
+from cobalt_link.ehr.panes import ConsentAnswer, Message, Picker, Waiting
+from cobalt_link.kit.problems import NotFound
 from cobalt_link.kit.routes import Call, Rate, Routes, Tenant
 from cobalt_link.link import assets, forms, pages
 from cobalt_link.link.attempts import Attempt
-from cobalt_link.link.headers import page_headers
+from cobalt_link.link.door import Hosted
 from cobalt_link.link.scene import Scene, Step
-from cobalt_link.link.stage import Stage, locale_of
-from cobalt_link.link.visits import Entered, Turned, Visits, cookie_name, is_working
+from cobalt_link.link.stage import locale_of
+from cobalt_link.link.visits import Entered, Turned, cookie_name, is_working
 
 routes = Routes("link pages")
 
 AT_ONCE = 0.4  # seconds in which an answer may still come without a page in between
 STREAMED = 25.0
-CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "other_browser": 403}
+SCRIPT = "text/javascript; charset=utf-8"
 
 
 class Opening(msgspec.Struct, frozen=True):
+    """`origin`: the page that opens Link in a frame, which the client must have registered."""
+
     token: Annotated[str, Meta(max_length=200)] = ""
     lang: str | None = None
+    origin: Annotated[str, Meta(max_length=500)] = ""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -42,6 +46,11 @@ class Look(msgspec.Struct, frozen=True):
     ehr: str = ""
     stale: str = ""
     lang: str | None = None
+    origin: Annotated[str, Meta(max_length=500)] = ""
+
+
+class After(msgspec.Struct, frozen=True):
+    after: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -61,56 +70,6 @@ class Sent(msgspec.Struct, frozen=True):
     stop: str = ""
 
 
-class Hosted:
-    """What the routes below answer from."""
-
-    def __init__(self, stage: Stage, visits: Visits) -> None:
-        self.stage = stage
-        self.visits = visits
-        self.https = stage.settings.public_url.startswith("https:")
-
-    async def own(self, call: Call, attempt_id: str) -> Attempt | Response:
-        """The attempt if this browser may see it, else the page that says why not."""
-        attempt = await self.visits.find(attempt_id)
-        if attempt is None or (await self.stage.clients.by_id(attempt.client)).disabled_at is not None:
-            return self.closed(call, "link_unknown")
-        if not self.visits.is_own(attempt, call.request.cookies):
-            return self.closed(call, "other_browser" if call.request.cookies else "no_cookies")
-        if attempt.state == "expired" or (attempt.settled_at is None and attempt.expires_at <= call.now):
-            return self.closed(call, "link_expired", back_url=await self.visits.back_url(attempt))
-        return attempt
-
-    def closed(self, call: Call, why: str, *, status: int | None = None, back_url: str | None = None) -> Response:
-        """A page with nothing of any attempt on it."""
-        locale = locale_of(None, call.header("Accept-Language"), call.request.query_params.get("lang"))
-        operator = self.stage.settings.operator or "Cobalt Link"
-        html = pages.closed(why, locale=locale, operator=operator, back_url=back_url)
-        return HTMLResponse(html, status or CLOSED_STATUS.get(why, 403), self.headers())
-
-    async def page(self, attempt: Attempt, html: str, status: int = 200) -> Response:
-        return HTMLResponse(html, status, self.headers(await self.visits.callback(attempt)))
-
-    def headers(self, callback: str | None = None) -> dict[str, str]:
-        return page_headers(https=self.https, form_targets=[callback] if callback else [])
-
-    async def scene(self, call: Call, attempt: Attempt) -> Scene:
-        return await self.stage.scene(attempt, locale_of(attempt, call.header("Accept-Language")))
-
-    async def problem(self, call: Call, problem: Problem) -> Response:
-        """A refused request as a page."""
-        why = {"foreign_form": "cross_site", "rate_limited": "rate_limited", "not_found": "not_found"}
-        response = self.closed(call, why.get(problem.code, "unavailable"), status=problem.status)
-        response.headers.update(problem.headers)
-        return response
-
-    async def form_token(self, call: Call, fields: Mapping[str, object]) -> bool:
-        """Whether a form carries its attempt's token: for browsers that do not say where a form comes from."""
-        attempt = await self.visits.find(str(call.request.path_params.get("attempt_id", "")))
-        if attempt is None or not self.visits.is_own(attempt, call.request.cookies):
-            return False
-        return fields.get("csrf") == self.visits.form_token(attempt)
-
-
 @routes.page(
     "/", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
     summary="Open a link token: binds the attempt to this browser and takes the token out of the address bar.",
@@ -118,7 +77,10 @@ class Hosted:
 async def enter(room: Hosted, call: Call, body: Opening) -> Response:
     visit = await room.visits.enter(body.token, call.request.cookies)
     if isinstance(visit, Turned):
-        return room.closed(call, visit.why)
+        client = await room.stage.clients.by_id(visit.client) if visit.client else None
+        return room.closed(call, visit.why, client=client)
+    if body.origin:
+        return await _framed(room, call, visit, body.origin)
     language = f"?lang={body.lang}" if body.lang in ("en", "es") else ""
     response = _see_other(f"/link/{visit.attempt_id}{language}", room.headers())
     _keep(response, visit, secure=room.https)
@@ -130,6 +92,8 @@ async def enter(room: Hosted, call: Call, body: Opening) -> Response:
     summary="The open pane of an attempt, or the steps of the sign-in while it works.",
 )  # fmt: skip
 async def look(room: Hosted, call: Call, body: Look, attempt_id: str) -> Response:
+    if body.origin:
+        return await _shell(room, call, attempt_id)
     attempt = await room.own(call, attempt_id)
     if isinstance(attempt, Response):
         return attempt
@@ -140,9 +104,11 @@ async def look(room: Hosted, call: Call, body: Look, attempt_id: str) -> Respons
         attempt = await room.visits.settled_down(attempt_id, AT_ONCE) or attempt
     scene = await room.scene(call, attempt)
     if is_working(attempt) and attempt.pane is None:
-        headers = room.headers(await room.visits.callback(attempt))
-        return StreamingResponse(_steps(room, scene, attempt_id), media_type="text/html", headers=headers)
-    return await room.page(attempt, await _shown(room, scene, attempt, body))
+        return await _streamed(room, attempt, _steps(room, scene, attempt_id))
+    html = await _shown(room, scene, attempt, body)
+    if isinstance(attempt.pane, Waiting) and attempt.pane.problem is None:
+        return await _streamed(room, attempt, _held(room, html, attempt))
+    return await room.page(attempt, html)
 
 
 @routes.page(
@@ -196,12 +162,26 @@ async def finish(room: Hosted, call: Call, body: Sent, attempt_id: str) -> Respo
         return _back(room, attempt_id)
     client = await room.stage.clients.by_id(attempt.client)
     public_token, callback = await room.visits.finish(attempt, client.env)
+    if "application/json" in (call.header("Accept") or ""):
+        return JSONResponse({"public_token": public_token}, headers=await room.headers_of(attempt))
     if callback:
         return _see_other(callback, room.headers(callback))
     scene = await room.scene(call, attempt)
     # Only a test client's page shows the token: a live one without an address learns it by link/token/get.
     shown = public_token if client.test else None
     return await room.page(attempt, pages.after(scene, public_token=shown, client_id=client.client_id))
+
+
+@routes.page(
+    "/link/{attempt_id}/events", tenant=Tenant.ATTEMPT, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
+    summary="The events of a session after a number, as JSON for the page's script.",
+)  # fmt: skip
+async def events(room: Hosted, call: Call, body: After, attempt_id: str) -> Response:
+    attempt = await room.own(call, attempt_id)
+    if isinstance(attempt, Response):
+        return attempt
+    found = [each for each in await room.visits.events(attempt) if each.seq > body.after]
+    return Response(msgspec.json.encode(found), 200, room.headers(), "application/json")
 
 
 @routes.page(
@@ -214,6 +194,50 @@ async def static(room: Hosted, call: Call, name: str) -> Response:
     except KeyError:
         raise NotFound from None
     return Response(body, media_type=media, headers=assets.STATIC_HEADERS)
+
+
+@routes.page(
+    "/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
+    summary="The SDK.",
+)  # fmt: skip
+async def sdk(room: Hosted, call: Call) -> Response:
+    return Response(assets.source("init.js"), media_type=SCRIPT, headers=assets.SDK_HEADERS)
+
+
+@routes.page(
+    "/v{version}/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
+    errors=(NotFound,), summary="The SDK of one version, which never changes.",
+)  # fmt: skip
+async def sdk_of_version(room: Hosted, call: Call, version: str) -> Response:
+    if version != assets.VERSION:
+        raise NotFound(f"This server has the SDK of version {assets.VERSION}. Load /v{assets.VERSION}/init.js.")
+    headers = {**assets.SDK_HEADERS, **assets.IMMUTABLE}
+    return Response(assets.source("init.js"), media_type=SCRIPT, headers=headers)
+
+
+async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Response:
+    """In a frame: the attempt's secret also goes in the fragment, which no server and no log ever sees."""
+    attempt = await room.visits.find(visit.attempt_id)
+    client = await room.client(attempt)
+    if client is None or origin not in client.origins:
+        return room.closed(call, "not_registered", status=403)
+    secret = visit.secret or call.request.cookies.get(cookie_name(visit.attempt_id, secure=room.https), "")
+    where = f"/link/{visit.attempt_id}?{urlencode({'origin': origin})}#s={secret}"
+    response = _see_other(where, room.headers(frame_ancestors=client.origins))
+    _keep(response, visit, secure=room.https, framed=True)
+    return response
+
+
+async def _shell(room: Hosted, call: Call, attempt_id: str) -> Response:
+    """An empty page for a frame; its script has the secret and fetches the pane."""
+    client = await room.client(await room.visits.find(attempt_id))
+    parent = room.parent(call, client)
+    if client is None or parent is None:
+        return room.closed(call, "not_registered", status=403)
+    locale = locale_of(None, call.header("Accept-Language"))
+    operator = room.stage.settings.operator or client.name
+    html = pages.shell(locale=locale, operator=operator, app_name=client.name, parent=parent)
+    return HTMLResponse(html, 200, room.headers(frame_ancestors=client.origins))
 
 
 async def _shown(room: Hosted, scene: Scene, attempt: Attempt, look: Look) -> str:
@@ -274,10 +298,26 @@ async def _steps(room: Hosted, scene: Scene, attempt_id: str) -> AsyncIterator[s
     yield tail(scene.path)
 
 
-def _keep(response: Response, visit: Entered, *, secure: bool) -> None:
-    if visit.secret is not None:
-        name = cookie_name(visit.attempt_id, secure=secure)
-        response.set_cookie(name, visit.secret, path="/", httponly=True, samesite="lax", secure=secure)
+async def _held(room: Hosted, html: str, attempt: Attempt) -> AsyncIterator[str]:
+    """A page that waits for something outside: it stays open and goes on by itself."""
+    head, tail = pages.held_open(html)
+    yield head
+    await room.visits.moved_on(attempt, STREAMED)
+    yield tail(f"/link/{attempt.id}")
+
+
+async def _streamed(room: Hosted, attempt: Attempt, parts: AsyncIterator[str]) -> Response:
+    headers = {**await room.headers_of(attempt), "Cobalt-Streamed": "1"}
+    return StreamingResponse(parts, media_type="text/html", headers=headers)
+
+
+def _keep(response: Response, visit: Entered, *, secure: bool, framed: bool = False) -> None:
+    if visit.secret is None:
+        return
+    # A frame of another site gets a cookie only if it is partitioned, and that takes https (design.md §5).
+    site = "None; Secure; Partitioned" if secure and framed else "Lax; Secure" if secure else "Lax"
+    name = cookie_name(visit.attempt_id, secure=secure)
+    response.headers.append("Set-Cookie", f"{name}={visit.secret}; Path=/; HttpOnly; SameSite={site}")
 
 
 def _back(room: Hosted, attempt_id: str, more: str = "") -> Response:

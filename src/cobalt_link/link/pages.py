@@ -124,8 +124,12 @@ def closed(
     app_name: str | None = None,
     back_url: str | None = None,
     scene: Scene | None = None,
+    parent: str | None = None,
 ) -> str:
-    """A page with nothing of the attempt on it. `code` is one of `closing.CLOSED`; `scene` only for the header."""
+    """A page with nothing of the attempt on it. `code` is one of `closing.CLOSED`; `scene` only for the header.
+
+    `parent` is the registered origin that frames the page: there the way out closes the frame.
+    """
     t = words_of(scene) if scene else bare_words(locale, operator, app_name)
     ends = ends_of(scene, t) if scene else ends_of_nothing(t, app_name)
     look = CLOSED[code]
@@ -134,9 +138,18 @@ def closed(
     given = {
         "why": t(f"closed.{code}.why"),
         "notice": Notice(icon="info", text=note) if note else None,
-        "act": _way_out(t, code, look.stay, back_url, scene),
+        "act": Act(label=t("page.close"), url=CLOSE) if parent else _way_out(t, code, look.stay, back_url, scene),
+        "page": code,
+        "parent": parent,
     }
     return draw("closed", t, ends, head, t(f"closed.{code}.title"), **given)
+
+
+def shell(*, locale: str, operator: str, app_name: str, parent: str) -> str:
+    """The first page in a frame: its script fetches the pane. `parent` is the origin around the frame."""
+    t = bare_words(locale, operator, app_name)
+    head = Head(wire="at1", leave=False)
+    return draw("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), parent=parent)
 
 
 def _way_out(t: Words, code: str, stay: bool, back_url: str | None, scene: Scene | None) -> Act | None:
@@ -146,6 +159,7 @@ def _way_out(t: Words, code: str, stay: bool, back_url: str | None, scene: Scene
     return Act(label=t.best(f"closed.{code}.back") or t("page.back"), url=url) if url else None
 
 
+CLOSE = "#close"  # what the script of a framed page takes as: close the frame
 _JOINED = Head(hero=True, wire="at5", knot="check", tone="on", joined=True, leave=False)
 
 

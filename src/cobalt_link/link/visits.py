@@ -39,9 +39,10 @@ Closed = Literal["link_unknown", "link_expired", "link_used", "other_browser"]
 
 
 class Turned(msgspec.Struct, frozen=True):
-    """Nobody gets in here; `why` is the page to show."""
+    """Nobody gets in here; `why` is the page to show, `client` whose token it was."""
 
     why: Closed
+    client: str | None = None
 
 
 class Entered(msgspec.Struct, frozen=True):
@@ -83,7 +84,7 @@ class Visits:
         attempt = await self._attempts.of_link_token(row.hash)
         if attempt is None:
             if row.expires_at <= self._clock.now():
-                return Turned("link_expired")
+                return Turned("link_expired", row.client)
             if begun := await self._begin(row):
                 return begun
             # Two openings at once: this one came second, and takes over like any later one.
@@ -91,13 +92,13 @@ class Visits:
         if self.is_own(attempt, cookies):
             return Entered(attempt.id, None)
         if attempt.state in ("granted", "left"):
-            return Turned("link_used")
+            return Turned("link_used", row.client)
         if attempt.state == "expired" or attempt.expires_at <= self._clock.now():
-            return Turned("link_expired")
+            return Turned("link_expired", row.client)
         secret = token_urlsafe(32)
         if await self._attempts.take_over(row.hash, self._vault.fingerprint(BROWSER, secret, attempt.id)):
             return Entered(attempt.id, secret)
-        return Turned("other_browser")
+        return Turned("other_browser", row.client)
 
     def is_own(self, attempt: Attempt, cookies: Mapping[str, str]) -> bool:
         """Whether this browser's cookie is the attempt's."""
@@ -123,6 +124,20 @@ class Visits:
                 # LISTEN may be deaf behind a transaction pooler: look again every half second.
                 await watch.changed(min(left, 0.5))
         return attempt
+
+    async def moved_on(self, attempt: Attempt, seconds: float) -> None:
+        """Returns when another pane is open than the one of `attempt`, or after so many seconds."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        with self._signals.watch(topic(attempt.id)) as watch:
+            while (now := await self.find(attempt.id)) and now.pane_n == attempt.pane_n and now.pane == attempt.pane:
+                left = deadline - asyncio.get_running_loop().time()
+                if left <= 0:
+                    return
+                await watch.changed(min(left, 0.5))
+
+    async def events(self, attempt: Attempt) -> list[events.Event]:
+        """What happened in the session so far."""
+        return await events.listed(self._db, attempt.link_token)
 
     async def steps(self, attempt_id: str, seconds: float) -> AsyncIterator[str]:
         """The names of the sign-in's deeds as they start, until the person is needed again or time is up."""

@@ -1,0 +1,22 @@
+// Builds what the server serves (committed: running needs no Node) and what the npm package holds.
+
+import { build } from "esbuild";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const out = process.argv[2] ?? join(here, "../src/cobalt_link/link/static");
+const packed = process.argv[3] ?? join(here, "sdk/dist");
+const common = { bundle: true, minify: true, target: "es2022", legalComments: "none", charset: "utf8", logLevel: "warning" };
+
+await build({ ...common, entryPoints: [join(here, "sdk/src/global.ts")], format: "iife", outfile: join(out, "init.js") });
+await build({ ...common, entryPoints: [join(here, "link/src/main.ts")], format: "esm", outfile: join(out, "link.js") });
+for (const name of ["index", "react"]) {
+  await build({
+    ...common,
+    entryPoints: [join(here, `sdk/src/${name}.ts`)],
+    format: "esm",
+    external: ["react", "./index"],
+    outfile: join(packed, `${name}.js`),
+  });
+}

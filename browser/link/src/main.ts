@@ -1,0 +1,178 @@
+// Saves the pages of Link their reloads: forms and links go by fetch, and what changed is put in place. Nothing here is
+// needed: without it each form is a page of its own.
+
+import { closes, greet, handOver, isFramed, note, typedSomething } from "./frame";
+import { improve, say } from "./pane";
+
+// In a frame the attempt's secret comes in the fragment and stays in this variable: there may be no cookie.
+const secret = location.hash.match(/^#s=([\w-]{20,})$/)?.[1];
+const path = location.pathname.match(/^\/link\/\w+/)?.[0] ?? "";
+let turn = 0;
+
+type Sent = { method: string; body: URLSearchParams };
+
+function request(url: string, sent?: Sent, accept = "text/html"): Promise<Response> {
+  const headers: Record<string, string> = { accept };
+  if (secret) headers["cobalt-attempt"] = secret;
+  return fetch(url, { ...sent, headers, credentials: "same-origin" });
+}
+
+/** Shows the page at `url`; the newest call wins. `push`: a step that Back undoes. */
+async function go(url: string, sent?: Sent, push = false): Promise<void> {
+  const mine = ++turn;
+  const busy = document.activeElement?.closest("form");
+  busy?.setAttribute("aria-busy", "true");
+  try {
+    const response = await request(url, sent);
+    if (mine !== turn) return;
+    const html = await read(response, mine);
+    if (mine !== turn || html === undefined) return;
+    const next = html.match(/http-equiv="refresh" content="0;url=([^"]+)"/)?.[1];
+    if (next) return await go(next);
+    if (path) history[push ? "pushState" : "replaceState"](null, "", response.url.replace(/[?&]stale=1/, ""));
+    show(parse(html), false);
+    await after();
+  } catch (error) {
+    if (mine !== turn) return;
+    busy?.removeAttribute("aria-busy");
+    if (!(error instanceof TypeError)) throw error;
+    offline(() => go(url, sent, push), sent?.method === "POST");
+  }
+}
+
+/** The whole text of an answer; one that is streamed is shown while it comes. */
+async function read(response: Response, mine: number): Promise<string | undefined> {
+  if (!response.headers.has("cobalt-streamed") || !response.body) return response.text();
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let html = "";
+  let shown = false;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (mine !== turn) return void reader.cancel();
+    if (done) return html;
+    html += value;
+    show(parse(html), shown);
+    shown = true;
+    void note(request, path);
+  }
+}
+
+function parse(html: string): Document {
+  return new DOMParser().parseFromString(html, "text/html");
+}
+
+/** Puts the parts of a page in place; `more` of a page that is shown already only adds its steps. */
+function show(page: Document, more: boolean): void {
+  const steps = page.querySelector(".steps.live");
+  if (more) {
+    const shown = document.querySelector(".steps.live");
+    const fresh = [...(steps?.children ?? [])].slice(shown?.children.length ?? 0);
+    shown?.append(...fresh);
+    if (fresh.length) say(fresh.at(-1)!.textContent ?? "");
+    return;
+  }
+  const swap = (): void => {
+    document.title = page.title;
+    document.documentElement.lang = page.documentElement.lang;
+    document.documentElement.dir = page.documentElement.dir;
+    for (const part of ["header", "main", "footer"]) {
+      const fresh = page.querySelector(part);
+      if (fresh) document.querySelector(part)?.replaceWith(fresh);
+    }
+    scrollTo(0, 0);
+    improve(search);
+    say(document.title);
+  };
+  // The transition is decoration: what follows must not wait for it.
+  if (document.startViewTransition && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    document.startViewTransition(swap).updateCallbackDone.then(focus, focus);
+  } else {
+    swap();
+    focus();
+  }
+}
+
+function focus(): void {
+  const wanted = document.querySelector<HTMLElement>("main [autofocus]") ?? document.querySelector<HTMLElement>("h1");
+  if (wanted?.matches("h1")) wanted.tabIndex = -1;
+  wanted?.focus({ preventScroll: true });
+}
+
+async function after(): Promise<void> {
+  await note(request, path);
+  if (isFramed && document.querySelector("[data-pane=done]")) await handOver(request, path);
+}
+
+/** Keeps what was typed, says why nothing goes on, and goes on by itself. */
+function offline(again: () => Promise<void>, sent: boolean): void {
+  const hidden = document.querySelector<HTMLTemplateElement>("#offline");
+  if (hidden && !document.querySelector(".offline")) {
+    const notice = hidden.content.firstElementChild!.cloneNode(true) as HTMLElement;
+    notice.classList.add("offline");
+    notice.setAttribute("role", "alert");
+    document.querySelector("main .head, main h1")?.after(notice);
+  }
+  const retry = (): void => {
+    document.querySelector(".offline")?.remove();
+    // An answer that was on its way may have arrived: look before anything is sent again.
+    void (sent ? go(path) : again());
+  };
+  if (navigator.onLine) setTimeout(retry, 3000);
+  else addEventListener("online", retry, { once: true });
+}
+
+/** The picker's results as one types: only what stands below the search box changes. */
+async function search(form: HTMLFormElement): Promise<void> {
+  const mine = ++turn;
+  const response = await request(target(form, null).href).catch(() => undefined);
+  const page = response && parse(await response.text());
+  if (!page || mine !== turn) return;
+  const box = form.parentElement!;
+  while (form.nextElementSibling) form.nextElementSibling.remove();
+  let fresh = page.querySelector("form[role=search]")?.nextElementSibling;
+  while (fresh) {
+    const next = fresh.nextElementSibling;
+    box.append(fresh);
+    fresh = next;
+  }
+  const found = page.querySelector("form[role=search] .hint")?.textContent ?? page.querySelector("main h2")?.textContent;
+  say(found ?? "");
+}
+
+function target(form: HTMLFormElement, by: HTMLElement | null): URL {
+  const url = new URL(by?.getAttribute("formaction") ?? form.getAttribute("action") ?? "", location.href);
+  if (form.method === "get") url.search = String(fields(form, by));
+  return url;
+}
+
+function fields(form: HTMLFormElement, by: HTMLElement | null): URLSearchParams {
+  const data = new FormData(form, by);
+  return new URLSearchParams([...data].map(([name, value]) => [name, String(value)]));
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target as HTMLFormElement;
+  const url = target(form, event.submitter);
+  const leavesLink = url.pathname.endsWith("/done");
+  if (url.origin !== location.origin || (leavesLink && !isFramed)) return;
+  event.preventDefault();
+  if (form.ariaBusy === "true") return;
+  if (leavesLink || (isFramed && closes(event.submitter))) return;
+  if (form.method === "get") void go(url.href, undefined, true);
+  else void go(url.href, { method: "POST", body: fields(form, event.submitter) });
+});
+
+document.addEventListener("click", (event) => {
+  const link = (event.target as Element).closest("a");
+  if (!link || link.target || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  if (isFramed && closes(link)) return event.preventDefault();
+  if (link.origin !== location.origin || !path || !link.pathname.startsWith(path)) return;
+  event.preventDefault();
+  void go(link.href, undefined, true);
+});
+
+addEventListener("popstate", () => void go(location.href));
+greet(() => (typedSomething() ? void go(`${path}/exit`, undefined, true) : undefined), focus);
+improve(search);
+if (secret) void go(path);
+else if (document.querySelector(".steps.live") === null && path) void after();

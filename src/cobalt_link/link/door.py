@@ -1,0 +1,105 @@
+"""The door of the hosted pages: which browser may see which attempt, and the headers that every page goes out with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import HTMLResponse, Response
+
+from cobalt_link.developers.clients import Client
+from cobalt_link.kit.problems import Problem
+from cobalt_link.kit.routes import Call
+from cobalt_link.link import pages
+from cobalt_link.link.attempts import Attempt
+from cobalt_link.link.headers import page_headers
+from cobalt_link.link.scene import Scene
+from cobalt_link.link.stage import Stage, locale_of
+from cobalt_link.link.visits import Visits, cookie_name
+
+# In a frame no cookie may be had: there the script holds the attempt's secret and sends it along.
+SECRET_HEADER = "Cobalt-Attempt"  # noqa: S105 - the name of a header
+CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "other_browser": 403, "not_found": 404}
+
+
+class Hosted:
+    """What the pages' routes answer from."""
+
+    def __init__(self, stage: Stage, visits: Visits) -> None:
+        self.stage = stage
+        self.visits = visits
+        self.https = stage.settings.public_url.startswith("https:")
+
+    def secrets(self, call: Call, attempt_id: str) -> Mapping[str, str]:
+        """The cookies of a request, and the secret that a script sent instead of one."""
+        sent = call.header(SECRET_HEADER)
+        return {**call.request.cookies, **({cookie_name(attempt_id): sent} if sent else {})}
+
+    async def own(self, call: Call, attempt_id: str) -> Attempt | Response:
+        """The attempt if this browser may see it, else the page that says why not."""
+        attempt = await self.visits.find(attempt_id)
+        client = await self.client(attempt)
+        if attempt is None or client is None:
+            return self.closed(call, "link_unknown")
+        secrets = self.secrets(call, attempt_id)
+        if not self.visits.is_own(attempt, secrets):
+            return self.closed(call, "other_browser" if secrets else "no_cookies", client=client)
+        if attempt.state == "expired" or (attempt.settled_at is None and attempt.expires_at <= call.now):
+            return self.closed(call, "link_expired", client=client, back_url=await self.visits.back_url(attempt))
+        return attempt
+
+    async def client(self, attempt: Attempt | None) -> Client | None:
+        """The client of an attempt, unless it was disabled meanwhile."""
+        client = await self.stage.clients.by_id(attempt.client) if attempt else None
+        return client if client and client.disabled_at is None else None
+
+    def closed(
+        self,
+        call: Call,
+        why: str,
+        *,
+        status: int | None = None,
+        back_url: str | None = None,
+        client: Client | None = None,
+    ) -> Response:
+        """A page with nothing of any attempt on it. Origins of `client` may frame it, so that it can be read there."""
+        locale = locale_of(None, call.header("Accept-Language"), call.request.query_params.get("lang"))
+        operator = self.stage.settings.operator or "Cobalt Link"
+        parent = self.parent(call, client)
+        html = pages.closed(why, locale=locale, operator=operator, back_url=back_url, parent=parent)
+        headers = self.headers(frame_ancestors=client.origins if client else ())
+        return HTMLResponse(html, status or CLOSED_STATUS.get(why, 403), headers)
+
+    def parent(self, call: Call, client: Client | None) -> str | None:
+        """The origin that frames this page, by its own word, if it is one that the client registered."""
+        origin = call.request.query_params.get("origin")
+        return origin if client and origin in client.origins else None
+
+    async def page(self, attempt: Attempt, html: str, status: int = 200) -> Response:
+        return HTMLResponse(html, status, await self.headers_of(attempt))
+
+    async def headers_of(self, attempt: Attempt) -> dict[str, str]:
+        """For a page of an attempt: its forms may lead to the callback, its client's origins may frame it."""
+        client = await self.stage.clients.by_id(attempt.client)
+        return self.headers(await self.visits.callback(attempt), client.origins)
+
+    def headers(self, callback: str | None = None, frame_ancestors: tuple[str, ...] = ()) -> dict[str, str]:
+        targets = [callback] if callback else []
+        return page_headers(https=self.https, form_targets=targets, frame_ancestors=frame_ancestors)
+
+    async def scene(self, call: Call, attempt: Attempt) -> Scene:
+        return await self.stage.scene(attempt, locale_of(attempt, call.header("Accept-Language")))
+
+    async def problem(self, call: Call, problem: Problem) -> Response:
+        """A refused request as a page."""
+        why = {"foreign_form": "cross_site", "rate_limited": "rate_limited", "not_found": "not_found"}
+        response = self.closed(call, why.get(problem.code, "unavailable"), status=problem.status)
+        response.headers.update(problem.headers)
+        return response
+
+    async def form_token(self, call: Call, fields: Mapping[str, object]) -> bool:
+        """Whether a form carries its attempt's token: for browsers that do not say where a form comes from."""
+        attempt_id = str(call.request.path_params.get("attempt_id", ""))
+        attempt = await self.visits.find(attempt_id)
+        if attempt is None or not self.visits.is_own(attempt, self.secrets(call, attempt_id)):
+            return False
+        return fields.get("csrf") == self.visits.form_token(attempt)
