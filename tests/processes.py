@@ -132,7 +132,7 @@ async def _tell_once(said: Connection, settings: Settings, attempt_id: str, leas
 async def _serve(said: Connection, settings: Settings) -> None:
     async with app.opened(settings, SystemClock()) as house, app.serving(house):
         said.send("ready")
-        await app.stopped()
+        await asyncio.Event().wait()
 
 
 def _shorten(house: app.House, lease: timedelta | None) -> None:

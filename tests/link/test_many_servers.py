@@ -1,0 +1,128 @@
+"""The exchange on four real server processes with one database: one winner in a race, no token lost to a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from cobalt_link.app import House
+from cobalt_link.kit import tokens
+from cobalt_link.link.tokens import PUBLIC
+from tests.browser import link_by_http
+from tests.processes import Running, a_server
+from tests.world import Sandbox, Shop, settings_for
+
+ROUNDS, CONTENDERS = 50, 32
+KILLS = 50
+
+
+@pytest.fixture
+async def servers(house: House, dsn: str, sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[list[httpx2.AsyncClient]]:
+    async with AsyncExitStack() as stack:
+        clients, processes = [], []
+        for _ in range(4):
+            settings = settings_for(tmp_path, dsn, sandbox.address)
+            processes.append(stack.enter_context(a_server(settings)))
+            http = httpx2.AsyncClient(base_url=settings.public_url, trust_env=False, timeout=60.0)
+            clients.append(await stack.enter_async_context(http))
+        for process in processes:
+            await process.ready()
+        yield clients
+
+
+async def granted(house: House, acme: Shop, client: httpx2.AsyncClient) -> str:
+    """The id of one granted attempt; others are made from it by copying its rows, which costs no sign-in."""
+    assert (await link_by_http(client, await acme.link_token())).pane == "done"
+    row = await house.db.one("SELECT id FROM attempts")
+    assert row is not None
+    return row["id"]
+
+
+async def fresh_tokens(house: House, acme: Shop, attempt: str, number: str) -> tuple[str, str]:
+    """A copy of a granted attempt, with a public token handed to the browser and one to the app's server."""
+    vault = house.hosted.visits._vault
+    made = tokens.mint(tokens.PUBLIC, "test"), tokens.mint(tokens.PUBLIC, "test")
+    async with house.db.transaction() as tx:
+        await tx.execute(
+            """INSERT INTO attempts (id, link_token, client, org, user_id, browser, state, public_key, granted,
+                                     created_at, expires_at, settled_at)
+               SELECT %s, sha256(%s::bytea), client, org, user_id, browser, state, public_key, granted,
+                      created_at, expires_at, settled_at FROM attempts WHERE id = %s""",
+            (number, number.encode(), attempt),
+        )
+        for token, via in zip(made, ("browser", "server"), strict=True):
+            await tx.execute(
+                """INSERT INTO public_tokens (hash, attempt, client, via, expires_at)
+                   VALUES (%s, %s, %s, %s, now() + interval '30 minutes')""",
+                (vault.fingerprint(PUBLIC, token), number, acme.record.id, via),
+            )
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kinds", ["one token", "both tokens of an attempt"])
+async def test_of_32_contenders_on_four_servers_one_wins_every_round(
+    house: House, acme: Shop, client: httpx2.AsyncClient, servers: list[httpx2.AsyncClient], kinds: str
+) -> None:  # S-010
+    attempt = await granted(house, acme, client)
+    for number in range(ROUNDS):
+        pair = await fresh_tokens(house, acme, attempt, f"round-{number}")
+        gate = asyncio.Barrier(CONTENDERS)
+
+        async def contend(who: int, gate: asyncio.Barrier = gate, pair: tuple[str, str] = pair) -> httpx2.Response:
+            token = pair[who // 4 % 2 if kinds != "one token" else 0]
+            await gate.wait()
+            return await Shop(acme.record, acme.secret, servers[who % 4]).exchange(token)
+
+        answers = await asyncio.gather(*map(contend, range(CONTENDERS)))
+        assert Counter(each.status_code for each in answers) == {200: 1, 400: CONTENDERS - 1}
+        assert {each.json()["error"] for each in answers if each.status_code == 400} == {"invalid_public_token"}
+    assert await issued(house) == ROUNDS
+
+
+@pytest.mark.slow
+async def test_a_retry_with_the_same_key_gets_the_same_token_wherever_the_server_was_killed(
+    house: House, acme: Shop, client: httpx2.AsyncClient, dsn: str, sandbox: Sandbox, tmp_path: Path
+) -> None:  # S-011
+    attempt = await granted(house, acme, client)
+    dice = random.Random(11)
+    told, lost = 0, 0
+    for number in range(KILLS):
+        token, _ = await fresh_tokens(house, acme, attempt, f"kill-{number}")
+        settings = settings_for(tmp_path, dsn, sandbox.address)
+        with a_server(settings) as server:
+            await server.ready()
+            before = await killed_in_the_middle(server, settings.public_url, acme, token, dice.uniform(0, 0.03))
+        retries = [(await acme.exchange(token, f"order-{token[-9:]}")) for _ in range(2)]
+        assert [each.status_code for each in retries] == [200, 200], retries[0].text
+        given = {each.json()["token"] for each in retries} | ({before} if before else set())
+        assert len(given) == 1
+        told, lost = told + bool(before), lost + (before is None)
+    assert await issued(house) == KILLS
+    assert lost >= 5, f"Only {lost} answers of {KILLS} were lost: the kills come too late to prove anything."
+
+
+async def killed_in_the_middle(server: Running, url: str, acme: Shop, token: str, after: float) -> str | None:
+    """What the exchange answered, if it did before its server died."""
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=20.0) as http:
+        await http.get("/healthz")  # a connection, so that the kill falls into the exchange
+        app = Shop(acme.record, acme.secret, http)
+        asking = asyncio.create_task(app.exchange(token, f"order-{token[-9:]}"))
+        await asyncio.sleep(after)
+        server.kill()
+        try:
+            return (await asking).json()["token"]
+        except httpx2.TransportError:
+            return None
+
+
+async def issued(house: House) -> int:
+    row = await house.db.one("SELECT count(*) AS n FROM access_tokens")
+    return row["n"] if row else -1
