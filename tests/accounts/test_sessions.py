@@ -131,7 +131,7 @@ async def test_an_ehr_that_wants_a_code_now_asks_for_the_person(world):
     world.ehr.second_factor = True
     with pytest.raises(LoginRequired):
         await world.sessions.read(account, names)
-    assert (await world.again(account)).health_reason == "code"
+    assert (await world.again(account)).health_reason == "login_required"
 
 
 async def test_a_sign_in_that_ends_as_somebody_else_is_not_kept(world):

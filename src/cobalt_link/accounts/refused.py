@@ -18,6 +18,13 @@ def needs_the_person(refusal: Refusal) -> bool:
     )
 
 
+def reason(refusal: Refusal) -> str:
+    """Why the person is needed, as a refusal's code. A story that stopped before its person says so in `reason`: an
+    earlier refusal, or the name of the pane or deed where it stopped, which tells the app nothing."""
+    told = refusal.details.get("reason")
+    return str(told) if told in refusals.catalogue() else refusal.code
+
+
 def problem_of(refusal: Refusal, ehr: str, host: str) -> Problem:
     """What the caller is told; `ehr` is the EHR's name, `host` the one of this installation."""
     if needs_the_person(refusal):

@@ -190,7 +190,7 @@ class Sessions:
             case Refused(refusal) if not refused.needs_the_person(refusal):
                 await self._leases.rest(claim, refusal, refused.rest(refusal, claim.failed))
             case Refused(refusal):
-                await self._leases.dead(claim, str(refusal.details.get("reason", refusal.code)))
+                await self._leases.dead(claim, refused.reason(refusal))
             case _:
                 await self._leases.dead(claim, "login_required")
 
