@@ -28,9 +28,10 @@ async def test_each_caller_gets_its_own_result_and_groups_share_a_transaction(ta
     assert len(rows) < 10
 
 
-async def test_the_answer_follows_the_commit(table, dsn):
+@pytest.mark.parametrize("single", [False, True])
+async def test_the_answer_follows_the_commit(table, dsn, single):
     other = await Database.open(dsn, size=4)
-    grouped = Grouped(table, store)
+    grouped = Grouped(table, store, single=single)
 
     async def write_then_look(n: int) -> bool:
         await grouped(n)
@@ -52,8 +53,9 @@ async def test_no_write_waits_forever_when_callers_come_back_at_once(table):
     assert await table.one("SELECT count(*) AS n FROM t") == {"n": 800}
 
 
-async def test_a_failed_group_answers_every_caller_and_stores_nothing(table):
-    grouped = Grouped(table, store)
+@pytest.mark.parametrize("single", [False, True])
+async def test_a_failed_group_answers_every_caller_and_stores_nothing(table, single):
+    grouped = Grouped(table, store, single=single)
     answers = await asyncio.gather(*(grouped(n) for n in [1, 2, 3, 3]), return_exceptions=True)
     assert [type(answer) for answer in answers] == [psycopg.errors.UniqueViolation] * 4
     assert await table.rows("SELECT a FROM t") == []

@@ -46,7 +46,7 @@ class Tokens:
         self._vault = vault
         self._clock = clock
         self._public_life = timedelta(minutes=public_minutes)
-        self._insert = Grouped(db, _insert)
+        self._insert = Grouped(db, _insert, single=True)
 
     async def create(self, env: str, row: LinkToken) -> str:
         """A new link token; `row.hash` is filled in here."""

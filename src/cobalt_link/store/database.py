@@ -79,25 +79,26 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """A connection inside BEGIN … COMMIT; an exception rolls back. Leaving without one means: it is on disk."""
-        async with self._connection() as connection, connection.transaction():
+        async with self.connection() as connection, connection.transaction():
             yield connection
 
     async def rows(self, sql: LiteralString, params: Params = None) -> list[Row]:
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             return await (await connection.execute(sql, params)).fetchall()
 
     async def one(self, sql: LiteralString, params: Params = None) -> Row | None:
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             return await (await connection.execute(sql, params)).fetchone()
 
     async def run(self, sql: LiteralString, params: Params = None) -> int:
         """How many rows the statement touched."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             cursor: AsyncCursor[DictRow] = await connection.execute(sql, params)
             return cursor.rowcount
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Tx]:
+    async def connection(self) -> AsyncIterator[Tx]:
+        """A connection outside any transaction: each of its statements is durable when it returns."""
         with telling_unavailable():
             connection = await self._take()
             try:

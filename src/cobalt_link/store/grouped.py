@@ -31,10 +31,12 @@ class Grouped(Generic[Item, Result]):
         write: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[Result]]],
         *,
         limit: int = 500,
+        single: bool = False,
     ) -> None:
-        self._db = db
+        """`limit` items at most in a group. `single`: `write` sends one statement, so BEGIN and COMMIT are saved."""
         self._write = write
         self._limit = limit
+        self._begin = db.connection if single else db.transaction
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         self._open = 0
@@ -81,7 +83,7 @@ class Grouped(Generic[Item, Result]):
         return group
 
     async def _store(self, items: list[Item]) -> Sequence[Result]:
-        async with self._db.transaction() as tx:
+        async with self._begin() as tx:
             results = await self._write(tx, items)
             if len(results) != len(items):
                 raise RuntimeError(f"A grouped write returned {len(results)} results for {len(items)} items.")
