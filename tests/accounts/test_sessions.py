@@ -330,6 +330,18 @@ async def test_disconnecting_ends_the_session_at_the_ehr_too(world):
         await world.sessions.disconnect(account)
 
 
+async def test_an_account_whose_grant_does_not_open_can_still_be_ended(world):
+    _, mine = await world.linked()
+    _, theirs = await world.linked("Rival Notes")
+    await world.db.run(
+        "UPDATE accounts SET sealed_grant = (SELECT sealed_grant FROM accounts WHERE id = %s) WHERE id = %s",
+        (theirs.id, mine.id),
+    )
+    await world.sessions.disconnect(mine)
+    assert (await world.row(mine))["disconnected_at"]
+    assert world.ehr.logouts == []
+
+
 async def test_closing_waits_for_the_sign_in_that_has_begun(world):
     _, account = await world.linked()
     world.ehr.end_sessions()

@@ -28,6 +28,7 @@ from cobalt_link.ehr.story import Granted, Outcome, Refused, tell
 from cobalt_link.ehr.translate import as_refusal
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.problems import Problem
+from cobalt_link.kit.vault import VaultProblem
 
 log = structlog.get_logger()
 
@@ -90,9 +91,14 @@ class Sessions:
 
     async def disconnect(self, account: Account) -> None:
         """Ends the account here, then, as far as the EHR answers, its session there. Raises AccountGone."""
-        opened = await self._accounts.opened(account, "sign_out", answers=False)
+        try:
+            opened = await self._accounts.opened(account, "sign_out", answers=False)
+        except (AccountGone, VaultProblem):
+            opened = None  # what does not open can still be ended
         if not await self._accounts.disconnect(account):
             raise AccountGone
+        if opened is None:
+            return
         try:
             async with asyncio.timeout(SIGN_OUT_SECONDS):
                 await self._connector(account).sign_out(opened.chart)

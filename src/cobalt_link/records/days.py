@@ -10,6 +10,7 @@ from cobalt_link.kit.problems import InvalidRequest, Problem
 LONGEST = 184  # days in one request: half a year, which the EHR has to answer live
 
 FORMAT = "Invalid date format. Use ISO format (YYYY-MM-DD)."
+SCHEDULED = (date(1900, 1, 1), date(2199, 12, 31))
 
 
 class MissingParameters(Problem):
@@ -34,6 +35,9 @@ def span(start: str | None, end: str | None) -> tuple[date, date]:
     if missing := [name for name, value in given.items() if not value]:
         raise MissingParameters(f"Missing required parameters: {', '.join(missing)}.")
     first, last = day(start or ""), day(end or "")
+    if not (SCHEDULED[0] <= first <= SCHEDULED[1] and SCHEDULED[0] <= last <= SCHEDULED[1]):
+        # An EHR counts days on from here; at the edge of the calendar that breaks.
+        raise InvalidRequest(f"start_date and end_date lie between {SCHEDULED[0]} and {SCHEDULED[1]}.")
     if last < first:
         raise InvalidRequest("end_date must be after start_date.")
     if (last - first).days >= LONGEST:

@@ -161,8 +161,8 @@ def query(asked: AppointmentsAsked, first: date, last: date, *, wider: bool) -> 
     """`wider` by a day each way: the org's time zone, not the EHR's, then decides what belongs to a day."""
     more = timedelta(days=1 if wider else 0)
     return AppointmentQuery(
-        start=max(first, date.min + more) - more,
-        end=min(last, date.max - more) + more,
+        start=first - more,
+        end=last + more,
         patient_mrn=asked.patient_mrn,
         patient_name=asked.patient_name,
         patient_phone=asked.patient_phone,
