@@ -5,12 +5,21 @@ from contextlib import AsyncExitStack
 
 import httpx2
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
 from cobalt_link.app import House
+from tests.link.chromium import chromium
 from tests.stories.person import Person
 from tests.world import Shop, connected, shop
 
 Meet = Callable[..., Person]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
 
 
 @pytest.fixture

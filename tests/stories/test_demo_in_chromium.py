@@ -1,0 +1,164 @@
+"""`cobalt demo` as a newcomer meets it: a real Chromium, the example app, Link in a new window, and the schedule."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from tests.cli.cobalt import free_port, running
+from tests.sandbox_ehr.desk import Desk
+from tests.stories.watched import Watched, watched
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+
+Demo = dict[str, str]
+BOTH = pytest.mark.parametrize("scripts", [False, True], ids=["without scripts", "with scripts"])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
+    """What the command says when everything runs: the addresses of app, Link and EHR."""
+    home: Path = tmp_path_factory.mktemp("demo")
+    ports = [word for name in ("port", "scribe-port", "sandbox-port") for word in (f"--{name}", str(free_port()))]
+    async with running("demo", *ports, data=home / "data", home=home) as command:
+        yield command.said
+
+
+async def connect(seen: Watched, demo: Demo) -> None:
+    """From the app to the consent page in its new window."""
+    await seen.goto(demo["scribe"])
+    await seen.at("Notes that write themselves")
+    await seen.follow_into_new_window("Connect your EHR")
+    await seen.at("Let Acme Scribe use your EHR?")
+
+
+async def sees_the_schedule(seen: Watched, demo: Demo) -> None:
+    """Back in the app; and what holds of every run: nothing foreign, no broken policy, no token out of its place."""
+    await seen.at("Your visits")
+    assert seen.page.url == f"{demo['scribe']}/"
+    assert await seen.page.get_by_role("rowheader").all_inner_texts() == await patients_of_these_days(demo)
+    assert seen.foreign(demo["scribe"], demo["link"]) == []  # S-123
+    assert seen.said == []  # S-114: a broken policy is an error in the console
+    assert await seen.tokens_requested() == {  # S-009
+        ("/", "token"),
+        ("/linked", "token"),
+        ("/linked", "public_token"),
+    }
+    assert await seen.tokens_shown() == []
+
+
+async def patients_of_these_days(demo: Demo) -> list[str]:
+    """Whom the EHR itself expects today and tomorrow, in order."""
+    today = datetime.now().astimezone().date()
+    async with httpx2.AsyncClient(base_url=demo["sandbox"], trust_env=False) as http:
+        desk = Desk(http)
+        days = {"start": str(today), "end": str(today + timedelta(days=1))}
+        rows = (await desk.read("appointments", await desk.session(), **days))["appointments"]
+    assert rows
+    return [f"{row['patient']['first_name']} {row['patient']['last_name']}" for row in rows]
+
+
+@BOTH
+async def test_a_code_after_a_wrong_password(browser: Browser, demo: Demo, scripts: bool) -> None:
+    async with watched(browser, java_script_enabled=scripts) as seen:
+        await connect(seen, demo)
+        await seen.press("Allow and continue")
+        await seen.sign_in("user_code", "not my password")
+        await seen.reads("Wrong username or password")
+        assert await seen.page.get_by_label("Sandbox EHR username").input_value() == "user_code"
+        await seen.sign_in("user_code")
+        await seen.at("Enter your code")
+        await seen.type("6-digit code", "000000")
+        await seen.press("Continue")
+        await seen.reads("That code didn’t match")
+        await seen.type("6-digit code", "123456")
+        await seen.press("Continue")
+        await seen.back_to("Acme Scribe")
+        await sees_the_schedule(seen, demo)
+
+
+@BOTH
+async def test_a_choice_of_clinics(browser: Browser, demo: Demo, scripts: bool) -> None:
+    async with watched(browser, java_script_enabled=scripts) as seen:
+        await connect(seen, demo)
+        await seen.press("Allow and continue")
+        await seen.sign_in("user_clinics")
+        await seen.at("Which clinic should Acme Scribe use?")
+        await seen.page.get_by_role("button").filter(has_text="Riverside").click()
+        await seen.back_to("Acme Scribe")
+        await sees_the_schedule(seen, demo)
+
+
+@BOTH
+async def test_an_approval_on_a_phone(browser: Browser, demo: Demo, scripts: bool) -> None:
+    async with watched(browser, java_script_enabled=scripts) as seen:
+        await connect(seen, demo)
+        await seen.press("Allow and continue")
+        await seen.sign_in("user_push")
+        await seen.at("Approve on your phone")
+        done = seen.page.get_by_role("heading", name="You’re connected")
+        while not scripts and not await done.is_visible():
+            await seen.press("I’ve approved it")  # until the phone has: this one does so after three seconds
+        await seen.back_to("Acme Scribe")
+        await sees_the_schedule(seen, demo)
+
+
+@BOTH
+async def test_in_spanish_as_the_browser_asks(browser: Browser, demo: Demo, scripts: bool) -> None:
+    async with watched(browser, java_script_enabled=scripts, locale="es-MX") as seen:
+        await seen.goto(demo["scribe"])
+        await seen.follow_into_new_window("Connect your EHR")
+        await seen.at("¿Dar acceso a Acme Scribe?")
+        assert await seen.page.locator("html").get_attribute("lang") == "es"
+        await seen.press("Permitir y continuar")
+        await seen.at("Inicie sesión en Sandbox EHR")
+        await seen.type("Usuario de Sandbox EHR", "user_good")
+        await seen.type("Contraseña de Sandbox EHR", "pass_good")
+        await seen.press("Iniciar sesión")
+        await seen.at("Conexión lista")
+        await seen.press("Volver a Acme Scribe")
+        await sees_the_schedule(seen, demo)
+
+
+@BOTH
+async def test_by_keyboard_alone(browser: Browser, demo: Demo, scripts: bool) -> None:  # S-124
+    async with watched(browser, java_script_enabled=scripts) as seen:
+        await seen.goto(demo["scribe"])
+        await seen.at("Notes that write themselves")
+        async with seen.context.expect_page():
+            await tab_to(seen, "Connect your EHR")
+            await seen.page.keyboard.press("Enter")
+        await seen.at("Let Acme Scribe use your EHR?")
+        await tab_to(seen, "Allow and continue")
+        await seen.page.keyboard.press("Enter")
+        await seen.at("Sign in to Sandbox EHR")
+        await tab_to(seen, "Sandbox EHR username", here=True)
+        await seen.page.keyboard.type("user_code")
+        await seen.page.keyboard.press("Tab")
+        await seen.page.keyboard.type("pass_good")
+        await seen.page.keyboard.press("Enter")
+        await seen.at("Enter your code")
+        await tab_to(seen, "6-digit code", here=True)
+        await seen.page.keyboard.type("123456")
+        await seen.page.keyboard.press("Enter")
+        await seen.at("You’re connected")
+        await tab_to(seen, "Back to Acme Scribe")
+        await seen.page.keyboard.press("Enter")
+        await sees_the_schedule(seen, demo)
+
+
+async def tab_to(seen: Watched, name: str, *, here: bool = False) -> None:
+    """Presses Tab until the focus is on what is called so; `here`: it has the focus already."""
+    focus = seen.page.locator("*:focus")
+    wanted = seen.page.get_by_label(name, exact=True) if here else seen.page.get_by_text(name, exact=False)
+    if here:
+        return await expect(wanted).to_be_focused()
+    for _ in range(12):
+        await seen.page.keyboard.press("Tab")
+        if name in await focus.inner_text():
+            return None
+    raise AssertionError(f"No {name} on the way of the Tab key.")
