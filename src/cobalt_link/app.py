@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import cache
@@ -29,6 +29,9 @@ from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.ehr.connector import Connector
 from cobalt_link.ehr.http import Http
+from cobalt_link.ehr.kit.installed import installed
+from cobalt_link.ehr.kit.judge import judge
+from cobalt_link.ehr.kit.verdict import Verdict
 from cobalt_link.jobs import worker as workers
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.jobs.worker import Chore
@@ -43,11 +46,11 @@ from cobalt_link.kit.settings import Settings, load
 from cobalt_link.kit.tolerance import Credentials
 from cobalt_link.kit.vault import Vault
 from cobalt_link.link import api as link_api
-from cobalt_link.link import hosted
+from cobalt_link.link import hosted, words
 from cobalt_link.link.advance import ADVANCE, Advance
 from cobalt_link.link.attempts import Attempts
-from cobalt_link.link.exchange import Exchanges
 from cobalt_link.link.door import Hosted
+from cobalt_link.link.exchange import Exchanges
 from cobalt_link.link.inspector import inspected
 from cobalt_link.link.sessions import LinkSessions
 from cobalt_link.link.stage import Stage
@@ -78,6 +81,15 @@ def connector_classes() -> Mapping[str, type[Connector]]:
     """Every installed connector by key: the built-in ones and those of other packages, all by entry point."""
     found = [each.load() for each in entry_points(group="cobalt_link.connectors")]
     return {each.manifest.key: each for each in sorted(found, key=lambda each: each.manifest.name)}
+
+
+async def check_connectors(
+    names: Sequence[str] = (), *, address: str | None = None, given: Mapping[str, str] | None = None
+) -> list[Verdict]:
+    """The judge's verdict on the named connectors, or all. Raises KeyError for a name that is not installed."""
+    found = {each.name: each for each in installed()}
+    house = {locale: words.texts(locale) for locale in words.LOCALES}
+    return await judge([found[name] for name in names or found], house, address=address, given=given or {})
 
 
 def resolve_ehr(name: str) -> str | None:

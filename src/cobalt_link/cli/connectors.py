@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from cobalt_link.cli.answers import say, table
 from cobalt_link.cli.opening import HERE, Where
 
+if TYPE_CHECKING:
+    from cobalt_link.ehr.kit.verdict import Verdict
+
 app = App(name="connectors", help="The EHRs that can be linked: list, check.")
+
+GIVEN = "COBALT_CHECK_"
 
 
 @app.command(name="list")
@@ -26,11 +33,34 @@ def list_(*, where: Where = HERE) -> None:
 
 
 @app.command
-def check(
+async def check(
     *names: Annotated[str, Parameter(help="Keys of connectors; none means all.")],
+    address: Annotated[
+        str | None,
+        Parameter(help="A running EHR for the cases of one connector. COBALT_CHECK_<NAME> fills its {name}."),
+    ] = None,
     where: Where = HERE,
-) -> None:
+) -> int:
     """Judge connectors: manifest, texts, declared capabilities, story under forced replay, no secret left behind."""
     from cobalt_link import app as wiring
+    from cobalt_link.cli.main import Failure
 
-    wiring.check_connectors(list(names))
+    if address is not None and len(names) != 1:
+        raise Failure("--address is one EHR's: name the one connector to check.", code="bad_usage", status=2)
+    given = {name.removeprefix(GIVEN).lower(): value for name, value in os.environ.items() if name.startswith(GIVEN)}
+    try:
+        verdicts = await wiring.check_connectors(names, address=address, given=given)
+    except KeyError as missing:
+        text = f"No connector {missing} is installed. `cobalt connectors list` names those that are."
+        raise Failure(text, code="unknown_connector") from None
+    passed = all(each.passed for each in verdicts)
+    lines = [line for each in verdicts for line in _lines(each)]
+    say(where.json, {"passed": passed, "connectors": verdicts}, "\n".join(lines))
+    return 0 if passed else 1
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    told = f"{len(verdict.told)} case{'' if len(verdict.told) == 1 else 's'} told"
+    yield f"{'ok  ' if verdict.passed else 'FAIL'}  {verdict.connector}: {told}, {len(verdict.findings)} findings"
+    yield from (f"      {each.rule}: {each.where}: {each.text}" for each in verdict.findings)
+    yield from (f"      skipped: {each}" for each in verdict.skipped)

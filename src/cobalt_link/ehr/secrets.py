@@ -51,6 +51,11 @@ def deed() -> Iterator[None]:
         _inside_a_deed.reset(token)
 
 
+def inside_a_deed() -> bool:
+    """Whether a deed is being done here; the connector kit asks when it sees a request."""
+    return _inside_a_deed.get()
+
+
 def for_sealing(value: object) -> object:
     """msgspec `enc_hook` for what is about to be sealed; nothing else may encode a secret."""
     if isinstance(value, Secret):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import quote
 
 from cobalt_link.connectors.sandbox.wire import NotFound, Portal
 from cobalt_link.ehr.models import (
@@ -19,8 +22,12 @@ from cobalt_link.ehr.models import (
 )
 
 Sex = Literal["male", "female", "unknown"]
+Mode = Literal["office", "telemedicine"]
 SEX: dict[str, Sex] = {"F": "female", "M": "male"}
+MODE: dict[str, Mode] = {"office": "office", "video": "telemedicine"}
 PAGE = 200
+DAYS = 366
+LEAST_DIGITS = 7
 
 
 class Reader:
@@ -30,35 +37,42 @@ class Reader:
         self._portal = portal
 
     async def appointments(self, query: AppointmentQuery) -> list[Appointment]:
+        phone = _digits(query.patient_phone)
+        if phone == "":
+            return []
         params = {
-            "start": query.start.isoformat(),
-            "end": query.end.isoformat(),
             "patient_mrn": query.patient_mrn,
             "patient_name": query.patient_name,
-            "patient_phone": query.patient_phone,
-            "mode": {"telemedicine": "video", "office": "office", None: None}[query.mode],
+            "patient_phone": phone,
+            "mode": {mode: theirs for theirs, mode in MODE.items()}[query.mode] if query.mode else None,
             "include": "progress_note" if query.include_note else None,
         }
-        rows = await self._all("/api/appointments", "appointments", params, 1000)
-        names = await self._names()
-        return [_appointment(row, names) for row in rows]
+        spans = [
+            self._all("/api/appointments", "appointments", params | span, 1000)
+            for span in _spans(query.start, query.end)
+        ]
+        names, found = await asyncio.gather(self._names(), asyncio.gather(*spans))
+        return [_appointment(row, names) for rows in found for row in rows]
 
     async def appointment(self, ehr_id: str) -> Appointment | None:
         try:
-            found = await self._portal.call("GET", f"/api/appointments/{ehr_id}")
+            found = await self._portal.call("GET", f"/api/appointments/{quote(ehr_id, safe='')}")
         except NotFound:
             return None
         return _appointment(found["appointment"], await self._names())
 
     async def patients(self, query: PatientQuery) -> Patients:
         """One page; this EHR gives at most 200 at a time, so a longer one takes several calls."""
+        phone = _digits(query.phone)
+        if phone == "":
+            return Patients(items=(), total=0)
         params = {
             "id": query.ehr_id,
             "mrn": query.mrn,
             "dob": query.dob.isoformat() if query.dob else None,
             "first_name": query.first_name,
             "last_name": query.last_name,
-            "phone": query.phone,
+            "phone": phone,
         }
         items: list[Patient] = []
         total = query.offset + 1
@@ -90,10 +104,11 @@ class Reader:
 
     async def _names(self) -> dict[str, Provider | Location]:
         """Providers and locations by a key each, since an appointment names them by id only."""
-        named: dict[str, Provider | Location] = {f"p{each.ehr_id}": each for each in await self.providers()}
-        return named | {f"l{each.ehr_id}": each for each in await self.locations()}
+        providers, locations = await asyncio.gather(self.providers(), self.locations())
+        named: dict[str, Provider | Location] = {f"p{each.ehr_id}": each for each in providers}
+        return named | {f"l{each.ehr_id}": each for each in locations}
 
-    async def _all(self, path: str, key: str, params: dict[str, str | None], limit: int) -> list[dict[str, Any]]:
+    async def _all(self, path: str, key: str, params: Mapping[str, str | None], limit: int) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         while True:
             page = {"offset": str(len(rows)), "limit": str(limit)}
@@ -103,8 +118,24 @@ class Reader:
                 return rows
 
 
-def _given(params: dict[str, str | None]) -> dict[str, str]:
+def _given(params: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in params.items() if value}
+
+
+def _spans(start: date, end: date) -> Iterator[dict[str, str]]:
+    """The days in pieces of at most as many as this EHR gives at once."""
+    while start <= end:
+        last = min(end, start + timedelta(days=DAYS - 1))
+        yield {"start": start.isoformat(), "end": last.isoformat()}
+        start = last + timedelta(days=1)
+
+
+def _digits(phone: str | None) -> str | None:
+    """A phone as this EHR compares it, without country code; "" for one too short to be anybody's."""
+    if phone is None:
+        return None
+    digits = "".join(each for each in phone if each in "0123456789")[-10:]
+    return digits if len(digits) >= LEAST_DIGITS else ""
 
 
 def _coded(rows: list[dict[str, Any]]) -> tuple[Coded, ...]:
@@ -171,7 +202,7 @@ def _appointment(row: dict[str, Any], names: dict[str, Provider | Location]) -> 
         duration=row["minutes"],
         status=row["status"] or None,
         appointment_type=row["type"] or None,
-        mode="telemedicine" if row["mode"] == "video" else "office",
+        mode=MODE.get(row["mode"], "office"),
         location_ehr_id=row["location_id"] or None,
         location_name=location.name if location else None,
         reason=row["reason"] or None,

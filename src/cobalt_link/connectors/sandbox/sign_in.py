@@ -13,11 +13,12 @@ from cobalt_link.ehr.ask import Ask
 from cobalt_link.ehr.grant import Grant, Person
 from cobalt_link.ehr.panes import Choice, Choosable, Code, Credentials, CredentialsAnswer, Problem, Waiting
 from cobalt_link.ehr.refusals import (
-    AskAgain,
     CodeExpired,
+    EhrBusy,
     NoRights,
     PushDenied,
     PushExpired,
+    Refusal,
     Unsupported,
     WrongCode,
     WrongCredentials,
@@ -25,6 +26,7 @@ from cobalt_link.ehr.refusals import (
 from cobalt_link.ehr.secrets import Secret
 
 NEEDED = ("schedule.read", "patients.read")
+RESEND = "resend"
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,7 @@ class _SignIn:
                 return await self._push(step)
             case "clinic":
                 return await self._clinic(step)
-        raise Unsupported(what=str(step.kind).replace("_", " "))
+        raise Unsupported(what=step.kind)
 
     async def _way(self, step: Step) -> Step:
         options = tuple(
@@ -99,7 +101,7 @@ class _SignIn:
         )
         chosen = await self.ask(Choice(name="code_way", options=options))
         if chosen.value is None:
-            raise Unsupported(what="second factor")
+            raise Unsupported(what="second_factor")
         return await self._post(step, "send_code", "way", {"way": chosen.value}, reaches_user=True)
 
     async def _code(self, step: Step) -> Step:
@@ -107,24 +109,34 @@ class _SignIn:
         while True:
             answer = await self.ask(pane)
             if answer.code is None:
-                step = await self._post(step, "send_code", "resend", {}, reaches_user=True)
-                pane = msgspec.structs.replace(_code_pane(step), resent=True)
+                step, pane = await self._another(step, pane)
                 continue
             try:
                 return await self.ask.once("check_code", partial(self._check, step, answer.code), returns=Step)
             except (WrongCode, CodeExpired) as no:
                 pane = msgspec.structs.replace(pane, problem=_problem(no), resent=False)
 
+    async def _another(self, step: Step, pane: Code) -> tuple[Step, Code]:
+        """A new code. One asked for too soon is a wait on the same pane: the code that was sent still works."""
+        try:
+            step = await self._post(step, "send_code", RESEND, {}, reaches_user=True)
+        except EhrBusy as no:
+            if no.details.get("reason") != RESEND:
+                raise
+            return step, msgspec.structs.replace(pane, problem=_problem(no), resent=False)
+        return step, msgspec.structs.replace(_code_pane(step), resent=True)
+
     async def _push(self, step: Step) -> Step:
-        pane = Waiting(number=step.asked("number"), sent_to=step.asked("hint"), expires_at=step.expires_at, resend=True)
+        hint = step.asked("hint") or None
+        pane = Waiting(number=step.asked("number"), sent_to=hint, expires_at=step.expires_at, resend=True)
         try:
             got = await self.ask.until("approval", partial(self._poll, step), pane=pane, returns=Step)
         except (PushDenied, PushExpired) as no:
-            await self.ask(msgspec.structs.replace(pane, name="approval_again", number=None, problem=_problem(no)))
+            await self.ask(Waiting(name="approval_again", sent_to=hint, resend=True, problem=_problem(no)))
         else:
             if isinstance(got, Step):
                 return got
-        return await self._post(step, "send_push", "resend", {}, reaches_user=True)
+        return await self._post(step, "send_push", RESEND, {}, reaches_user=True)
 
     async def _clinic(self, step: Step) -> Step:
         options = tuple(
@@ -175,7 +187,7 @@ def _code_pane(step: Step) -> Code:
     )
 
 
-def _problem(no: AskAgain) -> Problem:
+def _problem(no: Refusal) -> Problem:
     return Problem(no.code, no.details)
 
 

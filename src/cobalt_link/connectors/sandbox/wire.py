@@ -12,7 +12,6 @@ from cobalt_link.ehr.refusals import (
     Declined,
     EhrBusy,
     EhrDown,
-    Interrupted,
     Locked,
     NoRights,
     PasswordExpired,
@@ -21,7 +20,6 @@ from cobalt_link.ehr.refusals import (
     Refusal,
     SessionEnded,
     TooManyCodes,
-    Unexpected,
     WrongCode,
     WrongCredentials,
 )
@@ -29,6 +27,10 @@ from cobalt_link.ehr.refusals import (
 
 class NotFound(Exception):
     """The EHR does not know this record."""
+
+
+class NotUnderstood(Exception):
+    """An error code that this EHR did not have when this was written."""
 
 
 class Portal:
@@ -59,12 +61,12 @@ class Portal:
         if status == 404:
             return NotFound()
         if code == "password_expired":
-            return PasswordExpired(url=self.place.at(quote(str(found.get("change_url", "/")))))
+            return PasswordExpired(url=self.place.at(quote(str(found.get("change_url") or "/"))))
         return refusal_of(code, found)
 
 
-def refusal_of(code: str, found: dict[str, Any]) -> Refusal:
-    """What an error code of this EHR means; an unknown one is an answer that we do not understand."""
+def refusal_of(code: str, found: dict[str, Any]) -> Refusal | NotUnderstood:
+    """What an error code of this EHR means."""
     match code:
         case "wrong_credentials":
             return WrongCredentials(tries_left=found.get("tries_left"))
@@ -74,11 +76,11 @@ def refusal_of(code: str, found: dict[str, Any]) -> Refusal:
             return Locked(minutes=_minutes(found.get("unlocks_in")))
         case "too_many_codes":
             return TooManyCodes(minutes=_minutes(found.get("retry_in")))
-        case "resend_too_soon" | "busy":
-            return EhrBusy(seconds=found.get("retry_in"))
+        case "resend_too_soon":
+            return EhrBusy(reason="resend", seconds=found.get("retry_in"))
         case "no_rights":
-            return NoRights(rights=", ".join(found.get("missing", ())) or None)
-    return PLAIN.get(code, Unexpected)()
+            return NoRights(rights=found.get("missing"))
+    return PLAIN[code]() if code in PLAIN else NotUnderstood(code)
 
 
 PLAIN: dict[str, type[Refusal]] = {
@@ -87,8 +89,8 @@ PLAIN: dict[str, type[Refusal]] = {
     "push_expired": PushExpired,
     "declined": Declined,
     "session_expired": SessionEnded,
-    # The EHR has forgotten a sign-in that took too long: nothing but a fresh one helps.
-    "sign_in_expired": Interrupted,
+    # A sign-in that took too long: nothing but a fresh one helps, as with a session.
+    "sign_in_expired": SessionEnded,
 }
 
 

@@ -1,0 +1,222 @@
+"""Tells a connector's cases against an EHR, each straight and cut into pieces, and compares what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import get_args
+
+import msgspec
+
+from cobalt_link.ehr.connector import Chart, Connector
+from cobalt_link.ehr.http import Http
+from cobalt_link.ehr.journal import MemoryJournal
+from cobalt_link.ehr.kit.cases import Case, CaseBroken, Cases, Step, filled, secrets_of, wanted
+from cobalt_link.ehr.kit.leaks import leaks
+from cobalt_link.ehr.kit.names import Names
+from cobalt_link.ehr.kit.reading import misread
+from cobalt_link.ehr.kit.script import Script
+from cobalt_link.ehr.kit.stand import send, standing
+from cobalt_link.ehr.kit.tellings import Told, told_by_many, told_straight
+from cobalt_link.ehr.kit.texts import Seen
+from cobalt_link.ehr.kit.verdict import Finding
+from cobalt_link.ehr.kit.watch import WatchedHttp, listening, trust
+from cobalt_link.ehr.manifest import Capability
+from cobalt_link.ehr.panes import Choice
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.story import Granted, tell
+
+CASE_SECONDS = 120.0
+NO_EHR = "no EHR to run against. Start one and say --address URL"
+
+
+class Rehearsal(msgspec.Struct, kw_only=True):
+    """What the cases brought to light."""
+
+    findings: list[Finding] = []
+    told: list[str] = []
+    skipped: list[str] = []
+    seen: Seen = msgspec.field(default_factory=Seen)
+    reached: set[str] = set()
+
+
+async def rehearse(
+    kind: type[Connector], cases: Cases, names: Names, address: str | None, given: Mapping[str, str]
+) -> Rehearsal:
+    """`address` is an EHR that runs already; `given` fills the cases' {names}."""
+    run = Rehearsal()
+    run.findings += _undeclared(kind, cases)
+    if address is None and cases.ehr is None:
+        run.skipped = [f"{case.name}: {NO_EHR}" for case in cases.case]
+        return run
+    try:
+        async with _ehr(cases, address) as where:
+            await _recognized(kind, where, run)
+            for case in cases.case:
+                await _rehearse(kind, cases, case, where, given, run)
+    except CaseBroken as broken:
+        run.findings.append(Finding("cases", "cases.toml", str(broken)))
+        return run
+    if not run.skipped:
+        for name in sorted((names.deeds | names.choices) - run.reached):
+            run.findings.append(Finding("cases", "cases.toml", f"No case comes to {name!r}. Add one that does."))
+    return run
+
+
+def _undeclared(kind: type[Connector], cases: Cases) -> list[Finding]:
+    read = {capability for case in cases.case for capability in case.reads}
+    return [
+        Finding("cases", "cases.toml", f"No case reads {name}, which the manifest declares. Name it in a case's reads.")
+        for name in get_args(Capability)
+        if name in kind.manifest.reads and name not in read
+    ]
+
+
+@asynccontextmanager
+async def _ehr(cases: Cases, address: str | None) -> AsyncIterator[str]:
+    if address is not None or cases.ehr is None:
+        yield (address or "").rstrip("/")
+        return
+    async with standing(cases.ehr) as where:
+        yield where
+
+
+async def _recognized(kind: type[Connector], where: str, run: Rehearsal) -> None:
+    http = WatchedHttp()
+    try:
+        await kind(http).recognize(Place(address=where))
+    except Exception as error:
+        text = f"`recognize` refuses the EHR of the cases with {type(error).__name__}."
+        run.findings.append(Finding("cases", "recognize", text))
+    finally:
+        await http.close()
+
+
+async def _rehearse(
+    kind: type[Connector], cases: Cases, case: Case, where: str, given: Mapping[str, str], run: Rehearsal
+) -> None:
+    # Letters that each encoding spells in its own way, or a search for one spelling would find them all.
+    values = {"canary": f'Kit{secrets.token_hex(8)} <é&"+/%>'} | dict(given)
+    if missing := wanted(case) - set(values):
+        run.skipped.append(f"{case.name}: {_variables(missing)} is not set")
+        return
+    if unwanted := given.keys() & set(case.unless):
+        run.skipped.append(f"{case.name}: told only without {_variables(unwanted)}")
+        return
+    case = filled(case, values)
+    try:
+        async with asyncio.timeout(CASE_SECONDS):
+            findings = await _compared(kind, cases, case, where, run)
+    except TimeoutError:
+        findings = [f"It was not over after {CASE_SECONDS:g} seconds."]
+    except CaseBroken as broken:
+        findings = [f"{broken}."]
+    run.told.append(case.name)
+    known = {(each.rule, each.text) for each in run.findings}
+    fresh = [Finding("secrets" if text.startswith("A secret") else "cases", case.name, text) for text in findings]
+    run.findings += [each for each in fresh if (each.rule, each.text) not in known]
+
+
+def _variables(names: Iterable[str]) -> str:
+    return ", ".join(f"COBALT_CHECK_{name.upper()}" for name in sorted(names))
+
+
+async def _compared(kind: type[Connector], cases: Cases, case: Case, where: str, run: Rehearsal) -> list[str]:
+    findings: list[str] = []
+    with listening() as said:
+        straight = await _told(kind, cases, case, where, findings, in_pieces=False)
+        pieces = await _told(kind, cases, case, where, findings, in_pieces=True)
+    _note(run.seen, straight, run)
+    findings += _differences(case, straight, pieces)
+    findings += list(dict.fromkeys(straight.faults + pieces.faults))
+    traces = [*straight.traces, *pieces.traces, *(("the log", line) for line in said)]
+    for place, how in dict.fromkeys(leaks(secrets_of(case), traces)):
+        findings.append(f"A secret that was typed stands in {place}, {how}.")
+    return findings
+
+
+async def _told(
+    kind: type[Connector], cases: Cases, case: Case, where: str, findings: list[str], *, in_pieces: bool
+) -> Told:
+    http, own, place = WatchedHttp(timeout=case.timeout), Http(allow_private=True, tls=trust()), Place(address=where)
+    try:
+        if cases.ehr and cases.ehr.reset:
+            await send(own, where, Step(send=cases.ehr.reset))
+        for step in case.prepare:
+            await send(own, where, step)
+        script = Script(case, where, own)
+        told = await (told_by_many if in_pieces else told_straight)(kind, place, script, http)
+        if left := script.left_over():
+            findings.append(f"It ended with {len(left)} of its answers unasked.")
+        if in_pieces:
+            findings += await _afterwards(kind, case, place, told, http)
+        return told
+    finally:
+        await http.close()
+        await own.close()
+
+
+async def _afterwards(kind: type[Connector], case: Case, place: Place, told: Told, http: Http) -> list[str]:
+    """What the grant is good for: the declared reads, and a renewal without the person."""
+    if told.grant is None:
+        return [
+            f"It was to {what}, and there is no grant." for what in ("read", "renew") if case.reads or case.renewed
+        ][:1]
+    findings: list[str] = []
+    grant, connector = told.grant, kind(http)
+    chart = Chart(place=place, tenant=grant.tenant, session=grant.session, known=grant.known)
+    for capability in case.reads:
+        try:
+            findings += [text async for text in misread(connector, chart, capability, datetime.now(UTC).date())]
+        except Exception as error:
+            findings.append(f"Reading {capability} ended in {type(error).__name__}.")
+    if case.renewed:
+        outcome = await tell(
+            lambda ask: connector.sign_in(ask, place), MemoryJournal(),
+            saved=told.answers, known=grant.known, silent=True,
+        )  # fmt: skip
+        ended = (
+            "granted" if isinstance(outcome, Granted) else getattr(getattr(outcome, "refusal", None), "code", "a pane")
+        )
+        if ended != case.renewed:
+            findings.append(f"Renewing without the person ends in {ended}, not in {case.renewed}.")
+        if isinstance(outcome, Granted) and outcome.grant.person.id != grant.person.id:
+            findings.append("Renewing gives another person.id: the account would not be known again.")
+    return findings
+
+
+def _note(seen: Seen, told: Told, run: Rehearsal) -> None:
+    run.reached |= set(told.deeds)
+    for pane in told.panes:
+        if isinstance(pane, Choice):
+            run.reached.add(pane.name)
+            seen.rows |= {(pane.name, row.label) for row in pane.options if row.known}
+    if told.refusal is not None:
+        rights, what = told.refusal.details.get("rights"), told.refusal.details.get("what")
+        seen.rights |= set(str(rights).split(", ")) if rights else set()
+        seen.kinds |= {str(what)} if what else set()
+
+
+def _differences(case: Case, straight: Told, pieces: Told) -> list[str]:
+    found: list[str] = []
+    if straight.ends != case.ends:
+        found.append(f"It ends in {straight.ends}, not in {case.ends}.")
+    if straight.labels != list(case.panes):
+        found.append(f"It shows the panes {straight.labels}, not {list(case.panes)}.")
+    for what, one, other in (
+        ("ends in", straight.ends, pieces.ends),
+        ("shows the panes", straight.labels, pieces.labels),
+        ("does", straight.deeds, pieces.deeds),
+        ("sends", _methods(straight), _methods(pieces)),
+    ):
+        if one != other:
+            found.append(f"Told in pieces it {what} {other}; told straight, {one}. Something is not in the journal.")
+    return found
+
+
+def _methods(told: Told) -> list[str]:
+    """Paths may hold what the EHR made up for one sign-in."""
+    return [line.partition(" ")[0] for line in told.sent]
