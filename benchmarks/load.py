@@ -9,8 +9,9 @@ import msgspec
 
 
 class Measured(msgspec.Struct):
-    """Requests per second, the median seconds of one, and how many were not answered 200."""
+    """Requests answered and per second, the median seconds of one, and how many were not answered 200."""
 
+    answered: int
     per_second: float
     p50: float
     failed: int
@@ -39,7 +40,7 @@ async def load(port: int, requests: Iterator[bytes], *, connections: int, second
 
     began = time.perf_counter()
     await asyncio.gather(*(one() for _ in range(connections)))
-    return Measured(len(times) / (time.perf_counter() - began), median(times), failed)
+    return Measured(len(times), len(times) / (time.perf_counter() - began), median(times), failed)
 
 
 async def _answer(reader: asyncio.StreamReader) -> bool:

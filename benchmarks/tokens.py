@@ -1,63 +1,89 @@
 """Durable `link/token/create` and `exchange` per second at 32 connections, against the same rows written one by one."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
-from statistics import median
 
 import msgspec
 
+from benchmarks.cpu import Meter
 from benchmarks.load import Measured, load, post
-from benchmarks.world import World, answers, free_port, program, world
+from benchmarks.telling import ratio, spread
+from benchmarks.world import World, free_port, program, world
 from cobalt_link.kit import tokens
 from cobalt_link.link.tokens import PUBLIC
 
-CONNECTIONS, SECONDS, ROUNDS, EXCHANGES = 32, 4.0, 5, 6000
+CONNECTIONS, EXCHANGES, TARGET = 32, 6000, 1.0
+
+Load = Callable[[], Awaitable[Measured]]
 
 
-async def run() -> None:
+async def run(rounds: int = 5, seconds: float = 2.0) -> None:
     async with world() as here:
         ours, bare = free_port(), free_port()
         async with (
-            program("-m", "benchmarks.serve", str(ours), env=here.env, port=ours),
-            program("-m", "benchmarks.bare", str(bare), env=here.env, port=bare),
+            program("-m", "benchmarks.serve", str(ours), env=here.env, port=ours) as us,
+            program("-m", "benchmarks.bare", str(bare), env=here.env, port=bare) as them,
         ):
-            await answers(bare)
-            await _compare("link/token/create", lambda: _create(here, ours), lambda: _create(here, bare))
-            await _compare("link/token/exchange", lambda: _exchange(here, ours), lambda: _bare_exchange(here, bare))
+            meters = (Meter(us, here.settings.postgres_path), Meter(them, here.settings.postgres_path))
+            loads = _create(here, ours, seconds), _create(here, bare, seconds)
+            await _compare("link/token/create", loads, meters, rounds)
+            loads = _exchange(here, ours, seconds), _bare_exchange(here, bare, seconds)
+            await _compare("link/token/exchange", loads, meters, rounds)
 
 
-async def _compare(name: str, ours, baseline) -> None:
-    """Alternates the two, so that a noisy neighbour hits both."""
-    pairs = [(await ours(), await baseline()) for _ in range(ROUNDS)]
-    ratios = sorted(us.per_second / them.per_second for us, them in pairs)
-    failed = sum(us.failed + them.failed for us, them in pairs)
-    us, them = (median(each.per_second for each in side) for side in zip(*pairs, strict=True))
-    print(
-        f"{name}: {us:.0f}/s, p50 {median(each.p50 for each, _ in pairs) * 1000:.1f} ms; baseline {them:.0f}/s; "
-        f"ratio {median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f}); target 1.00; failed {failed}"
+async def _compare(name: str, loads: tuple[Load, Load], meters: tuple[Meter, Meter], rounds: int) -> None:
+    """Alternates the two, so that a noisy neighbor hits both."""
+    ours, bare = [], []
+    print(name)
+    for _ in range(rounds):
+        for side, once, meter in zip((ours, bare), loads, meters, strict=True):
+            before = meter.seconds()
+            measured = await once()
+            side.append((measured, (meter.seconds() - before) / measured.answered * 1e6))
+    pairs = list(zip(ours, bare, strict=True))
+    _line(
+        "requests per second", [(us.per_second, them.per_second) for (us, _), (them, _) in pairs], more_is_better=True
     )
+    _line("µs of CPU per request, PostgreSQL's too", [(us, them) for (_, us), (_, them) in pairs], more_is_better=False)
+    _line("p50 in ms", [(us.p50 * 1000, them.p50 * 1000) for (us, _), (them, _) in pairs], more_is_better=False)
+    if failed := sum(each.failed for each, _ in ours + bare):
+        print(f"  {failed} requests failed")
 
 
-async def _create(here: World, port: int) -> Measured:
+def _line(what: str, pairs: list[tuple[float, float]], *, more_is_better: bool) -> None:
+    ours, bare = zip(*pairs, strict=True)
+    ratios = [us / them if more_is_better else them / us for us, them in pairs]
+    print(f"  {what}: {spread(ours)}; one by one {spread(bare)}; {ratio(ratios, TARGET)}")
+
+
+def _create(here: World, port: int, seconds: float) -> Load:
     def requests() -> Iterator[bytes]:
         for number in count():
             body = {"user_id": f"user-{number}", "org_id": "bench", "emr_name": "Sandbox EHR"}
             yield post("/v1/link/token/create", msgspec.json.encode(body), here.headers)
 
-    return await load(port, requests(), connections=CONNECTIONS, seconds=SECONDS)
+    return lambda: load(port, requests(), connections=CONNECTIONS, seconds=seconds)
 
 
-async def _exchange(here: World, port: int) -> Measured:
-    texts = [text for text, _ in await _granted(here)]
-    bodies = (msgspec.json.encode({"public_token": text}) for text in texts)
-    requests = (post("/v1/link/token/exchange", body, here.headers) for body in bodies)
-    return await load(port, requests, connections=CONNECTIONS, seconds=SECONDS)
+def _exchange(here: World, port: int, seconds: float) -> Load:
+    async def once() -> Measured:
+        bodies = [{"public_token": text} for text, _ in await _granted(here)]
+        return await _posted(here, port, bodies, seconds)
+
+    return once
 
 
-async def _bare_exchange(here: World, port: int) -> Measured:
-    bodies = (msgspec.json.encode({"hash": each.hex(), "client": here.client}) for _, each in await _granted(here))
-    requests = (post("/v1/link/token/exchange", body, here.headers) for body in bodies)
-    return await load(port, requests, connections=CONNECTIONS, seconds=SECONDS)
+def _bare_exchange(here: World, port: int, seconds: float) -> Load:
+    async def once() -> Measured:
+        bodies = [{"hash": each.hex(), "client": here.client} for _, each in await _granted(here)]
+        return await _posted(here, port, bodies, seconds)
+
+    return once
+
+
+async def _posted(here: World, port: int, bodies: list[dict[str, str]], seconds: float) -> Measured:
+    requests = (post("/v1/link/token/exchange", msgspec.json.encode(body), here.headers) for body in bodies)
+    return await load(port, requests, connections=CONNECTIONS, seconds=seconds)
 
 
 async def _granted(here: World) -> list[tuple[str, bytes]]:
