@@ -31,6 +31,7 @@ from cobalt_link.link import events
 from cobalt_link.link.attempts import Attempt, Attempts, Found
 from cobalt_link.link.journal import DurableJournal, forget_after, last_entry
 from cobalt_link.link.linking import Linking, offered
+from cobalt_link.link.states import EventName
 from cobalt_link.store.database import Database, Tx
 
 log = structlog.get_logger()
@@ -173,7 +174,7 @@ class Advance:
             await self._show(tx, attempt, message, await last_entry(tx, attempt.id) + 1, _found_before(attempt))
 
     async def _note(
-        self, tx: Tx, attempt: Attempt, name: str, *, pane: str | None = None, code: str | None = None
+        self, tx: Tx, attempt: Attempt, name: EventName, *, pane: str | None = None, code: str | None = None
     ) -> None:
         await events.note(tx, attempt.link_token, name, self._clock.now(), pane=pane, code=code)
 

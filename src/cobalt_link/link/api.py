@@ -18,9 +18,9 @@ from cobalt_link.link.sessions import (
     InvalidAccessToken,
     InvalidLinkToken,
     LinkSessions,
-    SessionState,
     Wanted,
 )
+from cobalt_link.link.states import SessionState, StateMachine, machine
 
 routes = Routes("link")
 
@@ -137,3 +137,17 @@ async def exchange_by_post(room: LinkSessions, call: Call, body: ExchangePublicT
 async def get(room: LinkSessions, call: Call, body: GetLinkToken) -> LinkSession:
     session = await room.status(call.caller, body.link_token)
     return LinkSession(session.state, session.events, session.expires_at, session.public_token, session.account_id)
+
+
+@routes.get(
+    "/link/states.json",
+    auth=Auth.NONE,
+    tenant=Tenant.NONE,
+    rate=Rate.PUBLIC,
+    idempotency=Idempotency.NONE,
+    audit=None,
+    errors=(),
+    summary="The states of a link session and the events between them.",
+)
+async def states(room: LinkSessions, call: Call) -> StateMachine:
+    return machine()

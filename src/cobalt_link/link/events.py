@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from cobalt_link.link.states import EventName
 from cobalt_link.store.database import Database, Tx
 
 
@@ -13,14 +14,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """`name` is what happened, `pane` the pane shown, `code` the refusal's; never anything that a person typed."""
 
     seq: int
-    name: str
+    name: EventName
     at: datetime
     pane: str | None = None
     code: str | None = None
 
 
 async def note(
-    tx: Tx, link_token: bytes, name: str, at: datetime, *, pane: str | None = None, code: str | None = None
+    tx: Tx, link_token: bytes, name: EventName, at: datetime, *, pane: str | None = None, code: str | None = None
 ) -> None:
     """Adds an event in the caller's transaction, which holds the attempt's row and so the order."""
     sql = """INSERT INTO link_events (link_token, seq, name, pane, code, at)

@@ -79,7 +79,7 @@ async def enter(room: Hosted, call: Call, body: Opening) -> Response:
     if isinstance(visit, Turned):
         client = await room.stage.clients.by_id(visit.client) if visit.client else None
         return room.closed(call, visit.why, client=client)
-    if body.origin:
+    if body.origin and not _in_window(call):
         return await _framed(room, call, visit, body.origin)
     language = f"?lang={body.lang}" if body.lang in ("en", "es") else ""
     response = _see_other(f"/link/{visit.attempt_id}{language}", room.headers())
@@ -92,7 +92,7 @@ async def enter(room: Hosted, call: Call, body: Opening) -> Response:
     summary="The open pane of an attempt, or the steps of the sign-in while it works.",
 )  # fmt: skip
 async def look(room: Hosted, call: Call, body: Look, attempt_id: str) -> Response:
-    if body.origin:
+    if body.origin and not _in_window(call):
         return await _shell(room, call, attempt_id)
     attempt = await room.own(call, attempt_id)
     if isinstance(attempt, Response):
@@ -162,14 +162,15 @@ async def finish(room: Hosted, call: Call, body: Sent, attempt_id: str) -> Respo
         return _back(room, attempt_id)
     client = await room.stage.clients.by_id(attempt.client)
     public_token, callback = await room.visits.finish(attempt, client.env)
-    if "application/json" in (call.header("Accept") or ""):
+    if "application/json" in (call.header("Accept") or "") and client.origins:
         return JSONResponse({"public_token": public_token}, headers=await room.headers_of(attempt))
     if callback:
         return _see_other(callback, room.headers(callback))
     scene = await room.scene(call, attempt)
     # Only a test client's page shows the token: a live one without an address learns it by link/token/get.
     shown = public_token if client.test else None
-    return await room.page(attempt, pages.after(scene, public_token=shown, client_id=client.client_id))
+    unregistered = client.client_id if public_token else None
+    return await room.page(attempt, pages.after(scene, public_token=shown, client_id=unregistered))
 
 
 @routes.page(
@@ -213,6 +214,12 @@ async def sdk_of_version(room: Hosted, call: Call, version: str) -> Response:
         raise NotFound(f"This server has the SDK of version {assets.VERSION}. Load /v{assets.VERSION}/init.js.")
     headers = {**assets.SDK_HEADERS, **assets.IMMUTABLE}
     return Response(assets.source("init.js"), media_type=SCRIPT, headers=headers)
+
+
+def _in_window(call: Call) -> bool:
+    """Whether the browser says that the page is no frame: there only its cookie counts, for an address with a secret in
+    its fragment can be sent to somebody else (S-024)."""
+    return call.header("Sec-Fetch-Dest") == "document"
 
 
 async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Response:

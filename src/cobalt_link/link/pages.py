@@ -92,8 +92,9 @@ def done(scene: Scene, person: str) -> str:
     return _moment("done", scene, t, _JOINED, t("done.title"), why=t("done.why"), facts=facts)
 
 
-def after(scene: Scene, *, public_token: str | None, client_id: str) -> str:
-    """The end where the client has no callback: how to register one, and for test clients the public token."""
+def after(scene: Scene, *, public_token: str | None, client_id: str | None) -> str:
+    """The end without a way back: where the client has no callback (then `client_id` tells its developer how to
+    register one, and for test clients the public token), or the app has exchanged the token already."""
     t = words_of(scene)
     why = t("after.why_person")
     return _moment("after", scene, t, _JOINED, t("done.title"), why=why, token=public_token, client_id=client_id)

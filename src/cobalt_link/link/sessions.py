@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal
 
 import msgspec
 
@@ -17,12 +16,11 @@ from cobalt_link.link import events
 from cobalt_link.link.attempts import Attempt, Attempts
 from cobalt_link.link.events import Event
 from cobalt_link.link.exchange import Exchanges
+from cobalt_link.link.states import SessionState
 from cobalt_link.link.tokens import LinkToken, Tokens
 from cobalt_link.store.database import Database
 
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=7)
-
-SessionState = Literal["created", "open", "granted", "exchanged", "left", "expired"]
 
 
 class CallbackNotRegistered(Problem):
