@@ -4,8 +4,9 @@
 import { closes, greet, handOver, isFramed, note, typedSomething } from "./frame";
 import { improve, say } from "./pane";
 
-// In a frame the attempt's secret comes in the fragment and stays in this variable: there may be no cookie.
-const secret = location.hash.match(/^#s=([\w-]{20,})$/)?.[1];
+// In a frame the attempt's secret comes in the fragment and stays in this variable: there may be no cookie. A window has
+// its cookie, and an address that somebody was sent must not open an attempt there (S-024).
+const secret = isFramed ? location.hash.match(/^#s=([\w-]{20,})$/)?.[1] : undefined;
 const path = location.pathname.match(/^\/link\/\w+/)?.[0] ?? "";
 let turn = 0;
 
