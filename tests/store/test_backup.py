@@ -4,10 +4,12 @@ import stat
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.conftest import database_on
 
 from cobalt_link.store.backup import BackupFailed, DatabaseNotEmpty, backup, restore
 from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import wheel_binaries
+from cobalt_link.store.migrate import migrate
 
 # S-099
 
@@ -61,7 +63,7 @@ async def test_a_restore_that_fails_leaves_what_was_there(dsn, empty_dsn, tmp_pa
     file.write_bytes(whole[: len(whole) // 2])
     there = await Database.open(empty_dsn)
     await there.run("CREATE TABLE precious AS SELECT 42 AS a")
-    with pytest.raises(BackupFailed, match="pg_restore failed"):
+    with pytest.raises(BackupFailed, match=r"(pg_restore|psql) failed"):
         await restore(empty_dsn, file, replace=True)
     assert await there.one("SELECT a FROM precious") == {"a": 42}
     await there.close()
@@ -76,3 +78,12 @@ async def test_a_backup_that_fails_leaves_no_file(dsn, tmp_path):
 async def test_no_backup_file_is_said_plainly(empty_dsn, tmp_path):
     with pytest.raises(BackupFailed, match="no backup file"):
         await restore(empty_dsn, tmp_path / "missing.dump")
+
+
+# S-089: the wheel's newer programs serve an older server, whose address holds a password
+async def test_backup_and_restore_work_on_an_outside_server_of_an_older_version(outside, tmp_path):
+    async with database_on(outside.dsn) as first, database_on(outside.dsn) as second:
+        await migrate(first)
+        await backup(first, tmp_path / "all.dump")
+        await restore(second, tmp_path / "all.dump")
+        assert await dumped(second) == await dumped(first)

@@ -7,8 +7,9 @@ keep the key elsewhere, and keep it.
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, LiteralString
 
@@ -31,6 +32,9 @@ SELECT (SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid)
 FROM pg_namespace n WHERE n.nspname = ANY (%s)
 """
 _ASIDE = "replaced_by_restore_"
+
+_HEAD = 40  # lines, in which pg_restore's settings stand
+_LINE = 2**20  # bytes
 
 
 class BackupFailed(Exception):
@@ -55,8 +59,7 @@ async def restore(dsn: str, source: Path, binaries: Path | None = None, *, repla
     source = _existing(source)
     aside = await _set_aside(dsn, replace)
     try:
-        options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", str(source)]
-        await _program("pg_restore", options, dsn, binaries)
+        await _pour(dsn, source, binaries)
     except BaseException:
         await _put_back(dsn, aside)
         raise
@@ -135,26 +138,74 @@ async def _execute(connection: AsyncConnection[Any], query: LiteralString, *name
     await connection.execute(sql.SQL(query).format(*map(sql.Identifier, names)))
 
 
-async def _program(name: str, options: list[str], dsn: str, binaries: Path | None, stdout: Any = None) -> None:
-    parts = conninfo_to_dict(dsn)
+async def _pour(dsn: str, source: Path, binaries: Path | None) -> None:
+    """The file as SQL text into psql, in one transaction that commits only when all of the text has come."""
+    options = ["--no-owner", "--no-privileges", "--file=-", str(source)]
+    reading = await _start("pg_restore", options, binaries, stdout=asyncio.subprocess.PIPE, limit=_LINE)
+    command = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+    writing = await _start("psql", command, binaries, dsn=dsn, stdin=asyncio.subprocess.PIPE)
+    assert reading.stdout is not None
+    assert writing.stdin is not None
+    async with _ended(reading, writing):
+        errors = asyncio.create_task(_errors(writing))
+        writing.stdin.write(b"BEGIN;\n")
+        with suppress(ConnectionError):  # psql gave up: it says why
+            await _copy(reading.stdout, writing.stdin)
+            await _finished("pg_restore", reading, _errors(reading))
+            writing.stdin.write(b"COMMIT;\n")
+            writing.stdin.close()
+        await _finished("psql", writing, errors)
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    for _ in range(_HEAD):
+        line = await source.readline()
+        # pg_restore 17 and newer says this to every server; those before 17 do not know the setting and give up.
+        if not line.startswith(b"SET transaction_timeout"):
+            target.write(line)
+    while chunk := await source.read(_LINE):
+        target.write(chunk)
+        await target.drain()
+
+
+async def _program(name: str, options: list[str], dsn: str, binaries: Path | None, stdout: IO[bytes]) -> None:
+    process = await _start(name, options, binaries, dsn=dsn, stdout=stdout)
+    async with _ended(process):
+        await _finished(name, process, _errors(process))
+
+
+async def _start(name: str, options: list[str], binaries: Path | None, *, dsn: str = "", **streams: Any) -> Process:
+    parts = {key: value for key, value in conninfo_to_dict(dsn).items() if value is not None}
     password = parts.pop("password", None)
-    address = make_conninfo("", **{key: value for key, value in parts.items() if value is not None})
     # The password goes by environment: arguments can be read by every user of the machine.
     environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
-    process = await asyncio.create_subprocess_exec(
-        str((binaries or wheel_binaries()) / name),
-        f"--dbname={address}",
-        *options,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=stdout if stdout is not None else asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
+    address = [f"--dbname={make_conninfo('', **parts)}"] if dsn else []
+    streams = {"stdin": asyncio.subprocess.DEVNULL, "stdout": asyncio.subprocess.DEVNULL, **streams}
+    program = str((binaries or wheel_binaries()) / name)
+    return await asyncio.create_subprocess_exec(
+        program, *address, *options, stderr=asyncio.subprocess.PIPE, env=environment, **streams
     )
+
+
+async def _errors(process: Process) -> str:
+    assert process.stderr is not None
+    return (await process.stderr.read()).decode(errors="replace")[-800:].strip()
+
+
+async def _finished(name: str, process: Process, errors: Awaitable[str]) -> None:
+    said = await errors
+    if await process.wait():
+        raise BackupFailed(f"{name} failed: {said}")
+
+
+@asynccontextmanager
+async def _ended(*processes: Process) -> AsyncIterator[None]:
     try:
-        _, errors = await process.communicate()
-    except BaseException:
-        process.kill()
-        await process.wait()
-        raise
-    if process.returncode:
-        raise BackupFailed(f"{name} failed: {errors.decode(errors='replace')[-800:].strip()}")
+        yield
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.kill()
+            if process.stdin is not None:
+                process.stdin.close()
+            await process.wait()

@@ -137,8 +137,9 @@ class Database:
 
 
 async def _configure(connection: Tx) -> None:
-    # The same timestamps come out of every server, wherever it stands.
-    await connection.execute("SET TIME ZONE 'UTC'")
+    # The same timestamps come out of every server, wherever it stands; and a process that was stopped in the middle of
+    # a transaction must not hold its locks for ever.
+    await connection.execute("SET TIME ZONE 'UTC'; SET idle_in_transaction_session_timeout = '15s'")
 
 
 def _is_hung_up(connection: Tx) -> bool:
