@@ -10,7 +10,7 @@ from cobalt_link.ehr.connector import Connector
 from cobalt_link.ehr.grant import Grant
 from cobalt_link.ehr.panes import Consent, Picker, Problem
 from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.refusals import NotThisAddress, StartedOver, Unsupported
+from cobalt_link.ehr.refusals import EhrDown, NotThisAddress, StartedOver, Unsupported
 from cobalt_link.link.attempts import Found
 
 
@@ -50,7 +50,12 @@ class Linking:
                 return await self._checked(ask)
             except NotThisAddress as no:
                 problem = Problem(no.code, no.details)
-                pane = Picker(manual=True, ehr=picked.connector, address=picked.address, problem=problem)
+            except EhrDown:
+                # A practice that is known is down; where an address was typed, a typing mistake is likelier.
+                if picked.practice:
+                    raise
+                problem = Problem(NotThisAddress.code, {"reason": "not_found"})
+            pane = Picker(manual=True, ehr=picked.connector, address=picked.address, problem=problem)
 
     async def _checked(self, ask: Ask) -> tuple[Connector, Place]:
         connector = self._connectors.get(self.found.connector or "")
@@ -68,13 +73,6 @@ class Linking:
 
 async def _version(connector: Connector) -> str:
     return connector.version
-
-
-def known_beforehand(
-    connector: str | None, address: str | None, practice: str | None, defaults: Mapping[str, str]
-) -> Found:
-    """What an org says of its EHR, with the operator's default address where the org names none."""
-    return Found(connector=connector, address=address or defaults.get(connector or ""), practice=practice)
 
 
 def offered(connectors: Mapping[str, Connector], *, test: bool) -> dict[str, Connector]:
