@@ -9,6 +9,7 @@ import { improve, say } from "./pane";
 const secret = isFramed ? location.hash.match(/^#s=([\w-]{20,})$/)?.[1] : undefined;
 const path = location.pathname.match(/^\/link\/\w+/)?.[0] ?? "";
 let turn = 0;
+let going = 0; // steps on their way: what was typed just before must not call them off
 
 type Sent = { method: string; body: URLSearchParams };
 
@@ -21,6 +22,7 @@ function request(url: string, sent?: Sent, accept = "text/html"): Promise<Respon
 /** Shows the page at `url`; the newest call wins. `push`: a step that Back undoes. */
 async function go(url: string, sent?: Sent, push = false): Promise<void> {
   const mine = ++turn;
+  going++;
   const busy = document.activeElement?.closest("form");
   busy?.setAttribute("aria-busy", "true");
   try {
@@ -38,6 +40,8 @@ async function go(url: string, sent?: Sent, push = false): Promise<void> {
     busy?.removeAttribute("aria-busy");
     if (!(error instanceof TypeError)) throw error;
     offline(() => go(url, sent, push), sent?.method === "POST");
+  } finally {
+    going--;
   }
 }
 
@@ -124,6 +128,7 @@ function offline(again: () => Promise<void>, sent: boolean): void {
 
 /** The picker's results as one types: only what stands below the search box changes. */
 async function search(form: HTMLFormElement): Promise<void> {
+  if (going || !form.isConnected) return;
   const mine = ++turn;
   const response = await request(target(form, null).href).catch(() => undefined);
   const page = response && parse(await response.text());
