@@ -7,14 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points, version
 from typing import Any
 
 import msgspec
 import structlog
-from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cobalt_link.accounts import api as accounts_api
 from cobalt_link.accounts import upkeep
@@ -92,6 +91,7 @@ async def check_connectors(
     return await judge([found[name] for name in names or found], house, address=address, given=given or {})
 
 
+@lru_cache(maxsize=1024)
 def resolve_ehr(name: str) -> str | None:
     """The connector that answers to an EHR's name or alias, in any case."""
     return next((key for key, each in connector_classes().items() if each.manifest.answers_to(name)), None)
@@ -154,7 +154,8 @@ def _furnished(
     exchanges = Exchanges(db, vault, clock, attempts, access)
     visits = Visits(db, vault, clock, jobs, signals, tokens, attempts, minutes=settings.attempt_minutes)
     stage = Stage(settings, clock, visits, clients, orgs, accounts, connectors)
-    link = LinkSessions(db, clock, tokens, attempts, exchanges, orgs, access, minutes=settings.link_token_minutes)
+    minutes = settings.link_token_minutes
+    link = LinkSessions(db, clock, tokens, attempts, exchanges, orgs, access, connectors, minutes=minutes)
     advance = Advance(db, clock, jobs, attempts, accounts, orgs, clients, connectors, settings.ehr_addresses)
     jobs.task(ADVANCE, advance.__call__)
     metrics, door = Metrics(), Hosted(stage, visits)
@@ -197,7 +198,7 @@ def document(public_url: str = "http://127.0.0.1:8420") -> dict[str, Any]:
     return openapi.document(rows, version=version("cobalt-link"), server=public_url)
 
 
-def asgi(house: House) -> Starlette:
+def asgi(house: House) -> ASGIApp:
     """The ASGI app of an opened house."""
     settings = house.settings
     return mount(
@@ -269,7 +270,7 @@ class Application:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or load()
-        self._app: Starlette | None = None
+        self._app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

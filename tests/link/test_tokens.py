@@ -265,3 +265,9 @@ async def test_no_issued_token_rests_anywhere_on_the_disk(
     for file in files:
         content = file.read_bytes()
         assert [each for each in canaries if each in content] == [], file
+
+
+async def test_a_test_client_is_told_at_once_that_it_sees_only_the_sandbox(acme: Shop) -> None:
+    wanted = {"user_id": "u", "org_id": "gnu", "emr_name": "GNU Health", "emr_instance_domain": "his.example.org"}
+    refused = await acme.call("POST", "/link/token/create", json=wanted)
+    assert (refused.status_code, refused.json()["error"]) == (400, "emr_not_offered")

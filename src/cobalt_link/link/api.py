@@ -15,6 +15,7 @@ from cobalt_link.link.events import Event
 from cobalt_link.link.exchange import InvalidPublicToken, KeyReused
 from cobalt_link.link.sessions import (
     CallbackNotRegistered,
+    EmrNotOffered,
     InvalidAccessToken,
     InvalidLinkToken,
     LinkSessions,
@@ -73,6 +74,17 @@ class LinkSession(msgspec.Struct, frozen=True):
     success: bool = True
 
 
+CREATE_ERRORS = (
+    InvalidRequest,
+    MissingField,
+    OrgMismatch,
+    UnknownEmr,
+    EmrNotOffered,
+    CallbackNotRegistered,
+    InvalidAccessToken,
+)
+
+
 @routes.post(
     "/link/token/create",
     also=("/v1/link/token/create",),
@@ -81,7 +93,7 @@ class LinkSession(msgspec.Struct, frozen=True):
     rate=Rate.TOKEN,
     idempotency=Idempotency.NONE,
     audit=None,
-    errors=(InvalidRequest, MissingField, OrgMismatch, UnknownEmr, CallbackNotRegistered, InvalidAccessToken),
+    errors=CREATE_ERRORS,
     summary="Create a link token for one user, to open Link with.",
 )
 async def create(room: LinkSessions, call: Call, body: CreateLinkToken) -> LinkTokenCreated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -10,12 +11,14 @@ from cobalt_link.accounts.access import Access
 from cobalt_link.developers.addresses import same_callback
 from cobalt_link.developers.clients import Client
 from cobalt_link.developers.orgs import Orgs
+from cobalt_link.ehr.connector import Connector
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.problems import InvalidRequest, MissingField, Problem
 from cobalt_link.link import events
 from cobalt_link.link.attempts import Attempt, Attempts
 from cobalt_link.link.events import Event
 from cobalt_link.link.exchange import Exchanges
+from cobalt_link.link.linking import offered
 from cobalt_link.link.states import SessionState
 from cobalt_link.link.tokens import LinkToken, Tokens
 from cobalt_link.store.database import Database
@@ -42,6 +45,14 @@ class InvalidAccessToken(Problem):
     """There is no such access_token for this client. To link an account for the first time, leave access_token out."""
 
     code = "invalid_access_token"
+    status = 400
+
+
+class EmrNotOffered(Problem):
+    """This kind of client cannot link this EHR: test clients see only the sandbox EHR, live clients every other one. \
+Create a client of the other kind with `cobalt clients create`, with or without --test."""
+
+    code = "emr_not_offered"
     status = 400
 
 
@@ -81,6 +92,7 @@ class LinkSessions:
         exchanges: Exchanges,
         orgs: Orgs,
         access: Access,
+        connectors: Mapping[str, Connector],
         *,
         minutes: int,
     ) -> None:
@@ -91,6 +103,7 @@ class LinkSessions:
         self._exchanges = exchanges
         self._orgs = orgs
         self._access = access
+        self._connectors = connectors
         self._life = timedelta(minutes=minutes)
 
     async def create(self, client: Client, wanted: Wanted) -> tuple[str, datetime]:
@@ -150,6 +163,8 @@ class LinkSessions:
         if missing or not wanted.user_id or not wanted.org_id:
             raise MissingField(*missing)
         org = await self._orgs.ensure(client, wanted.org_id, wanted.emr_name, wanted.emr_instance_domain)
+        if org.ehr and org.ehr not in offered(self._connectors, test=client.test):
+            raise EmrNotOffered
         return msgspec.structs.replace(row, org=org.id, user_id=wanted.user_id)
 
     async def _repairing(self, client: Client, wanted: Wanted, row: LinkToken) -> LinkToken:
