@@ -1,0 +1,160 @@
+"""Wake-ups in the caller's transaction, and a worker that does them, its chores, and ends with grace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from cobalt_link.jobs import worker
+from cobalt_link.jobs.queue import Jobs
+from cobalt_link.jobs.worker import Chore
+from cobalt_link.store.database import Database
+
+
+@pytest.fixture
+async def jobs(dsn: str) -> AsyncIterator[Jobs]:
+    made = Jobs(dsn)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@asynccontextmanager
+async def at_work(jobs: Jobs, chores: list[Chore] | None = None, concurrency: int = 4) -> AsyncIterator[None]:
+    task = asyncio.create_task(worker.work(jobs, chores or [], concurrency=concurrency))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def met(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def queued(db: Database) -> int:
+    row = await db.one("SELECT count(*) AS n FROM procrastinate_jobs")
+    return row["n"] if row else -1
+
+
+async def test_a_wake_up_that_was_committed_is_done_once_and_leaves_nothing(db: Database, jobs: Jobs) -> None:
+    done: list[str] = []
+
+    async def work(thing_id: str) -> None:
+        done.append(thing_id)
+
+    jobs.task("thing", work)
+    async with at_work(jobs):
+        for number in range(20):
+            async with db.transaction() as tx:
+                await jobs.wake(tx, "thing", thing_id=str(number))
+        await met(lambda: len(done) == 20)
+        assert sorted(done, key=int) == [str(number) for number in range(20)]
+        async with asyncio.timeout(10):
+            while await queued(db):
+                await asyncio.sleep(0.01)
+
+
+async def test_a_wake_up_that_was_rolled_back_never_happened(db: Database, jobs: Jobs) -> None:
+    async def work(thing_id: str) -> None:
+        raise AssertionError("woken by what was rolled back")
+
+    jobs.task("thing", work)
+
+    async def woken_in_vain() -> None:
+        async with db.transaction() as tx:
+            await jobs.wake(tx, "thing", thing_id="1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await woken_in_vain()
+    assert await queued(db) == 0
+
+
+async def test_a_later_wake_up_waits(db: Database, jobs: Jobs) -> None:
+    async def work(thing_id: str) -> None: ...
+
+    jobs.task("thing", work)
+    async with db.transaction() as tx:
+        await jobs.wake(tx, "thing", after=3600, thing_id="1")
+    row = await db.one("SELECT scheduled_at > now() + interval '59 minutes' AS later FROM procrastinate_jobs")
+    assert row == {"later": True}
+
+
+async def test_a_job_that_fails_neither_stops_the_worker_nor_stays(
+    db: Database, jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:  # S-087
+    done: list[str] = []
+
+    async def work(thing_id: str) -> None:
+        if thing_id == "bad":
+            raise RuntimeError("a poison")
+        done.append(thing_id)
+
+    jobs.task("thing", work)
+    async with at_work(jobs, concurrency=1):
+        for thing in ("bad", "good", "bad", "better"):
+            async with db.transaction() as tx:
+                await jobs.wake(tx, "thing", thing_id=thing)
+        await met(lambda: done == ["good", "better"])
+        async with asyncio.timeout(10):
+            while await queued(db):
+                await asyncio.sleep(0.01)
+
+
+async def test_chores_repeat_though_one_fails(jobs: Jobs) -> None:
+    done: list[str] = []
+
+    async def failing() -> None:
+        done.append("failed")
+        raise OSError("the database restarts")
+
+    async def working() -> None:
+        done.append("worked")
+
+    async with at_work(jobs, [Chore("failing", 0.01, failing), Chore("working", 0.01, working)]):
+        await met(lambda: done.count("failed") > 2 and done.count("worked") > 2)
+
+
+async def test_a_worker_that_is_asked_to_end_lets_a_running_job_finish(db: Database, jobs: Jobs) -> None:
+    begun, may_end, done = asyncio.Event(), asyncio.Event(), []
+
+    async def work(thing_id: str) -> None:
+        begun.set()
+        await may_end.wait()
+        done.append(thing_id)
+
+    jobs.task("thing", work)
+    task = asyncio.create_task(worker.work(jobs, [], concurrency=1))
+    async with db.transaction() as tx:
+        await jobs.wake(tx, "thing", thing_id="1")
+    await begun.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    may_end.set()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert done == ["1"]
+
+
+async def test_the_jobs_of_a_worker_that_died_are_forgotten(db: Database, jobs: Jobs) -> None:  # S-085
+    async def work(thing_id: str) -> None: ...
+
+    jobs.task("thing", work)
+    async with db.transaction() as tx:
+        await jobs.wake(tx, "thing", thing_id="1")
+    dead = await jobs.app.job_manager.register_worker()
+    assert await jobs.app.job_manager.fetch_job(queues=None, worker_id=dead) is not None
+    await jobs.forget_stalled()
+    assert await queued(db) == 1
+    await db.run("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '61 seconds'")
+    await jobs.forget_stalled()
+    assert await queued(db) == 0
