@@ -146,9 +146,16 @@ class Browser:
         return Page(response)
 
     async def _send(self, method: str, address: str, **options: object) -> httpx2.Response:
-        response = await self.http.request(method, address, follow_redirects=False, **options)  # type: ignore[arg-type]
-        self.seen.append(str(response.url))
-        return response
+        async with self.http.stream(method, address, follow_redirects=False, **options) as response:  # type: ignore[arg-type]
+            self.seen.append(str(response.url))
+            body = b""
+            async for part in response.aiter_bytes():
+                body += part
+                # A page that waits for something outside stays open: a person reads it while it does.
+                if b'data-pane="waiting"' in body and b"</footer>" in body:
+                    break
+        headers = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
+        return httpx2.Response(response.status_code, headers=headers, content=body, request=response.request)
 
 
 def answers(page: Page, username: str, password: str) -> dict[str, str]:
