@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup setup-dev demo test lint bench lock clean
+.PHONY: help setup setup-dev demo test lint bench docs lock clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test: lint ## Everything CI checks
 
 bench: setup-dev ## Every benchmark, each with its baseline in the same run
 	$(BIN)/python -m benchmarks
+
+docs: setup-dev ## Write the generated reference pages anew
+	$(BIN)/python -m tests.docs.reference
 
 lock: setup-dev ## Renew the hash-locked requirement files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra build -o requirements.txt

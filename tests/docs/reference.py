@@ -1,0 +1,251 @@
+"""Writes docs/reference/api.md and errors.md from the code, and the pages of tests.cli.reference too: `make docs`."""
+
+import ast
+import inspect
+import tomllib
+from collections.abc import Iterable
+from itertools import chain
+
+from cobalt_link import app
+from cobalt_link.cli.failures import FAILURES
+from cobalt_link.ehr import refusals
+from cobalt_link.ehr.refusals import Refusal
+from cobalt_link.kit import openapi, problems
+from cobalt_link.kit.problems import Problem, default_message
+from cobalt_link.kit.routes.table import Auth, Idempotency, Route, members
+from cobalt_link.link.closing import CLOSED
+from tests.cli import reference as command_line
+from tests.docs.samples import DOCS, ROOT
+from tests.docs.shapes import Struct, inner, table
+
+SOURCE = ROOT / "src" / "cobalt_link"
+FOLDER = DOCS / "reference"
+WRITTEN = "Written from the code by `make docs`; a test fails when it is out of date."
+
+CALLERS = {
+    Auth.NONE: "anybody",
+    Auth.CLIENT: "`client_id`, `client_secret`",
+    Auth.ACCOUNT: "`client_id`, `client_secret`, `access_token`",
+}
+ROOMS = {
+    "link": ("Link", "From a link token to an access token. [How Link works](../start/how-link-works.md)."),
+    "records": ("The EHR", "What one access token may read, live from the EHR."),
+    "accounts": ("Linked accounts", "[Look after linked accounts](../how-to/look-after-accounts.md)."),
+    "developers": ("Orgs", "Your clinics under your own ids. [Clients and orgs](../how-to/clients-and-orgs.md)."),
+    "system": ("The server itself", "For operators and tools. Keep `/metrics` away from the internet."),
+}
+
+API = f"""\
+# The API
+
+{WRITTEN}
+The running server says the same at `/openapi.json` (OpenAPI 3.1).
+
+## Conventions
+
+- **Credentials** are headers: `client_id`, `client_secret`, `access_token`. The names work with hyphens too, and so do
+  `Authorization: Basic` (client id and secret) and `Authorization: Bearer` (access token). Without headers they are
+  taken from the fields of the request. Double quotes around a value are taken off.
+- **Requests** may be JSON, a form, or query parameters, also mixed; a GET may have a body. Where a field stands in
+  both, the query wins for GET and the body for everything else. `"true"`, `"3"` and `"a,b"` are taken for `true`, `3`
+  and a list. An empty text or null counts as not sent. Fields that are not listed are passed over, unless a call says
+  otherwise.
+- **Answers** are JSON with `"success": true`; every field is there, null where nothing is known. Be ready for new ones.
+- **Refusals** are `{{"success": false, "error": code, "message": …, "request_id": …}}`: see [errors](errors.md).
+  Besides those that a call lists, any call can answer `internal_error`, `too_large` and `unavailable`, and any with
+  credentials `unauthorized`.
+- **Ids** of ours are 32 hex digits. Fields with `ehr` in their name hold the EHR's own ids.
+- **Rates**: each class has a bucket that holds a minute's worth and refills evenly, per client and per server process;
+  for calls without credentials per address. Beyond it: 429 `rate_limited` with `Retry-After`.
+- `X-Request-Id` comes with every answer. Send your own (8 to 64 letters, digits, `.`, `_`, `-`) and it is used.
+- A request body has at most 1 MiB.
+
+"""
+
+ERRORS = f"""\
+# Errors
+
+{WRITTEN}
+
+Every refusal of the API is `{{"success": false, "error": code, "message": …, "request_id": …}}`. Codes stay;
+messages say what to do next and may change. What to do about the frequent ones:
+[troubleshooting](../how-to/troubleshoot.md).
+
+"""
+
+
+def api() -> str:
+    rows = [row for routes in app.TABLE for row in routes]
+    rooms = list(dict.fromkeys(row.room for row in rows if not row.page))
+    ordered = [room for room in ROOMS if room in rooms] + [room for room in rooms if room not in ROOMS]
+    parts = [API, _rates(rows)]
+    for room in ordered:
+        title, text = ROOMS.get(room, (room.capitalize(), ""))
+        parts.append(f"## {title}\n\n{text}\n\n")
+        parts += [_call(row) for row in rows if row.room == room and not row.page]
+    return _ended([*parts, _pages(rows), _shapes(rows)])
+
+
+def errors() -> str:
+    return _ended([ERRORS, _problems(), _refusals(), _closed(), _failures()])
+
+
+def own(catalogue: Iterable[type]) -> list[type]:
+    """Without what a test in the same process has declared."""
+    return [kind for kind in catalogue if kind.__module__.startswith("cobalt_link.")]
+
+
+def own_problems() -> list[type[Problem]]:
+    return own(problems.catalogue().values())
+
+
+def own_refusals() -> list[type[Refusal]]:
+    return own(refusals.catalogue().values())
+
+
+def _ended(parts: Iterable[str]) -> str:
+    return "".join(parts).rstrip() + "\n"
+
+
+def _rates(rows: list[Route]) -> str:
+    kinds = {row.rate.name.lower(): row.rate.per_minute for row in rows}
+    lines = [f"| `{name}` | {each or 'no limit'} |" for name, each in sorted(kinds.items())]
+    return "| rate class | requests per minute |\n|---|---|\n" + "\n".join(lines) + "\n\n"
+
+
+def _call(row: Route) -> str:
+    parts = [f"### {row.method} {row.path}\n\n{_sentence(row.summary)}\n\n"]
+    facts = [f"Credentials: {CALLERS[row.auth]}", f"rate class `{row.rate.name.lower()}`"]
+    if row.also:
+        facts.insert(0, "Also at " + ", ".join(f"`{path}`" for path in row.also))
+    if row.idempotency is Idempotency.KEY:
+        facts.append("takes an `Idempotency-Key`")
+    if row.audit:
+        facts.append(f"noted in the audit as `{row.audit}`")
+    parts.append(f"{' · '.join(facts)}\n\n")
+    if row.body and row.body.__struct_fields__:
+        parts.append(f"Asks:{_docstring(row.body)}\n\n{table(row.body, asked=True)}\n")
+    if row.media == "application/json":
+        for kind in members(row.answer):
+            parts.append(f"Answers:{_docstring(kind)}\n\n{table(kind, asked=False)}\n")
+    else:
+        parts.append(f"Answers: `{row.media}`\n\n")
+    return "".join([*parts, _refused(row)])
+
+
+def _refused(row: Route) -> str:
+    everywhere = {"internal_error", "too_large", "unavailable", "unauthorized"} - {each.code for each in row.errors}
+    found = [kind.code for kind in openapi.errors_of(row, {}) if kind.code not in everywhere]
+    return f"Refuses: {', '.join(f'[`{code}`](errors.md#{code})' for code in found)}\n\n" if found else ""
+
+
+def _pages(rows: list[Route]) -> str:
+    lines = [f"| {row.method} | `{path}` | {row.summary} |" for row in rows if row.page for path in row.paths]
+    head = (
+        "## Hosted pages\n\nWhat your users' browsers are led through. Only the first address is for you to open.\n\n"
+    )
+    return head + "| method | path | what it is |\n|---|---|---|\n" + "\n".join(lines) + "\n\n"
+
+
+def _shapes(rows: list[Route]) -> str:
+    answers = [kind for row in rows if not row.page for kind in members(row.answer) if row.media == "application/json"]
+    asked = [row.body for row in rows if row.body and not row.page]
+    found = dict.fromkeys(chain.from_iterable(inner(kind) for kind in [*answers, *asked]))
+    parts = [
+        f"### {kind.__name__}\n\n{_docstring(kind).strip()}\n\n{table(kind, asked=False)}\n" for kind in _named(found)
+    ]
+    return "## Shapes inside\n\n" + "".join(part.replace("\n\n\n\n", "\n\n") for part in parts)
+
+
+def _named(kinds: Iterable[Struct]) -> list[Struct]:
+    """One of each name; two of one name have to be the same."""
+    by_name: dict[str, Struct] = {}
+    for kind in kinds:
+        known = by_name.setdefault(kind.__name__, kind)
+        assert table(known, asked=False) == table(kind, asked=False), f"two shapes are named {kind.__name__}"
+    return [by_name[name] for name in sorted(by_name)]
+
+
+def _docstring(kind: Struct) -> str:
+    text = kind.__doc__ if "__doc__" in vars(kind) else None
+    return f" {' '.join(inspect.cleandoc(text).split())}" if text and not text.startswith(f"{kind.__name__}(") else ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
+def _problems() -> str:
+    parts = ["## Of the API\n\n"]
+    for kind in own_problems():
+        extra = " With `Retry-After`." if kind.status in (429, 503) else ""
+        parts.append(f"### {kind.code}\n\n{kind.status}. {default_message(kind)}{extra}\n\n")
+    return "".join(parts)
+
+
+def _refusals() -> str:
+    """With what the person reads, in the words of the pages."""
+    texts = tomllib.loads((SOURCE / "link" / "texts" / "en.toml").read_text())["refusal"]
+    head = (
+        "## Refusals of an EHR\n\nWhy an EHR said no, as `code` of an event of `GET /link/token/get` and as the"
+        " `health_reason` of an account. The sandbox EHR gives them [on demand](sandbox-ehr.md#errors-on-demand).\n\n"
+    )
+    rows = []
+    for kind in sorted(own_refusals(), key=lambda each: each.code):
+        family = FAMILIES[kind.__mro__[1].__name__]
+        rows.append(f"| `{kind.code}` | {default_message(kind)} | {texts[kind.code]['title']} | {family} |")
+    return (
+        f"{head}| code | meaning | what the person reads | who can mend it |\n|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n\n"
+    )
+
+
+FAMILIES = {
+    "AskAgain": "the person, on the same pane",
+    "AskAHuman": "the person or the EHR's administrator, outside of Link",
+    "TryLater": "nobody: try again later",
+    "Never": "nobody by repeating it",
+}
+
+
+def _closed() -> str:
+    texts = tomllib.loads((SOURCE / "link" / "texts" / "en.toml").read_text())["closed"]
+    rows = [f"| `{code}` | {texts[code]['title']} | {texts[code]['why']} |" for code in CLOSED]
+    head = "## Pages that are closed\n\nWhat a browser is shown instead of an attempt.\n\n"
+    return head + "| page | title | text |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
+
+
+def _failures() -> str:
+    codes = {code: status for _, code, status in FAILURES} | _told_by_commands()
+    rows = [f"| `{code}` | {status} |" for code, status in sorted(codes.items())]
+    head = "## Of the command line\n\nThe `error` of a command with `--json`, and its exit code.\n\n"
+    return head + "| code | exit code |\n|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _told_by_commands() -> dict[str, int]:
+    """The codes that commands give their failures, out of the syntax."""
+    found = {"failed": 1, "bad_usage": 2}
+    for file in sorted((SOURCE / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Failure":
+                given = {each.arg: each.value.value for each in node.keywords if isinstance(each.value, ast.Constant)}
+                if "code" in given:
+                    found[str(given["code"])] = int(str(given.get("status", 1)))
+    return found
+
+
+PAGES = {"api.md": api, "errors.md": errors}
+
+
+def main() -> None:
+    for name, text in PAGES.items():
+        (FOLDER / name).write_text(text())
+    command_line.main()
+
+
+if __name__ == "__main__":
+    main()
+
+
+__all__ = ["PAGES", "api", "errors", "own_problems", "own_refusals"]

@@ -1,0 +1,61 @@
+"""What the code can do and say is in the documents, and the generated pages are fresh."""
+
+import ast
+from collections.abc import Callable
+from typing import get_args
+
+import pytest
+
+from cobalt_link import app
+from cobalt_link.ehr import panes
+from cobalt_link.link.closing import CLOSED
+from cobalt_link.link.sessions import SessionState
+from tests.docs import reference
+from tests.docs.samples import DOCS
+
+LINK = DOCS / "start" / "how-link-works.md"
+API = (reference.FOLDER / "api.md").read_text()
+ERRORS = (reference.FOLDER / "errors.md").read_text()
+
+
+@pytest.mark.parametrize(("name", "text"), reference.PAGES.items())
+def test_the_reference_says_what_the_code_says(name: str, text: Callable[[], str]) -> None:
+    assert (reference.FOLDER / name).read_text() == text(), "out of date: run make docs"
+
+
+def test_every_address_is_in_the_reference() -> None:
+    paths = {(row.method, path) for routes in app.TABLE for row in routes for path in row.paths}
+    assert len(paths) > 20
+    told = [line for line in API.splitlines() if line.startswith(("###", "Also at", "|"))]
+    assert not [path for _, path in paths if not any(path in line for line in told)]
+
+
+def test_every_code_has_its_place() -> None:
+    assert not [kind.code for kind in reference.own_problems() if f"\n### {kind.code}\n" not in ERRORS]
+    assert not [kind.code for kind in reference.own_refusals() if f"\n| `{kind.code}` |" not in ERRORS]
+    assert not [code for code in CLOSED if f"\n| `{code}` |" not in ERRORS]
+
+
+def test_every_state_event_and_pane_of_a_session_is_told() -> None:
+    told = LINK.read_text()
+    states, shown = get_args(SessionState), {kind.__name__.lower() for kind in get_args(panes.Pane)}
+    assert {"opened", "granted", "exchanged"} < event_names()
+    for name in {*states, *event_names(), *(shown - {"waiting"}), "approval"}:
+        assert f"\n| `{name}` |" in told, name
+
+
+def event_names() -> set[str]:
+    """Whatever the code notes in a session, out of its syntax."""
+    found = set()
+    for file in sorted((reference.SOURCE / "link").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("note", "_note"):
+                found |= {each.value for each in node.args if isinstance(each, ast.Constant)}
+    return {name for name in found if isinstance(name, str)}
+
+
+def test_every_field_that_a_call_asks_for_has_a_type_that_is_told() -> None:
+    rows = [row for routes in app.TABLE for row in routes if row.body and not row.page]
+    for row in rows:
+        section = API.partition(f"### {row.method} {row.path}\n")[2].partition("\n### ")[0]
+        assert row.body and all(f"| `{name}` |" in section for name in row.body.__struct_fields__), row
