@@ -121,6 +121,27 @@ async def test_a_worker_killed_while_the_ehr_has_its_password_sends_it_no_second
     assert await sandbox.logins() == (0 if fault == "hang" else 1)
 
 
+async def test_every_telling_may_be_another_process(
+    house: House, idle_acme: Shop, idle: httpx2.AsyncClient, sandbox: Sandbox
+) -> None:
+    going = asyncio.create_task(link_by_http(idle, await idle_acme.link_token(), "user_choice"))
+    tellings = 0
+    while not going.done():
+        ready = asyncio.create_task(until_ready(house))
+        await asyncio.wait({going, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if going.done():
+            ready.cancel()
+            break
+        with one_telling(house.settings, (await attempt_row(house))["id"]) as process:
+            await process.ready()
+            await process.says("told")
+            assert await process.ended() == 0
+        tellings += 1
+    assert (await going).pane == "done"
+    assert tellings == 5  # opened, consent, password, way, code
+    assert await sandbox.logins() == 1
+
+
 async def test_a_worker_that_slept_past_its_lease_changes_nothing(
     house: House, idle_acme: Shop, idle: httpx2.AsyncClient, sandbox: Sandbox, clock: MovedClock
 ) -> None:  # S-014, S-084

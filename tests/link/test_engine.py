@@ -13,7 +13,8 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.ehr.ask import Ask
 from cobalt_link.ehr.connector import Connector
-from cobalt_link.ehr.grant import Grant
+from cobalt_link.ehr.grant import Grant, Person
+from cobalt_link.ehr.panes import Choice, Choosable
 from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.refusals import StartedOver
 from cobalt_link.kit.clock import MovedClock
@@ -140,6 +141,20 @@ async def test_a_story_that_always_starts_over_does_not_spin(
     page = await link_by_http(client, link := await acme.link_token())
     assert page.pane == "message" and page.heading == "We had to start over"
     assert len((await acme.session(link))["events"]) < 10
+
+
+@pytest.mark.parametrize("where", ["a label", "the person"])
+async def test_what_no_database_takes_is_an_odd_answer_of_the_ehr(
+    house: House, acme: Shop, client: httpx2.AsyncClient, where: str
+) -> None:
+    async def garbled(ask: Ask, place: Place) -> Grant:
+        if where == "a label":
+            await ask(Choice(name="clinic", options=(Choosable(value="1", label="One\0"),)))
+        return Grant(person=Person(id="1", username="ann", name="Ann\0Lee"), tenant="t", session={})
+
+    the_connector(house).sign_in = garbled  # type: ignore[method-assign]
+    page = await link_by_http(client, await acme.link_token())
+    assert page.pane == "message" and "an answer we don’t understand" in page.heading
 
 
 async def test_update_mode_of_an_account_disconnected_meanwhile_ends_in_a_clear_page(

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import msgspec
 import structlog
+from psycopg import DataError
 
 from cobalt_link.accounts.account import Account, Opened
 from cobalt_link.accounts.book import Accounts
@@ -25,6 +26,7 @@ from cobalt_link.ehr.panes import Credentials, Message, Pane, Problem
 from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.refusals import OtherAccount, Refusal, StartedOver
 from cobalt_link.ehr.story import Asking, Granted, Outcome, Refused, Resting, tell
+from cobalt_link.ehr.translate import as_refusal
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link import events
@@ -109,9 +111,10 @@ class Advance:
         try:
             async with self._db.transaction() as tx:
                 await self._store(tx, attempt, outcome, found, opened)
-        except OtherAccount as no:
+        except (OtherAccount, DataError) as error:
+            # DataError: the EHR said something that no database takes, such as a NUL in a name.
             async with self._db.transaction() as tx:
-                await self._refuse(tx, attempt, no, None, found)
+                await self._refuse(tx, attempt, as_refusal(error), None, found)
 
     async def _store(self, tx: Tx, attempt: Attempt, outcome: Outcome, found: Found, opened: Opened | None) -> None:
         match outcome:
