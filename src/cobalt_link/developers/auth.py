@@ -6,10 +6,12 @@ Wrong, missing, unknown and disabled look the same; a revoked secret is refused 
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from hmac import compare_digest
+from secrets import token_bytes
 
 from cobalt_link.developers.clients import PURPOSE, Client, Clients, Known
-from cobalt_link.developers.remembered import Remembered
+from cobalt_link.developers.remembered import MOST, Remembered
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.problems import Unauthorized
@@ -27,25 +29,38 @@ class Callers:
         self._vault = vault
         self._clock = clock
         self._known = Remembered(Clients(db, vault, clock).known)
+        self._prints: dict[bytes, list[bytes]] = {}
+        self._of_this_process = token_bytes(32)
 
     async def authenticate(self, credentials: Credentials) -> Client:
         """The client, or Unauthorized."""
         name, secret = credentials.client_id or "", credentials.client_secret or ""
+        pair = blake2b(f"{name}\0{secret}".encode("utf-8", "surrogatepass"), key=self._of_this_process).digest()
+        prints = self._prints.get(pair) or self._fingerprints(name, secret)
+        asked_at = self._known.now()
+        known = await self._known(name)
+        if not self._matches(known, prints):
+            # It may be newer than what we remember: an app may use a rotated secret at once (S-008).
+            known = await self._known.since(name, asked_at)
+        if not self._matches(known, prints) or known is None:
+            raise Unauthorized
+        self._keep(pair, prints)
+        return known.client
+
+    def _fingerprints(self, name: str, secret: str) -> list[bytes]:
         # Made-up ones end here, before they cost a look into the database (S-045).
         if not (tokens.well_formed(name, tokens.CLIENT_ID) and tokens.well_formed(secret, tokens.CLIENT_SECRET)):
             raise Unauthorized
-        asked_at = self._known.now()
-        known = await self._known(name)
-        if not self._matches(known, secret):
-            # It may be newer than what we remember: an app may use a rotated secret at once (S-008).
-            known = await self._known.since(name, asked_at)
-        if not self._matches(known, secret) or known is None:
-            raise Unauthorized
-        return known.client
+        return self._vault.fingerprints(PURPOSE, secret)
 
-    def _matches(self, known: Known | None, secret: str) -> bool:
+    def _keep(self, pair: bytes, prints: list[bytes]) -> None:
+        """Only the hashing is saved next time; whether the secret still counts is asked again."""
+        if len(self._prints) >= MOST:
+            self._prints.clear()
+        self._prints[pair] = prints
+
+    def _matches(self, known: Known | None, asked: list[bytes]) -> bool:
         now = self._clock.now()
         live = [stored for stored, ends in known.secrets if ends is None or ends > now] if known else []
-        asked = self._vault.fingerprints(PURPOSE, secret)
         # All pairs, and a stand-in when there is none: the time tells neither which one nor whether any (S-048).
         return sum(compare_digest(stored, each) for stored in live or [NOBODY] for each in asked) > 0

@@ -1,5 +1,7 @@
 """What the operator's monitoring reads: counts and durations by route template, never by raw path."""
 
+import functools
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,11 +22,15 @@ class Metrics:
             "cobalt_http_request_seconds", "Time to answer.", labels, buckets=BUCKETS, registry=self.registry
         )
         ProcessCollector(registry=self.registry)
+        self._of = functools.cache(self._found)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        method = method if method in METHODS else "OTHER"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        count, times = self._of(method if method in METHODS else "OTHER", route, status)
+        count.inc()
+        times.observe(seconds)
+
+    def _found(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
 
     def text(self) -> bytes:
         """All numbers in the Prometheus text format."""

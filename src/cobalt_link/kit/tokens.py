@@ -26,6 +26,7 @@ SHAPE: Final = re.compile(f"({'|'.join(KINDS)})_({'|'.join(ENVIRONMENTS)})_([0-9
 # 248 = 4 x 62: bytes from there on are dropped, so each digit is equally likely.
 _DIGITS: Final = bytes(ord(ALPHABET[byte % 62]) for byte in range(256))
 _DROPPED: Final = bytes(range(248, 256))
+_PAIRS: Final = [one + two for one in ALPHABET for two in ALPHABET]  # the 3844 numbers of two digits
 
 
 def mint(kind: str, env: str) -> str:
@@ -55,5 +56,6 @@ def _random_digits(count: int) -> str:
 
 
 def _checksum(head: str) -> str:
-    value = crc32(head.encode())
-    return "".join(ALPHABET[value // 62**place % 62] for place in range(5, -1, -1))
+    value, last = divmod(crc32(head.encode()), 3844)
+    first, middle = divmod(value, 3844)
+    return _PAIRS[first] + _PAIRS[middle] + _PAIRS[last]

@@ -22,6 +22,7 @@ from starlette.requests import Request
 from cobalt_link.kit.problems import InvalidRequest, MissingField, UnknownField
 
 CREDENTIALS = ("client_id", "client_secret", "access_token")
+_SPELLINGS = {name: (name.encode(), name.replace("_", "-").encode()) for name in CREDENTIALS}
 MAX_DEPTH = 32
 MAX_FIELDS = 1000
 MAX_FILES = 32
@@ -69,10 +70,12 @@ async def release(request: Request) -> None:
 
 def credentials(headers: Headers, fields: Mapping[str, Any] | None = None) -> Credentials:
     """The three credentials: own headers (underscores or hyphens), else `Authorization`, else fields of the request."""
+    # Read from the end, so that of a header that came twice the first counts.
+    sent = dict(reversed(headers.raw))
     found = {
         **{name: value for name in CREDENTIALS if isinstance(value := (fields or {}).get(name), str) and value},
-        **_authorization(headers.getlist("authorization")),
-        **{name: value for name in CREDENTIALS if (value := _own_header(headers, name))},
+        **(_authorization(headers.getlist("authorization")) if b"authorization" in sent else {}),
+        **{name: value for name, spellings in _SPELLINGS.items() if (value := _own_header(sent, spellings))},
     }
     return Credentials(**found)
 
@@ -83,8 +86,8 @@ def unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
-def _own_header(headers: Headers, name: str) -> str:
-    return unquoted(headers.get(name) or headers.get(name.replace("_", "-")) or "")
+def _own_header(sent: Mapping[bytes, bytes], spellings: Iterable[bytes]) -> str:
+    return unquoted(next((value for name in spellings if (value := sent.get(name))), b"").decode("latin-1"))
 
 
 def _authorization(values: Iterable[str]) -> dict[str, str]:
@@ -281,7 +284,7 @@ def _struct(
     shaped: dict[str, Any] = {}
     plan = _plan(kind)
     for field in plan:
-        value = next((fields[name] for name in field.names if name in fields), None)
+        value = _first(fields, field.names)
         if value is not None and value != "":
             shaped[field.name] = _value(value, field.kind, f"{where}{field.name}", missing, unknown)
         elif field.required and not field.nullable:
@@ -294,6 +297,13 @@ def _struct(
         known = {name for field in plan for name in field.names}
         unknown += (f"{where}{name}" for name in fields if name not in known)
     return shaped
+
+
+def _first(fields: Fields, names: tuple[str, ...]) -> Any:
+    for name in names:
+        if name in fields:
+            return fields[name]
+    return None
 
 
 def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknown: list[str]) -> Any:

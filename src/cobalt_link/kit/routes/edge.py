@@ -1,5 +1,6 @@
 """The outermost ring: request id, body limit, security headers, counts, and no exception gets past it."""
 
+import functools
 import re
 import time
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ PAGE_HEADERS = API_HEADERS | {
     "cross-origin-opener-policy": "same-origin-allow-popups",
     "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
+Headers = tuple[tuple[bytes, bytes], ...]
 HSTS = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
 
 
@@ -54,11 +56,12 @@ class Edge:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         passage = _Passage(self, scope, receive, send)
-        with structlog.contextvars.bound_contextvars(request_id=passage.request_id):
-            try:
-                await self._pass(passage)
-            finally:
-                passage.count()
+        bound = structlog.contextvars.bind_contextvars(request_id=passage.request_id)
+        try:
+            await self._pass(passage)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
+            passage.count()
 
     async def _pass(self, passage: "_Passage") -> None:
         try:
@@ -116,11 +119,10 @@ class _Passage:
         await self._send(message)
 
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
-        given = list(message.get("headers", ()))
-        names = {name.lower() for name, _ in given}
+        given = message.get("headers", ())
         defaults = self.edge.page_headers if self.route and self.route.page else self.edge.api_headers
-        given += ((name, value) for name, value in defaults if name not in names)
-        return [*given, (b"x-request-id", self.request_id.encode())]
+        missing = _missing(defaults, tuple(name for name, _ in given))
+        return [*given, *missing, (b"x-request-id", self.request_id.encode())]
 
     def count(self) -> None:
         status = self.status or 499  # nobody was left to answer
@@ -138,5 +140,11 @@ def _declared_length(scope: Scope) -> int:
     return int(length) if length.isdigit() else 0
 
 
-def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode()) for name, value in headers.items()]
+def _encoded(headers: Mapping[str, str]) -> Headers:
+    return tuple((name.encode(), value.encode()) for name, value in headers.items())
+
+
+@functools.lru_cache(maxsize=256)
+def _missing(defaults: Headers, given: tuple[bytes, ...]) -> Headers:
+    names = {name.lower() for name in given}
+    return tuple((name, value) for name, value in defaults if name not in names)

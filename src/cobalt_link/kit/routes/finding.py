@@ -10,8 +10,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, compile_path
-from starlette.types import Receive, Scope, Send
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cobalt_link.kit.problems import MethodNotAllowed
 from cobalt_link.kit.routes.edge import ROUTE
@@ -19,13 +19,15 @@ from cobalt_link.kit.routes.table import Route, parameters, refuse_twins
 
 Serve = Callable[[Route, object, Request], Awaitable[Response]]
 Choice = tuple[Route, object]
+Found = tuple[dict[str, Choice], dict[str, Any]]  # the choices by method, and the path's parameters
 
 
-class Table(BaseRoute):
-    """All rows as one Starlette route, each with the room that its handler is called with."""
+class Table:
+    """All rows as one ASGI app, each with the room that its handler is called with; the rest goes to `otherwise`."""
 
-    def __init__(self, rows: Iterable[Choice], serve: Serve) -> None:
+    def __init__(self, rows: Iterable[Choice], serve: Serve, otherwise: ASGIApp) -> None:
         self._serve = serve
+        self._otherwise = otherwise
         self._literal: dict[str, dict[str, Choice]] = defaultdict(dict)
         self._templates: dict[str, tuple[re.Pattern[str], dict[str, Choice]]] = {}
         rows = list(rows)
@@ -39,25 +41,23 @@ class Table(BaseRoute):
             return self._literal[path]
         return self._templates.setdefault(path, (compile_path(path)[0], {}))[1]
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return Match.NONE, {}
-        found = list(self._candidates(scope["path"]))
-        if not found and scope["method"] != "TRACE":
-            return Match.NONE, {}
-        return Match.FULL, {"cobalt.found": found}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            return await self._otherwise(scope, receive, send)
         wanted = "GET" if scope["method"] == "HEAD" else scope["method"]
-        for choices, path_params in scope["cobalt.found"]:
+        found: list[Found] = []
+        for choices, path_params in self._candidates(scope["path"]):
+            found.append((choices, path_params))
             if wanted in choices:
                 row, room = choices[wanted]
                 scope.update({ROUTE: row, "path_params": path_params})
                 response = await self._serve(row, room, Request(scope, receive, send))
                 return await response(scope, receive, send)
-        raise MethodNotAllowed(headers={"Allow": ", ".join(_allowed(scope))})
+        if not found and wanted != "TRACE":
+            return await self._otherwise(scope, receive, send)
+        raise MethodNotAllowed(headers={"Allow": ", ".join(_allowed(found))})
 
-    def _candidates(self, path: str) -> Iterable[tuple[dict[str, Choice], dict[str, Any]]]:
+    def _candidates(self, path: str) -> Iterable[Found]:
         if path != "/":
             path = path.removesuffix("/")
         if path in self._literal:
@@ -67,6 +67,6 @@ class Table(BaseRoute):
                 yield choices, match.groupdict()
 
 
-def _allowed(scope: Scope) -> list[str]:
-    methods = {method for choices, _ in scope["cobalt.found"] for method in choices} or {"GET"}
+def _allowed(found: list[Found]) -> list[str]:
+    methods = {method for choices, _ in found for method in choices} or {"GET"}
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
