@@ -22,6 +22,8 @@ SOURCE = ROOT / "src" / "cobalt_link"
 FOLDER = DOCS / "reference"
 WRITTEN = "Written from the code by `make docs`; a test fails when it is out of date."
 
+LAST_WORDS = "and when to look again."
+
 CALLERS = {
     Auth.NONE: "anybody",
     Auth.CLIENT: "`client_id`, `client_secret`",
@@ -88,6 +90,15 @@ def api() -> str:
 
 def errors() -> str:
     return _ended([ERRORS, _problems(), _refusals(), _closed(), _failures()])
+
+
+def index() -> str:
+    """The front page, with every page of docs/why by its title."""
+    kept, last, _ = (DOCS / "README.md").read_text().partition(LAST_WORDS)
+    titles = [
+        (page.read_text().partition("\n")[0].removeprefix("# "), page.name) for page in (DOCS / "why").glob("*.md")
+    ]
+    return f"{kept}{last}\n\n" + "\n".join(f"- [{title}](why/{name})" for title, name in sorted(titles)) + "\n"
 
 
 def own(catalogue: Iterable[type]) -> list[type]:
@@ -235,12 +246,12 @@ def _told_by_commands() -> dict[str, int]:
     return found
 
 
-PAGES = {"api.md": api, "errors.md": errors}
+PAGES = {FOLDER / "api.md": api, FOLDER / "errors.md": errors, DOCS / "README.md": index}
 
 
 def main() -> None:
-    for name, text in PAGES.items():
-        (FOLDER / name).write_text(text())
+    for page, text in PAGES.items():
+        page.write_text(text())
     command_line.main()
 
 
