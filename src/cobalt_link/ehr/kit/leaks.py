@@ -15,9 +15,10 @@ def leaks(secrets: Iterable[str], traces: Iterable[tuple[str, str]]) -> Iterator
     """(where, how) for each trace that holds a secret; the secret itself is in neither."""
     wanted = {how: text for secret in secrets for how, text in forms(secret)}
     for where, text in traces:
-        plain = text.replace("\x00", "").replace("\\x00", "").replace("\\u0000", "")
+        # UTF-16 is text with zeros; text that was quoted twice has more backslashes, and no other letters.
+        plain = text.replace("\x00", "").replace("\\x00", "").replace("\\u0000", "").replace("\\", "")
         for (how, _), needle in wanted.items():
-            if needle in plain:
+            if needle.replace("\\", "") in plain:
                 yield where, how
                 break
 
@@ -25,6 +26,8 @@ def leaks(secrets: Iterable[str], traces: Iterable[tuple[str, str]]) -> Iterator
 def forms(secret: str) -> Iterator[tuple[tuple[str, str], str]]:
     """(how, needle) for each way a secret may be spelled; those too short to mean anything are left out."""
     encoded = secret.encode()
+    if len(secret) < SHORTEST:
+        return
     spelled = {
         "as it is": [secret, repr(secret)[1:-1], repr(encoded)[2:-1]],
         "URL-encoded": [quote(secret, safe=""), quote_plus(secret), quote(secret)],

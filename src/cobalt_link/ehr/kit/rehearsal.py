@@ -12,6 +12,7 @@ from typing import get_args
 import msgspec
 
 from cobalt_link.ehr.connector import Chart, Connector
+from cobalt_link.ehr.grant import Grant
 from cobalt_link.ehr.http import Http
 from cobalt_link.ehr.journal import MemoryJournal
 from cobalt_link.ehr.kit.cases import Case, CaseBroken, Cases, Step, filled, secrets_of, wanted
@@ -20,14 +21,14 @@ from cobalt_link.ehr.kit.names import Names
 from cobalt_link.ehr.kit.reading import misread
 from cobalt_link.ehr.kit.script import Script
 from cobalt_link.ehr.kit.stand import send, standing
-from cobalt_link.ehr.kit.tellings import Told, told_by_many, told_straight
+from cobalt_link.ehr.kit.tellings import Teller, Told, told_by_many, told_straight
 from cobalt_link.ehr.kit.texts import Seen
 from cobalt_link.ehr.kit.verdict import Finding
 from cobalt_link.ehr.kit.watch import WatchedHttp, listening, trust
 from cobalt_link.ehr.manifest import Capability
-from cobalt_link.ehr.panes import Choice
+from cobalt_link.ehr.panes import Choice, Code
 from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.story import Granted, tell
+from cobalt_link.ehr.story import Granted, Refused, tell
 
 CASE_SECONDS = 120.0
 NO_EHR = "no EHR to run against. Start one and say --address URL"
@@ -112,8 +113,6 @@ async def _rehearse(
             findings = await _compared(kind, cases, case, where, run)
     except TimeoutError:
         findings = [f"It was not over after {CASE_SECONDS:g} seconds."]
-    except CaseBroken as broken:
-        findings = [f"{broken}."]
     run.told.append(case.name)
     known = {(each.rule, each.text) for each in run.findings}
     fresh = [Finding("secrets" if text.startswith("A secret") else "cases", case.name, text) for text in findings]
@@ -125,38 +124,39 @@ def _variables(names: Iterable[str]) -> str:
 
 
 async def _compared(kind: type[Connector], cases: Cases, case: Case, where: str, run: Rehearsal) -> list[str]:
-    findings: list[str] = []
     with listening() as said:
-        straight = await _told(kind, cases, case, where, findings, in_pieces=False)
-        pieces = await _told(kind, cases, case, where, findings, in_pieces=True)
-    _note(run.seen, straight, run)
-    findings += _differences(case, straight, pieces)
-    findings += list(dict.fromkeys(straight.faults + pieces.faults))
+        straight = await _told(kind, cases, case, where, told_straight)
+        pieces = await _told(kind, cases, case, where, told_by_many)
+    typed = secrets_of(case)
+    _note(run, straight, typed)
+    findings = [f"{broken}." for broken in dict.fromkeys((straight.broken, pieces.broken)) if broken]
+    if not findings:
+        findings += [*_differences(case, straight, pieces), *dict.fromkeys(straight.faults + pieces.faults)]
     traces = [*straight.traces, *pieces.traces, *(("the log", line) for line in said)]
-    for place, how in dict.fromkeys(leaks(secrets_of(case), traces)):
+    for place, how in dict.fromkeys(leaks(typed, traces)):
         findings.append(f"A secret that was typed stands in {place}, {how}.")
     return findings
 
 
-async def _told(
-    kind: type[Connector], cases: Cases, case: Case, where: str, findings: list[str], *, in_pieces: bool
-) -> Told:
+async def _told(kind: type[Connector], cases: Cases, case: Case, where: str, teller: Teller) -> Told:
     http, own, place = WatchedHttp(timeout=case.timeout), Http(allow_private=True, tls=trust()), Place(address=where)
+    told, script = Told(), Script(case, where, own)
     try:
         if cases.ehr and cases.ehr.reset:
             await send(own, where, Step(send=cases.ehr.reset))
         for step in case.prepare:
             await send(own, where, step)
-        script = Script(case, where, own)
-        told = await (told_by_many if in_pieces else told_straight)(kind, place, script, http)
+        await teller(kind, place, script, http, told)
         if left := script.left_over():
-            findings.append(f"It ended with {len(left)} of its answers unasked.")
-        if in_pieces:
-            findings += await _afterwards(kind, case, place, told, http)
-        return told
+            told.faults.append(f"It ended with {len(left)} of its answers unasked.")
+        if teller is told_by_many:
+            told.faults += await _afterwards(kind, case, place, told, http)
+    except CaseBroken as broken:
+        told.broken = str(broken)
     finally:
         await http.close()
         await own.close()
+    return told
 
 
 async def _afterwards(kind: type[Connector], case: Case, place: Place, told: Told, http: Http) -> list[str]:
@@ -173,31 +173,39 @@ async def _afterwards(kind: type[Connector], case: Case, place: Place, told: Tol
             findings += [text async for text in misread(connector, chart, capability, datetime.now(UTC).date())]
         except Exception as error:
             findings.append(f"Reading {capability} ended in {type(error).__name__}.")
-    if case.renewed:
-        outcome = await tell(
-            lambda ask: connector.sign_in(ask, place), MemoryJournal(),
-            saved=told.answers, known=grant.known, silent=True,
-        )  # fmt: skip
-        ended = (
-            "granted" if isinstance(outcome, Granted) else getattr(getattr(outcome, "refusal", None), "code", "a pane")
-        )
-        if ended != case.renewed:
-            findings.append(f"Renewing without the person ends in {ended}, not in {case.renewed}.")
-        if isinstance(outcome, Granted) and outcome.grant.person.id != grant.person.id:
-            findings.append("Renewing gives another person.id: the account would not be known again.")
+    return findings + (await _renewed(connector, case, place, told, grant) if case.renewed else [])
+
+
+async def _renewed(connector: Connector, case: Case, place: Place, told: Told, grant: Grant) -> list[str]:
+    outcome = await tell(
+        lambda ask: connector.sign_in(ask, place), MemoryJournal(),
+        saved=told.answers, known=grant.known, silent=True,
+    )  # fmt: skip
+    findings: list[str] = []
+    ended = "granted" if isinstance(outcome, Granted) else outcome.refusal.code if isinstance(outcome, Refused) else "?"
+    if ended != case.renewed:
+        findings.append(f"Renewing without the person ends in {ended}, not in {case.renewed}.")
+    if isinstance(outcome, Granted) and outcome.grant.person.id != grant.person.id:
+        findings.append("Renewing gives another person.id: the account would not be known again.")
+    sent = {pane.name for pane in told.panes if isinstance(pane, Code) and pane.way != "app"}
+    if isinstance(outcome, Refused) and outcome.refusal.details.get("reason") in sent:
+        # It got as far as the code: by then the EHR had sent one, and nobody was there.
+        findings.append("Renewing makes the EHR send a code. Say reaches_user=True of the deed that does.")
     return findings
 
 
-def _note(seen: Seen, told: Told, run: Rehearsal) -> None:
+def _note(run: Rehearsal, told: Told, typed: set[str]) -> None:
+    """What the texts and the list of cases are held against; never what somebody typed."""
+    seen = run.seen
     run.reached |= set(told.deeds)
     for pane in told.panes:
         if isinstance(pane, Choice):
             run.reached.add(pane.name)
             seen.rows |= {(pane.name, row.label) for row in pane.options if row.known}
     if told.refusal is not None:
-        rights, what = told.refusal.details.get("rights"), told.refusal.details.get("what")
-        seen.rights |= set(str(rights).split(", ")) if rights else set()
-        seen.kinds |= {str(what)} if what else set()
+        rights, what = (str(told.refusal.details.get(name) or "") for name in ("rights", "what"))
+        seen.rights |= {right for right in rights.split(", ") if right and not any(map(right.__contains__, typed))}
+        seen.kinds |= {what} if what and not any(map(what.__contains__, typed)) else set()
 
 
 def _differences(case: Case, straight: Told, pieces: Told) -> list[str]:

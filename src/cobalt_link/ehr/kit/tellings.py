@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -34,7 +34,10 @@ TELLINGS = 400
 
 
 class Told(msgspec.Struct, kw_only=True):
-    """What came of a telling. `traces` are (where, text) of all that it left, `faults` what it should not have done."""
+    """What came of a telling. `traces` are (where, text) of all that it left, `faults` what it should not have done.
+
+    `broken` says why the case itself could not be told to its end.
+    """
 
     ends: str = ""
     panes: list[Pane] = []
@@ -45,6 +48,7 @@ class Told(msgspec.Struct, kw_only=True):
     grant: Grant | None = None
     answers: dict[str, bytes] = {}
     refusal: Refusal | None = None
+    broken: str = ""
 
     @property
     def labels(self) -> list[str]:
@@ -119,9 +123,12 @@ def _json(result: object) -> str:
         return repr(result)
 
 
-async def told_straight(kind: type[Connector], place: Place, script: Script, http: WatchedHttp) -> Told:
-    """The story from one end to the other in one go."""
-    told, connector = Told(), kind(http)
+Teller: TypeAlias = Callable[[type[Connector], Place, Script, WatchedHttp, Told], Awaitable[None]]
+
+
+async def told_straight(kind: type[Connector], place: Place, script: Script, http: WatchedHttp, told: Told) -> None:
+    """The story from one end to the other in one go; `told` is filled in."""
+    connector = kind(http)
     before = repr(vars(connector))
     try:
         told.granted(await connector.sign_in(Straight(script, http, told), place))
@@ -133,7 +140,6 @@ async def told_straight(kind: type[Connector], place: Place, script: Script, htt
     if repr(vars(connector)) != before:
         told.faults.append("The connector object changed while the story was told. It keeps nothing between two calls.")
     told.sent, told.faults = list(http.sent), told.faults + _loose(http)
-    return told
 
 
 class Cut(BaseException):
@@ -154,9 +160,9 @@ class CuttingJournal(MemoryJournal):
         return CuttingJournal(msgspec.json.decode(msgspec.json.encode([*self.entries.values()]), type=list[Entry]))
 
 
-async def told_by_many(kind: type[Connector], place: Place, script: Script, http: WatchedHttp) -> Told:
+async def told_by_many(kind: type[Connector], place: Place, script: Script, http: WatchedHttp, told: Told) -> None:
     """The story as processes tell it that each live for one entry. The last telling has them all and sends nothing."""
-    told, journal = Told(), CuttingJournal()
+    journal = CuttingJournal()
     for _ in range(TELLINGS):
         journal = journal.by_the_next_process()
         connector, before = kind(http), len(http.sent)
@@ -187,10 +193,10 @@ async def told_by_many(kind: type[Connector], place: Place, script: Script, http
                 break
     else:
         raise CaseBroken(f"the story did not end within {TELLINGS} tellings")
-    return _with_journal(told, journal, http)
+    _note_journal(told, journal, http)
 
 
-def _with_journal(told: Told, journal: MemoryJournal, http: WatchedHttp) -> Told:
+def _note_journal(told: Told, journal: MemoryJournal, http: WatchedHttp) -> None:
     for entry in journal.entries.values():
         if entry.kind in ("deed", "wait"):
             told.deeds.append(entry.name)
@@ -199,7 +205,6 @@ def _with_journal(told: Told, journal: MemoryJournal, http: WatchedHttp) -> Told
             told.deeds.append("(forget)")
         told.traces.append(("a name in the journal", entry.name))
     told.sent, told.faults = list(http.sent), _loose(http)
-    return told
 
 
 def _loose(http: WatchedHttp) -> list[str]:
