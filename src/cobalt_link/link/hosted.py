@@ -6,7 +6,7 @@ Every page works without a script: an answer is a form post, its page shows the 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -21,7 +21,7 @@ from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.door import Hosted
 from cobalt_link.link.scene import Scene, Step
 from cobalt_link.link.stage import locale_of
-from cobalt_link.link.visits import Entered, Turned, cookie_name, is_working
+from cobalt_link.link.visits import Closed, Entered, Turned, cookie_name, is_working
 
 routes = Routes("link pages")
 
@@ -31,9 +31,11 @@ SCRIPT = "text/javascript; charset=utf-8"
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """`origin`: the page that opens Link in a frame, which the client must have registered."""
+    """`origin`: the page that opens Link in a frame, which the client must have registered. `closed`: why a token that
+    was here before opened nothing."""
 
     token: Annotated[str, Meta(max_length=200)] = ""
+    closed: Closed | Literal[""] = ""
     lang: str | None = None
     origin: Annotated[str, Meta(max_length=500)] = ""
 
@@ -75,14 +77,19 @@ class Sent(msgspec.Struct, frozen=True):
     summary="Open a link token: binds the attempt to this browser and takes the token out of the address bar.",
 )  # fmt: skip
 async def enter(room: Hosted, call: Call, body: Opening) -> Response:
+    if body.closed and not body.token:
+        return room.closed(call, body.closed)
     visit = await room.visits.enter(body.token, call.request.cookies)
     if isinstance(visit, Turned):
+        if not body.origin:
+            # A token that opens nothing leaves the address bar too (S-009).
+            return _see_other("/?" + urlencode({"closed": visit.why} | _language(body.lang)), room.headers())
         client = await room.stage.clients.by_id(visit.client) if visit.client else None
         return room.closed(call, visit.why, client=client)
     if body.origin and not _in_window(call):
         return await _framed(room, call, visit, body.origin)
-    language = f"?lang={body.lang}" if body.lang in ("en", "es") else ""
-    response = _see_other(f"/link/{visit.attempt_id}{language}", room.headers())
+    language = urlencode(_language(body.lang))
+    response = _see_other(f"/link/{visit.attempt_id}{'?' if language else ''}{language}", room.headers())
     _keep(response, visit, secure=room.https)
     return response
 
@@ -216,6 +223,11 @@ async def sdk_of_version(room: Hosted, call: Call, version: str) -> Response:
     return Response(assets.source("init.js"), media_type=SCRIPT, headers=headers)
 
 
+def _language(asked: str | None) -> dict[str, str]:
+    """What to add to an address so that the chosen language stays."""
+    return {"lang": asked} if asked in ("en", "es") else {}
+
+
 def _in_window(call: Call) -> bool:
     """Whether the browser says that the page is no frame: there only its cookie counts, for an address with a secret in
     its fragment can be sent to somebody else (S-024)."""
@@ -228,10 +240,11 @@ async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Resp
     client = await room.client(attempt)
     if client is None or origin not in client.origins:
         return room.closed(call, "not_registered", status=403)
-    secret = visit.secret or call.request.cookies.get(cookie_name(visit.attempt_id, secure=room.https), "")
+    secure = room.https or room.loopback
+    secret = visit.secret or call.request.cookies.get(cookie_name(visit.attempt_id, secure=secure), "")
     where = f"/link/{visit.attempt_id}?{urlencode({'origin': origin})}#s={secret}"
     response = _see_other(where, room.headers(frame_ancestors=client.origins))
-    _keep(response, visit, secure=room.https, framed=True)
+    _keep(response, visit, secure=secure, framed=True)
     return response
 
 

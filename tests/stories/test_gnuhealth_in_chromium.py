@@ -1,0 +1,37 @@
+"""A hospital's doctor links GNU Health, which texts a code, in a real Chromium; the app then shows her visits."""
+
+import httpx2
+import pytest
+from playwright.async_api import Browser
+
+from cobalt_link.app import House
+from tests.ehrs.gnuhealth import MARKS, GnuHealth
+from tests.stories import chart_of_gnuhealth as chart
+from tests.stories.scribe import scribe
+from tests.stories.watched import watched
+
+pytestmark = [*MARKS, pytest.mark.browser]
+
+
+@pytest.mark.parametrize("scripts", [False, True], ids=["without scripts", "with scripts"])
+async def test_password_and_code_end_with_the_visits_of_today_and_tomorrow(
+    house: House, client: httpx2.AsyncClient, browser: Browser, gnuhealth_mfa: GnuHealth, scripts: bool
+) -> None:
+    gnuhealth_mfa.forget_codes()
+    async with (
+        scribe(house, client, org_id="ward", test=False) as app,
+        watched(browser, java_script_enabled=scripts) as seen,
+    ):
+        await app.app.link_token(org_id="ward", emr_name="GNU Health", emr_instance_domain=gnuhealth_mfa.url)
+        await app.connect(seen)
+        await seen.at("Let Acme Scribe use your EHR?")
+        await seen.press("Allow and continue")
+        await seen.sign_in("ccameron", gnuhealth_mfa.users["ccameron"], ehr="GNU Health")
+        await seen.at("Enter your code")
+        await seen.page.get_by_role("textbox").fill(gnuhealth_mfa.last_code("ccameron"))
+        await seen.press("Continue")
+        await seen.reads("Cora Cameron")
+        await seen.back_to("Acme Scribe")
+        shown = await app.schedule(seen)
+        told = [each["patient_name"] for each in chart.appointments(gnuhealth_mfa)]
+        assert len(shown) > 2 and set(shown) <= set(told)
