@@ -4,6 +4,7 @@
 `house` is all of our rooms on it, `client` reaches them over TCP; `acme` and `rival` are two apps, `sandbox` the EHR.
 """
 
+import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator
@@ -122,4 +123,16 @@ async def database_on(server_dsn: str, template: str = "template1") -> AsyncIter
         try:
             yield make_conninfo(server_dsn, dbname=name)
         finally:
-            await connection.execute(drop)
+            await _dropped(connection, drop)
+
+
+async def _dropped(connection: psycopg.AsyncConnection, drop: sql.Composed) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await connection.execute(drop)
+            except psycopg.errors.InsufficientPrivilege:
+                # The server's own autovacuum is in there, which we may not end: it leaves by itself.
+                await asyncio.sleep(0.1)
+            else:
+                return
