@@ -16,11 +16,11 @@ ORIGIN = "http://127.0.0.1:9"  # port 9 discards: nothing can answer but the pag
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(*switches: str) -> AsyncIterator[Browser]:
     """The machine's Chromium, headless."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *switches])
         try:
             yield browser
         finally:

@@ -4,13 +4,19 @@ type Request = (url: string, sent?: { method: string; body: URLSearchParams }, a
 type Event = { seq: number; name: string; pane: string | null; code: string | null; at: string };
 
 // The server names the origin around the frame only after it has found it among the client's registered ones.
-const around = document.documentElement.dataset.parent;
+export const around = document.documentElement.dataset.parent;
 export const isFramed = around !== undefined && parent !== window;
 
+// Where a fresh token helps: this one waited too long, or was begun in a page that is no more (a reload without cookies).
+const RENEWABLE = ["link_expired", "other_browser"];
+
 let seen = 0;
-let noting = false;
+let notes = Promise.resolve();
 let handed = false;
+let waiting = false;
 let typed = false;
+
+const shown = (): string | undefined => document.querySelector<HTMLElement>("main")?.dataset.page;
 
 function tell(message: object): void {
   if (isFramed) parent.postMessage({ cobalt: 1, ...message }, around!);
@@ -29,32 +35,45 @@ export function greet(ask: () => void, focus: () => void): void {
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) leave(ask);
   });
-  tell({ type: "hello", session: location.pathname.split("/")[2] });
-  const code = document.querySelector<HTMLElement>("main")?.dataset.page;
-  if (code === "link_expired") tell({ type: "expired" });
+  tell({ type: "hello", session: location.pathname.split("/")[2], expired: RENEWABLE.includes(shown()!) });
 }
 
 function leave(ask: () => void): void {
-  const over = !document.querySelector("form[data-pane]") || document.querySelector("[data-pane=leaving], [data-pane=done]");
-  if (over || !typed) tell({ type: "close" });
+  const over = !document.querySelector("form[data-pane]") || document.querySelector("[data-pane=leaving], .offline");
+  if (document.querySelector("[data-pane=done]")) finish();
+  else if (over || !typed) close();
   else ask();
+}
+
+/** The end: the app gets the token first. Who insists leaves without; the app's server can still ask for it. */
+function finish(): void {
+  if (handed || waiting) close();
+  waiting = true;
+}
+
+function close(): void {
+  const refused = document.querySelector('main [href="#close"]') && { code: shown(), message: document.querySelector("h1")!.textContent };
+  tell({ type: "close", ...refused });
 }
 
 /** Whether something would be lost by closing now. */
 export const typedSomething = (): boolean => typed;
 
-/** Takes over what means "close": the × while nothing is typed, a closed page's way out, the end. */
+/** Takes over what means "close": the × while nothing is typed, a closed page's way out. */
 export function closes(by: HTMLElement | null): boolean {
   const out = by?.matches("a.x") && !typed;
   if (!out && by?.getAttribute("href") !== "#close") return false;
-  tell({ type: "close" });
+  close();
   return true;
 }
 
-/** Passes on the session's new events, each once and in order. */
-export async function note(request: Request, path: string): Promise<void> {
-  if (!isFramed || !path || noting) return;
-  noting = true;
+/** Passes on the session's new events, each once and in order; resolves when those of now are told. */
+export function note(request: Request, path: string): Promise<void> {
+  if (isFramed && path) notes = notes.then(() => fresh(request, path));
+  return notes;
+}
+
+async function fresh(request: Request, path: string): Promise<void> {
   try {
     const response = await request(`${path}/events?after=${seen}`, undefined, "application/json");
     for (const event of response.ok ? ((await response.json()) as Event[]) : []) {
@@ -64,28 +83,37 @@ export async function note(request: Request, path: string): Promise<void> {
     }
   } catch {
     // The next page asks again from the same number.
-  } finally {
-    noting = false;
   }
-  const page = document.querySelector<HTMLElement>("main")?.dataset.page;
-  if (page === "left") tell({ type: "close" });
+  if (shown() === "left") close();
 }
 
-/** Hands the public token over as soon as the end shows, as often as the network needs; the SDK takes the first. */
-export async function handOver(request: Request, path: string): Promise<void> {
+/** Hands the public token over as soon as the end shows, as often as the network needs; the SDK takes the first.
+ * False if the server no longer shows this end. */
+export async function handOver(request: Request, path: string, offline: (is: boolean) => void): Promise<boolean> {
   const form = document.querySelector<HTMLFormElement>("[data-pane=done]")!;
-  form.addEventListener("submit", () => tell({ type: "close" }));
-  const fields = [...new FormData(form)].map(([name, value]) => [name, String(value)]);
-  for (let wait = 250; !handed; wait = Math.min(wait * 2, 8000)) {
-    try {
-      const sent = { method: "POST", body: new URLSearchParams(fields) };
-      const response = await request(`${path}/done`, sent, "application/json");
-      const found = (await response.json()) as { public_token: string | null };
+  const body = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
+  form.addEventListener("submit", () => {
+    // Pressed while the network is away: it closes when the app has its token.
+    if (handed) close();
+    else {
+      waiting = true;
+      form.ariaBusy = "true";
+    }
+  });
+  for (let wait = 250; !handed; wait = Math.min(wait * 2, 4000)) {
+    const response = await request(`${path}/done`, { method: "POST", body }, "application/json").catch(() => undefined);
+    if (response && response.status < 500 && response.status !== 429) {
+      const found = response.ok ? ((await response.json().catch(() => null)) as { public_token: string | null } | null) : null;
+      if (!found) return false;
       handed = true;
+      offline(false);
       if (found.public_token) tell({ type: "success", public_token: found.public_token });
       await note(request, path);
-    } catch {
+      if (waiting) close();
+    } else {
+      offline(true);
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
+  return true;
 }

@@ -1,7 +1,7 @@
 // Saves the pages of Link their reloads: forms and links go by fetch, and what changed is put in place. Nothing here is
 // needed: without it each form is a page of its own.
 
-import { closes, greet, handOver, isFramed, note, typedSomething } from "./frame";
+import { around, closes, greet, handOver, isFramed, note, typedSomething } from "./frame";
 import { improve, say } from "./pane";
 
 // In a frame the attempt's secret comes in the fragment and stays in this variable: there may be no cookie. A window has
@@ -16,6 +16,7 @@ type Sent = { method: string; body: URLSearchParams };
 function request(url: string, sent?: Sent, accept = "text/html"): Promise<Response> {
   const headers: Record<string, string> = { accept };
   if (secret) headers["cobalt-attempt"] = secret;
+  if (isFramed) headers["cobalt-parent"] = around!;
   return fetch(url, { ...sent, headers, credentials: "same-origin" });
 }
 
@@ -32,17 +33,29 @@ async function go(url: string, sent?: Sent, push = false): Promise<void> {
     if (mine !== turn || html === undefined) return;
     const next = html.match(/http-equiv="refresh" content="0;url=([^"]+)"/)?.[1];
     if (next) return await go(next);
-    if (path) history[push ? "pushState" : "replaceState"](null, "", response.url.replace(/[?&]stale=1/, ""));
-    show(parse(html), false);
-    await after();
+    const page = parse(html);
+    if (!page.querySelector("main")) throw new TypeError("not a page of Link"); // a proxy's word: ours is not there now
+    // A frame's steps would stay behind in the history of the page around it.
+    if (path && !isFramed) history[push ? "pushState" : "replaceState"](null, "", response.url.replace(/[?&]stale=1/, ""));
+    show(page, false);
   } catch (error) {
     if (mine !== turn) return;
     busy?.removeAttribute("aria-busy");
     if (!(error instanceof TypeError)) throw error;
-    offline(() => go(url, sent, push), sent?.method === "POST");
+    return offline(() => (sent ? again(url, sent) : go(url, undefined, push)));
   } finally {
     going--;
   }
+  await after();
+}
+
+/** Sends an answer once more, unless the one before arrived after all: then what came of it is shown. */
+async function again(url: string, sent: Sent): Promise<void> {
+  const response = await request(path).catch(() => undefined);
+  if (!response) return offline(() => again(url, sent));
+  if (response.headers.has("cobalt-streamed")) return void response.body?.cancel().then(() => go(path));
+  const open = parse(await response.text()).querySelector<HTMLInputElement>("[name=pane]")?.value;
+  return open === sent.body.get("pane") ? go(url, sent) : go(path);
 }
 
 /** The whole text of an answer; one that is streamed is shown while it comes. */
@@ -54,6 +67,7 @@ async function read(response: Response, mine: number): Promise<string | undefine
   for (;;) {
     const { done, value } = await reader.read();
     if (mine !== turn) return void reader.cancel();
+    if (done && !html.includes("</html>")) throw new TypeError("cut off");
     if (done) return html;
     html += value;
     show(parse(html), shown);
@@ -105,25 +119,32 @@ function focus(): void {
 
 async function after(): Promise<void> {
   await note(request, path);
-  if (isFramed && document.querySelector("[data-pane=done]")) await handOver(request, path);
+  if (isFramed && document.querySelector("[data-pane=done]") && !(await handOver(request, path, notice))) await go(path);
 }
 
-/** Keeps what was typed, says why nothing goes on, and goes on by itself. */
-function offline(again: () => Promise<void>, sent: boolean): void {
+/** Says why nothing goes on, or no longer says so; what was typed stays. */
+function notice(wanted: boolean): void {
+  const there = document.querySelector(".offline");
+  if (!wanted) return there?.remove();
   const hidden = document.querySelector<HTMLTemplateElement>("#offline");
-  if (hidden && !document.querySelector(".offline")) {
-    const notice = hidden.content.firstElementChild!.cloneNode(true) as HTMLElement;
-    notice.classList.add("offline");
-    notice.setAttribute("role", "alert");
-    document.querySelector("main .head, main h1")?.after(notice);
-  }
-  const retry = (): void => {
-    document.querySelector(".offline")?.remove();
-    // An answer that was on its way may have arrived: look before anything is sent again.
-    void (sent ? go(path) : again());
+  if (there || !hidden) return;
+  const said = hidden.content.firstElementChild!.cloneNode(true) as HTMLElement;
+  said.classList.add("offline");
+  said.setAttribute("role", "alert");
+  document.querySelector("main .head, main h1")?.after(said);
+}
+
+/** Goes on by itself when the network is back; an answer from here calls that off. */
+function offline(retry: () => Promise<void>): void {
+  const mine = turn;
+  notice(true);
+  const go = (): void => {
+    if (mine !== turn) return;
+    notice(false);
+    void retry();
   };
-  if (navigator.onLine) setTimeout(retry, 3000);
-  else addEventListener("online", retry, { once: true });
+  if (navigator.onLine) setTimeout(go, 3000);
+  else addEventListener("online", go, { once: true });
 }
 
 /** The picker's results as one types: only what stands below the search box changes. */
@@ -174,11 +195,13 @@ document.addEventListener("click", (event) => {
   if (isFramed && closes(link)) return event.preventDefault();
   if (link.origin !== location.origin || !path || !link.pathname.startsWith(path)) return;
   event.preventDefault();
-  void go(link.href, undefined, true);
+  // "Try again" leads to where one is; in a frame that address is the shell's.
+  const here = link.pathname === location.pathname && link.search === location.search;
+  void go(here ? path : link.href, undefined, true);
 });
 
 addEventListener("popstate", () => void go(location.href));
 greet(() => (typedSomething() ? void go(`${path}/exit`, undefined, true) : undefined), focus);
 improve(search);
-if (secret) void go(path);
+if (isFramed && path) void go(path);
 else if (document.querySelector(".steps.live") === null && path) void after();

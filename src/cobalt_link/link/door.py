@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse, Response
 
 from cobalt_link.developers.clients import Client
+from cobalt_link.ehr.panes import CodeAnswer, CredentialsAnswer
 from cobalt_link.kit.problems import Problem
+from cobalt_link.kit.rates import RateLimits, neighbourhood
 from cobalt_link.kit.routes import Call
 from cobalt_link.link import pages
 from cobalt_link.link.attempts import Attempt
+from cobalt_link.link.finding import Finding
 from cobalt_link.link.headers import page_headers
 from cobalt_link.link.scene import Scene
 from cobalt_link.link.stage import Stage, locale_of
@@ -18,16 +22,25 @@ from cobalt_link.link.visits import Visits, cookie_name
 
 # In a frame no cookie may be had: there the script holds the attempt's secret and sends it along.
 SECRET_HEADER = "Cobalt-Attempt"  # noqa: S105 - the name of a header
-CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "other_browser": 403, "not_found": 404}
+PARENT_HEADER = "Cobalt-Parent"
+CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "other_browser": 403, "not_found": 404,
+                 "connections_expired": 410}  # fmt: skip
+
+# Passwords and codes per minute that may be typed at /connections: a person's own, not a guesser's.
+TRIES_FROM_ONE_PLACE, TRIES_FOR_ONE_ACCOUNT = 10, 3
 
 
 class Hosted:
     """What the pages' routes answer from."""
 
-    def __init__(self, stage: Stage, visits: Visits) -> None:
+    def __init__(self, stage: Stage, visits: Visits, finding: Finding) -> None:
         self.stage = stage
         self.visits = visits
+        self.finding = finding
+        self._brake = RateLimits(off=not stage.settings.rate_limits)
         self.https = stage.settings.public_url.startswith("https:")
+        # Browsers that give a frame a cookie at all take a secure one from their own machine too.
+        self.loopback = urlsplit(stage.settings.public_url).hostname in ("127.0.0.1", "localhost", "::1")
 
     def secrets(self, call: Call, attempt_id: str) -> Mapping[str, str]:
         """The cookies of a request, and the secret that a script sent instead of one."""
@@ -38,18 +51,20 @@ class Hosted:
         """The attempt if this browser may see it, else the page that says why not."""
         attempt = await self.visits.find(attempt_id)
         client = await self.client(attempt)
-        if attempt is None or client is None:
+        if attempt is None or (client is None and not attempt.is_own):
             return self.closed(call, "link_unknown")
         secrets = self.secrets(call, attempt_id)
         if not self.visits.is_own(attempt, secrets):
             return self.closed(call, "other_browser" if secrets else "no_cookies", client=client)
+        if attempt.is_own and attempt.expires_at <= call.now:
+            return self.closed(call, "connections_expired", back_url=f"{self.stage.settings.public_url}/connections")
         if attempt.state == "expired" or (attempt.settled_at is None and attempt.expires_at <= call.now):
             return self.closed(call, "link_expired", client=client, back_url=await self.visits.back_url(attempt))
         return attempt
 
     async def client(self, attempt: Attempt | None) -> Client | None:
         """The client of an attempt, unless it was disabled meanwhile."""
-        client = await self.stage.clients.by_id(attempt.client) if attempt else None
+        client = await self.stage.clients.by_id(attempt.client) if attempt and not attempt.is_own else None
         return client if client and client.disabled_at is None else None
 
     def closed(
@@ -71,14 +86,25 @@ class Hosted:
 
     def parent(self, call: Call, client: Client | None) -> str | None:
         """The origin that frames this page, by its own word, if it is one that the client registered."""
-        origin = call.request.query_params.get("origin")
+        origin = call.request.query_params.get("origin") or call.header(PARENT_HEADER)
         return origin if client and origin in client.origins else None
+
+    def brake(self, call: Call, attempt: Attempt, answer: object) -> None:
+        """Raises RateLimited when somebody types too many passwords or codes where no app has let them in: by their
+        address, and by whose account it is, however many addresses they have."""
+        if attempt.is_own and isinstance(answer, CredentialsAnswer | CodeAnswer):
+            self._brake.take(neighbourhood(call.address), "own secrets", TRIES_FROM_ONE_PLACE)
+        if attempt.is_own and isinstance(answer, CredentialsAnswer):
+            account = f"{attempt.connector} {attempt.address} {answer.username.strip().casefold()}"
+            self._brake.take(account, "own secrets of one", TRIES_FOR_ONE_ACCOUNT)
 
     async def page(self, attempt: Attempt, html: str, status: int = 200) -> Response:
         return HTMLResponse(html, status, await self.headers_of(attempt))
 
     async def headers_of(self, attempt: Attempt) -> dict[str, str]:
         """For a page of an attempt: its forms may lead to the callback, its client's origins may frame it."""
+        if attempt.is_own:
+            return self.headers()
         client = await self.stage.clients.by_id(attempt.client)
         return self.headers(await self.visits.callback(attempt), client.origins)
 

@@ -114,7 +114,7 @@ def left(scene: Scene, back_url: str | None) -> str:
     url = web_url(back_url)
     act = Act(label=t("page.back"), url=url) if url else None
     why = t("left.why" if url else "left.why_close")
-    return _moment("closed", scene, t, head, t("left.title"), why=why, act=act)
+    return _moment("closed", scene, t, head, t("left.title"), why=why, act=act, page="left")
 
 
 def closed(
@@ -139,7 +139,7 @@ def closed(
     given = {
         "why": t(f"closed.{code}.why"),
         "notice": Notice(icon="info", text=note) if note else None,
-        "act": Act(label=t("page.close"), url=CLOSE) if parent else _way_out(t, code, look.stay, back_url, scene),
+        "act": _close(t) if _is_closed(code, parent) else _way_out(t, code, look.stay, back_url, scene),
         "page": code,
         "parent": parent,
     }
@@ -151,6 +151,15 @@ def shell(*, locale: str, operator: str, app_name: str, parent: str) -> str:
     t = bare_words(locale, operator, app_name)
     head = Head(wire="at1", leave=False)
     return draw("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), parent=parent)
+
+
+def _is_closed(code: str, parent: str | None) -> bool:
+    """Whether the way out closes the frame. Without cookies nothing changes by trying again in it."""
+    return parent is not None and (code == "no_cookies" or not CLOSED[code].stay)
+
+
+def _close(t: Words) -> Act:
+    return Act(label=t("page.close"), url=CLOSE)
 
 
 def _way_out(t: Words, code: str, stay: bool, back_url: str | None, scene: Scene | None) -> Act | None:

@@ -1,0 +1,67 @@
+"""Link in a frame: an app registered with its site's origin, the site, and a real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx2
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page
+
+from cobalt_link.app import House
+from tests.browser.lightbox import Lightbox
+from tests.browser.site import APP, Site, served
+from tests.link.chromium import chromium
+from tests.world import Shop, shop
+
+Opener = Callable[..., Awaitable[Lightbox]]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sites() -> AsyncIterator[Site]:
+    async with served() as site:
+        yield site
+
+
+@pytest.fixture
+def site(sites: Site, house: House) -> Site:
+    """The app's site, with the contract's snippet at `/`."""
+    sites.pages.clear()
+    sites.put("/", APP.format(link=house.settings.public_url))
+    return sites
+
+
+@pytest.fixture
+async def app(house: House, client: httpx2.AsyncClient, site: Site) -> Shop:
+    """A client that registered the site's origin."""
+    return await shop(house, client, "Acme Scribe", origins=[site.address])
+
+
+@pytest.fixture
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    context = await browser.new_context(viewport={"width": 1000, "height": 800}, reduced_motion="reduce")
+    yield context
+    await context.close()
+
+
+@pytest.fixture
+async def page(context: BrowserContext) -> Page:
+    return await context.new_page()
+
+
+@pytest.fixture
+def visit(site: Site, app: Shop, page: Page) -> Opener:
+    """`await visit()` is a person at the app's page, who has a link token and has not opened Link yet."""
+
+    async def visited(path: str = "/", *, token: str | None = None, at: Page = page) -> Lightbox:
+        await at.goto(f"{site.address}{path}#token={await app.link_token() if token is None else token}")
+        return Lightbox(at)
+
+    return visited

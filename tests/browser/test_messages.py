@@ -1,0 +1,245 @@
+"""Who may frame Link, and whom the lightbox believes: exact origins, exact windows, nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from cobalt_link.app import House
+from tests.browser.conftest import Opener
+from tests.browser.lightbox import SECONDS, Lightbox
+from tests.browser.site import APP, Site
+from tests.link.chromium import chromium
+from tests.world import Shop, shop
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+
+SOURCES = Path(__file__).parents[2] / "browser"
+# Every shape that the SDK or the frame reacts to, well formed and bent: what somebody would try.
+FUZZ = """([target, count, seed]) => {
+  const pick = list => list[(seed = (seed * 1103515245 + 12345) % 2147483648) % list.length];
+  const odd = [undefined, null, 0, -1, 1e9, '', 'pt_test_' + 'A'.repeat(43), {}, [], true, NaN, '__proto__'];
+  for (let n = 0; n < count; n++) {
+    const message = { cobalt: pick([1, 1, 1, '1', 2]),
+      type: pick(['hello', 'event', 'success', 'close', 'expired', 'leave', 'focus', 'toString', ...odd]) };
+    for (const name of ['public_token', 'name', 'seq', 'pane', 'code', 'message', 'session', 'expired', 'at'])
+      if (pick([true, false])) message[name] = pick(odd);
+    message.public_token ??= 'pt_test_' + 'A'.repeat(43);
+    target.postMessage(pick([message, message, message, ...odd]), '*');
+  }
+}"""
+EVIL = '<!doctype html><title>Evil</title><link rel="icon" href="data:,"><body>{body}</body>'
+
+
+async def settled(page: Page) -> None:
+    """Every message posted before has been delivered."""
+    await page.evaluate(
+        "new Promise(done => { const { port1, port2 } = new MessageChannel(); "
+        "port1.onmessage = () => setTimeout(done, 50); port2.postMessage(0); })"
+    )
+
+
+async def test_a_thousand_forged_messages_from_other_windows_do_nothing(
+    visit: Opener, site: Site, house: House
+) -> None:  # S-116
+    box = await visit()
+    await box.launch()
+    await box.at("consent")
+    await box.shown("consent")
+    before = (await box.page.evaluate("JSON.stringify(log)"), await box.traces())
+    # The page itself, a frame of another site, a frame of Link's own origin, and a window that was opened.
+    await box.page.evaluate(f"seed => ({FUZZ})([window, 250, seed])", 1)
+    site.put("/evil", EVIL.format(body=""))
+    other = f"http://127.0.0.1:{site.port}/evil"
+    async with box.page.expect_popup() as opening:
+        await box.page.evaluate("url => { window.popup = open(url); }", other)
+    popup = await opening.value
+    await popup.evaluate(f"seed => ({FUZZ})([opener, 250, seed])", 2)
+    for n, address in enumerate((other, f"{house.settings.public_url}/v0/none")):
+        frame = await box.page.evaluate_handle(
+            """url => new Promise(done => { const frame = document.createElement('iframe'); frame.id = 'evil';
+               frame.onload = () => done(frame); frame.src = url; document.body.append(frame); })""",
+            address,
+        )
+        inside = await frame.as_element().content_frame()  # type: ignore[union-attr]
+        assert inside is not None
+        await inside.evaluate(f"seed => ({FUZZ})([parent, 250, seed])", 3 + n)
+        await settled(box.page)
+        await frame.evaluate("frame => frame.remove()")
+    await popup.close()
+    await settled(box.page)
+    assert (await box.page.evaluate("JSON.stringify(log)"), (await box.traces())[1:]) == (before[0], before[1][1:])
+    await box.sign_in()
+    [[_, token]] = await box.told("success")
+    assert not token.startswith("pt_test_AAAA")
+
+
+async def test_malformed_messages_from_link_itself_do_nothing(visit: Opener) -> None:  # S-116
+    box = await visit()
+    await box.launch()
+    await box.shown("consent")
+    before = await box.page.evaluate("JSON.stringify(log)")
+    bent = """() => { for (const each of [null, 0, 'close', [], { type: 'close' }, { cobalt: '1', type: 'close' },
+        { cobalt: 1 }, { cobalt: 1, type: 'success' }, { cobalt: 1, type: 'success', public_token: 7 },
+        { cobalt: 1, type: 'success', public_token: 'at_test_1' }, { cobalt: 1, type: 'event', name: 7, seq: 99 },
+        { cobalt: 1, type: 'event', name: 'x', seq: '99' }, { cobalt: 1, type: 'event', name: 'x', seq: 1 }])
+        parent.postMessage(each, document.documentElement.dataset.parent); }"""
+    await box.frame.locator("main").evaluate(bent)
+    await settled(box.page)
+    assert await box.page.evaluate("JSON.stringify(log)") == before
+    assert await box.dialog.count() == 1
+
+
+async def test_the_frame_believes_only_the_window_around_it(visit: Opener, app: Shop) -> None:  # S-116
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.type()
+    # The frame's own window has another origin than the one that it was told of.
+    await box.frame.locator("main").evaluate("postMessage({ cobalt: 1, type: 'leave' }, location.origin)")
+    await settled(box.page)
+    await expect(box.frame.locator("form[data-pane=credentials]")).to_be_visible()
+
+
+def test_no_message_is_sent_to_whoever_listens() -> None:  # S-116
+    sources = [*SOURCES.glob("*/src/*.ts")]
+    assert len(sources) > 5
+    texts = [each.read_text() for each in sources]
+    assert sum(text.count("postMessage(") for text in texts) == 2
+    assert not [text for text in texts if re.search(r"""postMessage\([^;]*["'`]\*["'`]""", text)]
+
+
+async def test_an_origin_that_is_not_registered_is_told_so_within_two_seconds(
+    visit: Opener, house: House, app: Shop, client: object, site: Site
+) -> None:
+    stranger = await shop(house, app.http, "Stranger", origins=["https://elsewhere.example"])
+    box = await visit(token=await stranger.link_token())
+    started = await box.page.evaluate("performance.now()")
+    await box.launch()
+    [[_, code, message, _]] = await box.told("exit")
+    took = await box.page.evaluate("performance.now()") - started
+    assert code == "origin_not_registered"
+    assert f"--origin {site.address}" in message
+    await expect(box.dialog).to_contain_text(f"cobalt clients update CLIENT --origin {site.address}")
+    await expect(box.dialog.get_by_role("link", name="Open it in a new window")).to_be_focused()
+    assert took < 2000
+    async with box.page.expect_popup() as opening:
+        await box.dialog.get_by_role("link").click()
+    await expect((await opening.value).locator("form[data-pane=consent]")).to_be_visible(timeout=SECONDS)
+    await box.dialog.get_by_role("button", name="Close").click()
+    await box.is_gone()
+    assert len(await box.log("exit")) == 1
+
+
+async def test_init_without_a_token_says_so_and_opens_nothing(visit: Opener) -> None:
+    box = await visit(token="")
+    await box.launch()
+    [[_, code, message, _]] = await box.told("exit")
+    assert code == "no_token"
+    assert "POST /link/token/create" in message
+    assert await box.dialog.count() == 0
+
+
+FRAMING = '<iframe id="f" src="{src}"{more}></iframe>'
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def many_names() -> AsyncIterator[Browser]:
+    """A browser in which every name under .test is this machine."""
+    async with chromium("--host-resolver-rules=MAP *.test 127.0.0.1") as running:
+        yield running
+
+
+@pytest.fixture
+async def names(many_names: Browser) -> AsyncIterator[BrowserContext]:
+    context = await many_names.new_context()
+    yield context
+    await context.close()
+
+
+async def framed(context: BrowserContext, address: str) -> bool:
+    """Whether Link shows in the innermost frame of this page."""
+    page = await context.new_page()
+    await page.goto(address, wait_until="load")
+    inner = page.frames[-1]
+    shown = inner.url.split("?")[0].split("#")[0]
+    assert page.frames[1:], "the page frames something"
+    return shown.startswith("http://127.0.0.1") and "/link/" in shown and await inner.locator("main").count() == 1
+
+
+async def test_only_a_registered_origin_may_frame_link(
+    names: BrowserContext, house: House, app: Shop, site: Site
+) -> None:  # S-115
+    async def page(path: str, more: str = "", origin: str = site.address) -> str:
+        src = f"{house.settings.public_url}/?token={await app.link_token()}&amp;origin={origin}"
+        site.put(path, EVIL.format(body=FRAMING.format(src=src, more=more)))
+        return path
+
+    assert await framed(names, site.address + await page("/registered"))
+    port = site.port
+    strangers = {
+        "another host, same port": f"http://127.0.0.1:{port}" + await page("/1"),
+        "begins alike": f"http://localhost.evil.test:{port}" + await page("/2"),
+        "ends alike": f"http://evil-localhost.test:{port}" + await page("/3"),
+        "no origin": site.address + await page("/4", ' sandbox="allow-scripts"'),
+    }
+    site.put("/nest", EVIL.format(body=f'<iframe src="{site.address}{await page("/5")}"></iframe>'))
+    strangers["nested in a stranger's page"] = f"http://evil.test:{port}/nest"
+    site.put("/null", EVIL.format(body=f'<iframe sandbox="allow-scripts" src="{await page("/6")}"></iframe>'))
+    strangers["inside a page without origin"] = f"{site.address}/null"
+    strangers["claims what it has not registered"] = f"{site.address}" + await page("/7", origin="https://a.example")
+    shown = [name for name, address in strangers.items() if await framed(names, address)]
+    assert shown == ["no origin"] or shown == []
+
+
+@pytest.mark.parametrize(
+    "more", ["", "; require-trusted-types-for 'script'"], ids=["the documented minimum", "with trusted types"]
+)
+async def test_a_page_under_the_documented_policy_opens_link(
+    visit: Opener, site: Site, house: House, app: Shop, more: str
+) -> None:
+    link = house.settings.public_url
+    page, script = APP.format(link=link).split("<script>\n")
+    code, _ = script.split("</script>")
+    site.put("/app.js", code + "document.querySelector('#go').onclick = launch_cobalt;")
+    html = page.replace(' onclick="launch_cobalt()"', "").replace(' style="height: 3000px"', "")
+    html = html.replace('<link rel="icon" href="data:,">', "") + '<script src="/app.js"></script>'
+    policy = f"default-src 'none'; script-src {link} 'self'; frame-src {link}{more}"
+    site.put("/strict", html, Content_Security_Policy=policy)
+    box = await visit("/strict")
+    said: list[str] = []
+    box.page.on("console", lambda message: said.append(message.text))
+    await box.launch()
+    await box.sign_in()
+    assert len(await box.told("success")) == 1
+    await box.press()
+    await box.is_gone()
+    assert [each for each in said if "favicon" not in each] == []
+
+
+async def test_a_page_whose_policy_forbids_the_frame_is_told(visit: Opener, site: Site, house: House) -> None:
+    site.put("/", site.pages["/"][0], Content_Security_Policy="frame-src 'self'")
+    box = await visit()
+    await box.launch()
+    [[_, _, message, _]] = await box.told("exit")
+    assert f"frame-src {house.settings.public_url}" in message
+
+
+async def test_the_sdk_may_be_checked_by_its_hash(visit: Opener, site: Site, house: House) -> None:
+    import base64
+    import hashlib
+
+    from cobalt_link.link import assets
+
+    address = f"{house.settings.public_url}/v{assets.VERSION}/init.js"
+    digest = base64.b64encode(hashlib.sha384(assets.source("init.js")).digest()).decode()
+    for right, integrity in ((True, digest), (False, digest[::-1])):
+        tag = f'src="{address}" integrity="sha384-{integrity}" crossorigin="anonymous"'
+        site.put("/checked", APP.format(link=house.settings.public_url).replace(f'src="{house.settings.public_url}/init.js"', tag))
+        box: Lightbox = await visit("/checked")
+        assert await box.page.evaluate("typeof CobaltLink") == ("object" if right else "undefined")
