@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -80,9 +81,10 @@ class Scribe:
         return RedirectResponse("/", 303)
 
     async def _schedule(self, access_token: str) -> dict[str, object]:
-        today = datetime.now().astimezone().date()
-        days = {"start_date": today.isoformat(), "end_date": (today + timedelta(days=1)).isoformat()}
         try:
+            zone = (await self.cobalt.get("/v1/settings", access_token))["data"]["timezone"]
+            today = datetime.now(ZoneInfo(zone or "UTC")).date()  # the practice's day, wherever this server stands
+            days = {"start_date": today.isoformat(), "end_date": (today + timedelta(days=1)).isoformat()}
             found = await self.cobalt.get("/v1/appointments", access_token, **days)
         except CobaltProblem as problem:
             return {"problem": str(problem), "repair": problem.code == "login_required"}

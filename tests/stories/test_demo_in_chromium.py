@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -52,8 +53,8 @@ async def sees_the_schedule(seen: Watched, demo: Demo) -> None:
 
 
 async def patients_of_these_days(demo: Demo) -> list[str]:
-    """Whom the EHR itself expects today and tomorrow, in order."""
-    today = datetime.now().astimezone().date()
+    """Whom the EHR itself expects today and tomorrow, in order; a day is a day of the clinic."""
+    today = datetime.now(ZoneInfo("America/New_York")).date()
     async with httpx2.AsyncClient(base_url=demo["sandbox"], trust_env=False) as http:
         desk = Desk(http)
         days = {"start": str(today), "end": str(today + timedelta(days=1))}
