@@ -1,6 +1,6 @@
 """One world for all: a real sandbox EHR, a house of ours on its own database, served over TCP, a worker at work.
 
-`Shop` is an app's server with its credentials; `browser.py` has the person. Time in the house is `clock`'s.
+`Shop` is an app's server with its credentials; `text_browser.py` has the person. Time in the house is `clock`'s.
 """
 
 from __future__ import annotations

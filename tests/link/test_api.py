@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from cobalt_link.app import House
-from tests.browser import Browser, link_by_http, public_token_by_http
+from tests.text_browser import Browser, link_by_http, public_token_by_http
 from tests.world import CALLBACK, Shop, connected, shop
 
 WANTED = {"user_id": "user-1", "org_id": "riverside", "emr_name": "Sandbox EHR"}

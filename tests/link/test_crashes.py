@@ -12,9 +12,9 @@ import pytest
 from cobalt_link import app
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from tests.browser import Browser, Page, go_on, link_by_http
 from tests.link.conftest import attempt_row, until_begun
 from tests.processes import Moment, a_worker, one_telling
+from tests.text_browser import Browser, Page, go_on, link_by_http
 from tests.world import Sandbox, Shop, connected
 
 LEASE_OVER = timedelta(seconds=31)

@@ -21,8 +21,8 @@ from cobalt_link.kit.clock import MovedClock
 from cobalt_link.kit.vault import CannotOpen, Keyring, Vault, open_with
 from cobalt_link.link.attempts import private_key_context
 from cobalt_link.link.journal import _info
-from tests.browser import Browser, Page, go_on, link_by_http, public_token_by_http, public_token_of
 from tests.link.conftest import attempt_row, until
+from tests.text_browser import Browser, Page, go_on, link_by_http, public_token_by_http, public_token_of
 from tests.world import Sandbox, Shop, connected
 
 

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from tests.browser import public_token_by_http
+from tests.text_browser import public_token_by_http
 from tests.world import Sandbox, Shop
 
 

@@ -9,7 +9,7 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.exchange import Exchanges, InvalidPublicToken, KeyReused
-from tests.browser import public_token_by_http
+from tests.text_browser import public_token_by_http
 from tests.world import Shop, connected
 
 

@@ -10,8 +10,8 @@ from cobalt_link.app import House
 from cobalt_link.kit.ids import reference
 from cobalt_link.kit.problems import NotFound
 from cobalt_link.link.inspector import inspected
-from tests.browser import Browser, link_by_http
 from tests.link.conftest import attempt_row
+from tests.text_browser import Browser, link_by_http
 from tests.world import Shop
 
 

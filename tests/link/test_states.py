@@ -11,7 +11,7 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.states import TRANSITIONS, machine, walked
-from tests.browser import Browser, Page, answers, public_token_of
+from tests.text_browser import Browser, Page, answers, public_token_of
 from tests.world import Shop, connected
 
 LOGINS = ("user_good", "user_code", "user_choice", "user_clinics", "user_locked", "user_expired")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cobalt_link.app import House
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
-from tests.browser import Browser, go_on, link_by_http, public_token_by_http, public_token_of
+from tests.text_browser import Browser, go_on, link_by_http, public_token_by_http, public_token_of
 from tests.world import CALLBACK, Sandbox, Shop, connected, shop
 
 SECOND = timedelta(seconds=1)

@@ -13,8 +13,8 @@ from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.upkeep import LinkUpkeep
 from cobalt_link.store.embedded import acquire
-from tests.browser import Browser, link_by_http, public_token_by_http
 from tests.link.conftest import attempt_row
+from tests.text_browser import Browser, link_by_http, public_token_by_http
 from tests.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
 TABLES = ("link_tokens", "attempts", "attempt_keys", "journal", "public_tokens", "exchanges", "link_events")

@@ -12,8 +12,8 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.kit.clock import MovedClock
-from tests.browser import Browser, Form, Page, go_on, link_by_http, public_token_of
 from tests.link.conftest import attempt_row
+from tests.text_browser import Browser, Form, Page, go_on, link_by_http, public_token_of
 from tests.world import CALLBACK, Sandbox, Shop, connected, shop
 
 GOOD = {"username": "user_good", "password": "pass_good"}

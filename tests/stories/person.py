@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx2
 
-from tests.browser import Browser, Page, go_on
+from tests.text_browser import Browser, Page, go_on
 
 
 class Person:
@@ -20,6 +20,11 @@ class Person:
     async def open(self, link_token: str) -> Page:
         """Follows the app's button to Link."""
         self.page = await self.browser.open(f"/?token={link_token}")
+        return self.page
+
+    async def look_again(self) -> Page:
+        """Reloads."""
+        self.page = await self.browser.open(self.page.url)
         return self.page
 
     async def type(self, **fields: str) -> Page:
