@@ -55,8 +55,11 @@ def event_names() -> set[str]:
     return {name for name in found if isinstance(name, str)}
 
 
-def test_every_field_that_a_call_asks_for_has_a_type_that_is_told() -> None:
-    rows = [row for routes in app.TABLE for row in routes if row.body and not row.page]
-    for row in rows:
+def test_every_field_that_a_call_asks_for_is_explained() -> None:
+    for row in [row for routes in app.TABLE for row in routes if row.body and not row.page]:
         section = API.partition(f"### {row.method} {row.path}\n")[2].partition("\n### ")[0]
-        assert row.body and all(f"| `{name}` |" in section for name in row.body.__struct_fields__), row
+        asked = section.partition("\nAsks:")[2].partition("\nAnswers:")[0]
+        told = {
+            line.split("`")[1]: line.rpartition("|")[0].rpartition("|")[2] for line in asked.splitlines() if "`" in line
+        }
+        assert row.body and all(told.get(name, "").strip() for name in row.body.__struct_fields__), row

@@ -49,10 +49,10 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountsQuery(msgspec.Struct, frozen=True):
-    org_id: str | None = None
-    user_id: str | None = None
+    org_id: Annotated[str | None, Meta(description="Only this org's, by your own id.")] = None
+    user_id: Annotated[str | None, Meta(description="Only this user's, by your own id.")] = None
     page: Page = 1
-    page_size: Annotated[int, Meta(ge=1, le=500)] = 100
+    page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
 
 
 class AccountsAnswer(msgspec.Struct, frozen=True):
@@ -68,9 +68,11 @@ class Disconnected(msgspec.Struct, frozen=True):
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """`overlap_seconds`: how long the tokens before go on working, at most a day; 0 ends them at once."""
-
-    overlap_seconds: Annotated[int, Meta(ge=0, le=86400), Alias("overlap")] = 0
+    overlap_seconds: Annotated[
+        int,
+        Meta(ge=0, le=86400, description="How long the tokens before go on working; 0 ends them at once."),
+        Alias("overlap"),
+    ] = 0
 
 
 class Rotated(msgspec.Struct, frozen=True):

@@ -51,16 +51,18 @@ class OrgsAnswer(msgspec.Struct, frozen=True):
 
 
 class OrgsQuery(msgspec.Struct, frozen=True):
-    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
-    page_size: Annotated[int, Meta(ge=1, le=500)] = 100
+    page: Annotated[int, Meta(ge=1, le=1_000_000, description="Which page, from 1.")] = 1
+    page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
 
 
 class OrgPatch(OrgChange, frozen=True):
     """What may be changed. A field left out stays, null takes it back to nothing."""
 
-    time_zone: Annotated[str | UnsetType | None, Alias("timezone")] = UNSET
-    emr_name: str | None = None
-    emr_instance_domain: str | None = None
+    time_zone: Annotated[
+        str | UnsetType | None, Alias("timezone"), Meta(description="IANA name, such as America/Phoenix.")
+    ] = UNSET
+    emr_name: Annotated[str | None, Meta(description="Another EHR, by name. Null and empty leave it.")] = None
+    emr_instance_domain: Annotated[str | None, Meta(description="Another address. Null and empty leave it.")] = None
 
 
 @routes.get(

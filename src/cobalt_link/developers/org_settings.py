@@ -6,11 +6,11 @@ Everything is optional; a field left out of a change stays, null takes it back t
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from cobalt_link.developers import addresses
 
@@ -47,11 +47,13 @@ class OrgChange(msgspec.Struct, frozen=True):
     """A change: what is unset stays as it is."""
 
     time_zone: str | UnsetType | None = UNSET
-    visit_types: list[VisitType] | UnsetType | None = UNSET
-    allowed_ehr_domains: list[str] | UnsetType | None = UNSET
-    branding_name: str | UnsetType | None = UNSET
-    place: str | UnsetType | None = UNSET
-    listed: bool | UnsetType | None = UNSET
+    visit_types: Annotated[list[VisitType] | UnsetType | None, Meta(description="In place of the EHR's list.")] = UNSET
+    allowed_ehr_domains: Annotated[
+        list[str] | UnsetType | None, Meta(description="The only hosts that Link accepts; *.example.org for all below.")
+    ] = UNSET
+    branding_name: Annotated[str | UnsetType | None, Meta(description="What the pages call the practice.")] = UNSET
+    place: Annotated[str | UnsetType | None, Meta(description="Tells practices apart: Tucson, AZ.")] = UNSET
+    listed: Annotated[bool | UnsetType | None, Meta(description="Whether users find it in the picker.")] = UNSET
 
 
 def changed(settings: OrgSettings, change: OrgChange) -> OrgSettings:

@@ -25,17 +25,34 @@ from cobalt_link.link.states import SessionState, StateMachine, machine
 
 routes = Routes("link")
 
+Id = Annotated[str, Meta(min_length=1, max_length=200)]
+Address = Annotated[str, Meta(max_length=2000)]
+
 
 class CreateLinkToken(Wanted, frozen=True, kw_only=True):
     """`user_id` and `org_id` are needed, unless `access_token` says which account to repair. No PII in `user_id`."""
 
-    user_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    org_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    emr_name: Annotated[Annotated[str, Meta(max_length=200)] | None, Alias("emr")] = None
-    emr_instance_domain: Annotated[Annotated[str, Meta(max_length=2000)] | None, Alias("emr_domain")] = None
-    callback_url: Annotated[Annotated[str, Meta(max_length=2000)] | None, Alias("redirect_uri")] = None
-    state: Annotated[str, Meta(max_length=1000)] | None = None
-    locale: Annotated[str, Meta(max_length=35)] | None = None
+    user_id: Annotated[Id | None, Meta(description="Your own id of the user. Needed without access_token.")] = None
+    org_id: Annotated[Id | None, Meta(description="Your own id of the clinic. Needed too.")] = None
+    emr_name: Annotated[
+        Annotated[str, Meta(max_length=200)] | None,
+        Alias("emr"),
+        Meta(description="The EHR of a new org, by name; without it the user picks."),
+    ] = None
+    emr_instance_domain: Annotated[
+        Address | None, Alias("emr_domain"), Meta(description="Where that EHR is: a host, or an https address.")
+    ] = None
+    access_token: Annotated[str | None, Meta(description="Update mode: the account to repair.")] = None
+    callback_url: Annotated[
+        Address | None, Alias("redirect_uri"), Meta(description="One of the registered; without it the first.")
+    ] = None
+    state: Annotated[
+        Annotated[str, Meta(max_length=1000)] | None, Meta(description="Comes back to the callback: check it there.")
+    ] = None
+    expires_in: Annotated[int | None, Meta(description="Seconds, 300 to 604800; without it 30 minutes.")] = None
+    locale: Annotated[
+        Annotated[str, Meta(max_length=35)] | None, Meta(description="Language of the pages, such as es.")
+    ] = None
 
 
 class LinkTokenCreated(msgspec.Struct, frozen=True):
@@ -48,7 +65,7 @@ class LinkTokenCreated(msgspec.Struct, frozen=True):
 
 
 class ExchangePublicToken(msgspec.Struct, frozen=True):
-    public_token: Annotated[str, Meta(min_length=1, max_length=200), Alias("token")]
+    public_token: Annotated[Id, Alias("token"), Meta(description="What the callback was given.")]
 
 
 class AccessTokenGranted(msgspec.Struct, frozen=True):
@@ -60,7 +77,7 @@ class AccessTokenGranted(msgspec.Struct, frozen=True):
 
 
 class GetLinkToken(msgspec.Struct, frozen=True):
-    link_token: Annotated[str, Meta(min_length=1, max_length=200), Alias("token")]
+    link_token: Annotated[Id, Alias("token"), Meta(description="As it was made, open, used or over.")]
 
 
 class LinkSession(msgspec.Struct, frozen=True):

@@ -45,10 +45,12 @@ class AppointmentsAsked(msgspec.Struct, frozen=True):
 
     start_date: Annotated[str | None, Meta(description="First day, YYYY-MM-DD. Required.")] = None
     end_date: Annotated[str | None, Meta(description="Last day, YYYY-MM-DD. Required.")] = None
-    patient_mrn: Annotated[str | None, Alias("mrn")] = None
+    patient_mrn: Annotated[str | None, Meta(description="The whole number."), Alias("mrn")] = None
     patient_name: Annotated[str | None, Meta(description="Part of the name, in any case.")] = None
-    patient_phone: str | None = None
-    appointment_mode: Annotated[Literal["office", "telemedicine"] | None, Alias("mode")] = None
+    patient_phone: Annotated[str | None, Meta(description="In any spelling.")] = None
+    appointment_mode: Annotated[
+        Literal["office", "telemedicine"] | None, Meta(description="Only those; without it all."), Alias("mode")
+    ] = None
     include_note: Annotated[bool, Meta(description="Whether to read progress notes too.")] = False
 
 

@@ -23,13 +23,13 @@ class PatientsAsked(msgspec.Struct, frozen=True):
     """All optional. Names match partly and in any case, the rest exactly; several filters all have to match."""
 
     dob: Annotated[str | None, Meta(description="YYYY-MM-DD."), Alias("date_of_birth")] = None
-    first_name: str | None = None
-    last_name: str | None = None
-    mrn: Annotated[str | None, Alias("patient_mrn")] = None
-    ehr_id: Annotated[str | None, Alias("patient_ehr_id")] = None
-    phone: Annotated[str | None, Alias("patient_phone")] = None
+    first_name: Annotated[str | None, Meta(description="Part of it.")] = None
+    last_name: Annotated[str | None, Meta(description="Part of it.")] = None
+    mrn: Annotated[str | None, Meta(description="The whole number."), Alias("patient_mrn")] = None
+    ehr_id: Annotated[str | None, Meta(description="The EHR's own id."), Alias("patient_ehr_id")] = None
+    phone: Annotated[str | None, Meta(description="In any spelling."), Alias("patient_phone")] = None
     page: Page = 1
-    page_size: Annotated[int, Meta(ge=1, le=500)] = 100
+    page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
 
 
 class PatientView(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,7 +56,7 @@ class Reference(msgspec.Struct, frozen=True):
 class ReferenceAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Only the label can be set here; the rest is set for the org: PATCH /v1/orgs/{org_id}."""
 
-    access_token_reference_id: Annotated[str, Meta(min_length=1, max_length=200)]
+    access_token_reference_id: Annotated[str, Meta(min_length=1, max_length=200, description="Your own label.")]
 
 
 class ReferenceAnswer(msgspec.Struct, frozen=True):
