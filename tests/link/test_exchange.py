@@ -80,6 +80,26 @@ async def test_a_thief_in_the_same_group_neither_gets_the_token_nor_burns_it(
     assert isinstance(answers["Acme Scribe"], str)
 
 
+async def test_one_token_asked_for_three_times_in_one_group_is_won_once(
+    house: House, acme: Shop, exchanges: Exchanges
+) -> None:  # S-010
+    token = await a_public_token(house, acme)
+    wishes = [exchanges._wish(acme.record.id, acme.record.env, token, None) for _ in range(3)]
+    async with house.db.transaction() as tx:
+        answers = await exchanges._write(tx, wishes)
+    assert isinstance(answers[0], str) and answers[1:] == [InvalidPublicToken] * 2
+
+
+async def test_one_key_asked_for_three_times_in_one_group_is_answered_alike(
+    house: House, acme: Shop, exchanges: Exchanges
+) -> None:  # S-011
+    token = await a_public_token(house, acme)
+    wishes = [exchanges._wish(acme.record.id, acme.record.env, token, "order-1") for _ in range(3)]
+    async with house.db.transaction() as tx:
+        answers = await exchanges._write(tx, wishes)
+    assert isinstance(answers[0], str) and len(set(answers)) == 1
+
+
 async def test_one_key_with_two_tokens_in_one_group_burns_only_the_first(
     house: House, acme: Shop, exchanges: Exchanges
 ) -> None:
