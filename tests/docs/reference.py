@@ -1,4 +1,4 @@
-"""Writes docs/reference/api.md and errors.md from the code, and the pages of tests.cli.reference too: `make docs`."""
+"""Writes the pages of PAGES from the code, and those of tests.cli.reference with them: `make docs`."""
 
 import ast
 import inspect
@@ -13,6 +13,7 @@ from cobalt_link.ehr.refusals import Refusal
 from cobalt_link.kit import openapi, problems
 from cobalt_link.kit.problems import Problem, default_message
 from cobalt_link.kit.routes.table import Auth, Idempotency, Route, members
+from cobalt_link.link import states
 from cobalt_link.link.closing import CLOSED
 from tests.cli import reference as command_line
 from tests.docs.samples import DOCS, ROOT
@@ -64,6 +65,17 @@ The running server says the same at `/openapi.json` (OpenAPI 3.1).
 
 """
 
+SESSIONS = f"""\
+# Link sessions
+
+{WRITTEN}
+
+What [`GET /link/token/get`](api.md#get-linktokenget) tells: a state, and the events that led to it. The server
+publishes the same machine at `/link/states.json`. What to do in each state:
+[how Link works](../start/how-link-works.md).
+
+"""
+
 ERRORS = f"""\
 # Errors
 
@@ -90,6 +102,26 @@ def api() -> str:
 
 def errors() -> str:
     return _ended([ERRORS, _problems(), _refusals(), _closed(), _failures()])
+
+
+def sessions() -> str:
+    """The states of a link session, as data, as a drawing and as tables."""
+    found = states.machine()
+    lines = [f"    {each.state} --> {each.next}: {each.event}" for each in found.transitions if each.state != each.next]
+    kept = [each.event for each in found.transitions if each.state == each.next]
+    ends = [f"    {state} --> [*]" for state in found.final]
+    drawing = "\n".join(["stateDiagram-v2", f"    [*] --> {found.initial}", *lines, *ends])
+    rows = [f"| `{state}` | {text} |" for state, text in found.states.items()]
+    moves = [f"| `{each.state}` | `{each.event}` | `{each.next}` |" for each in found.transitions]
+    return _ended(
+        [
+            SESSIONS,
+            f"```mermaid\n{drawing}\n```\n\n",
+            f"Without leaving its state: {', '.join(f'`{event}`' for event in dict.fromkeys(kept))}.\n\n",
+            "| state | meaning |\n|---|---|\n" + "\n".join(rows) + "\n\n",
+            "| in the state | the event | leads to |\n|---|---|---|\n" + "\n".join(moves) + "\n",
+        ]
+    )
 
 
 def index() -> str:
@@ -246,7 +278,12 @@ def _told_by_commands() -> dict[str, int]:
     return found
 
 
-PAGES = {FOLDER / "api.md": api, FOLDER / "errors.md": errors, DOCS / "README.md": index}
+PAGES = {
+    FOLDER / "api.md": api,
+    FOLDER / "errors.md": errors,
+    FOLDER / "link-sessions.md": sessions,
+    DOCS / "README.md": index,
+}
 
 
 def main() -> None:
