@@ -45,11 +45,12 @@ from cobalt_link.kit.settings import Settings, load
 from cobalt_link.kit.tolerance import Credentials
 from cobalt_link.kit.vault import Vault
 from cobalt_link.link import api as link_api
-from cobalt_link.link import hosted, words
+from cobalt_link.link import hosted, own, words
 from cobalt_link.link.advance import ADVANCE, Advance
 from cobalt_link.link.attempts import Attempts
 from cobalt_link.link.door import Hosted
 from cobalt_link.link.exchange import Exchanges
+from cobalt_link.link.finding import Finding
 from cobalt_link.link.inspector import inspected
 from cobalt_link.link.sessions import LinkSessions
 from cobalt_link.link.stage import Stage
@@ -69,6 +70,7 @@ TABLE: tuple[Routes, ...] = (
     system.routes,
     link_api.routes,
     hosted.routes,
+    own.routes,
     accounts_api.routes,
     developers_api.routes,
     records_api.routes,
@@ -153,12 +155,13 @@ def _furnished(
     tokens = Tokens(db, vault, clock, public_minutes=settings.public_token_minutes)
     exchanges = Exchanges(db, vault, clock, attempts, access)
     visits = Visits(db, vault, clock, jobs, signals, tokens, attempts, minutes=settings.attempt_minutes)
-    stage = Stage(settings, clock, visits, clients, orgs, accounts, connectors)
+    finding = Finding(clock, attempts, accounts, sessions, clients, connectors)
+    stage = Stage(settings, clock, visits, clients, orgs, accounts, finding, connectors)
     minutes = settings.link_token_minutes
     link = LinkSessions(db, clock, tokens, attempts, exchanges, orgs, access, connectors, minutes=minutes)
-    advance = Advance(db, clock, jobs, attempts, accounts, orgs, clients, connectors, settings.ehr_addresses)
+    advance = Advance(db, clock, jobs, attempts, accounts, orgs, finding, settings.ehr_addresses)
     jobs.task(ADVANCE, advance.__call__)
-    metrics, door = Metrics(), Hosted(stage, visits)
+    metrics, door = Metrics(), Hosted(stage, visits, finding)
     kept = timedelta(days=settings.retention_days)
     link_upkeep = LinkUpkeep(db, clock, attempts, tokens, exchanges, kept)
     return House(
@@ -169,6 +172,7 @@ def _furnished(
             (system.routes, system.System(document(settings.public_url), lambda: _ready(db), metrics)),
             (link_api.routes, link),
             (hosted.routes, door),
+            (own.routes, door),
             (accounts_api.routes, accounts_api.AccountsRoom(accounts, access, sessions, connectors)),
             (developers_api.routes, orgs),
             (records_api.routes, Reads(sessions, accounts, orgs, keys, connectors, db)),

@@ -141,15 +141,33 @@ class Accounts:
                 await audit.note(tx, audit.entry(account, "login_required", self._clock.now(), reason))
         return changed
 
-    async def disconnect(self, account: Account) -> bool:
-        """Ends every access token of the account and destroys its data key; False if that was done before."""
+    async def of_person(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
+        """Every account of the EHR user who has just signed in there, whichever client's, the last linked first."""
+        tenants = await (await tx.execute(statements.TENANTS_AT, (connector, address, grant.tenant))).fetchall()
+        prints = [
+            each
+            for row in tenants
+            for each in self._fingerprints(row["client"], row["org"], connector, address, grant)
+        ]
+        rows = await (await tx.execute(statements.OF_PERSON, (prints,))).fetchall()
+        return [account_of(row) for row in rows]
+
+    async def addresses(self, connector: str) -> set[str]:
+        """Where there are accounts of a connector."""
+        return {row["address"] for row in await self._db.rows(statements.ADDRESSES, (connector,))}
+
+    async def disconnect(self, account: Account, by: str | None = None) -> bool:
+        """Ends every access token of the account and destroys its data key; False if that was done before.
+
+        `by` says in the audit trail who did it, where it was not the client.
+        """
         now = self._clock.now()
         async with self._db.transaction() as tx:
             if (await tx.execute(statements.DISCONNECT, (now, account.id))).rowcount == 0:
                 return False
             await tx.execute(statements.END_ALL, (account.id,))
             await self._keys.destroy(tx, sealing.owner(account.id))
-            await audit.note(tx, audit.entry(account, "disconnected", now))
+            await audit.note(tx, audit.entry(account, "disconnected", now, by))
         return True
 
     def is_person_of(self, account: Account, grant: Grant, fingerprint: bytes) -> bool:

@@ -89,22 +89,27 @@ class Sessions:
         await asyncio.shield(flight)
         return await self._accounts.opened(account, "read", answers=False)
 
-    async def disconnect(self, account: Account) -> None:
-        """Ends the account here, then, as far as the EHR answers, its session there. Raises AccountGone."""
+    async def disconnect(self, account: Account, by: str | None = None) -> None:
+        """Ends the account here, then, as far as the EHR answers, its session there. Raises AccountGone.
+
+        `by`: see `Accounts.disconnect`.
+        """
         try:
             opened = await self._accounts.opened(account, "sign_out", answers=False)
         except (AccountGone, VaultProblem):
             opened = None  # what does not open can still be ended
-        if not await self._accounts.disconnect(account):
+        if not await self._accounts.disconnect(account, by):
             raise AccountGone
-        if opened is None:
-            return
+        if opened is not None:
+            await self.sign_out(account.connector, opened.chart)
+
+    async def sign_out(self, connector: str, chart: Chart) -> None:
+        """Ends an EHR's session that nobody will use any more, as far as the EHR answers: else it ends by itself."""
         try:
             async with asyncio.timeout(SIGN_OUT_SECONDS):
-                await self._connector(account).sign_out(opened.chart)
+                await self._connectors[connector].sign_out(chart)
         except Exception as error:
-            # The account is gone whatever the EHR says: its session ends by itself.
-            log.info("sign_out_failed", account=account.id, error=type(error).__name__)
+            log.info("sign_out_failed", connector=connector, error=type(error).__name__)
 
     async def sweep(self) -> None:
         """Ends what a renewal left behind whose process died: healthy again or `login_required`, never in between."""

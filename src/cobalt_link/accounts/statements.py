@@ -64,6 +64,18 @@ SELECT count(*) AS total FROM accounts a
 WHERE a.client = %(client)s AND a.disconnected_at IS NULL
   AND (%(org_id)s::text IS NULL OR a.org_id = %(org_id)s) AND (%(user_id)s::text IS NULL OR a.user_id = %(user_id)s)"""
 
+# The fingerprint is keyed by client and org: first who has accounts there at all, then whose are this person's.
+TENANTS_AT: LiteralString = """
+SELECT DISTINCT client, org FROM accounts
+WHERE connector = %s AND address = %s AND tenant = %s AND disconnected_at IS NULL"""
+
+OF_PERSON: LiteralString = f"""
+SELECT {ACCOUNT} FROM accounts a
+WHERE a.person_fingerprint = ANY(%s) AND a.disconnected_at IS NULL ORDER BY a.linked_at DESC, a.id"""
+
+ADDRESSES: LiteralString = """
+SELECT DISTINCT address FROM accounts WHERE connector = %s AND disconnected_at IS NULL"""
+
 DISCONNECT: LiteralString = """
 UPDATE accounts SET disconnected_at = %s, person_fingerprint = NULL, sealed_grant = NULL, sealed_answers = NULL,
     fence = fence + 1, lease_holder = NULL, lease_until = NULL

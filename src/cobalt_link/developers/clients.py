@@ -123,6 +123,11 @@ class Clients:
             raise ClientProblem(f"Several clients are named {name}. Use the client_id from `cobalt clients list`.")
         return _client(rows[0])
 
+    async def any_test(self) -> bool:
+        """Whether there is a client that sees only the sandbox."""
+        row = await self._db.one("SELECT EXISTS (SELECT FROM clients WHERE env = %s) AS found", (tokens.TEST,))
+        return bool(row and row["found"])
+
     async def by_id(self, id: str) -> Client:  # noqa: A002 - the table's word
         """As it was within the last second, disabled or not; raises ClientProblem."""
         return await self._by_id(id)

@@ -18,9 +18,7 @@ from psycopg import DataError
 from cobalt_link.accounts.account import Account, Opened
 from cobalt_link.accounts.book import Accounts
 from cobalt_link.accounts.problems import AccountGone
-from cobalt_link.developers.clients import Clients
 from cobalt_link.developers.orgs import Orgs
-from cobalt_link.ehr.connector import Connector
 from cobalt_link.ehr.journal import LostClaim
 from cobalt_link.ehr.panes import Credentials, Message, Pane, Problem
 from cobalt_link.ehr.place import Place
@@ -31,8 +29,9 @@ from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link import events
 from cobalt_link.link.attempts import Attempt, Attempts, Found
+from cobalt_link.link.finding import Finding
 from cobalt_link.link.journal import DurableJournal, forget_after, last_entry
-from cobalt_link.link.linking import Linking, offered
+from cobalt_link.link.linking import Linking
 from cobalt_link.link.states import EventName
 from cobalt_link.store.database import Database, Tx
 
@@ -56,8 +55,7 @@ class Advance:
         attempts: Attempts,
         accounts: Accounts,
         orgs: Orgs,
-        clients: Clients,
-        connectors: Mapping[str, Connector],
+        finding: Finding,
         addresses: Mapping[str, str],
     ) -> None:
         self._db = db
@@ -66,8 +64,7 @@ class Advance:
         self._attempts = attempts
         self._accounts = accounts
         self._orgs = orgs
-        self._clients = clients
-        self._connectors = connectors
+        self._finding = finding
         self._addresses = addresses
 
     async def __call__(self, attempt_id: str) -> None:
@@ -96,12 +93,13 @@ class Advance:
             await self(attempt_id)
 
     async def _linking(self, attempt: Attempt) -> tuple[Linking, Account | None]:
-        client = await self._clients.by_id(attempt.client)
-        connectors = offered(self._connectors, test=client.test)
+        connectors = await self._finding.offered(attempt)
+        if attempt.is_own:
+            return Linking(connectors, Found(), consents=False), None
         if attempt.account:
             account = await self._accounts.find(attempt.client, attempt.account)
             fixed = Found(connector=account.connector, address=account.address, practice=account.practice)
-            return Linking(connectors, fixed, repairs=True), account
+            return Linking(connectors, fixed, consents=False), account
         org = await self._orgs.by_id(attempt.org)
         address = org.address or self._addresses.get(org.ehr or "")
         fixed = Found(connector=org.ehr, address=address, practice=org.settings.branding_name)
@@ -111,6 +109,8 @@ class Advance:
         try:
             async with self._db.transaction() as tx:
                 await self._store(tx, attempt, outcome, found, opened)
+            if attempt.is_own and isinstance(outcome, Granted):
+                await self._finding.drop(outcome.grant, found)
         except (OtherAccount, DataError) as error:
             # DataError: the EHR said something that no database takes, such as a NUL in a name.
             async with self._db.transaction() as tx:
@@ -126,6 +126,8 @@ class Advance:
                 await self._jobs.wake(tx, ADVANCE, after=seconds, attempt_id=attempt.id)
                 if attempt.pane_n != n:
                     await self._note(tx, attempt, "pane", pane=pane.name)
+            case Granted() if attempt.is_own:
+                await self._finding.settle(tx, attempt, outcome.grant, found)
             case Granted():
                 await self._grant(tx, attempt, outcome, found)
             case Refused(refusal, username):

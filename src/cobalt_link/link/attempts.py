@@ -20,16 +20,23 @@ from cobalt_link.kit.vault import Context, Vault, new_pair
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import announce
 
-State = Literal["ready", "advancing", "waiting", "resting", "granted", "left", "expired"]
+State = Literal["ready", "advancing", "waiting", "resting", "granted", "signed_in", "left", "expired"]
+Purpose = Literal["link", "connections"]
 LEASE = timedelta(seconds=30)
 NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
+OWN_LIFE = timedelta(minutes=15)  # to sign in, and then to look at the connections
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """A row. `pane_n` is the entry of the journal that an answer has to name."""
+    """A row. `pane_n` is the entry of the journal that an answer has to name.
+
+    With the purpose `connections` a person looks at what uses their own EHR account: there is no client, org or user
+    (each ""), and `accounts` are those that were found once they had signed in.
+    """
 
     id: str
     link_token: bytes
+    purpose: Purpose = "link"
     client: str
     org: str
     user_id: str
@@ -56,6 +63,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: datetime | None
     exchanged_at: datetime | None
 
+    accounts: list[str] = []
+    extended: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this is a person's way to their connections, for which no client asked."""
+        return self.purpose == "connections"
     @property
     def place(self) -> Place | None:
         return Place(address=self.address, practice=self.practice) if self.address else None
@@ -64,7 +78,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 COLUMNS: LiteralString = (
     "id, link_token, client, org, user_id, account, browser, answered, state, version, claim, public_key, pane, pane_n,"
     " consented_n, connector, address, practice, username, notice, person, granted, locale, created_at, expires_at,"
-    " settled_at, exchanged_at"
+    " settled_at, exchanged_at, purpose, accounts, extended"
 )
 
 
@@ -77,16 +91,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
-    """What an attempt begins with, from its link token."""
+    """What an attempt begins with, from its link token; one with the purpose `connections` has a random one."""
 
     id: str
     link_token: bytes
-    client: str
-    org: str
-    user_id: str
-    account: str | None
+    client: str = ""
+    org: str = ""
+    user_id: str = ""
+    account: str | None = None
     browser: bytes
-    locale: str | None
+    locale: str | None = None
     created_at: datetime
     expires_at: datetime
 
@@ -100,6 +114,7 @@ def private_key_context(client: str, attempt: str) -> Context:
     return Context("attempt_keys", client, attempt, "private_key")
 
 
+    purpose: Purpose = "link"
 class Attempts:
     """All SQL on `attempts`, `attempt_keys`, `attempt_keys_erased`. A worker silent for a `lease` loses its claim."""
 
@@ -111,10 +126,10 @@ class Attempts:
     async def open(self, tx: Tx, opening: Opening) -> bool:
         """Begins the attempt of a link token; False if it has one already."""
         private, public = new_pair()
-        sql = """INSERT INTO attempts (id, link_token, client, org, user_id, account, browser, locale, created_at,
-                                       expires_at, public_key, state)
-                 VALUES (%(id)s, %(link_token)s, %(client)s, %(org)s, %(user_id)s, %(account)s, %(browser)s, %(locale)s,
-                         %(created_at)s, %(expires_at)s, %(public_key)s, 'ready')
+        sql = """INSERT INTO attempts (id, purpose, link_token, client, org, user_id, account, browser, locale,
+                                       created_at, expires_at, public_key, state)
+                 VALUES (%(id)s, %(purpose)s, %(link_token)s, %(client)s, %(org)s, %(user_id)s, %(account)s,
+                         %(browser)s, %(locale)s, %(created_at)s, %(expires_at)s, %(public_key)s, 'ready')
                  ON CONFLICT (link_token) DO NOTHING"""
         row = {**msgspec.structs.asdict(opening), "public_key": public}
         if (await tx.execute(sql, row)).rowcount == 0:
@@ -219,12 +234,55 @@ class Attempts:
     async def expire(self, tx: Tx, now: datetime) -> list[bytes]:
         """Ends what was not finished in time; the link tokens of the ended ones."""
         sql = """UPDATE attempts SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %s
-                 WHERE settled_at IS NULL AND expires_at <= %s RETURNING id, link_token"""
+                 WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %s RETURNING id, link_token"""
         ended = await (await tx.execute(sql, (now, now))).fetchall()
         await self._erase(tx, [row["id"] for row in ended])
         return [row["link_token"] for row in ended]
 
     async def prune(self, tx: Tx, before: datetime) -> None:
+    async def sign_in(
+        self,
+        tx: Tx,
+        attempt: Attempt,
+        *,
+        accounts: list[str],
+        person: str,
+        found: Found,
+        now: datetime,
+        until: datetime,
+    ) -> None:
+        """A person's own attempt has its list; nothing else of the sign-in is kept."""
+        await self._release(tx, attempt, found, {"state": "signed_in", **NO_PANE})
+        sql = """UPDATE attempts SET accounts = %s, person = %s, username = NULL, settled_at = %s, expires_at = %s
+                 WHERE id = %s"""
+        await tx.execute(sql, (accounts, person, now, until, attempt.id))
+        await tx.execute("DELETE FROM journal WHERE attempt = %s", (attempt.id,))
+        await self._erase(tx, [attempt.id])
+
+    async def lock(self, tx: Tx, attempt: Attempt) -> None:
+        """Holds the attempt's row until the end of the transaction: whoever notes an event has to."""
+        await tx.execute("SELECT FROM attempts WHERE id = %s FOR UPDATE", (attempt.id,))
+
+    async def forget_own(self, tx: Tx, state: Literal["left", "expired"], now: datetime, attempt: str | None) -> None:
+        """Empties one own attempt, or with None all whose time is over; the row stays to say so for a while."""
+        sql = """UPDATE attempts SET state = %(state)s, pane = NULL, username = NULL, person = NULL, connector = NULL,
+                        address = NULL, practice = NULL, accounts = '{}', claim = NULL, version = version + 1,
+                        settled_at = coalesce(settled_at, %(now)s)
+                 WHERE purpose = 'connections' AND state <> 'expired'
+                   AND CASE WHEN %(id)s::text IS NULL THEN expires_at <= %(now)s ELSE id = %(id)s END
+                 RETURNING id"""
+        rows = await (await tx.execute(sql, {"state": state, "now": now, "id": attempt})).fetchall()
+        ids = [row["id"] for row in rows]
+        await tx.execute("DELETE FROM journal WHERE attempt = ANY(%s)", (ids,))
+        await self._erase(tx, ids)
+        for each in ids:
+            await announce(tx, topic(each))
+
+    async def prune_own(self, tx: Tx, before: datetime) -> list[bytes]:
+        """Forgets that there were own attempts which ended before then; their link tokens, for the events."""
+        sql = "DELETE FROM attempts WHERE purpose = 'connections' AND expires_at < %s RETURNING link_token"
+        return [row["link_token"] for row in await (await tx.execute(sql, (before,))).fetchall()]
+
         """Forgets attempts that settled before then, with their journal (S-098)."""
         await tx.execute("DELETE FROM attempts WHERE settled_at < %s", (before,))
 

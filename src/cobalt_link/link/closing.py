@@ -14,6 +14,7 @@ class Closed(msgspec.Struct, frozen=True):
 
 CLOSED = {
     "link_expired": Closed("clock"),
+    "connections_expired": Closed("clock"),
     "link_used": Closed("key"),
     "link_unknown": Closed("key"),
     "other_browser": Closed("window"),

@@ -18,7 +18,7 @@ from cobalt_link.link.finding import Finding
 from cobalt_link.link.headers import page_headers
 from cobalt_link.link.scene import Scene
 from cobalt_link.link.stage import Stage, locale_of
-from cobalt_link.link.visits import Visits, cookie_name
+from cobalt_link.link.visits import Entered, Visits, cookie_name
 
 # In a frame no cookie may be had: there the script holds the attempt's secret and sends it along.
 SECRET_HEADER = "Cobalt-Attempt"  # noqa: S105 - the name of a header
@@ -88,6 +88,16 @@ class Hosted:
         """The origin that frames this page, by its own word, if it is one that the client registered."""
         origin = call.request.query_params.get("origin") or call.header(PARENT_HEADER)
         return origin if client and origin in client.origins else None
+
+    def keep(self, response: Response, visit: Entered, *, framed: bool = False) -> None:
+        """Gives the browser the secret of an attempt that it has just entered."""
+        if visit.secret is None:
+            return
+        # A frame of another site gets a cookie only if it is partitioned, and that takes `Secure` (design.md §5).
+        secure = self.https or (framed and self.loopback)
+        site = "None; Secure; Partitioned" if secure and framed else "Lax; Secure" if secure else "Lax"
+        name = cookie_name(visit.attempt_id, secure=secure)
+        response.headers.append("Set-Cookie", f"{name}={visit.secret}; Path=/; HttpOnly; SameSite={site}")
 
     def brake(self, call: Call, attempt: Attempt, answer: object) -> None:
         """Raises RateLimited when somebody types too many passwords or codes where no app has let them in: by their

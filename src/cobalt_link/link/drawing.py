@@ -98,7 +98,8 @@ def words_of(scene: Scene) -> Words:
     words = bare_words(scene.locale, scene.operator, scene.app_name, scene.connector_texts)
     ehr = isolated(scene.ehr_name) if scene.ehr_name else words("page.your_ehr")
     place = isolated(scene.place) if scene.place else ehr
-    return words.knowing(ehr=ehr, place=place, host=scene.host)
+    connections = Markup('<bdi dir="ltr">{}</bdi>').format(clean(scene.connections))
+    return words.knowing(ehr=ehr, place=place, host=scene.host, connections=connections)
 
 
 def bare_words(locale: str, operator: str, app_name: str | None, theirs: dict[str, str] | None = None) -> Words:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from cobalt_link.link.states import EventName
+from cobalt_link.link.states import EventName, OwnEventName
 from cobalt_link.store.database import Database, Tx
 
 
@@ -21,7 +21,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def note(
-    tx: Tx, link_token: bytes, name: EventName, at: datetime, *, pane: str | None = None, code: str | None = None
+    tx: Tx,
+    link_token: bytes,
+    name: EventName | OwnEventName,
+    at: datetime,
+    *,
+    pane: str | None = None,
+    code: str | None = None,
 ) -> None:
     """Adds an event in the caller's transaction, which holds the attempt's row and so the order."""
     sql = """INSERT INTO link_events (link_token, seq, name, pane, code, at)
@@ -38,3 +44,7 @@ async def listed(db: Database, link_token: bytes) -> list[Event]:
 async def prune(tx: Tx, before: datetime) -> None:
     """Forgets sessions that are over for so long (S-098)."""
     await tx.execute("DELETE FROM link_events WHERE at < %s", (before,))
+async def forget(tx: Tx, link_tokens: list[bytes]) -> None:
+    await tx.execute("DELETE FROM link_events WHERE link_token = ANY(%s)", (link_tokens,))
+
+

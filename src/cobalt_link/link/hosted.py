@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from cobalt_link.ehr.panes import ConsentAnswer, Message, Picker, Waiting
 from cobalt_link.kit.problems import NotFound
 from cobalt_link.kit.routes import Call, Rate, Routes, Tenant
-from cobalt_link.link import assets, forms, pages
+from cobalt_link.link import assets, forms, own, pages
 from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.door import Hosted
 from cobalt_link.link.scene import Scene, Step
@@ -41,12 +41,14 @@ class Opening(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """`q` searches the picker, `manual` shows its address form with `ehr` chosen, `stale` says that it was answered."""
+    """`q` searches the picker, `manual` shows its address form with `ehr` chosen, `stale` says that it was answered,
+    `ended` that a connection was ended."""
 
     q: Annotated[str, Meta(max_length=200)] = ""
     manual: str = ""
     ehr: str = ""
     stale: str = ""
+    ended: str = ""
     lang: str | None = None
     origin: Annotated[str, Meta(max_length=500)] = ""
 
@@ -90,7 +92,7 @@ async def enter(room: Hosted, call: Call, body: Opening) -> Response:
         return await _framed(room, call, visit, body.origin)
     language = urlencode(_language(body.lang))
     response = _see_other(f"/link/{visit.attempt_id}{'?' if language else ''}{language}", room.headers())
-    _keep(response, visit, secure=room.https)
+    room.keep(response, visit)
     return response
 
 
@@ -244,7 +246,7 @@ async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Resp
     secret = visit.secret or call.request.cookies.get(cookie_name(visit.attempt_id, secure=secure), "")
     where = f"/link/{visit.attempt_id}?{urlencode({'origin': origin})}#s={secret}"
     response = _see_other(where, room.headers(frame_ancestors=client.origins))
-    _keep(response, visit, secure=secure, framed=True)
+    room.keep(response, visit, framed=True)
     return response
 
 
@@ -266,6 +268,8 @@ async def _shown(room: Hosted, scene: Scene, attempt: Attempt, look: Look) -> st
         return pages.done(scene, attempt.person or "")
     if attempt.state == "left":
         return pages.left(scene, await room.visits.back_url(attempt))
+    if attempt.state == "signed_in":
+        return await own.listed(room, scene, attempt, ended=bool(look.ended))
     pane = attempt.pane
     assert pane is not None
     if not isinstance(pane, Picker):
@@ -292,6 +296,7 @@ async def _answered(room: Hosted, call: Call, attempt: Attempt, form: dict[str, 
     elif isinstance(read, ConsentAnswer) and not read.agree:
         return _back(room, attempt.id, "/exit")
     else:
+        room.brake(call, attempt, read)
         taken = await room.visits.answer(attempt, n, read)
     return _back(room, attempt.id, "" if taken else "?stale=1")
 
@@ -329,15 +334,6 @@ async def _held(room: Hosted, html: str, attempt: Attempt) -> AsyncIterator[str]
 async def _streamed(room: Hosted, attempt: Attempt, parts: AsyncIterator[str]) -> Response:
     headers = {**await room.headers_of(attempt), "Cobalt-Streamed": "1"}
     return StreamingResponse(parts, media_type="text/html", headers=headers)
-
-
-def _keep(response: Response, visit: Entered, *, secure: bool, framed: bool = False) -> None:
-    if visit.secret is None:
-        return
-    # A frame of another site gets a cookie only if it is partitioned, and that takes https (design.md §5).
-    site = "None; Secure; Partitioned" if secure and framed else "Lax; Secure" if secure else "Lax"
-    name = cookie_name(visit.attempt_id, secure=secure)
-    response.headers.append("Set-Cookie", f"{name}={visit.secret}; Path=/; HttpOnly; SameSite={site}")
 
 
 def _back(room: Hosted, attempt_id: str, more: str = "") -> Response:

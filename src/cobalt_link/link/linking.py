@@ -17,21 +17,22 @@ from cobalt_link.link.attempts import Found
 class Linking:
     """One link, told any number of times. `fixed` is what is known beforehand; what turned out stands in `found`.
 
-    `fixed.address` without `connector`, or the other way round, only fills the picker's form in.
+    `fixed.address` without `connector`, or the other way round, only fills the picker's form in. `consents`: the person
+    is asked; not where they consented before, or look at their own connections.
     """
 
     def __init__(
-        self, connectors: Mapping[str, Connector], fixed: Found, *, domains: Sequence[str] = (), repairs: bool = False
+        self, connectors: Mapping[str, Connector], fixed: Found, *, domains: Sequence[str] = (), consents: bool = True
     ) -> None:
         self._connectors = connectors
         self._fixed = fixed
         self._domains = list(domains)
-        self._repairs = repairs
+        self._consents = consents
         self.found = fixed
 
     async def __call__(self, ask: Ask) -> Grant:
         connector, place = await self._practice(ask)
-        if not self._repairs:
+        if self._consents:
             await ask(Consent())
         # The journal of a sign-in that a deploy interrupted belongs to another story: ask anew rather than guess.
         if await ask.once("_connector_version", lambda: _version(connector), again=True) != connector.version:

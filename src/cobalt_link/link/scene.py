@@ -14,7 +14,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     `path` is where forms post to. `ehr_name`, `ehr_mark`, `practice` and `host` are None until an EHR was chosen.
     `connector_texts` are the connector's own texts in the scene's locale, as flat keys; `sees` and `does` are keys of
     them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired was first connected.
-    `can_change` is false where the org's EHR is fixed.
+    `can_change` is false where the org's EHR is fixed. `connections` is the address of the person's own page, as they
+    would type it.
     """
 
     locale: str = "en"
@@ -41,6 +42,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     now: datetime
     reference: str
+    connections: str = "/connections"
 
     @property
     def place(self) -> str | None:
@@ -66,6 +68,7 @@ class Match(msgspec.Struct, frozen=True):
 
 class Search(msgspec.Struct, frozen=True):
     """What the picker shows: `matches` for a `query`, of `total` found; `vendors` to start with and to choose from.
+    Without `by_name` there is nothing to search.
 
     A vendor's value is `ehr:<key>`: as a row it is sent whole, in the address form only the key is.
     """
@@ -74,3 +77,4 @@ class Search(msgspec.Struct, frozen=True):
     matches: tuple[Match, ...]
     total: int
     vendors: tuple[Match, ...]
+    by_name: bool = True

@@ -19,8 +19,8 @@ from cobalt_link.kit.ids import reference
 from cobalt_link.kit.settings import Settings
 from cobalt_link.link import words
 from cobalt_link.link.attempts import Attempt
+from cobalt_link.link.finding import Finding
 from cobalt_link.link.forms import Picked
-from cobalt_link.link.linking import offered
 from cobalt_link.link.scene import Match, Scene, Search
 from cobalt_link.link.visits import Visits
 
@@ -38,6 +38,7 @@ class Stage:
         clients: Clients,
         orgs: Orgs,
         accounts: Accounts,
+        finding: Finding,
         connectors: Mapping[str, Connector],
     ) -> None:
         self.settings = settings
@@ -46,10 +47,13 @@ class Stage:
         self._visits = visits
         self._orgs = orgs
         self._accounts = accounts
+        self._finding = finding
         self._connectors = connectors
 
     async def scene(self, attempt: Attempt, locale: str) -> Scene:
         """Everything that a page of this attempt may say."""
+        if attempt.is_own:
+            return self._own_scene(attempt, locale)
         client, org = await self.clients.by_id(attempt.client), await self._orgs.by_id(attempt.org)
         account = await self._repaired(attempt)
         connector = self._connectors.get(attempt.connector or (account.connector if account else "") or "")
@@ -80,6 +84,35 @@ class Stage:
             expires_at=attempt.expires_at,
             now=self._clock.now(),
             reference=reference(attempt.id),
+            connections=f"{urlsplit(self.settings.public_url).netloc}/connections",
+        )
+
+    def _own_scene(self, attempt: Attempt, locale: str) -> Scene:
+        """The app's end is this server's: no app asked for anything here."""
+        connector = self._connectors.get(attempt.connector or "")
+        operator = self.settings.operator or "Cobalt Link"
+        return Scene(
+            locale=locale,
+            app_name=operator,
+            app_mark=mark(operator),
+            operator=operator,
+            privacy_url=self.settings.privacy_url,
+            help_url=self.settings.help_url,
+            path=f"/link/{attempt.id}",
+            csrf=self._visits.form_token(attempt),
+            n=attempt.pane_n or 0,
+            ehr_name=connector.manifest.name if connector else None,
+            ehr_mark=connector.manifest.mark if connector else None,
+            practice=None,
+            host=urlsplit(attempt.address).netloc if attempt.address else None,
+            connector_texts=(connector.texts(locale) if connector else {}) | words.instead(locale),
+            sees=(),
+            does=(),
+            keeps_password=False,
+            started=attempt.created_at,
+            expires_at=attempt.expires_at,
+            now=self._clock.now(),
+            reference=reference(attempt.id),
         )
 
     async def _repaired(self, attempt: Attempt) -> Account | None:
@@ -91,21 +124,29 @@ class Stage:
 
     async def search(self, attempt: Attempt, query: str) -> Search:
         """The practices of this client that may be found by name, and the EHRs to start with."""
-        client = await self.clients.by_id(attempt.client)
-        found = await self._practices(client, query)
+        found = [] if attempt.is_own else await self._practices(await self.clients.by_id(attempt.client), query)
         return Search(
             query=query,
             matches=tuple(self._match(org) for org in found[:SHOWN]),
             total=len(found),
-            vendors=tuple(_vendor(each) for each in offered(self._connectors, test=client.test).values()),
+            vendors=tuple(_vendor(each) for each in (await self._finding.offered(attempt)).values()),
+            by_name=not attempt.is_own,
         )
 
     async def resolve(self, attempt: Attempt, picked: Picked) -> PickerAnswer | str | dict[str, str]:
         """Where a pick leads: an answer, the key of an EHR whose address has to be asked for, or field errors."""
-        client = await self.clients.by_id(attempt.client)
-        connectors = offered(self._connectors, test=client.test)
+        answer = await self._resolved(attempt, picked)
+        if not attempt.is_own or not isinstance(answer, PickerAnswer):
+            return answer
+        known = await self._finding.address(answer.connector, answer.address)
+        if known is None:
+            return {"pick" if picked.row else "url": "connections.none_there"}
+        return PickerAnswer(connector=answer.connector, address=known)
+
+    async def _resolved(self, attempt: Attempt, picked: Picked) -> PickerAnswer | str | dict[str, str]:
+        connectors = await self._finding.offered(attempt)
         if picked.row is not None:
-            return await self._row(client, connectors, picked.row)
+            return await self._row(attempt, connectors, picked.row)
         if picked.ehr not in connectors:
             return {"ehr": "picker.ehr_empty" if not picked.ehr else "picker.ehr_unknown"}
         try:
@@ -114,13 +155,15 @@ class Stage:
             return {"url": "picker.url_not_found"}
 
     async def _row(
-        self, client: Client, connectors: Mapping[str, Connector], row: str
+        self, attempt: Attempt, connectors: Mapping[str, Connector], row: str
     ) -> PickerAnswer | str | dict[str, str]:
         kind, _, key = row.partition(":")
         if kind == "ehr" and key in connectors:
             address = self.settings.ehr_addresses.get(key)
             return PickerAnswer(connector=key, address=address) if address else key
-        for org in await self._practices(client, "") if kind == "org" else []:
+        if kind != "org" or attempt.is_own:
+            return {"pick": "page.choose"}
+        for org in await self._practices(await self.clients.by_id(attempt.client), ""):
             if org.id == key and org.ehr in connectors and org.address:
                 return PickerAnswer(connector=org.ehr, address=org.address, practice=org.settings.branding_name)
         return {"pick": "page.choose"}

@@ -10,6 +10,8 @@ SessionState = Literal["created", "open", "granted", "exchanged", "left", "expir
 EventName = Literal[
     "opened", "pane", "answered", "again", "refused", "granted", "handed_over", "exchanged", "left", "expired"
 ]
+# On the way to the own connections, which no app asked for and the published machine does not know.
+OwnEventName = Literal["signed_in", "disconnected"]
 
 STATES: dict[SessionState, str] = {
     "created": "The link token exists; nobody has opened it.",

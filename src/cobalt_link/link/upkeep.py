@@ -12,6 +12,8 @@ from cobalt_link.link.tokens import Tokens
 from cobalt_link.store import erase
 from cobalt_link.store.database import Database
 
+SAID = timedelta(hours=1)  # how long the page of an own attempt that ended still says so
+
 
 class LinkUpkeep:
     """Chores that every worker may do at any time."""
@@ -32,6 +34,7 @@ class LinkUpkeep:
         async with self._db.transaction() as tx:
             for link_token in await self._attempts.expire(tx, now):
                 await events.note(tx, link_token, "expired", now)
+            await self._attempts.forget_own(tx, "expired", now, None)
 
     async def prune(self) -> None:
         """The stated window of S-098: what is over is forgotten after COBALT_RETENTION_DAYS."""
@@ -40,6 +43,7 @@ class LinkUpkeep:
             await self._exchanges.prune(tx, now)
             await self._tokens.prune(tx, now, now - self._kept)
             await self._attempts.prune(tx, now - self._kept)
+            await events.forget(tx, await self._attempts.prune_own(tx, now - SAID))
             await events.prune(tx, now - self._kept)
 
     async def shred(self) -> bool:

@@ -9,14 +9,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from hmac import compare_digest
-from secrets import token_urlsafe
-from typing import Literal
+from secrets import token_bytes, token_urlsafe
+from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
 
 from cobalt_link.ehr.journal import Entry
-from cobalt_link.ehr.panes import Answer, Consent, Message, Pane, WaitingAnswer
+from cobalt_link.ehr.panes import Answer, Consent, Message, Pane, Picker, WaitingAnswer
 from cobalt_link.ehr.story import Waited, encoded
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
@@ -24,7 +24,7 @@ from cobalt_link.kit.ids import new_id
 from cobalt_link.kit.vault import Vault
 from cobalt_link.link import events
 from cobalt_link.link.advance import ADVANCE
-from cobalt_link.link.attempts import Attempt, Attempts, Opening, topic
+from cobalt_link.link.attempts import OWN_LIFE, Attempt, Attempts, Opening, topic
 from cobalt_link.link.journal import forget_after, note_answer
 from cobalt_link.link.journal import lines as journal_lines
 from cobalt_link.link.tokens import LinkToken, Tokens
@@ -154,6 +154,12 @@ class Visits:
                     return
                 await watch.changed(min(left, 0.5))
 
+    async def open_own(self, locale: str | None) -> Entered:
+        """Begins a person's way to their own connections."""
+        opening, secret = self._opening(OWN_LIFE, link_token=token_bytes(32), purpose="connections", locale=locale)
+        await self._open(opening)
+        return Entered(opening.id, secret)
+
     async def answer(self, attempt: Attempt, n: int, answer: Answer) -> bool:
         """Records an answer to pane `n` and wakes a worker; False if that pane is no longer open."""
         while (current := await self._quiet(attempt, n)) is not None:
@@ -171,7 +177,9 @@ class Visits:
     async def leave(self, attempt: Attempt) -> None:
         """Ends the attempt; what was typed no longer opens."""
         async with self._db.transaction() as tx:
-            if await self._attempts.leave(tx, attempt, self._clock.now()):
+            if attempt.is_own:
+                await self._attempts.forget_own(tx, "left", self._clock.now(), attempt.id)
+            elif await self._attempts.leave(tx, attempt, self._clock.now()):
                 await events.note(tx, attempt.link_token, "left", self._clock.now())
 
     async def speak(self, attempt: Attempt, locale: str) -> None:
@@ -207,8 +215,10 @@ class Visits:
     async def _take(self, current: Attempt, answer: Answer) -> bool:
         pane, n, now = current.pane, current.pane_n or 0, self._clock.now()
         assert pane is not None
+        # Another try goes back to the consent, or where nobody asks for one to the EHR that was picked.
+        kept = Picker if current.is_own else Consent
         async with self._db.transaction() as tx:
-            if not await self._attempts.accept(tx, current, consented=isinstance(pane, Consent), now=now):
+            if not await self._attempts.accept(tx, current, consented=isinstance(pane, kept), now=now):
                 return False
             await note_answer(tx, current, _entry(current, pane, n, answer), now)
             await events.note(tx, current.link_token, "answered", now, pane=pane.name)
@@ -238,25 +248,30 @@ class Visits:
         return True
 
     async def _begin(self, row: LinkToken) -> Entered | None:
-        now, attempt_id, secret = self._clock.now(), new_id(), token_urlsafe(32)
-        opening = Opening(
-            id=attempt_id,
+        opening, secret = self._opening(
+            self._life,
             link_token=row.hash,
             client=row.client,
             org=row.org or "",
             user_id=row.user_id or "",
             account=row.account,
-            browser=self._vault.fingerprint(BROWSER, secret, attempt_id),
             locale=row.locale,
-            created_at=now,
-            expires_at=now + self._life,
         )
+        return Entered(opening.id, secret) if await self._open(opening) else None
+
+    def _opening(self, life: timedelta, **more: Any) -> tuple[Opening, str]:
+        """A new attempt that lives for so long, and the secret of its browser."""
+        now, attempt_id, secret = self._clock.now(), new_id(), token_urlsafe(32)
+        browser = self._vault.fingerprint(BROWSER, secret, attempt_id)
+        return Opening(id=attempt_id, browser=browser, created_at=now, expires_at=now + life, **more), secret
+
+    async def _open(self, opening: Opening) -> bool:
         async with self._db.transaction() as tx:
             if not await self._attempts.open(tx, opening):
-                return None
-            await events.note(tx, row.hash, "opened", now)
-            await self._jobs.wake(tx, ADVANCE, attempt_id=attempt_id)
-        return Entered(attempt_id, secret)
+                return False
+            await events.note(tx, opening.link_token, "opened", opening.created_at)
+            await self._jobs.wake(tx, ADVANCE, attempt_id=opening.id)
+        return True
 
     async def _quiet(self, attempt: Attempt, n: int) -> Attempt | None:
         """The attempt with pane `n` open, after a poll that happens to run; None if it can no longer be answered."""

@@ -49,6 +49,12 @@ def texts(locale: str) -> Mapping[str, str]:
     return flat(tomllib.loads(file.read_text("utf-8")))
 
 
+def instead(locale: str) -> dict[str, str]:
+    """What the pages of a person's own attempt say instead, where no app asks for anything."""
+    known = texts(locale)
+    return {key.removeprefix("instead."): known[key] for key in known if key.startswith("instead.")}
+
+
 def placeholders(text: str) -> set[str]:
     """The names in braces."""
     return set(_PLACEHOLDER.findall(text))
