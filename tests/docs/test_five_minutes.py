@@ -13,6 +13,8 @@ from tests.docs.terminal import Terminal
 from tests.stories.person import Person
 from tests.world import free_port
 
+pytestmark = pytest.mark.xdist_group("five minutes")  # one server for all of them
+
 PAGE = DOCS / "start" / "five-minutes.md"
 PARTS = samples(PAGE)
 PROGRAMS = {"app.py": "python3", "app.mjs": "node"}

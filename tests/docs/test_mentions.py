@@ -1,0 +1,81 @@
+"""What the pages speak of exists: commands and flags, settings, addresses of the API, files, targets of make."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cobalt_link import app
+from cobalt_link.kit.settings import DECLARED
+from tests.cli.test_main import commands, flags
+from tests.docs.samples import ROOT, pages
+
+COMMANDS = {" ".join(words): command for words, command in commands()}
+GROUPS = {words.split()[0] for words in COMMANDS}
+EVERYWHERE = {"--data", "--json", "--help", "--version"}
+VARIABLES = {each.variable for each in DECLARED} | {f"{each.variable}_FILE" for each in DECLARED}
+PATHS = [path for routes in app.TABLE for row in routes for path in row.paths]
+each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+
+CALL = re.compile(
+    r"(?:^|[`(] *|\$ |\b(?:sudo|env) [^`\n]*?|[A-Z_]+=\S+ |bin/)cobalt (?!cobalt)(?P<words>[^`\n#|;)]+)", re.M
+)
+VARIABLE = re.compile(r"\bCOBALT_[A-Z_]+\b")
+TARGET = re.compile(r"(?:`|^ {4})make (?P<name>[a-z-]+)", re.M)
+API = re.compile(r"(?:\b(?:GET|POST|PATCH|PUT|DELETE) |\$COBALT)(?P<path>/(?:v1|link|static)/[\w/{}.$-]*)")
+FILE = re.compile(r"`(?P<path>(?:src|tests|docs|benchmarks|browser)/[\w./-]+)`")
+
+
+def joined(page: Path) -> str:
+    """The page with the continued lines of its commands as one."""
+    return re.sub(r"\\\n\s*", " ", page.read_text())
+
+
+def calls(page: Path) -> Iterator[tuple[str, list[str]]]:
+    for found in CALL.finditer(joined(page)):
+        words = found["words"].split()
+        known = [" ".join(words[:count]) for count in (2, 1) if " ".join(words[:count]) in COMMANDS]
+        yield (known[0] if known else found["words"]), re.findall(r"(?<=\s)--[a-z-]+", found["words"])
+
+
+@each_page
+def test_every_command_and_flag_exists(page: Path) -> None:
+    for command, given in calls(page):
+        assert command in COMMANDS or command.strip(" ….,") in GROUPS, command
+        assert command not in COMMANDS or set(given) <= flags(COMMANDS[command]) | EVERYWHERE, (command, given)
+
+
+@each_page
+def test_every_variable_exists(page: Path) -> None:
+    assert (
+        not {name for name in VARIABLE.findall(page.read_text()) if not name.endswith("_")}
+        - VARIABLES
+        - {name for name in VARIABLE.findall(page.read_text()) if name.startswith("COBALT_TEST_")}
+    )
+
+
+@each_page
+def test_every_target_of_make_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert {found["name"] for found in TARGET.finditer(page.read_text())} <= targets
+
+
+@each_page
+def test_every_address_of_the_api_exists(page: Path) -> None:
+    shapes = [re.sub(r"{\w+}", "[^/]+", path) for path in PATHS]
+    asked = {found["path"].rstrip(".") for found in API.finditer(page.read_text())}
+    assert not [path for path in asked if not any(re.fullmatch(shape, path) for shape in shapes)]
+
+
+@each_page
+def test_every_file_exists(page: Path) -> None:
+    assert not [found["path"] for found in FILE.finditer(page.read_text()) if not (ROOT / found["path"]).exists()]
+
+
+def test_these_tests_see_something() -> None:
+    text = ["start/five-minutes.md", "how-to/clients-and-orgs.md"]
+    seen = [call for name in text for call in calls(ROOT / "docs" / name)]
+    assert ("clients create", ["--test", "--callback-url"]) in seen
+    assert any(command == "orgs set" and "--allowed-ehr-domain" in given for command, given in seen)
+    assert API.findall((ROOT / "docs" / text[0]).read_text())
