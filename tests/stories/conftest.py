@@ -1,6 +1,7 @@
 """The people of the stories. The house, the sandbox EHR and GNU Health are real, and so is the network between them."""
 
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import httpx2
@@ -9,11 +10,16 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from cobalt_link.app import House
+from tests.conftest import database_on
 from tests.link.chromium import chromium
+from tests.store.conftest import outside
 from tests.stories.person import Person
 from tests.world import Shop, connected, shop
 
+__all__ = ["outside"]
+
 Meet = Callable[..., Person]
+Databases = Callable[[str], Awaitable[dict[str, str]]]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -39,3 +45,17 @@ async def meet(house: House, client: httpx2.AsyncClient) -> AsyncIterator[Meet]:
 async def hospital_app(house: House, client: httpx2.AsyncClient) -> Shop:
     """A live app: it links real EHRs and never sees the sandbox."""
     return await shop(house, client, "Ward Notes", test=False)
+
+
+@pytest.fixture
+async def databases(request: pytest.FixtureRequest) -> AsyncIterator[Databases]:
+    """`await databases("outside")`: the setting that names a new, empty database over TCP; nothing for "embedded"."""
+    async with AsyncExitStack() as made:
+
+        async def named(kind: str) -> dict[str, str]:
+            if kind == "embedded":
+                return {}
+            server = os.environ.get("DATABASE_URL") or request.getfixturevalue("outside").dsn
+            return {"DATABASE_URL": await made.enter_async_context(database_on(server))}
+
+        yield named
