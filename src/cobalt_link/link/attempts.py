@@ -23,8 +23,8 @@ from cobalt_link.store.signals import announce
 State = Literal["ready", "advancing", "waiting", "resting", "granted", "signed_in", "left", "expired"]
 Purpose = Literal["link", "connections"]
 LEASE = timedelta(seconds=30)
-NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
 OWN_LIFE = timedelta(minutes=15)  # to sign in, and then to look at the connections
+NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +35,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    link_token: bytes
     purpose: Purpose = "link"
+    link_token: bytes
     client: str
     org: str
     user_id: str
@@ -62,7 +62,6 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     settled_at: datetime | None
     exchanged_at: datetime | None
-
     accounts: list[str] = []
     extended: bool = False
 
@@ -70,6 +69,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     def is_own(self) -> bool:
         """Whether this is a person's way to their connections, for which no client asked."""
         return self.purpose == "connections"
+
     @property
     def place(self) -> Place | None:
         return Place(address=self.address, practice=self.practice) if self.address else None
@@ -94,6 +94,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt begins with, from its link token; one with the purpose `connections` has a random one."""
 
     id: str
+    purpose: Purpose = "link"
     link_token: bytes
     client: str = ""
     org: str = ""
@@ -114,7 +115,6 @@ def private_key_context(client: str, attempt: str) -> Context:
     return Context("attempt_keys", client, attempt, "private_key")
 
 
-    purpose: Purpose = "link"
 class Attempts:
     """All SQL on `attempts`, `attempt_keys`, `attempt_keys_erased`. A worker silent for a `lease` loses its claim."""
 
@@ -220,26 +220,6 @@ class Attempts:
         await tx.execute(sql, (account, person, now, attempt.id))
         await self._erase(tx, [attempt.id])
 
-    async def leave(self, tx: Tx, attempt: Attempt, now: datetime) -> bool:
-        """The person stops. A grant that is there already stays."""
-        sql = """UPDATE attempts SET state = 'left', pane = NULL, username = NULL, version = version + 1,
-                        claim = NULL, settled_at = %s
-                 WHERE id = %s AND settled_at IS NULL"""
-        if (await tx.execute(sql, (now, attempt.id))).rowcount == 0:
-            return False
-        await self._erase(tx, [attempt.id])
-        await announce(tx, topic(attempt.id))
-        return True
-
-    async def expire(self, tx: Tx, now: datetime) -> list[bytes]:
-        """Ends what was not finished in time; the link tokens of the ended ones."""
-        sql = """UPDATE attempts SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %s
-                 WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %s RETURNING id, link_token"""
-        ended = await (await tx.execute(sql, (now, now))).fetchall()
-        await self._erase(tx, [row["id"] for row in ended])
-        return [row["link_token"] for row in ended]
-
-    async def prune(self, tx: Tx, before: datetime) -> None:
     async def sign_in(
         self,
         tx: Tx,
@@ -283,6 +263,26 @@ class Attempts:
         sql = "DELETE FROM attempts WHERE purpose = 'connections' AND expires_at < %s RETURNING link_token"
         return [row["link_token"] for row in await (await tx.execute(sql, (before,))).fetchall()]
 
+    async def leave(self, tx: Tx, attempt: Attempt, now: datetime) -> bool:
+        """The person stops. A grant that is there already stays."""
+        sql = """UPDATE attempts SET state = 'left', pane = NULL, username = NULL, version = version + 1,
+                        claim = NULL, settled_at = %s
+                 WHERE id = %s AND settled_at IS NULL"""
+        if (await tx.execute(sql, (now, attempt.id))).rowcount == 0:
+            return False
+        await self._erase(tx, [attempt.id])
+        await announce(tx, topic(attempt.id))
+        return True
+
+    async def expire(self, tx: Tx, now: datetime) -> list[bytes]:
+        """Ends what was not finished in time; the link tokens of the ended ones."""
+        sql = """UPDATE attempts SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %s
+                 WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %s RETURNING id, link_token"""
+        ended = await (await tx.execute(sql, (now, now))).fetchall()
+        await self._erase(tx, [row["id"] for row in ended])
+        return [row["link_token"] for row in ended]
+
+    async def prune(self, tx: Tx, before: datetime) -> None:
         """Forgets attempts that settled before then, with their journal (S-098)."""
         await tx.execute("DELETE FROM attempts WHERE settled_at < %s", (before,))
 

@@ -41,10 +41,10 @@ async def listed(db: Database, link_token: bytes) -> list[Event]:
     return [Event(**row) for row in await db.rows(sql, (link_token,))]
 
 
-async def prune(tx: Tx, before: datetime) -> None:
-    """Forgets sessions that are over for so long (S-098)."""
-    await tx.execute("DELETE FROM link_events WHERE at < %s", (before,))
 async def forget(tx: Tx, link_tokens: list[bytes]) -> None:
     await tx.execute("DELETE FROM link_events WHERE link_token = ANY(%s)", (link_tokens,))
 
 
+async def prune(tx: Tx, before: datetime) -> None:
+    """Forgets sessions that are over for so long (S-098)."""
+    await tx.execute("DELETE FROM link_events WHERE at < %s", (before,))
