@@ -61,6 +61,8 @@ def _wanted(connector: type[Connector], folder: Folder, names: Names, seen: Seen
     wanted += [((f"consent.{verb}.{key}",), f"the manifest's {verb} names it")
                for verb, keys in (("sees", manifest.sees), ("does", manifest.does)) for key in keys]  # fmt: skip
     wanted += [((f"choice.{name}.title",), "the story asks this choice") for name in sorted(names.choices)]
+    rows = {label: tuple(f"choice.{name}.{label}" for name in sorted(names.choices)) for label in sorted(names.options)}
+    wanted += [((*keys, label), "the story offers this row") for label, keys in rows.items()]
     wanted += [((f"choice.{name}.{label}", label), "a case showed this row") for name, label in sorted(seen.rows)]
     for kind, keyword, key in (("NoRights", "rights", "no_rights"), ("Unsupported", "what", "unsupported")):
         for where, text in said(folder, kind, keyword):

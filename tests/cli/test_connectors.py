@@ -1,0 +1,93 @@
+"""`cobalt connectors`: which EHRs can be linked, and the judge on the command line, in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cobalt_link.app import connector_classes
+from tests.cli.cobalt import Said, cobalt
+from tests.ehr import worked_example
+from tests.world import Sandbox
+
+
+async def run(tmp_path: Path, *words: str, **env: str) -> Said:
+    return await cobalt("connectors", *words, data=tmp_path / "data", **env)
+
+
+def installed(folder: Path) -> str:
+    """The worked example beside what is installed, as pip would leave it; gives the path to import from."""
+    about = folder / "cobalt_larkspur-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cobalt-larkspur\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[cobalt_link.connectors]\nlarkspur = larkspur:Larkspur\n")
+    return str(folder)
+
+
+async def test_the_list_names_every_connector_as_emr_name_may(tmp_path: Path) -> None:
+    said = await run(tmp_path, "list", "--json")
+    assert said.code == 0, said.err
+    listed = {each["key"]: each for each in said.json["connectors"]}
+    assert listed.keys() == connector_classes().keys() == {"sandbox", "gnuhealth"}
+    assert (listed["gnuhealth"]["name"], listed["gnuhealth"]["aliases"][0]) == ("GNU Health", "GNU Health HIS")
+    assert "Sandbox EHR" in (await run(tmp_path, "list")).out
+
+
+async def test_all_built_in_connectors_pass_and_what_could_not_be_told_is_said(tmp_path: Path) -> None:
+    said = await run(tmp_path, "check", TMPDIR=str(tmp_path))
+    assert said.code == 0, said
+    assert "ok    sandbox" in said.out and "ok    gnuhealth: 0 cases told" in said.out
+    assert said.out.count("skipped: ") == 5 and "--address URL" in said.out
+    assert not [*tmp_path.glob("cobalt-check-*")], "the EHR of the cases left its folder behind"
+
+
+async def test_a_running_ehr_is_used_when_its_address_is_given(tmp_path: Path, sandbox: Sandbox) -> None:
+    said = await run(tmp_path, "check", "sandbox", "--address", sandbox.address, "--json")
+    assert said.code == 0, said
+    (verdict,) = said.json["connectors"]
+    assert (said.json["passed"], verdict["connector"], verdict["findings"]) == (True, "sandbox", [])
+    assert len(verdict["told"]) > 20
+    assert (await sandbox.counts())["requests"] > 0
+
+
+async def test_an_address_is_one_connectors(tmp_path: Path) -> None:
+    said = await run(tmp_path, "check", "--address", "http://127.0.0.1:9")
+    assert (said.code, said.out) == (2, "") and "name the one connector" in said.err
+
+
+async def test_a_connector_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
+    said = await run(tmp_path, "check", "nobody", "--json")
+    assert said.code == 1 and '"unknown_connector"' in said.err and said.err.count("\n") == 1
+
+
+async def test_a_connector_of_another_package_is_listed_and_judged(tmp_path: Path) -> None:
+    worked_example.write(tmp_path / "site")
+    path = installed(tmp_path / "site")
+    listed = await run(tmp_path, "list", "--json", PYTHONPATH=path)
+    assert "larkspur" in [each["key"] for each in listed.json["connectors"]]
+    said = await run(tmp_path, "check", "larkspur", PYTHONPATH=path)
+    assert said.code == 0 and "ok    larkspur: 5 cases told, 0 findings" in said.out, said
+
+
+async def test_findings_fail_the_command_and_say_where(tmp_path: Path) -> None:
+    change = (
+        "sign_in.py",
+        "    second_factor = bool(step.challenge)\n",
+        "    second_factor = bool(open('/dev/null'))\n",
+    )
+    worked_example.write(tmp_path / "site", change)
+    said = await run(tmp_path, "check", "larkspur", PYTHONPATH=installed(tmp_path / "site"))
+    assert said.code == 1 and "FAIL  larkspur" in said.out, said
+    assert "story: sign_in.py:" in said.out and "`open` runs again at every telling" in said.out
+
+
+async def test_a_connector_that_cannot_be_loaded_is_a_finding_and_the_others_are_judged(tmp_path: Path) -> None:
+    worked_example.write(tmp_path / "site", ("manifest.toml", 'mark = "LE"\n', ""))
+    said = await run(tmp_path, "check", "larkspur", "gnuhealth", "--json", PYTHONPATH=installed(tmp_path / "site"))
+    broken, fine = said.json["connectors"]
+    assert said.code == 1 and "`mark`" in broken["findings"][0]["text"]
+    assert (fine["connector"], fine["findings"]) == ("gnuhealth", [])
+
+
+def test_the_worked_example_is_not_installed_here() -> None:
+    assert "larkspur" not in sys.modules

@@ -1,0 +1,59 @@
+"""The judge on GNU Health: its cases told straight and in pieces against the real server."""
+
+from __future__ import annotations
+
+import pytest
+
+from cobalt_link.app import check_connectors
+from cobalt_link.ehr.kit.verdict import Verdict
+from tests.ehrs import gnuhealth_seed as seed
+from tests.ehrs.gnuhealth import MARKS, GnuHealth
+
+pytestmark = MARKS
+LOGIN = {"login": "ccameron", "password": seed.USERS["ccameron"]}
+
+
+async def judged(bench: GnuHealth, **given: str) -> Verdict:
+    bench.forget_attempts()
+    (verdict,) = await check_connectors(["gnuhealth"], address=bench.url, given=LOGIN | given)
+    bench.forget_attempts()
+    return verdict
+
+
+async def test_a_password_is_enough(gnuhealth: GnuHealth) -> None:
+    verdict = await judged(gnuhealth)
+    assert verdict.findings == ()
+    assert verdict.told == ("A password is enough", "A wrong password, then the right one")
+    assert [each.partition(":")[0] for each in verdict.skipped] == [
+        "One of several databases", "None of the databases", "A texted code",
+    ]  # fmt: skip
+
+
+async def test_one_of_several_databases(gnuhealth_two: GnuHealth) -> None:
+    verdict = await judged(gnuhealth_two, database="south")
+    assert verdict.findings == ()
+    assert verdict.told == ("One of several databases", "None of the databases")
+
+
+async def test_a_texted_code(gnuhealth_mfa: GnuHealth) -> None:
+    gnuhealth_mfa.forget_codes()
+    gnuhealth_mfa.sign_in("ccameron", seed.USERS["ccameron"])  # the code it sends stays good for five minutes
+    gnuhealth_mfa.forget_codes()
+    code = await texted(gnuhealth_mfa)
+    verdict = await judged(gnuhealth_mfa, code=code)
+    assert verdict.findings == () and verdict.told == ("A texted code",)
+
+
+async def texted(bench: GnuHealth) -> str:
+    from tests.connectors.gnuhealth.walk import Walk, credentials
+
+    await Walk(bench.url).go(credentials(**{"login": LOGIN["login"], "password": LOGIN["password"]}))
+    return bench.last_code("ccameron")
+
+
+@pytest.mark.parametrize("missing", ["login", "password"])
+async def test_what_is_not_given_is_said(gnuhealth: GnuHealth, missing: str) -> None:
+    given = {name: value for name, value in LOGIN.items() if name != missing}
+    (verdict,) = await check_connectors(["gnuhealth"], address=gnuhealth.url, given=given)
+    assert verdict.passed and not verdict.told
+    assert any(f"COBALT_CHECK_{missing.upper()} is not set" in each for each in verdict.skipped)

@@ -1,0 +1,89 @@
+"""When the EHR does not do as it should: sign-in and every read end in a refusal that says which it was."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+
+import pytest
+
+from cobalt_link.connectors.sandbox import Sandbox as Connector
+from cobalt_link.ehr.connector import Chart
+from cobalt_link.ehr.models import AppointmentQuery, PatientQuery
+from cobalt_link.ehr.refusals import NoRights, SessionEnded
+from cobalt_link.ehr.translate import as_refusal
+from tests.connectors.sandbox.told import CODE, password, told
+from tests.world import Sandbox
+
+DAYS = AppointmentQuery(start=date.today(), end=date.today())
+READS: dict[str, Callable[[Connector, Chart], Awaitable[object]]] = {
+    "appointments": lambda connector, chart: connector.appointments(chart, DAYS),
+    "appointment": lambda connector, chart: connector.appointment(chart, "20260302501"),
+    "patients": lambda connector, chart: connector.patients(chart, PatientQuery()),
+    "providers": lambda connector, chart: connector.providers(chart),
+    "locations": lambda connector, chart: connector.locations(chart),
+    "settings": lambda connector, chart: connector.settings(chart),
+}
+FAULTS = {
+    "slow_ms": (5000, "ehr_down"),
+    "hang": (True, "ehr_down"),
+    "lose_answer": (True, "ehr_down"),
+    "down": (True, "ehr_down"),
+    "http_500": (True, "ehr_down"),
+    "garbage": (True, "unexpected"),
+    "busy": (True, "ehr_busy"),
+    "drop_sessions": (True, "session_ended"),
+}
+
+
+async def code_of(reading: Awaitable[object]) -> str:
+    try:
+        await reading
+    except Exception as error:
+        return as_refusal(error).code
+    return "read"
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - {"drop_sessions"}))
+async def test_a_fault_at_the_password_is_its_refusal_and_nothing_is_sent_twice(fault: str, sandbox: Sandbox) -> None:
+    value, code = FAULTS[fault]
+    await sandbox.lab("faults", {fault: value, "only_path": "/api/login"})
+    seen = await told(sandbox.address, password("user_good"), timeout=0.4)
+    assert (seen.ends, seen.sent) == (code, ["POST /api/login"])
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - {"drop_sessions"}))
+async def test_a_fault_at_the_code_is_its_refusal_and_nothing_is_sent_twice(fault: str, sandbox: Sandbox) -> None:
+    value, code = FAULTS[fault]
+    broken = {"send": "PUT /api/_lab/faults", "json": {fault: value}}
+    seen = await told(sandbox.address, password("user_code"), broken, CODE, timeout=0.4)
+    assert (seen.ends, seen.sent) == (code, ["POST /api/login", "POST /api/login/code"])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", READS)
+async def test_a_fault_in_a_read_is_its_refusal(
+    name: str, fault: str, sandbox: Sandbox, hasty: Connector, chart: Chart
+) -> None:
+    value, code = FAULTS[fault]
+    await sandbox.lab("faults", {fault: value})
+    assert await code_of(READS[name](hasty, chart)) == code
+
+
+@pytest.mark.parametrize("name", ["appointments", "appointment", "patients", "providers", "locations"])
+async def test_a_right_that_was_taken_away_is_named(
+    name: str, sandbox: Sandbox, connector: Connector, chart: Chart
+) -> None:
+    lacking, kept = ("patients.read", "schedule.read")[:: 1 if name == "patients" else -1]
+    await sandbox.lab("users/user_good", {"rights": [kept]})
+    without = Chart(place=chart.place, tenant="1", session={"token": await sandbox.session("user_good")})
+    with pytest.raises(NoRights) as no:
+        await READS[name](connector, without)
+    assert no.value.details == {"rights": lacking}
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_session_that_nobody_opened_has_ended(name: str, connector: Connector, chart: Chart) -> None:
+    stranger = Chart(place=chart.place, tenant="1", session={"token": "made-up"})
+    with pytest.raises(SessionEnded):
+        await READS[name](connector, stranger)

@@ -1,0 +1,54 @@
+"""Tells the sandbox connector's sign-in from a list of answers, in pieces as the kit does, against the real EHR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cobalt_link.connectors.sandbox import Sandbox
+from cobalt_link.ehr.connector import Chart
+from cobalt_link.ehr.http import Http
+from cobalt_link.ehr.journal import MemoryJournal
+from cobalt_link.ehr.kit.cases import Case, CaseBroken, Step
+from cobalt_link.ehr.kit.script import Script
+from cobalt_link.ehr.kit.tellings import Told, told_by_many
+from cobalt_link.ehr.kit.watch import WatchedHttp
+from cobalt_link.ehr.place import Place
+from cobalt_link.ehr.story import Outcome, tell
+
+CODE = {"code": "123456"}
+
+
+def password(username: str, password: str = "pass_good") -> dict[str, Any]:
+    return {"username": username, "password": password}
+
+
+async def told(address: str, *steps: dict[str, Any], timeout: float = 20.0) -> Told:
+    """What comes of these steps; a pane that nothing answers is the last one."""
+    case = Case(name="", ends="", steps=tuple(msgspec.convert(step, Step) for step in steps))
+    watched, own, result = WatchedHttp(timeout=timeout), Http(allow_private=True), Told()
+    try:
+        await told_by_many(Sandbox, Place(address=address), Script(case, address, own), watched, result)
+    except CaseBroken as broken:
+        if "no step left" not in str(broken):
+            raise
+    finally:
+        await watched.close()
+        await own.close()
+    return result
+
+
+def chart_of(told: Told, address: str) -> Chart:
+    assert told.grant, (told.ends, told.labels)
+    grant = told.grant
+    return Chart(place=Place(address=address), tenant=grant.tenant, session=grant.session, known=grant.known)
+
+
+async def renewed(told: Told, connector: Sandbox, address: str) -> Outcome:
+    """The sign-in in the background, later."""
+    assert told.grant
+    return await tell(
+        lambda ask: connector.sign_in(ask, Place(address=address)), MemoryJournal(),
+        saved=told.answers, known=told.grant.known, silent=True,
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""The EHR that a connector's cases bring: started, asked, and gone afterwards; and connectors that are installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from cobalt_link.ehr.http import Http
+from cobalt_link.ehr.kit.cases import Case, CaseBroken, Program, Step, answer_to, filled, read_cases, wanted
+from cobalt_link.ehr.kit.installed import Found, installed
+from cobalt_link.ehr.kit.judge import judge
+from cobalt_link.ehr.kit.stand import send, standing
+from cobalt_link.ehr.panes import Choice, Choosable, Code, Consent, Credentials, Pane, Waiting
+from tests.ehr.worked_example import HOUSE, loaded, write
+from tests.world import Sandbox
+
+PROGRAM = Program(module="sandbox_ehr", args=("--port", "0", "--data", "{folder}"))
+
+
+async def test_the_program_runs_while_it_is_needed_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    http = Http(allow_private=True)
+    async with standing(PROGRAM) as address:
+        await send(http, address, Step(send="PUT /api/_lab/clock", json={"advance": 60}))
+        assert [*tmp_path.iterdir()]
+    with pytest.raises(CaseBroken):
+        await send(http, address, Step(send="GET /api/_lab/clock"))
+    await http.close()
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [(Program(module="no_such_module"), "No module named no_such_module"), (Program(module="this"), "no address"),
+     (Program(module="sandbox_ehr", args=("--dance",)), "--dance")],
+)  # fmt: skip
+async def test_a_program_that_does_not_start_says_why(program: Program, said: str) -> None:
+    with pytest.raises(CaseBroken, match=said):
+        async with standing(program):
+            pass
+
+
+async def test_a_request_that_the_ehr_refuses_breaks_the_case(sandbox: Sandbox) -> None:
+    http = Http(allow_private=True)
+    with pytest.raises(CaseBroken, match="PUT /api/_lab/clock: the EHR answered 400"):
+        await send(http, sandbox.address, Step(send="PUT /api/_lab/clock", json={"tick": 1}))
+    await http.close()
+
+
+def test_names_in_braces_are_filled_in_everywhere() -> None:
+    case = Case(
+        name="x", ends="granted", needs=("clinic",),
+        prepare=(Step(send="PUT /users/{login}", json={"password": ["{canary}", 5]}),),
+        steps=(Step(username="{login}", password="{password}"),),
+    )  # fmt: skip
+    assert wanted(case) == {"login", "password", "clinic"}
+    full = filled(case, {"login": "ann", "password": "secret", "canary": "c"})
+    assert full.prepare[0] == Step(send="PUT /users/ann", json={"password": ["c", 5]})
+    assert full.steps[0] == Step(username="ann", password="secret")
+
+
+CHOICE = Choice(name="clinic", options=(Choosable(value="1", label="One"),))
+
+
+@pytest.mark.parametrize(
+    ("pane", "step"),
+    [(Credentials(), Step(code="1")), (Credentials(), Step(username="ann")), (Code(), Step(value="1")),
+     (CHOICE, Step(action="resend")), (Waiting(), Step(none=True)), (Consent(), Step(action="again"))],
+)  # fmt: skip
+def test_an_answer_to_another_pane_breaks_the_case(pane: Pane, step: Step) -> None:
+    with pytest.raises(CaseBroken):
+        answer_to(pane, step)
+
+
+@pytest.mark.parametrize(
+    ("pane", "step", "said"),
+    [
+        (Code(), Step(resend=True), "resend=True"),
+        (CHOICE, Step(value="1"), "value='1'"),
+        (CHOICE, Step(none=True), "value=None"),
+        (Waiting(), Step(action="resend"), "action='resend'"),
+        (Credentials(), Step(username="a", password="b"), "Secret(•••)"),
+    ],
+)
+def test_a_step_becomes_the_typed_answer(pane: Pane, step: Step, said: str) -> None:
+    assert said in repr(answer_to(pane, step))
+
+
+def test_a_folder_without_cases_has_none(tmp_path: Path) -> None:
+    assert read_cases(tmp_path) is None
+
+
+def test_installed_connectors_are_found_by_their_entry_points() -> None:
+    found = {each.name: each for each in installed()}
+    assert found.keys() >= {"sandbox", "gnuhealth"}
+    assert all(each.connector and each.connector.manifest.key == each.name for each in found.values())
+
+
+async def test_two_connectors_with_one_name_are_found(tmp_path: Path, sandbox: Sandbox) -> None:
+    write(tmp_path, ("manifest.toml", '"Larkspur Practice Suite"', '"cobalt SANDBOX"'))
+    ours = next(each for each in installed() if each.name == "sandbox")
+    with loaded(tmp_path) as connector:
+        verdicts = await judge([ours, Found(name="larkspur", connector=connector)], HOUSE, address=sandbox.address)
+    texts = [finding.text for finding in verdicts[1].findings]
+    assert verdicts[0].passed and any("also a name of the connector sandbox" in text for text in texts)
+
+
+async def test_an_entry_point_goes_by_the_key(tmp_path: Path, sandbox: Sandbox) -> None:
+    write(tmp_path)
+    with loaded(tmp_path) as connector:
+        (verdict,) = await judge([Found(name="other", connector=connector)], HOUSE, address=sandbox.address)
+    assert [each.text for each in verdict.findings] == ["the entry point is 'other': give it the key's name."]
+
+
+def test_this_process_keeps_no_program() -> None:
+    if sys.platform == "linux":
+        children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        named = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children if Path(f"/proc/{pid}").exists()]
+        assert not [each for each in named if b"sandbox_ehr" in each]
