@@ -111,6 +111,8 @@ async def look(room: Hosted, call: Call, body: Look, attempt_id: str) -> Respons
         return _see_other(f"/link/{attempt_id}", room.headers())
     if is_working(attempt) and attempt.pane is None:
         attempt = await room.visits.settled_down(attempt_id, AT_ONCE) or attempt
+        if attempt.state == "expired":
+            return _back(room, attempt_id)
     scene = await room.scene(call, attempt)
     if is_working(attempt) and attempt.pane is None:
         return await _streamed(room, attempt, _steps(room, scene, attempt_id))
