@@ -77,7 +77,13 @@ async function read(response: Response, mine: number): Promise<string | undefine
 }
 
 function parse(html: string): Document {
-  return new DOMParser().parseFromString(html, "text/html");
+  const page = new DOMParser().parseFromString(html, "text/html");
+  // Chromium refuses autofocus in a frame of another site and complains of it in the app's console.
+  for (const each of isFramed ? page.querySelectorAll("[autofocus]") : []) {
+    each.removeAttribute("autofocus");
+    each.setAttribute("data-focus", "");
+  }
+  return page;
 }
 
 /** Puts the parts of a page in place; `more` of a page that is shown already only adds its steps. */
@@ -112,7 +118,7 @@ function show(page: Document, more: boolean): void {
 }
 
 function focus(): void {
-  const wanted = document.querySelector<HTMLElement>("main [autofocus]") ?? document.querySelector<HTMLElement>("h1");
+  const wanted = document.querySelector<HTMLElement>("main :is([autofocus], [data-focus])") ?? document.querySelector<HTMLElement>("h1");
   if (wanted?.matches("h1")) wanted.tabIndex = -1;
   wanted?.focus({ preventScroll: true });
 }

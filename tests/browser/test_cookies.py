@@ -1,0 +1,132 @@
+"""Link in a frame where browsers keep cookies back: the flow completes, and what is lost is said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import BrowserContext, async_playwright
+
+from cobalt_link.app import House
+from tests.browser.conftest import Opener
+from tests.browser.lightbox import Lightbox
+from tests.browser.site import Site
+from tests.world import Shop
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+
+# Chromium's own settings, as its settings page writes them.
+THIRD_PARTY = {"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}}
+ALL = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+KEPT = "document.cookie = 'kept=1; SameSite=Lax', document.cookie"
+
+
+@asynccontextmanager
+async def browsing(folder: Path, settings: dict[str, Any]) -> AsyncIterator[BrowserContext]:
+    """A person's Chromium with these settings."""
+    (folder / "Default").mkdir(parents=True)
+    (folder / "Default" / "Preferences").write_text(json.dumps(settings))
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            folder, executable_path=path, args=["--no-sandbox"], reduced_motion="reduce"
+        )
+        try:
+            yield context
+        finally:
+            await context.close()
+
+
+async def links(box: Lightbox, app: Shop) -> None:
+    await box.launch()
+    await box.sign_in("user_code")
+    await box.frame.locator("[name=code]").fill("123456")
+    await box.press()
+    [[_, public_token]] = await box.told("success")
+    assert (await app.exchange(public_token)).json()["success"] is True
+    await box.press()
+    await box.is_gone()
+
+
+async def test_link_completes_with_third_party_cookies_blocked(
+    visit: Opener, app: Shop, site: Site, tmp_path: Path
+) -> None:  # S-117
+    async with browsing(tmp_path / "profile", THIRD_PARTY) as context:
+        box = await visit(at=await context.new_page())
+        framed = "<iframe src='http://127.0.0.1:{port}/inner'></iframe>"
+        site.put("/outer", framed.format(port=site.port))
+        site.put("/inner", "inner")
+        probe = await context.new_page()
+        await probe.goto(f"{site.address}/outer")
+        assert await probe.frames[1].evaluate("document.cookie = 'kept=1; SameSite=None', document.cookie") == ""
+        await links(box, app)
+
+
+async def test_link_completes_with_all_cookies_blocked(visit: Opener, app: Shop, tmp_path: Path) -> None:  # S-117
+    async with browsing(tmp_path / "profile", ALL) as context:
+        box = await visit(at=await context.new_page())
+        assert await box.page.evaluate(KEPT) == ""
+        await links(box, app)
+        assert await context.cookies() == []
+
+
+async def test_a_window_without_cookies_says_so(app: Shop, house: House, tmp_path: Path) -> None:  # S-117
+    async with browsing(tmp_path / "profile", ALL) as context:
+        page = await context.new_page()
+        await page.goto(f"{house.settings.public_url}/?token={await app.link_token()}")
+        assert await page.locator("main").get_attribute("data-page") == "no_cookies"
+
+
+async def test_a_frame_keeps_its_attempt_in_a_partitioned_cookie_and_nothing_elsewhere(
+    visit: Opener, context: BrowserContext
+) -> None:  # S-117, S-122
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.at("credentials")
+    [kept] = [each for each in await context.cookies() if "cobalt_" in each["name"]]
+    assert (kept["httpOnly"], kept["secure"], kept["sameSite"]) == (True, True, "None")
+    assert kept["name"].startswith("__Host-")
+    assert kept.get("partitionKey") == "http://localhost"
+    assert (await context.storage_state(indexed_db=True))["origins"] == []
+
+
+async def test_a_reload_in_mid_flow_comes_back_to_the_open_pane(visit: Opener) -> None:  # S-023
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.at("credentials")
+    await box.page.reload()
+    await box.launch()
+    await box.at("credentials")
+    await box.type()
+    await box.press()
+    assert len(await box.told("success")) == 1
+
+
+@pytest.mark.parametrize("renews", [False, True])
+async def test_a_reload_without_cookies_starts_again_or_says_why_not(
+    visit: Opener, app: Shop, tmp_path: Path, renews: bool
+) -> None:
+    async with browsing(tmp_path / "profile", ALL) as context:
+        box = await visit(at=await context.new_page())
+        await box.launch()
+        await box.agree()
+        await box.at("credentials")
+        await box.page.reload()
+        if renews:
+            await box.page.expose_function("fetched", app.link_token)
+            await box.page.evaluate("CobaltLink.init({ ...config(), fetchToken: fetched })")
+            await box.sign_in()
+            assert len(await box.told("success")) == 1
+            return
+        await box.launch()
+        await box.reads("finished where it began")
+        await box.frame.locator("main [href='#close']").click()
+        await box.is_gone()
+        assert [each[1] for each in await box.log("exit")] == ["other_browser"]
