@@ -28,6 +28,7 @@ from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.ehr.connector import Connector
 from cobalt_link.ehr.http import Http
+from cobalt_link.ehr.kit.cases import Given
 from cobalt_link.ehr.kit.installed import installed
 from cobalt_link.ehr.kit.judge import judge
 from cobalt_link.ehr.kit.verdict import Verdict
@@ -85,7 +86,7 @@ def connector_classes() -> Mapping[str, type[Connector]]:
 
 
 async def check_connectors(
-    names: Sequence[str] = (), *, address: str | None = None, given: Mapping[str, str] | None = None
+    names: Sequence[str] = (), *, address: str | None = None, given: Given | None = None
 ) -> list[Verdict]:
     """The judge's verdict on the named connectors, or all. Raises KeyError for a name that is not installed."""
     found = {each.name: each for each in installed()}

@@ -12,7 +12,9 @@ from cobalt_link.ehr.http import Http
 from cobalt_link.ehr.kit.cases import Case, CaseBroken, Program, Step, answer_to, filled, read_cases, wanted
 from cobalt_link.ehr.kit.installed import Found, installed
 from cobalt_link.ehr.kit.judge import judge
+from cobalt_link.ehr.kit.manifests import shared_names
 from cobalt_link.ehr.kit.stand import send, standing
+from cobalt_link.ehr.manifest import read_manifest
 from cobalt_link.ehr.panes import Choice, Choosable, Code, Consent, Credentials, Pane, Waiting
 from tests.ehr.worked_example import HOUSE, loaded, write
 from tests.world import Sandbox
@@ -59,9 +61,9 @@ def test_names_in_braces_are_filled_in_everywhere() -> None:
         steps=(Step(username="{login}", password="{password}"),),
     )  # fmt: skip
     assert wanted(case) == {"login", "password", "clinic"}
-    full = filled(case, {"login": "ann", "password": "secret", "canary": "c"})
-    assert full.prepare[0] == Step(send="PUT /users/ann", json={"password": ["c", 5]})
-    assert full.steps[0] == Step(username="ann", password="secret")
+    values = {"login": "ann", "password": lambda: "secret", "canary": "c"}
+    assert filled(case.prepare[0], values) == Step(send="PUT /users/ann", json={"password": ["c", 5]})
+    assert filled(case.steps[0], values) == Step(username="ann", password="secret")
 
 
 CHOICE = Choice(name="clinic", options=(Choosable(value="1", label="One"),))
@@ -101,13 +103,14 @@ def test_installed_connectors_are_found_by_their_entry_points() -> None:
     assert all(each.connector and each.connector.manifest.key == each.name for each in found.values())
 
 
-async def test_two_connectors_with_one_name_are_found(tmp_path: Path, sandbox: Sandbox) -> None:
-    write(tmp_path, ("manifest.toml", '"Larkspur Practice Suite"', '"cobalt SANDBOX"'))
-    ours = next(each for each in installed() if each.name == "sandbox")
-    with loaded(tmp_path) as connector:
-        verdicts = await judge([ours, Found(name="larkspur", connector=connector)], HOUSE, address=sandbox.address)
-    texts = [finding.text for finding in verdicts[1].findings]
-    assert verdicts[0].passed and any("also a name of the connector sandbox" in text for text in texts)
+def test_two_connectors_with_one_name_are_found(tmp_path: Path) -> None:
+    package = write(tmp_path, ("manifest.toml", '"Larkspur Practice Suite"', '"cobalt SANDBOX"'))
+    manifests = [each.connector.manifest for each in installed() if each.connector]
+    assert not [*shared_names(manifests)]
+    ((key, finding),) = shared_names([*manifests, read_manifest(package)])
+    assert (key, finding.text) == (
+        "larkspur", "'cobaltsandbox' is also a name of the connector sandbox. Leave it to one of them.",
+    )  # fmt: skip
 
 
 async def test_an_entry_point_goes_by_the_key(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -29,7 +29,7 @@ async def told(address: str, *steps: dict[str, Any], timeout: float = 20.0) -> T
     case = Case(name="", ends="", steps=tuple(msgspec.convert(step, Step) for step in steps))
     watched, own, result = WatchedHttp(timeout=timeout), Http(allow_private=True), Told()
     try:
-        await told_by_many(Sandbox, Place(address=address), Script(case, address, own), watched, result)
+        await told_by_many(Sandbox, Place(address=address), Script(case, address, own, {}), watched, result)
     except CaseBroken as broken:
         if "no step left" not in str(broken):
             raise

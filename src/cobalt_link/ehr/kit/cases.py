@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,9 @@ from cobalt_link.ehr.panes import (
     WaitingAnswer,
 )
 from cobalt_link.ehr.secrets import Secret
+
+# What the {names} in the cases stand for; a function is asked when the step is taken (a code that was just texted).
+Given: TypeAlias = Mapping[str, str | Callable[[], str]]
 
 FILE = "cases.toml"
 _OPEN = re.compile(r"\{(\w+)\}")
@@ -93,15 +96,15 @@ def wanted(case: Case) -> set[str]:
     return {*_OPEN.findall(texts), *case.needs} - {"canary"}
 
 
-def filled(case: Case, values: Mapping[str, str]) -> Case:
-    """The case with every {name} replaced."""
-    return msgspec.convert(_filled(msgspec.to_builtins(case), values), Case)
+def filled(step: Step, values: Given) -> Step:
+    """The step with every {name} replaced; a value that is a function is asked now."""
+    return msgspec.convert(_filled(msgspec.to_builtins(step), values), Step)
 
 
-def _filled(value: Any, values: Mapping[str, str]) -> Any:
+def _filled(value: Any, values: Given) -> Any:
     match value:
         case str():
-            return _OPEN.sub(lambda found: values.get(found[1], found[0]), value)
+            return _OPEN.sub(lambda found: _value(values.get(found[1], found[0])), value)
         case dict():
             return {key: _filled(each, values) for key, each in value.items()}
         case list() | tuple():
@@ -109,10 +112,8 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
-def secrets_of(case: Case) -> set[str]:
-    """What nobody but the EHR may see again."""
-    typed = {step.password for step in case.steps} | {step.code for step in case.steps}
-    return {secret for secret in typed if secret}
+def _value(given: str | Callable[[], str]) -> str:
+    return given if isinstance(given, str) else given()
 
 
 def answer_to(pane: Pane, step: Step) -> Answer:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
 from cobalt_link.ehr.connector import Connector
-from cobalt_link.ehr.kit.cases import Cases, read_cases
+from cobalt_link.ehr.kit.cases import Cases, Given, read_cases
 from cobalt_link.ehr.kit.imports import forbidden_imports
 from cobalt_link.ehr.kit.installed import Found
 from cobalt_link.ehr.kit.manifests import manifest_findings, reads_findings, shared_names
@@ -18,11 +18,11 @@ from cobalt_link.ehr.kit.texts import House, text_findings
 from cobalt_link.ehr.kit.tree import Folder
 from cobalt_link.ehr.kit.verdict import Finding, Verdict
 
-NOTHING: Mapping[str, str] = {}
+NOTHING: Given = {}
 
 
 async def judge(
-    found: Iterable[Found], house: House, *, address: str | None = None, given: Mapping[str, str] = NOTHING
+    found: Iterable[Found], house: House, *, address: str | None = None, given: Given = NOTHING
 ) -> list[Verdict]:
     """One verdict for each.
 
@@ -39,7 +39,7 @@ async def judge(
     return verdicts
 
 
-async def _judged(found: Found, house: House, address: str | None, given: Mapping[str, str]) -> Verdict:
+async def _judged(found: Found, house: House, address: str | None, given: Given) -> Verdict:
     if found.connector is None:
         finding = Finding("manifest", found.name, f"It cannot be loaded: {found.trouble}")
         return Verdict(connector=found.name, findings=(finding,))

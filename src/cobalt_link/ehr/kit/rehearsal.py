@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import get_args
@@ -15,7 +15,7 @@ from cobalt_link.ehr.connector import Chart, Connector
 from cobalt_link.ehr.grant import Grant
 from cobalt_link.ehr.http import Http
 from cobalt_link.ehr.journal import MemoryJournal
-from cobalt_link.ehr.kit.cases import Case, CaseBroken, Cases, Step, filled, secrets_of, wanted
+from cobalt_link.ehr.kit.cases import Case, CaseBroken, Cases, Given, Step, filled, wanted
 from cobalt_link.ehr.kit.leaks import leaks
 from cobalt_link.ehr.kit.names import Names
 from cobalt_link.ehr.kit.reading import misread
@@ -44,9 +44,7 @@ class Rehearsal(msgspec.Struct, kw_only=True):
     reached: set[str] = set()
 
 
-async def rehearse(
-    kind: type[Connector], cases: Cases, names: Names, address: str | None, given: Mapping[str, str]
-) -> Rehearsal:
+async def rehearse(kind: type[Connector], cases: Cases, names: Names, address: str | None, given: Given) -> Rehearsal:
     """`address` is an EHR that runs already; `given` fills the cases' {names}."""
     run = Rehearsal()
     run.findings += _undeclared(kind, cases)
@@ -96,21 +94,18 @@ async def _recognized(kind: type[Connector], where: str, run: Rehearsal) -> None
         await http.close()
 
 
-async def _rehearse(
-    kind: type[Connector], cases: Cases, case: Case, where: str, given: Mapping[str, str], run: Rehearsal
-) -> None:
+async def _rehearse(kind: type[Connector], cases: Cases, case: Case, where: str, given: Given, run: Rehearsal) -> None:
     # Letters that each encoding spells in its own way, or a search for one spelling would find them all.
-    values = {"canary": f'Kit{secrets.token_hex(8)} <é&"+/%>'} | dict(given)
+    values: Given = {"canary": f'Kit{secrets.token_hex(8)} <é&"+/%>'} | dict(given)
     if missing := wanted(case) - set(values):
         run.skipped.append(f"{case.name}: {_variables(missing)} is not set")
         return
     if unwanted := given.keys() & set(case.unless):
         run.skipped.append(f"{case.name}: told only without {_variables(unwanted)}")
         return
-    case = filled(case, values)
     try:
         async with asyncio.timeout(CASE_SECONDS):
-            findings = await _compared(kind, cases, case, where, run)
+            findings = await _compared(kind, cases, case, where, values, run)
     except TimeoutError:
         findings = [f"It was not over after {CASE_SECONDS:g} seconds."]
     run.told.append(case.name)
@@ -123,11 +118,13 @@ def _variables(names: Iterable[str]) -> str:
     return ", ".join(f"COBALT_CHECK_{name.upper()}" for name in sorted(names))
 
 
-async def _compared(kind: type[Connector], cases: Cases, case: Case, where: str, run: Rehearsal) -> list[str]:
+async def _compared(
+    kind: type[Connector], cases: Cases, case: Case, where: str, values: Given, run: Rehearsal
+) -> list[str]:
     with listening() as said:
-        straight = await _told(kind, cases, case, where, told_straight)
-        pieces = await _told(kind, cases, case, where, told_by_many)
-    typed = secrets_of(case)
+        straight = await _told(kind, cases, case, where, values, told_straight)
+        pieces = await _told(kind, cases, case, where, values, told_by_many)
+    typed = straight.typed | pieces.typed
     _note(run, straight, typed)
     findings = [f"{broken}." for broken in dict.fromkeys((straight.broken, pieces.broken)) if broken]
     if not findings:
@@ -138,14 +135,14 @@ async def _compared(kind: type[Connector], cases: Cases, case: Case, where: str,
     return findings
 
 
-async def _told(kind: type[Connector], cases: Cases, case: Case, where: str, teller: Teller) -> Told:
+async def _told(kind: type[Connector], cases: Cases, case: Case, where: str, values: Given, teller: Teller) -> Told:
     http, own, place = WatchedHttp(timeout=case.timeout), Http(allow_private=True, tls=trust()), Place(address=where)
-    told, script = Told(), Script(case, where, own)
+    told, script = Told(), Script(case, where, own, values)
     try:
         if cases.ehr and cases.ehr.reset:
             await send(own, where, Step(send=cases.ehr.reset))
         for step in case.prepare:
-            await send(own, where, step)
+            await send(own, where, filled(step, values))
         await teller(kind, place, script, http, told)
         if left := script.left_over():
             told.faults.append(f"It ended with {len(left)} of its answers unasked.")
@@ -156,6 +153,7 @@ async def _told(kind: type[Connector], cases: Cases, case: Case, where: str, tel
     finally:
         await http.close()
         await own.close()
+    told.typed = script.typed
     return told
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from cobalt_link.ehr.http import Http
-from cobalt_link.ehr.kit.cases import Case, CaseBroken, Step, answer_to, label
+from cobalt_link.ehr.kit.cases import Case, CaseBroken, Given, Step, answer_to, filled, label
 from cobalt_link.ehr.kit.stand import send
 from cobalt_link.ehr.panes import Answer, Pane, Waiting, WaitingAnswer
 
 
 class Script:
-    """Good for one telling. `http` is a client of the case's own, not the watched one."""
+    """Good for one telling. `http` is a client of the case's own, not the watched one; `typed` are the secrets."""
 
-    def __init__(self, case: Case, address: str, http: Http) -> None:
+    def __init__(self, case: Case, address: str, http: Http, values: Given) -> None:
+        self.typed: set[str] = set()
         self._address = address
         self._http = http
+        self._values = values
         self._left = list(case.steps)
 
     async def answer(self, pane: Pane) -> Answer:
@@ -21,14 +23,16 @@ class Script:
         await self._do_requests()
         if not self._left:
             raise CaseBroken(f"the pane {label(pane)!r} is shown, and the case has no step left to answer it")
-        return answer_to(pane, self._left.pop(0))
+        step = self._next()
+        self.typed |= {secret for secret in (step.password, step.code) if secret}
+        return answer_to(pane, step)
 
     async def instead_of_waiting(self, pane: Waiting) -> WaitingAnswer | None:
         """What the person does while a poll brings nothing; None is to wait, as after a change at the EHR."""
         if self._left and self._left[0].send is not None:
             await self._do_requests()
         elif self._left and self._left[0].action:
-            answer = answer_to(pane, self._left.pop(0))
+            answer = answer_to(pane, self._next())
             assert isinstance(answer, WaitingAnswer)
             return answer
         return None
@@ -39,4 +43,7 @@ class Script:
 
     async def _do_requests(self) -> None:
         while self._left and self._left[0].send is not None:
-            await send(self._http, self._address, self._left.pop(0))
+            await send(self._http, self._address, self._next())
+
+    def _next(self) -> Step:
+        return filled(self._left.pop(0), self._values)

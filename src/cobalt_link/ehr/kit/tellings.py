@@ -49,6 +49,7 @@ class Told(msgspec.Struct, kw_only=True):
     answers: dict[str, bytes] = {}
     refusal: Refusal | None = None
     broken: str = ""
+    typed: set[str] = set()
 
     @property
     def labels(self) -> list[str]:
