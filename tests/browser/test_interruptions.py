@@ -1,0 +1,315 @@
+"""What goes wrong while somebody links: the network, the clock, the Back button, a second tab. Each ends in one clear state."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import BrowserContext, Page, Route, expect
+
+from cobalt_link.app import House
+from cobalt_link.kit.clock import MovedClock
+from tests.browser.conftest import Opener
+from tests.browser.lightbox import SECONDS, Lightbox
+from tests.world import Shop
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+
+Calls = list[str]
+
+
+async def failing(context: BrowserContext, pattern: str, times: int, *, after_arrival: bool = False) -> Calls:
+    """Drops so many requests like this; with `after_arrival` only their answers are lost."""
+    dropped: Calls = []
+
+    async def drop(route: Route) -> None:
+        if len(dropped) >= times:
+            return await route.continue_()
+        dropped.append(route.request.method)
+        if after_arrival:
+            await route.fetch()
+        await route.abort("connectionreset")
+
+    await context.route(pattern, drop)
+    return dropped
+
+
+@pytest.mark.parametrize("after_arrival", [False, True], ids=["before it arrived", "its answer"])
+async def test_a_drop_at_the_hand_over_costs_neither_the_token_nor_a_second_one(
+    visit: Opener, app: Shop, context: BrowserContext, after_arrival: bool
+) -> None:
+    dropped = await failing(context, "**/done", 2, after_arrival=after_arrival)
+    box = await visit()
+    await box.launch()
+    await box.sign_in()
+    [[_, public_token]] = await box.told("success")
+    assert dropped == ["POST", "POST"]
+    await box.press()
+    await box.is_gone()
+    assert len(await box.log("success")) == 1
+    assert await box.log("exit") == []
+    assert (await app.exchange(public_token)).json()["success"] is True
+
+
+async def test_back_to_the_app_waits_for_the_token_while_the_network_is_away(
+    visit: Opener, context: BrowserContext
+) -> None:
+    await failing(context, "**/done", 3)
+    box = await visit()
+    await box.launch()
+    await box.sign_in()
+    await box.at("done")
+    await box.press()
+    await box.is_gone()
+    assert len(await box.log("success")) == 1
+    assert await box.log("exit") == []
+
+
+@pytest.mark.parametrize("after_arrival", [False, True], ids=["before it arrived", "its answer"])
+async def test_an_answer_that_the_network_lost_is_given_again_once(
+    visit: Opener, context: BrowserContext, house: House, after_arrival: bool
+) -> None:
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.type()
+    dropped = await failing(context, "**/link/*", 1, after_arrival=after_arrival)
+    await box.press()
+    if not after_arrival:
+        await box.reads("You’re offline")
+        await expect(box.frame.locator("[name=username]")).to_have_value("user_good")
+    assert len(await box.told("success")) == 1
+    assert dropped == ["POST"]
+    answered = await house.db.rows("SELECT pane FROM link_events WHERE name = 'answered'")
+    assert [each["pane"] for each in answered] == ["consent", "credentials"]
+
+
+async def test_offline_says_so_keeps_what_was_typed_and_goes_on_by_itself(
+    visit: Opener, context: BrowserContext
+) -> None:
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.type()
+    await context.set_offline(True)
+    await box.press()
+    await box.reads("You’re offline")
+    await expect(box.frame.locator("[name=password]")).to_have_value("pass_good")
+    await context.set_offline(False)
+    assert len(await box.told("success")) == 1
+
+
+async def test_offline_still_closes(visit: Opener, context: BrowserContext) -> None:
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.type()
+    await context.set_offline(True)
+    await box.press()
+    await box.reads("You’re offline")
+    await box.page.keyboard.press("Escape")
+    await box.is_gone()
+    assert len(await box.log("exit")) == 1
+
+
+async def test_an_answer_sent_twice_counts_once(visit: Opener, house: House) -> None:
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.type()
+    await box.frame.locator("form[data-pane]").evaluate("form => { form.requestSubmit(); form.requestSubmit(); }")
+    assert len(await box.told("success")) == 1
+    answered = await house.db.rows("SELECT pane FROM link_events WHERE name = 'answered'")
+    assert [each["pane"] for each in answered] == ["consent", "credentials"]
+
+
+async def test_link_leaves_no_step_in_the_history_of_the_page(visit: Opener, page: Page) -> None:
+    await page.goto("about:blank")
+    box = await visit()
+    before = await page.evaluate("history.length")
+    await box.launch()
+    await box.sign_in("user_code")
+    await box.at("code")
+    await box.frame.locator("a.x").click()
+    await box.at("leaving")
+    await box.frame.locator("a.go").click()
+    await box.at("code")
+    assert await page.evaluate("history.length") == before
+    await page.go_back()
+    assert page.url == "about:blank"
+    await page.go_forward()
+    await box.launch()
+    await box.at("code")
+
+
+async def test_back_in_a_window_shows_the_open_pane_and_says_so_once_answered(
+    app: Shop, house: House, page: Page
+) -> None:
+    await page.goto(f"{house.settings.public_url}/?token={await app.link_token()}")
+    await page.locator("button[name=agree][value=yes]").click()
+    await page.locator("a.x").click()
+    await page.locator("form[data-pane=leaving]").wait_for()
+    await page.go_back()
+    await page.locator("form[data-pane=credentials]").wait_for()
+    await page.locator("[name=username]").fill("user_good")
+    await page.locator("[name=password]").fill("pass_good")
+    await page.locator("button.go").click()
+    await page.locator("form[data-pane=done]").wait_for(timeout=SECONDS)
+
+
+async def test_a_pane_answered_in_another_tab_is_said_and_the_next_one_shows(
+    app: Shop, house: House, context: BrowserContext
+) -> None:
+    first, second = await context.new_page(), await context.new_page()
+    address = f"{house.settings.public_url}/?token={await app.link_token()}"
+    await first.goto(address)
+    await second.goto(address)
+    await first.locator("button[name=agree][value=yes]").click()
+    await first.locator("form[data-pane=credentials]").wait_for(timeout=SECONDS)
+    await second.locator("button[name=agree][value=yes]").click()
+    await second.locator("form[data-pane=credentials]").wait_for(timeout=SECONDS)
+    await expect(second.locator("main")).to_contain_text("You already answered that")
+
+
+async def test_a_second_tab_takes_over_until_the_first_answer(visit: Opener, app: Shop, browser: object) -> None:
+    token = await app.link_token()
+    box = await visit(token=token)
+    await box.launch()
+    await box.at("consent")
+    context = await browser.new_context(reduced_motion="reduce")  # type: ignore[attr-defined]
+    other = await visit(token=token, at=await context.new_page())
+    await other.launch()
+    await other.at("consent")
+    await box.agree()
+    await box.reads("finished where it began")
+    await box.frame.locator("main [href='#close']").click()
+    await box.is_gone()
+    assert [each[1] for each in await box.log("exit")] == ["other_browser"]
+    await other.sign_in()
+    assert len(await other.told("success")) == 1
+    await context.close()
+
+
+async def test_a_token_that_waited_too_long_is_fetched_anew(visit: Opener, app: Shop, clock: MovedClock) -> None:
+    box = await visit()
+    clock.move(timedelta(minutes=31))
+    await box.page.expose_function("fetched", app.link_token)
+    await box.page.evaluate("window.fetching = () => CobaltLink.init({ ...config(), fetchToken: fetched })")
+    await box.page.evaluate("fetching()")
+    await box.at("consent")
+    await box.page.evaluate("fetching()")
+    assert await box.page.evaluate("document.querySelectorAll('html > div').length") == 1
+    await box.sign_in()
+    assert len(await box.told("success")) == 1
+    assert await box.log("load") == [["load"]]
+    seqs = [each[2]["seq"] for each in await box.log("event")]
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def test_a_token_that_waited_too_long_is_said_where_no_other_can_be_had(visit: Opener, clock: MovedClock) -> None:
+    box = await visit()
+    clock.move(timedelta(minutes=31))
+    await box.launch()
+    await box.reads("30 minutes")
+    await box.frame.locator("main [href='#close']").click()
+    await box.is_gone()
+    [[_, code, message, _]] = await box.log("exit")
+    assert (code, message) == ("link_expired", "This page timed out")
+
+
+@pytest.mark.parametrize("how", ["resolves", "rejects", "throws"])
+async def test_the_token_may_come_from_fetch_token_alone(visit: Opener, app: Shop, how: str) -> None:
+    box = await visit(token="")
+    await box.page.expose_function("fetched", app.link_token)
+    fetch = {
+        "resolves": "fetched",
+        "rejects": "() => Promise.reject(new Error('no session'))",
+        "throws": "() => { throw new Error('no session') }",
+    }
+    await box.page.evaluate(f"CobaltLink.init({{ ...config(), fetchToken: {fetch[how]} }}), 0")
+    if how == "resolves":
+        await box.sign_in()
+        assert len(await box.told("success")) == 1
+        return
+    [[_, code, message, _]] = await box.told("exit")
+    assert (code, message) == ("token_not_fetched", "Error: no session")
+    await box.is_gone()
+
+
+async def test_closing_while_a_token_is_fetched_opens_nothing(visit: Opener, app: Shop) -> None:
+    box = await visit(token="")
+    late = "new Promise(done => { window.come = done; })"
+    await box.page.evaluate(f"window.handle = CobaltLink.init({{ ...config(), fetchToken: () => {late} }}), 0")
+    await box.page.evaluate("handle.close()")
+    await box.page.evaluate("token => come(token)", await app.link_token())
+    assert await box.page.evaluate("document.querySelectorAll('html > div').length") == 0
+    assert len(await box.log("exit")) == 1
+
+
+async def test_a_sleep_of_ten_minutes_costs_nothing(visit: Opener, page: Page, clock: MovedClock) -> None:
+    await page.clock.install()
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.type("user_code")
+    clock.move(timedelta(minutes=10))
+    await page.clock.fast_forward(600_000)
+    await box.press()
+    await box.at("code")
+    clock.move(timedelta(minutes=3))
+    await page.clock.fast_forward(180_000)
+    await box.frame.locator("[name=code]").fill("123456")
+    await box.press()
+    assert len(await box.told("success")) == 1
+
+
+async def test_an_attempt_that_ran_out_in_mid_flow_says_so(visit: Opener, clock: MovedClock) -> None:
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.type()
+    clock.move(timedelta(minutes=31))
+    await box.press()
+    await box.reads("30 minutes")
+    await box.frame.locator("main [href='#close']").click()
+    await box.is_gone()
+    assert [each[1] for each in await box.log("exit")] == ["link_expired"]
+
+
+async def test_a_person_who_closes_comes_back_to_the_same_pane(visit: Opener) -> None:
+    box = await visit()
+    await box.launch()
+    await box.sign_in("user_code")
+    await box.shown("code")
+    await box.page.evaluate("launch_cobalt().close()")
+    await box.is_gone()
+    await box.launch()
+    await box.at("code")
+
+
+async def test_linking_again_with_a_spent_token_says_so(visit: Opener, context: BrowserContext) -> None:
+    box = await visit()
+    await box.launch()
+    await box.sign_in()
+    await box.told("success")
+    await context.clear_cookies()
+    await box.page.reload()
+    await box.launch()
+    await box.reads("already used")
+    await box.frame.locator("main [href='#close']").click()
+    await box.is_gone()
+    assert [each[1] for each in await box.log("exit")] == ["link_used"]
+
+
+async def test_the_network_is_away_when_link_opens(visit: Opener, context: BrowserContext) -> None:
+    box: Lightbox = await visit()
+    await context.route("**/?token=*", lambda route: asyncio.sleep(60))
+    await box.page.clock.install()
+    await box.launch()
+    await box.page.clock.run_for(1100)
+    await expect(box.dialog).to_contain_text("Opening")
+    await box.dialog.get_by_role("button", name="Close").click()
+    await box.is_gone()
+    assert [each[1] for each in await box.log("exit")] == [None]
+    await context.unroute_all(behavior="ignoreErrors")
