@@ -18,7 +18,7 @@ from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.vault import Vault
-from cobalt_link.store.database import Database, Tx
+from cobalt_link.store.database import Database, Tx, as_json
 
 PURPOSE = "access_token"
 
@@ -47,9 +47,11 @@ class Access:
         accounts were disconnected."""
         if not issues:
             return []
-        hashes = [self._vault.fingerprint(PURPOSE, each.token) for each in issues]
-        columns = ([each.account for each in issues], [each.client for each in issues], hashes)
-        rows = await (await tx.execute(statements.ISSUE, (self._clock.now(), *columns))).fetchall()
+        asked = as_json(
+            {"account": each.account, "client": each.client, "hash": self._vault.fingerprint(PURPOSE, each.token)}
+            for each in issues
+        )
+        rows = await (await tx.execute(statements.ISSUE, (self._clock.now(), asked))).fetchall()
         counting = {row["account"] for row in rows}
         return [each for each in issues if each.account not in counting]
 

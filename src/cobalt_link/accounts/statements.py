@@ -143,8 +143,10 @@ ORDER BY a.lease_until LIMIT %s"""
 
 ISSUE: LiteralString = """
 INSERT INTO access_tokens (hash, account, client, created_at)
-SELECT t.hash, t.account, t.client, %s FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS t (account, client, hash)
-JOIN accounts a ON a.id = t.account AND a.client = t.client AND a.disconnected_at IS NULL
+SELECT decode(t.hash, 'base64'), t.account, t.client, %s
+FROM json_to_recordset(%s::json) AS t (account text, client text, hash text), LATERAL (
+    SELECT FROM accounts a WHERE a.id = t.account AND a.client = t.client AND a.disconnected_at IS NULL LIMIT 1
+) found
 RETURNING account"""
 
 RESOLVE: LiteralString = f"""

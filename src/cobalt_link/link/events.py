@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
 from cobalt_link.link.states import EventName, OwnEventName
-from cobalt_link.store.database import Database, Tx
+from cobalt_link.store.database import Database, Tx, as_json
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,14 @@ async def note(
              SELECT %(token)s, coalesce(max(seq), 0) + 1, %(name)s, %(pane)s, %(code)s, %(at)s
              FROM link_events WHERE link_token = %(token)s"""
     await tx.execute(sql, {"token": link_token, "name": name, "pane": pane, "code": code, "at": at})
+
+
+async def note_each(tx: Tx, link_tokens: Sequence[bytes], name: EventName, at: datetime) -> None:
+    """The same event for many; the caller's transaction holds the row of each attempt."""
+    sql = """INSERT INTO link_events (link_token, seq, name, at)
+             SELECT token, (SELECT coalesce(max(seq), 0) + 1 FROM link_events WHERE link_token = token), %s, %s
+             FROM json_to_recordset(%s::json) AS t (hash text), decode(hash, 'base64') AS token"""
+    await tx.execute(sql, (name, at, as_json({"hash": each} for each in link_tokens)))
 
 
 async def listed(db: Database, link_token: bytes) -> list[Event]:

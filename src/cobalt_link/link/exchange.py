@@ -94,19 +94,18 @@ class Exchanges:
         now = self._clock.now()
         kept = await self._kept(tx, wishes, now)
         claiming = _claiming(wishes, kept)
-        found = await self._found(tx, claiming, now)
-        rows = await self._attempts.exchange(tx, [row["attempt"] for row in found.values()], now)
+        rows = await self._claim(tx, claiming, now)
         if len(rows) < len(claiming):
             # Somebody was first, perhaps this very request before its process died: its answer is there by now.
             kept |= await self._kept(tx, claiming, now)
-        answers, issues = self._answers(wishes, claiming, kept, found, {row["id"]: row for row in rows})
+        answers, issues = self._answers(wishes, claiming, kept, rows)
         dead = {issue.token for issue in await self._access.issue(tx, issues)}
         kept = {key: row for key, row in kept.items() if row.get("answer") not in dead}
         await self._keep(tx, kept, now)
-        for row in rows:
-            await events.note(tx, row["link_token"], "exchanged", now)
-            if row["account"] is not None:
-                await tokens_table.erase_access_token(tx, row["link_token"])
+        if rows:
+            await events.note_each(tx, [row["link_token"] for row in rows], "exchanged", now)
+        if repaired := [row["link_token"] for row in rows if row["account"] is not None]:
+            await tokens_table.erase_access_tokens(tx, repaired)
         return [InvalidPublicToken if answer in dead else answer for answer in answers]
 
     def _answers(
@@ -114,16 +113,16 @@ class Exchanges:
         wishes: Sequence[Wish],
         claiming: Sequence[Wish],
         kept: dict[Key, Row],
-        found: dict[Key, Row],
-        won: dict[str, Row],
+        rows: Sequence[Row],
     ) -> tuple[list[Answer], list[Issue]]:
         answers: list[Answer] = []
         issues: list[Issue] = []
         claims = {id(wish) for wish in claiming}
+        won = {hashed: row for row in rows for hashed in row["hashes"]}
         for wish in wishes:
             answer: Answer
             if id(wish) in claims:
-                answer = self._new_answer(wish, found, won, issues) or self._kept_answer(wish, kept)
+                answer = self._new_answer(wish, won, issues) or self._kept_answer(wish, kept)
             else:
                 answer = self._kept_answer(wish, kept, KeyReused)
             if wish.key and isinstance(answer, str):
@@ -138,12 +137,9 @@ class Exchanges:
         rows = await (await tx.execute(KEPT_ANSWERS, (keys, now))).fetchall()
         return {(row["client"], row["key_hash"]): row for row in rows}
 
-    async def _found(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> dict[Key, Row]:
-        """Another client's token is not found, whoever else asks for it in the same group."""
-        hashes = [each for wish in wishes for each in wish.hashes]
-        asked = {(wish.client, each) for wish in wishes for each in wish.hashes}
-        rows = await (await tx.execute(FOUND, (hashes, now))).fetchall()
-        return {place: row for row in rows if (place := (row["client"], row["hash"])) in asked}
+    async def _claim(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> list[Row]:
+        asked = [(wish.client, each) for wish in wishes for each in wish.hashes]
+        return await self._attempts.exchange(tx, asked, now) if asked else []
 
     def _kept_answer(self, wish: Wish, kept: dict[Key, Row], otherwise: Answer = InvalidPublicToken) -> Answer:
         row = kept.get(wish.key) if wish.key else None
@@ -155,14 +151,15 @@ class Exchanges:
             row["answer"] = self._vault.open(row["sealed_answer"], _answer_context(*wish.key)).decode()
         return row["answer"]
 
-    def _new_answer(self, wish: Wish, found: dict[Key, Row], won: dict[str, Row], issues: list[Issue]) -> str | None:
-        token = next((row for each in wish.hashes if (row := found.get((wish.client, each)))), None)
-        # popped: of several requests with one token in one group the first wins
-        row = won.pop(token["attempt"], None) if token else None
-        if token is None or row is None:
+    def _new_answer(self, wish: Wish, won: dict[bytes, Row], issues: list[Issue]) -> str | None:
+        row = next((row for each in wish.hashes if (row := won.get(each)) and row["client"] == wish.client), None)
+        if row is None:
             return None
+        # Of several requests for one attempt in one group the first wins; one token asked twice stands there twice.
+        for each in set(row["hashes"]):
+            del won[each]
         if row["account"] is not None:
-            return self._vault.open(token["sealed_access_token"], sealed_token_context(wish.client)).decode()
+            return self._vault.open(row["sealed_access_token"], sealed_token_context(wish.client)).decode()
         issues.append(Issue(account=row["granted"], client=wish.client, token=wish.access_token))
         return wish.access_token
 
@@ -186,12 +183,6 @@ def _claiming(wishes: Sequence[Wish], kept: dict[Key, Row]) -> list[Wish]:
 def _answer_context(client: str, key_hash: bytes) -> Context:
     return Context("exchanges", client, key_hash.hex(), "answer")
 
-
-FOUND = """
-SELECT p.hash, p.attempt, p.client, t.sealed_access_token
-FROM public_tokens p JOIN attempts a ON a.id = p.attempt LEFT JOIN link_tokens t ON t.hash = a.link_token
-WHERE p.hash = ANY(%s) AND p.expires_at > %s
-"""
 
 KEPT_ANSWERS = """
 SELECT client, key_hash, token_hash, sealed_answer FROM exchanges WHERE key_hash = ANY(%s) AND expires_at > %s

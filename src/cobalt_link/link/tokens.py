@@ -15,7 +15,7 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.vault import Context, Vault
 from cobalt_link.link import events
 from cobalt_link.link.attempts import Attempt
-from cobalt_link.store.database import Database, Tx
+from cobalt_link.store.database import Database, Tx, as_json
 from cobalt_link.store.grouped import Grouped
 
 LINK = "link_token"
@@ -89,9 +89,9 @@ class Tokens:
         await tx.execute("DELETE FROM link_tokens WHERE expires_at <= %s", (before,))
 
 
-async def erase_access_token(tx: Tx, link_token: bytes) -> None:
-    """The exchange has answered with it: it rests here no longer."""
-    await tx.execute("UPDATE link_tokens SET sealed_access_token = NULL WHERE hash = %s", (link_token,))
+async def erase_access_tokens(tx: Tx, link_tokens: list[bytes]) -> None:
+    """The exchange has answered with them: they rest here no longer."""
+    await tx.execute("UPDATE link_tokens SET sealed_access_token = NULL WHERE hash = ANY(%s)", (link_tokens,))
 
 
 def sealed_token_context(client: str) -> Context:
@@ -99,11 +99,10 @@ def sealed_token_context(client: str) -> Context:
 
 
 async def _insert(tx: Tx, rows: Sequence[LinkToken]) -> Sequence[None]:
-    await tx.execute(INSERT, (msgspec.json.encode(rows).decode(),))
+    await tx.execute(INSERT, (as_json(rows),))
     return [None] * len(rows)
 
 
-# One JSON text instead of an array for each column: a fifth of the client's time, half of the server's.
 INSERT = """
 INSERT INTO link_tokens (hash, client, created_at, expires_at, org, user_id, account, sealed_access_token, callback_url,
                          state, locale)
