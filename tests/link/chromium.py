@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
@@ -37,13 +38,18 @@ async def window(
     csp: bool = True,
     scripts: bool = False,
     foreign: list[str] | None = None,
+    **more: Any,
 ) -> AsyncIterator[Page]:
-    """A window in which `pages` are at `/<name>`. Requests to anywhere else are noted in `foreign` and fail."""
+    """A window in which `pages` are at `/<name>`. Requests to anywhere else are noted in `foreign` and fail.
+
+    `more`: further options of the browser's context, such as `forced_colors="active"`.
+    """
     context = await browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         color_scheme=theme,  # type: ignore[arg-type]
         reduced_motion="reduce",
         java_script_enabled=scripts,
+        **more,
     )
     await _serve(context, pages, csp, foreign if foreign is not None else [])
     try:

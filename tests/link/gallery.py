@@ -19,8 +19,9 @@ from cobalt_link.ehr.panes import (
     Waiting,
 )
 from cobalt_link.ehr.refusals import catalogue
-from cobalt_link.link import pages
+from cobalt_link.link import connected, pages, words
 from cobalt_link.link.closing import CLOSED
+from cobalt_link.link.connected import Connection
 from cobalt_link.link.scene import Match, Scene, Search, Step
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -92,6 +93,15 @@ DATABASES = Choice(
 )
 ROOMS = Choice(name="room", options=(Choosable(value="a", label="1"),), none_of_these=True)
 
+# One page of every make: the others differ from these by words only.
+KINDS = (
+    "picker", "picker-known", "picker-many", "picker-none", "picker-gone", "picker-manual", "picker-unknown",
+    "consent", "credentials", "credentials-wrong", "credentials-empty", "credentials-closing", "reconnect",
+    "code", "code-wrong", "code-ended", "code-resent", "code-plain", "choice-way", "choice-clinic", "push",
+    "push-denied", "message-locked", "message-password_expired", "message-ehr_down", "working", "done", "after-test",
+    "leaving", "left", "closed-link_used", "closed-no_cookies",
+)  # fmt: skip
+
 
 def scene(**changed: object) -> Scene:
     """A scene in which everything is known; `changed` fields replace these."""
@@ -148,6 +158,7 @@ def gallery(locale: str = "en") -> dict[str, str]:
         | problems(here)
         | ends(here)
         | closed(here)
+        | own(here)
     )
     return shown
 
@@ -295,6 +306,73 @@ def ends(here: Scene) -> dict[str, str]:
         "left": pages.left(here, "https://acme.example/return?status=exit"),
         "left-nowhere": pages.left(here, None),
     }
+
+
+def own(here: Scene) -> dict[str, str]:
+    """The person's own connections, and what other pages say on the way there."""
+    at = own_scene(here.locale)
+    unchosen = msgspec.structs.replace(at, ehr_name=None, ehr_mark=None, host=None)
+    person = "m.carter, Riverside Main Street"
+    return {
+        "connections": connected.listed(at, CONNECTIONS, person),
+        "connections-ended": connected.listed(at, CONNECTIONS[:1], person, ended=True),
+        "connections-none": connected.listed(at, (), person),
+        "connections-none-ended": connected.listed(at, (), person, ended=True),
+        "disconnect": connected.asked(at, CONNECTIONS[0], person),
+        "disconnect-unused": connected.asked(at, CONNECTIONS[2], person),
+        "connections-picker": pages.pane(unchosen, Picker(), search=Search("", (), 0, VENDORS, by_name=False)),
+        "connections-picker-none": pages.pane(
+            unchosen,
+            Picker(),
+            search=Search("", (), 0, VENDORS, by_name=False),
+            errors={"pick": "connections.none_there"},
+        ),
+        "connections-picker-manual": pages.pane(
+            unchosen, Picker(manual=True, ehr="larkspur"), search=START, errors={"url": "connections.none_there"}
+        ),
+        "connections-credentials": pages.pane(at, Credentials()),
+        "working-own": worked(at, STEPS),
+        "leaving-own": pages.leaving(at),
+        "left-own": pages.left(at, None),
+    }
+
+
+def own_scene(locale: str) -> Scene:
+    """A scene of a person's own attempt."""
+    return scene(
+        locale=locale,
+        app_name="Riverside IT",
+        app_mark="RI",
+        operator="Riverside IT",
+        practice=None,
+        connector_texts=words.instead(locale),
+        sees=(),
+        does=(),
+        keeps_password=False,
+    )
+
+
+CONNECTIONS = (
+    Connection(
+        id="a1",
+        app="Acme Scribe",
+        mark="AS",
+        practice="Riverside Family Practice",
+        since=datetime(2026, 3, 3, tzinfo=UTC),
+        last_used=NOW - timedelta(hours=2),
+    ),
+    Connection(
+        id="b2",
+        app="The Very Long Name of a Scheduling Assistant",
+        mark="TV",
+        practice=None,
+        since=datetime(2025, 12, 31, tzinfo=UTC),
+        last_used=datetime(2026, 3, 20, tzinfo=UTC),
+    ),
+    Connection(
+        id="c3", app="Rival Notes", mark="RN", practice=None, since=datetime(2026, 3, 3, tzinfo=UTC), last_used=None
+    ),
+)
 
 
 def closed(here: Scene) -> dict[str, str]:

@@ -16,20 +16,13 @@ from playwright.async_api import Browser, Page
 from cobalt_link.link import pages
 from tests.link import gallery
 from tests.link.chromium import ORIGIN, chromium, window
+from tests.link.gallery import KINDS
 from tests.link.hostile import ATTACKS, Hostile
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
 
 LAYOUTS = [((420, 680), "light"), ((420, 680), "dark"), ((320, 568), "light"), ((320, 568), "dark")]
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwenverein"
-# One page of every make: the others differ from these by words only.
-KINDS = (
-    "picker", "picker-known", "picker-many", "picker-none", "picker-gone", "picker-manual", "picker-unknown",
-    "consent", "credentials", "credentials-wrong", "credentials-empty", "credentials-closing", "reconnect",
-    "code", "code-wrong", "code-ended", "code-resent", "code-plain", "choice-way", "choice-clinic", "push",
-    "push-denied", "message-locked", "message-password_expired", "message-ehr_down", "working", "done", "after-test",
-    "leaving", "left", "closed-link_used", "closed-no_cookies",
-)  # fmt: skip
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 AXE = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input, select, summary')]

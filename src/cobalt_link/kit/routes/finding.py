@@ -61,7 +61,9 @@ class Table:
         if path != "/":
             path = path.removesuffix("/")
         if path in self._literal:
+            # A path of its own is nobody else's: another method on it is 405, not a parameter of a template.
             yield self._literal[path], {}
+            return
         for pattern, choices in self._templates.values():
             if match := pattern.match(path):
                 yield choices, match.groupdict()

@@ -1,0 +1,57 @@
+"""The part of the accessibility run that every landing repeats, ARIA snapshots, and a report that is not stale."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.link.accessibility import LAYOUTS, REPORT, judge
+from tests.link.chromium import ORIGIN, chromium, window
+from tests.link.gallery import KINDS, gallery
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+
+SNAPSHOTS = Path(__file__).parent / "aria"
+SOME = ("picker", "consent", "credentials-wrong", "code", "choice-way", "push", "message-locked", "done", "leaving")
+FURTHER = [layout for layout in LAYOUTS if layout.more or layout.large_text]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+@pytest.mark.parametrize("layout", FURTHER, ids=lambda layout: layout.name)
+async def test_axe_finds_nothing_in_forced_colors_more_contrast_and_large_text(  # S-124
+    browser: Browser, layout: object
+) -> None:
+    judged = await judge(browser, layout, SOME)  # type: ignore[arg-type]
+    assert (judged.pages, judged.violations, judged.overflows) == (len(SOME), [], [])
+
+
+@pytest.mark.parametrize("name", SOME)
+async def test_assistive_technology_is_given_the_same_names_in_the_same_order(browser: Browser, name: str) -> None:
+    """Renew with COBALT_TEST_SNAPSHOTS=new after looking at what changed."""
+    import os
+
+    shown = {name: gallery()[name].replace('http-equiv="refresh"', "")}
+    async with window(browser, shown, (420, 680)) as page:
+        await page.goto(f"{ORIGIN}/{name}")
+        seen = await page.locator("body").aria_snapshot() + "\n"
+    file = SNAPSHOTS / f"{name}.yaml"
+    if os.environ.get("COBALT_TEST_SNAPSHOTS") == "new":
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(seen, "utf-8")
+    assert seen == file.read_text("utf-8")
+
+
+def test_the_report_tells_of_every_layout_and_every_page() -> None:
+    text = REPORT.read_text("utf-8")
+    for layout in LAYOUTS:
+        assert f"| {layout.name} | {layout.size[0]} × {layout.size[1]} | {len(KINDS)} |" in text
+    assert "Nothing was found." in text
