@@ -1,6 +1,7 @@
 // Builds what the server serves (committed: running needs no Node) and what the npm package holds.
 
 import { build } from "esbuild";
+import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 
@@ -16,7 +17,9 @@ for (const name of ["index", "react"]) {
     ...common,
     entryPoints: [join(here, `sdk/src/${name}.ts`)],
     format: "esm",
-    external: ["react", "./index"],
+    external: ["react", "./index.js"],
+    banner: name === "react" ? { js: '"use client";' } : {},
     outfile: join(packed, `${name}.js`),
   });
 }
+execFileSync(process.execPath, [join(here, "node_modules/typescript/bin/tsc"), "-p", join(here, "tsconfig.types.json"), "--outDir", packed]);

@@ -1,8 +1,8 @@
 // The npm package: loads /init.js from your Cobalt Link server once and hands out its `init`.
 
-import type { Config, Handle } from "./types";
+import type { Config, Handle } from "./types.js";
 
-export type * from "./types";
+export type * from "./types.js";
 
 export interface CobaltLink {
   init: (config: Config) => Handle;
@@ -16,21 +16,23 @@ declare global {
 
 const loading = new Map<string, Promise<CobaltLink>>();
 
-/** Loads the script at `src` (e.g. "https://link.example.com/init.js") once per page; rejects with its `ErrorEvent`. */
+/** Loads the script at `src` (e.g. "https://link.example.com/init.js") once per page; rejects with its `Event`. */
 export function load(src: string): Promise<CobaltLink> {
   if (window.CobaltLink) return Promise.resolve(window.CobaltLink);
   let promise = loading.get(src);
   if (!promise) {
     promise = new Promise((resolve, reject) => {
-      const there = document.querySelector<HTMLScriptElement>(`script[src="${src}"]`);
+      const there = [...document.scripts].find((each) => each.getAttribute("src") === src);
       const script = there ?? Object.assign(document.createElement("script"), { src, async: true });
-      script.addEventListener("load", () => resolve(window.CobaltLink!));
-      script.addEventListener("error", (event) => {
+      const failed = (event: Event): void => {
+        // The next call tries again.
         loading.delete(src);
         script.remove();
         reject(event);
-      });
-      if (!there) document.body.append(script);
+      };
+      script.addEventListener("load", (event) => (window.CobaltLink ? resolve(window.CobaltLink) : failed(event)));
+      script.addEventListener("error", failed);
+      if (!there) (document.body ?? document.head).append(script);
     });
     loading.set(src, promise);
   }

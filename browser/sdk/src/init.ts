@@ -1,7 +1,7 @@
 // The lightbox: opens Link in a dialog over the page and reports what happens in it. It touches nothing before it opens
 // and leaves the page as it was. Served as /init.js; in the npm package it is loaded from the server, never bundled.
 
-import type { Config, ExitError, Handle, Metadata } from "./types";
+import type { Config, ExitError, Handle, Metadata } from "./types.js";
 
 type Message = { cobalt?: unknown; type?: unknown; [key: string]: unknown };
 type Opened = {

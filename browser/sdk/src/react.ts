@@ -1,12 +1,12 @@
 // React glue: `useCobaltLink({ src, token, onSuccess })` gives `{ init, isReady, loading, error, close }`.
 
 import { useCallback, useEffect, useRef, useState } from "react";
-import { load } from "./index";
-import type { Config, Handle } from "./types";
+import { load } from "./index.js";
+import type { Config, Handle } from "./types.js";
 
 export interface UseCobaltLink {
-  /** Opens Link; does nothing until `isReady`. Also takes a token that was made just now. */
-  init: (more?: Partial<Config>) => void;
+  /** Opens Link; does nothing until `isReady`. May be an `onClick`, or take a token that was made just now. */
+  init: (more?: Partial<Config> | { nativeEvent: unknown }) => void;
   isReady: boolean;
   loading: boolean;
   error: Event | null;
@@ -19,24 +19,27 @@ export function useCobaltLink(config: Config & { src: string }): UseCobaltLink {
   const [error, setError] = useState<Event | null>(null);
   const latest = useRef(config);
   const handle = useRef<Handle | null>(null);
+  const closing = useRef<ReturnType<typeof setTimeout>>(undefined);
   latest.current = config;
+  const close = useCallback(() => handle.current?.close(), []);
 
   useEffect(() => {
     let gone = false;
+    clearTimeout(closing.current);
     load(config.src).then(
       () => gone || setReady(true),
       (event: Event) => gone || setError(event),
     );
     return () => {
       gone = true;
-      handle.current?.close();
-      handle.current = null;
+      // StrictMode and hot reloading run the effect again at once: only who stays away has left.
+      closing.current = setTimeout(close);
     };
-  }, [config.src]);
+  }, [config.src, close]);
 
-  const init = useCallback((more?: Partial<Config>) => {
+  const init = useCallback((more?: Partial<Config> | { nativeEvent: unknown }) => {
     // Callbacks are read when they are called, so a new closure on each render costs nothing.
-    const of = (): Config => ({ ...latest.current, ...more });
+    const of = (): Config => ({ ...latest.current, ...(more && !("nativeEvent" in more) && more) });
     handle.current =
       window.CobaltLink?.init({
         token: of().token,
@@ -47,6 +50,5 @@ export function useCobaltLink(config: Config & { src: string }): UseCobaltLink {
         fetchToken: of().fetchToken && (() => of().fetchToken!()),
       }) ?? null;
   }, []);
-  const close = useCallback(() => handle.current?.close(), []);
   return { init, isReady, loading: !isReady && !error, error, close };
 }

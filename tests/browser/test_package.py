@@ -1,0 +1,143 @@
+"""The npm package and the committed assets: they are what their sources make, small, and at home in React."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from cobalt_link.app import House
+from cobalt_link.link import assets
+from tests.browser.conftest import Opener
+from tests.browser.lightbox import Lightbox
+from tests.browser.packing import BROWSER, STATIC, Built, build, bundled_app, run
+from tests.browser.site import Site
+from tests.world import Shop
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+
+SDK_MOST, REACT_MOST = 2560, 900  # bytes, gzip -9
+PAGE = '<!doctype html><title>App</title><link rel="icon" href="data:,"><body><div id="root"></div>{more}<script src="/app.js"></script>'
+FRAMES = "document.querySelectorAll('html > div').length"
+CONSUMER = """
+import { load, type Config, type EventName } from "@cobalt-link/link";
+import { useCobaltLink } from "@cobalt-link/link/react";
+const later: EventName = "an event of a later version";
+const config: Config = { token: "lt_test_1", onSuccess: (publicToken: string) => publicToken, onExit: (error) => error?.code };
+export const opened = load("https://link.example/init.js").then((link) => link.init(config).close());
+export const hooked = () => useCobaltLink({ src: "https://link.example/init.js", ...config }).isReady && later;
+// @ts-expect-error a token is a string
+export const wrong: Config = { token: 7, onSuccess() {} };
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return await build(tmp_path_factory.mktemp("npm"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=[18, 19], ids=["React 18", "React 19"])
+async def app_script(built: Built, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    source = (Path(__file__).parent / "app.jsx").read_text()
+    return await bundled_app(built, source, request.param, tmp_path_factory.mktemp("react") / "app")
+
+
+@pytest.mark.parametrize("name", ["init.js", "link.js"])
+def test_what_is_committed_is_what_the_sources_make(built: Built, name: str) -> None:
+    assert (built.static / name).read_bytes() == (STATIC / name).read_bytes(), "run `npm run build` in browser/"
+
+
+def test_the_sdk_and_the_react_entry_stay_small(built: Built) -> None:
+    sdk = gzip.compress(assets.source("init.js"), 9)
+    react = gzip.compress(b"".join((built.package / "dist" / name).read_bytes() for name in ("react.js", "index.js")), 9)
+    assert len(sdk) <= SDK_MOST
+    assert len(react) <= REACT_MOST
+
+
+def test_the_package_has_the_version_of_the_server() -> None:
+    assert json.loads((BROWSER / "sdk" / "package.json").read_text())["version"] == assets.VERSION
+
+
+def test_the_lock_names_no_registry() -> None:
+    lock = json.loads((BROWSER / "package-lock.json").read_text())
+    assert len(lock["packages"]) > 3
+    assert not [name for name, each in lock["packages"].items() if "resolved" in each]
+    assert not [name for name, each in lock["packages"].items() if name and "integrity" not in each]
+
+
+async def test_the_sources_and_an_app_that_uses_the_types_pass_the_compiler(built: Built, tmp_path: Path) -> None:
+    await run(built.tools / "tsc", "--noEmit", "-p", ".", cwd=built.browser)
+    (tmp_path / "node_modules" / "@cobalt-link").mkdir(parents=True)
+    (tmp_path / "node_modules" / "@cobalt-link" / "link").symlink_to(built.package)
+    (tmp_path / "consumer.ts").write_text(CONSUMER)
+    strict = ("--strict", "--noEmit", "--target", "es2022", "--lib", "es2023,dom")
+    for module, resolution in (("esnext", "bundler"), ("node16", "node16")):
+        modes = ("--module", module, "--moduleResolution", resolution)
+        (tmp_path / "package.json").write_text('{"type": "module"}')
+        await run(built.tools / "tsc", *strict, *modes, "consumer.ts", cwd=tmp_path)
+
+
+@pytest.fixture
+def react(site: Site, house: House, visit: Opener, app_script: str):  # type: ignore[no-untyped-def]
+    """`await react("hook")` is a person at the React app."""
+    site.put("/app.js", app_script)
+    site.put("/react", PAGE.format(more=""))
+    site.put("/preloaded", PAGE.format(more=f'<script src="{house.settings.public_url}/init.js"></script>'))
+
+    async def opened(what: str, path: str = "/react") -> Lightbox:
+        return await visit(f"{path}?as={what}&link={house.settings.public_url}")
+
+    return opened
+
+
+async def test_a_react_app_links_from_a_click(react, app: Shop) -> None:  # type: ignore[no-untyped-def]
+    box = await react("hook")
+    await box.launch()
+    await box.at("consent")
+    await box.page.evaluate("again()")  # a new render, with new callbacks
+    await box.sign_in()
+    [[_, public_token, renders]] = await box.told("success")
+    assert renders == 1
+    assert (await app.exchange(public_token)).json()["success"] is True
+    assert await box.page.locator("script[src$='/init.js']").count() == 1
+    await box.page.evaluate("link.close()")
+    assert await box.page.evaluate(FRAMES) == 0
+    assert await box.log("exit") == []
+
+
+@pytest.mark.parametrize(("what", "path"), [("auto", "/react"), ("auto", "/preloaded"), ("eager", "/preloaded")])
+async def test_strict_mode_opens_link_once_and_closes_nothing(react, what: str, path: str) -> None:  # type: ignore[no-untyped-def]
+    box = await react(what, path)
+    await box.sign_in()
+    assert len(await box.told("success")) == 1
+    assert await box.log("exit") == []
+    assert await box.log("load") == [["load"]]
+    assert await box.page.evaluate(FRAMES) == 1
+
+
+async def test_link_closes_with_the_component_that_opened_it(react) -> None:  # type: ignore[no-untyped-def]
+    box = await react("auto")
+    await box.at("consent")
+    await box.page.evaluate("show(false)")
+    await box.is_gone()
+    assert [each[1] for each in await box.told("exit")] == [None]
+
+
+async def test_a_script_that_does_not_load_is_an_error_of_the_hook(react) -> None:  # type: ignore[no-untyped-def]
+    box = await react("hook")
+    await box.page.context.route(re.compile(r"/init\.js$"), lambda route: route.abort())
+    await box.page.reload()
+    await box.page.get_by_role("button", name="error").wait_for()
+    assert await box.page.locator("#go").is_disabled()
+
+
+async def test_the_pattern_of_the_contract_loads_the_script_once_and_links(react) -> None:  # type: ignore[no-untyped-def]
+    box = await react("old")
+    assert await box.page.locator("script[src$='/init.js']").count() == 1
+    await box.page.locator("#go").first.click()
+    await box.sign_in()
+    assert len(await box.told("success")) == 1
