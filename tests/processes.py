@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any, Literal
@@ -57,8 +57,10 @@ class Running:
         self.send(signal.SIGKILL)
 
     def close(self) -> None:
-        if self._process.is_alive():
-            self.kill()
+        # It may end by itself in this very moment.
+        with suppress(ProcessLookupError):
+            if self._process.is_alive():
+                self.kill()
         self._process.join()
         self._said.close()
 
