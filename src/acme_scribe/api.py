@@ -1,4 +1,4 @@
-"""The three calls that an app's server makes to Cobalt Link. Client id and secret never leave this process."""
+"""The calls that an app's server makes to Cobalt Link. Client id and secret never leave this process."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ class Cobalt:
     async def get(self, path: str, access_token: str, **params: str) -> dict[str, Any]:
         """Reads the EHR, for instance `/v1/appointments`."""
         return await self._call("GET", path, params=params, headers={"access_token": access_token})
+
+    async def disconnect(self, user_id: str) -> None:
+        """Ends every link of one of our users; their access tokens end at once."""
+        for account in (await self._call("GET", "/v1/accounts", params={"user_id": user_id}))["accounts"]:
+            await self._call("DELETE", f"/v1/accounts/{account['id']}")
 
     async def close(self) -> None:
         await self._http.aclose()

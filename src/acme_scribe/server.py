@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
@@ -46,26 +46,40 @@ class Scribe:
     async def home(self, request: Request) -> Response:
         """The linked schedule, or the invitation to link."""
         key, visitor = self._visitor(request)
-        context: dict[str, object] = {"linked": visitor.access_token is not None}
+        context: dict[str, object] = {"linked": visitor.access_token is not None, "link": self.link_address}
         if visitor.access_token:
-            context |= await self._schedule(visitor.access_token)
+            context |= await self._schedule(visitor)
         response = pages.TemplateResponse(request, "home.html", context)
         response.set_cookie(COOKIE, key, httponly=True, samesite="lax")
         return response
 
     async def connect(self, request: Request) -> Response:
-        """Opens Link. The state comes back with the redirect: only the browser that asked may finish."""
+        """Opens Link in a window. The state comes back with the redirect: only the browser that asked may finish."""
         _, visitor = self._visitor(request)
         if request.cookies.get(COOKIE) not in self.visitors:
             return RedirectResponse("/", 303)
         visitor.state = secrets.token_urlsafe(24)
-        more = {"state": visitor.state}
-        if visitor.access_token:
-            more["access_token"] = visitor.access_token
-        elif self.emr_name:
-            more["emr_name"] = self.emr_name
-        token = await self.cobalt.link_token(visitor.user_id, self.org_id, **more)
+        token = await self._link_token(visitor, state=visitor.state)
         return RedirectResponse(f"{self.link_address}/?{urlencode({'token': token})}", 303)
+
+    async def token(self, request: Request) -> Response:
+        """A link token for the page that opens Link itself."""
+        _, visitor = self._visitor(request)
+        try:
+            return JSONResponse({"token": await self._link_token(visitor)})
+        except CobaltProblem as problem:
+            return JSONResponse({"message": str(problem)}, 400)
+
+    async def linked_here(self, request: Request) -> Response:
+        """The page that opened Link was given the public token: the SameSite cookie says that it is ours."""
+        visitor = self.visitors.get(request.cookies.get(COOKIE, ""))
+        if visitor is None:
+            return JSONResponse({"message": "Load this page again, then connect."}, 403)
+        try:
+            visitor.access_token = await self.cobalt.exchange(str((await request.form()).get("public_token", "")))
+        except CobaltProblem as problem:
+            return JSONResponse({"message": str(problem)}, 400)
+        return JSONResponse({})
 
     async def linked(self, request: Request) -> Response:
         """Link sends the user back here: exchange the public token at once, then take it out of the address bar."""
@@ -80,15 +94,37 @@ class Scribe:
             return _sorry(request, str(problem), 400)
         return RedirectResponse("/", 303)
 
-    async def _schedule(self, access_token: str) -> dict[str, object]:
+    async def disconnect(self, request: Request) -> Response:
+        """The button that Link's pages promise: Cobalt Link forgets the account, and so do we."""
+        _, visitor = self._visitor(request)
+        if visitor.access_token:
+            await self.cobalt.disconnect(visitor.user_id)
+            visitor.access_token = None
+        return RedirectResponse("/", 303)
+
+    async def _schedule(self, visitor: Visitor) -> dict[str, object]:
+        access_token = visitor.access_token or ""
         try:
-            zone = (await self.cobalt.get("/v1/settings", access_token))["data"]["timezone"]
-            today = datetime.now(ZoneInfo(zone or "UTC")).date()  # the practice's day, wherever this server stands
+            practice = (await self.cobalt.get("/v1/settings", access_token))["data"]
+            # The practice's day, wherever this server stands.
+            today = datetime.now(ZoneInfo(practice["timezone"] or "UTC")).date()
             days = {"start_date": today.isoformat(), "end_date": (today + timedelta(days=1)).isoformat()}
             found = await self.cobalt.get("/v1/appointments", access_token, **days)
         except CobaltProblem as problem:
+            if problem.code == "unauthorized":  # disconnected elsewhere, for instance on Link's own page
+                visitor.access_token = None
+                return {"linked": False}
             return {"problem": str(problem), "repair": problem.code == "login_required"}
-        return {"appointments": [_line(each) for each in found["appointments"]], "today": today.strftime("%A, %B %-d")}
+        statuses = {each["code"]: each["description"] for each in practice["visit_statuses"]}
+        lines = [_line(each, statuses) for each in found["appointments"]]
+        return {"appointments": lines, "today": today.strftime("%A, %B %-d")}
+
+    async def _link_token(self, visitor: Visitor, **more: str) -> str:
+        if visitor.access_token:
+            more["access_token"] = visitor.access_token
+        elif self.emr_name:
+            more["emr_name"] = self.emr_name
+        return await self.cobalt.link_token(visitor.user_id, self.org_id, **more)
 
     def _visitor(self, request: Request) -> tuple[str, Visitor]:
         key = request.cookies.get(COOKIE, "")
@@ -118,16 +154,21 @@ def create_app(
     routes = [
         Route("/", scribe.home),
         Route("/connect", scribe.connect),
+        Route("/token", scribe.token, methods=["POST"]),
         Route("/linked", scribe.linked),
+        Route("/linked", scribe.linked_here, methods=["POST"]),
+        Route("/disconnect", scribe.disconnect, methods=["POST"]),
         Route("/acme.css", _file("acme.css")),
+        Route("/acme.js", _file("acme.js")),
         Route("/acme.svg", _file("acme.svg")),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-def _line(found: dict[str, str]) -> dict[str, str]:
-    start = datetime.fromisoformat(found["datetime"])
-    return {**found, "day": start.strftime("%a %b %-d"), "time": start.strftime("%-I:%M %p")}
+def _line(found: dict[str, str], statuses: dict[str, str]) -> dict[str, str]:
+    start, code = datetime.fromisoformat(found["datetime"]), found["status"]
+    shown = {"day": start.strftime("%a %b %-d"), "time": start.strftime("%-I:%M %p")}
+    return {**found, **shown, "status": statuses.get(code, code)}
 
 
 def _sorry(request: Request, text: str, status: int) -> Response:

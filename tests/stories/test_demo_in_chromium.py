@@ -80,6 +80,8 @@ async def test_a_code_after_a_wrong_password(browser: Browser, demo: Demo, scrip
         await seen.press("Continue")
         await seen.back_to("Acme Scribe")
         await sees_the_schedule(seen, demo)
+        await seen.press("Disconnect your EHR")  # as the pages said, in the app and at once
+        await seen.at("Notes that write themselves")
 
 
 @BOTH
