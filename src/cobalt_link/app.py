@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import cache, lru_cache
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -29,7 +29,7 @@ from cobalt_link.developers.orgs import Orgs
 from cobalt_link.ehr.connector import Connector
 from cobalt_link.ehr.http import Http
 from cobalt_link.ehr.kit.cases import Given
-from cobalt_link.ehr.kit.installed import installed
+from cobalt_link.ehr.kit.installed import classes, installed
 from cobalt_link.ehr.kit.judge import judge
 from cobalt_link.ehr.kit.verdict import Verdict
 from cobalt_link.jobs import worker as workers
@@ -81,8 +81,7 @@ TABLE: tuple[Routes, ...] = (
 @cache
 def connector_classes() -> Mapping[str, type[Connector]]:
     """Every installed connector by key: the built-in ones and those of other packages, all by entry point."""
-    found = [each.load() for each in entry_points(group="cobalt_link.connectors")]
-    return {each.manifest.key: each for each in sorted(found, key=lambda each: each.manifest.name)}
+    return {each.manifest.key: each for each in sorted(classes(), key=lambda each: each.manifest.name)}
 
 
 async def check_connectors(

@@ -42,11 +42,13 @@ async def test_all_built_in_connectors_pass_and_what_could_not_be_told_is_said(t
 
 
 async def test_a_running_ehr_is_used_when_its_address_is_given(tmp_path: Path, sandbox: Sandbox) -> None:
-    said = await run(tmp_path, "check", "sandbox", "--address", sandbox.address, "--json")
+    worked_example.write(tmp_path / "site")
+    words = ("check", "larkspur", "--address", sandbox.address, "--json")
+    said = await run(tmp_path, *words, PYTHONPATH=installed(tmp_path / "site"))
     assert said.code == 0, said
     (verdict,) = said.json["connectors"]
-    assert (said.json["passed"], verdict["connector"], verdict["findings"]) == (True, "sandbox", [])
-    assert len(verdict["told"]) > 20
+    assert (said.json["passed"], verdict["connector"], verdict["findings"]) == (True, "larkspur", [])
+    assert len(verdict["told"]) == 5
     assert (await sandbox.counts())["requests"] > 0
 
 
@@ -87,6 +89,13 @@ async def test_a_connector_that_cannot_be_loaded_is_a_finding_and_the_others_are
     broken, fine = said.json["connectors"]
     assert said.code == 1 and "`mark`" in broken["findings"][0]["text"]
     assert (fine["connector"], fine["findings"]) == ("gnuhealth", [])
+
+
+async def test_a_connector_that_cannot_be_loaded_stops_other_commands_with_one_line(tmp_path: Path) -> None:
+    worked_example.write(tmp_path / "site", ("wire.py", "from typing import Any\n", "import nothing_like_that\n"))
+    said = await run(tmp_path, "list", PYTHONPATH=installed(tmp_path / "site"))
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1), said
+    assert "The connector larkspur cannot be loaded: ModuleNotFoundError" in said.err
 
 
 def test_the_worked_example_is_not_installed_here() -> None:

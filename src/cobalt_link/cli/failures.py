@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cobalt_link.developers.addresses import AddressProblem
 from cobalt_link.developers.clients import ClientProblem
+from cobalt_link.ehr.kit.installed import ConnectorBroken
 from cobalt_link.kit.problems import Problem
 from cobalt_link.kit.settings import SettingsError
 from cobalt_link.kit.vault import VaultProblem
@@ -15,6 +16,7 @@ FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
     (SettingsError, "bad_settings", 2),
     (AddressProblem, "bad_address", 2),
     (ClientProblem, "bad_client", 1),
+    (ConnectorBroken, "broken_connector", 1),
     (VaultProblem, "bad_keys", 1),
     (UnsafeDatabase, "unsafe_database", 1),
     (EmbeddedServerError, "embedded_server", 1),

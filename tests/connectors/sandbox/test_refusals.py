@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from cobalt_link.connectors.sandbox import Sandbox as Connector
+from cobalt_link.ehr.panes import Problem
 from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.refusals import AskAgain, NotThisAddress, catalogue
+from cobalt_link.link import refused
+from cobalt_link.link.words import Words, bare
 from sandbox_ehr.refusals import ERROR_CODES
 from tests.connectors.sandbox.told import CODE, password, told
 from tests.world import Sandbox
@@ -92,9 +96,22 @@ async def test_another_program_at_the_address_is_said(sandbox: Sandbox, connecto
     assert await sandbox.logins() == 0
 
 
-@pytest.mark.parametrize("locale", ["en", "es"])
-def test_rights_and_kinds_have_words_in_each_language(locale: str, connector: Connector) -> None:
-    texts = connector.texts(locale)
-    for key in ("no_rights.schedule.read", "no_rights.patients.read", "no_rights.clinic", "unsupported.smart_card"):
-        assert texts[key]
-    assert "{wait}" in texts["refusal.ehr_busy.why_resend"]
+SAID = [
+    ("en", "no_rights", {"rights": "schedule.read, patients.read"}, "“Read the schedule”, “Read patients”"),
+    ("es", "no_rights", {"rights": "clinic"}, "Acceso a su clínica"),
+    ("en", "unsupported", {"what": "smart_card"}, "Signing in with a smart card isn’t supported here."),
+    ("en", "ehr_busy", {"reason": "resend", "seconds": 20}, "You can ask for another one in 20 seconds."),
+    ("es", "ehr_busy", {"reason": "resend", "seconds": 20}, "Puede pedir otro dentro de 20 segundos."),
+    ("en", "ehr_busy", {"seconds": 120}, "Too many people are signing in. Try again in 2 minutes."),
+]
+
+
+@pytest.mark.parametrize(("locale", "code", "details", "said"), SAID)
+def test_a_person_reads_it_in_words(
+    locale: str, code: str, details: dict[str, str | int], said: str, connector: Connector
+) -> None:
+    words = Words(locale, theirs=connector.texts(locale), names={"ehr": "Sandbox EHR"})
+    if code == "no_rights":
+        assert bare(refused.filling(words, details)["rights"]) == said
+    else:
+        assert said in bare(refused.why(words, Problem(code, details)) or Markup())

@@ -19,6 +19,22 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
 
 
+class ConnectorBroken(Exception):
+    """An installed connector cannot be loaded; the text says which, why, and what to do."""
+
+
+def classes() -> list[type[Connector]]:
+    """The classes of all of them. Raises ConnectorBroken: accounts of a connector that is missing would all fail."""
+    found = installed()
+    for each in found:
+        if each.connector is None:
+            raise ConnectorBroken(
+                f"The connector {each.name} cannot be loaded: {each.trouble}. Mend it (`cobalt connectors check "
+                f"{each.name}`) or uninstall its package."
+            )
+    return [each.connector for each in found if each.connector]
+
+
 def installed() -> list[Found]:
     """All of them by name. Nothing is raised for a broken one: the judge tells it, and the others are judged."""
     return sorted(map(_loaded, entry_points(group=GROUP)), key=lambda each: each.name)
