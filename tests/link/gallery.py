@@ -128,6 +128,7 @@ def scene(**changed: object) -> Scene:
         expires_at=NOW + timedelta(minutes=28),
         now=NOW,
         reference="7F3K-92QX",
+        connections="link.acme.example/connections",
     )
     return msgspec.structs.replace(plain, **changed)
 

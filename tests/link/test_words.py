@@ -150,3 +150,9 @@ def test_days_of_another_year_name_it() -> None:
 
     assert voice().day(date(2026, 3, 3), date(2026, 11, 23)) == "March 3"
     assert voice().day(date(2025, 3, 3), date(2026, 11, 23)) == "March 3, 2025"
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_what_is_said_instead_at_the_own_connections_takes_the_place_of_a_text_that_there_is(locale: str) -> None:
+    assert words.instead(locale)
+    assert words.instead(locale).keys() <= texts(locale).keys()

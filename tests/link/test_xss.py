@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cobalt_link.link import pages
+from cobalt_link.link import connected, pages
 from tests.link import gallery
 from tests.link.hostile import ATTACKS, Hostile
 from tests.link.reading import read
@@ -25,6 +25,7 @@ def attributes(drawn: dict[str, str]) -> dict[str, set[str]]:
 
 def spoilt(attack: str, monkeypatch: pytest.MonkeyPatch, *, texts: bool = True) -> dict[str, str]:
     monkeypatch.setattr(gallery, "pages", Hostile(pages, attack, texts=texts))
+    monkeypatch.setattr(gallery, "connected", Hostile(connected, attack, texts=texts))
     return gallery.gallery("en")
 
 
@@ -41,7 +42,7 @@ def test_no_attack_adds_an_element_an_attribute_or_an_address(attack: str, monke
             assert element.attrs.keys() <= usual[element.tag], (name, element.tag)
             for attr in ("href", "action", "formaction", "src"):
                 url = element.attrs.get(attr, "")
-                assert url.startswith(("/link/", "/static/")) or url == "", (name, url)
+                assert url.startswith(("/link/", "/static/")) or url in ("", "/connections"), (name, url)
             assert "http-equiv" not in element.attrs or name.startswith("working")
 
 

@@ -56,9 +56,9 @@ def asked(scene: Scene, one: Connection, person: str) -> str:
 
 def _about(scene: Scene, t: Words, one: Connection) -> Markup:
     since = t("connections.row_since", day=t.day(one.since.date(), scene.now.date()))
-    used = t("connections.row_used", when=_last_used(scene, t, one)) if one.last_used else t("connections.row_unused")
+    used = t("connections.row_used", when=_last_used(scene, t, one)) if one.last_used else t("connections.never")
     practice = [isolated(one.practice)] if one.practice else []
-    return Markup("<br>").join([*practice, Markup(" · ").join([since, used])])
+    return Markup("<br>").join([*practice, since, used])
 
 
 def _last_used(scene: Scene, t: Words, one: Connection) -> Markup:
