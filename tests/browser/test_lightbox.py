@@ -133,7 +133,9 @@ async def test_link_opens_again_after_it_was_closed(visit: Opener) -> None:
 
 async def test_init_before_the_document_is_read_opens_at_once(visit: Opener, site: Site, app: Shop) -> None:
     early = APP.replace("<title>", '<script src="{link}/init.js"></script><script>{early}</script><title>')
-    call = "window.log = []; CobaltLink.init({ token: location.hash.slice(7), onSuccess() { log.push(['success']); } });"
+    call = (
+        "window.log = []; CobaltLink.init({ token: location.hash.slice(7), onSuccess() { log.push(['success']); } });"
+    )
     link = site.pages["/"][0].split('src="')[1].split("/init.js")[0]
     site.put("/early", early.format(link=link, early=call).replace(", log = []", ""))
     box = await visit("/early")

@@ -53,7 +53,9 @@ def test_what_is_committed_is_what_the_sources_make(built: Built, name: str) -> 
 
 def test_the_sdk_and_the_react_entry_stay_small(built: Built) -> None:
     sdk = gzip.compress(assets.source("init.js"), 9)
-    react = gzip.compress(b"".join((built.package / "dist" / name).read_bytes() for name in ("react.js", "index.js")), 9)
+    react = gzip.compress(
+        b"".join((built.package / "dist" / name).read_bytes() for name in ("react.js", "index.js")), 9
+    )
     assert len(sdk) <= SDK_MOST
     assert len(react) <= REACT_MOST
 

@@ -53,23 +53,29 @@ async def _scribe(house: app.House, callback: str, port: int) -> AsyncIterator[s
     """The example app, as a client of the API like any other."""
     from acme_scribe import create_app
 
-    client_id, secret = await _client(house, callback)
+    client_id, secret = await _client(house, callback, _origins(house.settings.host, port))
     url, host = house.settings.public_url, house.settings.host
     scribe = create_app(cobalt=url, link=url, client_id=client_id, client_secret=secret, emr_name="Sandbox EHR")
     async with granian.serving(scribe, host, port):
         yield f"http://{host}:{port}"
 
 
-async def _client(house: app.House, callback: str) -> tuple[str, str]:
+def _origins(host: str, port: int) -> tuple[str, ...]:
+    """Where a browser may find the example app, which opens Link in its own page."""
+    names = dict.fromkeys((host, "localhost" if host == "127.0.0.1" else host))
+    return tuple(f"http://{name}:{port}" for name in names)
+
+
+async def _client(house: app.House, callback: str, origins: tuple[str, ...]) -> tuple[str, str]:
     """Acme Scribe's client with a secret for this run; the secret of the run before ends."""
     from datetime import timedelta
 
     clients = house.clients
     known = next((each for each in await clients.all() if each.name == SCRIBE and each.test), None)
     if known is None:
-        created, secret = await clients.create(SCRIBE, test=True, callback_urls=[callback])
+        created, secret = await clients.create(SCRIBE, test=True, callback_urls=[callback], origins=origins)
         return created.client_id, secret
-    await clients.update(known, callback_urls=(callback,))
+    await clients.update(known, callback_urls=(callback,), origins=origins)
     return known.client_id, await clients.rotate_secret(known, timedelta())
 
 
