@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from tests.ehrs.gnuhealth import GnuHealth
-from tests.ehrs.gnuhealth_seed import ZONE
+from tests.ehrs.gnuhealth_seed import MOBILES, ZONE
 
 VISIT = ["appointment_date", "state", "appointment_type", "visit_type", "comments", "patient", "healthprof"]
 NAMES = ["patient.puid", "patient.party.name", "patient.party.lastname", "healthprof.rec_name", "institution.rec_name"]
@@ -18,6 +18,11 @@ def days(server: GnuHealth) -> dict[str, str]:
         "start_date": str(server.today - timedelta(days=1)),
         "end_date": str(server.today + timedelta(days=6)),
     }
+
+
+def texts(server: GnuHealth, login: str) -> int:
+    """How many text messages this user was sent."""
+    return sum(text["to"] == MOBILES[login] for text in server.texts())
 
 
 def appointments(server: GnuHealth, database: str | None = None) -> list[dict[str, Any]]:
