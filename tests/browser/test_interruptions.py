@@ -1,4 +1,4 @@
-"""What goes wrong while somebody links: the network, the clock, the Back button, a second tab. Each ends in one clear state."""
+"""What goes wrong while somebody links: network, clock, Back button, a second tab. Each ends in one clear state."""
 
 from __future__ import annotations
 

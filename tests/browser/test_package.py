@@ -21,13 +21,15 @@ from tests.world import Shop
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
 
 SDK_MOST, REACT_MOST = 2560, 900  # bytes, gzip -9
-PAGE = '<!doctype html><title>App</title><link rel="icon" href="data:,"><body><div id="root"></div>{more}<script src="/app.js"></script>'
+PAGE = """<!doctype html><title>App</title><link rel="icon" href="data:,">
+<body><div id="root"></div>{more}<script src="/app.js"></script>"""
 FRAMES = "document.querySelectorAll('html > div').length"
 CONSUMER = """
 import { load, type Config, type EventName } from "@cobalt-link/link";
 import { useCobaltLink } from "@cobalt-link/link/react";
 const later: EventName = "an event of a later version";
-const config: Config = { token: "lt_test_1", onSuccess: (publicToken: string) => publicToken, onExit: (error) => error?.code };
+const onSuccess = (publicToken: string) => publicToken;
+const config: Config = { token: "lt_test_1", onSuccess, onExit: (error) => error?.code };
 export const opened = load("https://link.example/init.js").then((link) => link.init(config).close());
 export const hooked = () => useCobaltLink({ src: "https://link.example/init.js", ...config }).isReady && later;
 // @ts-expect-error a token is a string
