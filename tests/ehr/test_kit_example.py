@@ -224,6 +224,9 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
     "another person after a renewal": (
         [story('id=step.user["id"]', 'id=step.token')], "cases", ("another person.id",),
     ),
+    "a password that is kept against the promise": (
+        [manifest("story = 1", "story = 1\nkeeps_password = false")], "cases", ("not kept, and it is",),
+    ),
     "an EHR that is not recognized": (
         [("__init__.py", "except SessionEnded:\n            return", "except SessionEnded:\n            pass")],
         "cases", ("`recognize` refuses",),
@@ -232,6 +235,16 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         [story(LOGGED_IN, LOGGED_IN.replace("return", "step =") + KEPT)], "secrets", ("the result of log_in",),
     ),
 }  # fmt: skip
+
+
+async def test_a_password_that_is_forgotten_keeps_the_promise(tmp_path: Path, sandbox: Sandbox) -> None:
+    forgetful = story('return await ask.once("log_in"', 'step = await ask.once("log_in"')
+    promise = manifest("story = 1", "story = 1\nkeeps_password = false")
+    after = story("returns=Step, reaches_user=texts)\n", "returns=Step, reaches_user=texts)\n"
+                  "            await ask.forget(who)\n            return step\n")  # fmt: skip
+    verdict = await judged(tmp_path, promise, forgetful, after, address=sandbox.address)
+    texts = [each.text for each in verdict.findings]
+    assert texts == ["Renewing without the person ends in login_required, not in granted."]
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=[name.replace(" ", "_") for name in BROKEN])

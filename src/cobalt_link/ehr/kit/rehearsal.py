@@ -147,6 +147,7 @@ async def _told(kind: type[Connector], cases: Cases, case: Case, where: str, val
         if left := script.left_over():
             told.faults.append(f"It ended with {len(left)} of its answers unasked.")
         if teller is told_by_many:
+            told.typed = script.typed
             told.faults += await _afterwards(kind, case, place, told, http)
     except CaseBroken as broken:
         told.broken = str(broken)
@@ -160,10 +161,8 @@ async def _told(kind: type[Connector], cases: Cases, case: Case, where: str, val
 async def _afterwards(kind: type[Connector], case: Case, place: Place, told: Told, http: Http) -> list[str]:
     """What the grant is good for: the declared reads, and a renewal without the person."""
     if told.grant is None:
-        return [
-            f"It was to {what}, and there is no grant." for what in ("read", "renew") if case.reads or case.renewed
-        ][:1]
-    findings: list[str] = []
+        return ["It was to read or renew, and there is no grant."] if case.reads or case.renewed else []
+    findings = [] if kind.manifest.keeps_password else _kept(told)
     grant, connector = told.grant, kind(http)
     chart = Chart(place=place, tenant=grant.tenant, session=grant.session, known=grant.known)
     for capability in case.reads:
@@ -172,6 +171,14 @@ async def _afterwards(kind: type[Connector], case: Case, place: Place, told: Tol
         except Exception as error:
             findings.append(f"Reading {capability} ended in {type(error).__name__}.")
     return findings + (await _renewed(connector, case, place, told, grant) if case.renewed else [])
+
+
+def _kept(told: Told) -> list[str]:
+    kept = b"".join(told.answers.values()).decode()
+    promise = (
+        "The manifest says that the password is not kept, and it is. Say `await ask.forget(who)` when it was used."
+    )
+    return [promise] if any(leaks(told.typed, [("", kept)])) else []
 
 
 async def _renewed(connector: Connector, case: Case, place: Place, told: Told, grant: Grant) -> list[str]:
