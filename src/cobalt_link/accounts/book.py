@@ -145,9 +145,7 @@ class Accounts:
         """Every account of the EHR user who has just signed in there, whichever client's, the last linked first."""
         tenants = await (await tx.execute(statements.TENANTS_AT, (connector, address, grant.tenant))).fetchall()
         prints = [
-            each
-            for row in tenants
-            for each in self._fingerprints(row["client"], row["org"], connector, address, grant)
+            each for row in tenants for each in self._fingerprints(row["client"], row["org"], connector, address, grant)
         ]
         rows = await (await tx.execute(statements.OF_PERSON, (prints,))).fetchall()
         return [account_of(row) for row in rows]
