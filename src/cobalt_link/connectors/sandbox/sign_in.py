@@ -132,7 +132,9 @@ class _SignIn:
         try:
             got = await self.ask.until("approval", partial(self._poll, step), pane=pane, returns=Step)
         except (PushDenied, PushExpired) as no:
-            await self.ask(Waiting(name="approval_again", sent_to=hint, resend=True, problem=_problem(no)))
+            again = Waiting(name="approval_again", sent_to=hint, resend=True, problem=_problem(no))
+            while (await self.ask(again)).action != "resend":
+                pass  # a push nobody asked for is how people are worn down until they tap Approve
         else:
             if isinstance(got, Step):
                 return got
