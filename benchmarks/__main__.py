@@ -1,6 +1,7 @@
 """`make bench`: every benchmark, each with its baseline in the same run. Names as arguments choose some of them."""
 
 import asyncio
+import os
 import sys
 
 from benchmarks import idle, link, start, tokens
@@ -10,7 +11,7 @@ ALL = {"start": start.run, "tokens": tokens.run, "link": link.run, "idle": idle.
 
 async def main(names: list[str]) -> None:
     for name in names or ALL:
-        print(f"── {name}")
+        print(f"── {name} ({os.cpu_count()} cores, load {os.getloadavg()[0]:.1f})", flush=True)
         await ALL[name]()
 
 

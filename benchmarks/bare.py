@@ -15,9 +15,15 @@ from psycopg_pool import AsyncConnectionPool
 INSERT = """
 INSERT INTO link_tokens (hash, client, created_at, expires_at, org, user_id) VALUES (%s, %s, %s, %s, %s, %s)
 """
+# In one statement: the attempt that is won, and the access token that counts from now on.
 UPDATE = """
-UPDATE attempts SET exchanged_at = %s FROM public_tokens p
-WHERE attempts.id = p.attempt AND p.hash = %s AND p.client = %s AND attempts.exchanged_at IS NULL RETURNING granted
+WITH won AS (
+    UPDATE attempts SET exchanged_at = %(now)s FROM public_tokens p
+    WHERE attempts.id = p.attempt AND p.hash = %(hash)s AND p.client = %(client)s AND attempts.exchanged_at IS NULL
+    RETURNING granted, attempts.client
+)
+INSERT INTO access_tokens (hash, account, client, created_at) SELECT %(token)s, granted, client, %(now)s FROM won
+RETURNING account
 """
 
 
@@ -46,10 +52,16 @@ class Bare:
 
     async def exchange(self, body: bytes) -> str:
         wanted = msgspec.json.decode(body) if body else {}
-        row = (datetime.now(UTC), bytes.fromhex(wanted.get("hash", "")), wanted.get("client", ""))
+        token, hashed = secrets.token_hex(32), bytes.fromhex(wanted.get("hash", ""))
+        row = {
+            "now": datetime.now(UTC),
+            "hash": hashed,
+            "client": wanted.get("client", ""),
+            "token": bytes.fromhex(token),
+        }
         async with self.pool.connection() as connection:
-            found = await (await connection.execute(UPDATE, row)).fetchone()
-        return str(found)
+            await (await connection.execute(UPDATE, row)).fetchone()
+        return token
 
 
 async def main(port: int) -> None:

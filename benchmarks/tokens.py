@@ -97,13 +97,14 @@ async def _granted(here: World) -> list[tuple[str, bytes]]:
 GRANTED = """
 WITH account AS (
     INSERT INTO accounts (id, client, org, org_id, user_id, connector, address, tenant, reference, health, linked_at)
-    VALUES (replace(gen_random_uuid()::text, '-', ''), %(client)s, 'o', 'o', 'u', 'sandbox', 'http://x', '', 'u', 'active',
-            now())
+    VALUES (replace(gen_random_uuid()::text, '-', ''), %(client)s, 'o', 'o', 'u', 'sandbox', 'http://x', '', 'u',
+            'active', now())
     RETURNING id
 ), made AS (
     INSERT INTO attempts (id, link_token, client, org, user_id, browser, answered, state, public_key, granted,
                           created_at, expires_at, settled_at)
-    SELECT replace(gen_random_uuid()::text, '-', ''), hash, %(client)s, 'o', 'u', hash, true, 'granted', hash, account.id,
+    SELECT replace(gen_random_uuid()::text, '-', ''), hash, %(client)s, 'o', 'u', hash, true, 'granted', hash,
+           account.id,
            now(), now() + interval '30 minutes', now()
     FROM unnest(%(hashes)s::bytea[]) AS hash, account
     RETURNING id, link_token

@@ -1,11 +1,12 @@
 """What the benchmarks run on: a data folder of their own, a server in a process of its own, a test client."""
 
 import asyncio
+import os
 import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -30,6 +31,12 @@ class World(msgspec.Struct):
     headers: dict[str, str]
     env: dict[str, str]
 
+    async def app(self, callback: str) -> dict[str, str]:
+        """Another test client, with a callback; the headers that it sends."""
+        clients = Clients(self.db, self.vault, SystemClock())
+        client, secret = await clients.create("Bench app", test=True, callback_urls=[callback])
+        return {"client_id": client.client_id, "client_secret": secret}
+
 
 @asynccontextmanager
 async def world(**more: str) -> AsyncIterator[World]:
@@ -52,29 +59,30 @@ async def world(**more: str) -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def program(*command: str, env: dict[str, str], port: int) -> AsyncIterator[int]:
+async def program(*command: str, env: dict[str, str], port: int, path: str = "/readyz") -> AsyncIterator[int]:
     """A Python program that serves on `port`; gives its process id once it answers. Ended by its id."""
-    import os
-
-    process = await asyncio.create_subprocess_exec(sys.executable, *command, env={**os.environ, **env})
+    output = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, env={**os.environ, **env}, stdout=output, stderr=output
+    )
     try:
-        await answers(port)
+        await _answers(process, port, path)
         yield process.pid
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 
-async def answers(port: int, path: str = "/readyz") -> None:
-    async with httpx2.AsyncClient(trust_env=False) as http:
-        for _ in range(1000):
-            try:
+async def _answers(process: asyncio.subprocess.Process, port: int, path: str) -> None:
+    """Returns once the program answers 200; raises when it ends, or after 30 seconds."""
+    async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False) as http:
+        while process.returncode is None:
+            with suppress(httpx2.TransportError):
                 if (await http.get(f"http://127.0.0.1:{port}{path}")).status_code == 200:
                     return
-            except httpx2.TransportError:
-                pass
-            await asyncio.sleep(0.01)
-    raise TimeoutError(f"nothing answers on port {port}")
+            await asyncio.sleep(0.005)
+    raise RuntimeError(f"The program on port {port} ended with {process.returncode}.")
 
 
 def free_port() -> int:
