@@ -33,7 +33,7 @@ lint: setup-dev ## Format, style, types, and the directions between the rooms
 
 test: lint ## Everything CI checks
 	@sh tests/need-chromium.sh
-	$(BIN)/pytest -n 2 --dist loadgroup
+	PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup
 
 bench: setup-dev ## Every benchmark, each with its baseline in the same run
 	$(BIN)/python -m benchmarks
