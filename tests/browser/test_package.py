@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Page
 
 from cobalt_link.app import House
 from cobalt_link.link import assets
@@ -16,6 +17,7 @@ from tests.browser.conftest import Opener
 from tests.browser.lightbox import Lightbox
 from tests.browser.packing import BROWSER, STATIC, Built, build, bundled_app, run
 from tests.browser.site import Site
+from tests.browser.test_how_to import sample
 from tests.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
@@ -145,3 +147,21 @@ async def test_the_pattern_of_the_contract_loads_the_script_once_and_links(react
     await box.page.locator("#go").first.click()
     await box.sign_in()
     assert len(await box.told("success")) == 1
+
+
+async def test_the_react_sample_of_the_docs_opens_link(
+    built: Built, site: Site, house: House, app: Shop, page: Page, tmp_path: Path
+) -> None:
+    source = sample("react").replace("https://link.example.com", house.settings.public_url)
+    mount = """
+import { createRoot } from "react-dom/client";
+const token = location.hash.slice(1);
+createRoot(document.getElementById("root")).render(
+  <LinkButton token={token} onSuccess={(publicToken) => (document.title = publicToken)} />);
+"""
+    site.put("/app.js", await bundled_app(built, source + mount, 19, tmp_path / "app"))
+    site.put("/react", PAGE.format(more=""))
+    await page.goto(f"{site.address}/react#{await app.link_token()}")
+    await page.get_by_role("button", name="Link account").click()
+    await Lightbox(page).sign_in()
+    await page.wait_for_function("document.title.startsWith('pt_test_')")

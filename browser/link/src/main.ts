@@ -2,6 +2,7 @@
 // needed: without it each form is a page of its own.
 
 import { around, closes, greet, handOver, isFramed, note, typedSomething } from "./frame";
+import { closing } from "./closing";
 import { improve, say } from "./pane";
 
 // In a frame the attempt's secret comes in the fragment and stays in this variable: there may be no cookie. A window has
@@ -106,6 +107,7 @@ function show(page: Document, more: boolean): void {
     }
     scrollTo(0, 0);
     improve(search);
+    closing(request);
     say(document.title);
   };
   // The transition is decoration: what follows must not wait for it.
@@ -209,5 +211,6 @@ document.addEventListener("click", (event) => {
 addEventListener("popstate", () => void go(location.href));
 greet(() => (typedSomething() ? void go(`${path}/exit`, undefined, true) : undefined), focus);
 improve(search);
+closing(request);
 if (isFramed && path) void go(path);
 else if (document.querySelector(".steps.live") === null && path) void after();

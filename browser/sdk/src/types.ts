@@ -7,6 +7,7 @@ export type EventName =
   | "refused"
   | "granted"
   | "handed_over"
+  | "exchanged"
   | "left"
   | "expired"
   | (string & {});
@@ -27,7 +28,7 @@ export interface EventMetadata extends Metadata {
 
 /** Why Link closed without a result. Codes may be added. */
 export interface ExitError {
-  code: "origin_not_registered" | "token_not_fetched" | (string & {});
+  code: "origin_not_registered" | "no_token" | "token_not_fetched" | (string & {});
   message: string;
 }
 
