@@ -1,7 +1,7 @@
 """Durable `link/token/create` and `exchange` per second at 32 connections, against the same rows written one by one."""
 
+import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from itertools import count
 
 import msgspec
 
@@ -12,12 +12,13 @@ from benchmarks.world import World, free_port, program, world
 from cobalt_link.kit import tokens
 from cobalt_link.link.tokens import PUBLIC
 
-CONNECTIONS, EXCHANGES, TARGET = 32, 6000, 1.0
+CONNECTIONS, TARGET = 32, 1.0
 
 Load = Callable[[], Awaitable[Measured]]
 
 
-async def run(rounds: int = 5, seconds: float = 2.0) -> None:
+async def run(rounds: int = 5, seconds: float = 2.0, exchanges: int = 6000) -> None:
+    """Rounds of so many seconds, and of so many exchanges at most, for each of the two."""
     async with world() as here:
         ours, bare = free_port(), free_port()
         async with (
@@ -27,7 +28,7 @@ async def run(rounds: int = 5, seconds: float = 2.0) -> None:
             meters = (Meter(us, here.settings.postgres_path), Meter(them, here.settings.postgres_path))
             loads = _create(here, ours, seconds), _create(here, bare, seconds)
             await _compare("link/token/create", loads, meters, rounds)
-            loads = _exchange(here, ours, seconds), _bare_exchange(here, bare, seconds)
+            loads = _exchange(here, ours, seconds, exchanges), _bare_exchange(here, bare, seconds, exchanges)
             await _compare("link/token/exchange", loads, meters, rounds)
 
 
@@ -58,24 +59,24 @@ def _line(what: str, pairs: list[tuple[float, float]], *, more_is_better: bool) 
 
 def _create(here: World, port: int, seconds: float) -> Load:
     def requests() -> Iterator[bytes]:
-        for number in count():
+        for number in itertools.count():
             body = {"user_id": f"user-{number}", "org_id": "bench", "emr_name": "Sandbox EHR"}
             yield post("/v1/link/token/create", msgspec.json.encode(body), here.headers)
 
     return lambda: load(port, requests(), connections=CONNECTIONS, seconds=seconds)
 
 
-def _exchange(here: World, port: int, seconds: float) -> Load:
+def _exchange(here: World, port: int, seconds: float, most: int) -> Load:
     async def once() -> Measured:
-        bodies = [{"public_token": text} for text, _ in await _granted(here)]
+        bodies = [{"public_token": text} for text, _ in await _granted(here, most)]
         return await _posted(here, port, bodies, seconds)
 
     return once
 
 
-def _bare_exchange(here: World, port: int, seconds: float) -> Load:
+def _bare_exchange(here: World, port: int, seconds: float, most: int) -> Load:
     async def once() -> Measured:
-        bodies = [{"hash": each.hex(), "client": here.client} for _, each in await _granted(here)]
+        bodies = [{"hash": each.hex(), "client": here.client} for _, each in await _granted(here, most)]
         return await _posted(here, port, bodies, seconds)
 
     return once
@@ -86,9 +87,9 @@ async def _posted(here: World, port: int, bodies: list[dict[str, str]], seconds:
     return await load(port, requests, connections=CONNECTIONS, seconds=seconds)
 
 
-async def _granted(here: World) -> list[tuple[str, bytes]]:
+async def _granted(here: World, count: int) -> list[tuple[str, bytes]]:
     """Public tokens of attempts that were granted, written as Link writes them; (token, its hash)."""
-    texts = [tokens.mint(tokens.PUBLIC, "test") for _ in range(EXCHANGES)]
+    texts = [tokens.mint(tokens.PUBLIC, "test") for _ in range(count)]
     made = [(text, here.vault.fingerprint(PUBLIC, text)) for text in texts]
     await here.db.run(GRANTED, {"client": here.client, "hashes": [each for _, each in made]})
     return made

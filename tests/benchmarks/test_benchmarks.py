@@ -1,0 +1,40 @@
+import tempfile
+
+import psutil
+import pytest
+
+from benchmarks import idle, link, start, tokens
+
+BRIEFLY = {
+    "tokens": lambda: tokens.run(rounds=1, seconds=0.3, exchanges=40),
+    "link": lambda: link.run(rounds=1, seconds=0.3),
+    "start": lambda: start.run(rounds=1),
+    "idle": lambda: idle.run(seconds=0.1),
+}
+TOLD = {
+    "tokens": ["link/token/create", "link/token/exchange", "ratio", "target 1.00", "one by one", "CPU"],
+    "link": ["links per second", "p50", "baseline", "ratio"],
+    "start": ["cobalt serve", "cobalt demo", "warm", "cold", "target 3.0", "ratio"],
+    "idle": ["server with its worker", "PostgreSQL", "baseline", "ratio"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BRIEFLY)
+async def test_each_benchmark_tells_its_figures_beside_a_baseline_and_leaves_nothing_behind(
+    name, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    await BRIEFLY[name]()
+    told = capsys.readouterr().out
+    assert [words for words in TOLD[name] if words not in told] == [], told
+    assert "failed" not in told
+    assert [each.pid for each in psutil.process_iter() if str(tmp_path) in command(each)] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def command(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
