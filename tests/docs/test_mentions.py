@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cobalt_link import app
+from cobalt_link.ehr.kit.cases import Cases, read_cases, wanted
 from cobalt_link.kit.settings import DECLARED
 from tests.cli.test_main import commands, flags
 from tests.docs.samples import ROOT, pages
@@ -15,6 +16,14 @@ COMMANDS = {" ".join(words): command for words, command in commands()}
 GROUPS = {words.split()[0] for words in COMMANDS}
 EVERYWHERE = {"--data", "--json", "--help", "--version"}
 VARIABLES = {each.variable for each in DECLARED} | {f"{each.variable}_FILE" for each in DECLARED}
+# What fills the cases of `cobalt connectors check`.
+CASES = {
+    name
+    for kind in app.connector_classes().values()
+    for case in (read_cases(kind.folder) or Cases()).case
+    for name in wanted(case)
+}
+VARIABLES |= {f"COBALT_CHECK_{name.upper()}" for name in CASES}
 PATHS = [path for routes in app.TABLE for row in routes for path in row.paths]
 each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
 
