@@ -45,7 +45,7 @@ class Page(HTMLParser):
         self._open: Form | None = None
         self._heard: dict[str, list[str]] = {"title": [], "h1": [], "li": []}
         self._within: list[str] = []
-        self.feed(response.text)
+        self.feed(_drawn(response.text))
 
     @property
     def status(self) -> int:
@@ -71,7 +71,7 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         """Everything that can be read, in one line."""
-        body = re.sub(r"<(style|title)\b.*?</\1>", " ", self.response.text, flags=re.S)
+        body = re.sub(r"<(style|title)\b.*?</\1>", " ", _drawn(self.response.text), flags=re.S)
         return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)).strip()
 
     @property
@@ -110,6 +110,11 @@ class Page(HTMLParser):
         if named := given.get("form"):
             return next((form for form in self.forms if form.id == named), None)
         return self._open
+
+
+def _drawn(html: str) -> str:
+    """Without templates, which only a script brings to life."""
+    return re.sub(r"<template\b.*?</template>", " ", html, flags=re.S)
 
 
 class Browser:

@@ -212,6 +212,10 @@ def credentials(here: Scene, plain: Scene, mending: Scene) -> dict[str, str]:
         "credentials-empty": pages.pane(here, Credentials(), errors=empty, typed={"username": ""}),
         "credentials-stale": pages.pane(here, Credentials(), stale=True),
         "credentials-closing": pages.pane(msgspec.structs.replace(here, expires_at=soon(seconds=100)), Credentials()),
+        "credentials-stayed": pages.pane(msgspec.structs.replace(here, can_stay=False), Credentials(), stayed=True),
+        "credentials-closing-again": pages.pane(
+            msgspec.structs.replace(here, can_stay=False, expires_at=soon(seconds=100)), Credentials()
+        ),
         "reconnect": pages.pane(mending, fixed),
         "reconnect-unknown": pages.pane(msgspec.structs.replace(mending, since=None), fixed),
         "reconnect-last-year": pages.pane(msgspec.structs.replace(mending, since=date(2025, 12, 31)), fixed),

@@ -49,7 +49,8 @@ class Element:
         for piece in self.pieces:
             if isinstance(piece, Element):
                 yield piece
-                yield from piece._inside()
+                if piece.tag != "template":  # only a script brings to life what is in it
+                    yield from piece._inside()
 
 
 class _Reader(HTMLParser):

@@ -208,6 +208,12 @@ class Attempts:
         sql = "UPDATE attempts SET claimed_until = %s WHERE id = %s AND claim = %s AND state = 'advancing'"
         return await self.db.run(sql, (now + self.lease, attempt.id, attempt.claim)) == 1
 
+    async def extend(self, attempt: Attempt, now: datetime, until: datetime) -> bool:
+        """Keeps an attempt open that has not ended, once; False if it has ended or was kept open before."""
+        sql = """UPDATE attempts SET expires_at = %s, extended = true
+                 WHERE id = %s AND NOT extended AND settled_at IS NULL AND expires_at > %s"""
+        return await self.db.run(sql, (until, attempt.id, now)) == 1
+
     async def speak(self, id: str, locale: str) -> None:  # noqa: A002
         """The language that the person chose."""
         await self.db.run("UPDATE attempts SET locale = %s WHERE id = %s", (locale, id))

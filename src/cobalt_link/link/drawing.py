@@ -28,12 +28,14 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One sentence above the form. `tone`: "" plain, "bad" to mend now, "warn" nobody's fault."""
+    """One sentence above the form. `tone`: "" plain, "bad" to mend now, "warn" nobody's fault. With `stays` it has a
+    button that keeps the page open, and this is what it says then."""
 
     icon: str
     title: Markup | None = None
     text: Markup | None = None
     tone: str = ""
+    stays: Markup | None = None
 
     @property
     def role(self) -> str:
@@ -85,7 +87,8 @@ def _template(name: str) -> Template:
 def draw(template: str, words: Words, ends: Ends, head: Head, title: Markup, **more: Any) -> str:
     """A page. `more`: `why`, `notice`, `failed` of every page, and what the template asks for."""
     given = {"t": words, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
-    return _template(template).render(given | {"scene": None, "page": template, "parent": None} | more)
+    given |= {"scene": None, "page": template, "parent": None, "closing": None, "closes_in": 0}
+    return _template(template).render(given | more)
 
 
 def draw_part(macro: str, *given: Any) -> Markup:

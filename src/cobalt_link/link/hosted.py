@@ -42,13 +42,14 @@ class Opening(msgspec.Struct, frozen=True):
 
 class Look(msgspec.Struct, frozen=True):
     """`q` searches the picker, `manual` shows its address form with `ehr` chosen, `stale` says that it was answered,
-    `ended` that a connection was ended."""
+    `ended` that a connection was ended, `stayed` that the page was kept open."""
 
     q: Annotated[str, Meta(max_length=200)] = ""
     manual: str = ""
     ehr: str = ""
     stale: str = ""
     ended: str = ""
+    stayed: str = ""
     lang: str | None = None
     origin: Annotated[str, Meta(max_length=500)] = ""
 
@@ -159,6 +160,17 @@ async def leave(room: Hosted, call: Call, body: Sent, attempt_id: str) -> Respon
         return attempt
     await room.visits.leave(attempt)
     return _back(room, attempt_id)
+
+
+@routes.page(
+    "/link/{attempt_id}/stay", method="POST", tenant=Tenant.ATTEMPT, rate=Rate.PAGE, audit=None, csrf=True,
+    audience="end user", summary="Keep the page open for as long again, once.",
+)  # fmt: skip
+async def stay(room: Hosted, call: Call, body: Sent, attempt_id: str) -> Response:
+    attempt = await room.own(call, attempt_id)
+    if isinstance(attempt, Response):
+        return attempt
+    return _back(room, attempt_id, "?stayed=1" if await room.visits.stay(attempt) else "")
 
 
 @routes.page(
@@ -275,12 +287,13 @@ async def _shown(room: Hosted, scene: Scene, attempt: Attempt, look: Look) -> st
     pane = attempt.pane
     assert pane is not None
     if not isinstance(pane, Picker):
-        return pages.pane(scene, pane, stale=bool(look.stale))
+        return pages.pane(scene, pane, stale=bool(look.stale), stayed=bool(look.stayed))
     if look.manual == "1":
         pane = Picker(manual=True, ehr=look.ehr or pane.ehr, address=pane.address)
     elif look.q or look.manual == "0":
         pane = Picker()
-    return pages.pane(scene, pane, search=await room.stage.search(attempt, look.q), stale=bool(look.stale))
+    search = await room.stage.search(attempt, look.q)
+    return pages.pane(scene, pane, search=search, stale=bool(look.stale), stayed=bool(look.stayed))
 
 
 async def _answered(room: Hosted, call: Call, attempt: Attempt, form: dict[str, str]) -> Response:

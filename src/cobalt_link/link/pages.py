@@ -42,20 +42,25 @@ def pane(
     *,
     search: Search | None = None,
     stale: bool = False,
+    stayed: bool = False,
     errors: Mapping[str, str] = _NONE,
     typed: Mapping[str, str] = _NONE,
 ) -> str:
-    """The page of a pane. `errors`: field → key of the text; `typed`: what to keep; `stale`: it was answered before."""
+    """The page of a pane. `errors`: field → key of the text; `typed`: what to keep; `stale`: it was answered before;
+    `stayed`: it has just been kept open."""
     words = words_of(scene)
     length = getattr(pane, "length", None)
     said = {field: words(key, length=length) for field, key in errors.items()}
     asked = Asked(scene=scene, words=words, search=search or _NO_SEARCH, errors=said, typed=typed)
     given: dict[str, Any] = {"errors": said} | questions.given(asked, pane)
-    notice = questions.notice(asked, pane, given, stale=stale)
+    notice = questions.notice(asked, pane, given, stale=stale, stayed=stayed)
     failed = bool(given["errors"] or pane.problem)
     template, head, title = given.pop("template"), given.pop("head"), given.pop("title")
     by_field = dict.fromkeys(questions.FIELDS) | given["errors"]
     more = given | {"scene": scene, "pane": pane, "notice": notice, "failed": failed, "errors": by_field}
+    if not (notice and notice.stays):  # a script shows it when the time comes
+        more |= {"closing": questions.closing(scene, words, questions.WARNED)}
+        more |= {"closes_in": max(0, round(questions.seconds_left(scene)) - questions.WARNED)}
     return draw(template, words, ends_of(scene, words), head, title, **more)
 
 

@@ -114,25 +114,38 @@ _VIEWS: dict[type[Pane], Callable[[Asked, Any], dict[str, Any]]] = {
     Message: _message,
 }
 
+WARNED = 120  # seconds before the end
 FIELDS = frozenset({"ehr", "url", "username", "password", "code"})
 
 
-def notice(asked: Asked, pane: Pane, shown: dict[str, Any], *, stale: bool) -> Notice | None:
+def notice(asked: Asked, pane: Pane, shown: dict[str, Any], *, stale: bool, stayed: bool) -> Notice | None:
     """The one notice above the form, if there is anything to say that no field says."""
     t = asked.words
     if loose := [text for field, text in asked.errors.items() if field not in FIELDS]:
         return Notice(tone="bad", icon="alert", text=loose[0])
     if pane.problem and not shown.get("errors"):
         return refused.notice(t, pane.problem)
+    if stayed:
+        return Notice(icon="clock", text=stays(asked.scene, t))
     if stale:
         return Notice(icon="info", title=t("page.stale"), text=t("page.stale_why"))
     if isinstance(pane, Code) and pane.resent and not shown.get("errors"):
         return Notice(icon="text", text=sent(t, pane, "code.resent"))
-    return _closing(asked)
+    left = seconds_left(asked.scene)
+    return closing(asked.scene, t, left) if left <= WARNED else None
 
 
-def _closing(asked: Asked) -> Notice | None:
-    left = (asked.scene.expires_at - asked.scene.now).total_seconds()
-    if left > 120:
-        return None
-    return Notice(tone="warn", icon="clock", text=asked.words("page.closing", span=asked.words.span(max(left, 1))))
+def seconds_left(scene: Scene) -> float:
+    return max((scene.expires_at - scene.now).total_seconds(), 1)
+
+
+def closing(scene: Scene, t: Words, seconds: float) -> Notice:
+    """The page closes in so many seconds, unless it is kept open."""
+    said = stays(scene, t) if scene.can_stay else None
+    return Notice(tone="warn", icon="clock", text=t("page.closing", span=t.span(seconds)), stays=said)
+
+
+def stays(scene: Scene, t: Words) -> Markup:
+    """For how long a page stays open that is kept open, or has just been."""
+    whole = scene.expires_at - (scene.started if scene.can_stay else scene.now)
+    return t("page.stays", span=t.span(whole.total_seconds()))

@@ -15,7 +15,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     `connector_texts` are the connector's own texts in the scene's locale, as flat keys; `sees` and `does` are keys of
     them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired was first connected.
     `can_change` is false where the org's EHR is fixed. `connections` is the address of the person's own page, as they
-    would type it.
+    would type it. `can_stay`: the page can be kept open once more.
     """
 
     locale: str = "en"
@@ -43,6 +43,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     reference: str
     connections: str = "/connections"
+    can_stay: bool = True
 
     @property
     def place(self) -> str | None:

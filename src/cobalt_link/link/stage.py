@@ -82,6 +82,7 @@ class Stage:
             can_change=account is None and not (org.ehr and (org.address or self.settings.ehr_addresses.get(org.ehr))),
             started=attempt.created_at,
             expires_at=attempt.expires_at,
+            can_stay=not attempt.extended and attempt.settled_at is None,
             now=self._clock.now(),
             reference=reference(attempt.id),
             connections=f"{urlsplit(self.settings.public_url).netloc}/connections",
@@ -111,6 +112,7 @@ class Stage:
             keeps_password=False,
             started=attempt.created_at,
             expires_at=attempt.expires_at,
+            can_stay=not attempt.extended and attempt.settled_at is None,
             now=self._clock.now(),
             reference=reference(attempt.id),
         )

@@ -182,6 +182,11 @@ class Visits:
             elif await self._attempts.leave(tx, attempt, self._clock.now()):
                 await events.note(tx, attempt.link_token, "left", self._clock.now())
 
+    async def stay(self, attempt: Attempt) -> bool:
+        """Keeps the attempt open for as long again as it had at first, from now on, once (WCAG 2.2, 2.2.1)."""
+        now = self._clock.now()
+        return await self._attempts.extend(attempt, now, now + (OWN_LIFE if attempt.is_own else self._life))
+
     async def speak(self, attempt: Attempt, locale: str) -> None:
         await self._attempts.speak(attempt.id, locale)
 
