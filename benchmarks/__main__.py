@@ -4,9 +4,9 @@ import asyncio
 import os
 import sys
 
-from benchmarks import idle, link, start, tokens
+from benchmarks import idle, link, page, start, tokens
 
-ALL = {"start": start.run, "tokens": tokens.run, "link": link.run, "idle": idle.run}
+ALL = {"start": start.run, "tokens": tokens.run, "link": link.run, "idle": idle.run, "page": page.run}
 
 
 async def main(names: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -36,6 +37,12 @@ def static(name: str) -> tuple[bytes, str]:
 def source(name: str) -> bytes:
     """The bytes of a file of ours by its plain name."""
     return _files()[name][1]
+
+
+@cache
+def packed(body: bytes) -> bytes:
+    """A file of ours in gzip. Pages are never sent so: with what is secret in them their length would tell of it."""
+    return gzip.compress(body, 9, mtime=0)
 
 
 VERSION = version("cobalt-link")
