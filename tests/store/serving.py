@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +91,15 @@ def postmaster(folder: Path) -> psutil.Process:
 def server_processes(folder: Path) -> list[psutil.Process]:
     """The guardian, the postmaster and its children: whatever holds the lock that says "this folder is served"."""
     lock = (folder / "server.lock").stat()
-    found = []
-    for process in psutil.process_iter():
-        try:
-            handles = [os.stat(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")]
-        except (OSError, psutil.Error):
-            continue
-        if any((handle.st_ino, handle.st_dev) == (lock.st_ino, lock.st_dev) for handle in handles):
-            found.append(process)
-    return found
+    return [process for process in psutil.process_iter() if (lock.st_ino, lock.st_dev) in set(_open_files(process.pid))]
+
+
+def _open_files(pid: int) -> Iterator[tuple[int, int]]:
+    with contextlib.suppress(OSError):  # the process ended
+        for handle in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):  # the file was closed
+                status = os.stat(f"/proc/{pid}/fd/{handle}")
+                yield status.st_ino, status.st_dev
 
 
 def kill_server(folder: Path) -> None:

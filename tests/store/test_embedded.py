@@ -1,6 +1,7 @@
 import asyncio
 import os
 import random
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -107,6 +108,28 @@ async def test_a_killed_postmaster_is_started_again(folder):
         assert await db.one("SELECT a FROM kept") == {"a": 42}
         await db.close()
     assert server_processes(folder) == []
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_what_a_dead_postmaster_left_behind_does_not_block_the_next(folder, guarded):
+    """Its backends may wait for ever for a lock of one that died; a stopped one stands for them here."""
+    holder = await (await Holder.start(folder)).ready()
+    server = postmaster(folder)
+    guardian = server.parent()
+    assert guardian is not None
+    backend = next(child for child in server.children() if "cobalt" in child.cmdline()[0])
+    backend.send_signal(signal.SIGSTOP)
+    if not guarded:
+        guardian.kill()
+    server.kill()
+    await asyncio.to_thread(server.wait)
+    async with await acquire(folder) as lease:
+        assert backend not in server_processes(folder)
+        db = await Database.open(lease.dsn)
+        assert await db.one("SELECT n FROM rows") == {"n": -1}
+        await db.close()
+    await holder.kill()
+    await gone(folder)
 
 
 # S-094, with fewer points

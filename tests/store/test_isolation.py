@@ -154,6 +154,24 @@ async def test_an_ordinary_user_has_a_server_that_nobody_else_comes_to(open_plac
     assert server_processes(folder) == []
 
 
+async def test_root_may_use_a_users_folder_and_the_user_still_can(open_place):
+    python = reachable_python("daemon")
+    daemon = pwd.getpwnam("daemon")
+    folder = open_place / "postgres"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, daemon.pw_uid, daemon.pw_gid)
+    async with await acquire(folder) as lease:
+        assert postmaster(folder).uids().effective == daemon.pw_uid
+        db = await Database.open(lease.dsn)
+        await db.run("CREATE TABLE rows (who text, n int, PRIMARY KEY (who, n))")
+        await db.close()
+    assert {path.lstat().st_uid for path in folder.rglob("*")} == {daemon.pw_uid}
+    as_daemon = {"user": daemon.pw_uid, "group": daemon.pw_gid, "extra_groups": [], "cwd": "/"}
+    holder = await Holder.start(folder, python=python, env={**os.environ, **PATHS}, **as_daemon)
+    await holder.ready()
+    await holder.leave()
+
+
 @pytest.fixture
 def without_namespaces(monkeypatch, tmp_path):
     """A machine without `unshare`, as many containers are."""

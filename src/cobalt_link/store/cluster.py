@@ -51,7 +51,9 @@ scram_iterations = 1            # our passwords are random keys: stretching them
 """
 
 # What the processes of the server see: nothing of ours, whose environment may hold keys.
-ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"} | {
+    name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ
+}
 
 
 class Cluster:
@@ -189,5 +191,17 @@ class Cluster:
 
 def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(open_private(path, os.O_WRONLY | os.O_EXCL), "w") as file:
         file.write(text)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """A descriptor of a file (0600, made when missing) that belongs to whom its folder belongs.
+
+    Root may run a command on a user's folder, and must leave no file there that the user cannot open.
+    """
+    handle = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    folder = path.parent.stat()
+    if os.geteuid() == 0 != folder.st_uid:
+        os.fchown(handle, folder.st_uid, folder.st_gid)
+    return handle

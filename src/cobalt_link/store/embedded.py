@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import IO, Self
 from urllib.parse import quote
 
-from cobalt_link.store.cluster import DATABASE, ENVIRONMENT, USER, Cluster
+from cobalt_link.store.cluster import DATABASE, ENVIRONMENT, USER, Cluster, open_private
 from cobalt_link.store.errors import EmbeddedServerError
+from cobalt_link.store.guardian import end_orphans
 
 _GUARDIAN = Path(__file__).with_name("guardian.py")
 _LOOK = 0.003  # seconds between two looks at a file that another process writes
-_PATIENCE = 60.0  # seconds without any progress
+_PATIENCE = 60.0  # seconds
+_GRACE = 2.0  # seconds in which a server whose postmaster is dead should have ended by itself
 
 
 class Lease:
@@ -100,9 +102,7 @@ def _release(cluster: Cluster, held: IO[str]) -> None:
 
 def _ensure_running(cluster: Cluster) -> str:
     """Start or adopt the server; gives its socket folder once it answers."""
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        state = _state(cluster)
+    for state in _looks(cluster):
         if state is not None and state.ready:
             return state.socket
         if state is None:
@@ -113,7 +113,6 @@ def _ensure_running(cluster: Cluster) -> str:
             # Behind the block: while we held the lock ourselves, a server that died would look alive.
             if ours:
                 return _wait_ready(cluster)
-        time.sleep(_LOOK)
     raise EmbeddedServerError(
         f"The database in {cluster.folder} is being served, but not by a process that can be seen here: another "
         "container or machine uses it. Stop that one, or give this one a data folder of its own (--data)."
@@ -142,7 +141,7 @@ def _start(cluster: Cluster, free: IO[str]) -> None:
         "held": free.fileno(),
         "note": str(cluster.data / "postmaster.pid"),
     }
-    log = os.open(cluster.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    log = open_private(cluster.log, os.O_WRONLY | os.O_APPEND)
     try:
         subprocess.run(  # noqa: S603
             [sys.executable, "-I", "-S", str(_GUARDIAN), json.dumps(order)],
@@ -172,16 +171,30 @@ def _wait_ready(cluster: Cluster) -> str:
 
 def _stop(cluster: Cluster) -> None:
     told = None
-    deadline = time.monotonic() + _PATIENCE
     with _open(cluster, "server.lock") as lock:
-        while not _try_lock(lock) and time.monotonic() < deadline:
-            # Looked at again and again: the guardian may be about to start a killed one anew.
-            state = _state(cluster)
+        # Looked at again and again: the guardian may be about to start a killed one anew.
+        for state in _looks(cluster):
+            if _try_lock(lock):
+                return
             if state is not None and state.pid != told:
                 told = state.pid
                 with suppress(ProcessLookupError):
                     os.kill(told, signal.SIGINT)
-            time.sleep(_LOOK)
+
+
+def _looks(cluster: Cluster) -> "Iterator[_State | None]":
+    """The postmaster's state, until patience ends; what a dead one left behind is ended on the way."""
+    end = time.monotonic() + _PATIENCE
+    grace = time.monotonic() + _GRACE
+    while (now := time.monotonic()) < end:
+        state = _state(cluster)
+        if state is not None:
+            grace = now + _GRACE
+        elif now > grace:
+            end_orphans((cluster.folder / "server.lock").stat())
+            grace = now + _GRACE
+        yield state
+        time.sleep(_LOOK)
 
 
 class _State:
@@ -228,7 +241,7 @@ def _gate(cluster: Cluster) -> Iterator[None]:
 
 
 def _open(cluster: Cluster, name: str) -> IO[str]:
-    return os.fdopen(os.open(cluster.folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
+    return os.fdopen(open_private(cluster.folder / name, os.O_RDWR), "r+")
 
 
 def _try_lock(file: IO[str]) -> bool:

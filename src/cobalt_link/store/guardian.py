@@ -5,6 +5,7 @@ null), `users` (the file that every lease holds a shared lock on), `held` (an op
 "this data folder is being served"), `note` (the postmaster's own note of its state).
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,7 @@ class Guardian:
                 return
             time.sleep(pause)
             pause = min(pause * 2, LONGEST)
+            end_orphans(os.fstat(self.order["held"]))
             with self.turn:
                 if not self.wanted:
                     return
@@ -79,6 +82,36 @@ class Guardian:
                 self.wanted = False
                 self.postmaster.send_signal(signal.SIGINT)  # "fast": end the sessions, write a checkpoint, stop
             self.postmaster.wait()
+
+
+def end_orphans(lock: os.stat_result) -> None:
+    """Kill what is left of a server whose postmaster died, known by the lock file it inherited.
+
+    A backend that waits for an internal lock of one that was killed never looks whether the postmaster still lives: it
+    would hold the shared memory, and keep every new server from starting, for ever. Its work is not committed.
+    """
+    holders = {pid: parent for pid, parent in _processes() if _holds(pid, lock)}
+    for pid, parent in holders.items():
+        with contextlib.suppress(OSError):
+            # A living server's processes have a parent that holds the lock too: the postmaster, or its guardian.
+            if parent not in holders and Path(f"/proc/{pid}/exe").readlink().name == "postgres":
+                os.kill(pid, signal.SIGKILL)
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Each process with its parent; none where there is no /proc."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            yield int(entry.parent.name), int(entry.read_text().rpartition(")")[2].split()[1])
+
+
+def _holds(pid: int, file: os.stat_result) -> bool:
+    with contextlib.suppress(OSError):
+        for handle in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.stat(f"/proc/{pid}/fd/{handle}"), file):
+                    return True
+    return False
 
 
 def hear_signals() -> None:
