@@ -262,15 +262,19 @@ class Attempts:
         sql = """UPDATE attempts SET accounts = %s, person = %s, username = NULL, settled_at = %s, expires_at = %s
                  WHERE id = %s"""
         await tx.execute(sql, (accounts, person, now, until, attempt.id))
-        await tx.execute("DELETE FROM journal WHERE attempt = %s", (attempt.id,))
         await self._erase(tx, [attempt.id])
 
     async def lock(self, tx: Tx, attempt: Attempt) -> None:
         """Holds the attempt's row until the end of the transaction: whoever notes an event has to."""
         await tx.execute("SELECT FROM attempts WHERE id = %s FOR UPDATE", (attempt.id,))
 
-    async def forget_own(self, tx: Tx, state: Literal["left", "expired"], now: datetime, attempt: str | None) -> None:
-        """Empties one own attempt, or with None all whose time is over; the row stays to say so for a while."""
+    async def forget_own(
+        self, tx: Tx, state: Literal["left", "expired"], now: datetime, attempt: str | None
+    ) -> list[str]:
+        """Empties one own attempt, or with None all whose time is over; the rows stay to say so for a while.
+
+        Gives their ids: the caller erases their journals.
+        """
         sql = """UPDATE attempts SET state = %(state)s, pane = NULL, username = NULL, person = NULL, connector = NULL,
                         address = NULL, practice = NULL, accounts = '{}', claim = NULL, version = version + 1,
                         settled_at = coalesce(settled_at, %(now)s)
@@ -279,10 +283,10 @@ class Attempts:
                  RETURNING id"""
         rows = await (await tx.execute(sql, {"state": state, "now": now, "id": attempt})).fetchall()
         ids = [row["id"] for row in rows]
-        await tx.execute("DELETE FROM journal WHERE attempt = ANY(%s)", (ids,))
         await self._erase(tx, ids)
         for each in ids:
             await announce(tx, topic(each))
+        return ids
 
     async def prune_own(self, tx: Tx, before: datetime) -> list[bytes]:
         """Forgets that there were own attempts which ended before then; their link tokens, for the events."""

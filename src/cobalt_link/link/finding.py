@@ -20,6 +20,7 @@ from cobalt_link.ehr.place import Place
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link import events
 from cobalt_link.link.attempts import OWN_LIFE, Attempt, Attempts, Found
+from cobalt_link.link.journal import forget_all
 from cobalt_link.link.linking import offered
 from cobalt_link.store.database import Tx
 
@@ -67,6 +68,7 @@ class Finding:
         theirs = await self._accounts.of_person(tx, connector.manifest.key, found.address or "", grant)
         ids = [each.id for each in theirs if await self._belongs(each, connector)]
         person, until = grant.person.name or grant.person.username, now + OWN_LIFE
+        await forget_all(tx, [attempt.id])
         await self._attempts.sign_in(tx, attempt, accounts=ids, person=person, found=found, now=now, until=until)
         await events.note(tx, attempt.link_token, "signed_in", now)
 

@@ -69,6 +69,11 @@ async def note_answer(tx: Tx, attempt: Attempt, entry: Entry, now: datetime) -> 
     await tx.execute(sql, _row(attempt, entry, now))
 
 
+async def forget_all(tx: Tx, attempts: list[str]) -> None:
+    """Erases whole journals."""
+    await tx.execute("DELETE FROM journal WHERE attempt = ANY(%s)", (attempts,))
+
+
 async def forget_after(tx: Tx, attempt: str, n: int) -> None:
     """Erases the entries after `n`: the story is told anew from there."""
     await tx.execute("DELETE FROM journal WHERE attempt = %s AND n > %s", (attempt, n))

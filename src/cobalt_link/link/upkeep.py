@@ -8,6 +8,7 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.link import events
 from cobalt_link.link.attempts import Attempts
 from cobalt_link.link.exchange import Exchanges
+from cobalt_link.link.journal import forget_all
 from cobalt_link.link.tokens import Tokens
 from cobalt_link.store import erase
 from cobalt_link.store.database import Database
@@ -34,7 +35,7 @@ class LinkUpkeep:
         async with self._db.transaction() as tx:
             for link_token in await self._attempts.expire(tx, now):
                 await events.note(tx, link_token, "expired", now)
-            await self._attempts.forget_own(tx, "expired", now, None)
+            await forget_all(tx, await self._attempts.forget_own(tx, "expired", now, None))
 
     async def prune(self) -> None:
         """The stated window of S-098: what is over is forgotten after COBALT_RETENTION_DAYS."""

@@ -25,7 +25,7 @@ from cobalt_link.kit.vault import Vault
 from cobalt_link.link import events
 from cobalt_link.link.advance import ADVANCE
 from cobalt_link.link.attempts import OWN_LIFE, Attempt, Attempts, Opening, topic
-from cobalt_link.link.journal import forget_after, note_answer
+from cobalt_link.link.journal import forget_after, forget_all, note_answer
 from cobalt_link.link.journal import lines as journal_lines
 from cobalt_link.link.tokens import LinkToken, Tokens
 from cobalt_link.store.database import Database
@@ -178,7 +178,7 @@ class Visits:
         """Ends the attempt; what was typed no longer opens."""
         async with self._db.transaction() as tx:
             if attempt.is_own:
-                await self._attempts.forget_own(tx, "left", self._clock.now(), attempt.id)
+                await forget_all(tx, await self._attempts.forget_own(tx, "left", self._clock.now(), attempt.id))
             elif await self._attempts.leave(tx, attempt, self._clock.now()):
                 await events.note(tx, attempt.link_token, "left", self._clock.now())
 
