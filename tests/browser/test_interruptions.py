@@ -124,6 +124,17 @@ async def test_an_answer_sent_twice_counts_once(visit: Opener, house: House) -> 
     assert [each["pane"] for each in answered] == ["consent", "credentials"]
 
 
+async def test_an_answer_brings_the_next_pane_without_another_request(visit: Opener, page: Page) -> None:
+    box = await visit()
+    await box.launch()
+    await box.at("consent")
+    async with page.expect_response(lambda response: response.request.method == "POST") as answer:
+        await box.agree()
+    assert (await answer.value).status == 200
+    await box.at("credentials")
+    assert (await answer.value).request.redirected_to is None
+
+
 async def test_link_leaves_no_step_in_the_history_of_the_page(visit: Opener, page: Page) -> None:
     await page.goto("about:blank")
     box = await visit()

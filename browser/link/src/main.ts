@@ -15,7 +15,7 @@ let going = 0; // steps on their way: what was typed just before must not call t
 type Sent = { method: string; body: URLSearchParams };
 
 function request(url: string, sent?: Sent, accept = "text/html"): Promise<Response> {
-  const headers: Record<string, string> = { accept };
+  const headers: Record<string, string> = { accept, "cobalt-script": "1" };
   if (secret) headers["cobalt-attempt"] = secret;
   if (isFramed) headers["cobalt-parent"] = around!;
   return fetch(url, { ...sent, headers, credentials: "same-origin" });

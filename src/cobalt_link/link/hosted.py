@@ -28,6 +28,7 @@ routes = Routes("link pages")
 AT_ONCE = 0.4  # seconds in which an answer may still come without a page in between
 STREAMED = 25.0
 SCRIPT = "text/javascript; charset=utf-8"
+SCRIPT_HEADER = "Cobalt-Script"  # the page's own script asks
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -133,8 +134,8 @@ async def answer(room: Hosted, call: Call, body: Sent, attempt_id: str) -> Respo
         return attempt
     form = {name: value for name, value in msgspec.structs.asdict(body).items() if value}
     if attempt.pane is None or body.pane != str(attempt.pane_n):
-        return _back(room, attempt_id, "?stale=1")
-    return await _answered(room, call, attempt, form)
+        return await _next(room, call, attempt_id, _back(room, attempt_id, "?stale=1"))
+    return await _next(room, call, attempt_id, await _answered(room, call, attempt, form))
 
 
 @routes.page(
@@ -279,7 +280,8 @@ async def _shell(room: Hosted, call: Call, attempt_id: str) -> Response:
         return room.closed(call, "not_registered", status=403)
     locale = locale_of(None, call.header("Accept-Language"))
     operator = room.stage.settings.operator or client.name
-    html = pages.shell(locale=locale, operator=operator, app_name=client.name, parent=parent)
+    accent = client.branding.get("accent")
+    html = pages.shell(locale=locale, operator=operator, app_name=client.name, parent=parent, accent=accent)
     return HTMLResponse(html, 200, room.headers(frame_ancestors=client.origins))
 
 
@@ -321,6 +323,14 @@ async def _answered(room: Hosted, call: Call, attempt: Attempt, form: dict[str, 
         room.brake(call, attempt, read)
         taken = await room.visits.answer(attempt, n, read)
     return _back(room, attempt.id, "" if taken else "?stale=1")
+
+
+async def _next(room: Hosted, call: Call, attempt_id: str, answered: Response) -> Response:
+    """For a script the page that an answer leads to, at once: a redirect costs it one more way over the network."""
+    here, _, query = answered.headers.get("location", "").partition("?")
+    if call.header(SCRIPT_HEADER) and here == f"/link/{attempt_id}" and query in ("", "stale=1"):
+        return await look(room, call, Look(stale="1" if query else ""), attempt_id)
+    return answered
 
 
 async def _asked_again(
