@@ -1,0 +1,70 @@
+"""Each refusal that the sandbox EHR gives on demand, as a person sees it, and the way on from there."""
+
+import pytest
+
+from tests.stories.conftest import Meet
+from tests.stories.person import Person
+from tests.world import Shop
+
+PAGES = {
+    "wrong_credentials": "Sign in to Sandbox EHR",
+    "too_many_codes": "Too many wrong codes",
+    "locked": "Sandbox EHR locked this account",
+    "password_expired": "Sandbox EHR wants a new password first",
+    "ehr_down": "Sandbox EHR isn’t answering",
+    "ehr_busy": "Sandbox EHR asks us to wait",
+    "declined": "You said no at Sandbox EHR",
+    "no_rights": "Your Sandbox EHR account can’t do this",
+    "unexpected": "Sandbox EHR sent an answer we don’t understand",
+    "session_ended": "Sandbox EHR ended the session",
+}
+
+
+async def signing_in(app: Shop, meet: Meet, code: str) -> Person:
+    dana = meet("user_good", f"error_{code}")
+    await dana.open(await app.link_token())
+    await dana.go_on("credentials")
+    await dana.sign_in()
+    return dana
+
+
+@pytest.mark.parametrize("code", PAGES)
+async def test_another_try_after_a_refusal_connects(acme: Shop, meet: Meet, code: str) -> None:
+    dana = await signing_in(acme, meet, code)
+    assert dana.page.heading == PAGES[code]
+    assert f"error_{code}" not in dana.page.response.text  # the password
+    if dana.page.pane == "message":
+        await dana.press("again")
+    assert (dana.page.pane, dana.page.form.fields["username"]) == ("credentials", "user_good")
+    assert (await dana.sign_in("pass_good")).pane == "done"
+    assert (await acme.exchange((await dana.return_to_app())["token"])).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [("wrong_code", "That code didn’t match"), ("code_expired", "That code has ended")]
+)
+async def test_a_code_that_is_refused_may_be_typed_again_or_sent_anew(
+    acme: Shop, meet: Meet, code: str, says: str
+) -> None:
+    dana = await signing_in(acme, meet, code)
+    assert says in (await dana.type(code="123456")).text
+    assert (dana.page.pane, dana.page.form.buttons) == ("code", [("resend", "1")])
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [("push_denied", "You said no on your phone"), ("push_expired", "Nobody answered in time")]
+)
+async def test_an_approval_that_did_not_come_may_be_sent_again(acme: Shop, meet: Meet, code: str, says: str) -> None:
+    dana = await signing_in(acme, meet, code)
+    assert dana.page.pane == "waiting"
+    while ("action", "check") in dana.page.form.buttons:
+        await dana.press("check")
+    assert says in dana.page.text
+    assert dana.page.form.buttons == [("action", "resend")]
+
+
+async def test_what_nothing_can_mend_leads_back_to_the_app(acme: Shop, meet: Meet) -> None:
+    dana = await signing_in(acme, meet, "unsupported")
+    assert dana.page.heading == "We can’t connect to Sandbox EHR yet"
+    assert "smart card" in dana.page.text
+    assert dana.page.form.buttons == [("stop", "1")]
