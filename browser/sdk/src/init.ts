@@ -17,7 +17,7 @@ const base = new URL(script?.src ?? location.href).origin;
 
 const PLATE = `:host{all:initial;color-scheme:light dark}dialog{position:fixed;inset:0;box-sizing:border-box;inline-size:420px;block-size:min(680px,100dvh - 48px);max-inline-size:none;max-block-size:none;margin:auto;padding:0;border:0;border-radius:20px;overflow:clip;color:light-dark(#131d33,#eff2f6);background:linear-gradient(light-dark(#eff5fe,#171f2f) 94px,light-dark(#fff,#111724) 0);box-shadow:0 0 0 1px light-dark(#dae0e9,#2b3446),0 24px 64px -16px rgb(6 14 36/.45);font:15px/1.47 system-ui,sans-serif}
 dialog::backdrop{background:rgb(10 18 40/.55)}iframe{display:block;inline-size:100%;block-size:100%;border:0}
-section{position:absolute;inset:0;overflow:auto;padding:112px 24px 24px;visibility:hidden;animation:late 0s 1s forwards}@keyframes late{to{visibility:visible}}h1{margin:0 0 8px;font-size:22px;line-height:1.27}code{overflow-wrap:anywhere}
+section{position:absolute;inset:0;overflow:auto;padding:112px 24px 24px;visibility:hidden;animation:late 0s 1s forwards}@keyframes late{to{visibility:visible}}h1,p{margin:0 0 8px}h1{font-size:22px;line-height:1.27}code{overflow-wrap:anywhere}
 a,button{display:block;box-sizing:border-box;inline-size:100%;margin-block-start:12px;padding:13px;border:0;border-radius:12px;background:light-dark(#0946ad,#2f6cda);color:#fff;font:600 16px/22px system-ui,sans-serif;text-align:center;text-decoration:none;cursor:pointer}button{background:none;color:light-dark(#0946ad,#84b4fb)}:focus-visible{outline:2px solid light-dark(#0946ad,#84b4fb);outline-offset:2px}
 @media(max-width:480px),(max-height:520px){dialog{inline-size:100vw;block-size:100dvh;border-radius:0;box-shadow:none}}
 @media(prefers-reduced-motion:no-preference){dialog[open]{transition:opacity .24s,transform .24s cubic-bezier(.2,0,0,1)}@starting-style{dialog[open]{opacity:0;transform:translateY(12px)}}}
@@ -124,18 +124,18 @@ function open(config: Config): Opened {
   }
 
   function refuse(): void {
-    const code = make("code");
+    const why = make("p");
+    const fix = make("code");
     const link = make("a") as HTMLAnchorElement;
-    const message =
-      `Link did not open in this page. Is ${location.origin} registered? cobalt clients update CLIENT --origin ${location.origin}` +
-      ` (or the token is not one of ${base}, or this page's policy lacks frame-src ${base})`;
+    why.textContent = `Link did not open in this page: ${location.origin} is not registered, the token is not from ${base}, or this page’s policy lacks frame-src ${base}. To register it:`;
+    fix.textContent = `cobalt clients update CLIENT --origin ${location.origin}`;
+    const message = `${why.textContent} ${fix.textContent}`;
     frame!.remove();
     title.textContent = "This page can’t show Link yet";
-    code.textContent = message;
     link.textContent = "Open it in a new window";
     link.target = "_blank";
     link.href = address({});
-    close.before(code, link);
+    close.before(why, fix, link);
     dialog.append(plate);
     plate.style.visibility = "visible";
     link.focus();
