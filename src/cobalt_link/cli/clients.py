@@ -26,6 +26,8 @@ Origins = Annotated[
     tuple[str, ...] | None,
     Parameter(name="--origin", help="Origin of the pages that open Link, such as https://app.example.com; repeatable."),
 ]
+Mark = Annotated[str | None, Parameter(help="One or two letters for the app on its pages, or none for its initials.")]
+Accent = Annotated[str | None, Parameter(help="Color of the app's pages, such as '#0a7a5c', or none for ours.")]
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -76,15 +78,24 @@ async def update(
     name: Annotated[str | None, Parameter(help="A new name.")] = None,
     callback_url: Callbacks = None,
     origin: Origins = None,
+    mark: Mark = None,
+    accent: Accent = None,
     where: Where = HERE,
 ) -> None:
-    """Change name, callbacks or origins; a list that is given takes the place of the whole old one."""
+    """Change name, callbacks, origins or look; a list that is given takes the place of the whole old one."""
     given = {"name": name, "callback_urls": callback_url, "origins": origin}
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    if not changes:
-        raise Failure("Nothing to change: give --name, --callback-url or --origin.", code="bad_usage", status=2)
+    look = {key: value for key, value in (("mark", mark), ("accent", accent)) if value is not None}
+    if not changes and not look:
+        raise Failure(
+            "Nothing to change: give --name, --callback-url, --origin, --mark or --accent.", code="bad_usage", status=2
+        )
     async with opened(where) as desk:
-        await _tell(desk, where, await desk.clients.update(await desk.clients.find(client), **changes))
+        found = await desk.clients.find(client)
+        if look:
+            look = found.branding | look
+            changes["branding"] = {key: value for key, value in look.items() if value != "none"}
+        await _tell(desk, where, await desk.clients.update(found, **changes))
 
 
 @app.command
@@ -136,7 +147,8 @@ async def _tell(desk: Desk, where: Where, client: Client) -> None:
 
 def _shown(client: Client) -> dict[str, Any]:
     keys = ("client_id", "name", "env", "callback_urls", "origins", "created_at", "disabled_at")
-    return {key: getattr(client, key) for key in keys}
+    look = {"mark": client.branding.get("mark"), "accent": client.branding.get("accent")}
+    return {key: getattr(client, key) for key in keys} | look
 
 
 def _span(text: str) -> timedelta:

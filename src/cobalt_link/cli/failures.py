@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cobalt_link.developers.addresses import AddressProblem
+from cobalt_link.developers.branding import BrandingProblem
 from cobalt_link.developers.clients import ClientProblem
 from cobalt_link.ehr.kit.installed import ConnectorBroken
 from cobalt_link.kit.problems import Problem
@@ -15,6 +16,7 @@ from cobalt_link.store.migrate import SchemaTooNew
 FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
     (SettingsError, "bad_settings", 2),
     (AddressProblem, "bad_address", 2),
+    (BrandingProblem, "bad_branding", 2),
     (ClientProblem, "bad_client", 1),
     (ConnectorBroken, "broken_connector", 1),
     (VaultProblem, "bad_keys", 1),

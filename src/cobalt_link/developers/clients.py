@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 import msgspec
 from psycopg.types.json import Jsonb
 
-from cobalt_link.developers import addresses
+from cobalt_link.developers import addresses, branding
 from cobalt_link.developers.remembered import Remembered
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
@@ -36,7 +36,7 @@ class Client(msgspec.Struct, frozen=True):
     env: str
     callback_urls: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
-    branding: dict[str, Any] = {}
+    branding: dict[str, str] = {}
     created_at: datetime | None = None
     disabled_at: datetime | None = None
 
@@ -138,7 +138,7 @@ class Clients:
         return [each for each in rows if each.expires_at is None or each.expires_at > self._clock.now()]
 
     async def update(self, client: Client, **changes: Any) -> Client:
-        """Changes name, callback_urls, origins or branding; raises AddressProblem."""
+        """Changes name, callback_urls, origins or branding; raises AddressProblem or BrandingProblem."""
         new = _checked(msgspec.structs.replace(client, **changes))
         row = (new.name, list(new.callback_urls), list(new.origins), Jsonb(new.branding), new.id)
         await self._db.run(UPDATE, row)
@@ -187,4 +187,5 @@ def _checked(client: Client) -> Client:
         raise ClientProblem("A client needs a name of at most 80 signs: users read it when they link.")
     callbacks = tuple(dict.fromkeys(addresses.callback(each) for each in client.callback_urls))
     origins = tuple(dict.fromkeys(addresses.origin(each) for each in client.origins))
-    return msgspec.structs.replace(client, name=name, callback_urls=callbacks, origins=origins)
+    look = branding.checked(client.branding)
+    return msgspec.structs.replace(client, name=name, callback_urls=callbacks, origins=origins, branding=look)

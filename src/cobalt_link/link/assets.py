@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+
+from cobalt_link.link import accents
 
 PREFIX = "/static/"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -31,7 +33,14 @@ def static_url(name: str) -> str:
 
 def static(name: str) -> tuple[bytes, str]:
     """Bytes and media type by hashed name (the last part of `static_url`). Raises KeyError for any other name."""
+    if color := accents.color_of(name):
+        return accents.style_sheet(color), _TYPES[".css"]
     return {hashed: (body, media) for hashed, body, media in _files().values()}[name]
+
+
+def accent_url(color: str) -> str:
+    """The path of the style sheet of a client's accent."""
+    return PREFIX + accents.file_name(color)
 
 
 def source(name: str) -> bytes:
@@ -39,7 +48,7 @@ def source(name: str) -> bytes:
     return _files()[name][1]
 
 
-@cache
+@lru_cache(maxsize=256)
 def packed(body: bytes) -> bytes:
     """A file of ours in gzip. Pages are never sent so: with what is secret in them their length would tell of it."""
     return gzip.compress(body, 9, mtime=0)

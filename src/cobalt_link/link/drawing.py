@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from cobalt_link.link.assets import static_url
+from cobalt_link.link.assets import accent_url, static_url
 from cobalt_link.link.hosts import web_url
 from cobalt_link.link.scene import Scene
 from cobalt_link.link.words import LOCALES, Words, clean, isolated
@@ -87,7 +87,9 @@ def _template(name: str) -> Template:
 def draw(template: str, words: Words, ends: Ends, head: Head, title: Markup, **more: Any) -> str:
     """A page. `more`: `why`, `notice`, `failed` of every page, and what the template asks for."""
     given = {"t": words, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
+    scene = more.get("scene")
     given |= {"scene": None, "page": template, "parent": None, "closing": None, "closes_in": 0}
+    given |= {"accent": accent_url(scene.accent) if scene and scene.accent else None}
     return _template(template).render(given | more)
 
 
@@ -101,7 +103,7 @@ def words_of(scene: Scene) -> Words:
     words = bare_words(scene.locale, scene.operator, scene.app_name, scene.connector_texts)
     ehr = isolated(scene.ehr_name) if scene.ehr_name else words("page.your_ehr")
     place = isolated(scene.place) if scene.place else ehr
-    connections = Markup('<bdi dir="ltr">{}</bdi>').format(clean(scene.connections))
+    connections = Markup('<bdi dir="ltr">{}</bdi>').format(Markup("<wbr>/").join(clean(scene.connections).split("/")))
     return words.knowing(ehr=ehr, place=place, host=scene.host, connections=connections)
 
 

@@ -20,7 +20,7 @@ from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.connected import Connection
 from cobalt_link.link.door import Hosted
 from cobalt_link.link.scene import Scene
-from cobalt_link.link.stage import mark
+from cobalt_link.link.stage import app_mark
 
 routes = Routes("own pages")
 
@@ -93,7 +93,7 @@ def _connection(account: Account, client: Client) -> Connection:
     return Connection(
         id=account.id,
         app=client.name,
-        mark=mark(client.name),
+        mark=app_mark(client),
         practice=account.practice,
         since=account.linked_at,
         last_used=account.last_used_at,

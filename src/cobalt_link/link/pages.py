@@ -14,6 +14,7 @@ from markupsafe import Markup
 from cobalt_link.ehr.panes import Pane
 from cobalt_link.link import questions
 from cobalt_link.link.asked import Asked
+from cobalt_link.link.assets import accent_url
 from cobalt_link.link.closing import CLOSED
 from cobalt_link.link.drawing import (
     Act,
@@ -151,11 +152,12 @@ def closed(
     return draw("closed", t, ends, head, t(f"closed.{code}.title"), **given)
 
 
-def shell(*, locale: str, operator: str, app_name: str, parent: str) -> str:
+def shell(*, locale: str, operator: str, app_name: str, parent: str, accent: str | None = None) -> str:
     """The first page in a frame: its script fetches the pane. `parent` is the origin around the frame."""
     t = bare_words(locale, operator, app_name)
     head = Head(wire="at1", leave=False)
-    return draw("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), parent=parent)
+    look = {"accent": accent_url(accent)} if accent else {}  # what comes by script takes the place of the body only
+    return draw("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), parent=parent, **look)
 
 
 def _is_closed(code: str, parent: str | None) -> bool:

@@ -16,6 +16,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired was first connected.
     `can_change` is false where the org's EHR is fixed. `connections` is the address of the person's own page, as they
     would type it. `can_stay`: the page can be kept open once more.
+    `accent` is the client's color, as `#rrggbb`.
     """
 
     locale: str = "en"
@@ -44,6 +45,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     connections: str = "/connections"
     can_stay: bool = True
+    accent: str | None = None
 
     @property
     def place(self) -> str | None:

@@ -62,7 +62,8 @@ class Stage:
         return Scene(
             locale=locale,
             app_name=client.name,
-            app_mark=mark(client.name),
+            app_mark=app_mark(client),
+            accent=client.branding.get("accent"),
             operator=self.settings.operator or client.name,
             privacy_url=self.settings.privacy_url,
             help_url=self.settings.help_url,
@@ -186,6 +187,11 @@ class Stage:
 def locale_of(attempt: Attempt | None, accept: str | None, asked: str | None = None) -> str:
     """The language of a page: asked for on the page, else by the app, else by the browser."""
     return words.choose(accept, asked or (attempt.locale if attempt else None))
+
+
+def app_mark(client: Client) -> str:
+    """The letters that stand for an app: its own, else its monogram."""
+    return client.branding.get("mark") or mark(client.name)
 
 
 def mark(name: str) -> str:
