@@ -22,7 +22,7 @@ from starlette.requests import Request
 from cobalt_link.kit.problems import InvalidRequest, MissingField, UnknownField
 
 CREDENTIALS = ("client_id", "client_secret", "access_token")
-_SPELLINGS = {name: (name.encode(), name.replace("_", "-").encode()) for name in CREDENTIALS}
+_SPELLINGS = [(name, name.encode(), name.replace("_", "-").encode()) for name in CREDENTIALS]
 MAX_DEPTH = 32
 MAX_FIELDS = 1000
 MAX_FILES = 32
@@ -72,22 +72,19 @@ def credentials(headers: Headers, fields: Mapping[str, Any] | None = None) -> Cr
     """The three credentials: own headers (underscores or hyphens), else `Authorization`, else fields of the request."""
     # Read from the end, so that of a header that came twice the first counts.
     sent = dict(reversed(headers.raw))
-    found = {
-        **{name: value for name in CREDENTIALS if isinstance(value := (fields or {}).get(name), str) and value},
-        **(_authorization(headers.getlist("authorization")) if b"authorization" in sent else {}),
-        **{name: value for name, spellings in _SPELLINGS.items() if (value := _own_header(sent, spellings))},
-    }
-    return Credentials(**found)
+    found = {name: value for name in CREDENTIALS if isinstance(value := fields.get(name), str)} if fields else {}
+    if b"authorization" in sent:
+        found.update(_authorization(headers.getlist("authorization")))
+    for name, underscored, hyphened in _SPELLINGS:
+        if value := unquoted((sent.get(underscored) or sent.get(hyphened) or b"").decode("latin-1")):
+            found[name] = value
+    return Credentials(**{name: value for name, value in found.items() if value})
 
 
 def unquoted(value: str) -> str:
     """A header's value without blanks around it and without one pair of double quotes (contract §2)."""
     value = value.strip()
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
-
-
-def _own_header(sent: Mapping[bytes, bytes], spellings: Iterable[bytes]) -> str:
-    return unquoted(next((value for name in spellings if (value := sent.get(name))), b"").decode("latin-1"))
 
 
 def _authorization(values: Iterable[str]) -> dict[str, str]:
