@@ -110,8 +110,9 @@ function show(page: Document, more: boolean): void {
     closing(request);
     say(document.title);
   };
-  // The transition is decoration: what follows must not wait for it.
-  if (document.startViewTransition && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  // The transition is decoration: what follows must not wait for it, and the first pane comes from nowhere.
+  const first = document.querySelector("main[data-page=shell]");
+  if (document.startViewTransition && !first && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
     document.startViewTransition(swap).updateCallbackDone.then(focus, focus);
   } else {
     swap();
