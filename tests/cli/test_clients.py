@@ -47,6 +47,11 @@ async def test_the_life_of_a_client(run, calls):
     shown = (await run("clients", "update", name, "--name", "Acme", "--empty-origin", "--json")).json
     assert (shown["name"], shown["origins"], shown["callback_urls"]) == ("Acme", [], ["https://acme.example/linked"])
 
+    shown = (await run("clients", "update", name, "--mark", "AS", "--accent", "#0A7A5C", "--json")).json
+    assert (shown["mark"], shown["accent"]) == ("AS", "#0a7a5c")
+    shown = (await run("clients", "update", name, "--accent", "none", "--json")).json
+    assert (shown["mark"], shown["accent"], shown["name"]) == ("AS", None, "Acme")
+
     await run("clients", "disable", name)
     assert await calls(name, third) is None
     await run("clients", "enable", name)
@@ -76,3 +81,11 @@ async def test_what_cannot_be_done_is_one_line_with_the_way_out(run, words, code
     said = await run("clients", *words)
     assert (said.code, said.out, said.err.count("\n")) == (code, "", 1), said
     assert hint in said.err
+
+
+async def test_an_accent_that_is_hard_to_read_is_refused_with_one_that_is_not(run):
+    name = (await run("clients", "create", "Acme", "--json")).json["client_id"]
+    said = await run("clients", "update", name, "--accent", "#ffcc00")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "1.51:1" in said.err and "'#917300'" in said.err
+    assert (await run("clients", "update", name, "--accent", "#917300", "--json")).json["accent"] == "#917300"
