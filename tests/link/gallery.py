@@ -99,7 +99,7 @@ KINDS = (
     "consent", "credentials", "credentials-wrong", "credentials-empty", "credentials-closing", "reconnect",
     "code", "code-wrong", "code-ended", "code-resent", "code-plain", "choice-way", "choice-clinic", "push",
     "push-denied", "message-locked", "message-password_expired", "message-ehr_down", "working", "done", "after-test",
-    "leaving", "left", "closed-link_used", "closed-no_cookies",
+    "leaving", "left", "closed-link_used", "closed-no_cookies", "connections", "connections-none", "disconnect",
 )  # fmt: skip
 
 
