@@ -158,3 +158,16 @@ async def test_the_jobs_of_a_worker_that_died_are_forgotten(db: Database, jobs: 
     await db.run("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '61 seconds'")
     await jobs.forget_stalled()
     assert await queued(db) == 0
+
+
+async def test_a_worker_ends_even_if_a_chore_loses_a_cancellation(jobs: Jobs) -> None:
+    began = asyncio.Event()
+
+    async def losing() -> None:
+        began.set()
+        with suppress(asyncio.CancelledError):  # as wait_for does in Python 3.11 when what it waits for comes, too
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(20):
+        async with at_work(jobs, [Chore("losing", 60.0, losing)]):
+            await began.wait()

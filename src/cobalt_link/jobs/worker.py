@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 import structlog
@@ -37,9 +37,16 @@ async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
             shutdown_graceful_timeout=GRACE,
         )
     finally:
-        for task in repeated:
+        await _end(repeated)
+
+
+async def _end(repeated: Iterable[asyncio.Task[None]]) -> None:
+    # Not once only: a cancellation that comes together with a connection of the pool is lost in there.
+    pending = set(repeated)
+    while pending:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*repeated, return_exceptions=True)
+        _, pending = await asyncio.wait(pending, timeout=1)
 
 
 async def _repeat(chore: Chore) -> None:

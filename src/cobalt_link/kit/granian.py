@@ -66,13 +66,7 @@ async def _answering(task: asyncio.Task[None], host: str, port: int) -> None:
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     while not task.done():
         with contextlib.suppress(OSError):
-            reader, writer = await asyncio.open_connection(reachable, port)
-            # Not HTTP, so Granian refuses it by itself. The port is open earlier than that; a server that is stopped in
-            # between never notices, and waits for ever.
-            writer.write(b"?\r\n\r\n")
-            answer = asyncio.ensure_future(reader.read(1))
-            await asyncio.wait({answer, task}, return_when=asyncio.FIRST_COMPLETED)
-            answer.cancel()
+            _, writer = await asyncio.open_connection(reachable, port)
             writer.close()
             return
         await asyncio.sleep(0.01)
