@@ -210,8 +210,14 @@ document.addEventListener("click", (event) => {
 });
 
 addEventListener("popstate", () => void go(location.href));
-greet(() => (typedSomething() ? void go(`${path}/exit`, undefined, true) : undefined), focus);
-improve(search);
-closing(request);
-if (isFramed && path) void go(path);
-else if (document.querySelector(".steps.live") === null && path) void after();
+function start(): void {
+  greet(() => (typedSomething() ? void go(`${path}/exit`, undefined, true) : undefined), focus);
+  improve(search);
+  closing(request);
+  if (isFramed && path) void go(path);
+  else if (document.querySelector(".steps.live") === null && path) void after();
+}
+
+// The script does not wait for the style sheet: on a slow line that is one way over the network.
+if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
+else start();
