@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.telling import spread
-from benchmarks.world import free_port
+from benchmarks.world import ended, free_port
 from cobalt_link.kit.vault import Keyring
 
 TARGET = 3.0  # seconds, warm
@@ -51,9 +50,7 @@ async def _started(command: str, folder: str, ports: int) -> float:
             raise RuntimeError(f"cobalt {command} ended before it was ready.")
         return time.perf_counter() - began
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        await process.communicate()
+        await ended(process)
 
 
 async def _imported(code: str) -> float:

@@ -17,7 +17,7 @@ CONNECTIONS, TARGET = 32, 1.0
 Load = Callable[[], Awaitable[Measured]]
 
 
-async def run(rounds: int = 5, seconds: float = 2.0, exchanges: int = 6000) -> None:
+async def run(rounds: int = 4, seconds: float = 2.0, exchanges: int = 5000) -> None:
     """Rounds of so many seconds, and of so many exchanges at most, for each of the two."""
     async with world() as here:
         ours, bare = free_port(), free_port()

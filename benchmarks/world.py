@@ -69,9 +69,20 @@ async def program(*command: str, env: dict[str, str], port: int, path: str = "/r
         await _answers(process, port, path)
         yield process.pid
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        await ended(process)
+
+
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """Asks a program to end, and ends it after 20 seconds."""
+    if process.returncode is None:
+        process.terminate()
+    try:
+        async with asyncio.timeout(20):
+            await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.communicate()
+        raise RuntimeError("A program did not end when it was asked to.") from None
 
 
 async def _answers(process: asyncio.subprocess.Process, port: int, path: str) -> None:
