@@ -50,13 +50,17 @@ class Ehr:
         before = await self.count("requests")
         await self.faults(hang=True, only_path=path, times=1)
 
-        async def arrived():
-            # The EHR counts a held request as arrived and not as over.
+        async def held():
             counts = (await self.http.get("/api/_lab/log")).json()["counts"]
-            return counts["requests"] - counts["answered"] > 0 and counts["requests"] > before
+            return counts["requests"], counts["requests"] - counts["answered"] > 0 and counts["requests"] > before
 
         async def wait():
-            while not await arrived():
+            # The EHR counts a held request as arrived and not as over. Others are answered at once, so what is still
+            # open a while later, with nothing new arrived, is the one that is held.
+            seen, since = -1, 0
+            while since < 25:
+                requests, open_now = await held()
+                seen, since = requests, since + 1 if open_now and requests == seen else 0
                 await asyncio.sleep(0.02)
 
         yield wait
