@@ -106,6 +106,7 @@ async def test_no_attack_runs_even_without_a_policy(browser: Browser, monkeypatc
 async def test_the_keyboard_alone_signs_in(browser: Browser) -> None:  # S-124
     async with window(browser, kinds(), (420, 680)) as page:
         await page.goto(f"{ORIGIN}/credentials")
+        await page.locator("input[name=username]:focus").wait_for()
         await page.keyboard.type("m.carter")
         await page.keyboard.press("Tab")
         await page.keyboard.type("s3cret")
