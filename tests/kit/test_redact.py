@@ -206,3 +206,11 @@ def test_a_level_below_the_set_one_is_not_written(as_json: bool) -> None:
     log.warning("shown", host="ehr.example")
     assert "hidden" not in stream.getvalue() and "GET" not in stream.getvalue()
     assert "shown" in stream.getvalue() and "ehr.example" in stream.getvalue()
+
+
+@BOTH
+def test_a_log_that_nobody_reads_any_more_ends_nothing_else(as_json: bool) -> None:
+    stream, log = log_to(as_json)
+    stream.close()
+    log.error("ehr_answer_not_understood", reference="40BB1BEB")
+    logging.getLogger("elsewhere").error("told in vain")

@@ -6,12 +6,13 @@
 
 import base64
 import binascii
+import contextlib
 import logging
 import re
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import msgspec
 import structlog
@@ -91,9 +92,24 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return cleaned
 
 
+class _Steady:
+    """A stream that nobody reads any more must not end what was only going to be logged."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure_logging(json: bool, level: str = "info", stream: TextIO | None = None) -> None:
     """One entry per line on `stream` (standard error): JSON for machines, else `time level event key=value`."""
-    out = stream or sys.stderr
+    out = cast(TextIO, _Steady(stream or sys.stderr))
     number = logging.getLevelNamesMapping()[level.upper()]
     chain: list[Processor] = [
         structlog.contextvars.merge_contextvars,
