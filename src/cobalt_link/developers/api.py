@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cobalt_link.developers.org_settings import OrgChange, VisitType
 from cobalt_link.developers.orgs import Org, OrgNotFound, Orgs, UnknownEmr
+from cobalt_link.kit.paging import Pagination
 from cobalt_link.kit.problems import InvalidRequest
 from cobalt_link.kit.routes import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
 
@@ -35,13 +36,6 @@ class OrgView(msgspec.Struct, frozen=True):
 class OrgAnswer(msgspec.Struct, frozen=True):
     org: OrgView
     success: bool = True
-
-
-class Pagination(msgspec.Struct, frozen=True):
-    current_page: int
-    total_pages: int
-    total_count: int
-    page_size: int
 
 
 class OrgsAnswer(msgspec.Struct, frozen=True):
@@ -77,8 +71,7 @@ class OrgPatch(OrgChange, frozen=True):
 )
 async def list_orgs(room: Orgs, call: Call, body: OrgsQuery) -> OrgsAnswer:
     orgs, total = await room.page(call.caller, body.page, body.page_size)
-    pages = -(-total // body.page_size)
-    return OrgsAnswer([view(org) for org in orgs], Pagination(body.page, pages, total, body.page_size))
+    return OrgsAnswer([view(org) for org in orgs], Pagination.of(body.page, body.page_size, total))
 
 
 @routes.get(
