@@ -23,7 +23,7 @@ from cobalt_link.ehr.panes import (
     WaitingAnswer,
 )
 from cobalt_link.ehr.refusals import EhrDown, LoginRequired, PushDenied, WrongCode, WrongCredentials
-from cobalt_link.ehr.story import Asking, Granted, Refused, Resting
+from cobalt_link.ehr.story import KNOCK, Asking, Granted, Refused, Resting
 from tests.ehr.telling import GRANT, PASSWORD, Ehr, Shelf, code, credentials, saved
 
 CLINIC = Choice(name="clinic", options=(Choosable(value="1", label="One"), Choosable(value="2", label="Two")))
@@ -275,6 +275,45 @@ async def test_silence_renews_without_a_pane() -> None:
 async def test_silence_ends_in_login_required_where_the_person_is_needed(says: object) -> None:
     outcome = await Shelf(a_sign_in(Ehr(log_in=says)), saved=saved(credentials()), silent=True).tell()
     assert isinstance(outcome, Refused) and isinstance(outcome.refusal, LoginRequired)
+
+
+async def test_before_a_deed_reaches_somebody_who_has_said_nothing_yet_they_are_asked_once() -> None:
+    ehr = Ehr()
+
+    async def story(ask: Ask) -> Grant:
+        await ask(Credentials())
+        await ask.once("look", ehr.deed("look"))
+        await ask.once("text", ehr.deed("text"), reaches_user=True)
+        await ask.once("text_again", ehr.deed("text_again"), reaches_user=True)
+        return GRANT
+
+    knock = Consent(name=KNOCK)
+    shelf = Shelf(story, saved=saved(credentials()), knock=knock)
+    outcome = await shelf.tell()
+    assert (outcome, ehr.done) == (Asking(3, knock), ["look"])
+    shelf.answer(outcome, ConsentAnswer(agree=True))
+    # From now on they are there; and later tellings, which are not told to knock, know that it was asked.
+    shelf.options["knock"] = None
+    first = await shelf.tell()
+    assert isinstance(first, Granted) and ehr.done == ["look", "text", "text_again"]
+    assert await shelf.tell() == first and ehr.done == ["look", "text", "text_again"]
+
+
+async def test_nobody_is_asked_where_the_ehr_reaches_nobody_or_where_they_have_just_typed() -> None:
+    ehr = Ehr(log_in={"token": "s", "second": False})
+    quiet = Shelf(a_sign_in(ehr), saved=saved(credentials()), knock=Consent(name=KNOCK))
+    assert isinstance(await quiet.tell(), Granted)
+
+    async def story(ask: Ask) -> Grant:
+        await ask(Credentials())
+        await ask.once("text", ehr.deed("text"), reaches_user=True)
+        return GRANT
+
+    typed = Shelf(story, knock=Consent(name=KNOCK))
+    outcome = await typed.tell()
+    typed.answer(outcome, credentials())
+    typed.options["knock"] = None
+    assert isinstance(await typed.tell(), Granted)
 
 
 async def test_silence_never_does_a_deed_that_reaches_the_person() -> None:

@@ -29,6 +29,7 @@ from cobalt_link.ehr.refusals import Interrupted, LoginRequired, Refusal, Starte
 from cobalt_link.ehr.translate import as_refusal
 
 T = TypeVar("T")
+KNOCK = "reconnect"  # the name of the pane that is asked before the EHR reaches the person
 Story: TypeAlias = Callable[[Ask], Awaitable[Grant]]
 
 
@@ -107,14 +108,16 @@ async def tell(
     saved: Mapping[str, bytes] | None = None,
     known: Mapping[str, Any] | None = None,
     silent: bool = False,
+    knock: Pane | None = None,
 ) -> Outcome:
     """Tells `story` as far as it goes.
 
     `saved` answers (by pane name) are given to the first pane of that name, if nothing is recorded for it; `known` is
     what the account's earlier grant left. `silent`: nobody is there to answer, and no deed may reach the person:
-    both end as `Refused(LoginRequired)`. Raises what the journal raises, and nothing else.
+    both end as `Refused(LoginRequired)`. `knock`: the person has answered nothing yet, and is asked this before a deed
+    makes the EHR text or call them. Raises what the journal raises, and nothing else.
     """
-    telling = _Telling(journal, await journal.read(), saved or {}, known or {}, silent)
+    telling = _Telling(journal, await journal.read(), saved or {}, known or {}, silent, knock)
     try:
         grant = await story(telling)
     except Suspend as stopped:
@@ -132,7 +135,13 @@ class _Telling(Ask):
     """One telling, from the top to the first open entry."""
 
     def __init__(
-        self, journal: Journal, entries: list[Entry], saved: Mapping[str, bytes], known: Mapping[str, Any], silent: bool
+        self,
+        journal: Journal,
+        entries: list[Entry],
+        saved: Mapping[str, bytes],
+        known: Mapping[str, Any],
+        silent: bool,
+        knock: Pane | None,
     ) -> None:
         self.known = known
         self.kept: dict[str, bytes] = {}
@@ -141,6 +150,7 @@ class _Telling(Ask):
         self._recorded = {entry.n: entry for entry in entries}
         self._saved = dict(saved)
         self._silent = silent
+        self._knock = knock
         self._n = 0
         self._asked: dict[int, tuple[Answer, Entry]] = {}
 
@@ -162,6 +172,8 @@ class _Telling(Ask):
         again: bool = False,
         reaches_user: bool = False,
     ) -> T:
+        if reaches_user:
+            await self._knocked()
         entry = self._next("deed", name)
         if entry is None:
             if reaches_user and self._silent:
@@ -201,6 +213,14 @@ class _Telling(Ask):
             redacted = msgspec.structs.replace(answer, **{_secret_field(answer): secrets.Secret("")})
             await self._finish(msgspec.structs.replace(entry, value=encoded(redacted)))
             await self._finish(Entry(n=self._n, kind="forget", name=entry.name, state="done", value=b"null"))
+
+    async def _knocked(self) -> None:
+        """Asks before the EHR reaches the person, once; in later tellings the journal knows that it was asked."""
+        following = self._recorded.get(self._n + 1)
+        if following is not None and (following.kind, following.name) == ("ask", KNOCK):
+            self._n += 1
+        elif following is None and self._knock is not None:
+            await self(self._knock)
 
     def _next(self, kind: Kind, name: str) -> Entry | None:
         self._n += 1
