@@ -174,7 +174,9 @@ def answers(page: Page, username: str, password: str) -> dict[str, str]:
             return {"username": username, "password": password}
         case "code":
             return {"code": CODE}
-        case "choice":
+        case "reconnect":
+            return {"agree": "yes"}
+        case "choice" | "already":
             return {"pick": page.form.values("pick")[0]}
         case "waiting":
             return {"action": page.form.values("action")[0]}

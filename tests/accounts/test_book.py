@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from cobalt_link.accounts import audit
+from cobalt_link.accounts.book import MOST
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.sealing import owner
 from cobalt_link.ehr.place import Place
@@ -55,6 +56,36 @@ async def test_twelve_links_of_one_ehr_user_at_once_make_one_account(world, turn
     assert (await world.accounts.opened(kept[0], "read")).chart.session == {"number": 1}
 
 
+async def test_a_second_account_of_the_same_ehr_user_is_made_only_when_it_is_wanted(world):
+    client, first = await world.linked()
+    org = await world.orgs.known(client.id, "riverside")
+    second = await world.keep(org, another=True)
+    assert second.id != first.id
+    assert (await world.keep(org)).id == first.id
+    at = (org.client, org.id, "tiny", PLACE.address)
+    assert (await world.accounts.standing(*at, world.grant())).id == first.id
+    assert await world.accounts.standing(*at, world.grant(person="u-2")) is None
+    assert await world.accounts.standing(org.client, "another org", *at[2:], world.grant()) is None
+    # Each can be repaired, and the person finds both.
+    async with world.db.transaction() as tx:
+        await world.accounts.repair(tx, second.id, world.grant(), answers("changed"))
+        found = await world.accounts.of_person(tx, "tiny", PLACE.address, world.grant())
+    assert {each.id for each in found} == {first.id, second.id}
+    # One that is left is the one that linking again leads to, and the free place is taken by the next that is wanted.
+    await world.accounts.disconnect(first)
+    assert (await world.accounts.standing(*at, world.grant())).id == (await world.keep(org)).id == second.id
+    third = await world.keep(org, another=True)
+    assert third.id not in (first.id, second.id)
+    assert (await world.accounts.standing(*at, world.grant())).id == (await world.keep(org)).id == third.id
+
+
+async def test_nobody_gets_more_accounts_than_a_person_can_tell_apart(world):
+    client, first = await world.linked()
+    org = await world.orgs.known(client.id, "riverside")
+    made = {(await world.keep(org, another=True)).id for _ in range(MOST + 2)}
+    assert first.id in made and len(made) == MOST
+
+
 async def test_another_user_tenant_address_connector_org_or_client_is_another_account(world):
     client, first = await world.linked()
     org = await world.orgs.known(client.id, "riverside")
@@ -73,9 +104,13 @@ async def test_a_new_hash_key_still_finds_the_account_and_its_token(db):
     world = World(db)
     client, first = await world.linked()
     token = await world.token(first)
+    second = await world.keep(await world.orgs.known(client.id, "riverside"), another=True)
     world.ring.promote(world.ring.add_hash_key())
     after = World(db, world.ring)
     org = await after.orgs.known(client.id, "riverside")
+    standing = await after.accounts.standing(org.client, org.id, "tiny", PLACE.address, after.grant())
+    assert standing.id == first.id
+    assert (await after.keep(org, another=True)).id not in (first.id, second.id)
     assert [(await after.keep(org)).id for _ in range(2)] == [first.id, first.id]
     assert (await after.access.resolve(client.id, token)).id == first.id
 

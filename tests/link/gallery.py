@@ -19,7 +19,7 @@ from cobalt_link.ehr.panes import (
     Waiting,
 )
 from cobalt_link.ehr.refusals import catalogue
-from cobalt_link.link import connected, pages, words
+from cobalt_link.link import already, connected, pages, words
 from cobalt_link.link.closing import CLOSED
 from cobalt_link.link.connected import Connection
 from cobalt_link.link.scene import Match, Scene, Search, Step
@@ -100,6 +100,7 @@ KINDS = (
     "code", "code-wrong", "code-ended", "code-resent", "code-plain", "choice-way", "choice-clinic", "push",
     "push-denied", "message-locked", "message-password_expired", "message-ehr_down", "working", "done", "after-test",
     "leaving", "left", "closed-link_used", "closed-no_cookies", "connections", "connections-none", "disconnect",
+    "already", "reconnect-reaches",
 )  # fmt: skip
 
 
@@ -217,6 +218,7 @@ def credentials(here: Scene, plain: Scene, mending: Scene) -> dict[str, str]:
             msgspec.structs.replace(here, can_stay=False, expires_at=soon(seconds=100)), Credentials()
         ),
         "reconnect": pages.pane(mending, fixed),
+        "reconnect-reaches": pages.pane(mending, Consent(name="reconnect")),
         "reconnect-unknown": pages.pane(msgspec.structs.replace(mending, since=None), fixed),
         "reconnect-last-year": pages.pane(msgspec.structs.replace(mending, since=date(2025, 12, 31)), fixed),
     }
@@ -301,7 +303,11 @@ def worked(at: Scene, steps: tuple[Step, ...], next_url: str = "/link/6f1c") -> 
 
 
 def ends(here: Scene) -> dict[str, str]:
+    again = msgspec.structs.replace(here, since=date(2026, 3, 3), last_used=NOW - timedelta(hours=2))
+    unknown = msgspec.structs.replace(here, practice=None)
     return {
+        "already": pages.pane(again, already.pane_of("a1")),
+        "already-unused": pages.pane(unknown, already.pane_of("a1")),
         "working": worked(here, STEPS),
         "working-other": worked(here, OTHER_STEPS),
         "done": pages.done(here, "m.carter, Riverside Main Street"),

@@ -27,6 +27,7 @@ from cobalt_link.store.grouped import Grouped
 
 PURPOSE = "account person"
 TOUCHED = timedelta(minutes=1)  # how exact `last_used_at` is
+MOST = 10  # accounts of one EHR user in one org: the first, and those that the person wanted beside it
 
 
 class Accounts:
@@ -51,19 +52,19 @@ class Accounts:
         place: Place,
         grant: Grant,
         answers: Mapping[str, bytes],
+        another: bool = False,
     ) -> Account:
         """The account of this EHR user, made if new; its grant is the given one and its health active.
 
         `client` and `org` are our ids, `org_id` is the app's; `answers` are those to renew with, by pane name. Two
-        that link at once get the same account: the second waits for the first's transaction.
+        that link at once get the same account: the second waits for the first's transaction. `another`: the person
+        wants a new one beside those that are there; past `MOST` they get the first.
         """
-        prints = self._fingerprints(client, org, connector, place.address, grant)
-        if prints[1:]:
-            await tx.execute(statements.REPRINT, (prints[0], prints[1:]))
+        fingerprint = await self._fingerprint(tx, client, org, connector, place.address, grant, another)
         new = {
             "id": new_id(), "client": client, "org": org, "org_id": org_id, "user_id": user_id, "connector": connector,
             "address": place.address, "practice": place.practice, "tenant": grant.tenant,
-            "fingerprint": prints[0], "now": self._clock.now(),
+            "fingerprint": fingerprint, "now": self._clock.now(),
         }  # fmt: skip
         row = await (await tx.execute(statements.KEEP, new)).fetchone()
         assert row is not None
@@ -141,11 +142,20 @@ class Accounts:
                 await audit.note(tx, audit.entry(account, "login_required", self._clock.now(), reason))
         return changed
 
+    async def standing(self, client: str, org: str, connector: str, address: str, grant: Grant) -> Account | None:
+        """The account that linking this EHR user again would lead to; None if there is none yet."""
+        prints = [each for own in self._fingerprints(client, org, connector, address, grant) for each in own]
+        rows = {row["person_fingerprint"]: row for row in await self._db.rows(statements.OF_PERSON, (prints,))}
+        return next((account_of(rows[each]) for each in prints if each in rows), None)
+
     async def of_person(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
         """Every account of the EHR user who has just signed in there, whichever client's, the last linked first."""
         tenants = await (await tx.execute(statements.TENANTS_AT, (connector, address, grant.tenant))).fetchall()
         prints = [
-            each for row in tenants for each in self._fingerprints(row["client"], row["org"], connector, address, grant)
+            each
+            for row in tenants
+            for own in self._fingerprints(row["client"], row["org"], connector, address, grant)
+            for each in own
         ]
         rows = await (await tx.execute(statements.OF_PERSON, (prints,))).fetchall()
         return [account_of(row) for row in rows]
@@ -170,11 +180,27 @@ class Accounts:
 
     def is_person_of(self, account: Account, grant: Grant, fingerprint: bytes) -> bool:
         """Whether a grant is of the very EHR user, at the very EHR, that the account was linked with."""
-        return fingerprint in self._fingerprints(account.client, account.org, account.connector, account.address, grant)
+        own = self._fingerprints(account.client, account.org, account.connector, account.address, grant)
+        return any(fingerprint in prints for prints in own)
 
-    def _fingerprints(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[bytes]:
-        who = msgspec.json.encode([org, connector, address, grant.tenant, grant.person.id])
-        return self._vault.fingerprints(PURPOSE, who, client)
+    async def _fingerprint(
+        self, tx: Tx, client: str, org: str, connector: str, address: str, grant: Grant, another: bool
+    ) -> bytes:
+        """Under which the account of this EHR user is kept: the first that is taken, or for another one that is not."""
+        own = self._fingerprints(client, org, connector, address, grant)
+        for current, *earlier in own:
+            if earlier:
+                await tx.execute(statements.REPRINT, (current, earlier))
+        rows = await (await tx.execute(statements.TAKEN, ([prints[0] for prints in own],))).fetchall()
+        taken = {row["person_fingerprint"] for row in rows}
+        return next((prints[0] for prints in own if (prints[0] in taken) is not another), own[0][0])
+
+    def _fingerprints(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[list[bytes]]:
+        """Of each account that this EHR user may have in the org, the first one first: by the current hash key, then
+        by earlier ones."""
+        who = [org, connector, address, grant.tenant, grant.person.id]
+        each = ([*who, number] if number else who for number in range(MOST))
+        return [self._vault.fingerprints(PURPOSE, msgspec.json.encode(one), client) for one in each]
 
     async def _grant(self, tx: Tx, account: Account, grant: Grant, answers: Mapping[str, bytes]) -> Account:
         key = await self._keys.create(tx, sealing.owner(account.id))

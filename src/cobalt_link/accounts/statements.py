@@ -70,8 +70,11 @@ SELECT DISTINCT client, org FROM accounts
 WHERE connector = %s AND address = %s AND tenant = %s AND disconnected_at IS NULL"""
 
 OF_PERSON: LiteralString = f"""
-SELECT {ACCOUNT} FROM accounts a
+SELECT {ACCOUNT}, a.person_fingerprint FROM accounts a
 WHERE a.person_fingerprint = ANY(%s) AND a.disconnected_at IS NULL ORDER BY a.linked_at DESC, a.id"""
+
+TAKEN: LiteralString = """
+SELECT person_fingerprint FROM accounts WHERE person_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
 
 ADDRESSES: LiteralString = """
 SELECT DISTINCT address FROM accounts WHERE connector = %s AND disconnected_at IS NULL"""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -19,15 +20,16 @@ from cobalt_link.accounts.account import Account, Opened
 from cobalt_link.accounts.book import Accounts
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.developers.orgs import Orgs
+from cobalt_link.ehr.grant import Grant
 from cobalt_link.ehr.journal import LostClaim
-from cobalt_link.ehr.panes import Credentials, Message, Pane, Problem
+from cobalt_link.ehr.panes import Consent, Credentials, Message, Pane, Problem
 from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.refusals import OtherAccount, Refusal, StartedOver
-from cobalt_link.ehr.story import Asking, Granted, Outcome, Refused, Resting, tell
+from cobalt_link.ehr.story import KNOCK, Asking, Granted, Outcome, Refused, Resting, tell
 from cobalt_link.ehr.translate import as_refusal
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
-from cobalt_link.link import events
+from cobalt_link.link import already, events
 from cobalt_link.link.attempts import Attempt, Attempts, Found
 from cobalt_link.link.finding import Finding
 from cobalt_link.link.journal import DurableJournal, forget_after, last_entry
@@ -40,6 +42,8 @@ log = structlog.get_logger()
 ADVANCE = "link.advance"
 # The account to repair was disconnected meanwhile: not an EHR's refusal, and nothing to try again.
 DISCONNECTED = Message(code="disconnected", again=False)
+# Opening a page must not text anybody: whoever looks at it may be a mail filter.
+RECONNECT = Consent(name=KNOCK)
 # Saved answers that the EHR has refused are not tried again: each try counts towards a lock-out.
 REFUSED_ANSWERS = {"wrong_credentials", "locked", "password_expired"}
 
@@ -84,8 +88,9 @@ class Advance:
         opened = await self._accounts.opened(repaired, "answers_opened") if repaired else None
         journal = DurableJournal(self._db, attempt, private, self._clock.now)
         known = opened.known if opened else {}
-        outcome = await tell(linking, journal, saved=_offered_answers(repaired, opened), known=known)
-        await self._give_back(attempt, outcome, linking.found, opened)
+        saved, knock = _offered_answers(repaired, opened), RECONNECT if repaired and not attempt.answered else None
+        outcome = await tell(linking, journal, saved=saved, known=known, knock=knock)
+        await self._give_back(attempt, outcome, linking, opened)
 
     async def sweep(self) -> None:
         """Advances what lost its wake-up or its worker."""
@@ -103,12 +108,19 @@ class Advance:
         org = await self._orgs.by_id(attempt.org)
         address = org.address or self._addresses.get(org.ehr or "")
         fixed = Found(connector=org.ehr, address=address, practice=org.settings.branding_name)
-        return Linking(connectors, fixed, domains=org.settings.allowed_ehr_domains), None
+        standing = partial(self._standing, attempt)
+        return Linking(connectors, fixed, domains=org.settings.allowed_ehr_domains, standing=standing), None
 
-    async def _give_back(self, attempt: Attempt, outcome: Outcome, found: Found, opened: Opened | None) -> None:
+    async def _standing(self, attempt: Attempt, grant: Grant, found: Found) -> str | None:
+        connector, address = found.connector or "", found.address or ""
+        account = await self._accounts.standing(attempt.client, attempt.org, connector, address, grant)
+        return account.id if account and already.works_for(account, attempt.user_id) else None
+
+    async def _give_back(self, attempt: Attempt, outcome: Outcome, linking: Linking, opened: Opened | None) -> None:
+        found = linking.found
         try:
             async with self._db.transaction() as tx:
-                await self._store(tx, attempt, outcome, found, opened)
+                await self._store(tx, attempt, outcome, linking, opened)
             if attempt.is_own and isinstance(outcome, Granted):
                 await self._finding.drop(outcome.grant, found)
         except (OtherAccount, DataError) as error:
@@ -116,7 +128,8 @@ class Advance:
             async with self._db.transaction() as tx:
                 await self._refuse(tx, attempt, as_refusal(error), None, found)
 
-    async def _store(self, tx: Tx, attempt: Attempt, outcome: Outcome, found: Found, opened: Opened | None) -> None:
+    async def _store(self, tx: Tx, attempt: Attempt, outcome: Outcome, linking: Linking, opened: Opened | None) -> None:
+        found = linking.found
         match outcome:
             case Asking(n, pane):
                 await self._show(tx, attempt, _prepared(pane, attempt, opened), n, found)
@@ -129,7 +142,7 @@ class Advance:
             case Granted() if attempt.is_own:
                 await self._finding.settle(tx, attempt, outcome.grant, found)
             case Granted():
-                await self._grant(tx, attempt, outcome, found)
+                await self._grant(tx, attempt, outcome, linking)
             case Refused(refusal, username):
                 await self._refuse(tx, attempt, refusal, username, found)
 
@@ -137,15 +150,16 @@ class Advance:
         await self._attempts.show(tx, attempt, pane, n, found)
         await self._note(tx, attempt, "pane", pane=pane.name, code=pane.problem.code if pane.problem else None)
 
-    async def _grant(self, tx: Tx, attempt: Attempt, granted: Granted, found: Found) -> None:
-        account = await self._account(tx, attempt, granted, found)
+    async def _grant(self, tx: Tx, attempt: Attempt, granted: Granted, linking: Linking) -> None:
+        account, found = await self._account(tx, attempt, granted, linking), linking.found
         person = granted.grant.person
         named = person.name or person.username
         now = self._clock.now()
         await self._attempts.settle(tx, attempt, account=account.id, person=named, found=found, now=now)
         await self._note(tx, attempt, "granted")
 
-    async def _account(self, tx: Tx, attempt: Attempt, granted: Granted, found: Found) -> Account:
+    async def _account(self, tx: Tx, attempt: Attempt, granted: Granted, linking: Linking) -> Account:
+        found = linking.found
         if attempt.account:
             return await self._accounts.repair(tx, attempt.account, granted.grant, granted.answers)
         org = await self._orgs.by_id(attempt.org)
@@ -159,6 +173,7 @@ class Advance:
             place=Place(address=found.address or "", practice=found.practice),
             grant=granted.grant,
             answers=granted.answers,
+            another=linking.another,
         )
 
     async def _refuse(self, tx: Tx, attempt: Attempt, refusal: Refusal, username: str | None, found: Found) -> None:

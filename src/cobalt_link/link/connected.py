@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from markupsafe import Markup
@@ -12,7 +12,6 @@ from cobalt_link.link.drawing import Head, Notice, draw, ends_of, words_of
 from cobalt_link.link.scene import Scene
 from cobalt_link.link.words import Words, isolated
 
-_RECENT = timedelta(days=2)  # so long ago in hours, then by its day
 _HEAD = Head(wire="at5", joined=True, leave=False)
 
 
@@ -43,9 +42,9 @@ def asked(scene: Scene, one: Connection, person: str) -> str:
     t = words_of(scene).knowing(app=one.app)
     facts = [
         (t("connections.account"), isolated(person)),
-        *([(t("connections.practice"), isolated(one.practice))] if one.practice else []),
+        *([(t("fact.practice"), isolated(one.practice))] if one.practice else []),
         (t("connections.since"), t.day(one.since.date(), scene.now.date())),
-        (t("connections.last_used"), _last_used(scene, t, one)),
+        (t("fact.last_used"), _last_used(scene, t, one)),
     ]
     path = f"{scene.path}/connections/{one.id}"
     ends = msgspec.structs.replace(ends_of(scene, t), exit=scene.path)
@@ -56,15 +55,10 @@ def asked(scene: Scene, one: Connection, person: str) -> str:
 
 def _about(scene: Scene, t: Words, one: Connection) -> Markup:
     since = t("connections.row_since", day=t.day(one.since.date(), scene.now.date()))
-    used = t("connections.row_used", when=_last_used(scene, t, one)) if one.last_used else t("connections.never")
+    used = t("connections.row_used", when=_last_used(scene, t, one)) if one.last_used else t("page.never_used")
     practice = [isolated(one.practice)] if one.practice else []
     return Markup("<br>").join([*practice, since, used])
 
 
 def _last_used(scene: Scene, t: Words, one: Connection) -> Markup:
-    if one.last_used is None:
-        return t("connections.never")
-    ago = scene.now - one.last_used
-    if ago < _RECENT:
-        return t("connections.ago", span=t.span(max(ago.total_seconds(), 60)))
-    return t.day(one.last_used.date(), scene.now.date())
+    return t.moment(one.last_used, scene.now) if one.last_used else t("page.never_used")

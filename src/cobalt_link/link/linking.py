@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from cobalt_link.developers.addresses import is_allowed
 from cobalt_link.ehr.ask import Ask
@@ -11,24 +12,36 @@ from cobalt_link.ehr.grant import Grant
 from cobalt_link.ehr.panes import Consent, Picker, Problem
 from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.refusals import EhrDown, NotThisAddress, StartedOver, Unsupported
+from cobalt_link.link import already
 from cobalt_link.link.attempts import Found
+
+Standing: TypeAlias = Callable[[Grant, Found], Awaitable[str | None]]
 
 
 class Linking:
     """One link, told any number of times. `fixed` is what is known beforehand; what turned out stands in `found`.
 
     `fixed.address` without `connector`, or the other way round, only fills the picker's form in. `consents`: the person
-    is asked; not where they consented before, or look at their own connections.
+    is asked; not where they consented before, or look at their own connections. `standing` names the account that the
+    app has of this person already and that works: then `another` says whether they want a new one beside it.
     """
 
     def __init__(
-        self, connectors: Mapping[str, Connector], fixed: Found, *, domains: Sequence[str] = (), consents: bool = True
+        self,
+        connectors: Mapping[str, Connector],
+        fixed: Found,
+        *,
+        domains: Sequence[str] = (),
+        consents: bool = True,
+        standing: Standing | None = None,
     ) -> None:
         self._connectors = connectors
         self._fixed = fixed
         self._domains = list(domains)
         self._consents = consents
+        self._standing = standing
         self.found = fixed
+        self.another = False
 
     async def __call__(self, ask: Ask) -> Grant:
         connector, place = await self._practice(ask)
@@ -37,7 +50,15 @@ class Linking:
         # The journal of a sign-in that a deploy interrupted belongs to another story: ask anew rather than guess.
         if await ask.once("_connector_version", lambda: _version(connector), again=True) != connector.version:
             raise StartedOver
-        return await connector.sign_in(ask, place)
+        grant = await connector.sign_in(ask, place)
+        if self._standing:
+            await self._keep_or_add(ask, self._standing, grant)
+        return grant
+
+    async def _keep_or_add(self, ask: Ask, standing: Standing, grant: Grant) -> None:
+        account = await ask.once("_standing", lambda: standing(grant, self.found), again=True)
+        if account is not None:
+            self.another = already.wants_another(await ask(already.pane_of(account)))
 
     async def _practice(self, ask: Ask) -> tuple[Connector, Place]:
         if self._fixed.connector and self._fixed.address:

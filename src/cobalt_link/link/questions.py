@@ -18,7 +18,8 @@ from cobalt_link.ehr.panes import (
     Problem,
     Waiting,
 )
-from cobalt_link.link import refused
+from cobalt_link.ehr.story import KNOCK
+from cobalt_link.link import already, refused
 from cobalt_link.link.asked import Asked, head_of
 from cobalt_link.link.drawing import Notice
 from cobalt_link.link.hosts import drawn
@@ -30,7 +31,8 @@ from cobalt_link.link.words import Words
 
 def given(asked: Asked, pane: Pane) -> dict[str, Any]:
     """The template's name, header, title and everything else that it asks for."""
-    return {"template": type(pane).__struct_config__.tag} | _VIEWS[type(pane)](asked, pane)
+    view = _OWN_VIEWS.get((type(pane), pane.name)) or _VIEWS[type(pane)]
+    return {"template": type(pane).__struct_config__.tag} | view(asked, pane)
 
 
 def _consent(asked: Asked, pane: Consent) -> dict[str, Any]:
@@ -50,6 +52,17 @@ def allowed(scene: Scene, t: Words) -> list[tuple[Markup, Markup]]:
         for verb, keys in lists.items()
         if keys
     ]
+
+
+def _reconnect(asked: Asked, pane: Consent) -> dict[str, Any]:
+    t = asked.words
+    return {
+        "template": "reconnect",
+        "head": head_of(asked, ""),
+        "title": t("reconnect.title"),
+        "why": t("reconnect.reaches"),
+        "promise": _promise(asked.scene, t),
+    }
 
 
 def _credentials(asked: Asked, pane: Credentials) -> dict[str, Any]:
@@ -112,6 +125,12 @@ _VIEWS: dict[type[Pane], Callable[[Asked, Any], dict[str, Any]]] = {
     Choice: choice,
     Waiting: waiting,
     Message: _message,
+}
+
+# Panes of Link's own, by the name that they have beside their kind.
+_OWN_VIEWS: dict[tuple[type[Pane], str], Callable[[Asked, Any], dict[str, Any]]] = {
+    (Choice, already.NAME): already.view,
+    (Consent, KNOCK): _reconnect,
 }
 
 WARNED = 120  # seconds before the end

@@ -13,7 +13,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     `path` is where forms post to. `ehr_name`, `ehr_mark`, `practice` and `host` are None until an EHR was chosen.
     `connector_texts` are the connector's own texts in the scene's locale, as flat keys; `sees` and `does` are keys of
-    them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired was first connected.
+    them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired, or that the app has
+    already, was first connected, and `last_used` when the app last used it.
     `can_change` is false where the org's EHR is fixed. `connections` is the address of the person's own page, as they
     would type it. `can_stay`: the page can be kept open once more.
     `accent` is the client's color, as `#rrggbb`.
@@ -38,6 +39,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     keeps_password: bool
     repairing: bool = False
     since: date | None = None
+    last_used: datetime | None = None
     can_change: bool = True
     started: datetime
     expires_at: datetime

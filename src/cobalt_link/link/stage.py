@@ -17,7 +17,7 @@ from cobalt_link.ehr.panes import PickerAnswer
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import reference
 from cobalt_link.kit.settings import Settings
-from cobalt_link.link import words
+from cobalt_link.link import already, words
 from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.finding import Finding
 from cobalt_link.link.forms import Picked
@@ -55,7 +55,7 @@ class Stage:
         if attempt.is_own:
             return self._own_scene(attempt, locale)
         client, org = await self.clients.by_id(attempt.client), await self._orgs.by_id(attempt.org)
-        account = await self._repaired(attempt)
+        account = await self._account(attempt)
         connector = self._connectors.get(attempt.connector or (account.connector if account else "") or "")
         address = attempt.address or (account.address if account else None)
         manifest = connector.manifest if connector else None
@@ -78,8 +78,9 @@ class Stage:
             sees=manifest.sees if manifest else (),
             does=manifest.does if manifest else (),
             keeps_password=manifest.keeps_password if manifest else True,
-            repairing=account is not None,
+            repairing=attempt.account is not None and account is not None,
             since=account.linked_at.date() if account else None,
+            last_used=account.last_used_at if account else None,
             can_change=account is None and not (org.ehr and (org.address or self.settings.ehr_addresses.get(org.ehr))),
             started=attempt.created_at,
             expires_at=attempt.expires_at,
@@ -118,10 +119,12 @@ class Stage:
             reference=reference(attempt.id),
         )
 
-    async def _repaired(self, attempt: Attempt) -> Account | None:
-        """The account of update mode; None too if it was disconnected meanwhile, which its pane then says."""
+    async def _account(self, attempt: Attempt) -> Account | None:
+        """The account of update mode, or the one that the app has already; None too if it was disconnected meanwhile,
+        which a pane of update mode then says."""
+        account_id = attempt.account or already.account_in(attempt.pane)
         try:
-            return await self._accounts.by_id(attempt.account) if attempt.account else None
+            return await self._accounts.find(attempt.client, account_id) if account_id else None
         except AccountGone:
             return None
 

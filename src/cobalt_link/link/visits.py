@@ -221,9 +221,9 @@ class Visits:
         pane, n, now = current.pane, current.pane_n or 0, self._clock.now()
         assert pane is not None
         # Another try goes back to the consent, or where nobody asks for one to the EHR that was picked.
-        kept = Picker if current.is_own else Consent
+        is_kept = isinstance(pane, Picker) if current.is_own else pane == Consent(problem=pane.problem)
         async with self._db.transaction() as tx:
-            if not await self._attempts.accept(tx, current, consented=isinstance(pane, kept), now=now):
+            if not await self._attempts.accept(tx, current, consented=is_kept, now=now):
                 return False
             await note_answer(tx, current, _entry(current, pane, n, answer), now)
             await events.note(tx, current.link_token, "answered", now, pane=pane.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -19,6 +19,7 @@ from cobalt_link.ehr.manifest import flat
 
 LOCALES = ("en", "es")
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
+_RECENT = timedelta(days=2)  # so long ago in hours, then by its day
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 # Control characters and the bidirectional overrides: they could turn the words around a name.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -123,6 +124,13 @@ class Words:
         """A day, with its year when that is not this year."""
         form = "day.this_year" if day.year == today.year else "day.other_year"
         return self(form, month=self(f"month.{day.month}"), day=day.day, year=day.year)
+
+    def moment(self, then: datetime, now: datetime) -> Markup:
+        """A moment in the past, as people tell it: so long ago, or its day."""
+        ago = (now - then).total_seconds()
+        if ago < _RECENT.total_seconds():
+            return self("span.ago", span=self.span(max(ago, 60)))
+        return self.day(then.date(), now.date())
 
 
 def _filled(text: str, values: Mapping[str, object]) -> Markup:
