@@ -21,6 +21,7 @@ from cobalt_link.accounts.access import Access
 from cobalt_link.accounts.book import Accounts
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.leases import Leases
+from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.sessions import Sessions
 from cobalt_link.developers import api as developers_api
 from cobalt_link.developers.auth import Callers
@@ -149,17 +150,18 @@ def _furnished(
     clients, orgs = Clients(db, vault, clock), Orgs(db, clock, resolve_ehr)
     keys = DataKeys(db, vault)
     accounts, access = Accounts(db, vault, keys, clock), Access(db, vault, clock)
-    sessions = Sessions(accounts, Leases(db, keys, clock, seconds=40.0), connectors, clock)
+    places = Places(db, clock)
+    sessions = Sessions(accounts, Leases(db, keys, clock, seconds=40.0), places, connectors, clock)
     stack.push_async_callback(sessions.close)
     attempts = Attempts(db, vault)
     tokens = Tokens(db, vault, clock, public_minutes=settings.public_token_minutes)
     exchanges = Exchanges(db, vault, clock, attempts, access)
     visits = Visits(db, vault, clock, jobs, signals, tokens, attempts, minutes=settings.attempt_minutes)
     finding = Finding(clock, attempts, accounts, sessions, clients, connectors)
-    stage = Stage(settings, clock, visits, clients, orgs, accounts, finding, connectors)
+    stage = Stage(settings, clock, visits, clients, orgs, accounts, places, finding, connectors)
     minutes = settings.link_token_minutes
     link = LinkSessions(db, clock, tokens, attempts, exchanges, orgs, access, connectors, minutes=minutes)
-    advance = Advance(db, clock, jobs, attempts, accounts, orgs, finding, settings.ehr_addresses)
+    advance = Advance(db, clock, jobs, attempts, accounts, places, orgs, finding, settings.ehr_addresses)
     jobs.task(ADVANCE, advance.__call__)
     metrics, door = Metrics(), Hosted(stage, visits, finding)
     kept = timedelta(days=settings.retention_days)

@@ -43,7 +43,8 @@ class Refused(Exception):
 
 
 def wrong_credentials(tries_left: int) -> Refusal:
-    return Refusal("wrong_credentials", 401, "The username or the password is wrong.", {"tries_left": tries_left})
+    facts: dict[str, int | str] = {"tries_left": tries_left, "reset_url": "/forgotten"}
+    return Refusal("wrong_credentials", 401, "The username or the password is wrong.", facts)
 
 
 def locked(seconds: float) -> Refusal:

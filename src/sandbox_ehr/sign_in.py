@@ -123,6 +123,14 @@ def change_password(
     return None
 
 
+def forget_password(connection: sqlite3.Connection, username: str) -> None:
+    """The password is the one of the first day again. Nobody is asked to prove anything: nobody here is real."""
+    account = accounts.find(connection, username)
+    if account is not None:
+        accounts.set_password(connection, username, accounts.PASSWORD)
+        accounts.save(connection, msgspec.structs.replace(account, failures=0))
+
+
 def _as_told(connection: sqlite3.Connection, now: float, username: str, code: str) -> Step:
     """What a password `error_<code>` asks for; it counts no tries and touches no account."""
     direct: dict[str, Callable[[], Refusal]] = {

@@ -77,6 +77,17 @@ async def password(request: Request) -> Response:
     return page("password.html", refusal.status, username=values[0], notice=refusal)
 
 
+async def forgotten(request: Request) -> Response:
+    if request.method == "GET":
+        return page("forgotten.html", username=request.query_params.get("username", ""))
+    username = (await form_of(request)).get("username", "")
+    seen(request, "password_forgotten", username)
+    await ehr_of(request).database.run(sign_in.forget_password, username)
+    # The same for a name that nobody has: this page must not tell who has an account.
+    done = f"If there is such an account, its password is {PASSWORD} again. Sign in with it."
+    return _front(username=username, done=done)
+
+
 async def asset(request: Request) -> Response:
     name = request.url.path.removeprefix("/")
     return Response(files("sandbox_ehr").joinpath(name).read_bytes(), media_type=ASSETS[name])
@@ -110,4 +121,5 @@ routes = [
     Route("/sign-in/{step}", go_on, methods=["POST"]),
     Route("/sign-out", log_out, methods=["POST"]),
     Route("/password", password, methods=["GET", "POST"]),
+    Route("/forgotten", forgotten, methods=["GET", "POST"]),
 ]

@@ -13,6 +13,7 @@ import structlog
 from cobalt_link.accounts.book import Accounts
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.leases import Leases
+from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.sessions import Sessions
 from cobalt_link.connectors.sandbox import Sandbox
 from cobalt_link.ehr.http import Http
@@ -27,7 +28,8 @@ async def main(dsn: str, ring: str, account_id: str) -> None:
     db, vault, clock = await Database.open(dsn), Vault(Keyring.load(Path(ring))), SystemClock()
     keys, http = DataKeys(db, vault), Http(allow_private=True)
     accounts = Accounts(db, vault, keys, clock)
-    sessions = Sessions(accounts, Leases(db, keys, clock, seconds=45), {"sandbox": Sandbox(http)}, clock)
+    leases, places = Leases(db, keys, clock, seconds=45), Places(db, clock)
+    sessions = Sessions(accounts, leases, places, {"sandbox": Sandbox(http)}, clock)
 
     async def read() -> str:
         try:

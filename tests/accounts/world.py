@@ -10,6 +10,7 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.book import Accounts
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.leases import Leases
+from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.sessions import Sessions
 from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.developers.orgs import Org, Orgs
@@ -50,7 +51,7 @@ class World:
     def new_sessions(self, lease_seconds: float = 45.0, **options: Any) -> Sessions:
         """As another process would have them."""
         leases = Leases(self.db, self.keys, self.clock, seconds=lease_seconds)
-        return Sessions(self.accounts, leases, self.connectors, self.clock, **options)
+        return Sessions(self.accounts, leases, Places(self.db, self.clock), self.connectors, self.clock, **options)
 
     async def client(self, name: str = "Acme Scribe") -> Client:
         return (await self.clients.create(name, test=True))[0]

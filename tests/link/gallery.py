@@ -44,7 +44,7 @@ CONNECTOR_TEXTS = {
     },
 }
 DETAILS: dict[str, dict[str, str | int]] = {
-    "wrong_credentials": {"tries_left": 2},
+    "wrong_credentials": {"tries_left": 2, "url": "https://riverside.larkspur.example/forgotten"},
     "wrong_code": {"tries_left": 1},
     "too_many_codes": {"minutes": 15},
     "locked": {"minutes": 30, "user": "m.carter"},
@@ -199,7 +199,7 @@ def pickers(at: Scene) -> dict[str, str]:
 
 def credentials(here: Scene, plain: Scene, mending: Scene) -> dict[str, str]:
     fixed = Credentials(username="m.carter", fixed=True)
-    wrong = Problem("wrong_credentials", {"tries_left": 2})
+    wrong = Problem("wrong_credentials", DETAILS["wrong_credentials"])
     empty = {"username": "credentials.username_empty", "password": "credentials.password_empty"}
     return {
         "credentials": pages.pane(here, Credentials()),
@@ -274,8 +274,9 @@ def waits(here: Scene) -> dict[str, str]:
 
 def messages(here: Scene) -> dict[str, str]:
     shown = {}
+    known = msgspec.structs.replace(here, last_worked=NOW - timedelta(minutes=12))
     for code in (*catalogue(), "disconnected"):
-        shown[f"message-{code}"] = pages.pane(here, Message(code=code, details=DETAILS.get(code, {})))
+        shown[f"message-{code}"] = pages.pane(known, Message(code=code, details=DETAILS.get(code, {})))
         shown[f"message-{code}-plain"] = pages.pane(here, Message(code=code, again=False))
     return shown
 

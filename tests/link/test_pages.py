@@ -304,6 +304,23 @@ def test_a_password_is_changed_at_the_ehr_in_a_window_that_knows_nothing_of_this
     assert "javascript" not in evil
 
 
+def test_a_forgotten_password_is_reset_at_the_ehr_in_a_window_of_its_own() -> None:
+    link = next(each for each in shown()["credentials-wrong"].all("a") if "Reset it at Larkspur" in each.text)
+    assert link.attrs["href"] == "https://riverside.larkspur.example/forgotten"
+    assert (link.attrs["target"], link.attrs["rel"]) == ("_blank", "noopener noreferrer")
+    assert "Reset it" not in shown()["credentials-wrong-unknown"].text
+    assert "Reset it" not in shown()["credentials"].text
+    evil = Problem("wrong_credentials", {"url": "javascript:alert(1)"})
+    assert "javascript" not in pages.pane(scene(), Credentials(problem=evil))
+
+
+def test_when_an_ehr_is_silent_the_page_says_when_it_last_worked() -> None:
+    told = shown()["message-ehr_down"]
+    assert [label.text for label in told.all("dt")] == ["Last worked", "Next", "Reference"]
+    assert told.all("dd")[0].text == "12 minutes ago"
+    assert "Last worked" not in read(pages.pane(scene(), Message(code="ehr_down"))).text
+
+
 def test_a_connectors_words_for_a_refusal_win() -> None:
     texts = scene().connector_texts | {"refusal.locked.title": "Ask the front desk of {place}"}
     page = read(pages.pane(scene(connector_texts=texts), Message(code="locked")))

@@ -44,8 +44,9 @@ async def test_every_page_is_accessible_and_fits(chromium: Browser, desk: Desk, 
     await _looks_right(page)
     await page.get_by_role("link", name="Patients").click()
     await _looks_right(page)
-    await page.goto(f"{address}/password")
-    await _looks_right(page)
+    for path in ("/password", "/forgotten"):
+        await page.goto(address + path)
+        await _looks_right(page)
     assert [text for text in complaints if "403" not in text] == []  # Chromium mentions the locked one's status
     await context.close()
 
@@ -65,7 +66,26 @@ async def test_signing_in_and_out_needs_no_javascript(chromium: Browser, desk: D
     await context.close()
 
 
+async def test_a_forgotten_password_is_the_first_one_again(chromium: Browser, desk: Desk, address: str):
+    await desk.lab("users/user_good", {"password": "pass_other"})
+    context = await chromium.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(address)
+    for password in ("wrong", "pass_good"):
+        await page.get_by_label("Username").fill("user_good")
+        await page.get_by_label("Password").fill(password)
+        await page.get_by_role("button", name="Sign in", exact=True).click()
+        if password == "wrong":
+            await page.get_by_role("link", name="Forgotten it?").click()
+            await page.get_by_label("Username").fill("user_good")
+            await page.get_by_role("button", name="Reset it").click()
+            assert "its password is pass_good again" in await page.inner_text("main")
+    await page.wait_for_url("**/schedule")
+    await context.close()
+
+
 async def _looks_right(page: Page) -> None:
+    await page.wait_for_load_state()  # a click returns before the style sheet of the next page is there
     results = await Axe().run(page, options=RULES)
     found = [(one["id"], [node["html"] for node in one["nodes"]]) for one in results.response["violations"]]
     assert found == [], page.url

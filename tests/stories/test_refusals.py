@@ -2,6 +2,7 @@
 
 import pytest
 
+from cobalt_link.app import House
 from tests.stories.conftest import Meet
 from tests.stories.person import Person
 from tests.world import Shop
@@ -68,3 +69,19 @@ async def test_what_nothing_can_mend_leads_back_to_the_app(acme: Shop, meet: Mee
     assert dana.page.heading == "We can’t connect to Sandbox EHR yet"
     assert "smart card" in dana.page.text
     assert dana.page.form.buttons == [("stop", "1")]
+
+
+async def test_where_the_ehr_is_silent_the_page_says_when_it_last_answered_anybody(
+    house: House, acme: Shop, rival: Shop, meet: Meet
+) -> None:
+    first = await signing_in(acme, meet, "ehr_down")
+    assert "isn’t answering" in first.page.heading and "Last worked" not in first.page.text
+    await meet().link(await rival.link_token())
+    later = await signing_in(acme, meet, "ehr_down")
+    assert "Last worked 1 minute ago" in later.page.text
+
+
+async def test_a_forgotten_password_is_reset_at_the_ehr(acme: Shop, meet: Meet) -> None:
+    dana = await signing_in(acme, meet, "wrong_credentials")
+    assert any(link.endswith("/forgotten") for link in dana.page.links)
+    assert (await dana.sign_in("pass_good")).pane == "done"

@@ -18,6 +18,7 @@ from cobalt_link.accounts import refused
 from cobalt_link.accounts.account import Account, Opened
 from cobalt_link.accounts.book import Accounts
 from cobalt_link.accounts.leases import Claim, Leases
+from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.problems import AccountGone, EhrBusy, EhrUnexpected, LoginRequired
 from cobalt_link.ehr.ask import Ask
 from cobalt_link.ehr.connector import Chart, Connector
@@ -48,6 +49,7 @@ class Sessions:
         self,
         accounts: Accounts,
         leases: Leases,
+        places: Places,
         connectors: Mapping[str, Connector],
         clock: Clock,
         *,
@@ -56,6 +58,7 @@ class Sessions:
     ) -> None:
         self._accounts = accounts
         self._leases = leases
+        self._places = places
         self._connectors = connectors
         self._clock = clock
         self._renewal_seconds = renewal_seconds
@@ -129,7 +132,9 @@ class Sessions:
     async def _do(self, opened: Opened, deed: Deed[T]) -> T:
         account = opened.account
         try:
-            return await deed(self._connector(account), opened.chart)
+            found = await deed(self._connector(account), opened.chart)
+            await self._places.worked(account.connector, account.address)
+            return found
         except (Problem, SessionEnded):
             raise
         except Exception as error:

@@ -41,7 +41,8 @@ class Never(Refusal):
 
 
 class WrongCredentials(AskAgain):
-    """Wrong username or password. `tries_left` before the EHR locks the account, if it says so."""
+    """Wrong username or password. `tries_left` before the EHR locks the account, if it says so; `url` where a
+    forgotten password is reset, if there is such a page."""
 
     code = "wrong_credentials"
 

@@ -18,6 +18,7 @@ from psycopg import DataError
 
 from cobalt_link.accounts.account import Account, Opened
 from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.ehr.grant import Grant
@@ -58,6 +59,7 @@ class Advance:
         jobs: Jobs,
         attempts: Attempts,
         accounts: Accounts,
+        places: Places,
         orgs: Orgs,
         finding: Finding,
         addresses: Mapping[str, str],
@@ -67,6 +69,7 @@ class Advance:
         self._jobs = jobs
         self._attempts = attempts
         self._accounts = accounts
+        self._places = places
         self._orgs = orgs
         self._finding = finding
         self._addresses = addresses
@@ -121,6 +124,8 @@ class Advance:
         try:
             async with self._db.transaction() as tx:
                 await self._store(tx, attempt, outcome, linking, opened)
+            if isinstance(outcome, Granted):
+                await self._places.worked(found.connector or "", found.address or "")
             if attempt.is_own and isinstance(outcome, Granted):
                 await self._finding.drop(outcome.grant, found)
         except (OtherAccount, DataError) as error:

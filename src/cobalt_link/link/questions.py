@@ -22,7 +22,7 @@ from cobalt_link.ehr.story import KNOCK
 from cobalt_link.link import already, refused
 from cobalt_link.link.asked import Asked, head_of
 from cobalt_link.link.drawing import Notice
-from cobalt_link.link.hosts import drawn
+from cobalt_link.link.hosts import drawn, web_url
 from cobalt_link.link.picking import picker
 from cobalt_link.link.proving import choice, code, sent, waiting
 from cobalt_link.link.scene import Scene
@@ -86,6 +86,7 @@ def _credentials(asked: Asked, pane: Credentials) -> dict[str, Any]:
         },
         "focus": next(iter(errors), "password" if username else "username"),
         "promise": _promise(scene, t),
+        "reset": web_url(pane.problem.details.get("url")) if pane.problem and refusal else None,
     }
 
 

@@ -42,7 +42,7 @@ _LOOKS = {
     "no_rights": Look(knot="user", facts=("ask", "turn_on")),
     "declined": Look(knot="ban"),
     "login_required": Look(knot="key"),
-    "ehr_down": Look(knot="alert", facts=("next", "reference")),
+    "ehr_down": Look(knot="alert", facts=("last_worked", "next", "reference")),
     "ehr_busy": Look(knot="clock"),
     "session_ended": Look(knot="clock"),
     "interrupted": Look(knot="again"),
@@ -54,6 +54,7 @@ _LOOKS = {
     # Not an EHR's refusal: the account that was to be repaired is gone.
     "disconnected": Look(knot="plug", again=False),
 }
+SILENT = ("ehr_down",)  # then the page says when the EHR last answered
 _CHANGE_HELPS = ("unsupported", "not_this_address")
 
 
@@ -117,6 +118,8 @@ def facts(words: Words, scene: Scene, pane: Message) -> list[Fact]:
 def _fact(words: Words, scene: Scene, pane: Message, name: str, values: dict[str, Any]) -> Markup | None:
     if name == "reference":
         return isolated(pane.details.get("reference", scene.reference))
+    if name == "last_worked":
+        return words.moment(scene.last_worked, scene.now) if scene.last_worked else None
     if name == "opens":
         url = web_url(pane.details.get("url"))
         return drawn(urlsplit(url).netloc.rpartition("@")[2]) if url else None

@@ -14,7 +14,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     `path` is where forms post to. `ehr_name`, `ehr_mark`, `practice` and `host` are None until an EHR was chosen.
     `connector_texts` are the connector's own texts in the scene's locale, as flat keys; `sees` and `does` are keys of
     them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired, or that the app has
-    already, was first connected, and `last_used` when the app last used it.
+    already, was first connected, and `last_used` when the app last used it; `last_worked`: when the EHR last answered.
     `can_change` is false where the org's EHR is fixed. `connections` is the address of the person's own page, as they
     would type it. `can_stay`: the page can be kept open once more.
     `accent` is the client's color, as `#rrggbb`.
@@ -40,6 +40,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     repairing: bool = False
     since: date | None = None
     last_used: datetime | None = None
+    last_worked: datetime | None = None
     can_change: bool = True
     started: datetime
     expires_at: datetime

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.developers.addresses import AddressProblem, ehr_address
 from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.developers.orgs import Org, Orgs
 from cobalt_link.ehr.connector import Connector
 from cobalt_link.ehr.manifest import fold
-from cobalt_link.ehr.panes import PickerAnswer
+from cobalt_link.ehr.panes import Message, PickerAnswer
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import reference
 from cobalt_link.kit.settings import Settings
-from cobalt_link.link import already, words
+from cobalt_link.link import already, refused, words
 from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.finding import Finding
 from cobalt_link.link.forms import Picked
@@ -38,6 +40,7 @@ class Stage:
         clients: Clients,
         orgs: Orgs,
         accounts: Accounts,
+        places: Places,
         finding: Finding,
         connectors: Mapping[str, Connector],
     ) -> None:
@@ -47,6 +50,7 @@ class Stage:
         self._visits = visits
         self._orgs = orgs
         self._accounts = accounts
+        self._places = places
         self._finding = finding
         self._connectors = connectors
 
@@ -80,6 +84,7 @@ class Stage:
             keeps_password=manifest.keeps_password if manifest else True,
             repairing=attempt.account is not None and account is not None,
             since=account.linked_at.date() if account else None,
+            last_worked=await self._last_worked(attempt),
             last_used=account.last_used_at if account else None,
             can_change=account is None and not (org.ehr and (org.address or self.settings.ehr_addresses.get(org.ehr))),
             started=attempt.created_at,
@@ -127,6 +132,12 @@ class Stage:
             return await self._accounts.find(attempt.client, account_id) if account_id else None
         except AccountGone:
             return None
+
+    async def _last_worked(self, attempt: Attempt) -> datetime | None:
+        """When the EHR last answered anybody here; only for the page that says that it does not."""
+        down = isinstance(attempt.pane, Message) and attempt.pane.code in refused.SILENT
+        known = down and attempt.connector and attempt.address
+        return await self._places.last_worked(attempt.connector or "", attempt.address or "") if known else None
 
     async def search(self, attempt: Attempt, query: str) -> Search:
         """The practices of this client that may be found by name, and the EHRs to start with."""

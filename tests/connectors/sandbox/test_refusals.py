@@ -79,7 +79,8 @@ async def test_an_account_that_only_an_administrator_can_unlock_says_no_time(san
 async def test_the_fifth_wrong_password_locks_and_each_before_says_what_is_left(sandbox: Sandbox) -> None:
     seen = await told(sandbox.address, *(password("user_good", "wrong") for _ in range(5)))
     left = [pane.problem.details for pane in seen.panes if pane.problem]
-    assert left == [{"tries_left": n} for n in (4, 3, 2, 1)]
+    reset = f"{sandbox.address}/forgotten"
+    assert left == [{"tries_left": n, "url": reset} for n in (4, 3, 2, 1)]
     assert (seen.ends, seen.refusal and seen.refusal.details) == ("locked", {"minutes": 30})
 
 

@@ -61,15 +61,19 @@ class Portal:
         if status == 404:
             return NotFound()
         if code == "password_expired":
-            return PasswordExpired(url=self.place.at(quote(str(found.get("change_url") or "/"))))
+            return PasswordExpired(url=self._page(found.get("change_url")))
+        if code == "wrong_credentials":
+            return WrongCredentials(tries_left=found.get("tries_left"), url=self._page(found.get("reset_url")))
         return refusal_of(code, found)
+
+    def _page(self, path: Any) -> str:
+        """A page of the EHR for people; whatever path it names, its host is the one that the person knows."""
+        return self.place.at(quote(str(path or "/")))
 
 
 def refusal_of(code: str, found: dict[str, Any]) -> Refusal | NotUnderstood:
     """What an error code of this EHR means."""
     match code:
-        case "wrong_credentials":
-            return WrongCredentials(tries_left=found.get("tries_left"))
         case "wrong_code":
             return WrongCode(tries_left=found.get("tries_left"))
         case "locked":

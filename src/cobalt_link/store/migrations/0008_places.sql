@@ -1,0 +1,20 @@
+-- When an EHR last did what it was asked, whoever asked: what people are told when it does not answer.
+CREATE TABLE ehr_places (
+    connector text NOT NULL,
+    address text NOT NULL,
+    worked_at timestamptz NOT NULL,
+    PRIMARY KEY (connector, address)
+);
+
+-- What people asked the app for in Link, where their EHR could not be connected: one for each attempt.
+CREATE TABLE ehr_requests (
+    attempt text PRIMARY KEY,
+    client text NOT NULL,
+    org text NOT NULL,
+    practice text,
+    ehr text,
+    what text,
+    address text,
+    asked_at timestamptz NOT NULL
+);
+CREATE INDEX ehr_requests_of_client ON ehr_requests (client, asked_at DESC, attempt);
