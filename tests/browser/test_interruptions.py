@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Route, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
@@ -50,6 +50,24 @@ async def test_a_drop_at_the_hand_over_costs_neither_the_token_nor_a_second_one(
     assert len(await box.log("success")) == 1
     assert await box.log("exit") == []
     assert (await app.exchange(public_token)).json()["success"] is True
+
+
+# A busy browser puts the next pane in place long after the transition was begun.
+LATE_SWAP = """document.startViewTransition = swap => {
+  const done = new Promise(swapped => setTimeout(() => swapped(swap()), 1000));
+  return { updateCallbackDone: done, ready: done, finished: done, skipTransition() {} };
+};"""
+
+
+async def test_a_pane_that_is_put_in_place_late_still_hands_the_token_over(visit: Opener, browser: Browser) -> None:
+    context = await browser.new_context(reduced_motion="no-preference")
+    await context.add_init_script(LATE_SWAP)
+    box = await visit(at=await context.new_page())
+    await box.launch()
+    await box.sign_in("user_push")
+    assert len(await box.told("success")) == 1
+    await box.reads("You’re connected")
+    await context.close()
 
 
 async def test_back_to_the_app_waits_for_the_token_while_the_network_is_away(

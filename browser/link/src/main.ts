@@ -38,7 +38,8 @@ async function go(url: string, sent?: Sent, push = false): Promise<void> {
     if (!page.querySelector("main")) throw new TypeError("not a page of Link"); // a proxy's word: ours is not there now
     // A frame's steps would stay behind in the history of the page around it.
     if (path && !isFramed) history[push ? "pushState" : "replaceState"](null, "", response.url.replace(/[?&]stale=1/, ""));
-    show(page, false);
+    await show(page, false);
+    if (mine !== turn) return;
   } catch (error) {
     if (mine !== turn) return;
     busy?.removeAttribute("aria-busy");
@@ -71,7 +72,7 @@ async function read(response: Response, mine: number): Promise<string | undefine
     if (done && !html.includes("</html>")) throw new TypeError("cut off");
     if (done) return html;
     html += value;
-    show(parse(html), shown);
+    await show(parse(html), shown);
     shown = true;
     void note(request, path);
   }
@@ -87,8 +88,9 @@ function parse(html: string): Document {
   return page;
 }
 
-/** Puts the parts of a page in place; `more` of a page that is shown already only adds its steps. */
-function show(page: Document, more: boolean): void {
+/** Puts the parts of a page in place; `more` of a page that is shown already only adds its steps. Resolves when they
+ * are there: what follows looks for them. */
+async function show(page: Document, more: boolean): Promise<void> {
   const steps = page.querySelector(".steps.live");
   if (more) {
     const shown = document.querySelector(".steps.live");
@@ -110,14 +112,15 @@ function show(page: Document, more: boolean): void {
     closing(request);
     say(document.title);
   };
-  // The transition is decoration: what follows must not wait for it, and the first pane comes from nowhere.
+  // A transition takes its picture first and swaps a frame later. What follows waits for the swap, not for the motion;
+  // and the first pane comes from nowhere.
   const first = document.querySelector("main[data-page=shell]");
   if (document.startViewTransition && !first && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
-    document.startViewTransition(swap).updateCallbackDone.then(focus, focus);
+    await document.startViewTransition(swap).updateCallbackDone.catch(() => undefined);
   } else {
     swap();
-    focus();
   }
+  focus();
 }
 
 function focus(): void {
