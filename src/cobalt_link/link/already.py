@@ -46,5 +46,8 @@ def view(asked: Asked, pane: Choice) -> dict[str, Any]:
         "title": t("already.title"),
         "why": t("already.why", since=since) if since else t("already.why_plain"),
         "facts": [*facts, (t("fact.last_used"), used)],
-        "options": [(option.value, t(f"already.{option.label}")) for option in pane.options],
+        "options": [
+            (option.value, t("already.another" if option.value == ANOTHER else "already.keep"))
+            for option in pane.options
+        ],
     }
