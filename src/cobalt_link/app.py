@@ -54,6 +54,7 @@ from cobalt_link.link.door import Hosted
 from cobalt_link.link.exchange import Exchanges
 from cobalt_link.link.finding import Finding
 from cobalt_link.link.inspector import inspected
+from cobalt_link.link.requests import Requests
 from cobalt_link.link.sessions import LinkSessions
 from cobalt_link.link.stage import Stage
 from cobalt_link.link.tokens import Tokens
@@ -158,14 +159,14 @@ def _furnished(
     exchanges = Exchanges(db, vault, clock, attempts, access)
     visits = Visits(db, vault, clock, jobs, signals, tokens, attempts, minutes=settings.attempt_minutes)
     finding = Finding(clock, attempts, accounts, sessions, clients, connectors)
-    stage = Stage(settings, clock, visits, clients, orgs, accounts, places, finding, connectors)
+    requests = Requests(db, clock, attempts, orgs)
+    stage = Stage(settings, clock, visits, clients, orgs, accounts, places, finding, requests, connectors)
     minutes = settings.link_token_minutes
-    link = LinkSessions(db, clock, tokens, attempts, exchanges, orgs, access, connectors, minutes=minutes)
+    link = LinkSessions(db, clock, tokens, attempts, exchanges, orgs, access, requests, connectors, minutes=minutes)
     advance = Advance(db, clock, jobs, attempts, accounts, places, orgs, finding, settings.ehr_addresses)
     jobs.task(ADVANCE, advance.__call__)
-    metrics, door = Metrics(), Hosted(stage, visits, finding)
-    kept = timedelta(days=settings.retention_days)
-    link_upkeep = LinkUpkeep(db, clock, attempts, tokens, exchanges, kept)
+    metrics, door = Metrics(), Hosted(stage, visits, finding, requests)
+    link_upkeep = LinkUpkeep(db, clock, attempts, tokens, exchanges, timedelta(days=settings.retention_days))
     return House(
         settings=settings,
         db=db,

@@ -100,7 +100,7 @@ KINDS = (
     "code", "code-wrong", "code-ended", "code-resent", "code-plain", "choice-way", "choice-clinic", "push",
     "push-denied", "message-locked", "message-password_expired", "message-ehr_down", "working", "done", "after-test",
     "leaving", "left", "closed-link_used", "closed-no_cookies", "connections", "connections-none", "disconnect",
-    "already", "reconnect-reaches",
+    "already", "reconnect-reaches", "message-unsupported-ask", "message-unsupported-asked",
 )  # fmt: skip
 
 
@@ -278,6 +278,17 @@ def messages(here: Scene) -> dict[str, str]:
     for code in (*catalogue(), "disconnected"):
         shown[f"message-{code}"] = pages.pane(known, Message(code=code, details=DETAILS.get(code, {})))
         shown[f"message-{code}-plain"] = pages.pane(here, Message(code=code, again=False))
+    asking = msgspec.structs.replace(here, can_ask=True)
+    whole, part = (
+        Message(code="unsupported", details={"what": "Cedar Works"}),
+        Message(code="unsupported", details={"what": "version"}),
+    )
+    shown["message-unsupported-ask"] = pages.pane(asking, whole)
+    shown["message-unsupported-ask-part"] = pages.pane(asking, part)
+    shown["message-unsupported-ask-unknown"] = pages.pane(
+        unchosen(locale=here.locale, can_ask=True), Message(code="unsupported")
+    )
+    shown["message-unsupported-asked"] = pages.pane(msgspec.structs.replace(asking, has_asked=True), whole)
     return shown
 
 

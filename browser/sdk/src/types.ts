@@ -5,6 +5,7 @@ export type EventName =
   | "answered"
   | "again"
   | "refused"
+  | "requested"
   | "granted"
   | "handed_over"
   | "exchanged"

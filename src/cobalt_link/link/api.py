@@ -9,10 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from cobalt_link.developers.orgs import OrgMismatch, UnknownEmr
+from cobalt_link.kit.paging import Page, Pagination
 from cobalt_link.kit.problems import InvalidRequest, MissingField
 from cobalt_link.kit.routes import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
 from cobalt_link.link.events import Event
 from cobalt_link.link.exchange import InvalidPublicToken, KeyReused
+from cobalt_link.link.requests import EhrRequest
 from cobalt_link.link.sessions import (
     CallbackNotRegistered,
     EmrNotOffered,
@@ -91,6 +93,17 @@ class LinkSession(msgspec.Struct, frozen=True):
     success: bool = True
 
 
+class EhrRequestsQuery(msgspec.Struct, frozen=True):
+    page: Page = 1
+    page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
+
+
+class EhrRequestsAnswer(msgspec.Struct, frozen=True):
+    ehr_requests: list[EhrRequest]
+    pagination: Pagination
+    success: bool = True
+
+
 CREATE_ERRORS = (
     InvalidRequest,
     MissingField,
@@ -166,6 +179,22 @@ async def exchange_by_post(room: LinkSessions, call: Call, body: ExchangePublicT
 async def get(room: LinkSessions, call: Call, body: GetLinkToken) -> LinkSession:
     session = await room.status(call.caller, body.link_token)
     return LinkSession(session.state, session.events, session.expires_at, session.public_token, session.account_id)
+
+
+@routes.get(
+    "/v1/ehr-requests",
+    auth=Auth.CLIENT,
+    tenant=Tenant.CLIENT,
+    rate=Rate.READ,
+    idempotency=Idempotency.NONE,
+    audit=None,
+    errors=(InvalidRequest,),
+    summary="List what your users asked for in Link because their EHR cannot be connected, the latest first.",
+)
+async def ehr_requests(room: LinkSessions, call: Call, body: EhrRequestsQuery) -> EhrRequestsAnswer:
+    start = (body.page - 1) * body.page_size
+    found, total = await room.requests.listed(call.caller.id, limit=body.page_size, offset=start)
+    return EhrRequestsAnswer(found, Pagination.of(body.page, body.page_size, total))
 
 
 @routes.get(

@@ -16,6 +16,7 @@ from cobalt_link.link import pages
 from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.finding import Finding
 from cobalt_link.link.headers import page_headers
+from cobalt_link.link.requests import Requests
 from cobalt_link.link.scene import Scene
 from cobalt_link.link.stage import Stage, locale_of
 from cobalt_link.link.visits import Entered, Visits, cookie_name
@@ -33,10 +34,11 @@ TRIES_FROM_ONE_PLACE, TRIES_FOR_ONE_ACCOUNT = 10, 3
 class Hosted:
     """What the pages' routes answer from."""
 
-    def __init__(self, stage: Stage, visits: Visits, finding: Finding) -> None:
+    def __init__(self, stage: Stage, visits: Visits, finding: Finding, requests: Requests) -> None:
         self.stage = stage
         self.visits = visits
         self.finding = finding
+        self.requests = requests
         self._brake = RateLimits(off=not stage.settings.rate_limits)
         self.https = stage.settings.public_url.startswith("https:")
         # Browsers that give a frame a cookie at all take a secure one from their own machine too.

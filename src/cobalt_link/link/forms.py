@@ -46,7 +46,11 @@ class Change(msgspec.Struct, frozen=True):
     """The person wants another practice or EHR."""
 
 
-def read(pane: Pane, form: Form) -> Answer | Picked | Change | Errors:
+class AskFor(msgspec.Struct, frozen=True):
+    """The person wants the app to know which EHR could not be connected."""
+
+
+def read(pane: Pane, form: Form) -> Answer | Picked | Change | AskFor | Errors:
     """The answer to `pane`, or a dict of field → key of the text that says what is wrong with it."""
     if form.get("action") == "change":
         return Change()
@@ -113,12 +117,14 @@ def _waiting(pane: Waiting, form: Form) -> WaitingAnswer:
     return WaitingAnswer(action="check")
 
 
-def _message(pane: Message, form: Form) -> MessageAnswer | Errors:
+def _message(pane: Message, form: Form) -> MessageAnswer | AskFor | Errors:
+    if form.get("action") == "ask":
+        return AskFor()
     again = pane.again and form.get("action") == "again"
     return MessageAnswer(action="again") if again else {"action": "page.choose"}
 
 
-_READERS: dict[type[Pane], Callable[[Any, Form], Answer | Picked | Errors]] = {
+_READERS: dict[type[Pane], Callable[[Any, Form], Answer | Picked | AskFor | Errors]] = {
     Picker: _picker,
     Consent: _consent,
     Credentials: _credentials,

@@ -315,6 +315,8 @@ async def _answered(room: Hosted, call: Call, attempt: Attempt, form: dict[str, 
             return _back(room, attempt.id, f"?manual=1&ehr={read}")
     if isinstance(read, dict):
         return await _asked_again(room, call, attempt, form, read)
+    if isinstance(read, forms.AskFor):
+        return _back(room, attempt.id, "" if await room.requests.ask(attempt) else "?stale=1")
     if isinstance(read, forms.Change) or isinstance(pane, Message):
         taken = await room.visits.again(attempt, n, elsewhere=isinstance(read, forms.Change))
     elif isinstance(read, ConsentAnswer) and not read.agree:

@@ -14,6 +14,7 @@ from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.refusals import EhrDown, NotThisAddress, StartedOver, Unsupported
 from cobalt_link.link import already
 from cobalt_link.link.attempts import Found
+from cobalt_link.link.forms import OTHER_EHR
 
 Standing: TypeAlias = Callable[[Grant, Found], Awaitable[str | None]]
 
@@ -82,7 +83,7 @@ class Linking:
     async def _checked(self, ask: Ask) -> tuple[Connector, Place]:
         connector = self._connectors.get(self.found.connector or "")
         if connector is None:
-            raise Unsupported(what=self.found.connector)
+            raise Unsupported(what=None if self.found.connector == OTHER_EHR else self.found.connector)
         place = Place(address=self.found.address or "", practice=self.found.practice)
         await ask.once("check_address", lambda: self._check(connector, place), again=True)
         return connector, place

@@ -145,6 +145,8 @@ def notice(asked: Asked, pane: Pane, shown: dict[str, Any], *, stale: bool, stay
         return Notice(tone="bad", icon="alert", text=loose[0])
     if pane.problem and not shown.get("errors"):
         return refused.notice(t, pane.problem)
+    if asked.scene.has_asked:
+        return Notice(icon="check", title=t("refusal.unsupported.asked"), text=t("refusal.unsupported.asked_why"))
     if stayed:
         return Notice(icon="clock", text=stays(asked.scene, t))
     if stale:

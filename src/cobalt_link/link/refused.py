@@ -25,7 +25,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     knot: str
     tone: str = "warn"
     facts: tuple[str, ...] = ()
-    first: Literal["again", "back", "change", "open"] = "again"
+    first: Literal["again", "ask", "back", "change", "open"] = "again"
     again: bool = True
 
 
@@ -47,7 +47,7 @@ _LOOKS = {
     "session_ended": Look(knot="clock"),
     "interrupted": Look(knot="again"),
     "started_over": Look(knot="again"),
-    "unsupported": Look(knot="plug", first="change", again=False),
+    "unsupported": Look(knot="plug", facts=("sends",), first="ask", again=False),
     "not_this_address": Look(knot="plug", first="change"),
     "unexpected": _GENERIC,
     "other_account": Look(knot="user"),
@@ -118,6 +118,8 @@ def facts(words: Words, scene: Scene, pane: Message) -> list[Fact]:
 def _fact(words: Words, scene: Scene, pane: Message, name: str, values: dict[str, Any]) -> Markup | None:
     if name == "reference":
         return isolated(pane.details.get("reference", scene.reference))
+    if name == "sends" and (scene.has_asked or not scene.can_ask):
+        return None
     if name == "last_worked":
         return words.moment(scene.last_worked, scene.now) if scene.last_worked else None
     if name == "opens":
@@ -130,6 +132,7 @@ def _fact(words: Words, scene: Scene, pane: Message, name: str, values: dict[str
 def acts(words: Words, scene: Scene, pane: Message) -> list[Act]:
     """At most two ways forward, the better one first; × in the header leads out of all of them."""
     possible = {
+        "ask": _ask(words, pane) if scene.can_ask and not scene.has_asked else None,
         "open": _open(words, pane),
         "again": _again(words, pane) if pane.again and _look(pane.code).again else None,
         "change": _change(words, scene, pane),
@@ -137,6 +140,13 @@ def acts(words: Words, scene: Scene, pane: Message) -> list[Act]:
     }
     order = sorted(possible, key=lambda name: name != _look(pane.code).first)
     return [act for name in order if (act := possible[name])][:2]
+
+
+def _ask(words: Words, pane: Message) -> Act:
+    values = filling(words, pane.details)
+    # What the connector has a phrase for is a part of an EHR, not the name of one.
+    key = "refusal.unsupported.ask_plain" if values.get("what") else "refusal.unsupported.ask"
+    return Act(label=words.best(key, **values) or words("refusal.unsupported.ask_plain"), value="ask")
 
 
 def _open(words: Words, pane: Message) -> Act | None:

@@ -15,6 +15,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     `connector_texts` are the connector's own texts in the scene's locale, as flat keys; `sees` and `does` are keys of
     them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired, or that the app has
     already, was first connected, and `last_used` when the app last used it; `last_worked`: when the EHR last answered.
+    `can_ask`: what cannot be connected can be asked for, and `has_asked` that it was.
     `can_change` is false where the org's EHR is fixed. `connections` is the address of the person's own page, as they
     would type it. `can_stay`: the page can be kept open once more.
     `accent` is the client's color, as `#rrggbb`.
@@ -41,6 +42,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     since: date | None = None
     last_used: datetime | None = None
     last_worked: datetime | None = None
+    can_ask: bool = False
+    has_asked: bool = False
     can_change: bool = True
     started: datetime
     expires_at: datetime

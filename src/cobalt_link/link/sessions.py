@@ -19,6 +19,7 @@ from cobalt_link.link.attempts import Attempt, Attempts
 from cobalt_link.link.events import Event
 from cobalt_link.link.exchange import Exchanges
 from cobalt_link.link.linking import offered
+from cobalt_link.link.requests import Requests
 from cobalt_link.link.states import SessionState
 from cobalt_link.link.tokens import LinkToken, Tokens
 from cobalt_link.store.database import Database
@@ -92,6 +93,7 @@ class LinkSessions:
         exchanges: Exchanges,
         orgs: Orgs,
         access: Access,
+        requests: Requests,
         connectors: Mapping[str, Connector],
         *,
         minutes: int,
@@ -103,6 +105,7 @@ class LinkSessions:
         self._exchanges = exchanges
         self._orgs = orgs
         self._access = access
+        self.requests = requests
         self._connectors = connectors
         self._life = timedelta(minutes=minutes)
 

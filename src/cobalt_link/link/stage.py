@@ -22,7 +22,8 @@ from cobalt_link.kit.settings import Settings
 from cobalt_link.link import already, refused, words
 from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.finding import Finding
-from cobalt_link.link.forms import Picked
+from cobalt_link.link.forms import OTHER_EHR, Picked
+from cobalt_link.link.requests import Requests, can_ask
 from cobalt_link.link.scene import Match, Scene, Search
 from cobalt_link.link.visits import Visits
 
@@ -42,6 +43,7 @@ class Stage:
         accounts: Accounts,
         places: Places,
         finding: Finding,
+        requests: Requests,
         connectors: Mapping[str, Connector],
     ) -> None:
         self.settings = settings
@@ -52,6 +54,7 @@ class Stage:
         self._accounts = accounts
         self._places = places
         self._finding = finding
+        self._requests = requests
         self._connectors = connectors
 
     async def scene(self, attempt: Attempt, locale: str) -> Scene:
@@ -85,6 +88,8 @@ class Stage:
             repairing=attempt.account is not None and account is not None,
             since=account.linked_at.date() if account else None,
             last_worked=await self._last_worked(attempt),
+            can_ask=can_ask(attempt),
+            has_asked=can_ask(attempt) and await self._requests.has_asked(attempt),
             last_used=account.last_used_at if account else None,
             can_change=account is None and not (org.ehr and (org.address or self.settings.ehr_addresses.get(org.ehr))),
             started=attempt.created_at,
@@ -164,7 +169,7 @@ class Stage:
         connectors = await self._finding.offered(attempt)
         if picked.row is not None:
             return await self._row(attempt, connectors, picked.row)
-        if picked.ehr not in connectors:
+        if picked.ehr not in connectors and (attempt.is_own or picked.ehr != OTHER_EHR):
             return {"ehr": "picker.ehr_empty" if not picked.ehr else "picker.ehr_unknown"}
         try:
             return PickerAnswer(connector=picked.ehr, address=ehr_address(picked.url or ""))

@@ -8,7 +8,17 @@ import msgspec
 
 SessionState = Literal["created", "open", "granted", "exchanged", "left", "expired"]
 EventName = Literal[
-    "opened", "pane", "answered", "again", "refused", "granted", "handed_over", "exchanged", "left", "expired"
+    "opened",
+    "pane",
+    "answered",
+    "again",
+    "refused",
+    "requested",
+    "granted",
+    "handed_over",
+    "exchanged",
+    "left",
+    "expired",
 ]
 # On the way to the own connections, which no app asked for and the published machine does not know.
 OwnEventName = Literal["signed_in", "disconnected"]
@@ -29,6 +39,7 @@ TRANSITIONS: dict[SessionState, dict[EventName, SessionState]] = {
         "answered": "open",
         "again": "open",
         "refused": "open",
+        "requested": "open",
         "granted": "granted",
         "left": "left",
         "expired": "expired",

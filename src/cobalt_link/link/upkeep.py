@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cobalt_link.kit.clock import Clock
-from cobalt_link.link import events
+from cobalt_link.link import events, requests
 from cobalt_link.link.attempts import Attempts
 from cobalt_link.link.exchange import Exchanges
 from cobalt_link.link.journal import forget_all
@@ -46,6 +46,7 @@ class LinkUpkeep:
             await self._attempts.prune(tx, now - self._kept)
             await events.forget(tx, await self._attempts.prune_own(tx, now - SAID))
             await events.prune(tx, now - self._kept)
+            await requests.prune(tx, now - self._kept)
 
     async def shred(self) -> bool:
         """The keys of settled attempts leave heap and WAL too, within twenty minutes of settling (S-064).

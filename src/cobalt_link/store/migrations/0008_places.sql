@@ -10,7 +10,7 @@ CREATE TABLE ehr_places (
 CREATE TABLE ehr_requests (
     attempt text PRIMARY KEY,
     client text NOT NULL,
-    org text NOT NULL,
+    org_id text NOT NULL,               -- the app's own id of the org
     practice text,
     ehr text,
     what text,
