@@ -321,6 +321,16 @@ def test_when_an_ehr_is_silent_the_page_says_when_it_last_worked() -> None:
     assert "Last worked" not in read(pages.pane(scene(), Message(code="ehr_down"))).text
 
 
+def test_what_is_sent_to_the_app_is_told_by_names_that_people_know() -> None:
+    told = {name: shown()[f"message-unsupported-ask{name}"] for name in ("", "-part", "-unknown")}
+    said = {name: page.all("dd")[0].text for name, page in told.items()}
+    assert said[""].startswith("Riverside Family Practice, Cedar Works, and the web address.")
+    assert said["-part"].startswith("Riverside Family Practice, Larkspur, and the web address.")
+    assert said["-unknown"].startswith("Your practice, its EHR, and the web address.")
+    buttons = {name: page.one("button", value="ask").text for name, page in told.items()}
+    assert buttons == {"": "Ask for Cedar Works", "-part": "Ask for it", "-unknown": "Ask for it"}
+
+
 def test_a_connectors_words_for_a_refusal_win() -> None:
     texts = scene().connector_texts | {"refusal.locked.title": "Ask the front desk of {place}"}
     page = read(pages.pane(scene(connector_texts=texts), Message(code="locked")))

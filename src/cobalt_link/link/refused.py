@@ -118,8 +118,11 @@ def facts(words: Words, scene: Scene, pane: Message) -> list[Fact]:
 def _fact(words: Words, scene: Scene, pane: Message, name: str, values: dict[str, Any]) -> Markup | None:
     if name == "reference":
         return isolated(pane.details.get("reference", scene.reference))
-    if name == "sends" and (scene.has_asked or not scene.can_ask):
-        return None
+    if name == "sends":
+        if scene.has_asked or not scene.can_ask:
+            return None
+        # What the connector has a phrase for is a part of its EHR, which then has the name.
+        values |= {"bare": scene.ehr_name} if values.get("what") else {}
     if name == "last_worked":
         return words.moment(scene.last_worked, scene.now) if scene.last_worked else None
     if name == "opens":
