@@ -177,10 +177,11 @@ async def test_back_in_a_window_shows_the_open_pane_and_says_so_once_answered(
 ) -> None:
     await page.goto(f"{house.settings.public_url}/?token={await app.link_token()}")
     await page.locator("button[name=agree][value=yes]").click()
+    await page.locator("form[data-pane=credentials]").wait_for(timeout=SECONDS)
     await page.locator("a.x").click()
-    await page.locator("form[data-pane=leaving]").wait_for()
+    await page.locator("form[data-pane=leaving]").wait_for(timeout=SECONDS)
     await page.go_back()
-    await page.locator("form[data-pane=credentials]").wait_for()
+    await page.locator("form[data-pane=credentials]").wait_for(timeout=SECONDS)
     await page.locator("[name=username]").fill("user_good")
     await page.locator("[name=password]").fill("pass_good")
     await page.locator("button.go").click()
