@@ -41,8 +41,8 @@ WATCH = """{
   const now = () => performance.timeOrigin + performance.now();
   let agreed = false;
   const look = () => {
-    const yes = document.querySelector('button[name=agree][value=yes]');
-    if (yes && !agreed) { agreed = true; told('pane', now(), blocked); yes.click(); }
+    const yes = document.querySelector('button[name=agree][value=yes]'); // inert: no person could press it
+    if (yes && !agreed && !yes.closest('[inert]')) { agreed = true; told('pane', now(), blocked); yes.click(); }
     const field = document.querySelector('[name=username]');
     if (field && document.activeElement === field && document.hasFocus()) return told('keys', now(), blocked);
     if (document.querySelector('#bare')) return told('bare', now(), blocked);

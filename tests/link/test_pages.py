@@ -19,6 +19,9 @@ from tests.link.gallery import NOW, START, gallery, scene, unchosen
 from tests.link.reading import Element, read
 
 LOCALES = ("en", "es")
+AROUND = {"data-parent": "https://app.example"}
+OPENING = AROUND | {"data-path": "/link/6f1c", "data-secret": "s" * 43}
+FRAMED = {"closed-framed": AROUND, "closed-shell": OPENING, "credentials-framed": OPENING}
 
 
 @cache
@@ -45,8 +48,17 @@ def test_every_page_has_one_heading_its_landmarks_and_at_most_one_primary_action
         primary = [element for element in page.all() if {"btn", "go"} <= element.classes()]
         assert len(primary) <= 1, name
         assert len([element for element in page.all() if element.has("autofocus")]) <= 1, name
-        framed = {"data-parent": "https://app.example"} if name in ("closed-framed", "closed-shell") else {}
-        assert page.one("html").attrs == {"lang": locale, "dir": "ltr", **framed}, name
+        assert page.one("html").attrs == {"lang": locale, "dir": "ltr", **FRAMED.get(name, {})}, name
+
+
+def test_what_opens_a_frame_can_be_used_only_once_its_script_is_there() -> None:
+    for name, page in shown().items():
+        opening = FRAMED.get(name) is OPENING
+        assert page.one("div", **{"class": "sheet"}).has("inert") is opening, name
+        assert len(page.all("noscript")) == opening, name
+    # Chromium refuses autofocus in a frame of another site.
+    framed = shown()["credentials-framed"].one("input", name="username")
+    assert framed.has("data-focus") and not framed.has("autofocus")
 
 
 def test_the_title_is_the_heading_and_the_app_and_says_when_an_answer_failed() -> None:

@@ -5,9 +5,13 @@ import { around, closes, greet, handOver, isFramed, note, typedSomething } from 
 import { closing } from "./closing";
 import { improve, say } from "./pane";
 
-// In a frame the attempt's secret comes in the fragment and stays in this variable: there may be no cookie. A window has
+// In a frame the attempt's secret comes with the page and stays in this variable: there may be no cookie. A window has
 // its cookie, and an address that somebody was sent must not open an attempt there (S-024).
-const secret = isFramed ? location.hash.match(/^#s=([\w-]{20,})$/)?.[1] : undefined;
+const given = document.documentElement.dataset;
+const secret = isFramed ? given.secret || location.hash.match(/^#s=([\w-]{20,})$/)?.[1] : undefined;
+// The frame may be loaded anew from here; the token that opened it is gone from its address (S-009).
+if (given.path) history.replaceState(null, "", given.path + (isFramed ? `?${new URLSearchParams({ origin: around! })}#s=${secret}` : ""));
+delete given.secret;
 const path = location.pathname.match(/^\/link\/\w+/)?.[0] ?? "";
 let turn = 0;
 let going = 0; // steps on their way: what was typed just before must not call them off
@@ -211,10 +215,11 @@ document.addEventListener("click", (event) => {
 
 addEventListener("popstate", () => void go(location.href));
 function start(): void {
+  document.querySelector<HTMLElement>(".sheet")!.inert = false;
   greet(() => (typedSomething() ? void go(`${path}/exit`, undefined, true) : undefined), focus);
   improve(search);
   closing(request);
-  if (isFramed && path) void go(path);
+  if (isFramed && document.querySelector("main[data-page=shell]")) void go(path);
   else if (document.querySelector(".steps.live") === null && path) void after();
 }
 

@@ -13,13 +13,14 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
+from cobalt_link.developers.clients import Client
 from cobalt_link.ehr.panes import ConsentAnswer, Message, Picker, Waiting
 from cobalt_link.kit.problems import NotFound
 from cobalt_link.kit.routes import Call, Rate, Routes, Tenant
 from cobalt_link.link import assets, forms, own, pages
 from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.door import Hosted
-from cobalt_link.link.scene import Scene, Step
+from cobalt_link.link.scene import Framed, Scene, Step
 from cobalt_link.link.stage import locale_of
 from cobalt_link.link.visits import Closed, Entered, Turned, cookie_name, is_working
 
@@ -104,7 +105,7 @@ async def enter(room: Hosted, call: Call, body: Opening) -> Response:
 )  # fmt: skip
 async def look(room: Hosted, call: Call, body: Look, attempt_id: str) -> Response:
     if body.origin and not _in_window(call):
-        return await _shell(room, call, attempt_id)
+        return await _framed_again(room, call, attempt_id)
     attempt = await room.own(call, attempt_id)
     if isinstance(attempt, Response):
         return attempt
@@ -259,29 +260,42 @@ def _in_window(call: Call) -> bool:
 
 
 async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Response:
-    """In a frame: the attempt's secret also goes in the fragment, which no server and no log ever sees."""
-    attempt = await room.visits.find(visit.attempt_id)
-    client = await room.client(attempt)
-    if client is None or origin not in client.origins:
+    """In a frame: the first pane at once, and with it the secret for its script, as there may be no cookie.
+
+    A redirect would cost one way over the network, and the pane another two: the script takes the token out of the
+    frame's address, and nothing can be pressed before it is there.
+    """
+    client = await room.stage.clients.by_id(visit.client)
+    if client.disabled_at is not None or origin not in client.origins:
         return room.closed(call, "not_registered", status=403)
-    secure = room.https or room.loopback
-    secret = visit.secret or call.request.cookies.get(cookie_name(visit.attempt_id, secure=secure), "")
-    where = f"/link/{visit.attempt_id}?{urlencode({'origin': origin})}#s={secret}"
-    response = _see_other(where, room.headers(frame_ancestors=client.origins))
+    kept = (call.request.cookies.get(cookie_name(visit.attempt_id, secure=secure)) for secure in (True, False))
+    secret = visit.secret or next(filter(None, kept), "")
+    framed = Framed(origin, f"/link/{visit.attempt_id}", secret)
+    attempt = await room.visits.settled_down(visit.attempt_id, AT_ONCE)
+    if attempt is None or attempt.pane is None or isinstance(attempt.pane, Waiting):
+        response = _shell(room, call, client, framed)
+    else:
+        scene = msgspec.structs.replace(await room.scene(call, attempt), framed=framed)
+        response = await room.page(attempt, await _shown(room, scene, attempt, Look()))
     room.keep(response, visit, framed=True)
     return response
 
 
-async def _shell(room: Hosted, call: Call, attempt_id: str) -> Response:
-    """An empty page for a frame; its script has the secret and fetches the pane."""
+async def _framed_again(room: Hosted, call: Call, attempt_id: str) -> Response:
+    """A frame that is loaded anew: its script has the secret in the fragment, which no server and no log ever sees."""
     client = await room.client(await room.visits.find(attempt_id))
     parent = room.parent(call, client)
     if client is None or parent is None:
         return room.closed(call, "not_registered", status=403)
+    return _shell(room, call, client, Framed(parent, f"/link/{attempt_id}"))
+
+
+def _shell(room: Hosted, call: Call, client: Client, framed: Framed) -> Response:
+    """An empty page for a frame; its script fetches the pane."""
     locale = locale_of(None, call.header("Accept-Language"))
     operator = room.stage.settings.operator or client.name
     accent = client.branding.get("accent")
-    html = pages.shell(locale=locale, operator=operator, app_name=client.name, parent=parent, accent=accent)
+    html = pages.shell(locale=locale, operator=operator, app_name=client.name, framed=framed, accent=accent)
     return HTMLResponse(html, 200, room.headers(frame_ancestors=client.origins))
 
 
