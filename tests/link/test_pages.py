@@ -399,16 +399,25 @@ def test_the_other_language_is_one_link_away() -> None:
 
 
 def test_a_first_view_is_under_fourteen_kilobytes() -> None:  # design §5
-    files = sum(len(gzip.compress(assets.static(assets.static_url(f).rpartition("/")[2])[0])) for f in
-                ("link.css", "link.svg"))  # fmt: skip
+    files = sum(len(assets.packed(assets.source(name), "gzip")[0]) for name in ("link.css", "link.js", "link.svg"))
     worst = max(len(gzip.compress(page.encode())) for locale in LOCALES for page in gallery(locale).values())
     assert files + worst <= 14 * 1024
+
+
+def test_a_file_goes_out_in_what_the_browser_takes() -> None:
+    plain = assets.source("link.css")
+    assert assets.packed(plain, "") == assets.packed(plain, "deflate, brotli") == (plain, "")
+    packed, coding = assets.packed(plain, "deflate, gzip;q=1.0")
+    assert (gzip.decompress(packed), coding) == (plain, "gzip")
+    smaller, coding = assets.packed(plain, "gzip, deflate, br")
+    assert len(smaller) < len(packed) and coding == "br"
+    assert assets.packed(b"an accent", "gzip, br")[1] == "gzip"  # nobody has built it
 
 
 def test_static_files_change_their_path_with_their_bytes_and_nothing_else_is_served() -> None:
     name = assets.static_url("link.css").removeprefix("/static/")
     body, media = assets.static(name)
-    assert (body[:2], media) == (b"/*", "text/css; charset=utf-8")
+    assert (body[:6], media) == (b":root{", "text/css; charset=utf-8")
     for other in ("link.css", "../scene.py", "", name + "x"):
         with pytest.raises(KeyError):
             assets.static(other)

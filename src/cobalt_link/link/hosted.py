@@ -246,11 +246,10 @@ def _language(asked: str | None) -> dict[str, str]:
 
 
 def _file(call: Call, body: bytes, media: str, headers: Mapping[str, str]) -> Response:
-    """A file of ours, in gzip for who takes it."""
-    headers = {**headers, "Vary": "Accept-Encoding"}
-    if "gzip" in (call.header("Accept-Encoding") or ""):
-        body, headers["Content-Encoding"] = assets.packed(body), "gzip"
-    return Response(body, media_type=media, headers=headers)
+    """A file of ours, packed for who takes it so."""
+    body, coding = assets.packed(body, call.header("Accept-Encoding") or "")
+    packed = {"Content-Encoding": coding} if coding else {}
+    return Response(body, media_type=media, headers={**headers, "Vary": "Accept-Encoding", **packed})
 
 
 def _in_window(call: Call) -> bool:
