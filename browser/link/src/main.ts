@@ -13,6 +13,7 @@ const secret = isFramed ? given.secret || location.hash.match(/^#s=([\w-]{20,})$
 if (given.path) history.replaceState(null, "", given.path + (isFramed ? `?${new URLSearchParams({ origin: around! })}#s=${secret}` : ""));
 delete given.secret;
 const path = location.pathname.match(/^\/link\/\w+/)?.[0] ?? "";
+const FIRST = "main :is([autofocus], [data-focus])"; // the field to begin with
 let turn = 0;
 let going = 0; // steps on their way: what was typed just before must not call them off
 
@@ -106,26 +107,39 @@ function show(page: Document, more: boolean): void {
     document.documentElement.lang = page.documentElement.lang;
     document.documentElement.dir = page.documentElement.dir;
     for (const part of ["header", "main", "footer"]) {
-      const fresh = page.querySelector(part);
-      if (fresh) document.querySelector(part)?.replaceWith(fresh);
+      const [was, fresh] = [document.querySelector(part), page.querySelector(part)];
+      if (was && fresh && !moved(was, fresh)) was.replaceWith(fresh);
     }
     scrollTo(0, 0);
     improve(search);
     closing(request);
     say(document.title);
   };
-  // The transition is decoration: what follows must not wait for it, and the first pane comes from nowhere.
-  const first = document.querySelector("main[data-page=shell]");
-  if (document.startViewTransition && !first && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  // The transition is decoration: what follows must not wait for it, and the first pane comes from nowhere. It begins with
+  // a picture of what was, which takes some frames: where somebody is about to type, the pane only fades in.
+  const moves = !document.querySelector("main[data-page=shell]") && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (moves && document.startViewTransition && !page.querySelector(FIRST)) {
     document.startViewTransition(swap).updateCallbackDone.then(focus, focus);
   } else {
     swap();
     focus();
+    if (moves) document.querySelector("main")!.animate({ opacity: [0, 1] }, 160);
   }
 }
 
+/** The same header but for how far the wire is: only the bead moves. */
+function moved(was: Element, fresh: Element): boolean {
+  const [wire, next] = [was, fresh].map((each) => each.querySelector(".wire"));
+  if (!wire || !next) return false;
+  const at = next.className;
+  next.className = wire.className;
+  const same = was.isEqualNode(fresh);
+  (same ? wire : next).className = at;
+  return same;
+}
+
 function focus(): void {
-  const wanted = document.querySelector<HTMLElement>("main :is([autofocus], [data-focus])") ?? document.querySelector<HTMLElement>("h1");
+  const wanted = document.querySelector<HTMLElement>(FIRST) ?? document.querySelector<HTMLElement>("h1");
   if (wanted?.matches("h1")) wanted.tabIndex = -1;
   wanted?.focus({ preventScroll: true });
 }

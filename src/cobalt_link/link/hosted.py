@@ -270,32 +270,41 @@ async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Resp
     kept = (call.request.cookies.get(cookie_name(visit.attempt_id, secure=secure)) for secure in (True, False))
     secret = visit.secret or next(filter(None, kept), "")
     framed = Framed(origin, f"/link/{visit.attempt_id}", secret)
-    attempt = await room.visits.settled_down(visit.attempt_id, AT_ONCE)
-    if attempt is None or attempt.pane is None or isinstance(attempt.pane, Waiting):
-        response = _shell(room, call, client, framed)
-    else:
-        scene = msgspec.structs.replace(await room.scene(call, attempt), framed=framed)
-        response = await room.page(attempt, await _shown(room, scene, attempt, Look()))
+    attempt = await room.visits.find(visit.attempt_id)
+    assert attempt is not None
+    head, shell = pages.begun(_shell(room, call, client, framed, attempt))
+
+    async def parts() -> AsyncIterator[str]:
+        yield head  # the browser fetches style and script while the worker is at it
+        opened = await room.visits.settled_down(visit.attempt_id, AT_ONCE)
+        if opened is None or opened.pane is None or isinstance(opened.pane, Waiting):
+            yield shell
+        else:
+            scene = msgspec.structs.replace(await room.scene(call, opened), framed=framed)
+            yield pages.begun(await _shown(room, scene, opened, Look()))[1]
+
+    response = StreamingResponse(parts(), media_type="text/html", headers=await room.headers_of(attempt))
     room.keep(response, visit, framed=True)
     return response
 
 
 async def _framed_again(room: Hosted, call: Call, attempt_id: str) -> Response:
     """A frame that is loaded anew: its script has the secret in the fragment, which no server and no log ever sees."""
-    client = await room.client(await room.visits.find(attempt_id))
+    attempt = await room.visits.find(attempt_id)
+    client = await room.client(attempt)
     parent = room.parent(call, client)
     if client is None or parent is None:
         return room.closed(call, "not_registered", status=403)
-    return _shell(room, call, client, Framed(parent, f"/link/{attempt_id}"))
+    html = _shell(room, call, client, Framed(parent, f"/link/{attempt_id}"), attempt)
+    return HTMLResponse(html, 200, room.headers(frame_ancestors=client.origins))
 
 
-def _shell(room: Hosted, call: Call, client: Client, framed: Framed) -> Response:
+def _shell(room: Hosted, call: Call, client: Client, framed: Framed, attempt: Attempt | None) -> str:
     """An empty page for a frame; its script fetches the pane."""
-    locale = locale_of(None, call.header("Accept-Language"))
+    locale = locale_of(attempt, call.header("Accept-Language"))
     operator = room.stage.settings.operator or client.name
     accent = client.branding.get("accent")
-    html = pages.shell(locale=locale, operator=operator, app_name=client.name, framed=framed, accent=accent)
-    return HTMLResponse(html, 200, room.headers(frame_ancestors=client.origins))
+    return pages.shell(locale=locale, operator=operator, app_name=client.name, framed=framed, accent=accent)
 
 
 async def _shown(room: Hosted, scene: Scene, attempt: Attempt, look: Look) -> str:

@@ -160,6 +160,12 @@ def shell(*, locale: str, operator: str, app_name: str, framed: Framed, accent: 
     return draw("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), framed=framed, **look)
 
 
+def begun(page: str) -> tuple[str, str]:
+    """A page in two: what every page of its frame begins with, style and script included, and the rest."""
+    head, title, rest = page.partition("<title>")
+    return head, title + rest
+
+
 def _is_closed(code: str, parent: str | None) -> bool:
     """Whether the way out closes the frame. Without cookies nothing changes by trying again in it."""
     return parent is not None and (code == "no_cookies" or not CLOSED[code].stay)
