@@ -29,7 +29,7 @@ from cobalt_link.kit.clock import SystemClock
 from cobalt_link.link import assets
 
 ROUNDS = 15
-FIRST_VIEW_MOST, SDK_MOST, REACT_MOST = 14_336, 2_560, 900
+FIRST_VIEW_MOST, FIRST_VIEW_AIM, SDK_MOST, REACT_MOST = 14_336, 8_192, 2_560, 900
 TARGETS = {LOOPBACK: 200, SLOW: 1200}  # milliseconds, p50
 DIST = Path(__file__).parents[1] / "browser" / "sdk" / "dist"
 
@@ -41,8 +41,8 @@ WATCH = """{
   const now = () => performance.timeOrigin + performance.now();
   let agreed = false;
   const look = () => {
-    const yes = document.querySelector('button[name=agree][value=yes]');
-    if (yes && !agreed) { agreed = true; told('pane', now(), blocked); yes.click(); }
+    const yes = document.querySelector('button[name=agree][value=yes]'); // inert: no person could press it
+    if (yes && !agreed && !yes.closest('[inert]')) { agreed = true; told('pane', now(), blocked); yes.click(); }
     const field = document.querySelector('[name=username]');
     if (field && document.activeElement === field && document.hasFocus()) return told('keys', now(), blocked);
     if (document.querySelector('#bare')) return told('bare', now(), blocked);
@@ -81,18 +81,21 @@ class Visited(msgspec.Struct):
 
 
 def _sizes() -> None:
-    sdk = _packed(assets.source("init.js"))
+    sdk = len(assets.packed(assets.source("init.js"), "gzip")[0])
     print(f"  SDK: {sdk} bytes gzip, most {SDK_MOST}")
     if (DIST / "react.js").exists():
         react = _packed(b"".join((DIST / name).read_bytes() for name in ("react.js", "index.js")))
         print(f"  React entry with its loader: {react} bytes gzip, most {REACT_MOST}")
-    shared = sum(_packed(assets.source(name)) for name in ("link.css", "link.js", "link.svg"))
-    views = {name: shared + _packed(html.encode()) for name, html in gallery().items()}
-    heavy = max(views, key=views.__getitem__)
+    pages = {name: _packed(html.encode()) for name, html in gallery().items()}
+    heavy = max(pages, key=pages.__getitem__)
     print(
-        f"  first view of {len(views)} pages: p50 {median(views.values()):.0f} bytes gzip with style, script and icon"
+        f"  first view of {len(pages)} pages with style, script and icon, most {FIRST_VIEW_MOST}, aim {FIRST_VIEW_AIM}:"
     )
-    print(f"  the heaviest, {heavy}: {views[heavy]}, most {FIRST_VIEW_MOST}")
+    for coding in ("gzip", "gzip, br"):
+        files = [assets.packed(assets.source(name), coding) for name in ("link.css", "link.js", "link.svg")]
+        shared = sum(len(body) for body, _ in files)
+        p50, most = shared + median(pages.values()), shared + pages[heavy]
+        print(f"    files in {files[0][1]}: p50 {p50:.0f} bytes, {heavy} {most}")
 
 
 def _packed(body: bytes) -> int:

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { brotliCompressSync, constants } from "node:zlib";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const out = process.argv[2] ?? join(here, "../src/cobalt_link/link/static");
@@ -14,6 +15,14 @@ const common = { bundle: true, minify: true, target: "es2022", legalComments: "n
 
 await build({ ...common, entryPoints: [join(here, "sdk/src/global.ts")], format: "iife", outfile: join(out, "init.js") });
 await build({ ...common, entryPoints: [join(here, "link/src/main.ts")], format: "esm", outfile: join(out, "link.js") });
+// No target: it would add properties for browsers that have none of the others either.
+await build({ ...common, target: undefined, entryPoints: [join(here, "link/src/link.css")], outfile: join(out, "link.css") });
+// Brotli saves a tenth over gzip, and Node has it: so running needs neither it nor a library for it.
+for (const name of ["init.js", "link.js", "link.css"]) {
+  const body = readFileSync(join(out, name));
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: body.length };
+  writeFileSync(join(out, `${name}.br`), brotliCompressSync(body, { params }));
+}
 for (const name of ["index", "react"]) {
   await build({
     ...common,

@@ -47,7 +47,7 @@ from cobalt_link.kit.settings import Settings, load
 from cobalt_link.kit.tolerance import Credentials
 from cobalt_link.kit.vault import Vault
 from cobalt_link.link import api as link_api
-from cobalt_link.link import hosted, own, words
+from cobalt_link.link import files, hosted, own, words
 from cobalt_link.link.advance import ADVANCE, Advance
 from cobalt_link.link.attempts import Attempts
 from cobalt_link.link.door import Hosted
@@ -73,6 +73,7 @@ TABLE: tuple[Routes, ...] = (
     system.routes,
     link_api.routes,
     hosted.routes,
+    files.routes,
     own.routes,
     accounts_api.routes,
     developers_api.routes,
@@ -175,6 +176,7 @@ def _furnished(
             (system.routes, system.System(document(settings.public_url), lambda: _ready(db), metrics)),
             (link_api.routes, link),
             (hosted.routes, door),
+            (files.routes, door),
             (own.routes, door),
             (accounts_api.routes, accounts_api.AccountsRoom(accounts, access, sessions, connectors)),
             (developers_api.routes, orgs),
@@ -186,16 +188,28 @@ def _furnished(
         access=access,
         clock=clock,
         metrics=metrics,
-        chores=(
-            Chore("attempts", 5.0, advance.sweep),
-            Chore("expiry", 20.0, link_upkeep.expire),
-            Chore("renewals", 15.0, sessions.sweep),
-            Chore("keyring", 5.0, lambda: _refresh(vault)),
-            Chore("pruning", 600.0, link_upkeep.prune),
-            Chore("shredding", 600.0, lambda: upkeep.hourly(access, keys)),
-            Chore("shredding of attempts", 600.0, link_upkeep.shred),
-            Chore("stalled jobs", 60.0, jobs.forget_stalled),
-        ),
+        chores=_chores(vault, jobs, advance, sessions, link_upkeep, access, keys),
+    )
+
+
+def _chores(
+    vault: Vault,
+    jobs: Jobs,
+    advance: Advance,
+    sessions: Sessions,
+    link_upkeep: LinkUpkeep,
+    access: Access,
+    keys: DataKeys,
+) -> tuple[Chore, ...]:
+    return (
+        Chore("attempts", 5.0, advance.sweep),
+        Chore("expiry", 20.0, link_upkeep.expire),
+        Chore("renewals", 15.0, sessions.sweep),
+        Chore("keyring", 5.0, lambda: _refresh(vault)),
+        Chore("pruning", 600.0, link_upkeep.prune),
+        Chore("shredding", 600.0, lambda: upkeep.hourly(access, keys)),
+        Chore("shredding of attempts", 600.0, link_upkeep.shred),
+        Chore("stalled jobs", 60.0, jobs.forget_stalled),
     )
 
 

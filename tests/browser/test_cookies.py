@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, async_playwright
+from playwright.async_api import BrowserContext, Request, async_playwright
 
 from cobalt_link.app import House
 from tests.browser.conftest import Opener
@@ -130,3 +130,23 @@ async def test_a_reload_without_cookies_starts_again_or_says_why_not(
         await box.frame.locator("main [href='#close']").click()
         await box.is_gone()
         assert [each[1] for each in await box.log("exit")] == ["other_browser"]
+
+
+async def test_the_token_is_gone_from_the_address_of_the_frame_and_from_what_it_asks_for(
+    visit: Opener, house: House
+) -> None:  # S-009
+    box = await visit()
+    asked: list[Request] = []
+    box.page.on("request", lambda request: asked.append(request))
+    await box.launch()
+    await box.agree()
+    await box.at("credentials")
+    frame = box.page.frames[1]
+    assert frame.url.startswith(f"{house.settings.public_url}/link/") and "lt_test_" not in frame.url
+    assert await frame.evaluate("'secret' in document.documentElement.dataset") is False
+    named = [(each.url, (await each.all_headers()).get("referer", "")) for each in asked]
+    assert sum("lt_test_" in url for url, _ in named) == 1
+    assert [referer for url, referer in named if "lt_test_" in referer] == []
+    # Loaded anew it still has its secret, though no history was made.
+    await frame.evaluate("location.reload()")
+    await box.at("credentials")

@@ -50,9 +50,16 @@ async def app_script(built: Built, request: pytest.FixtureRequest, tmp_path_fact
     return await bundled_app(built, source, request.param, tmp_path_factory.mktemp("react") / "app")
 
 
-@pytest.mark.parametrize("name", ["init.js", "link.js"])
+@pytest.mark.parametrize("name", ["init.js", "link.js", "link.css"])
 def test_what_is_committed_is_what_the_sources_make(built: Built, name: str) -> None:
     assert (built.static / name).read_bytes() == (STATIC / name).read_bytes(), "run `npm run build` in browser/"
+
+
+async def test_what_is_packed_is_what_is_served_plain(built: Built) -> None:
+    unpack = f"""const {{ readFileSync: read }} = require("fs"), {{ brotliDecompressSync: unpack }} = require("zlib");
+        for (const name of ["init.js", "link.js", "link.css"])
+          if (!unpack(read("{STATIC}/" + name + ".br")).equals(read("{STATIC}/" + name))) console.log(name);"""
+    assert await run("node", "-e", unpack, cwd=built.browser) == ""
 
 
 def test_the_sdk_and_the_react_entry_stay_small(built: Built) -> None:

@@ -171,3 +171,30 @@ async def test_a_worker_ends_even_if_a_chore_loses_a_cancellation(jobs: Jobs) ->
     async with asyncio.timeout(20):
         async with at_work(jobs, [Chore("losing", 60.0, losing)]):
             await began.wait()
+
+
+async def test_a_process_that_works_does_so_many_at_once_itself_and_ends_with_them(dsn: str) -> None:
+    jobs, done, go = Jobs(dsn), list[str](), asyncio.Event()
+
+    async def work(thing_id: str) -> None:
+        await go.wait()
+        done.append(thing_id)
+        if thing_id == "1":
+            raise ValueError(thing_id)
+
+    await jobs.open()
+    jobs.task("thing", work)
+    assert not jobs.works_here
+    async with at_work(jobs, concurrency=2):
+        await met(lambda: jobs.works_here)
+        jobs.start("thing", thing_id="1")
+        assert jobs.works_here
+        jobs.start("thing", thing_id="2")
+        assert not jobs.works_here
+        go.set()
+        await met(lambda: jobs.works_here)
+        go.clear()
+        jobs.start("thing", thing_id="3")
+        asyncio.get_running_loop().call_later(0.2, go.set)
+    assert (sorted(done), jobs.works_here) == (["1", "2", "3"], False)
+    await jobs.close()

@@ -22,7 +22,7 @@ from cobalt_link.ehr.refusals import catalogue
 from cobalt_link.link import already, connected, pages, words
 from cobalt_link.link.closing import CLOSED
 from cobalt_link.link.connected import Connection
-from cobalt_link.link.scene import Match, Scene, Search, Step
+from cobalt_link.link.scene import Framed, Match, Scene, Search, Step
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 CONNECTOR_TEXTS = {
@@ -403,7 +403,9 @@ def closed(here: Scene) -> dict[str, str]:
     shown = {f"closed-{code}": pages.closed(code, **said) for code in CLOSED}
     framed = {"app_name": here.app_name, "parent": "https://app.example"}
     shown["closed-framed"] = pages.closed("link_expired", **said, **framed)
-    shown["closed-shell"] = pages.shell(**said, **framed)
+    opening = Framed("https://app.example", here.path, "s" * 43)
+    shown["closed-shell"] = pages.shell(**said, app_name=here.app_name, framed=opening)
+    shown["credentials-framed"] = pages.pane(msgspec.structs.replace(here, framed=opening), Credentials())
     for code in CLOSED:
         known = {"app_name": "Acme Scribe", "back_url": "https://acme.example/return"}
         shown[f"closed-{code}-back"] = pages.closed(code, **said, **known)

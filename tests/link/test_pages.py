@@ -19,6 +19,9 @@ from tests.link.gallery import NOW, START, gallery, scene, unchosen
 from tests.link.reading import Element, read
 
 LOCALES = ("en", "es")
+AROUND = {"data-parent": "https://app.example"}
+OPENING = AROUND | {"data-path": "/link/6f1c", "data-secret": "s" * 43}
+FRAMED = {"closed-framed": AROUND, "closed-shell": OPENING, "credentials-framed": OPENING}
 
 
 @cache
@@ -45,8 +48,17 @@ def test_every_page_has_one_heading_its_landmarks_and_at_most_one_primary_action
         primary = [element for element in page.all() if {"btn", "go"} <= element.classes()]
         assert len(primary) <= 1, name
         assert len([element for element in page.all() if element.has("autofocus")]) <= 1, name
-        framed = {"data-parent": "https://app.example"} if name in ("closed-framed", "closed-shell") else {}
-        assert page.one("html").attrs == {"lang": locale, "dir": "ltr", **framed}, name
+        assert page.one("html").attrs == {"lang": locale, "dir": "ltr", **FRAMED.get(name, {})}, name
+
+
+def test_what_opens_a_frame_can_be_used_only_once_its_script_is_there() -> None:
+    for name, page in shown().items():
+        opening = FRAMED.get(name) is OPENING
+        assert page.one("div", **{"class": "sheet"}).has("inert") is opening, name
+        assert len(page.all("noscript")) == opening, name
+    # Chromium refuses autofocus in a frame of another site.
+    framed = shown()["credentials-framed"].one("input", name="username")
+    assert framed.has("data-focus") and not framed.has("autofocus")
 
 
 def test_the_title_is_the_heading_and_the_app_and_says_when_an_answer_failed() -> None:
@@ -414,16 +426,25 @@ def test_the_other_language_is_one_link_away() -> None:
 
 
 def test_a_first_view_is_under_fourteen_kilobytes() -> None:  # design §5
-    files = sum(len(gzip.compress(assets.static(assets.static_url(f).rpartition("/")[2])[0])) for f in
-                ("link.css", "link.svg"))  # fmt: skip
+    files = sum(len(assets.packed(assets.source(name), "gzip")[0]) for name in ("link.css", "link.js", "link.svg"))
     worst = max(len(gzip.compress(page.encode())) for locale in LOCALES for page in gallery(locale).values())
     assert files + worst <= 14 * 1024
+
+
+def test_a_file_goes_out_in_what_the_browser_takes() -> None:
+    plain = assets.source("link.css")
+    assert assets.packed(plain, "") == assets.packed(plain, "deflate, brotli") == (plain, "")
+    packed, coding = assets.packed(plain, "deflate, gzip;q=1.0")
+    assert (gzip.decompress(packed), coding) == (plain, "gzip")
+    smaller, coding = assets.packed(plain, "gzip, deflate, br")
+    assert len(smaller) < len(packed) and coding == "br"
+    assert assets.packed(b"an accent", "gzip, br")[1] == "gzip"  # nobody has built it
 
 
 def test_static_files_change_their_path_with_their_bytes_and_nothing_else_is_served() -> None:
     name = assets.static_url("link.css").removeprefix("/static/")
     body, media = assets.static(name)
-    assert (body[:2], media) == (b"/*", "text/css; charset=utf-8")
+    assert (body[:6], media) == (b":root{", "text/css; charset=utf-8")
     for other in ("link.css", "../scene.py", "", name + "x"):
         with pytest.raises(KeyError):
             assets.static(other)

@@ -13,6 +13,7 @@ from cobalt_link.app import House
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.kit.clock import MovedClock
 from tests.link.conftest import attempt_row
+from tests.link.reading import read
 from tests.text_browser import Browser, Form, Page, go_on, link_by_http, public_token_of
 from tests.world import CALLBACK, Sandbox, Shop, connected, shop
 
@@ -56,14 +57,20 @@ async def test_an_address_with_the_secret_in_it_opens_nothing_in_somebody_elses_
 ) -> None:  # S-024
     acme = await shop(house, client, "Framed", origins=["https://acme.example"])
     framed = {"token": await acme.link_token(), "origin": "https://acme.example"}
-    in_frame = await client.get("/", params=framed, headers={"Sec-Fetch-Dest": "iframe"})
-    assert "#s=" in in_frame.headers["location"]
     in_window = await client.get("/", params=framed, headers={"Sec-Fetch-Dest": "document"})
-    assert "#s=" not in in_window.headers["location"]
-    address = in_frame.headers["location"].partition("#")[0]
+    assert in_window.headers["location"].startswith("/link/") and "#" not in in_window.headers["location"]
+    in_frame = await client.get("/", params=framed, headers={"Sec-Fetch-Dest": "iframe"})
+    page = read(in_frame.text).one("html").attrs
+    secret, path = page["data-secret"], page["data-path"]
+    # The script makes this address of the frame: `?origin=…#s=SECRET`. No browser sends what stands after the #.
     async with connected(house) as victim:
-        shell = await victim.get(address, headers={"Sec-Fetch-Dest": "document"})
-        assert (shell.status_code, Page(shell).heading) == (403, "Your browser keeps no cookies here")
+        window = {"Sec-Fetch-Dest": "document"}
+        opened = await victim.get(path, params={"origin": framed["origin"]}, headers=window)
+        assert (opened.status_code, Page(opened).heading) == (403, "Your browser keeps no cookies here")
+        assert secret not in opened.text
+        anew = await victim.get(path, params={"origin": framed["origin"]}, headers={"Sec-Fetch-Dest": "iframe"})
+        assert read(anew.text).one("main").attrs["data-page"] == "shell"
+        assert secret not in anew.text
 
 
 async def test_two_openings_at_once_both_get_in_and_the_later_one_has_it(

@@ -5,10 +5,15 @@ import { around, closes, greet, handOver, isFramed, note, typedSomething } from 
 import { closing } from "./closing";
 import { improve, say } from "./pane";
 
-// In a frame the attempt's secret comes in the fragment and stays in this variable: there may be no cookie. A window has
+// In a frame the attempt's secret comes with the page and stays in this variable: there may be no cookie. A window has
 // its cookie, and an address that somebody was sent must not open an attempt there (S-024).
-const secret = isFramed ? location.hash.match(/^#s=([\w-]{20,})$/)?.[1] : undefined;
+const given = document.documentElement.dataset;
+const secret = isFramed ? given.secret || location.hash.match(/^#s=([\w-]{20,})$/)?.[1] : undefined;
+// The frame may be loaded anew from here; the token that opened it is gone from its address (S-009).
+if (given.path) history.replaceState(null, "", given.path + (isFramed ? `?${new URLSearchParams({ origin: around! })}#s=${secret}` : ""));
+delete given.secret;
 const path = location.pathname.match(/^\/link\/\w+/)?.[0] ?? "";
+const FIRST = "main :is([autofocus], [data-focus])"; // the field to begin with
 let turn = 0;
 let going = 0; // steps on their way: what was typed just before must not call them off
 
@@ -104,27 +109,39 @@ async function show(page: Document, more: boolean): Promise<void> {
     document.documentElement.lang = page.documentElement.lang;
     document.documentElement.dir = page.documentElement.dir;
     for (const part of ["header", "main", "footer"]) {
-      const fresh = page.querySelector(part);
-      if (fresh) document.querySelector(part)?.replaceWith(fresh);
+      const [was, fresh] = [document.querySelector(part), page.querySelector(part)];
+      if (was && fresh && !moved(was, fresh)) was.replaceWith(fresh);
     }
     scrollTo(0, 0);
     improve(search);
     closing(request);
     say(document.title);
   };
-  // A transition takes its picture first and swaps a frame later. What follows waits for the swap, not for the motion;
-  // and the first pane comes from nowhere.
-  const first = document.querySelector("main[data-page=shell]");
-  if (document.startViewTransition && !first && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  // A transition takes a picture of what was and swaps some frames later. What follows waits for the swap, not for the
+  // motion; the first pane comes from nowhere, and where somebody is about to type the pane is there at once and fades in.
+  const moves = !document.querySelector("main[data-page=shell]") && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (moves && document.startViewTransition && !page.querySelector(FIRST)) {
     await document.startViewTransition(swap).updateCallbackDone.catch(() => undefined);
   } else {
     swap();
+    if (moves) document.querySelector("main")!.animate({ opacity: [0, 1] }, 160);
   }
   focus();
 }
 
+/** The same header but for how far the wire is: only the bead moves. */
+function moved(was: Element, fresh: Element): boolean {
+  const [wire, next] = [was, fresh].map((each) => each.querySelector(".wire"));
+  if (!wire || !next) return false;
+  const at = next.className;
+  next.className = wire.className;
+  const same = was.isEqualNode(fresh);
+  (same ? wire : next).className = at;
+  return same;
+}
+
 function focus(): void {
-  const wanted = document.querySelector<HTMLElement>("main :is([autofocus], [data-focus])") ?? document.querySelector<HTMLElement>("h1");
+  const wanted = document.querySelector<HTMLElement>(FIRST) ?? document.querySelector<HTMLElement>("h1");
   if (wanted?.matches("h1")) wanted.tabIndex = -1;
   wanted?.focus({ preventScroll: true });
 }
@@ -214,10 +231,11 @@ document.addEventListener("click", (event) => {
 
 addEventListener("popstate", () => void go(location.href));
 function start(): void {
+  document.querySelector<HTMLElement>(".sheet")!.inert = false;
   greet(() => (typedSomething() ? void go(`${path}/exit`, undefined, true) : undefined), focus);
   improve(search);
   closing(request);
-  if (isFramed && path) void go(path);
+  if (isFramed && document.querySelector("main[data-page=shell]")) void go(path);
   else if (document.querySelector(".steps.live") === null && path) void after();
 }
 

@@ -178,7 +178,7 @@ class _Telling(Ask):
         if entry is None:
             if reaches_user and self._silent:
                 raise self._ended(LoginRequired(reason=name))
-            entry = await self._begin("deed", name)
+            entry = await self._begin("deed", name) if not (again and name[0] == "_") else self._open("deed", name)
         elif entry.state == "open" and not again:
             raise self._ended(Interrupted())
         if entry.state == "open":
@@ -247,8 +247,12 @@ class _Telling(Ask):
             done = msgspec.structs.replace(entry, state="refused", value=encoded(RecordedRefusal(no.code, no.details)))
         return await self._finish(done)
 
+    def _open(self, kind: Kind, name: str) -> Entry:
+        """Not written down by itself: that suffices for what may be done again, and what nobody is shown (`_…`)."""
+        return Entry(n=self._n, kind=kind, name=name, state="open")
+
     async def _begin(self, kind: Kind, name: str) -> Entry:
-        entry = Entry(n=self._n, kind=kind, name=name, state="open")
+        entry = self._open(kind, name)
         try:
             await self._journal.begin(entry)
         except Exception as error:

@@ -6,14 +6,18 @@ queues, and each is swept besides.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import procrastinate
+import structlog
 from psycopg.rows import dict_row
 
 from cobalt_link.store.database import Tx
 
 Work = Callable[..., Awaitable[None]]
+
+log = structlog.get_logger()
 
 
 class Jobs:
@@ -24,6 +28,9 @@ class Jobs:
             conninfo=dsn, min_size=1, max_size=size, kwargs={"row_factory": dict_row}
         )
         self.app = procrastinate.App(connector=connector)
+        self._tasks: dict[str, Work] = {}
+        self._room = 0
+        self._running: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         await self.app.open_async()
@@ -33,7 +40,38 @@ class Jobs:
 
     def task(self, name: str, work: Work) -> None:
         """Registers `work` under a name such as `link.advance`; its keyword arguments are ids."""
+        self._tasks[name] = work
         self.app.task(name=name)(work)
+
+    @property
+    def works_here(self) -> bool:
+        """Whether a worker of this process has room for one more: then what is to be done at once needs no job."""
+        return len(self._running) < self._room
+
+    def start(self, name: str, **ids: str) -> None:
+        """Does a task in this process now, after the commit of what it is about. If the process dies, the sweep of the
+        table that holds the work finds it."""
+        task = asyncio.create_task(self._do(name, ids))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _do(self, name: str, ids: dict[str, str]) -> None:
+        try:
+            await self._tasks[name](**ids)
+        except Exception as error:
+            log.warning("task_failed", task=name, error=type(error).__name__, **ids)
+
+    def opens(self, room: int) -> None:
+        """From now on this process does up to so many tasks at once by itself; 0: none any more."""
+        self._room = room
+
+    async def closed(self, seconds: float) -> None:
+        """Nothing new is started; returns when what runs has ended, or after so long."""
+        self._room = 0
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=seconds)
+            for task in late:
+                task.cancel()
 
     async def forget_stalled(self) -> None:
         """Deletes the jobs of workers that died: the tables that hold the work are swept, so nothing is lost."""

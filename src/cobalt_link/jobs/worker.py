@@ -27,6 +27,7 @@ class Chore(msgspec.Struct, frozen=True):
 async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
     """Works until cancelled; then lets running jobs finish for at most 25 seconds."""
     repeated = [asyncio.create_task(_repeat(chore)) for chore in chores]
+    jobs.opens(concurrency)
     try:
         await jobs.app.run_worker_async(
             concurrency=concurrency,
@@ -37,7 +38,10 @@ async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
             shutdown_graceful_timeout=GRACE,
         )
     finally:
-        await _end(repeated)
+        try:
+            await jobs.closed(GRACE)
+        finally:
+            await _end(repeated)
 
 
 async def _end(repeated: Iterable[asyncio.Task[None]]) -> None:

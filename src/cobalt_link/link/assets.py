@@ -11,6 +11,7 @@ from pathlib import Path
 from cobalt_link.link import accents
 
 PREFIX = "/static/"
+_STATIC = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
@@ -18,7 +19,7 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 def _files() -> dict[str, tuple[str, bytes, str]]:
     """Each file of ours by name: its hashed name, its bytes, its media type."""
     found = {}
-    for file in sorted((Path(__file__).parent / "static").iterdir()):
+    for file in sorted(_STATIC.iterdir()):
         if file.suffix in _TYPES:
             body = file.read_bytes()
             hashed = f"{file.stem}.{sha256(body).hexdigest()[:12]}{file.suffix}"
@@ -48,9 +49,26 @@ def source(name: str) -> bytes:
     return _files()[name][1]
 
 
+def packed(body: bytes, accepted: str) -> tuple[bytes, str]:
+    """A file of ours in what the browser takes, and what that is: brotli as built, else gzip, else "" for as it is.
+
+    Pages are never sent so: with what is secret in them their length would tell of it.
+    """
+    codings = {each.split(";")[0].strip() for each in accepted.split(",")}
+    if "br" in codings and body in _brotli():
+        return _brotli()[body], "br"
+    return (_gzip(body), "gzip") if "gzip" in codings else (body, "")
+
+
+@cache
+def _brotli() -> dict[bytes, bytes]:
+    """Packed bytes by plain ones. The packed file is of the same build: a test unpacks and compares."""
+    files = [(file, file.with_name(file.name + ".br")) for file in _STATIC.iterdir()]
+    return {file.read_bytes(): packed.read_bytes() for file, packed in files if packed.exists()}
+
+
 @lru_cache(maxsize=256)
-def packed(body: bytes) -> bytes:
-    """A file of ours in gzip. Pages are never sent so: with what is secret in them their length would tell of it."""
+def _gzip(body: bytes) -> bytes:
     return gzip.compress(body, 9, mtime=0)
 
 

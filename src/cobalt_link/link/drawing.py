@@ -90,6 +90,9 @@ def draw(template: str, words: Words, ends: Ends, head: Head, title: Markup, **m
     scene = more.get("scene")
     given |= {"scene": None, "page": template, "parent": None, "closing": None, "closes_in": 0}
     given |= {"accent": accent_url(scene.accent) if scene and scene.accent else None}
+    framed = given["framed"] = more.get("framed") or (scene.framed if scene else None)
+    # Chromium refuses autofocus in a frame of another site, and complains in the app's console: the script focuses.
+    given |= {"parent": framed.parent, "autofocus": "data-focus"} if framed else {"autofocus": "autofocus"}
     return _template(template).render(given | more)
 
 

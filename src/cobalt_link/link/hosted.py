@@ -13,13 +13,13 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
+from cobalt_link.developers.clients import Client
 from cobalt_link.ehr.panes import ConsentAnswer, Message, Picker, Waiting
-from cobalt_link.kit.problems import NotFound
 from cobalt_link.kit.routes import Call, Rate, Routes, Tenant
-from cobalt_link.link import assets, forms, own, pages
+from cobalt_link.link import forms, own, pages
 from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.door import Hosted
-from cobalt_link.link.scene import Scene, Step
+from cobalt_link.link.scene import Framed, Scene, Step
 from cobalt_link.link.stage import locale_of
 from cobalt_link.link.visits import Closed, Entered, Turned, cookie_name, is_working
 
@@ -27,7 +27,6 @@ routes = Routes("link pages")
 
 AT_ONCE = 0.4  # seconds in which an answer may still come without a page in between
 STREAMED = 25.0
-SCRIPT = "text/javascript; charset=utf-8"
 SCRIPT_HEADER = "Cobalt-Script"  # the page's own script asks
 
 
@@ -104,7 +103,7 @@ async def enter(room: Hosted, call: Call, body: Opening) -> Response:
 )  # fmt: skip
 async def look(room: Hosted, call: Call, body: Look, attempt_id: str) -> Response:
     if body.origin and not _in_window(call):
-        return await _shell(room, call, attempt_id)
+        return await _framed_again(room, call, attempt_id)
     attempt = await room.own(call, attempt_id)
     if isinstance(attempt, Response):
         return attempt
@@ -209,47 +208,9 @@ async def events(room: Hosted, call: Call, body: After, attempt_id: str) -> Resp
     return Response(msgspec.json.encode(found), 200, room.headers(), "application/json")
 
 
-@routes.page(
-    "/static/{name}", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
-    errors=(NotFound,), summary="A style sheet, at a path that holds its hash.",
-)  # fmt: skip
-async def static(room: Hosted, call: Call, name: str) -> Response:
-    try:
-        body, media = assets.static(name)
-    except KeyError:
-        raise NotFound from None
-    return _file(call, body, media, assets.STATIC_HEADERS)
-
-
-@routes.page(
-    "/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
-    summary="The SDK.",
-)  # fmt: skip
-async def sdk(room: Hosted, call: Call) -> Response:
-    return _file(call, assets.source("init.js"), SCRIPT, assets.SDK_HEADERS)
-
-
-@routes.page(
-    "/v{version}/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
-    errors=(NotFound,), summary="The SDK of one version, which never changes.",
-)  # fmt: skip
-async def sdk_of_version(room: Hosted, call: Call, version: str) -> Response:
-    if version != assets.VERSION:
-        raise NotFound(f"This server has the SDK of version {assets.VERSION}. Load /v{assets.VERSION}/init.js.")
-    return _file(call, assets.source("init.js"), SCRIPT, {**assets.SDK_HEADERS, **assets.IMMUTABLE})
-
-
 def _language(asked: str | None) -> dict[str, str]:
     """What to add to an address so that the chosen language stays."""
     return {"lang": asked} if asked in ("en", "es") else {}
-
-
-def _file(call: Call, body: bytes, media: str, headers: Mapping[str, str]) -> Response:
-    """A file of ours, in gzip for who takes it."""
-    headers = {**headers, "Vary": "Accept-Encoding"}
-    if "gzip" in (call.header("Accept-Encoding") or ""):
-        body, headers["Content-Encoding"] = assets.packed(body), "gzip"
-    return Response(body, media_type=media, headers=headers)
 
 
 def _in_window(call: Call) -> bool:
@@ -259,30 +220,52 @@ def _in_window(call: Call) -> bool:
 
 
 async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Response:
-    """In a frame: the attempt's secret also goes in the fragment, which no server and no log ever sees."""
-    attempt = await room.visits.find(visit.attempt_id)
-    client = await room.client(attempt)
-    if client is None or origin not in client.origins:
+    """In a frame: the first pane at once, and with it the secret for its script, as there may be no cookie.
+
+    A redirect would cost one way over the network, and the pane another two: the script takes the token out of the
+    frame's address, and nothing can be pressed before it is there.
+    """
+    client = await room.stage.clients.by_id(visit.client)
+    if client.disabled_at is not None or origin not in client.origins:
         return room.closed(call, "not_registered", status=403)
-    secure = room.https or room.loopback
-    secret = visit.secret or call.request.cookies.get(cookie_name(visit.attempt_id, secure=secure), "")
-    where = f"/link/{visit.attempt_id}?{urlencode({'origin': origin})}#s={secret}"
-    response = _see_other(where, room.headers(frame_ancestors=client.origins))
+    kept = (call.request.cookies.get(cookie_name(visit.attempt_id, secure=secure)) for secure in (True, False))
+    secret = visit.secret or next(filter(None, kept), "")
+    framed = Framed(origin, f"/link/{visit.attempt_id}", secret)
+    attempt = await room.visits.find(visit.attempt_id)
+    assert attempt is not None
+    head, shell = pages.begun(_shell(room, call, client, framed, attempt))
+
+    async def parts() -> AsyncIterator[str]:
+        yield head  # the browser fetches style and script while the worker is at it
+        opened = await room.visits.settled_down(visit.attempt_id, AT_ONCE)
+        if opened is None or opened.pane is None or isinstance(opened.pane, Waiting):
+            yield shell
+        else:
+            scene = msgspec.structs.replace(await room.scene(call, opened), framed=framed)
+            yield pages.begun(await _shown(room, scene, opened, Look()))[1]
+
+    response = StreamingResponse(parts(), media_type="text/html", headers=await room.headers_of(attempt))
     room.keep(response, visit, framed=True)
     return response
 
 
-async def _shell(room: Hosted, call: Call, attempt_id: str) -> Response:
-    """An empty page for a frame; its script has the secret and fetches the pane."""
-    client = await room.client(await room.visits.find(attempt_id))
+async def _framed_again(room: Hosted, call: Call, attempt_id: str) -> Response:
+    """A frame that is loaded anew: its script has the secret in the fragment, which no server and no log ever sees."""
+    attempt = await room.visits.find(attempt_id)
+    client = await room.client(attempt)
     parent = room.parent(call, client)
     if client is None or parent is None:
         return room.closed(call, "not_registered", status=403)
-    locale = locale_of(None, call.header("Accept-Language"))
+    html = _shell(room, call, client, Framed(parent, f"/link/{attempt_id}"), attempt)
+    return HTMLResponse(html, 200, room.headers(frame_ancestors=client.origins))
+
+
+def _shell(room: Hosted, call: Call, client: Client, framed: Framed, attempt: Attempt | None) -> str:
+    """An empty page for a frame; its script fetches the pane."""
+    locale = locale_of(attempt, call.header("Accept-Language"))
     operator = room.stage.settings.operator or client.name
     accent = client.branding.get("accent")
-    html = pages.shell(locale=locale, operator=operator, app_name=client.name, parent=parent, accent=accent)
-    return HTMLResponse(html, 200, room.headers(frame_ancestors=client.origins))
+    return pages.shell(locale=locale, operator=operator, app_name=client.name, framed=framed, accent=accent)
 
 
 async def _shown(room: Hosted, scene: Scene, attempt: Attempt, look: Look) -> str:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import LiteralString
 
 from cobalt_link.ehr.journal import Entry, LostClaim
 from cobalt_link.kit.vault import open_with, seal_to
 from cobalt_link.link.attempts import Attempt, close_pane, topic
 from cobalt_link.store.database import Database, Row, Tx
-from cobalt_link.store.signals import announce
+from cobalt_link.store.signals import ANNOUNCED
 
-WRITE = """
+# One way to the server for each line: a sign-in waits for every one of them.
+WRITE: LiteralString = f"""
+WITH written AS (
 INSERT INTO journal (attempt, n, kind, name, state, sealed, began_at, ended_at)
 SELECT %(attempt)s, %(n)s, %(kind)s, %(name)s, %(state)s, %(sealed)s, %(now)s,
        CASE WHEN %(state)s = 'open' THEN NULL ELSE %(now)s END
 WHERE EXISTS (SELECT FROM attempts WHERE id = %(attempt)s AND claim = %(claim)s FOR UPDATE)
 ON CONFLICT (attempt, n) DO UPDATE SET state = excluded.state, sealed = excluded.sealed, ended_at = excluded.ended_at
+RETURNING n
+) SELECT n, {ANNOUNCED} FROM written
 """
 
 
@@ -46,13 +51,16 @@ class DurableJournal:
         await self.finish(entry)
 
     async def finish(self, entry: Entry) -> None:
+        row = _row(self._attempt, entry, self._now())
+        row |= {"claim": self._attempt.claim, "topic": topic(self._attempt.id)}
+        if entry.kind != "wait" or entry.state == "open":
+            if await self._db.one(WRITE, row) is None:
+                raise LostClaim
+            return
         async with self._db.transaction() as tx:
-            row = _row(self._attempt, entry, self._now()) | {"claim": self._attempt.claim}
             if (await tx.execute(WRITE, row)).rowcount == 0:
                 raise LostClaim
-            if entry.kind == "wait" and entry.state != "open":
-                await close_pane(tx, self._attempt, entry.n)
-            await announce(tx, topic(self._attempt.id))
+            await close_pane(tx, self._attempt, entry.n)
 
     def _entry(self, row: Row) -> Entry:
         sealed = row.pop("sealed")

@@ -29,7 +29,7 @@ from cobalt_link.link.drawing import (
     words_of,
 )
 from cobalt_link.link.hosts import web_url
-from cobalt_link.link.scene import Scene, Search, Step
+from cobalt_link.link.scene import Framed, Scene, Search, Step
 from cobalt_link.link.words import Words, isolated
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -152,12 +152,18 @@ def closed(
     return draw("closed", t, ends, head, t(f"closed.{code}.title"), **given)
 
 
-def shell(*, locale: str, operator: str, app_name: str, parent: str, accent: str | None = None) -> str:
-    """The first page in a frame: its script fetches the pane. `parent` is the origin around the frame."""
+def shell(*, locale: str, operator: str, app_name: str, framed: Framed, accent: str | None = None) -> str:
+    """The first page in a frame where no pane is ready: its script fetches one."""
     t = bare_words(locale, operator, app_name)
     head = Head(wire="at1", leave=False)
     look = {"accent": accent_url(accent)} if accent else {}  # what comes by script takes the place of the body only
-    return draw("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), parent=parent, **look)
+    return draw("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), framed=framed, **look)
+
+
+def begun(page: str) -> tuple[str, str]:
+    """A page in two: what every page of its frame begins with, style and script included, and the rest."""
+    head, title, rest = page.partition("<title>")
+    return head, title + rest
 
 
 def _is_closed(code: str, parent: str | None) -> bool:

@@ -8,6 +8,17 @@ from typing import Literal
 import msgspec
 
 
+class Framed(msgspec.Struct, frozen=True):
+    """For the first page in a frame: the registered origin around it, and the secret that its script sends along.
+
+    Empty where the script has the secret already.
+    """
+
+    parent: str
+    path: str
+    secret: str = ""
+
+
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt as its pages see it.
 
@@ -18,7 +29,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     `can_ask`: what cannot be connected can be asked for, and `has_asked` that it was.
     `can_change` is false where the org's EHR is fixed. `connections` is the address of the person's own page, as they
     would type it. `can_stay`: the page can be kept open once more.
-    `accent` is the client's color, as `#rrggbb`.
+    `accent` is the client's color, as `#rrggbb`. `framed` only for the page that opens a frame.
     """
 
     locale: str = "en"
@@ -52,6 +63,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     connections: str = "/connections"
     can_stay: bool = True
     accent: str | None = None
+    framed: Framed | None = None
 
     @property
     def place(self) -> str | None:

@@ -28,12 +28,13 @@ from cobalt_link.link.attempts import OWN_LIFE, Attempt, Attempts, Opening, topi
 from cobalt_link.link.journal import forget_after, forget_all, note_answer
 from cobalt_link.link.journal import lines as journal_lines
 from cobalt_link.link.tokens import LinkToken, Tokens
-from cobalt_link.store.database import Database
+from cobalt_link.store.database import Database, Tx
 from cobalt_link.store.signals import Signals
 
 BROWSER = "browser"
 PATIENCE = 25.0  # seconds for a poll that is running when an answer comes: longer than the EHR has for it
 CHECKED = 3.0  # seconds
+MOST = 10_000  # callbacks that are remembered
 
 Closed = Literal["link_unknown", "link_expired", "link_used", "other_browser"]
 
@@ -46,10 +47,12 @@ class Turned(msgspec.Struct, frozen=True):
 
 
 class Entered(msgspec.Struct, frozen=True):
-    """The attempt to go on with; `secret` is new for the cookie, or None when the browser has it already."""
+    """The attempt to go on with, and whose it is ("" for a person's own); `secret` is new for the cookie, or None when
+    the browser has it already."""
 
     attempt_id: str
     secret: str | None
+    client: str = ""
 
 
 class Visits:
@@ -75,6 +78,7 @@ class Visits:
         self._tokens = tokens
         self._attempts = attempts
         self._life = timedelta(minutes=minutes)
+        self._callbacks: dict[bytes, str | None] = {}
 
     async def enter(self, token: str, cookies: Mapping[str, str]) -> Entered | Turned:
         """Opens a link token. Until the first answer another opening takes the attempt over."""
@@ -90,14 +94,14 @@ class Visits:
             # Two openings at once: this one came second, and takes over like any later one.
             return await self.enter(token, cookies)
         if self.is_own(attempt, cookies):
-            return Entered(attempt.id, None)
+            return Entered(attempt.id, None, row.client)
         if attempt.state in ("granted", "left"):
             return Turned("link_used", row.client)
         if attempt.state == "expired" or attempt.expires_at <= self._clock.now():
             return Turned("link_expired", row.client)
         secret = token_urlsafe(32)
         if await self._attempts.take_over(row.hash, self._vault.fingerprint(BROWSER, secret, attempt.id)):
-            return Entered(attempt.id, secret)
+            return Entered(attempt.id, secret, row.client)
         return Turned("other_browser", row.client)
 
     def is_own(self, attempt: Attempt, cookies: Mapping[str, str]) -> bool:
@@ -162,16 +166,20 @@ class Visits:
 
     async def answer(self, attempt: Attempt, n: int, answer: Answer) -> bool:
         """Records an answer to pane `n` and wakes a worker; False if that pane is no longer open."""
-        while (current := await self._quiet(attempt, n)) is not None:
+        current = await self._quiet(attempt, n)
+        while current is not None:
             if await (self._check(current) if _is_check(current, answer) else self._take(current, answer)):
                 return True
+            current = await self._quiet(await self.find(attempt.id), n)
         return False
 
     async def again(self, attempt: Attempt, n: int, *, elsewhere: bool = False) -> bool:
         """Another try from the sign-in on, or, `elsewhere`, from the choice of the practice."""
-        while (current := await self._quiet(attempt, n)) is not None:
+        current = await self._quiet(attempt, n)
+        while current is not None:
             if await self._rewind(current, elsewhere):
                 return True
+            current = await self._quiet(await self.find(attempt.id), n)
         return False
 
     async def leave(self, attempt: Attempt) -> None:
@@ -207,8 +215,13 @@ class Visits:
         return f"{parts.scheme}://{parts.netloc}/" if parts else None
 
     async def callback(self, attempt: Attempt) -> str | None:
-        token = await self._tokens.of_attempt(attempt)
-        return token.callback_url if token else None
+        """Where the app wants the person back. Every page needs it for its headers, and it never changes."""
+        if attempt.link_token not in self._callbacks:
+            if len(self._callbacks) >= MOST:
+                self._callbacks.clear()
+            token = await self._tokens.of_attempt(attempt)
+            self._callbacks[attempt.link_token] = token.callback_url if token else None
+        return self._callbacks[attempt.link_token]
 
     async def _deeds(self, attempt_id: str, attempt: Attempt | None) -> list[str]:
         after = (attempt.consented_n or 0) if attempt else 0
@@ -227,7 +240,8 @@ class Visits:
                 return False
             await note_answer(tx, current, _entry(current, pane, n, answer), now)
             await events.note(tx, current.link_token, "answered", now, pane=pane.name)
-            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
+            here = await self._wake(tx, current.id)
+        self._start(current.id, here)
         return True
 
     async def _check(self, current: Attempt) -> bool:
@@ -235,7 +249,8 @@ class Visits:
         async with self._db.transaction() as tx:
             if not await self._attempts.hurry(tx, current):
                 return False
-            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
+            here = await self._wake(tx, current.id)
+        self._start(current.id, here)
         await self.settled_down(current.id, CHECKED)
         return True
 
@@ -249,7 +264,8 @@ class Visits:
                 return False
             await forget_after(tx, current.id, keep_n)
             await events.note(tx, current.link_token, "again", now)
-            await self._jobs.wake(tx, ADVANCE, attempt_id=current.id)
+            here = await self._wake(tx, current.id)
+        self._start(current.id, here)
         return True
 
     async def _begin(self, row: LinkToken) -> Entered | None:
@@ -262,7 +278,7 @@ class Visits:
             account=row.account,
             locale=row.locale,
         )
-        return Entered(opening.id, secret) if await self._open(opening) else None
+        return Entered(opening.id, secret, row.client) if await self._open(opening) else None
 
     def _opening(self, life: timedelta, **more: Any) -> tuple[Opening, str]:
         """A new attempt that lives for so long, and the secret of its browser."""
@@ -275,14 +291,26 @@ class Visits:
             if not await self._attempts.open(tx, opening):
                 return False
             await events.note(tx, opening.link_token, "opened", opening.created_at)
-            await self._jobs.wake(tx, ADVANCE, attempt_id=opening.id)
+            here = await self._wake(tx, opening.id)
+        self._start(opening.id, here)
         return True
 
-    async def _quiet(self, attempt: Attempt, n: int) -> Attempt | None:
+    async def _wake(self, tx: Tx, attempt_id: str) -> bool:
+        """Wakes a worker by a job, unless this process is one that will do it itself, which is told by True."""
+        if here := self._jobs.works_here:
+            return here
+        await self._jobs.wake(tx, ADVANCE, attempt_id=attempt_id)
+        return False
+
+    def _start(self, attempt_id: str, here: bool) -> None:
+        """After the commit: a person waits, and the way of a job through the database takes longer than the telling."""
+        if here:
+            self._jobs.start(ADVANCE, attempt_id=attempt_id)
+
+    async def _quiet(self, current: Attempt | None, n: int) -> Attempt | None:
         """The attempt with pane `n` open, after a poll that happens to run; None if it can no longer be answered."""
-        current = await self.find(attempt.id)
         if current and current.pane is not None and current.pane_n == n and is_working(current):
-            current = await self.settled_down(attempt.id, PATIENCE)
+            current = await self.settled_down(current.id, PATIENCE)
         if current is None or current.pane is None or current.pane_n != n or is_working(current):
             return None
         return current if current.expires_at > self._clock.now() else None

@@ -9,7 +9,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import LiteralString, Self
 
 import psycopg
 from psycopg import AsyncConnection
@@ -17,8 +17,12 @@ from psycopg import AsyncConnection
 from cobalt_link.store.database import KEEPALIVE, Tx
 from cobalt_link.store.errors import telling_unavailable
 
-_CHANNEL = "cobalt_link"
+_CHANNEL: LiteralString = "cobalt_link"
 _PAUSE = 0.25  # seconds between attempts to reconnect
+
+
+# For a statement that announces what it wrote, in one way to the server: `SELECT {ANNOUNCED} FROM written`.
+ANNOUNCED: LiteralString = f"pg_notify('{_CHANNEL}', %(topic)s)"
 
 
 async def announce(tx: Tx, topic: str) -> None:
