@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Route, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
@@ -17,6 +17,11 @@ from tests.world import Shop
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
 Calls = list[str]
+
+# A browser that is busy draws first, and changes the page a second later.
+LATE = """document.startViewTransition = change => {
+  return { updateCallbackDone: new Promise(done => setTimeout(done, 1000)).then(change) };
+}"""
 
 
 async def failing(context: BrowserContext, pattern: str, times: int, *, after_arrival: bool = False) -> Calls:
@@ -64,6 +69,22 @@ async def test_back_to_the_app_waits_for_the_token_while_the_network_is_away(
     await box.is_gone()
     assert len(await box.log("success")) == 1
     assert await box.log("exit") == []
+
+
+async def test_the_token_is_handed_over_however_late_the_browser_puts_the_end_in_place(
+    visit: Opener, app: Shop, browser: Browser
+) -> None:
+    context = await browser.new_context(reduced_motion="no-preference")
+    await context.add_init_script(LATE)
+    box = await visit(at=await context.new_page())
+    await box.launch()
+    await box.sign_in()
+    await box.at("done")
+    await box.press()
+    await box.is_gone()
+    [[_, public_token]] = await box.log("success")
+    assert (await app.exchange(public_token)).json()["success"] is True
+    await context.close()
 
 
 @pytest.mark.parametrize("after_arrival", [False, True], ids=["before it arrived", "its answer"])

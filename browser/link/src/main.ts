@@ -1,7 +1,7 @@
 // Saves the pages of Link their reloads: forms and links go by fetch, and what changed is put in place. Nothing here is
 // needed: without it each form is a page of its own.
 
-import { around, closes, greet, handOver, isFramed, note, typedSomething } from "./frame";
+import { around, closes, finishes, greet, handOver, isFramed, note, typedSomething } from "./frame";
 import { closing } from "./closing";
 import { improve, say } from "./pane";
 
@@ -38,7 +38,7 @@ async function go(url: string, sent?: Sent, push = false): Promise<void> {
     if (!page.querySelector("main")) throw new TypeError("not a page of Link"); // a proxy's word: ours is not there now
     // A frame's steps would stay behind in the history of the page around it.
     if (path && !isFramed) history[push ? "pushState" : "replaceState"](null, "", response.url.replace(/[?&]stale=1/, ""));
-    show(page, false);
+    await show(page, false);
   } catch (error) {
     if (mine !== turn) return;
     busy?.removeAttribute("aria-busy");
@@ -71,7 +71,7 @@ async function read(response: Response, mine: number): Promise<string | undefine
     if (done && !html.includes("</html>")) throw new TypeError("cut off");
     if (done) return html;
     html += value;
-    show(parse(html), shown);
+    await show(parse(html), shown);
     shown = true;
     void note(request, path);
   }
@@ -88,7 +88,7 @@ function parse(html: string): Document {
 }
 
 /** Puts the parts of a page in place; `more` of a page that is shown already only adds its steps. */
-function show(page: Document, more: boolean): void {
+async function show(page: Document, more: boolean): Promise<void> {
   const steps = page.querySelector(".steps.live");
   if (more) {
     const shown = document.querySelector(".steps.live");
@@ -110,10 +110,10 @@ function show(page: Document, more: boolean): void {
     closing(request);
     say(document.title);
   };
-  // The transition is decoration: what follows must not wait for it, and the first pane comes from nowhere.
+  // What follows waits until the page is in place, not for the transition; and the first pane comes from nowhere.
   const first = document.querySelector("main[data-page=shell]");
   if (document.startViewTransition && !first && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
-    document.startViewTransition(swap).updateCallbackDone.then(focus, focus);
+    await document.startViewTransition(swap).updateCallbackDone.then(focus, focus);
   } else {
     swap();
     focus();
@@ -193,7 +193,8 @@ document.addEventListener("submit", (event) => {
   if (url.origin !== location.origin || (leavesLink && !isFramed)) return;
   event.preventDefault();
   if (form.ariaBusy === "true") return;
-  if (leavesLink || (isFramed && closes(event.submitter))) return;
+  if (leavesLink) return finishes(form);
+  if (isFramed && closes(event.submitter)) return;
   if (form.method === "get") void go(url.href, undefined, true);
   else void go(url.href, { method: "POST", body: fields(form, event.submitter) });
 });
