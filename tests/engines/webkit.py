@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
@@ -65,6 +66,10 @@ class Window:
             field.send_keys(text)
 
         self._once_it_can(f'//input[@name="{name}"]', retype)
+
+    def until(self, script: str) -> Any:
+        """What this script gives as soon as it gives something."""
+        return self._wait.until(lambda driver: driver.execute_script(script))
 
     def texts(self, path: str) -> list[str]:
         return [each.text for each in self.driver.find_elements(By.XPATH, path)]

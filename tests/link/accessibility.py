@@ -32,7 +32,7 @@ LARGE_TEXT = "document.documentElement.style.fontSize = '200%'"
 
 NOT_TRIED = (
     "screen readers (what they are given is tested as ARIA snapshots, not what they say)",
-    "axe-core in WebKit: WebKitGTK goes the main way in a new window and is judged by nothing else",
+    "axe-core in WebKit: WebKitGTK goes the main way, in a new window and in a lightbox, and is judged by nothing else",
     "forced colors and more contrast in Firefox",
     "Safari, and the system fonts of macOS, Windows, iOS and Android",
     "voice control, switch access, and browser zoom beyond the widths above",
