@@ -32,7 +32,7 @@ lint: setup-dev ## Format, style, types, and the directions between the rooms
 	$(BIN)/lint-imports --no-cache
 
 test: lint ## Everything CI checks
-	@sh tests/need-chromium.sh
+	@sh tests/need-browsers.sh
 	PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup
 
 bench: setup-dev ## Every benchmark, each with its baseline in the same run

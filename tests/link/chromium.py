@@ -17,11 +17,13 @@ ORIGIN = "http://127.0.0.1:9"  # port 9 discards: nothing can answer but the pag
 
 
 @asynccontextmanager
-async def chromium(*switches: str) -> AsyncIterator[Browser]:
-    """The machine's Chromium, headless."""
+async def chromium(*switches: str, without: tuple[str, ...] = ()) -> AsyncIterator[Browser]:
+    """The machine's Chromium, headless. `without`: switches that Playwright would set."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *switches])
+        browser = await playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", *switches], ignore_default_args=list(without)
+        )
         try:
             yield browser
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.link.accessibility import LAYOUTS, REPORT, judge
+from tests.link.accessibility import IN_FIREFOX, LAYOUTS, REPORT, judge
 from tests.link.chromium import ORIGIN, chromium, window
 from tests.link.gallery import KINDS, gallery
 
@@ -30,7 +31,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def test_axe_finds_nothing_in_forced_colors_more_contrast_and_large_text(  # S-124
     browser: Browser, layout: object
 ) -> None:
-    judged = await judge(browser, layout, SOME)  # type: ignore[arg-type]
+    [judged] = await judge(browser, layout, names=SOME)  # type: ignore[arg-type]
     assert (judged.pages, judged.violations, judged.overflows) == (len(SOME), [], [])
 
 
@@ -52,6 +53,8 @@ async def test_assistive_technology_is_given_the_same_names_in_the_same_order(br
 
 def test_the_report_tells_of_every_layout_and_every_page() -> None:
     text = REPORT.read_text("utf-8")
-    for layout in LAYOUTS:
-        assert f"| {layout.name} | {layout.size[0]} × {layout.size[1]} | {len(KINDS)} |" in text
+    for engine, layouts in (("Chromium", LAYOUTS), ("Firefox", IN_FIREFOX)):
+        for layout in layouts:
+            size = f"{layout.size[0]} × {layout.size[1]}"
+            assert re.search(rf"^\| {engine} \d+ \| {re.escape(layout.name)} \| {size} \| {len(KINDS)} \|", text, re.M)
     assert "Nothing was found." in text

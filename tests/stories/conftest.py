@@ -10,13 +10,14 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from cobalt_link.app import House
+from tests.browser.conftest import site, sites
 from tests.conftest import database_on
 from tests.link.chromium import chromium
 from tests.store.conftest import outside
 from tests.stories.person import Person
 from tests.world import Shop, connected, shop
 
-__all__ = ["outside"]
+__all__ = ["outside", "site", "sites"]
 
 Meet = Callable[..., Person]
 Databases = Callable[[str], Awaitable[dict[str, str]]]

@@ -1,4 +1,4 @@
-"""`cobalt demo` as a newcomer meets it: a real Chromium, the example app, Link in a new window, and the schedule."""
+"""`cobalt demo` as a newcomer meets it: a real Chromium, the example app, Link in both ways, and the schedule."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 from playwright.async_api import TimeoutError as NotThere
 
+from tests.browser.lightbox import SECONDS, Lightbox
 from tests.cli.cobalt import free_port, running
 from tests.sandbox_ehr.desk import Desk
 from tests.stories.watched import Watched, watched
@@ -85,6 +86,24 @@ async def test_a_code_after_a_wrong_password(browser: Browser, demo: Demo, scrip
         await sees_the_schedule(seen, demo)
         await seen.press("Disconnect your EHR")  # as the pages said, in the app and at once
         await seen.at("Notes that write themselves")
+
+
+async def test_over_the_page_of_the_app(browser: Browser, demo: Demo) -> None:
+    async with watched(browser) as seen:
+        await seen.goto(demo["scribe"])
+        await seen.press("Connect EHR")
+        box = Lightbox(seen.page)
+        await box.sign_in("user_code")
+        await box.frame.get_by_label("6-digit code").fill("123456", timeout=SECONDS)
+        await box.press()
+        await box.at("done")
+        await box.press()
+        await box.is_gone()
+        await seen.at("Your visits")
+        assert seen.page.url == f"{demo['scribe']}/"
+        assert await seen.page.get_by_role("rowheader").all_inner_texts() == await patients_of_these_days(demo)
+        assert seen.foreign(demo["scribe"], demo["link"]) == []  # S-123
+        assert seen.said == []  # S-114
 
 
 @BOTH

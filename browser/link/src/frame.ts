@@ -56,6 +56,13 @@ function close(): void {
   tell({ type: "close", ...refused });
 }
 
+/** The button of the end. Pressed before the app has its token, it closes as soon as the app has it. */
+export function finishes(form: HTMLFormElement): void {
+  if (handed) return close();
+  waiting = true;
+  form.ariaBusy = "true";
+}
+
 /** Whether something would be lost by closing now. */
 export const typedSomething = (): boolean => typed;
 
@@ -92,14 +99,6 @@ async function fresh(request: Request, path: string): Promise<void> {
 export async function handOver(request: Request, path: string, offline: (is: boolean) => void): Promise<boolean> {
   const form = document.querySelector<HTMLFormElement>("[data-pane=done]")!;
   const body = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
-  form.addEventListener("submit", () => {
-    // Pressed while the network is away: it closes when the app has its token.
-    if (handed) close();
-    else {
-      waiting = true;
-      form.ariaBusy = "true";
-    }
-  });
   for (let wait = 250; !handed; wait = Math.min(wait * 2, 4000)) {
     const response = await request(`${path}/done`, { method: "POST", body }, "application/json").catch(() => undefined);
     if (response && response.status < 500 && response.status !== 429) {

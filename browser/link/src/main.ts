@@ -1,7 +1,7 @@
 // Saves the pages of Link their reloads: forms and links go by fetch, and what changed is put in place. Nothing here is
 // needed: without it each form is a page of its own.
 
-import { around, closes, greet, handOver, isFramed, note, typedSomething } from "./frame";
+import { around, closes, finishes, greet, handOver, isFramed, note, typedSomething } from "./frame";
 import { closing } from "./closing";
 import { improve, say } from "./pane";
 
@@ -213,7 +213,8 @@ document.addEventListener("submit", (event) => {
   if (url.origin !== location.origin || (leavesLink && !isFramed)) return;
   event.preventDefault();
   if (form.ariaBusy === "true") return;
-  if (leavesLink || (isFramed && closes(event.submitter))) return;
+  if (leavesLink) return finishes(form);
+  if (isFramed && closes(event.submitter)) return;
   if (form.method === "get") void go(url.href, undefined, true);
   else void go(url.href, { method: "POST", body: fields(form, event.submitter) });
 });

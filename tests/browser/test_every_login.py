@@ -1,0 +1,78 @@
+"""Every login of the sandbox EHR in the lightbox of a real Chromium, framed by another site, to the access token."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import Opener
+from tests.browser.lightbox import SECONDS, Lightbox
+from tests.world import Sandbox, Shop
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+
+
+async def ends_with_an_access_token(box: Lightbox, app: Shop) -> None:
+    [[_, public_token]] = await box.told("success")
+    await box.press()
+    await box.is_gone()
+    answer = (await app.exchange(public_token)).json()
+    assert answer["success"] and answer["token"]
+    assert await box.log("exit") == []
+
+
+async def pick(box: Lightbox, text: str) -> None:
+    await box.frame.locator("form[data-pane=choice] button").filter(has_text=text).first.click(timeout=SECONDS)
+
+
+async def enter_the_code(box: Lightbox) -> None:
+    await box.frame.locator("[name=code]").fill("123456", timeout=SECONDS)
+    await box.press()
+
+
+async def again(box: Lightbox, says: str) -> None:
+    await box.reads(says)
+    await box.frame.locator("button[value=again]").click(timeout=SECONDS)
+    await box.at("credentials")
+
+
+@pytest.fixture
+async def box(visit: Opener) -> Lightbox:
+    box = await visit()
+    await box.launch()
+    return box
+
+
+@pytest.mark.parametrize("username", ["user_good", "user_code", "user_choice", "user_push", "user_clinics"])
+async def test_a_login_and_what_the_ehr_asks_after_it(
+    box: Lightbox, app: Shop, username: str, sandbox: Sandbox
+) -> None:
+    await box.sign_in(username)  # a push approves itself after three seconds
+    if username == "user_choice":
+        await pick(box, "Email")
+    if username in ("user_code", "user_choice"):
+        await enter_the_code(box)
+    if username == "user_clinics":
+        await pick(box, "Riverside")
+    await ends_with_an_access_token(box, app)
+    assert await sandbox.logins() == 1
+
+
+async def test_a_locked_account_that_is_unlocked_meanwhile(box: Lightbox, app: Shop, sandbox: Sandbox) -> None:
+    await box.sign_in("user_locked")
+    await box.reads("locked this account")
+    await sandbox.lab("users/user_locked", {"locked": False})
+    await again(box, "locked this account")
+    await box.type("user_locked")
+    await box.press()
+    await ends_with_an_access_token(box, app)
+
+
+async def test_an_expired_password_that_is_changed_meanwhile(box: Lightbox, app: Shop, sandbox: Sandbox) -> None:
+    await box.sign_in("user_expired")
+    await box.reads("wants a new password first")
+    change = {"username": "user_expired", "password": "pass_good", "new_password": "pass_better"}
+    assert (await sandbox.http.post("/api/password", json=change)).status_code == 200
+    await again(box, "wants a new password first")
+    await box.type("user_expired", "pass_better")
+    await box.press()
+    await ends_with_an_access_token(box, app)

@@ -1,0 +1,58 @@
+"""A real Firefox with Playwright's hands: over WebDriver BiDi, as Mozilla ships it."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.async_api import Browser, async_playwright
+
+from tests.engines.screen import Screen
+from tests.house.tree import ROOT
+
+ALL_COOKIES_BLOCKED = {"network.cookie.cookieBehavior": 2}
+THEMES = {"dark": 0, "light": 1}
+PREFERENCES = {
+    # What a person's Firefox has, where Playwright sets something else.
+    "network.cookie.cookieBehavior": 5,  # third-party cookies: a jar for each site around them
+    "focusmanager.testmode": False,
+    "dom.disable_open_during_load": True,
+    # The mouse reaches a frame of another site only as an event of the whole window.
+    "remote.events.async.mouse.enabled": True,
+    "network.security.ports.banned.override": "9",  # where pages from memory are (tests/link/chromium.py)
+    "ui.prefersReducedMotion": 1,
+}
+
+
+@asynccontextmanager
+async def firefox(
+    screen: Screen | None = None, theme: str = "light", preferences: dict[str, int] | None = None
+) -> AsyncIterator[Browser]:
+    """The machine's Firefox, on this screen or on none."""
+    path = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))))
+    chosen = {"layout.css.prefers-color-scheme.content-override": THEMES[theme]}
+    with TemporaryDirectory() as folder:
+        program = Path(folder) / "firefox"
+        command = (
+            f"PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)} -m tests.engines.relay {path}"
+        )
+        program.write_text(f'#!/bin/sh\n{command} "$@"\n')
+        program.chmod(0o700)
+        async with async_playwright() as playwright:
+            browser = await playwright.firefox.launch(
+                channel="moz-firefox",
+                executable_path=program,
+                headless=screen is None,
+                env=screen.env if screen else None,
+                firefox_user_prefs=PREFERENCES | chosen | (preferences or {}),
+                timeout=120_000,
+            )
+            try:
+                yield browser
+            finally:
+                await browser.close()

@@ -1,0 +1,130 @@
+"""The lightbox over an app's page in a real Firefox: Link at 127.0.0.1, the app at localhost, so two sites."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from tests.browser.conftest import Opener
+from tests.browser.lightbox import SECONDS, Lightbox
+from tests.engines.firefox import ALL_COOKIES_BLOCKED, firefox
+from tests.engines.screen import Screen
+from tests.world import Shop
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("firefox")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def cookieless() -> AsyncIterator[Browser]:
+    async with firefox(preferences=ALL_COOKIES_BLOCKED) as running:
+        yield running
+
+
+async def links(box: Lightbox, app: Shop) -> None:
+    """From the button to the exchanged token, and the page as it was before."""
+    await box.page.evaluate("document.documentElement.setAttribute('style', 'overflow:scroll;color:red')")
+    await box.page.evaluate("document.querySelector('#go').focus(), scrollTo(0, 120)")
+    before = await box.traces()
+    await box.page.locator("#go").press("Enter")
+    await box.at("consent")
+    assert (await box.traces())[3] == "hidden"
+    await box.sign_in("user_code", "not my password")
+    await box.reads("Wrong username or password")
+    await box.type("user_code")
+    await box.press()
+    await box.frame.locator("[name=code]").fill("123456", timeout=SECONDS)
+    await box.press()
+    [[_, public_token]] = await box.told("success")
+    assert (await app.exchange(public_token)).json()["success"] is True
+    await box.press()
+    await box.is_gone()
+    assert await box.traces() == before
+    assert await box.page.evaluate("document.activeElement.id") == "go"
+    assert (await box.log("exit"), await box.log("load")) == ([], [["load"]])
+    told = [each[2]["seq"] for each in await box.log("event")]
+    assert told == list(range(1, len(told) + 1)) and told
+
+
+async def test_link_completes_and_leaves_the_page_as_it_was(visit: Opener, app: Shop) -> None:  # S-117
+    await links(await visit(), app)
+
+
+async def test_link_completes_with_all_cookies_blocked(visit: Opener, app: Shop, cookieless: Browser) -> None:  # S-117
+    context = await cookieless.new_context(viewport={"width": 1000, "height": 800})
+    box = await visit(at=await context.new_page())
+    assert await box.page.evaluate("document.cookie = 'kept=1', document.cookie") == ""
+    await links(box, app)
+    assert await context.cookies() == []
+    await context.close()
+
+
+class Hands:
+    """A person at the keyboard without a mouse. Keys arrive when they arrive: each is followed by what it leads to."""
+
+    def __init__(self, screen: Screen, box: Lightbox) -> None:
+        self.screen, self.box = screen, box
+
+    async def open_link(self) -> None:
+        await self.box.page.bring_to_front()
+        await self.box.page.wait_for_function("document.hasFocus()", timeout=SECONDS)
+        await self.screen.press("Tab")
+        await expect(self.box.page.locator("#go")).to_be_focused(timeout=SECONDS)
+        await self.screen.press("Return")
+
+    async def press_the_first(self, name: str) -> None:
+        """A pane without a field begins at its heading; one Tab leads to what most people want."""
+        await expect(self.box.frame.locator("h1")).to_be_focused(timeout=SECONDS)
+        await self.screen.press("Tab")
+        await expect(self.box.frame.get_by_role("button", name=name)).to_be_focused(timeout=SECONDS)
+        await self.screen.press("Return")
+
+    async def starts_in(self, name: str) -> None:
+        await expect(self.box.frame.locator(f"[name={name}]")).to_be_focused(timeout=SECONDS)
+
+    async def back_at_the_button(self) -> None:
+        await self.box.is_gone()
+        focused = "document.hasFocus() && document.activeElement.id === 'go'"
+        await self.box.page.wait_for_function(focused, timeout=SECONDS)
+
+
+async def test_the_keyboard_alone_links(visit: Opener, app: Shop, screen: Screen) -> None:  # S-124
+    box = await visit()
+    hands = Hands(screen, box)
+    await hands.open_link()
+    await hands.press_the_first("Allow and continue")
+    await hands.starts_in("username")
+    await screen.type("user_code")
+    await screen.press("Tab")
+    await screen.type("pass_good")
+    await screen.press("Return")
+    await hands.starts_in("code")
+    await screen.type("123456")
+    await screen.press("Return")
+    [[_, public_token]] = await box.told("success")
+    assert (await app.exchange(public_token)).json()["success"] is True
+    await hands.press_the_first("Back to Acme Scribe")
+    await hands.back_at_the_button()
+    assert await box.log("exit") == []
+
+
+async def test_escape_asks_before_it_drops_what_was_typed_and_a_second_one_closes(
+    visit: Opener, screen: Screen
+) -> None:  # S-124
+    box = await visit()
+    hands = Hands(screen, box)
+    await hands.open_link()
+    await hands.press_the_first("Allow and continue")
+    await hands.starts_in("username")
+    await screen.press("Escape")
+    await hands.back_at_the_button()
+    await screen.press("Return")
+    await hands.starts_in("username")
+    await screen.type("user")
+    await screen.press("Escape")
+    await expect(box.frame.locator("h1")).to_have_text("Stop connecting?", timeout=SECONDS)
+    await screen.press("Escape")
+    await hands.back_at_the_button()
+    assert [each[1] for each in await box.told("exit", 2)] == [None, None]

@@ -1,0 +1,59 @@
+"""Link in a new window of a real WebKitGTK, from the example app's link to its callback, exchange and visits."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx2
+import pytest
+
+from cobalt_link.app import House
+from tests.engines.screen import Screen
+from tests.engines.webkit import Window, webkit
+from tests.stories.scribe import scribe
+from tests.world import Sandbox
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("webkit"),
+    pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning"),  # selenium calls itself so
+]
+
+
+def links(screen: Screen, address: str) -> tuple[str, list[str]]:
+    """Somebody links from the app at this address; where they end, and whose visits they see."""
+    with webkit(screen) as seen:
+        seen.goto(address)
+        seen.at("Notes that write themselves")
+        seen.follow_into_new_window("Connect your EHR")
+        seen.at("Let Acme Scribe use your EHR?")
+        seen.press("Allow and continue")
+        sign_in(seen, "not my password")
+        seen.reads("Wrong username or password")
+        sign_in(seen, "pass_good")
+        seen.at("Enter your code")
+        seen.type("code", "123456")
+        seen.press("Continue")
+        seen.at("You’re connected")
+        seen.press("Back to Acme Scribe")
+        seen.at("Your visits")
+        return seen.driver.current_url, seen.texts('//th[@scope="row"]')
+
+
+def sign_in(seen: Window, password: str) -> None:
+    seen.at("Sign in to Sandbox EHR")
+    seen.type("username", "user_code")
+    seen.type("password", password)
+    seen.press("Sign in")
+
+
+async def test_a_code_after_a_wrong_password(
+    house: House, client: httpx2.AsyncClient, sandbox: Sandbox, screen: Screen
+) -> None:
+    async with scribe(house, client, org_id="river") as app:
+        await app.app.link_token(org_id="river", emr_name="Sandbox EHR", emr_instance_domain=sandbox.address)
+        where, patients = await asyncio.to_thread(links, screen, app.address)
+    assert where == f"{app.address}/"
+    assert patients
+    assert await sandbox.logins() == 2
