@@ -213,6 +213,7 @@ class _Field(msgspec.Struct, frozen=True):
     kind: shapes.Type
     required: bool
     nullable: bool
+    as_sent: bool
 
 
 def convert(fields: Fields, kind: type[Body]) -> Body:
@@ -238,6 +239,17 @@ def aliases(kind: type[msgspec.Struct]) -> dict[str, tuple[str, ...]]:
     return {field.name: field.names[1:] for field in _plan(kind) if len(field.names) > 1}
 
 
+# What `_value` looks into; anything else is taken as it was sent.
+_RESHAPED = (
+    shapes.StructType,
+    shapes.DictType,
+    shapes.ListType,
+    shapes.DateTimeType,
+    shapes.FloatType,
+    shapes.IntType,
+)
+
+
 @functools.cache
 def _plan(kind: type[msgspec.Struct]) -> tuple[_Field, ...]:
     hints = get_type_hints(kind, include_extras=True)
@@ -250,6 +262,7 @@ def _plan(kind: type[msgspec.Struct]) -> tuple[_Field, ...]:
             kind=_solid(field.type),
             required=field.required,
             nullable=_nullable(field.type),
+            as_sent=not isinstance(_solid(field.type), _RESHAPED),
         )
         for field in info.fields
     )
@@ -281,12 +294,19 @@ def _struct(
     shaped: dict[str, Any] = {}
     plan = _plan(kind)
     for field in plan:
-        value = _first(fields, field.names)
+        for name in field.names:
+            if name in fields:
+                break
+        else:
+            if field.required:
+                missing.append(f"{where}{field.name}")
+            continue
+        value = fields[name]
         if value is not None and value != "":
-            shaped[field.name] = _value(value, field.kind, f"{where}{field.name}", missing, unknown)
-        elif field.required and not field.nullable:
-            missing.append(f"{where}{field.name}")
-        elif field.nullable and any(name in fields for name in field.names):
+            shaped[field.name] = (
+                value if field.as_sent else _value(value, field.kind, f"{where}{field.name}", missing, unknown)
+            )
+        elif field.nullable:
             shaped[field.name] = None
         elif field.required:
             missing.append(f"{where}{field.name}")
@@ -294,13 +314,6 @@ def _struct(
         known = {name for field in plan for name in field.names}
         unknown += (f"{where}{name}" for name in fields if name not in known)
     return shaped
-
-
-def _first(fields: Fields, names: tuple[str, ...]) -> Any:
-    for name in names:
-        if name in fields:
-            return fields[name]
-    return None
 
 
 def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknown: list[str]) -> Any:

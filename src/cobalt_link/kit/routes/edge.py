@@ -83,6 +83,7 @@ class _Passage:
         self.scope = scope
         self.status = 0
         self.request_id = scope[REQUEST_ID] = _request_id(scope)
+        self._length = _declared_length(scope)
         self._receive = receive
         self._send = send
         self._received = 0
@@ -98,12 +99,15 @@ class _Passage:
 
     async def receive(self) -> Message:
         limit = self._limit()
-        if not self._received and _declared_length(self.scope) > limit:
+        if not self._received and (self._length or 0) > limit:
             raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
         message = await self._receive()
         self._received += len(message.get("body", b""))
         if self._received > limit:
             raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
+        if self._received == self._length:
+            # All is here. Granian would say so in another, empty message, which costs a way between its threads.
+            message["more_body"] = False
         return message
 
     def _limit(self) -> int:
@@ -135,9 +139,11 @@ def _request_id(scope: Scope) -> str:
     return sent.decode() if re.fullmatch(rb"[A-Za-z0-9._-]{8,64}", sent) else new_id()
 
 
-def _declared_length(scope: Scope) -> int:
-    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    return int(length) if length.isdigit() else 0
+def _declared_length(scope: Scope) -> int | None:
+    """None where the end of the body is not known from the start."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
+    return int(length) if length.isdigit() and not chunked else None
 
 
 def _encoded(headers: Mapping[str, str]) -> Headers:
