@@ -15,8 +15,8 @@ from cobalt_link.store.database import Database, Tx
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_LANES = 2  # groups in flight, of any size
-_CROWD = 5  # waiting writes that may start another
+_LANES = 3  # groups in flight, of any size
+_CROWD = 4  # waiting writes that may start another
 _MOST = 6  # groups in flight at all, of the ten connections of a pool
 
 
