@@ -80,14 +80,14 @@ def _create(here: World) -> Requests:
 
 def _exchange(here: World, most: int) -> Requests:
     async def requests() -> Iterator[bytes]:
-        return _posts(here, [{"public_token": text} for text, _ in await _granted(here, most)])
+        return _posts(here, [{"public_token": text} for text, _ in await granted(here, most)])
 
     return requests
 
 
 def _bare_exchange(here: World, most: int) -> Requests:
     async def requests() -> Iterator[bytes]:
-        return _posts(here, [{"hash": each.hex(), "client": here.client} for _, each in await _granted(here, most)])
+        return _posts(here, [{"hash": each.hex(), "client": here.client} for _, each in await granted(here, most)])
 
     return requests
 
@@ -96,7 +96,7 @@ def _posts(here: World, bodies: list[dict[str, str]]) -> Iterator[bytes]:
     return iter([post("/v1/link/token/exchange", msgspec.json.encode(body), here.headers) for body in bodies])
 
 
-async def _granted(here: World, count: int) -> list[tuple[str, bytes]]:
+async def granted(here: World, count: int) -> list[tuple[str, bytes]]:
     """Public tokens of attempts that were granted, written as Link writes them; (token, its hash)."""
     texts = [tokens.mint(tokens.PUBLIC, "test") for _ in range(count)]
     made = [(text, here.vault.fingerprint(PUBLIC, text)) for text in texts]
