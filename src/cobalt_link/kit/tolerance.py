@@ -17,7 +17,7 @@ import msgspec
 from msgspec import inspect as shapes
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from cobalt_link.kit.problems import InvalidRequest, MissingField, UnknownField
 
@@ -76,9 +76,10 @@ def credentials(headers: Headers, fields: Mapping[str, Any] | None = None) -> Cr
     if b"authorization" in sent:
         found.update(_authorization(headers.getlist("authorization")))
     for name, underscored, hyphened in _SPELLINGS:
-        if value := unquoted((sent.get(underscored) or sent.get(hyphened) or b"").decode("latin-1")):
+        raw = sent.get(underscored) or sent.get(hyphened)
+        if raw and (value := unquoted(raw.decode("latin-1"))):
             found[name] = value
-    return Credentials(**{name: value for name, value in found.items() if value})
+    return Credentials(*[found.get(name) or None for name in CREDENTIALS])
 
 
 def unquoted(value: str) -> str:
@@ -108,20 +109,33 @@ def _basic(encoded: str) -> dict[str, str]:
 
 
 def _query(request: Request) -> Fields:
-    return _pairs(request.scope["query_string"], "query")
+    raw = request.scope["query_string"]
+    return _pairs(raw, "query") if raw else {}
 
 
 async def _body(request: Request) -> Fields:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _multipart(request)
-    raw = (await request.body()).strip()
+    raw = (await _whole(request)).strip()
     if not raw:
         return {}
     # curl -d '{…}' calls its JSON a form, so the content decides.
     if kind == "application/x-www-form-urlencoded" and not raw.startswith((b"{", b"[")):
         return _pairs(raw, "body")
     return _json(raw)
+
+
+async def _whole(request: Request) -> bytes:
+    """The body, read once: as `Request.body()`, whose two generators cost more than what they give."""
+    chunks: list[bytes] = []
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(chunks)
 
 
 def _json(raw: bytes) -> Fields:
@@ -149,7 +163,7 @@ def _pairs(raw: bytes, place: str) -> Fields:
 
 async def _multipart(request: Request) -> Fields:
     # Read whole before it is parsed, so a body over the limit leaves no half-written file open.
-    whole = await request.body()
+    whole = await _whole(request)
 
     async def once() -> AsyncGenerator[bytes, None]:
         yield whole
@@ -181,6 +195,8 @@ def _refuse_hostile(fields: Fields) -> None:
         deeper: list[tuple[str, Any]] = []
         for name, value in level:
             _refuse_hostile_value(name, value)
+            if isinstance(value, str):
+                continue
             if isinstance(value, dict):
                 deeper += value.items()
             elif isinstance(value, list):
@@ -194,9 +210,10 @@ def _refuse_hostile(fields: Fields) -> None:
 def _refuse_hostile_value(name: str, value: Any) -> None:
     if not _is_clean(name):
         raise InvalidRequest("The name of a field holds a character that is not allowed. Use plain text.")
-    if isinstance(value, str) and not _is_clean(value):
-        raise InvalidRequest(f"The field {name} holds a NUL or an invalid character. Remove it.")
-    if isinstance(value, int) and not -MAX_INT <= value <= MAX_INT:
+    if isinstance(value, str):
+        if not _is_clean(value):
+            raise InvalidRequest(f"The field {name} holds a NUL or an invalid character. Remove it.")
+    elif isinstance(value, int) and not -MAX_INT <= value <= MAX_INT:
         raise InvalidRequest(f"The number in the field {name} is too large.")
 
 
