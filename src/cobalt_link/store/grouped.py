@@ -15,8 +15,11 @@ from cobalt_link.store.database import Database, Tx
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_LANES = 3  # groups in flight, of any size
+_LANES = 2  # groups in flight, of any size
 _CROWD = 4  # waiting writes that may start another
+_TURNS = (
+    3  # of the event loop before a group is closed: a request that has arrived by now needs two or three to get here
+)
 _MOST = 6  # groups in flight at all, of the ten connections of a pool
 
 
@@ -68,7 +71,7 @@ class Grouped(Generic[Item, Result]):
         return bool(self._waiting) and (others < _LANES or (others < _MOST and len(self._waiting) >= _CROWD))
 
     async def _drain(self) -> None:
-        while self._wanted(self._open - 1) and (group := self._next_group()):
+        while group := await self._next_group():
             answers = [answer for _, answer in group]
             try:
                 results = await self._store([item for item, _ in group])
@@ -81,12 +84,15 @@ class Grouped(Generic[Item, Result]):
                 if not answer.done():
                     answer.set_result(result)
 
-    def _next_group(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+    async def _next_group(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        for _ in range(_TURNS if self._waiting else 0):
+            await asyncio.sleep(0)
         group: list[tuple[Item, asyncio.Future[Result]]] = []
-        while self._waiting and len(group) < self._limit:
-            entry = self._waiting.popleft()
-            if not entry[1].done():
-                group.append(entry)
+        while self._wanted(self._open - 1) and not group:
+            while self._waiting and len(group) < self._limit:
+                entry = self._waiting.popleft()
+                if not entry[1].done():
+                    group.append(entry)
         return group
 
     async def _store(self, items: list[Item]) -> Sequence[Result]:
