@@ -31,7 +31,7 @@ class Side(msgspec.Struct):
         return measured, (self.meter.seconds() - before) / measured.answered * 1e6
 
 
-async def run(rounds: int = 6, seconds: float = 2.0, exchanges: int = 6000) -> None:
+async def run(rounds: int = 15, seconds: float = 0.8, exchanges: int = 3000) -> None:
     """Rounds of so many seconds, and of so many exchanges at most, for each of the two."""
     async with world() as here:
         ours, bare = free_port(), free_port()
