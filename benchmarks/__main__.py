@@ -4,9 +4,16 @@ import asyncio
 import os
 import sys
 
-from benchmarks import idle, link, page, start, tokens
+from benchmarks import idle, link, page, start, strangers, tokens
 
-ALL = {"start": start.run, "tokens": tokens.run, "link": link.run, "idle": idle.run, "page": page.run}
+ALL = {
+    "start": start.run,
+    "tokens": tokens.run,
+    "strangers": strangers.run,
+    "link": link.run,
+    "idle": idle.run,
+    "page": page.run,
+}
 
 
 async def main(names: list[str]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from functools import partial
 from statistics import median
 
 import msgspec
@@ -30,7 +31,7 @@ async def load(port: int, requests: Iterator[bytes], *, connections: int, second
             for request in requests:
                 began = time.perf_counter()
                 writer.write(request)
-                if not await _answer(reader):
+                if await answered(reader) != 200:
                     failed += 1
                 times.append(time.perf_counter() - began)
                 if time.perf_counter() > end:
@@ -43,7 +44,8 @@ async def load(port: int, requests: Iterator[bytes], *, connections: int, second
     return Measured(len(times), len(times) / (time.perf_counter() - began), median(times), failed)
 
 
-async def _answer(reader: asyncio.StreamReader) -> bool:
+async def answered(reader: asyncio.StreamReader) -> int:
+    """Reads a whole answer; its status."""
     head = await reader.readuntil(b"\r\n\r\n")
     lower = head.lower()
     if b"transfer-encoding: chunked" in lower:
@@ -53,11 +55,14 @@ async def _answer(reader: asyncio.StreamReader) -> bool:
                 break
     elif b"content-length: " in lower:
         await reader.readexactly(int(lower.split(b"content-length: ")[1].split(b"\r\n")[0]))
-    return head.startswith(b"HTTP/1.1 200")
+    return int(head.split(maxsplit=2)[1])
 
 
-def post(path: str, body: bytes, headers: dict[str, str]) -> bytes:
-    """A whole POST of JSON."""
-    lines = [f"POST {path} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json"]
+def message(method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+    """A whole request with JSON."""
+    lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json"]
     lines += [f"{name}: {value}" for name, value in headers.items()] + [f"content-length: {len(body)}", "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+post = partial(message, "POST")

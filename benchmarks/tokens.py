@@ -1,6 +1,7 @@
 """Durable `link/token/create` and `exchange` per second at 32 connections, against the same rows written one by one."""
 
 import itertools
+import os
 from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
@@ -14,10 +15,23 @@ from cobalt_link.link.tokens import PUBLIC
 
 CONNECTIONS, TARGET = 32, 1.0
 
-Load = Callable[[], Awaitable[Measured]]
+Requests = Callable[[], Awaitable[Iterator[bytes]]]  # made before the clock runs
 
 
-async def run(rounds: int = 4, seconds: float = 2.0, exchanges: int = 5000) -> None:
+class Side(msgspec.Struct):
+    """One of the two that are compared: where it listens, and what it costs."""
+
+    port: int
+    meter: Meter
+
+    async def loaded(self, requests: Iterator[bytes], seconds: float) -> tuple[Measured, float]:
+        """What was measured, and the µs of CPU per request."""
+        before = self.meter.seconds()
+        measured = await load(self.port, requests, connections=CONNECTIONS, seconds=seconds)
+        return measured, (self.meter.seconds() - before) / measured.answered * 1e6
+
+
+async def run(rounds: int = 15, seconds: float = 0.8, exchanges: int = 3000) -> None:
     """Rounds of so many seconds, and of so many exchanges at most, for each of the two."""
     async with world() as here:
         ours, bare = free_port(), free_port()
@@ -25,29 +39,28 @@ async def run(rounds: int = 4, seconds: float = 2.0, exchanges: int = 5000) -> N
             program("-m", "benchmarks.serve", str(ours), env=here.env, port=ours) as us,
             program("-m", "benchmarks.bare", str(bare), env=here.env, port=bare) as them,
         ):
-            meters = (Meter(us, here.settings.postgres_path), Meter(them, here.settings.postgres_path))
-            loads = _create(here, ours, seconds), _create(here, bare, seconds)
-            await _compare("link/token/create", loads, meters, rounds)
-            loads = _exchange(here, ours, seconds, exchanges), _bare_exchange(here, bare, seconds, exchanges)
-            await _compare("link/token/exchange", loads, meters, rounds)
+            sides = [Side(port, Meter(pid, here.settings.postgres_path)) for port, pid in ((ours, us), (bare, them))]
+            create = _create(here)
+            await _compare("link/token/create", sides, (create, create), rounds, seconds)
+            exchange = _exchange(here, exchanges), _bare_exchange(here, exchanges)
+            await _compare("link/token/exchange", sides, exchange, rounds, seconds)
 
 
-async def _compare(name: str, loads: tuple[Load, Load], meters: tuple[Meter, Meter], rounds: int) -> None:
-    """Alternates the two, so that a noisy neighbor hits both."""
-    ours, bare = [], []
-    print(name)
-    for _ in range(rounds):
-        for side, once, meter in zip((ours, bare), loads, meters, strict=True):
-            before = meter.seconds()
-            measured = await once()
-            side.append((measured, (meter.seconds() - before) / measured.answered * 1e6))
-    pairs = list(zip(ours, bare, strict=True))
+async def _compare(name: str, sides: list[Side], loads: tuple[Requests, Requests], rounds: int, seconds: float) -> None:
+    """Alternates the two and who begins, so that a noisy neighbor hits both."""
+    found: list[list[tuple[Measured, float]]] = [[], []]
+    began = os.getloadavg()[0]
+    for number in range(rounds):
+        for which in (0, 1) if number % 2 == 0 else (1, 0):
+            found[which].append(await sides[which].loaded(await loads[which](), seconds))
+    print(f"{name}, {rounds} rounds each, load {began:.1f} to {os.getloadavg()[0]:.1f}")
+    pairs = list(zip(*found, strict=True))
     _line(
         "requests per second", [(us.per_second, them.per_second) for (us, _), (them, _) in pairs], more_is_better=True
     )
     _line("µs of CPU per request, PostgreSQL's too", [(us, them) for (_, us), (_, them) in pairs], more_is_better=False)
     _line("p50 in ms", [(us.p50 * 1000, them.p50 * 1000) for (us, _), (them, _) in pairs], more_is_better=False)
-    if failed := sum(each.failed for each, _ in ours + bare):
+    if failed := sum(each.failed for side in found for each, _ in side):
         print(f"  {failed} requests failed")
 
 
@@ -57,37 +70,33 @@ def _line(what: str, pairs: list[tuple[float, float]], *, more_is_better: bool) 
     print(f"  {what}: {spread(ours)}; one by one {spread(bare)}; {ratio(ratios, TARGET)}")
 
 
-def _create(here: World, port: int, seconds: float) -> Load:
-    def requests() -> Iterator[bytes]:
-        for number in itertools.count():
-            body = {"user_id": f"user-{number}", "org_id": "bench", "emr_name": "Sandbox EHR"}
-            yield post("/v1/link/token/create", msgspec.json.encode(body), here.headers)
+def _create(here: World) -> Requests:
+    async def requests() -> Iterator[bytes]:
+        bodies = ({"user_id": f"user-{n}", "org_id": "bench", "emr_name": "Sandbox EHR"} for n in itertools.count())
+        return (post("/v1/link/token/create", msgspec.json.encode(body), here.headers) for body in bodies)
 
-    return lambda: load(port, requests(), connections=CONNECTIONS, seconds=seconds)
-
-
-def _exchange(here: World, port: int, seconds: float, most: int) -> Load:
-    async def once() -> Measured:
-        bodies = [{"public_token": text} for text, _ in await _granted(here, most)]
-        return await _posted(here, port, bodies, seconds)
-
-    return once
+    return requests
 
 
-def _bare_exchange(here: World, port: int, seconds: float, most: int) -> Load:
-    async def once() -> Measured:
-        bodies = [{"hash": each.hex(), "client": here.client} for _, each in await _granted(here, most)]
-        return await _posted(here, port, bodies, seconds)
+def _exchange(here: World, most: int) -> Requests:
+    async def requests() -> Iterator[bytes]:
+        return _posts(here, [{"public_token": text} for text, _ in await granted(here, most)])
 
-    return once
-
-
-async def _posted(here: World, port: int, bodies: list[dict[str, str]], seconds: float) -> Measured:
-    requests = (post("/v1/link/token/exchange", msgspec.json.encode(body), here.headers) for body in bodies)
-    return await load(port, requests, connections=CONNECTIONS, seconds=seconds)
+    return requests
 
 
-async def _granted(here: World, count: int) -> list[tuple[str, bytes]]:
+def _bare_exchange(here: World, most: int) -> Requests:
+    async def requests() -> Iterator[bytes]:
+        return _posts(here, [{"hash": each.hex(), "client": here.client} for _, each in await granted(here, most)])
+
+    return requests
+
+
+def _posts(here: World, bodies: list[dict[str, str]]) -> Iterator[bytes]:
+    return iter([post("/v1/link/token/exchange", msgspec.json.encode(body), here.headers) for body in bodies])
+
+
+async def granted(here: World, count: int) -> list[tuple[str, bytes]]:
     """Public tokens of attempts that were granted, written as Link writes them; (token, its hash)."""
     texts = [tokens.mint(tokens.PUBLIC, "test") for _ in range(count)]
     made = [(text, here.vault.fingerprint(PUBLIC, text)) for text in texts]

@@ -157,7 +157,7 @@ def _furnished(
     stack.push_async_callback(sessions.close)
     attempts = Attempts(db, vault)
     tokens = Tokens(db, vault, clock, public_minutes=settings.public_token_minutes)
-    exchanges = Exchanges(db, vault, clock, attempts, access)
+    exchanges = Exchanges(db, vault, clock, access)
     visits = Visits(db, vault, clock, jobs, signals, tokens, attempts, minutes=settings.attempt_minutes)
     finding = Finding(clock, attempts, accounts, sessions, clients, connectors)
     requests = Requests(db, clock, attempts, orgs)

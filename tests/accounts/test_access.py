@@ -5,11 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from cobalt_link.accounts.access import Issue
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.kit import tokens
 from cobalt_link.store.database import Database
-from tests.accounts.world import World
+from tests.accounts.world import World, issued
 
 
 async def test_a_token_finds_its_account_also_years_later(world):
@@ -112,8 +111,7 @@ async def test_a_token_is_issued_only_for_an_account_of_the_same_client(world):
     _, account = await world.linked()
     rival, _ = await world.linked("Rival Notes")
     token = tokens.mint(tokens.ACCESS, "test")
-    async with world.db.transaction() as tx:
-        await world.access.issue(tx, [Issue(account=account.id, client=rival.id, token=token)])
+    await issued(world.db, world.access, account.id, rival.id, token)
     assert await world.access.resolve(rival.id, token) is None
 
 

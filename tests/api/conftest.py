@@ -8,7 +8,7 @@ import pytest
 
 import sandbox_ehr.server
 from cobalt_link import app
-from cobalt_link.accounts.access import Access, Issue
+from cobalt_link.accounts.access import Access
 from cobalt_link.accounts.book import Accounts
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.developers.clients import Clients
@@ -22,6 +22,7 @@ from cobalt_link.kit import tokens
 from cobalt_link.kit.master_key import open_vault
 from cobalt_link.kit.settings import Settings
 from cobalt_link.kit.vault import Keyring
+from tests.accounts.world import issued
 
 
 @pytest.fixture
@@ -76,7 +77,5 @@ async def full_app_credentials(house: app.House, sandbox_url: str) -> dict[str, 
             grant=Grant(person=Person(id="1", username="user_good", name="Ann"), tenant="", session={}, known={}),
             answers={"credentials": encoded(password)},
         )
-        await Access(house.db, vault, house.clock).issue(
-            tx, [Issue(account=account.id, client=account.client, token=token)]
-        )
+    await issued(house.db, Access(house.db, vault, house.clock), account.id, account.client, token)
     return {"client_id": client.client_id, "client_secret": secret, "access_token": token}

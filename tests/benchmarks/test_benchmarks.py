@@ -3,16 +3,18 @@ import tempfile
 import psutil
 import pytest
 
-from benchmarks import idle, link, start, tokens
+from benchmarks import idle, link, start, strangers, tokens
 
 BRIEFLY = {
     "tokens": lambda: tokens.run(rounds=1, seconds=0.3, exchanges=40),
+    "strangers": lambda: strangers.run(calls=30),
     "link": lambda: link.run(rounds=1, seconds=0.3),
     "start": lambda: start.run(rounds=1),
     "idle": lambda: idle.run(seconds=0.1),
 }
 TOLD = {
     "tokens": ["link/token/create", "link/token/exchange", "ratio", "target 1.00", "one by one", "CPU"],
+    "strangers": ["link token", "public token", "access token", "by a live client", "two unknown ones", "target below"],
     "link": ["links per second", "p50", "baseline", "ratio"],
     "start": ["cobalt serve", "cobalt demo", "warm", "cold", "target 3.0", "ratio"],
     "idle": ["server with its worker", "PostgreSQL", "baseline", "ratio"],

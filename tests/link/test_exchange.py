@@ -8,6 +8,7 @@ import pytest
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.link import events
 from cobalt_link.link.exchange import Exchanges, InvalidPublicToken, KeyReused
 from tests.text_browser import public_token_by_http
 from tests.world import Shop, connected
@@ -124,6 +125,25 @@ async def test_a_retry_that_overtakes_the_commit_of_the_first_still_gets_its_tok
     assert (await retry).json()["token"] == first[0]
     async with house.db.transaction() as tx:
         assert await exchanges._write(tx, [two]) == first
+
+
+async def test_an_event_that_is_noted_while_an_exchange_waits_for_the_row_stays_in_order(
+    house: House, acme: Shop
+) -> None:
+    link = await acme.link_token()
+    async with connected(house) as http:
+        token = await public_token_by_http(http, link)
+    async with house.db.transaction() as tx:
+        held = await (await tx.execute("SELECT id, link_token FROM attempts FOR UPDATE")).fetchone()
+        assert held is not None
+        exchange = asyncio.create_task(acme.exchange(token))
+        # It has counted the events by now, and counts them again once it has the row.
+        await until_blocked(house)
+        await events.note(tx, held["link_token"], "handed_over", house.clock.now())
+    assert (await exchange).status_code == 200
+    noted = (await acme.session(link))["events"]
+    assert [each["seq"] for each in noted] == list(range(1, len(noted) + 1))
+    assert [each["name"] for each in noted][-2:] == ["handed_over", "exchanged"]
 
 
 async def test_the_two_public_tokens_of_one_attempt_are_worth_one_access_token(house: House, acme: Shop) -> None:

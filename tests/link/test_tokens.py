@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 import httpx2
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from cobalt_link.app import House
 from cobalt_link.kit import tokens
@@ -79,62 +77,6 @@ async def test_an_attempt_ends_thirty_minutes_after_it_was_opened(
     assert (page.status, page.heading) == (410, "This page timed out")
     assert await sandbox.logins() == 0
     assert (await acme.session(link))["state"] == "expired"
-
-
-STEPS = st.lists(
-    st.sampled_from(["browser", "server", "exchange old", "exchange new", "wait", "wait long"]), max_size=8
-)
-
-
-async def test_of_all_public_tokens_one_exchange_succeeds_and_only_a_live_latest_one(
-    house: House, acme: Shop, client: httpx2.AsyncClient, clock: MovedClock
-) -> None:  # S-002
-    """Sequences of hand-overs, waits and exchanges against a model of six lines."""
-    link = await acme.link_token()
-    page = await link_by_http(client, link)
-    assert page.pane == "done"
-
-    async def one(steps: list[str]) -> None:
-        await house.db.run("UPDATE attempts SET exchanged_at = NULL")
-        await house.db.run("DELETE FROM public_tokens")
-        made: list[str] = []
-        live: dict[str, tuple[str, timedelta]] = {}
-        done = False
-        for step in steps:
-            match step:
-                case "wait" | "wait long":
-                    clock.move(timedelta(minutes=1) if step == "wait" else timedelta(minutes=30))
-                case "browser" | "server":
-                    token = await handed_over(acme, client, link, page, step)
-                    assert (token is None) == done
-                    if token:
-                        made.append(token)
-                        live[step] = (token, clock.offset + timedelta(minutes=30))
-                case "exchange old" | "exchange new" if made:
-                    token = made[0] if step == "exchange old" else made[-1]
-                    answer = await acme.exchange(token)
-                    good = not done and any(token == each and clock.offset < ends for each, ends in live.values())
-                    assert answer.status_code == (200 if good else 400), (steps, answer.text)
-                    done = done or good
-
-    examples: list[list[str]] = []
-
-    @given(STEPS)
-    @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    def collect(steps: list[str]) -> None:
-        examples.append(steps)
-
-    collect()
-    for steps in examples:
-        await one(steps)
-    assert len(examples) > 30
-
-
-async def handed_over(acme: Shop, client: httpx2.AsyncClient, link: str, page, way: str) -> str | None:
-    if way == "server":
-        return (await acme.session(link))["public_token"]
-    back = await Browser(client).submit(page)
-    return public_token_of(back) if back.response.is_redirect else None
 
 
 async def test_another_clients_tokens_are_exactly_like_unknown_ones(

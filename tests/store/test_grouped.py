@@ -95,6 +95,31 @@ async def test_one_cancelled_caller_does_not_hurt_the_others(table):
     assert {1, 2, 4} <= stored  # what was in flight is written; a caller that left before may be left out
 
 
+async def test_a_crowd_behind_groups_that_take_long_is_written_beside_them(table):
+    begun, go = asyncio.Queue(), asyncio.Event()
+
+    async def held(tx, items):
+        begun.put_nowait(items)
+        if items[0] < 3:
+            await go.wait()
+        return await store(tx, items)
+
+    grouped = Grouped(table, held)
+    slow = []
+    for n in (1, 2):
+        slow.append(asyncio.create_task(grouped(n)))
+        assert await begun.get() == [n]
+    few = [asyncio.create_task(grouped(n)) for n in (3, 4, 5)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert begun.empty() and not go.is_set()
+    crowd = [*few, asyncio.create_task(grouped(6))]
+    assert await asyncio.gather(*crowd) == [6, 8, 10, 12]
+    assert not any(each.done() for each in slow)
+    go.set()
+    assert await asyncio.gather(*slow) == [2, 4]
+
+
 async def test_a_group_is_never_larger_than_its_limit(table):
     sizes = []
 

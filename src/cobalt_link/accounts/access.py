@@ -5,11 +5,8 @@ Nothing is cached: each look-up is one round trip, so what one process has ended
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from hmac import compare_digest
-
-import msgspec
 
 from cobalt_link.accounts import audit, statements
 from cobalt_link.accounts.account import Account
@@ -18,20 +15,10 @@ from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.vault import Vault
-from cobalt_link.store.database import Database, Tx, as_json
+from cobalt_link.store.database import Database
 
 PURPOSE = "access_token"
-
-
-class Issue(msgspec.Struct, frozen=True, kw_only=True):
-    """A minted token that is to count: for which account, and for which client (our ids)."""
-
-    account: str
-    client: str
-    token: str
-
-    def __repr__(self) -> str:
-        return f"Issue({self.account})"
+ISSUE = statements.ISSUE  # for the statement of whoever wins them
 
 
 class Access:
@@ -42,18 +29,9 @@ class Access:
         self._vault = vault
         self._clock = clock
 
-    async def issue(self, tx: Tx, issues: Sequence[Issue]) -> list[Issue]:
-        """Makes tokens count in the caller's transaction, all in one statement. Gives back those that do not: their
-        accounts were disconnected."""
-        if not issues:
-            return []
-        asked = as_json(
-            {"account": each.account, "client": each.client, "hash": self._vault.fingerprint(PURPOSE, each.token)}
-            for each in issues
-        )
-        rows = await (await tx.execute(statements.ISSUE, (self._clock.now(), asked))).fetchall()
-        counting = {row["account"] for row in rows}
-        return [each for each in issues if each.account not in counting]
+    def fingerprint(self, token: str) -> bytes:
+        """Under which a minted token rests once `ISSUE` made it count."""
+        return self._vault.fingerprint(PURPOSE, token)
 
     async def resolve(self, client: str, token: str) -> Account | None:
         """The account of a token, healthy or not; None if it is unknown, ended or another client's (S-004).
@@ -83,7 +61,7 @@ class Access:
                 await tx.execute(statements.END_LATER, {"account": account.id, "until": now + overlap})
             else:
                 await tx.execute(statements.END_ALL, (account.id,))
-            added = (self._vault.fingerprint(PURPOSE, token), account.id, account.client, now)
+            added = (self.fingerprint(token), account.id, account.client, now)
             await tx.execute(statements.ADD, added)
             await audit.note(tx, audit.entry(account, "token_rotated", now, f"{int(overlap.total_seconds())} s"))
         return token

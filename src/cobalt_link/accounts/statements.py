@@ -144,13 +144,14 @@ ORDER BY a.lease_until LIMIT %s"""
 
 # ── access_tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+# Makes the tokens of a CTE `issues` (account, client, hash) count, but for those of disconnected accounts.
 ISSUE: LiteralString = """
 INSERT INTO access_tokens (hash, account, client, created_at)
-SELECT decode(t.hash, 'base64'), t.account, t.client, %s
-FROM json_to_recordset(%s::json) AS t (account text, client text, hash text), LATERAL (
+SELECT t.hash, t.account, t.client, %(now)s
+FROM issues t, LATERAL (
     SELECT FROM accounts a WHERE a.id = t.account AND a.client = t.client AND a.disconnected_at IS NULL LIMIT 1
 ) found
-RETURNING account"""
+RETURNING hash"""
 
 RESOLVE: LiteralString = f"""
 SELECT t.hash, {ACCOUNT} FROM access_tokens t JOIN accounts a ON a.id = t.account

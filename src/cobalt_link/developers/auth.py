@@ -42,8 +42,9 @@ class Callers:
         if not self._matches(known, prints):
             # It may be newer than what we remember: an app may use a rotated secret at once (S-008).
             known = await self._known.since(name, asked_at)
-        if not self._matches(known, prints) or known is None:
-            raise Unauthorized
+            if not self._matches(known, prints):
+                raise Unauthorized
+        assert known is not None
         self._keep(pair, prints)
         return known.client
 

@@ -193,8 +193,11 @@ def _org(row: Row) -> Org:
 
 
 def _contradicts(org: Org, wanted: Ehr) -> bool:
-    pairs = ((wanted.ehr, org.ehr), (wanted.address, org.address))
-    return any(asked and kept and asked != kept for asked, kept in pairs)
+    return _differ(wanted.ehr, org.ehr) or _differ(wanted.address, org.address)
+
+
+def _differ(asked: str | None, kept: str | None) -> bool:
+    return bool(asked and kept and asked != kept)
 
 
 def _mismatch(org: Org) -> str:

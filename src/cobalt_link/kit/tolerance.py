@@ -17,7 +17,7 @@ import msgspec
 from msgspec import inspect as shapes
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from cobalt_link.kit.problems import InvalidRequest, MissingField, UnknownField
 
@@ -76,9 +76,10 @@ def credentials(headers: Headers, fields: Mapping[str, Any] | None = None) -> Cr
     if b"authorization" in sent:
         found.update(_authorization(headers.getlist("authorization")))
     for name, underscored, hyphened in _SPELLINGS:
-        if value := unquoted((sent.get(underscored) or sent.get(hyphened) or b"").decode("latin-1")):
+        raw = sent.get(underscored) or sent.get(hyphened)
+        if raw and (value := unquoted(raw.decode("latin-1"))):
             found[name] = value
-    return Credentials(**{name: value for name, value in found.items() if value})
+    return Credentials(*[found.get(name) or None for name in CREDENTIALS])
 
 
 def unquoted(value: str) -> str:
@@ -108,20 +109,33 @@ def _basic(encoded: str) -> dict[str, str]:
 
 
 def _query(request: Request) -> Fields:
-    return _pairs(request.scope["query_string"], "query")
+    raw = request.scope["query_string"]
+    return _pairs(raw, "query") if raw else {}
 
 
 async def _body(request: Request) -> Fields:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _multipart(request)
-    raw = (await request.body()).strip()
+    raw = (await _whole(request)).strip()
     if not raw:
         return {}
     # curl -d '{…}' calls its JSON a form, so the content decides.
     if kind == "application/x-www-form-urlencoded" and not raw.startswith((b"{", b"[")):
         return _pairs(raw, "body")
     return _json(raw)
+
+
+async def _whole(request: Request) -> bytes:
+    """The body, read once: as `Request.body()`, whose two generators cost more than what they give."""
+    chunks: list[bytes] = []
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(chunks)
 
 
 def _json(raw: bytes) -> Fields:
@@ -149,7 +163,7 @@ def _pairs(raw: bytes, place: str) -> Fields:
 
 async def _multipart(request: Request) -> Fields:
     # Read whole before it is parsed, so a body over the limit leaves no half-written file open.
-    whole = await request.body()
+    whole = await _whole(request)
 
     async def once() -> AsyncGenerator[bytes, None]:
         yield whole
@@ -181,6 +195,8 @@ def _refuse_hostile(fields: Fields) -> None:
         deeper: list[tuple[str, Any]] = []
         for name, value in level:
             _refuse_hostile_value(name, value)
+            if isinstance(value, str):
+                continue
             if isinstance(value, dict):
                 deeper += value.items()
             elif isinstance(value, list):
@@ -194,9 +210,10 @@ def _refuse_hostile(fields: Fields) -> None:
 def _refuse_hostile_value(name: str, value: Any) -> None:
     if not _is_clean(name):
         raise InvalidRequest("The name of a field holds a character that is not allowed. Use plain text.")
-    if isinstance(value, str) and not _is_clean(value):
-        raise InvalidRequest(f"The field {name} holds a NUL or an invalid character. Remove it.")
-    if isinstance(value, int) and not -MAX_INT <= value <= MAX_INT:
+    if isinstance(value, str):
+        if not _is_clean(value):
+            raise InvalidRequest(f"The field {name} holds a NUL or an invalid character. Remove it.")
+    elif isinstance(value, int) and not -MAX_INT <= value <= MAX_INT:
         raise InvalidRequest(f"The number in the field {name} is too large.")
 
 
@@ -213,6 +230,7 @@ class _Field(msgspec.Struct, frozen=True):
     kind: shapes.Type
     required: bool
     nullable: bool
+    as_sent: bool
 
 
 def convert(fields: Fields, kind: type[Body]) -> Body:
@@ -238,6 +256,17 @@ def aliases(kind: type[msgspec.Struct]) -> dict[str, tuple[str, ...]]:
     return {field.name: field.names[1:] for field in _plan(kind) if len(field.names) > 1}
 
 
+# What `_value` looks into; anything else is taken as it was sent.
+_RESHAPED = (
+    shapes.StructType,
+    shapes.DictType,
+    shapes.ListType,
+    shapes.DateTimeType,
+    shapes.FloatType,
+    shapes.IntType,
+)
+
+
 @functools.cache
 def _plan(kind: type[msgspec.Struct]) -> tuple[_Field, ...]:
     hints = get_type_hints(kind, include_extras=True)
@@ -250,6 +279,7 @@ def _plan(kind: type[msgspec.Struct]) -> tuple[_Field, ...]:
             kind=_solid(field.type),
             required=field.required,
             nullable=_nullable(field.type),
+            as_sent=not isinstance(_solid(field.type), _RESHAPED),
         )
         for field in info.fields
     )
@@ -281,12 +311,19 @@ def _struct(
     shaped: dict[str, Any] = {}
     plan = _plan(kind)
     for field in plan:
-        value = _first(fields, field.names)
+        for name in field.names:
+            if name in fields:
+                break
+        else:
+            if field.required:
+                missing.append(f"{where}{field.name}")
+            continue
+        value = fields[name]
         if value is not None and value != "":
-            shaped[field.name] = _value(value, field.kind, f"{where}{field.name}", missing, unknown)
-        elif field.required and not field.nullable:
-            missing.append(f"{where}{field.name}")
-        elif field.nullable and any(name in fields for name in field.names):
+            shaped[field.name] = (
+                value if field.as_sent else _value(value, field.kind, f"{where}{field.name}", missing, unknown)
+            )
+        elif field.nullable:
             shaped[field.name] = None
         elif field.required:
             missing.append(f"{where}{field.name}")
@@ -294,13 +331,6 @@ def _struct(
         known = {name for field in plan for name in field.names}
         unknown += (f"{where}{name}" for name in fields if name not in known)
     return shaped
-
-
-def _first(fields: Fields, names: tuple[str, ...]) -> Any:
-    for name in names:
-        if name in fields:
-            return fields[name]
-    return None
 
 
 def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknown: list[str]) -> Any:

@@ -6,7 +6,6 @@ claim changes nothing, and settling deletes the only key that opens what was typ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal, LiteralString
 from uuid import UUID, uuid4
@@ -18,7 +17,7 @@ from cobalt_link.ehr.journal import LostClaim
 from cobalt_link.ehr.panes import Pane
 from cobalt_link.ehr.place import Place
 from cobalt_link.kit.vault import Context, Vault, new_pair
-from cobalt_link.store.database import Database, Row, Tx, as_json
+from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import announce
 
 State = Literal["ready", "advancing", "waiting", "resting", "granted", "signed_in", "left", "expired"]
@@ -83,23 +82,27 @@ COLUMNS: LiteralString = (
 )
 
 
-# LIMIT keeps the planner at the index: it takes every JSON for a hundred rows and would read the whole table.
-EXCHANGE = """
-WITH asked AS (
-    SELECT attempt, array_agg(p.hash) AS hashes
-    FROM json_to_recordset(%(asked)s::json) AS t (client text, hash text), LATERAL (
+# What is claimed, and what was won, as CTEs for the exchange's statement. Of several that ask for one attempt the first
+# wins. LIMIT keeps the planner at the index: it takes every JSON for a hundred rows and would read the whole table.
+ASKED: LiteralString = """
+asked AS (
+    SELECT DISTINCT ON (p.attempt) p.attempt, t.n, decode(t.access, 'base64') AS access
+    FROM json_to_recordset(%(asked)s::json) AS t (n int, client text, hash text, access text), LATERAL (
         SELECT * FROM public_tokens
         WHERE hash = decode(t.hash, 'base64') AND client = t.client AND expires_at > %(now)s LIMIT 1
-    ) p GROUP BY attempt
-), locked AS (
-    SELECT a.id, hashes, sealed_access_token
+    ) p ORDER BY p.attempt, t.n
+)"""
+WON: LiteralString = f"""
+{ASKED}, locked AS (
+    SELECT a.id, n, access, sealed_access_token
     FROM asked JOIN attempts a ON a.id = attempt LEFT JOIN link_tokens l ON l.hash = a.link_token
     ORDER BY a.id FOR UPDATE OF a
-)
-UPDATE attempts a SET exchanged_at = %(now)s FROM locked
-WHERE a.id = locked.id AND a.exchanged_at IS NULL AND a.granted IS NOT NULL
-RETURNING a.granted, a.client, a.link_token, a.account, hashes, sealed_access_token
-"""
+), won AS (
+    UPDATE attempts a SET exchanged_at = %(now)s FROM locked
+    WHERE a.id = locked.id AND a.exchanged_at IS NULL AND a.granted IS NOT NULL
+    RETURNING n, a.granted, a.client, a.link_token, a.account, access, sealed_access_token
+)"""
+LOCK: LiteralString = f"WITH {ASKED} SELECT FROM asked JOIN attempts a ON a.id = attempt ORDER BY a.id FOR UPDATE OF a"
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -328,15 +331,6 @@ class Attempts:
 
     async def shredded(self, last: int) -> None:
         await self.db.run("DELETE FROM attempt_keys_erased WHERE id <= %s", (last,))
-
-    async def exchange(self, tx: Tx, asked: Iterable[tuple[str, bytes]], now: datetime) -> list[Row]:
-        """Claims granted attempts for an exchange, each once for ever: those of public tokens by (client, hash).
-
-        Gives the rows that were won, each with the hashes that asked for it. Another client's token is not found,
-        whoever else asks for it at the same time.
-        """
-        rows = as_json({"client": client, "hash": hashed} for client, hashed in asked)
-        return await (await tx.execute(EXCHANGE, {"asked": rows, "now": now})).fetchall()
 
     async def _release(self, tx: Tx, attempt: Attempt, found: Found, changes: dict[str, Any]) -> None:
         sql = """UPDATE attempts SET claim = NULL, claimed_until = NULL, version = version + 1, state = %(state)s,

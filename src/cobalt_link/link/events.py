@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
+from typing import LiteralString
 
 import msgspec
 
 from cobalt_link.link.states import EventName, OwnEventName
-from cobalt_link.store.database import Database, Tx, as_json
+from cobalt_link.store.database import Database, Tx
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,12 +37,13 @@ async def note(
     await tx.execute(sql, {"token": link_token, "name": name, "pane": pane, "code": code, "at": at})
 
 
-async def note_each(tx: Tx, link_tokens: Sequence[bytes], name: EventName, at: datetime) -> None:
-    """The same event for many; the caller's transaction holds the row of each attempt."""
-    sql = """INSERT INTO link_events (link_token, seq, name, at)
-             SELECT token, (SELECT coalesce(max(seq), 0) + 1 FROM link_events WHERE link_token = token), %s, %s
-             FROM json_to_recordset(%s::json) AS t (hash text), decode(hash, 'base64') AS token"""
-    await tx.execute(sql, (name, at, as_json({"hash": each} for each in link_tokens)))
+# For each row of a CTE `won`. Whoever has it as part of a larger statement may count before the row's lock was won: two
+# events of one number are then refused by the table.
+EXCHANGED: LiteralString = """
+INSERT INTO link_events (link_token, seq, name, at)
+SELECT link_token, (SELECT coalesce(max(seq), 0) + 1 FROM link_events e WHERE e.link_token = won.link_token),
+       'exchanged', %(now)s
+FROM won"""
 
 
 async def listed(db: Database, link_token: bytes) -> list[Event]:

@@ -6,21 +6,21 @@ loses nothing (S-010, S-011).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import LiteralString
 
 import msgspec
+from psycopg.errors import UniqueViolation
 
-from cobalt_link.accounts.access import Access, Issue
+from cobalt_link.accounts.access import ISSUE, Access
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.problems import Problem
 from cobalt_link.kit.vault import Context, Vault
-from cobalt_link.link import events
-from cobalt_link.link import tokens as tokens_table
-from cobalt_link.link.attempts import Attempts
-from cobalt_link.link.tokens import PUBLIC, sealed_token_context
-from cobalt_link.store.database import Database, Row, Tx
+from cobalt_link.link import attempts, events
+from cobalt_link.link.tokens import ERASE, PUBLIC, sealed_token_context
+from cobalt_link.store.database import Database, Row, Tx, as_json
 from cobalt_link.store.grouped import Grouped
 
 KEPT = timedelta(hours=24)
@@ -50,6 +50,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     client: str
     hashes: list[bytes]
     access_token: str
+    access_hash: bytes
     key_hash: bytes | None
 
     @property
@@ -58,23 +59,24 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Answer = str | type[Problem]
+Won = Mapping[int, Row]  # what was won, by the number of the wish
 
 
 class Exchanges:
     """All SQL of the exchange, and on the table `exchanges`."""
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock, attempts: Attempts, access: Access) -> None:
+    def __init__(self, db: Database, vault: Vault, clock: Clock, access: Access) -> None:
         self._vault = vault
         self._clock = clock
-        self._attempts = attempts
         self._access = access
-        self._grouped = Grouped(db, self._write)
+        self._plain = Grouped(db, self._write_plain, single=True)
+        self._keyed = Grouped(db, self._write)
 
     async def __call__(self, client: str, env: str, token: str, key: str | None) -> str:
         """The access token. Raises InvalidPublicToken, also for another client's, or KeyReused."""
         if not tokens.well_formed(token, tokens.PUBLIC):
             raise InvalidPublicToken
-        answer = await self._grouped(self._wish(client, env, token, key))
+        answer = await (self._keyed if key else self._plain)(self._wish(client, env, token, key))
         if isinstance(answer, str):
             return answer
         raise answer
@@ -83,52 +85,45 @@ class Exchanges:
         await tx.execute("DELETE FROM exchanges WHERE expires_at <= %s", (now,))
 
     def _wish(self, client: str, env: str, token: str, key: str | None) -> Wish:
+        access_token = tokens.mint(tokens.ACCESS, env)
         return Wish(
             client=client,
             hashes=self._vault.fingerprints(PUBLIC, token),
-            access_token=tokens.mint(tokens.ACCESS, env),
+            access_token=access_token,
+            access_hash=self._access.fingerprint(access_token),
             key_hash=self._vault.fingerprint("idempotency_key", key, client) if key else None,
         )
+
+    async def _write_plain(self, connection: Tx, wishes: Sequence[Wish]) -> list[Answer]:
+        """Requests without an Idempotency-Key: one statement, so no BEGIN and COMMIT."""
+        asked = dict(enumerate(wishes))
+        try:
+            won = await self._claim(connection, asked, self._clock.now())
+        except UniqueViolation:
+            # While it waited for an attempt's row, another event was noted there: it has changed nothing.
+            async with connection.transaction():
+                return await self._write(connection, wishes)
+        return [self._new_answer(wish, won.get(number)) or InvalidPublicToken for number, wish in asked.items()]
 
     async def _write(self, tx: Tx, wishes: Sequence[Wish]) -> list[Answer]:
         now = self._clock.now()
         kept = await self._kept(tx, wishes, now)
         claiming = _claiming(wishes, kept)
-        rows = await self._claim(tx, claiming, now)
-        if len(rows) < len(claiming):
+        # In a statement of its own, so that the next one sees what was written before the rows were won.
+        await tx.execute(attempts.LOCK, {"asked": _asked(claiming), "now": now})
+        won = await self._claim(tx, claiming, now)
+        if len(won) < len(claiming):
             # Somebody was first, perhaps this very request before its process died: its answer is there by now.
-            kept |= await self._kept(tx, claiming, now)
-        answers, issues = self._answers(wishes, claiming, kept, rows)
-        dead = {issue.token for issue in await self._access.issue(tx, issues)}
-        kept = {key: row for key, row in kept.items() if row.get("answer") not in dead}
-        await self._keep(tx, kept, now)
-        if rows:
-            await events.note_each(tx, [row["link_token"] for row in rows], "exchanged", now)
-        if repaired := [row["link_token"] for row in rows if row["account"] is not None]:
-            await tokens_table.erase_access_tokens(tx, repaired)
-        return [InvalidPublicToken if answer in dead else answer for answer in answers]
-
-    def _answers(
-        self,
-        wishes: Sequence[Wish],
-        claiming: Sequence[Wish],
-        kept: dict[Key, Row],
-        rows: Sequence[Row],
-    ) -> tuple[list[Answer], list[Issue]]:
+            kept |= await self._kept(tx, list(claiming.values()), now)
         answers: list[Answer] = []
-        issues: list[Issue] = []
-        claims = {id(wish) for wish in claiming}
-        won = {hashed: row for row in rows for hashed in row["hashes"]}
-        for wish in wishes:
-            answer: Answer
-            if id(wish) in claims:
-                answer = self._new_answer(wish, won, issues) or self._kept_answer(wish, kept)
-            else:
-                answer = self._kept_answer(wish, kept, KeyReused)
+        for number, wish in enumerate(wishes):
+            new = self._new_answer(wish, won.get(number))
+            answer = new or self._kept_answer(wish, kept, InvalidPublicToken if number in claiming else KeyReused)
             if wish.key and isinstance(answer, str):
                 kept.setdefault(wish.key, {"token_hash": wish.hashes[0], "answer": answer})
             answers.append(answer)
-        return answers, issues
+        await self._keep(tx, kept, now)
+        return answers
 
     async def _kept(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> dict[Key, Row]:
         keys = [wish.key_hash for wish in wishes if wish.key_hash]
@@ -137,11 +132,12 @@ class Exchanges:
         rows = await (await tx.execute(KEPT_ANSWERS, (keys, now))).fetchall()
         return {(row["client"], row["key_hash"]): row for row in rows}
 
-    async def _claim(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> list[Row]:
-        asked = [(wish.client, each) for wish in wishes for each in wish.hashes]
-        return await self._attempts.exchange(tx, asked, now) if asked else []
+    async def _claim(self, tx: Tx, asked: Mapping[int, Wish], now: datetime) -> Won:
+        """Claims granted attempts, each once for ever. Another client's token is not found, whoever else asks."""
+        rows = await (await tx.execute(EXCHANGE, {"asked": _asked(asked), "now": now})).fetchall()
+        return {row["n"]: row for row in rows}
 
-    def _kept_answer(self, wish: Wish, kept: dict[Key, Row], otherwise: Answer = InvalidPublicToken) -> Answer:
+    def _kept_answer(self, wish: Wish, kept: dict[Key, Row], otherwise: Answer) -> Answer:
         row = kept.get(wish.key) if wish.key else None
         if row is None or wish.key is None:
             return otherwise
@@ -151,17 +147,13 @@ class Exchanges:
             row["answer"] = self._vault.open(row["sealed_answer"], _answer_context(*wish.key)).decode()
         return row["answer"]
 
-    def _new_answer(self, wish: Wish, won: dict[bytes, Row], issues: list[Issue]) -> str | None:
-        row = next((row for each in wish.hashes if (row := won.get(each)) and row["client"] == wish.client), None)
+    def _new_answer(self, wish: Wish, row: Row | None) -> Answer | None:
         if row is None:
             return None
-        # Of several requests for one attempt in one group the first wins; one token asked twice stands there twice.
-        for each in set(row["hashes"]):
-            del won[each]
-        if row["account"] is not None:
-            return self._vault.open(row["sealed_access_token"], sealed_token_context(wish.client)).decode()
-        issues.append(Issue(account=row["granted"], client=wish.client, token=wish.access_token))
-        return wish.access_token
+        if row["sealed"] is not None:
+            return self._vault.open(row["sealed"], sealed_token_context(wish.client)).decode()
+        # Not counting: the account was disconnected meanwhile.
+        return wish.access_token if row["counts"] else InvalidPublicToken
 
     async def _keep(self, tx: Tx, kept: dict[Key, Row], now: datetime) -> None:
         for (client, key_hash), row in kept.items():
@@ -170,19 +162,36 @@ class Exchanges:
                 await tx.execute(KEEP, (client, key_hash, row["token_hash"], sealed, now + KEPT))
 
 
-def _claiming(wishes: Sequence[Wish], kept: dict[Key, Row]) -> list[Wish]:
+def _claiming(wishes: Sequence[Wish], kept: dict[Key, Row]) -> dict[int, Wish]:
     """Those that may win: one whose Idempotency-Key belongs to another request must not burn its token."""
     first: dict[Key, Wish] = {}
-    return [
-        wish
-        for wish in wishes
+    return {
+        number: wish
+        for number, wish in enumerate(wishes)
         if wish.key is None or (wish.key not in kept and first.setdefault(wish.key, wish).hashes == wish.hashes)
-    ]
+    }
+
+
+def _asked(wishes: Mapping[int, Wish]) -> str:
+    return as_json(
+        {"n": number, "client": wish.client, "hash": each, "access": wish.access_hash}
+        for number, wish in wishes.items()
+        for each in wish.hashes
+    )
 
 
 def _answer_context(client: str, key_hash: bytes) -> Context:
     return Context("exchanges", client, key_hash.hex(), "answer")
 
+
+# One statement, though four rooms' tables are in it: each piece of it stands with its table.
+EXCHANGE: LiteralString = f"""
+WITH {attempts.WON}, issues AS (
+    SELECT granted AS account, client, access AS hash FROM won WHERE account IS NULL
+), issued AS ({ISSUE}), noted AS ({events.EXCHANGED}), erased AS ({ERASE})
+SELECT n, CASE WHEN account IS NOT NULL THEN sealed_access_token END AS sealed, i.hash IS NOT NULL AS counts
+FROM won LEFT JOIN issued i ON i.hash = won.access
+"""
 
 KEPT_ANSWERS = """
 SELECT client, key_hash, token_hash, sealed_answer FROM exchanges WHERE key_hash = ANY(%s) AND expires_at > %s

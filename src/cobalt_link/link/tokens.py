@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import LiteralString
 
 import msgspec
 
@@ -89,11 +90,6 @@ class Tokens:
         await tx.execute("DELETE FROM link_tokens WHERE expires_at <= %s", (before,))
 
 
-async def erase_access_tokens(tx: Tx, link_tokens: list[bytes]) -> None:
-    """The exchange has answered with them: they rest here no longer."""
-    await tx.execute("UPDATE link_tokens SET sealed_access_token = NULL WHERE hash = ANY(%s)", (link_tokens,))
-
-
 def sealed_token_context(client: str) -> Context:
     return Context("link_tokens", client, "", "access_token")
 
@@ -122,3 +118,7 @@ FOR UPDATE
 ON CONFLICT (attempt, via) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
 RETURNING xmax = 0 AS first
 """
+
+# Of those in a CTE `won`, the exchange answers with their access tokens: they rest here no longer.
+ERASE: LiteralString = """
+UPDATE link_tokens SET sealed_access_token = NULL FROM won WHERE hash = won.link_token AND won.account IS NOT NULL"""

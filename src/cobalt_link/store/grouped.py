@@ -1,6 +1,7 @@
 """Concurrent writes of one kind become one transaction, and each caller is answered only after its commit (S-095).
 
-What arrives while earlier groups are being written forms the next group, so a lone write waits for nobody.
+What arrives while earlier groups are being written forms the next group, so a lone write waits for nobody. A group that
+takes long, for the disk or a neighbor is busy, does not hold up the others: a crowd behind it is written beside it.
 """
 
 import asyncio
@@ -14,7 +15,12 @@ from cobalt_link.store.database import Database, Tx
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_LANES = 2  # groups in flight
+_LANES = 2  # groups in flight, of any size
+_CROWD = 4  # waiting writes that may start another
+_TURNS = (
+    3  # of the event loop before a group is closed: a request that has arrived by now needs two or three to get here
+)
+_MOST = 6  # groups in flight at all, of the ten connections of a pool
 
 
 class Grouped(Generic[Item, Result]):
@@ -45,7 +51,7 @@ class Grouped(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, answer))
-        if self._open < _LANES:
+        if self._wanted(self._open):
             self._open += 1
             # A fresh context: a lane outlives the request that happened to start it.
             lane = loop.create_task(self._lane(), context=Context())
@@ -60,8 +66,12 @@ class Grouped(Generic[Item, Result]):
             # Not in the task's callback: what arrived between the last look and that callback would wait forever.
             self._open -= 1
 
+    def _wanted(self, others: int) -> bool:
+        """Whether another group is to be written beside those of so many other lanes."""
+        return bool(self._waiting) and (others < _LANES or (others < _MOST and len(self._waiting) >= _CROWD))
+
     async def _drain(self) -> None:
-        while group := self._next_group():
+        while group := await self._next_group():
             answers = [answer for _, answer in group]
             try:
                 results = await self._store([item for item, _ in group])
@@ -74,12 +84,15 @@ class Grouped(Generic[Item, Result]):
                 if not answer.done():
                     answer.set_result(result)
 
-    def _next_group(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+    async def _next_group(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        for _ in range(_TURNS if self._waiting else 0):
+            await asyncio.sleep(0)
         group: list[tuple[Item, asyncio.Future[Result]]] = []
-        while self._waiting and len(group) < self._limit:
-            entry = self._waiting.popleft()
-            if not entry[1].done():
-                group.append(entry)
+        while self._wanted(self._open - 1) and not group:
+            while self._waiting and len(group) < self._limit:
+                entry = self._waiting.popleft()
+                if not entry[1].done():
+                    group.append(entry)
         return group
 
     async def _store(self, items: list[Item]) -> Sequence[Result]:

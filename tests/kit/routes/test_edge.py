@@ -8,7 +8,7 @@ from starlette.types import Message
 
 from cobalt_link.kit.metrics import Metrics
 from cobalt_link.kit.routes import mount
-from tests.kit.routes.sample import HEADERS, Shop, authenticate, client, routes
+from tests.kit.routes.sample import HEADERS, Shop, authenticate, client, routes, sample
 
 EVERY_KIND_OF_ANSWER = [("GET", "/things/1"), ("GET", "/nowhere"), ("PUT", "/me"), ("GET", "/me"), ("GET", "/panes/1")]
 
@@ -97,6 +97,30 @@ async def test_a_body_without_a_declared_length_is_refused_as_soon_as_it_is_over
         answer = await http.post("/things", headers=HEADERS, content=endless())
     assert answer.status_code == 413
     assert chunks <= 18
+
+
+@pytest.mark.parametrize("framing", ["content-length", "transfer-encoding"])
+async def test_a_body_is_whole_once_its_declared_length_is_there(framing: str) -> None:
+    body = b'{"user_id": "u", "org_id": "o"}'
+    messages = [body[:7], body[7:], b""]
+    asked, statuses = 0, []
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.request", "body": messages[asked - 1], "more_body": asked < 3}
+
+    async def send(message: Message) -> None:
+        statuses.append(message.get("status"))
+
+    length = (b"content-length", str(len(body)).encode())
+    headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()] + [length]
+    if framing == "transfer-encoding":
+        headers.append((b"transfer-encoding", b"chunked"))
+    scope = {"type": "http", "method": "POST", "path": "/things", "query_string": b"", "headers": headers}
+    await sample()(scope, receive, send)
+    assert statuses[0] == 201
+    assert asked == (2 if framing == "content-length" else 3)
 
 
 async def test_requests_are_counted_by_template_and_never_by_path() -> None:

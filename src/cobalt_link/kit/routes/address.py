@@ -27,6 +27,8 @@ def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
 
 
 def _hops(scope: Scope) -> list[str]:
+    if all(name != b"x-forwarded-for" for name, _ in scope["headers"]):
+        return []
     lines = Headers(scope=scope).getlist("x-forwarded-for")
     return [hop.strip() for line in lines for hop in line.split(",")]
 

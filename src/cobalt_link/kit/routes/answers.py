@@ -17,7 +17,7 @@ Known = Mapping[type[Exception], type[Problem]]
 
 
 def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(content), status, headers, "application/json")
+    return Response(msgspec.json.encode(content), status, headers or None, "application/json")
 
 
 def refusal(problem: Problem, request_id: str) -> Response:

@@ -41,7 +41,7 @@ class Call:
     @property
     def idempotency_key(self) -> str | None:
         """The `Idempotency-Key` header, 1 to 255 printable ASCII characters."""
-        if not {"idempotency-key", "idempotency_key"} & set(self.request.headers.keys()):
+        if all(name not in (b"idempotency-key", b"idempotency_key") for name, _ in self.request.scope["headers"]):
             return None
         key = self.header("Idempotency-Key") or ""
         if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):

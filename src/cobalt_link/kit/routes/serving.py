@@ -186,6 +186,8 @@ def _origin(url: str) -> str:
 
 
 def _absent(found: Credentials, auth: Auth) -> list[str]:
+    if found.client_id and found.client_secret and (found.access_token or auth is not Auth.ACCOUNT):
+        return []
     wanted: Mapping[str, str | None] = {"client_id": found.client_id, "client_secret": found.client_secret}
     if auth is Auth.ACCOUNT:
         wanted = {**wanted, "access_token": found.access_token}

@@ -5,6 +5,7 @@ Follows its keyring file: when the file changes, for instance by `cobalt keys ro
 
 import hmac
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -121,6 +122,14 @@ class Vault:
 
 
 def _digest(pepper: bytes, purpose: str, tenant: str, value: str | bytes) -> bytes:
-    texts = (purpose, tenant, value)
-    parts = [text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in texts]
-    return hmac.digest(pepper, b"".join(len(part).to_bytes(4) + part for part in parts), "sha256")
+    return hmac.digest(pepper, _place(purpose, tenant) + _with_length(value), "sha256")
+
+
+@lru_cache(maxsize=1024)
+def _place(purpose: str, tenant: str) -> bytes:
+    return _with_length(purpose) + _with_length(tenant)
+
+
+def _with_length(text: str | bytes) -> bytes:
+    encoded = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    return len(encoded).to_bytes(4) + encoded

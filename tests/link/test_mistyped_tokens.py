@@ -1,0 +1,70 @@
+"""S-045: of each kind of token 20,000 with one edit, 10^5 in all, at the door that takes it: no database is asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from cobalt_link.accounts.access import Access
+from cobalt_link.developers.auth import Callers
+from cobalt_link.kit import tokens
+from cobalt_link.kit.clock import SystemClock
+from cobalt_link.kit.problems import Unauthorized
+from cobalt_link.kit.tolerance import Credentials
+from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.link.exchange import Exchanges, InvalidPublicToken
+from cobalt_link.link.tokens import Tokens
+from tests.kit.forging import edits
+
+
+class Untouched:
+    """In the place of a database: whatever is asked of it is an error."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def asked(*_: object, **__: object) -> Any:
+            raise AssertionError(f"The database was asked: {name}")
+
+        return asked
+
+
+DB: Any = Untouched()
+VAULT, CLOCK = Vault(Keyring.generate()), SystemClock()
+ACCESS = Access(DB, VAULT, CLOCK)
+LINKS = Tokens(DB, VAULT, CLOCK, public_minutes=30)
+EXCHANGES = Exchanges(DB, VAULT, CLOCK, ACCESS)
+CALLERS = Callers(DB, VAULT, CLOCK)
+GOOD_ID, GOOD_SECRET = tokens.mint(tokens.CLIENT_ID, "test"), tokens.mint(tokens.CLIENT_SECRET, "test")
+
+DOORS: dict[str, Callable[[str], Awaitable[object]]] = {
+    tokens.LINK: LINKS.look_up,
+    tokens.PUBLIC: lambda token: EXCHANGES("client", "test", token, None),
+    tokens.ACCESS: lambda token: ACCESS.resolve("client", token),
+    tokens.CLIENT_ID: lambda text: CALLERS.authenticate(Credentials(text, GOOD_SECRET)),
+    tokens.CLIENT_SECRET: lambda text: CALLERS.authenticate(Credentials(GOOD_ID, text)),
+}
+
+
+async def outcome(door: Callable[[str], Awaitable[object]], token: str) -> object:
+    """What the door makes of it; None for refused."""
+    try:
+        return await door(token)
+    except (Unauthorized, InvalidPublicToken):
+        return None
+
+
+@pytest.mark.parametrize("kind", DOORS)
+async def test_no_mistyped_token_reaches_the_database(kind: str) -> None:
+    rng = random.Random(kind)
+    for number in range(200):
+        token = tokens.mint(kind, tokens.ENVIRONMENTS[number % 2])
+        for edited in edits(rng, token, 100):
+            assert await outcome(DOORS[kind], edited) is None, edited
+
+
+@pytest.mark.parametrize("kind", DOORS)
+async def test_a_well_formed_one_does(kind: str) -> None:
+    with pytest.raises(AssertionError, match="The database was asked"):
+        await DOORS[kind](tokens.mint(kind, "test"))
