@@ -100,7 +100,7 @@ KINDS = (
     "code", "code-wrong", "code-ended", "code-resent", "code-plain", "choice-way", "choice-clinic", "push",
     "push-denied", "message-locked", "message-password_expired", "message-ehr_down", "working", "done", "after-test",
     "leaving", "left", "closed-link_used", "closed-no_cookies", "connections", "connections-none", "disconnect",
-    "already", "reconnect-reaches", "message-unsupported-ask", "message-unsupported-asked",
+    "already", "working-slow", "reconnect-reaches", "message-unsupported-ask", "message-unsupported-asked",
 )  # fmt: skip
 
 
@@ -308,9 +308,9 @@ STEPS = (Step("check_address", "was"), Step("log_in", "was"), Step("open_schedul
 OTHER_STEPS = (Step("send_code", "was"), Step("check_code", "was"), Step("save", "was"), Step("own", "now"))
 
 
-def worked(at: Scene, steps: tuple[Step, ...], next_url: str = "/link/6f1c") -> str:
+def worked(at: Scene, steps: tuple[Step, ...], next_url: str = "/link/6f1c", *, slow: bool = False) -> str:
     """The working page after `steps`."""
-    head, step, tail = pages.working(at)
+    head, step, tail = pages.working(at, slow=slow)
     return head + "".join(map(step, steps)) + tail(next_url)
 
 
@@ -321,6 +321,7 @@ def ends(here: Scene) -> dict[str, str]:
         "already": pages.pane(again, already.pane_of("a1")),
         "already-unused": pages.pane(unknown, already.pane_of("a1")),
         "working": worked(here, STEPS),
+        "working-slow": worked(here, STEPS, slow=True),
         "working-other": worked(here, OTHER_STEPS),
         "done": pages.done(here, "m.carter, Riverside Main Street"),
         "after": pages.after(here, public_token=None, client_id="ci_live_4kq9"),

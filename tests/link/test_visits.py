@@ -12,7 +12,7 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.kit.clock import MovedClock
-from tests.link.conftest import attempt_row
+from tests.link.conftest import attempt_row, until_begun
 from tests.link.reading import read
 from tests.text_browser import Browser, Form, Page, go_on, link_by_http, public_token_of
 from tests.world import CALLBACK, Sandbox, Shop, connected, shop
@@ -379,3 +379,28 @@ def exit_of(page: Page) -> Form:
     form = Form({"action": action, "method": "post"})
     form.fields = page.form.fields
     return form
+
+
+async def test_a_deed_that_takes_long_is_said_to_be_slow_and_can_be_stopped(
+    house: House, acme: Shop, client: httpx2.AsyncClient, clock: MovedClock, sandbox: Sandbox
+) -> None:
+    page = await link_by_http(client, await acme.link_token(), until="credentials")
+    await sandbox.lab("faults", {"slow_ms": 4000, "only_path": "/api/login", "times": 1})
+    headers = {"Origin": str(client.base_url).rstrip("/")}
+    await client.post(page.form.action, data=page.form.fields | GOOD, headers=headers)
+    await until_begun(house, "log_in")
+    assert await shown_at_once(client, page.form.action, slow=False)
+    clock.move(timedelta(seconds=21))
+    assert await shown_at_once(client, page.form.action, slow=True)
+    leaving = await Browser(client).open(f"{page.form.action}/exit")
+    assert (await Browser(client).submit(leaving, stop="1")).heading == "You stopped connecting"
+
+
+async def shown_at_once(http: httpx2.AsyncClient, address: str, *, slow: bool) -> bool:
+    """Whether the working page begins so; what a script would bring later does not count."""
+    async with http.stream("GET", address) as response:
+        async for part in response.aiter_text():
+            begun = part.partition("<ol")[0].partition("<template")[0]
+            assert "Connecting to" in begun
+            return ("Sandbox EHR</bdi> is slow right now" in begun) is slow
+    return False

@@ -10,7 +10,7 @@ from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.stories.scribe import scribe
 from tests.stories.watched import watched
-from tests.world import Shop
+from tests.world import Sandbox, Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
@@ -127,3 +127,23 @@ async def test_who_takes_too_long_starts_again_in_the_app(
         await seen.goto(link_of(house, unused))
         await seen.at("This page timed out")
     assert (await acme.session(token))["state"] == "expired"
+
+
+async def test_a_script_says_after_a_while_that_the_ehr_is_slow(
+    house: House, browser: Browser, acme: Shop, sandbox: Sandbox
+) -> None:
+    token = await acme.link_token()
+    async with watched(browser) as seen:
+        await seen.context.clock.install()
+        await seen.goto(link_of(house, token))
+        await seen.press("Allow and continue")
+        await seen.at("Sign in to Sandbox EHR")
+        await sandbox.lab("faults", {"slow_ms": 6000, "only_path": "/api/login", "times": 1})
+        await seen.sign_in("user_good")
+        await seen.at("Connecting to Sandbox EHR")
+        notice = seen.page.get_by_text("Sandbox EHR is slow right now")
+        assert await notice.count() == 0
+        await seen.context.clock.fast_forward(20_000)
+        await notice.wait_for()
+        await seen.at("You’re connected")
+        assert await notice.count() == 0

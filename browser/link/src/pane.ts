@@ -4,6 +4,7 @@ const voice = document.createElement("p");
 voice.className = "vh";
 voice.setAttribute("role", "status");
 let clock = 0;
+let patience = 0;
 
 /** Speaks to screen readers; the same text twice is spoken twice. */
 export function say(text: string): void {
@@ -25,9 +26,19 @@ export function improve(search: (form: HTMLFormElement) => void): void {
   }
   const finder = document.querySelector<HTMLFormElement>("form[role=search]");
   if (finder) searching(finder, search);
+  clearTimeout(patience);
+  const slow = document.querySelector<HTMLTemplateElement>("template#slow");
+  if (slow) patience = setTimeout(() => wait(slow), Number(slow.dataset.in) * 1000);
   clearInterval(clock);
   const left = document.querySelector<HTMLTimeElement>("time[data-left]");
   if (left) clock = tick(left);
+}
+
+/** Says that it takes long, and that nothing is expected of whoever waits. */
+function wait(slow: HTMLTemplateElement): void {
+  if (!slow.isConnected) return;
+  say(slow.content.textContent ?? "");
+  slow.replaceWith(slow.content);
 }
 
 function searching(form: HTMLFormElement, search: (form: HTMLFormElement) => void): void {

@@ -88,7 +88,7 @@ def draw(template: str, words: Words, ends: Ends, head: Head, title: Markup, **m
     """A page. `more`: `why`, `notice`, `failed` of every page, and what the template asks for."""
     given = {"t": words, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
     scene = more.get("scene")
-    given |= {"scene": None, "page": template, "parent": None, "closing": None, "closes_in": 0}
+    given |= {"scene": None, "page": template, "parent": None, "closing": None, "closes_in": 0, "patience": None}
     given |= {"accent": accent_url(scene.accent) if scene and scene.accent else None}
     framed = given["framed"] = more.get("framed") or (scene.framed if scene else None)
     # Chromium refuses autofocus in a frame of another site, and complains in the app's console: the script focuses.

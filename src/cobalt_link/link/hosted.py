@@ -116,7 +116,8 @@ async def look(room: Hosted, call: Call, body: Look, attempt_id: str) -> Respons
             return _back(room, attempt_id)
     scene = await room.scene(call, attempt)
     if is_working(attempt) and attempt.pane is None:
-        return await _streamed(room, attempt, _steps(room, scene, attempt_id))
+        slow = await room.visits.is_slow(attempt)
+        return await _streamed(room, attempt, _steps(room, scene, attempt_id, slow))
     html = await _shown(room, scene, attempt, body)
     if isinstance(attempt.pane, Waiting) and attempt.pane.problem is None:
         return await _streamed(room, attempt, _held(room, html, attempt))
@@ -331,9 +332,9 @@ async def _asked_again(
     return await room.page(attempt, html, 422)
 
 
-async def _steps(room: Hosted, scene: Scene, attempt_id: str) -> AsyncIterator[str]:
+async def _steps(room: Hosted, scene: Scene, attempt_id: str, slow: bool) -> AsyncIterator[str]:
     """The working page: each step is sent when it starts; the last thing sent leads on (ui.md §8)."""
-    head, step, tail = pages.working(scene)
+    head, step, tail = pages.working(scene, slow=slow)
     yield head
     async for name in room.visits.steps(attempt_id, STREAMED):
         yield step(Step(name, "now"))

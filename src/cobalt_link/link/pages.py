@@ -72,12 +72,16 @@ def held_open(page: str) -> tuple[str, Callable[[str], str]]:
     return head, lambda next_url: str(refresh.format(next_url)) + end + tail
 
 
-def working(scene: Scene) -> tuple[str, Callable[[Step], str], Callable[[str], str]]:
-    """The page that stays open while deeds run: its head, a list item for each step, and the tail that goes on."""
+def working(scene: Scene, *, slow: bool = False) -> tuple[str, Callable[[Step], str], Callable[[str], str]]:
+    """The page that stays open while deeds run: its head, a list item for each step, and the tail that goes on.
+
+    `slow` says from the start what a script says after a while."""
     words = words_of(scene)
+    patience = Notice(icon="clock", text=words("working.slow"))
 
     def page(next_url: str) -> tuple[str, str]:
         given = {"scene": scene, "why": words("working.why"), "next_url": next_url}
+        given |= {"notice": patience} if slow else {"patience": patience}
         head = Head(hero=True, wire="flow at4")
         whole = draw("working", words, ends_of(scene, words), head, words("working.title"), **given)
         before, _, after = whole.partition(_STEPS)

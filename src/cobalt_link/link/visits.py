@@ -34,6 +34,7 @@ from cobalt_link.store.signals import Signals
 BROWSER = "browser"
 PATIENCE = 25.0  # seconds for a poll that is running when an answer comes: longer than the EHR has for it
 CHECKED = 3.0  # seconds
+SLOW = timedelta(seconds=20)
 MOST = 10_000  # callbacks that are remembered
 
 Closed = Literal["link_unknown", "link_expired", "link_used", "other_browser"]
@@ -157,6 +158,11 @@ class Visits:
                 if attempt is None or not is_working(attempt) or left <= 0:
                     return
                 await watch.changed(min(left, 0.5))
+
+    async def is_slow(self, attempt: Attempt) -> bool:
+        """Whether the deed that runs has been running for long: people should know that nothing is expected of them."""
+        lines = await journal_lines(self._db, attempt.id)
+        return bool(lines) and lines[-1]["state"] == "open" and lines[-1]["began_at"] <= self._clock.now() - SLOW
 
     async def open_own(self, locale: str | None) -> Entered:
         """Begins a person's way to their own connections."""
