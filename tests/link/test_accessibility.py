@@ -17,7 +17,18 @@ from tests.link.gallery import KINDS, gallery
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
 
 SNAPSHOTS = Path(__file__).parent / "aria"
-SOME = ("picker", "consent", "credentials-wrong", "code", "choice-way", "push", "message-locked", "done", "leaving")
+SOME = (
+    "picker",
+    "consent",
+    "credentials-wrong",
+    "code",
+    "choice-way",
+    "push",
+    "message-locked",
+    "already",
+    "done",
+    "leaving",
+)
 FURTHER = [layout for layout in LAYOUTS if layout.more or layout.large_text]
 
 

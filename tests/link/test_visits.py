@@ -258,7 +258,7 @@ async def test_an_address_typed_by_hand_is_checked_before_anything_is_sent_there
         page = await browser.submit(page, ehr="sandbox", url=url)
         assert (page.pane, page.status) == ("picker", status)
         assert page.title.startswith("Error:"), url
-    page = await browser.submit(page, ehr="other", url=sandbox.address)
+    page = await browser.submit(page, ehr="larkspur", url=sandbox.address)
     assert (page.pane, page.status) == ("picker", 422)
     page = await browser.submit(page, ehr="sandbox", url=sandbox.address)
     assert page.pane == "consent"
