@@ -14,7 +14,7 @@ from playwright.async_api import BrowserContext, Request, async_playwright
 
 from cobalt_link.app import House
 from tests.browser.conftest import Opener
-from tests.browser.lightbox import Lightbox
+from tests.browser.lightbox import SECONDS, Lightbox
 from tests.browser.site import Site
 from tests.world import Shop
 
@@ -148,5 +148,6 @@ async def test_the_token_is_gone_from_the_address_of_the_frame_and_from_what_it_
     assert sum("lt_test_" in url for url, _ in named) == 1
     assert [referer for url, referer in named if "lt_test_" in referer] == []
     # Loaded anew it still has its secret, though no history was made.
-    await frame.evaluate("location.reload()")
+    await frame.evaluate("window.before = true; location.reload()")
+    await frame.wait_for_function("!window.before", timeout=SECONDS)
     await box.at("credentials")

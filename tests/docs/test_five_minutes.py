@@ -1,5 +1,6 @@
 """The first page that a newcomer follows, followed: every command, every answer, both apps. S-149"""
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
@@ -100,6 +101,7 @@ WAIT = "until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; do
 async def register(terminal: Terminal, port: int) -> None:
     url = f"http://127.0.0.1:{port}/linked"
     await terminal.run(f"cobalt clients update $CLIENT_ID --callback-url {url}")
+    await asyncio.sleep(1)  # so long a running server may still know the client as it was (S-128)
 
 
 async def link_through(terminal: Terminal, app: str) -> None:

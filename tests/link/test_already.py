@@ -61,6 +61,22 @@ async def test_a_second_connection_lives_and_ends_by_itself(acme: Shop, client: 
     assert await reads(acme, first) and not await reads(acme, second)
 
 
+async def test_who_has_several_keeps_the_one_that_is_theirs_and_works(
+    house: House, acme: Shop, client: httpx2.AsyncClient
+) -> None:
+    await linked(acme, client)
+    page = await link_by_http(client, await acme.link_token(), until="already")
+    await exchanged(acme, await Browser(client).submit(page, pick="another"), client)
+    by_time = "SELECT id FROM accounts ORDER BY linked_at"
+    first, second = [row["id"] for row in await house.db.rows(by_time)]
+    await house.db.run("UPDATE accounts SET health = 'login_required' WHERE id = %s", (first,))
+    page = await link_by_http(client, token := await acme.link_token(), until="already")
+    assert page.form.values("pick") == [second, "another"]
+    await Browser(client).submit(page, pick=second)
+    assert (await acme.session(token))["account_id"] == second
+    assert len(await accounts(acme)) == 2
+
+
 async def test_nobody_else_is_asked(house: House, acme: Shop, rival: Shop, client: httpx2.AsyncClient) -> None:
     await linked(acme, client)
     for app, wanted in ((acme, {"user_id": "somebody else"}), (acme, {"org_id": "hillside"}), (rival, {})):

@@ -308,41 +308,6 @@ def test_facts_are_shown_only_where_the_details_know_them() -> None:
     assert [label.text for label in shown()["message-locked-plain"].all("dt")] == ["Ask"]
 
 
-def test_a_password_is_changed_at_the_ehr_in_a_window_that_knows_nothing_of_this_one() -> None:
-    link = shown()["message-password_expired"].one("a", **{"class": "btn go"})
-    assert link.attrs["href"] == "https://riverside.larkspur.example/reset"
-    assert {"noopener", "noreferrer"} <= set(link.attrs["rel"].split())
-    evil = pages.pane(scene(), Message(code="password_expired", details={"url": "javascript:alert(1)"}))
-    assert "javascript" not in evil
-
-
-def test_a_forgotten_password_is_reset_at_the_ehr_in_a_window_of_its_own() -> None:
-    link = next(each for each in shown()["credentials-wrong"].all("a") if "Reset it at Larkspur" in each.text)
-    assert link.attrs["href"] == "https://riverside.larkspur.example/forgotten"
-    assert (link.attrs["target"], link.attrs["rel"]) == ("_blank", "noopener noreferrer")
-    assert "Reset it" not in shown()["credentials-wrong-unknown"].text
-    assert "Reset it" not in shown()["credentials"].text
-    evil = Problem("wrong_credentials", {"url": "javascript:alert(1)"})
-    assert "javascript" not in pages.pane(scene(), Credentials(problem=evil))
-
-
-def test_when_an_ehr_is_silent_the_page_says_when_it_last_worked() -> None:
-    told = shown()["message-ehr_down"]
-    assert [label.text for label in told.all("dt")] == ["Last worked", "Next", "Reference"]
-    assert told.all("dd")[0].text == "12 minutes ago"
-    assert "Last worked" not in read(pages.pane(scene(), Message(code="ehr_down"))).text
-
-
-def test_what_is_sent_to_the_app_is_told_by_names_that_people_know() -> None:
-    told = {name: shown()[f"message-unsupported-ask{name}"] for name in ("", "-part", "-unknown")}
-    said = {name: page.all("dd")[0].text for name, page in told.items()}
-    assert said[""].startswith("Riverside Family Practice, Cedar Works, and the web address.")
-    assert said["-part"].startswith("Riverside Family Practice, Larkspur, and the web address.")
-    assert said["-unknown"].startswith("Your practice, its EHR, and the web address.")
-    buttons = {name: page.one("button", value="ask").text for name, page in told.items()}
-    assert buttons == {"": "Ask for Cedar Works", "-part": "Ask for it", "-unknown": "Ask for it"}
-
-
 def test_a_connectors_words_for_a_refusal_win() -> None:
     texts = scene().connector_texts | {"refusal.locked.title": "Ask the front desk of {place}"}
     page = read(pages.pane(scene(connector_texts=texts), Message(code="locked")))

@@ -6,11 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from cobalt_link.app import House
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.link.requests import MOST
+from tests.link.conftest import attempt_row
 from tests.text_browser import Browser, Page, link_by_http
 from tests.world import Shop, connected
 
@@ -54,7 +57,36 @@ async def test_asking_twice_counts_once_and_another_practice_can_still_be_chosen
     for _ in range(2):
         again = await Browser(client).submit(page, action="ask")
     assert again.pane == "message" and len(await requests(acme)) == 1
-    assert (await Browser(client).submit(again, action="change")).pane == "picker"
+    picker = await Browser(client).submit(again, action="change")
+    assert picker.pane == "picker"
+    # Another EHR is another request: nobody is told that one was sent which was not.
+    page = await Browser(client).open(f"{picker.form.action}?manual=1")
+    page = await Browser(client).submit(page, ehr="other", url="https://another.example")
+    assert page.form.values("action") == ["ask", "change"] and "Request sent" not in page.text
+    assert "Request sent" in (await Browser(client).submit(page, action="ask")).text
+    assert {each["web_address"] for each in await requests(acme)} == {ELSEWHERE, "https://another.example"}
+
+
+async def test_what_is_asked_for_while_another_tab_leaves_is_not_noted(
+    house: House, acme: Shop, client: httpx2.AsyncClient
+) -> None:
+    token = await acme.link_token(org_id="no-ehr", emr_name=None)
+    await not_listed(acme, client, token)
+    seen = await house.hosted.visits.find((await attempt_row(house))["id"])
+    assert seen is not None
+    await house.hosted.visits.leave(seen)
+    assert await house.hosted.requests.ask(seen) is False
+    assert [each["name"] for each in (await acme.session(token))["events"]][-1] == "left"
+
+
+async def test_one_attempt_asks_for_so_many_and_no_more(house: House, acme: Shop, client: httpx2.AsyncClient) -> None:
+    await not_listed(acme, client)
+    seen = await house.hosted.visits.find((await attempt_row(house))["id"])
+    assert seen is not None
+    for number in range(MOST + 3):
+        elsewhere = msgspec.structs.replace(seen, address=f"https://{number}.example")
+        assert await house.hosted.requests.ask(elsewhere) is True
+    assert len(await requests(acme)) == MOST
 
 
 async def test_an_org_whose_ehr_is_gone_is_named(house: House, acme: Shop, client: httpx2.AsyncClient) -> None:

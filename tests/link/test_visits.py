@@ -11,7 +11,9 @@ import pytest
 
 from cobalt_link.app import House
 from cobalt_link.developers.org_settings import OrgChange
+from cobalt_link.ehr.panes import ConsentAnswer
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.store.database import DatabaseUnavailable
 from tests.link.conftest import attempt_row, until_begun
 from tests.link.reading import read
 from tests.text_browser import Browser, Form, Page, go_on, link_by_http, public_token_of
@@ -50,6 +52,49 @@ async def test_after_the_first_answer_another_browser_is_refused_and_told_nothin
         answer = await Browser(other).submit(page, **GOOD)
         assert answer.status == 403
     assert (await Browser(client).open(f"/?token={link}")).pane == "credentials"
+
+
+async def test_an_answer_from_a_browser_that_was_taken_over_meanwhile_does_not_count(
+    house: House, acme: Shop, client: httpx2.AsyncClient
+) -> None:  # S-024
+    link = await acme.link_token()
+    await link_by_http(client, link, until="consent")
+    let_in = await house.hosted.visits.find((await attempt_row(house))["id"])
+    assert let_in is not None
+    async with connected(house) as other:
+        assert (await Browser(other).open(f"/?token={link}")).pane == "consent"
+    # The first browser was let in before the other took over, and its answer comes after.
+    assert not await house.hosted.visits.answer(let_in, let_in.pane_n or 0, ConsentAnswer(agree=True))
+    assert not await house.hosted.visits.again(let_in, let_in.pane_n or 0)
+    assert (await attempt_row(house))["answered"] is False
+
+
+async def test_a_first_pane_in_a_frame_that_fails_halfway_is_asked_for_again(
+    house: House, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await shop(house, client, "Framed", origins=["https://acme.example"])
+    framed = {"token": await acme.link_token(), "origin": "https://acme.example"}
+
+    async def broken(*_: object) -> None:
+        raise DatabaseUnavailable("gone")
+
+    monkeypatch.setattr(house.hosted, "scene", broken)
+    answer = await client.get("/", params=framed, headers={"Sec-Fetch-Dest": "iframe"})
+    assert answer.status_code == 200 and answer.text.rstrip().endswith("</html>")
+    assert 'data-page="shell"' in answer.text and 'class="sheet"' in answer.text
+
+
+async def test_over_https_a_cookie_that_a_neighbor_may_have_set_does_not_count(
+    house: House, acme: Shop, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:  # S-117
+    page = await link_by_http(client, await acme.link_token(), until="consent")
+    monkeypatch.setattr(house.hosted, "https", True)
+    assert (await Browser(client).open(page.form.action)).status == 403
+    [(name, secret)] = [(each.name, each.value) for each in client.cookies.jar]
+    assert not name.startswith("__Host-")
+    await client.get("/healthz", headers={})
+    kept = await client.get(page.form.action, headers={"Cookie": f"__Host-{name}={secret}"})
+    assert kept.status_code == 200
 
 
 async def test_an_address_with_the_secret_in_it_opens_nothing_in_somebody_elses_window(

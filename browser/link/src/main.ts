@@ -43,7 +43,7 @@ async function go(url: string, sent?: Sent, push = false): Promise<void> {
     if (!page.querySelector("main")) throw new TypeError("not a page of Link"); // a proxy's word: ours is not there now
     // A frame's steps would stay behind in the history of the page around it.
     if (path && !isFramed) history[push ? "pushState" : "replaceState"](null, "", response.url.replace(/[?&]stale=1/, ""));
-    await show(page, false);
+    await show(page, false, mine);
     if (mine !== turn) return;
   } catch (error) {
     if (mine !== turn) return;
@@ -77,7 +77,7 @@ async function read(response: Response, mine: number): Promise<string | undefine
     if (done && !html.includes("</html>")) throw new TypeError("cut off");
     if (done) return html;
     html += value;
-    await show(parse(html), shown);
+    await show(parse(html), shown, mine);
     shown = true;
     void note(request, path);
   }
@@ -93,9 +93,9 @@ function parse(html: string): Document {
   return page;
 }
 
-/** Puts the parts of a page in place; `more` of a page that is shown already only adds its steps. Resolves when they
- * are there: what follows looks for them. */
-async function show(page: Document, more: boolean): Promise<void> {
+/** Puts the parts of a page in place, unless a newer one was asked for since turn `mine`; `more` of a page that is shown
+ * already only adds its steps. Resolves when they are there: what follows looks for them. */
+async function show(page: Document, more: boolean, mine: number): Promise<void> {
   const steps = page.querySelector(".steps.live");
   if (more) {
     const shown = document.querySelector(".steps.live");
@@ -105,6 +105,7 @@ async function show(page: Document, more: boolean): Promise<void> {
     return;
   }
   const swap = (): void => {
+    if (mine !== turn) return;
     document.title = page.title;
     document.documentElement.lang = page.documentElement.lang;
     document.documentElement.dir = page.documentElement.dir;
@@ -121,7 +122,7 @@ async function show(page: Document, more: boolean): Promise<void> {
   // motion; the first pane comes from nowhere, and where somebody is about to type the pane is there at once and fades in.
   const moves = !document.querySelector("main[data-page=shell]") && !matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (moves && document.startViewTransition && !page.querySelector(FIRST)) {
-    await document.startViewTransition(swap).updateCallbackDone.catch(() => undefined);
+    await document.startViewTransition(swap).updateCallbackDone;
   } else {
     swap();
     if (moves) document.querySelector("main")!.animate({ opacity: [0, 1] }, 160);
@@ -232,7 +233,8 @@ document.addEventListener("click", (event) => {
 
 addEventListener("popstate", () => void go(location.href));
 function start(): void {
-  document.querySelector<HTMLElement>(".sheet")!.inert = false;
+  const sheet = document.querySelector<HTMLElement>(".sheet");
+  if (sheet) sheet.inert = false;
   greet(() => (typedSomething() ? void go(`${path}/exit`, undefined, true) : undefined), focus);
   improve(search);
   closing(request);

@@ -52,15 +52,17 @@ class Accounts:
         place: Place,
         grant: Grant,
         answers: Mapping[str, bytes],
+        kept: str | None = None,
         another: bool = False,
     ) -> Account:
         """The account of this EHR user, made if new; its grant is the given one and its health active.
 
         `client` and `org` are our ids, `org_id` is the app's; `answers` are those to renew with, by pane name. Two
-        that link at once get the same account: the second waits for the first's transaction. `another`: the person
-        wants a new one beside those that are there; past `MOST` they get the first.
+        that link at once get the same account: the second waits for the first's transaction. `kept` is the id of the
+        account that the person keeps, of several; `another`: they want a new one beside them, past `MOST` in vain.
         """
-        fingerprint = await self._fingerprint(tx, client, org, connector, place.address, grant, another)
+        own = self._fingerprints(client, org, connector, place.address, grant)
+        fingerprint = await self._fingerprint(tx, own, kept, another)
         new = {
             "id": new_id(), "client": client, "org": org, "org_id": org_id, "user_id": user_id, "connector": connector,
             "address": place.address, "practice": place.practice, "tenant": grant.tenant,
@@ -142,11 +144,11 @@ class Accounts:
                 await audit.note(tx, audit.entry(account, "login_required", self._clock.now(), reason))
         return changed
 
-    async def standing(self, client: str, org: str, connector: str, address: str, grant: Grant) -> Account | None:
-        """The account that linking this EHR user again would lead to; None if there is none yet."""
+    async def standing(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[Account]:
+        """The accounts of this EHR user in the org, the first one first: linking again leads to that."""
         prints = [each for own in self._fingerprints(client, org, connector, address, grant) for each in own]
         rows = {row["person_fingerprint"]: row for row in await self._db.rows(statements.OF_PERSON, (prints,))}
-        return next((account_of(rows[each]) for each in prints if each in rows), None)
+        return [account_of(rows[each]) for each in prints if each in rows]
 
     async def of_person(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
         """Every account of the EHR user who has just signed in there, whichever client's, the last linked first."""
@@ -183,16 +185,16 @@ class Accounts:
         own = self._fingerprints(account.client, account.org, account.connector, account.address, grant)
         return any(fingerprint in prints for prints in own)
 
-    async def _fingerprint(
-        self, tx: Tx, client: str, org: str, connector: str, address: str, grant: Grant, another: bool
-    ) -> bytes:
-        """Under which the account of this EHR user is kept: the first that is taken, or for another one that is not."""
-        own = self._fingerprints(client, org, connector, address, grant)
+    async def _fingerprint(self, tx: Tx, own: list[list[bytes]], kept: str | None, another: bool) -> bytes:
+        """Under which the account of this EHR user is kept: that of the one they keep, else the first that is taken, or
+        for another one that is not."""
         for current, *earlier in own:
             if earlier:
                 await tx.execute(statements.REPRINT, (current, earlier))
         rows = await (await tx.execute(statements.TAKEN, ([prints[0] for prints in own],))).fetchall()
-        taken = {row["person_fingerprint"] for row in rows}
+        taken = {row["person_fingerprint"]: row["id"] for row in rows}
+        if chosen := [each for each in taken if taken[each] == kept and not another]:
+            return chosen[0]
         return next((prints[0] for prints in own if (prints[0] in taken) is not another), own[0][0])
 
     def _fingerprints(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[list[bytes]]:

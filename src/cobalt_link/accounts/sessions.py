@@ -133,8 +133,6 @@ class Sessions:
         account = opened.account
         try:
             found = await deed(self._connector(account), opened.chart)
-            await self._places.worked(account.connector, account.address)
-            return found
         except (Problem, SessionEnded):
             raise
         except Exception as error:
@@ -142,6 +140,8 @@ class Sessions:
             if refused.needs_the_person(no):
                 await self._accounts.mark_login_required(account, no.code)
             raise self._problem(account, no) from error
+        await self._places.worked(account.connector, account.address)
+        return found
 
     def _start(self, account: Account, seen: int) -> asyncio.Task[None]:
         flight = asyncio.create_task(self._renew(account, seen))

@@ -74,7 +74,7 @@ SELECT {ACCOUNT}, a.person_fingerprint FROM accounts a
 WHERE a.person_fingerprint = ANY(%s) AND a.disconnected_at IS NULL ORDER BY a.linked_at DESC, a.id"""
 
 TAKEN: LiteralString = """
-SELECT person_fingerprint FROM accounts WHERE person_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
+SELECT id, person_fingerprint FROM accounts WHERE person_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
 
 ADDRESSES: LiteralString = """
 SELECT DISTINCT address FROM accounts WHERE connector = %s AND disconnected_at IS NULL"""

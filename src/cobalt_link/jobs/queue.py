@@ -30,6 +30,7 @@ class Jobs:
         self.app = procrastinate.App(connector=connector)
         self._tasks: dict[str, Work] = {}
         self._room = 0
+        self._slots = asyncio.Semaphore(0)
         self._running: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -49,29 +50,34 @@ class Jobs:
         return len(self._running) < self._room
 
     def start(self, name: str, **ids: str) -> None:
-        """Does a task in this process now, after the commit of what it is about. If the process dies, the sweep of the
-        table that holds the work finds it."""
+        """Does a task in this process now, after the commit of what it is about. If the process ends or dies, the sweep
+        of the table that holds the work finds it."""
+        if not self._room:
+            return
         task = asyncio.create_task(self._do(name, ids))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
     async def _do(self, name: str, ids: dict[str, str]) -> None:
         try:
-            await self._tasks[name](**ids)
+            async with self._slots:
+                await self._tasks[name](**ids)
         except Exception as error:
             log.warning("task_failed", task=name, error=type(error).__name__, **ids)
 
     def opens(self, room: int) -> None:
         """From now on this process does up to so many tasks at once by itself; 0: none any more."""
         self._room = room
+        self._slots = asyncio.Semaphore(room)
 
     async def closed(self, seconds: float) -> None:
-        """Nothing new is started; returns when what runs has ended, or after so long."""
+        """Nothing new is started; returns when what runs has ended, which after so long it is made to."""
         self._room = 0
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=seconds)
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def forget_stalled(self) -> None:
         """Deletes the jobs of workers that died: the tables that hold the work are swept, so nothing is lost."""

@@ -25,11 +25,11 @@ class Chore(msgspec.Struct, frozen=True):
 
 
 async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
-    """Works until cancelled; then lets running jobs finish for at most 25 seconds."""
+    """Works until cancelled; then lets what runs finish for at most 25 seconds."""
     repeated = [asyncio.create_task(_repeat(chore)) for chore in chores]
     jobs.opens(concurrency)
-    try:
-        await jobs.app.run_worker_async(
+    queued = asyncio.create_task(
+        jobs.app.run_worker_async(
             concurrency=concurrency,
             fetch_job_polling_interval=POLL,
             listen_notify=True,
@@ -37,11 +37,14 @@ async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
             delete_jobs="always",
             shutdown_graceful_timeout=GRACE,
         )
+    )
+    try:
+        await asyncio.shield(queued)
     finally:
-        try:
-            await jobs.closed(GRACE)
-        finally:
-            await _end(repeated)
+        queued.cancel()
+        # Side by side: both kinds of work share the one grace.
+        await asyncio.gather(queued, jobs.closed(GRACE), return_exceptions=True)
+        await _end(repeated)
 
 
 async def _end(repeated: Iterable[asyncio.Task[None]]) -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 import msgspec
+import psycopg
 import structlog
 from psycopg import DataError
 
@@ -26,7 +27,7 @@ from cobalt_link.ehr.journal import LostClaim
 from cobalt_link.ehr.panes import Consent, Credentials, Message, Pane, Problem
 from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.refusals import OtherAccount, Refusal, StartedOver
-from cobalt_link.ehr.story import KNOCK, Asking, Granted, Outcome, Refused, Resting, tell
+from cobalt_link.ehr.story import KNOCK, Asking, Granted, JournalFailed, Outcome, Refused, Resting, tell
 from cobalt_link.ehr.translate import as_refusal
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
@@ -36,7 +37,7 @@ from cobalt_link.link.finding import Finding
 from cobalt_link.link.journal import DurableJournal, forget_after, last_entry
 from cobalt_link.link.linking import Linking
 from cobalt_link.link.states import EventName
-from cobalt_link.store.database import Database, Tx
+from cobalt_link.store.database import Database, DatabaseUnavailable, Tx
 
 log = structlog.get_logger()
 
@@ -116,8 +117,11 @@ class Advance:
 
     async def _standing(self, attempt: Attempt, grant: Grant, found: Found) -> str | None:
         connector, address = found.connector or "", found.address or ""
-        account = await self._accounts.standing(attempt.client, attempt.org, connector, address, grant)
-        return account.id if account and already.works_for(account, attempt.user_id) else None
+        try:
+            found_there = await self._accounts.standing(attempt.client, attempt.org, connector, address, grant)
+        except (psycopg.Error, DatabaseUnavailable) as error:
+            raise JournalFailed(error) from None  # a fault of ours must not be written down as an answer of the EHR
+        return next((each.id for each in found_there if already.works_for(each, attempt.user_id)), None)
 
     async def _give_back(self, attempt: Attempt, outcome: Outcome, linking: Linking, opened: Opened | None) -> None:
         found = linking.found
@@ -178,6 +182,7 @@ class Advance:
             place=Place(address=found.address or "", practice=found.practice),
             grant=granted.grant,
             answers=granted.answers,
+            kept=linking.kept,
             another=linking.another,
         )
 

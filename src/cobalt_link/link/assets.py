@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from pathlib import Path
 from cobalt_link.link import accents
 
 PREFIX = "/static/"
+_REFUSED = re.compile(r";\s*q=0(\.0*)?\s*$")  # RFC 9110 §12.4.2
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -54,7 +56,7 @@ def packed(body: bytes, accepted: str) -> tuple[bytes, str]:
 
     Pages are never sent so: with what is secret in them their length would tell of it.
     """
-    codings = {each.split(";")[0].strip() for each in accepted.split(",")}
+    codings = {each.split(";")[0].strip() for each in accepted.split(",") if not _REFUSED.search(each)}
     if "br" in codings and body in _brotli():
         return _brotli()[body], "br"
     return (_gzip(body), "gzip") if "gzip" in codings else (body, "")

@@ -181,15 +181,18 @@ class Attempts:
         """The open pane is answered: hand over to a worker. False if another answer was first."""
         sql = """UPDATE attempts SET state = 'ready', answered = true, pane = NULL, version = version + 1,
                         consented_n = CASE WHEN %s THEN pane_n ELSE consented_n END
-                 WHERE id = %s AND state IN ('waiting', 'resting') AND version = %s AND expires_at > %s"""
-        return (await tx.execute(sql, (consented, attempt.id, attempt.version, now))).rowcount == 1
+                 WHERE id = %s AND state IN ('waiting', 'resting') AND version = %s AND browser = %s
+                   AND expires_at > %s"""
+        params = (consented, attempt.id, attempt.version, attempt.browser, now)
+        return (await tx.execute(sql, params)).rowcount == 1
 
     async def rewind(self, tx: Tx, attempt: Attempt, *, keep_n: int, username: str | None, now: datetime) -> bool:
         """Tell the story again from entry `keep_n` + 1: the person wants another try, or another practice."""
         sql = """UPDATE attempts SET state = 'ready', answered = true, pane = NULL, version = version + 1,
                         username = %s, consented_n = CASE WHEN %s < consented_n THEN NULL ELSE consented_n END
-                 WHERE id = %s AND state IN ('waiting', 'resting') AND version = %s AND expires_at > %s"""
-        params = (username, keep_n, attempt.id, attempt.version, now)
+                 WHERE id = %s AND state IN ('waiting', 'resting') AND version = %s AND browser = %s
+                   AND expires_at > %s"""
+        params = (username, keep_n, attempt.id, attempt.version, attempt.browser, now)
         return (await tx.execute(sql, params)).rowcount == 1
 
     async def claim(self, id: str, now: datetime) -> Attempt | None:  # noqa: A002
@@ -267,9 +270,12 @@ class Attempts:
         await tx.execute(sql, (accounts, person, now, until, attempt.id))
         await self._erase(tx, [attempt.id])
 
-    async def lock(self, tx: Tx, attempt: Attempt) -> None:
-        """Holds the attempt's row until the end of the transaction: whoever notes an event has to."""
-        await tx.execute("SELECT FROM attempts WHERE id = %s FOR UPDATE", (attempt.id,))
+    async def lock(self, tx: Tx, attempt: Attempt) -> bool:
+        """Holds the attempt's row until the end of the transaction: whoever notes an event has to. Whether the row is
+        still as `attempt` says."""
+        sql = "SELECT version FROM attempts WHERE id = %s FOR UPDATE"
+        row = await (await tx.execute(sql, (attempt.id,))).fetchone()
+        return row is not None and row["version"] == attempt.version
 
     async def forget_own(
         self, tx: Tx, state: Literal["left", "expired"], now: datetime, attempt: str | None

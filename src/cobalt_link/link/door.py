@@ -47,7 +47,12 @@ class Hosted:
     def secrets(self, call: Call, attempt_id: str) -> Mapping[str, str]:
         """The cookies of a request, and the secret that a script sent instead of one."""
         sent = call.header(SECRET_HEADER)
-        return {**call.request.cookies, **({cookie_name(attempt_id): sent} if sent else {})}
+        return {**self.cookies(call), **({cookie_name(attempt_id): sent} if sent else {})}
+
+    def cookies(self, call: Call) -> Mapping[str, str]:
+        """Over https only those that no neighbor under the same domain can have set (`__Host-`)."""
+        found = call.request.cookies
+        return {name: found[name] for name in found if name.startswith("__Host-")} if self.https else found
 
     async def own(self, call: Call, attempt_id: str) -> Attempt | Response:
         """The attempt if this browser may see it, else the page that says why not."""
@@ -57,7 +62,8 @@ class Hosted:
             return self.closed(call, "link_unknown")
         secrets = self.secrets(call, attempt_id)
         if not self.visits.is_own(attempt, secrets):
-            return self.closed(call, "other_browser" if secrets else "no_cookies", client=client)
+            has_some = secrets or call.request.cookies
+            return self.closed(call, "other_browser" if has_some else "no_cookies", client=client)
         if attempt.is_own and attempt.expires_at <= call.now:
             return self.closed(call, "connections_expired", back_url=f"{self.stage.settings.public_url}/connections")
         if attempt.state == "expired" or (attempt.settled_at is None and attempt.expires_at <= call.now):

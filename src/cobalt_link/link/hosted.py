@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import msgspec
+import structlog
 from msgspec import Meta
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
@@ -21,7 +22,9 @@ from cobalt_link.link.attempts import Attempt
 from cobalt_link.link.door import Hosted
 from cobalt_link.link.scene import Framed, Scene, Step
 from cobalt_link.link.stage import locale_of
-from cobalt_link.link.visits import Closed, Entered, Turned, cookie_name, is_working
+from cobalt_link.link.visits import Closed, Entered, Turned, is_working
+
+log = structlog.get_logger()
 
 routes = Routes("link pages")
 
@@ -82,7 +85,7 @@ class Sent(msgspec.Struct, frozen=True):
 async def enter(room: Hosted, call: Call, body: Opening) -> Response:
     if body.closed and not body.token:
         return room.closed(call, body.closed)
-    visit = await room.visits.enter(body.token, call.request.cookies)
+    visit = await room.visits.enter(body.token, room.cookies(call))
     if isinstance(visit, Turned):
         if not body.origin:
             # A token that opens nothing leaves the address bar too (S-009).
@@ -229,25 +232,33 @@ async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Resp
     client = await room.stage.clients.by_id(visit.client)
     if client.disabled_at is not None or origin not in client.origins:
         return room.closed(call, "not_registered", status=403)
-    kept = (call.request.cookies.get(cookie_name(visit.attempt_id, secure=secure)) for secure in (True, False))
-    secret = visit.secret or next(filter(None, kept), "")
-    framed = Framed(origin, f"/link/{visit.attempt_id}", secret)
     attempt = await room.visits.find(visit.attempt_id)
     assert attempt is not None
+    secret = visit.secret or room.visits.secret_in(attempt, room.cookies(call)) or ""
+    framed = Framed(origin, f"/link/{visit.attempt_id}", secret)
     head, shell = pages.begun(_shell(room, call, client, framed, attempt))
 
     async def parts() -> AsyncIterator[str]:
         yield head  # the browser fetches style and script while the worker is at it
-        opened = await room.visits.settled_down(visit.attempt_id, AT_ONCE)
-        if opened is None or opened.pane is None or isinstance(opened.pane, Waiting):
+        try:
+            yield await _first(room, call, attempt, framed) or shell
+        except Exception as error:
+            # Half a page is sent: with the other half its script asks again, and says what is wrong.
+            log.warning("first_pane_failed", attempt=attempt.id, error=type(error).__name__)
             yield shell
-        else:
-            scene = msgspec.structs.replace(await room.scene(call, opened), framed=framed)
-            yield pages.begun(await _shown(room, scene, opened, Look()))[1]
 
     response = StreamingResponse(parts(), media_type="text/html", headers=await room.headers_of(attempt))
     room.keep(response, visit, framed=True)
     return response
+
+
+async def _first(room: Hosted, call: Call, attempt: Attempt, framed: Framed) -> str | None:
+    """The rest of the page with the first pane, if that is there soon and still this browser's."""
+    opened = await room.visits.settled_down(attempt.id, AT_ONCE)
+    if opened is None or opened.pane is None or isinstance(opened.pane, Waiting) or opened.browser != attempt.browser:
+        return None
+    scene = msgspec.structs.replace(await room.scene(call, opened), framed=framed)
+    return pages.begun(await _shown(room, scene, opened, Look()))[1]
 
 
 async def _framed_again(room: Hosted, call: Call, attempt_id: str) -> Response:

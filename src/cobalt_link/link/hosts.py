@@ -32,7 +32,20 @@ def web_url(url: object) -> str | None:
         parts = urlsplit(text)
     except ValueError:
         return None
-    return text if parts.scheme in ("http", "https") and parts.hostname else None
+    # A browser reads a backslash as a slash, and what stands before an @ is no host: neither shows where a link leads.
+    is_plain = "\\" not in text and "@" not in parts.netloc and text.isprintable()
+    return text if is_plain and parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def same_site(url: str | None, host: str | None) -> bool:
+    """Whether a link leads to where the person is told that they are: a host of the same registrable domain."""
+    own, its = _site(f"//{host or ''}"), _site(url or "")
+    return bool(own) and own == its
+
+
+def _site(url: str) -> str | None:
+    name = urlsplit(url).hostname or ""
+    return name if _is_address(name) else _suffixes().privatesuffix(name) or name or None
 
 
 def _breakable(name: str) -> Markup:

@@ -24,7 +24,7 @@ class Linking:
 
     `fixed.address` without `connector`, or the other way round, only fills the picker's form in. `consents`: the person
     is asked; not where they consented before, or look at their own connections. `standing` names the account that the
-    app has of this person already and that works: then `another` says whether they want a new one beside it.
+    app has of this person already and that works: then `kept` is that account, unless `another` is wanted beside it.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Linking:
         self._standing = standing
         self.found = fixed
         self.another = False
+        self.kept: str | None = None
 
     async def __call__(self, ask: Ask) -> Grant:
         connector, place = await self._practice(ask)
@@ -60,6 +61,7 @@ class Linking:
         account = await ask.once("_standing", lambda: standing(grant, self.found), again=True)
         if account is not None:
             self.another = already.wants_another(await ask(already.pane_of(account)))
+            self.kept = None if self.another else account
 
     async def _practice(self, ask: Ask) -> tuple[Connector, Place]:
         if self._fixed.connector and self._fixed.address:

@@ -22,7 +22,7 @@ from cobalt_link.ehr.story import KNOCK
 from cobalt_link.link import already, refused
 from cobalt_link.link.asked import Asked, head_of
 from cobalt_link.link.drawing import Notice
-from cobalt_link.link.hosts import drawn, web_url
+from cobalt_link.link.hosts import drawn, same_site, web_url
 from cobalt_link.link.picking import picker
 from cobalt_link.link.proving import choice, code, sent, waiting
 from cobalt_link.link.scene import Scene
@@ -86,8 +86,14 @@ def _credentials(asked: Asked, pane: Credentials) -> dict[str, Any]:
         },
         "focus": next(iter(errors), "password" if username else "username"),
         "promise": _promise(scene, t),
-        "reset": web_url(pane.problem.details.get("url")) if pane.problem and refusal else None,
+        "reset": _reset(asked, pane.problem) if pane.problem and refusal else None,
     }
+
+
+def _reset(asked: Asked, problem: Problem) -> str | None:
+    """Where a forgotten password is reset: only at the very EHR whose name stands on the link."""
+    url = web_url(problem.details.get("url"))
+    return url if same_site(url, asked.scene.host) else None
 
 
 def _sign_in_why(asked: Asked, pane: Credentials) -> Markup | None:

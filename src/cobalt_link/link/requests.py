@@ -17,12 +17,16 @@ from cobalt_link.link.attempts import Attempt, Attempts
 from cobalt_link.store.database import Database, Tx
 
 CODE = "unsupported"  # the refusal that can be asked for
-LONGEST = 200
+LONGEST, MOST = 200, 10  # characters, and requests in one attempt
 
 NOTE = """
 INSERT INTO ehr_requests (attempt, client, org_id, practice, ehr, what, address, asked_at)
-VALUES (%(attempt)s, %(client)s, %(org_id)s, %(practice)s, %(ehr)s, %(what)s, %(address)s, %(now)s)
-ON CONFLICT (attempt) DO NOTHING"""
+SELECT %(attempt)s, %(client)s, %(org_id)s, %(practice)s, %(ehr)s, %(what)s, %(address)s, %(now)s
+WHERE (SELECT count(*) FROM ehr_requests WHERE attempt = %(attempt)s) < %(most)s
+ON CONFLICT DO NOTHING"""
+ASKED = """
+SELECT FROM ehr_requests
+WHERE attempt = %s AND ehr IS NOT DISTINCT FROM %s AND address IS NOT DISTINCT FROM %s"""
 PAGE = """
 SELECT org_id, practice, ehr, what, address AS web_address, asked_at, count(*) OVER () AS total
 FROM ehr_requests WHERE client = %s ORDER BY asked_at DESC, attempt LIMIT %s OFFSET %s"""
@@ -30,7 +34,8 @@ COUNT = "SELECT count(*) AS total FROM ehr_requests WHERE client = %s"
 
 
 class EhrRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`ehr` is the EHR's key or name where one was chosen, `what` what of it is not supported, each null if unknown."""
+    """`ehr` is the key of the EHR that was chosen, "other" for "another EHR, or I'm not sure"; `what` is what of it is
+    not supported, null if unknown."""
 
     org_id: str
     practice: str | None
@@ -41,7 +46,7 @@ class EhrRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Requests:
-    """Keeps the table `ehr_requests`: at most one for each attempt."""
+    """Keeps the table `ehr_requests`: each EHR once in an attempt."""
 
     def __init__(self, db: Database, clock: Clock, attempts: Attempts, orgs: Orgs) -> None:
         self._db = db
@@ -50,18 +55,19 @@ class Requests:
         self._orgs = orgs
 
     async def ask(self, attempt: Attempt) -> bool:
-        """Notes what the open pane says cannot be connected; False where it says nothing of that kind."""
+        """Notes what the open pane says cannot be connected; False where it says nothing of that kind, or any more."""
         if not can_ask(attempt):
             return False
         now, org = self._clock.now(), await self._orgs.by_id(attempt.org)
         async with self._db.transaction() as tx:
-            await self._attempts.lock(tx, attempt)
+            if not await self._attempts.lock(tx, attempt):
+                return False
             if (await tx.execute(NOTE, _row(attempt, org.org_id, now))).rowcount:
                 await events.note(tx, attempt.link_token, "requested", now)
         return True
 
     async def has_asked(self, attempt: Attempt) -> bool:
-        return await self._db.one("SELECT FROM ehr_requests WHERE attempt = %s", (attempt.id,)) is not None
+        return await self._db.one(ASKED, (attempt.id, attempt.connector, attempt.address)) is not None
 
     async def listed(self, client: str, *, limit: int, offset: int) -> tuple[list[EhrRequest], int]:
         """The latest first, and how many there are."""
@@ -90,4 +96,5 @@ def _row(attempt: Attempt, org_id: str, now: datetime) -> dict[str, object]:
         "what": str(what)[:LONGEST] if what is not None else None,
         "address": attempt.address,
         "now": now,
+        "most": MOST,
     }

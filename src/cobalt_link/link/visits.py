@@ -107,9 +107,16 @@ class Visits:
 
     def is_own(self, attempt: Attempt, cookies: Mapping[str, str]) -> bool:
         """Whether this browser's cookie is the attempt's."""
-        secret = cookies.get(cookie_name(attempt.id)) or cookies.get(cookie_name(attempt.id, secure=True))
-        hashes = self._vault.fingerprints(BROWSER, secret, attempt.id) if secret else []
-        return any(compare_digest(attempt.browser, each) for each in hashes)
+        return self.secret_in(attempt, cookies) is not None
+
+    def secret_in(self, attempt: Attempt, cookies: Mapping[str, str]) -> str | None:
+        """The attempt's secret, if this browser has it: a window and a frame keep it under different names."""
+        for name in (cookie_name(attempt.id), cookie_name(attempt.id, secure=True)):
+            secret = cookies.get(name)
+            hashes = self._vault.fingerprints(BROWSER, secret, attempt.id) if secret else []
+            if any(compare_digest(attempt.browser, each) for each in hashes):
+                return secret
+        return None
 
     def form_token(self, attempt: Attempt) -> str:
         """Stands in every form, for the browsers that say neither Sec-Fetch-Site nor Origin."""
@@ -172,20 +179,20 @@ class Visits:
 
     async def answer(self, attempt: Attempt, n: int, answer: Answer) -> bool:
         """Records an answer to pane `n` and wakes a worker; False if that pane is no longer open."""
-        current = await self._quiet(attempt, n)
+        current = await self._quiet(attempt, attempt, n)
         while current is not None:
             if await (self._check(current) if _is_check(current, answer) else self._take(current, answer)):
                 return True
-            current = await self._quiet(await self.find(attempt.id), n)
+            current = await self._quiet(attempt, await self.find(attempt.id), n)
         return False
 
     async def again(self, attempt: Attempt, n: int, *, elsewhere: bool = False) -> bool:
         """Another try from the sign-in on, or, `elsewhere`, from the choice of the practice."""
-        current = await self._quiet(attempt, n)
+        current = await self._quiet(attempt, attempt, n)
         while current is not None:
             if await self._rewind(current, elsewhere):
                 return True
-            current = await self._quiet(await self.find(attempt.id), n)
+            current = await self._quiet(attempt, await self.find(attempt.id), n)
         return False
 
     async def leave(self, attempt: Attempt) -> None:
@@ -313,11 +320,14 @@ class Visits:
         if here:
             self._jobs.start(ADVANCE, attempt_id=attempt_id)
 
-    async def _quiet(self, current: Attempt | None, n: int) -> Attempt | None:
-        """The attempt with pane `n` open, after a poll that happens to run; None if it can no longer be answered."""
+    async def _quiet(self, attempt: Attempt, current: Attempt | None, n: int) -> Attempt | None:
+        """The attempt as it is now, with pane `n` open, after a poll that happens to run; None if it can no longer be
+        answered, or not from the browser that was let in with `attempt` (S-024)."""
         if current and current.pane is not None and current.pane_n == n and is_working(current):
             current = await self.settled_down(current.id, PATIENCE)
         if current is None or current.pane is None or current.pane_n != n or is_working(current):
+            return None
+        if current.browser != attempt.browser:
             return None
         return current if current.expires_at > self._clock.now() else None
 

@@ -45,8 +45,10 @@ KEEPALIVE = {
 class Database:
     """The open database. Rows are dicts. Errors are psycopg's own, except DatabaseUnavailable (answer 503)."""
 
-    def __init__(self, dsn: str, pool: AsyncConnectionPool[Tx], patience: float) -> None:
+    def __init__(self, dsn: str, pool: AsyncConnectionPool[Tx], patience: float, size: int) -> None:
         self.dsn = dsn
+        self.size = size
+        self.lanes = 0  # groups of writes in flight, of every kind
         self._pool = pool
         self._patience = patience
 
@@ -65,7 +67,7 @@ class Database:
             # their pause each time and would find a server that comes back after a minute another minute late.
             reconnect_timeout=0.2,
         )
-        database = cls(dsn, pool, patience)
+        database = cls(dsn, pool, patience, size)
         await pool.open()
         try:
             await database._refuse_unsafe()

@@ -20,7 +20,6 @@ _CROWD = 4  # waiting writes that may start another
 _TURNS = (
     3  # of the event loop before a group is closed: a request that has arrived by now needs two or three to get here
 )
-_MOST = 6  # groups in flight at all, of the ten connections of a pool
 
 
 class Grouped(Generic[Item, Result]):
@@ -42,6 +41,7 @@ class Grouped(Generic[Item, Result]):
         """`limit` items at most in a group. `single`: `write` sends one statement, so BEGIN and COMMIT are saved."""
         self._write = write
         self._limit = limit
+        self._db = db
         self._begin = db.connection if single else db.transaction
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
@@ -53,6 +53,7 @@ class Grouped(Generic[Item, Result]):
         self._waiting.append((item, answer))
         if self._wanted(self._open):
             self._open += 1
+            self._db.lanes += 1
             # A fresh context: a lane outlives the request that happened to start it.
             lane = loop.create_task(self._lane(), context=Context())
             self._lanes.add(lane)
@@ -65,10 +66,16 @@ class Grouped(Generic[Item, Result]):
         finally:
             # Not in the task's callback: what arrived between the last look and that callback would wait forever.
             self._open -= 1
+            self._db.lanes -= 1
 
     def _wanted(self, others: int) -> bool:
-        """Whether another group is to be written beside those of so many other lanes."""
-        return bool(self._waiting) and (others < _LANES or (others < _MOST and len(self._waiting) >= _CROWD))
+        """Whether another group is to be written beside those of so many other lanes of this kind of write."""
+        return bool(self._waiting) and (others < _LANES or (self._spare(others) and len(self._waiting) >= _CROWD))
+
+    def _spare(self, others: int) -> bool:
+        """Whether writes of all kinds leave enough of the pool to everything else."""
+        own = self._open - others  # 1 for a lane that asks for itself
+        return self._db.lanes - own < self._db.size * 6 // 10
 
     async def _drain(self) -> None:
         while group := await self._next_group():

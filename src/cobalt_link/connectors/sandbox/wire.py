@@ -66,9 +66,9 @@ class Portal:
             return WrongCredentials(tries_left=found.get("tries_left"), url=self._page(found.get("reset_url")))
         return refusal_of(code, found)
 
-    def _page(self, path: Any) -> str:
+    def _page(self, path: Any) -> str | None:
         """A page of the EHR for people; whatever path it names, its host is the one that the person knows."""
-        return self.place.at(quote(str(path or "/")))
+        return self.place.at(quote(str(path))) if path else None
 
 
 def refusal_of(code: str, found: dict[str, Any]) -> Refusal | NotUnderstood:

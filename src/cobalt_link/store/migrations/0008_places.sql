@@ -6,9 +6,9 @@ CREATE TABLE ehr_places (
     PRIMARY KEY (connector, address)
 );
 
--- What people asked the app for in Link, where their EHR could not be connected: one for each attempt.
+-- What people asked the app for in Link, where their EHR could not be connected: each EHR once in an attempt.
 CREATE TABLE ehr_requests (
-    attempt text PRIMARY KEY,
+    attempt text NOT NULL,
     client text NOT NULL,
     org_id text NOT NULL,               -- the app's own id of the org
     practice text,
@@ -17,4 +17,5 @@ CREATE TABLE ehr_requests (
     address text,
     asked_at timestamptz NOT NULL
 );
+CREATE UNIQUE INDEX ehr_requests_of_attempt ON ehr_requests (attempt, coalesce(ehr, ''), coalesce(address, ''));
 CREATE INDEX ehr_requests_of_client ON ehr_requests (client, asked_at DESC, attempt);
