@@ -23,6 +23,7 @@ from cobalt_link.link.door import Hosted
 from cobalt_link.link.scene import Framed, Scene, Step
 from cobalt_link.link.stage import locale_of
 from cobalt_link.link.visits import Closed, Entered, Turned, is_working
+from cobalt_link.link.words import LOCALES
 
 log = structlog.get_logger()
 
@@ -214,7 +215,7 @@ async def events(room: Hosted, call: Call, body: After, attempt_id: str) -> Resp
 
 def _language(asked: str | None) -> dict[str, str]:
     """What to add to an address so that the chosen language stays."""
-    return {"lang": asked} if asked in ("en", "es") else {}
+    return {"lang": asked} if asked in LOCALES else {}
 
 
 def _in_window(call: Call) -> bool:

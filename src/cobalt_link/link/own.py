@@ -21,6 +21,7 @@ from cobalt_link.link.connected import Connection
 from cobalt_link.link.door import Hosted
 from cobalt_link.link.scene import Scene
 from cobalt_link.link.stage import app_mark
+from cobalt_link.link.words import LOCALES
 
 routes = Routes("own pages")
 
@@ -38,7 +39,7 @@ class Ending(msgspec.Struct, frozen=True):
     summary="Begin the way to one's own connections: bound to this browser, over in 15 minutes.",
 )  # fmt: skip
 async def begin(room: Hosted, call: Call, body: Begin) -> Response:
-    visit = await room.visits.open_own(body.lang if body.lang in ("en", "es") else None)
+    visit = await room.visits.open_own(body.lang if body.lang in LOCALES else None)
     response = RedirectResponse(f"/link/{visit.attempt_id}", 303, room.headers())
     room.keep(response, visit)
     return response
