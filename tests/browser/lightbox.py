@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 from playwright.async_api import FrameLocator, Locator, Page, expect
@@ -10,6 +12,13 @@ SECONDS = 20_000.0  # milliseconds: how long anything may take on a busy machine
 # What of a page a lightbox could leave behind.
 TRACES = """() => [document.documentElement.outerHTML, document.adoptedStyleSheets.length,
   document.activeElement.id, getComputedStyle(document.documentElement).overflowY, scrollY]"""
+
+
+async def escape(page: Page) -> None:
+    """The key of a keyboard. A frame that goes away with it may never tell Chromium that it had it, and then nobody
+    tells us: what came of it is what a test looks at."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(page.keyboard.press("Escape"), 5)
 
 
 class Lightbox:

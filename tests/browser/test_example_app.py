@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 from acme_scribe import create_app
 from cobalt_link.app import House
 from cobalt_link.kit import granian
-from tests.browser.lightbox import SECONDS, Lightbox
+from tests.browser.lightbox import SECONDS, Lightbox, escape
 from tests.world import free_port, shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
@@ -55,7 +55,7 @@ async def test_it_says_what_link_said_when_somebody_leaves(scribe: str, page: Pa
     await page.get_by_role("button", name="Connect EHR").click()
     box = Lightbox(page)
     await box.at("consent")
-    await page.keyboard.press("Escape")
+    await escape(page)
     await box.is_gone()
     await expect(page.locator("h1")).to_have_text("Notes that write themselves")
     await expect(page.get_by_role("button", name="Connect EHR")).to_be_focused()

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS, Lightbox
+from tests.browser.lightbox import SECONDS, Lightbox, escape
 from tests.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
@@ -129,7 +129,7 @@ async def test_offline_still_closes(visit: Opener, context: BrowserContext) -> N
     await context.set_offline(True)
     await box.press()
     await box.reads("You’re offline")
-    await box.page.keyboard.press("Escape")
+    await escape(box.page)
     await box.is_gone()
     assert len(await box.log("exit")) == 1
 

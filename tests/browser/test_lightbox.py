@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS, Lightbox
+from tests.browser.lightbox import SECONDS, Lightbox, escape
 from tests.browser.site import APP, Site
 from tests.world import Shop
 
@@ -78,7 +78,7 @@ async def test_no_listener_and_no_style_sheet_is_left_behind(visit: Opener) -> N
         await box.launch()
         await box.at("consent")
         assert await box.page.evaluate("listening") == 1
-        await box.page.keyboard.press("Escape")
+        await escape(box.page)
         await box.is_gone()
     assert await box.page.evaluate("[listening, document.adoptedStyleSheets.length]") == [0, 0]
 
@@ -159,12 +159,12 @@ async def test_a_script_that_is_loaded_twice_defines_one_global(visit: Opener) -
 async def escape_in_the_page(box: Lightbox) -> None:
     # As a person who tabbed out of the frame: the dialog itself has the focus.
     await box.page.evaluate("document.querySelector('html > div').shadowRoot.querySelector('dialog').focus()")
-    await box.page.keyboard.press("Escape")
+    await escape(box.page)
 
 
 async def escape_in_the_frame(box: Lightbox) -> None:
     await box.frame.locator("main").evaluate("document.body.focus()")
-    await box.page.keyboard.press("Escape")
+    await escape(box.page)
 
 
 async def cross(box: Lightbox) -> None:
@@ -206,9 +206,9 @@ async def test_a_second_escape_closes_even_if_the_first_was_asked_about(visit: O
     await box.launch()
     await box.agree()
     await box.type()
-    await box.page.keyboard.press("Escape")
+    await escape(box.page)
     await box.at("leaving")
-    await box.page.keyboard.press("Escape")
+    await escape(box.page)
     await box.is_gone()
     assert len(await box.told("exit")) == 1
 
