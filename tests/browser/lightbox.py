@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from playwright.async_api import FrameLocator, Locator, Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 SECONDS = 20_000.0  # milliseconds: how long anything may take on a busy machine
 # What of a page a lightbox could leave behind.
@@ -14,11 +15,24 @@ TRACES = """() => [document.documentElement.outerHTML, document.adoptedStyleShee
   document.activeElement.id, getComputedStyle(document.documentElement).overflowY, scrollY]"""
 
 
+# A frame that goes away with a key or a click may never tell Chromium that it had it, and then nobody tells us. What
+# came of it is what a test looks at.
+
+
 async def escape(page: Page) -> None:
-    """The key of a keyboard. A frame that goes away with it may never tell Chromium that it had it, and then nobody
-    tells us: what came of it is what a test looks at."""
+    """The key of a keyboard."""
     with suppress(TimeoutError):
         await asyncio.wait_for(page.keyboard.press("Escape"), 5)
+
+
+async def click(what: Locator) -> None:
+    """A click of a mouse; raises TimeoutError where there was nothing to click."""
+    await what.wait_for(timeout=SECONDS)
+    try:
+        await what.click(timeout=SECONDS / 2)
+    except PlaywrightTimeoutError as error:
+        if "performing click action" not in error.message:
+            raise
 
 
 class Lightbox:
@@ -59,7 +73,7 @@ class Lightbox:
 
     async def press(self) -> None:
         """The way forward of the open pane."""
-        await self.frame.locator("button.go").click(timeout=SECONDS)
+        await click(self.frame.locator("button.go"))
 
     async def sign_in(self, username: str = "user_good", password: str = "pass_good") -> None:
         """From the consent to whatever the EHR asks next."""

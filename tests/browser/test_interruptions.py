@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS, Lightbox, escape
+from tests.browser.lightbox import SECONDS, Lightbox, click, escape
 from tests.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
@@ -163,7 +163,7 @@ async def test_link_leaves_no_step_in_the_history_of_the_page(visit: Opener, pag
     await box.launch()
     await box.sign_in("user_code")
     await box.at("code")
-    await box.frame.locator("a.x").click()
+    await click(box.frame.locator("a.x"))
     await box.at("leaving")
     await box.frame.locator("a.go").click()
     await box.at("code")

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS, Lightbox, escape
+from tests.browser.lightbox import SECONDS, Lightbox, click, escape
 from tests.browser.site import APP, Site
 from tests.world import Shop
 
@@ -49,7 +49,7 @@ async def test_the_page_is_left_exactly_as_it_was(visit: Opener) -> None:
     await box.page.mouse.move(20, 20)
     await box.page.mouse.wheel(0, 500)
     assert (await box.traces())[3:] == ["hidden", 120]
-    await box.frame.locator("a.x").click()
+    await click(box.frame.locator("a.x"))
     await box.is_gone()
     assert await box.traces() == before
     assert await box.page.evaluate("document.activeElement.id") == "go"
@@ -60,7 +60,7 @@ async def test_styles_that_the_app_changes_meanwhile_stay(visit: Opener) -> None
     await box.launch()
     await box.at("consent")
     await box.page.evaluate("document.documentElement.style.overflow = 'auto'")
-    await box.frame.locator("a.x").click()
+    await click(box.frame.locator("a.x"))
     await box.is_gone()
     assert await box.page.evaluate("document.documentElement.getAttribute('style')") == "overflow: auto;"
     assert (await box.traces())[3] == "auto"
@@ -123,7 +123,7 @@ async def test_link_opens_again_after_it_was_closed(visit: Opener) -> None:
     box = await visit()
     await box.launch()
     await box.at("consent")
-    await box.frame.locator("a.x").click()
+    await click(box.frame.locator("a.x"))
     await box.is_gone()
     await box.launch()
     await box.sign_in()
@@ -168,7 +168,7 @@ async def escape_in_the_frame(box: Lightbox) -> None:
 
 
 async def cross(box: Lightbox) -> None:
-    await box.frame.locator("a.x").click()
+    await click(box.frame.locator("a.x"))
 
 
 WAYS = pytest.mark.parametrize("leave", [escape_in_the_page, escape_in_the_frame, cross])

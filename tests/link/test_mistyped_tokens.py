@@ -21,7 +21,9 @@ from tests.kit.forging import edits
 
 
 class Untouched:
-    """In the place of a database: whatever is asked of it is an error."""
+    """In the place of a database: whatever is asked of it is an error. Its connections are counted without asking."""
+
+    lanes, size = 0, 10
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def asked(*_: object, **__: object) -> Any:
