@@ -11,7 +11,7 @@ from cobalt_link.store.database import Database
 from tests.accounts.world import World, issued
 
 
-async def test_a_token_finds_its_account_also_years_later(world):
+async def test_a_token_finds_its_account_also_years_later(world: World) -> None:
     # S-003
     client, account = await world.linked()
     token = await world.token(account)
@@ -19,14 +19,14 @@ async def test_a_token_finds_its_account_also_years_later(world):
     assert (await world.access.resolve(client.id, token)).id == account.id
 
 
-async def test_an_account_that_needs_its_user_is_still_found(world):
+async def test_an_account_that_needs_its_user_is_still_found(world: World) -> None:
     client, account = await world.linked()
     token = await world.token(account)
     await world.accounts.mark_login_required(account, "locked")
     assert (await world.access.resolve(client.id, token)).health == "login_required"
 
 
-async def test_the_rivals_token_is_exactly_like_an_unknown_one(world):
+async def test_the_rivals_token_is_exactly_like_an_unknown_one(world: World) -> None:
     # S-004
     client, account = await world.linked()
     rival, _ = await world.linked("Rival Notes")
@@ -36,7 +36,9 @@ async def test_the_rivals_token_is_exactly_like_an_unknown_one(world):
     assert await world.access.resolve(client.id, token)
 
 
-async def test_a_made_up_or_mistyped_token_never_reaches_the_database(world, monkeypatch):
+async def test_a_made_up_or_mistyped_token_never_reaches_the_database(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # S-045
     client, account = await world.linked()
     token = await world.token(account)
@@ -45,7 +47,7 @@ async def test_a_made_up_or_mistyped_token_never_reaches_the_database(world, mon
         assert await world.access.resolve(client.id, wrong) is None
 
 
-async def test_only_a_keyed_hash_of_a_token_rests_in_the_database(world):
+async def test_only_a_keyed_hash_of_a_token_rests_in_the_database(world: World) -> None:
     # S-046
     _, account = await world.linked()
     token = await world.token(account)
@@ -54,7 +56,7 @@ async def test_only_a_keyed_hash_of_a_token_rests_in_the_database(world):
     assert len(row["hash"]) == 32
 
 
-async def test_rotating_without_overlap_ends_all_earlier_tokens_before_it_answers(world, dsn):
+async def test_rotating_without_overlap_ends_all_earlier_tokens_before_it_answers(world: World, dsn: str) -> None:
     # S-003: seen by another process's connections, as often as it asks
     client, account = await world.linked()
     old = [await world.token(account) for _ in range(3)]
@@ -70,7 +72,7 @@ async def test_rotating_without_overlap_ends_all_earlier_tokens_before_it_answer
     assert tokens.environment(fresh) == "test" and tokens.well_formed(fresh, tokens.ACCESS)
 
 
-async def test_an_overlap_lets_the_earlier_tokens_live_exactly_that_long(world):
+async def test_an_overlap_lets_the_earlier_tokens_live_exactly_that_long(world: World) -> None:
     client, account = await world.linked()
     old = await world.token(account)
     fresh = await world.access.rotate(account, client.env, timedelta(seconds=60))
@@ -81,7 +83,7 @@ async def test_an_overlap_lets_the_earlier_tokens_live_exactly_that_long(world):
     assert await world.access.resolve(client.id, fresh)
 
 
-async def test_a_second_rotation_never_gives_an_ending_token_more_time(world):
+async def test_a_second_rotation_never_gives_an_ending_token_more_time(world: World) -> None:
     client, account = await world.linked()
     old = await world.token(account)
     await world.access.rotate(account, client.env, timedelta(seconds=10))
@@ -90,7 +92,7 @@ async def test_a_second_rotation_never_gives_an_ending_token_more_time(world):
     assert await world.access.resolve(client.id, old) is None
 
 
-async def test_rotations_at_once_leave_exactly_one_token(world):
+async def test_rotations_at_once_leave_exactly_one_token(world: World) -> None:
     client, account = await world.linked()
     await world.token(account)
     fresh = await asyncio.gather(*(world.access.rotate(account, client.env, timedelta()) for _ in range(8)))
@@ -98,7 +100,7 @@ async def test_rotations_at_once_leave_exactly_one_token(world):
     assert len(alive) == 1
 
 
-async def test_a_disconnected_account_gets_no_token_by_any_way(world):
+async def test_a_disconnected_account_gets_no_token_by_any_way(world: World) -> None:
     client, account = await world.linked()
     await world.accounts.disconnect(account)
     with pytest.raises(AccountGone):
@@ -107,7 +109,7 @@ async def test_a_disconnected_account_gets_no_token_by_any_way(world):
     assert await world.db.rows("SELECT * FROM access_tokens") == []
 
 
-async def test_a_token_is_issued_only_for_an_account_of_the_same_client(world):
+async def test_a_token_is_issued_only_for_an_account_of_the_same_client(world: World) -> None:
     _, account = await world.linked()
     rival, _ = await world.linked("Rival Notes")
     token = tokens.mint(tokens.ACCESS, "test")
@@ -115,7 +117,7 @@ async def test_a_token_is_issued_only_for_an_account_of_the_same_client(world):
     assert await world.access.resolve(rival.id, token) is None
 
 
-async def test_ended_tokens_are_forgotten_and_living_ones_kept(world):
+async def test_ended_tokens_are_forgotten_and_living_ones_kept(world: World) -> None:
     client, account = await world.linked()
     await world.token(account)
     fresh = await world.access.rotate(account, client.env, timedelta(seconds=5))

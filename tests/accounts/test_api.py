@@ -1,29 +1,33 @@
 """GET /v1/accounts, DELETE /v1/accounts/{id}, POST /v1/accounts/{id}/rotate-token through the whole route table."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from cobalt_link.accounts.sealing import owner
-from tests.records.conftest import Api
+from cobalt_link.ehr.connector import Chart
+from tests.accounts.world import World
+from tests.records.conftest import Api, Caller
 
 
 @pytest.fixture
-async def ask(world):
+async def ask(world: World) -> AsyncIterator[Api]:
     api = Api(world)
     async with api.http:
         yield api
 
 
 @pytest.fixture
-async def acme(ask):
+async def acme(ask: Api) -> Caller:
     return await ask.caller()
 
 
 @pytest.fixture
-async def rival(ask):
+async def rival(ask: Api) -> Caller:
     return await ask.caller("Rival Notes")
 
 
-async def test_an_account_is_listed_with_every_key_and_no_secret(ask, acme):
+async def test_an_account_is_listed_with_every_key_and_no_secret(ask: Api, acme: Caller) -> None:
     # S-129
     status, body = await ask(acme, "/v1/accounts")
     assert (status, body["success"]) == (200, True)
@@ -44,7 +48,7 @@ async def test_an_account_is_listed_with_every_key_and_no_secret(ask, acme):
     }
 
 
-async def test_the_list_needs_no_access_token_and_shows_health(ask, acme):
+async def test_the_list_needs_no_access_token_and_shows_health(ask: Api, acme: Caller) -> None:
     await ask.world.accounts.mark_login_required(acme.account, "password_expired")
     acme.token = None
     _, body = await ask(acme, "/v1/accounts", params={"user_id": "dr_ann", "org_id": "riverside"})
@@ -55,7 +59,7 @@ async def test_the_list_needs_no_access_token_and_shows_health(ask, acme):
         assert (await ask(acme, "/v1/accounts", params=asked))[1]["accounts"] == []
 
 
-async def test_disconnecting_ends_the_token_the_key_and_the_session(ask, acme):
+async def test_disconnecting_ends_the_token_the_key_and_the_session(ask: Api, acme: Caller) -> None:
     # S-005, S-064
     path = f"/v1/accounts/{acme.account.id}"
     status, body = await ask(acme, path, "DELETE")
@@ -68,8 +72,10 @@ async def test_disconnecting_ends_the_token_the_key_and_the_session(ask, acme):
     assert (status, body["error"]) == (404, "account_not_found")
 
 
-async def test_an_ehr_that_is_down_does_not_keep_an_account_connected(ask, acme, monkeypatch):
-    def broken(chart):
+async def test_an_ehr_that_is_down_does_not_keep_an_account_connected(
+    ask: Api, acme: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(chart: Chart) -> None:
         raise ValueError("no such session")
 
     monkeypatch.setattr(ask.world.ehr, "logouts", None)
@@ -78,7 +84,7 @@ async def test_an_ehr_that_is_down_does_not_keep_an_account_connected(ask, acme,
     assert (await ask(acme, "/v1/providers"))[0] == 401
 
 
-async def test_rotating_gives_a_new_token_and_ends_the_old_one_at_once(ask, acme):
+async def test_rotating_gives_a_new_token_and_ends_the_old_one_at_once(ask: Api, acme: Caller) -> None:
     # S-003
     path = f"/v1/accounts/{acme.account.id}/rotate-token"
     status, body = await ask(acme, path, "POST")
@@ -89,7 +95,7 @@ async def test_rotating_gives_a_new_token_and_ends_the_old_one_at_once(ask, acme
     assert (await ask(acme, "/v1/providers"))[0] == 200
 
 
-async def test_the_caller_chooses_how_long_the_old_token_goes_on(ask, acme):
+async def test_the_caller_chooses_how_long_the_old_token_goes_on(ask: Api, acme: Caller) -> None:
     path, old = f"/v1/accounts/{acme.account.id}/rotate-token", acme.token
     _, body = await ask(acme, path, "POST", json={"overlap_seconds": "60"})
     assert (await ask(acme, "/v1/providers"))[0] == 200
@@ -103,7 +109,7 @@ async def test_the_caller_chooses_how_long_the_old_token_goes_on(ask, acme):
         assert status == 400 and "overlap_seconds" in body["message"]
 
 
-async def test_the_rival_sees_and_changes_nothing(ask, acme, rival):
+async def test_the_rival_sees_and_changes_nothing(ask: Api, acme: Caller, rival: Caller) -> None:
     # S-004
     assert [each["id"] for each in (await ask(rival, "/v1/accounts"))[1]["accounts"]] == [rival.account.id]
     for method, tail in (("DELETE", ""), ("POST", "/rotate-token")):

@@ -1,21 +1,25 @@
 """One account per EHR user, sealed under its own key, audited before it opens, and gone when disconnected."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from cobalt_link.accounts import audit
+from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.book import MOST
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.sealing import owner
+from cobalt_link.developers.clients import Client
 from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.refusals import OtherAccount
 from cobalt_link.kit.problems import Unavailable
 from cobalt_link.kit.vault import CannotOpen, Context
+from cobalt_link.store.database import Database
 from tests.accounts.world import PLACE, World, answers
 
 
-async def test_a_first_link_makes_an_account_that_opens_to_what_was_granted(world):
+async def test_a_first_link_makes_an_account_that_opens_to_what_was_granted(world: World) -> None:
     client, account = await world.linked()
     assert (account.client, account.org_id, account.user_id) == (client.id, "riverside", "dr_ann")
     assert (account.reference, account.health, account.health_reason) == ("dr_ann", "active", None)
@@ -26,7 +30,7 @@ async def test_a_first_link_makes_an_account_that_opens_to_what_was_granted(worl
     assert (await world.accounts.opened(account, "read", answers=False)).answers == {}
 
 
-async def test_linking_the_same_ehr_user_again_gives_the_same_account_with_the_new_grant(world):
+async def test_linking_the_same_ehr_user_again_gives_the_same_account_with_the_new_grant(world: World) -> None:
     _, first = await world.linked()
     await world.accounts.mark_login_required(first, "wrong_credentials")
     world.ehr.end_sessions()
@@ -38,7 +42,9 @@ async def test_linking_the_same_ehr_user_again_gives_the_same_account_with_the_n
     assert len(await world.db.rows("SELECT id FROM accounts")) == 1
 
 
-async def test_another_app_user_who_links_the_same_ehr_user_takes_the_account_over_but_not_a_label_of_its_own(world):
+async def test_another_app_user_who_links_the_same_ehr_user_takes_the_account_over_but_not_a_label_of_its_own(
+    world: World,
+) -> None:
     _, first = await world.linked()
     org = await world.orgs.known(first.client, "riverside")
     moved = await world.keep(org, user_id="dr_ann_2")
@@ -48,7 +54,7 @@ async def test_another_app_user_who_links_the_same_ehr_user_takes_the_account_ov
 
 
 @pytest.mark.parametrize("turn", range(5))
-async def test_twelve_links_of_one_ehr_user_at_once_make_one_account(world, turn):
+async def test_twelve_links_of_one_ehr_user_at_once_make_one_account(world: World, turn: int) -> None:
     org = await world.org(await world.client())
     kept = await asyncio.gather(*(world.keep(org, user_id=f"u{n}") for n in range(12)))
     assert len({account.id for account in kept}) == 1
@@ -56,7 +62,7 @@ async def test_twelve_links_of_one_ehr_user_at_once_make_one_account(world, turn
     assert (await world.accounts.opened(kept[0], "read")).chart.session == {"number": 1}
 
 
-async def test_a_second_account_of_the_same_ehr_user_is_made_only_when_it_is_wanted(world):
+async def test_a_second_account_of_the_same_ehr_user_is_made_only_when_it_is_wanted(world: World) -> None:
     client, first = await world.linked()
     org = await world.orgs.known(client.id, "riverside")
     second = await world.keep(org, another=True)
@@ -83,14 +89,14 @@ async def test_a_second_account_of_the_same_ehr_user_is_made_only_when_it_is_wan
     assert (await world.keep(org)).id == third.id
 
 
-async def test_nobody_gets_more_accounts_than_a_person_can_tell_apart(world):
+async def test_nobody_gets_more_accounts_than_a_person_can_tell_apart(world: World) -> None:
     client, first = await world.linked()
     org = await world.orgs.known(client.id, "riverside")
     made = {(await world.keep(org, another=True)).id for _ in range(MOST + 2)}
     assert first.id in made and len(made) == MOST
 
 
-async def test_another_user_tenant_address_connector_org_or_client_is_another_account(world):
+async def test_another_user_tenant_address_connector_org_or_client_is_another_account(world: World) -> None:
     client, first = await world.linked()
     org = await world.orgs.known(client.id, "riverside")
     others = [
@@ -104,7 +110,7 @@ async def test_another_user_tenant_address_connector_org_or_client_is_another_ac
     assert len({first.id, *(account.id for account in others)}) == 7
 
 
-async def test_a_new_hash_key_still_finds_the_account_and_its_token(db):
+async def test_a_new_hash_key_still_finds_the_account_and_its_token(db: Database) -> None:
     world = World(db)
     client, first = await world.linked()
     token = await world.token(first)
@@ -119,7 +125,7 @@ async def test_a_new_hash_key_still_finds_the_account_and_its_token(db):
     assert (await after.access.resolve(client.id, token)).id == first.id
 
 
-async def test_repairing_gives_the_account_a_new_grant_and_its_health_back(world):
+async def test_repairing_gives_the_account_a_new_grant_and_its_health_back(world: World) -> None:
     _, account = await world.linked()
     await world.accounts.mark_login_required(account, "wrong_credentials")
     assert (await world.again(account)).health_reason == "wrong_credentials"
@@ -130,7 +136,7 @@ async def test_repairing_gives_the_account_a_new_grant_and_its_health_back(world
     assert (await world.accounts.opened(repaired, "read")).answers == answers("changed")
 
 
-async def test_somebody_else_cannot_repair_an_account(world):
+async def test_somebody_else_cannot_repair_an_account(world: World) -> None:
     _, account = await world.linked()
     for other in (world.grant(person="u-2"), world.grant(tenant="clinic b")):
         with pytest.raises(OtherAccount):
@@ -142,7 +148,7 @@ async def test_somebody_else_cannot_repair_an_account(world):
 # ── S-130: audit first, act second ───────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_every_opening_leaves_a_row_that_says_what_for(world):
+async def test_every_opening_leaves_a_row_that_says_what_for(world: World) -> None:
     client, account = await world.linked()
     await world.accounts.opened(account, "link.repair")
     await asyncio.gather(*(world.accounts.opened(account, "read") for _ in range(20)))
@@ -150,7 +156,9 @@ async def test_every_opening_leaves_a_row_that_says_what_for(world):
     assert [each.what for each in trail] == ["linked", "link.repair", *["read"] * 20]
 
 
-async def test_nothing_is_opened_when_the_audit_row_cannot_be_written(world, monkeypatch):
+async def test_nothing_is_opened_when_the_audit_row_cannot_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, account = await world.linked()
     await world.db.run("ALTER TABLE audit ADD CONSTRAINT full_disk CHECK (what <> 'read') NOT VALID")
     keys_read: list[str] = []
@@ -168,7 +176,7 @@ async def test_nothing_is_opened_when_the_audit_row_cannot_be_written(world, mon
 # ── disconnecting ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_disconnecting_ends_the_tokens_and_leaves_nothing_that_opens(world):
+async def test_disconnecting_ends_the_tokens_and_leaves_nothing_that_opens(world: World) -> None:
     # S-005, S-064
     client, account = await world.linked()
     token = await world.token(account)
@@ -191,7 +199,7 @@ async def test_disconnecting_ends_the_tokens_and_leaves_nothing_that_opens(world
     assert not await world.accounts.disconnect(account)
 
 
-async def test_who_was_disconnected_links_anew_as_a_new_account(world):
+async def test_who_was_disconnected_links_anew_as_a_new_account(world: World) -> None:
     client, account = await world.linked()
     await world.accounts.disconnect(account)
     again = await world.keep(await world.orgs.known(client.id, "riverside"))
@@ -201,7 +209,7 @@ async def test_who_was_disconnected_links_anew_as_a_new_account(world):
             await world.accounts.repair(tx, account.id, world.grant(), answers("late"))
 
 
-async def test_a_sealed_grant_opens_only_in_its_own_row(world):
+async def test_a_sealed_grant_opens_only_in_its_own_row(world: World) -> None:
     # S-053
     _, mine = await world.linked()
     _, theirs = await world.linked("Rival Notes")
@@ -215,7 +223,7 @@ async def test_a_sealed_grant_opens_only_in_its_own_row(world):
         await world.accounts.opened(await world.again(mine), "read", answers=False)
 
 
-async def test_the_database_shows_neither_password_nor_session_nor_person(world):
+async def test_the_database_shows_neither_password_nor_session_nor_person(world: World) -> None:
     await world.linked()
     dump = repr([await world.db.rows(f"SELECT * FROM {table}") for table in ("accounts", "audit", "data_keys")])
     for secret in ("pass_good", "u-1", "Dr. Ann", '"number"'):
@@ -225,7 +233,7 @@ async def test_the_database_shows_neither_password_nor_session_nor_person(world)
 # ── listing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_client_sees_its_own_accounts_and_no_others(world):
+async def test_a_client_sees_its_own_accounts_and_no_others(world: World) -> None:
     client, first = await world.linked()
     rival, theirs = await world.linked("Rival Notes")
     hill = await world.keep(await world.org(client, "hillside"), user_id="dr_bo")
@@ -240,7 +248,7 @@ async def test_a_client_sees_its_own_accounts_and_no_others(world):
             await world.accounts.find(client.id, nobodys)
 
 
-async def test_last_used_is_exact_to_a_minute_and_costs_no_write_in_between(world):
+async def test_last_used_is_exact_to_a_minute_and_costs_no_write_in_between(world: World) -> None:
     _, account = await world.linked()
     assert account.last_used_at is None
     await world.accounts.opened(account, "read")
@@ -253,10 +261,10 @@ async def test_last_used_is_exact_to_a_minute_and_costs_no_write_in_between(worl
     assert (await world.again(account)).last_used_at > first
 
 
-async def _ids(world, client, **asked):
+async def _ids(world: World, client: Client, **asked: Any) -> tuple[list[str], int]:
     accounts, total = await world.accounts.of_client(client.id, **asked)
     return [account.id for account in accounts], total
 
 
-def _context(account):
+def _context(account: Account) -> Context:
     return Context("accounts", account.client, account.id, "grant")

@@ -9,12 +9,16 @@ import json
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
 
+from cobalt_link.accounts.account import Account
 from cobalt_link.connectors.sandbox import Sandbox
 from cobalt_link.ehr.http import Http
 from cobalt_link.ehr.journal import MemoryJournal
@@ -22,6 +26,7 @@ from cobalt_link.ehr.panes import CredentialsAnswer
 from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.secrets import Secret
 from cobalt_link.ehr.story import Granted, encoded, tell
+from cobalt_link.store.database import Database
 from sandbox_ehr.server import running
 from tests.accounts.world import World
 
@@ -32,29 +37,29 @@ class Ehr:
     def __init__(self, http: AsyncClient) -> None:
         self.http = http
 
-    async def end_sessions(self):
+    async def end_sessions(self) -> None:
         await self.http.delete("/api/_lab/sessions")
 
-    async def count(self, name):
+    async def count(self, name: str) -> int:
         return (await self.http.get("/api/_lab/log")).json()["counts"][name]
 
-    async def faults(self, **switches):
+    async def faults(self, **switches: Any) -> None:
         await self.http.put("/api/_lab/faults", json=switches)
 
-    async def password(self, password):
+    async def password(self, password: str) -> None:
         await self.http.put("/api/_lab/users/user_good", json={"password": password})
 
     @asynccontextmanager
-    async def a_request_held(self, path):
+    async def a_request_held(self, path: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """Holds the next request to `path` at the EHR; inside the block it has arrived and is not answered."""
         before = await self.count("requests")
         await self.faults(hang=True, only_path=path, times=1)
 
-        async def held():
+        async def held() -> tuple[int, bool]:
             counts = (await self.http.get("/api/_lab/log")).json()["counts"]
             return counts["requests"], counts["requests"] - counts["answered"] > 0 and counts["requests"] > before
 
-        async def wait():
+        async def wait() -> None:
             # The EHR counts a held request as arrived and not as over. Others are answered at once, so what is still
             # open a while later, with nothing new arrived, is the one that is held.
             seen, since = -1, 0
@@ -70,28 +75,31 @@ class Ehr:
 class Process:
     """One `tests.accounts.reader`."""
 
-    def __init__(self, child):
+    def __init__(self, child: asyncio.subprocess.Process) -> None:
         self.child = child
 
-    async def does(self, command):
+    async def does(self, command: str) -> Any:
         self.tell(command)
         return await self.heard()
 
-    def tell(self, command):
+    def tell(self, command: str) -> None:
         self.child.stdin.write(f"{command}\n".encode())
 
-    async def heard(self):
+    async def heard(self) -> Any:
         line = await self.child.stdout.readline()
         assert line, "the process died"
         return json.loads(line)
 
-    async def kill(self):
+    async def kill(self) -> None:
         self.child.kill()
         await self.child.wait()
 
 
+Start = Callable[[int], Awaitable[list[Process]]]
+
+
 @pytest.fixture(scope="session")
-async def ehr(tmp_path_factory):
+async def ehr(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ehr]:
     async with (
         running(data=tmp_path_factory.mktemp("ehr")) as address,
         AsyncClient(base_url=address, trust_env=False) as http,
@@ -100,7 +108,7 @@ async def ehr(tmp_path_factory):
 
 
 @pytest.fixture
-async def linked(db, ehr):
+async def linked(db: Database, ehr: Ehr) -> tuple[World, Account]:
     """A world with an account linked at the Sandbox EHR."""
     await ehr.http.post("/api/_lab/reset")
     world = World(db)
@@ -117,13 +125,13 @@ async def linked(db, ehr):
 
 
 @pytest.fixture
-async def start(linked, dsn, tmp_path):
+async def start(linked: tuple[World, Account], dsn: str, tmp_path: Path) -> AsyncIterator[Start]:
     """`await start(n)`: so many processes, ended afterwards."""
     world, account = linked
     world.ring.save(tmp_path / "master.key")
     children = []
 
-    async def one():
+    async def one() -> Process:
         command = [sys.executable, "-m", "tests.accounts.reader", dsn, str(tmp_path / "master.key"), account.id]
         pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
         child = await asyncio.create_subprocess_exec(*command, **pipes)
@@ -132,7 +140,7 @@ async def start(linked, dsn, tmp_path):
         assert await process.heard() == "ready"
         return process
 
-    async def many(count):
+    async def many(count: int) -> list[Process]:
         return await asyncio.gather(*(one() for _ in range(count)))
 
     yield many
@@ -147,7 +155,9 @@ async def start(linked, dsn, tmp_path):
 SEEN = ["5 providers"]
 
 
-async def test_sixty_four_calls_in_four_processes_sign_in_exactly_once_a_round(linked, start, ehr):
+async def test_sixty_four_calls_in_four_processes_sign_in_exactly_once_a_round(
+    linked: tuple[World, Account], start: Start, ehr: Ehr
+) -> None:
     # S-012
     world, account = linked
     processes = await start(4)
@@ -159,7 +169,9 @@ async def test_sixty_four_calls_in_four_processes_sign_in_exactly_once_a_round(l
     assert (await world.row(account))["grant_number"] == 13
 
 
-async def test_a_changed_password_is_tried_once_by_all_processes_together(linked, start, ehr):
+async def test_a_changed_password_is_tried_once_by_all_processes_together(
+    linked: tuple[World, Account], start: Start, ehr: Ehr
+) -> None:
     # S-141
     world, account = linked
     processes = await start(4)
@@ -172,7 +184,9 @@ async def test_a_changed_password_is_tried_once_by_all_processes_together(linked
     assert (await world.again(account)).health_reason == "wrong_credentials"
 
 
-async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(linked, start, ehr):
+async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(
+    linked: tuple[World, Account], start: Start, ehr: Ehr
+) -> None:
     # S-014
     world, account = linked
     stopped, other = await start(2)
@@ -196,7 +210,9 @@ async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(link
 
 
 @pytest.mark.parametrize("path", ["/api/login", "/api/settings"])
-async def test_a_process_killed_inside_a_sign_in_leaves_an_account_that_heals(linked, start, ehr, path):
+async def test_a_process_killed_inside_a_sign_in_leaves_an_account_that_heals(
+    linked: tuple[World, Account], start: Start, ehr: Ehr, path: str
+) -> None:
     # S-013: before the EHR knows of it, and after it gave out a session that we never stored
     world, account = linked
     (healer,) = await start(1)
@@ -210,7 +226,9 @@ async def test_a_process_killed_inside_a_sign_in_leaves_an_account_that_heals(li
         assert (await world.row(account))["renewals_begun"] == 0
 
 
-async def test_after_two_kills_the_person_is_asked_and_the_password_rests(linked, start, ehr):
+async def test_after_two_kills_the_person_is_asked_and_the_password_rests(
+    linked: tuple[World, Account], start: Start, ehr: Ehr
+) -> None:
     # S-013
     world, account = linked
     (healer,) = await start(1)
@@ -229,7 +247,7 @@ async def test_after_two_kills_the_person_is_asked_and_the_password_rests(linked
 STORED = ("grant_number", "sealed_grant", "sealed_answers", "health", "lease_until", "renewals_begun")
 
 
-async def _killed_at(ehr, start, path):
+async def _killed_at(ehr: Ehr, start: Start, path: str) -> None:
     (victim,) = await start(1)
     async with ehr.a_request_held(path) as arrived:
         victim.tell("read 1")
@@ -237,7 +255,7 @@ async def _killed_at(ehr, start, path):
         await victim.kill()
 
 
-async def _lease_runs_out(world, account):
+async def _lease_runs_out(world: World, account: Account) -> None:
     """Instead of waiting for it."""
     await world.db.run(
         "UPDATE accounts SET lease_until = clock_timestamp() - interval '1 second' WHERE lease_until IS NOT NULL"

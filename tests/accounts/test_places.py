@@ -5,10 +5,11 @@ import pytest
 from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.problems import EhrDown
 from cobalt_link.ehr import refusals
-from tests.accounts.world import PLACE
+from cobalt_link.ehr.connector import Chart, Connector
+from tests.accounts.world import PLACE, World
 
 
-async def test_the_latest_success_of_anybody_is_what_counts(world):
+async def test_the_latest_success_of_anybody_is_what_counts(world: World) -> None:
     mine, others = Places(world.db, world.clock), Places(world.db, world.clock)
     assert await mine.last_worked("tiny", PLACE.address) is None
     await mine.worked("tiny", PLACE.address)
@@ -24,14 +25,14 @@ async def test_the_latest_success_of_anybody_is_what_counts(world):
     assert await mine.last_worked("huge", PLACE.address) is None
 
 
-async def test_a_read_that_works_is_noted_and_one_that_does_not_is_not(world):
+async def test_a_read_that_works_is_noted_and_one_that_does_not_is_not(world: World) -> None:
     _, account = await world.linked()
     places = Places(world.db, world.clock)
 
-    async def read(connector, chart):
+    async def read(connector: Connector, chart: Chart) -> str:
         return "read"
 
-    async def fails(connector, chart):
+    async def fails(connector: Connector, chart: Chart) -> None:
         raise refusals.EhrDown
 
     with pytest.raises(EhrDown):
@@ -41,11 +42,11 @@ async def test_a_read_that_works_is_noted_and_one_that_does_not_is_not(world):
     assert await places.last_worked("tiny", PLACE.address) <= world.clock.now()
 
 
-async def test_a_note_that_cannot_be_written_does_not_cost_the_read(world):
+async def test_a_note_that_cannot_be_written_does_not_cost_the_read(world: World) -> None:
     _, account = await world.linked()
     await world.db.run("DROP TABLE ehr_places")
 
-    async def read(connector, chart):
+    async def read(connector: Connector, chart: Chart) -> str:
         return "read"
 
     assert await world.sessions.read(account, read) == "read"

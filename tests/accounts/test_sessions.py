@@ -4,13 +4,15 @@ import asyncio
 
 import pytest
 
+from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import EhrBusy, EhrDown, EhrUnexpected, LoginRequired, NoRights, NotSupported
 from cobalt_link.ehr import refusals
+from cobalt_link.ehr.connector import Chart, Connector
 from cobalt_link.kit.problems import Problem
-from tests.accounts.world import answers
+from tests.accounts.world import World, answers
 
 
-async def names(connector, chart):
+async def names(connector: Connector, chart: Chart) -> list[str]:
     return [provider.name for provider in await connector.providers(chart)]
 
 
@@ -18,14 +20,14 @@ DOCTORS = ["Doe, John"]
 CONTRACT = "Account link expired. Please go through the integration setup again."
 
 
-async def test_a_living_session_is_used_as_it_is(world):
+async def test_a_living_session_is_used_as_it_is(world: World) -> None:
     _, account = await world.linked()
     assert await world.sessions.read(account, names) == DOCTORS
     assert world.ehr.attempts == 0
     assert await world.trail(account) == ["linked", "read"]
 
 
-async def test_an_ended_session_is_renewed_silently_and_the_call_answered(world):
+async def test_an_ended_session_is_renewed_silently_and_the_call_answered(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     assert await world.sessions.read(account, names) == DOCTORS
@@ -34,7 +36,7 @@ async def test_an_ended_session_is_renewed_silently_and_the_call_answered(world)
     assert await world.trail(account) == ["linked", "read", "renewal_begun", "renewed", "read", "read"]
 
 
-async def test_a_session_known_to_have_expired_is_renewed_before_the_ehr_is_asked(world):
+async def test_a_session_known_to_have_expired_is_renewed_before_the_ehr_is_asked(world: World) -> None:
     client = await world.client()
     grant = world.grant()
     expiring = type(grant)(person=grant.person, session=grant.session, expires_at=world.clock.now())
@@ -44,7 +46,7 @@ async def test_a_session_known_to_have_expired_is_renewed_before_the_ehr_is_aske
     assert await world.trail(account) == ["linked", "read", "renewal_begun", "renewed", "read"]
 
 
-async def test_sixty_four_calls_in_four_processes_share_one_sign_in(world):
+async def test_sixty_four_calls_in_four_processes_share_one_sign_in(world: World) -> None:
     # S-012 (in one process here; test_many_processes.py has four real ones)
     _, account = await world.linked()
     processes = [world.new_sessions() for _ in range(4)]
@@ -55,7 +57,7 @@ async def test_sixty_four_calls_in_four_processes_share_one_sign_in(world):
         assert world.ehr.attempts == turn
 
 
-async def test_a_caller_that_hangs_up_does_not_end_the_sign_in_of_the_others(world):
+async def test_a_caller_that_hangs_up_does_not_end_the_sign_in_of_the_others(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.gate.clear()
@@ -73,7 +75,7 @@ async def test_a_caller_that_hangs_up_does_not_end_the_sign_in_of_the_others(wor
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_changed_password_ends_in_the_contracts_403_and_is_tried_once_for_ever(world):
+async def test_a_changed_password_ends_in_the_contracts_403_and_is_tried_once_for_ever(world: World) -> None:
     # S-141
     _, account = await world.linked()
     world.ehr.end_sessions()
@@ -94,7 +96,7 @@ async def test_a_changed_password_ends_in_the_contracts_403_and_is_tried_once_fo
     assert world.ehr.attempts == 1
 
 
-async def test_a_repaired_account_works_again_with_what_was_typed_then(world):
+async def test_a_repaired_account_works_again_with_what_was_typed_then(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.password = "changed"
@@ -116,7 +118,7 @@ async def test_a_repaired_account_works_again_with_what_was_typed_then(world):
         (refusals.LoginRequired(), "login_required"),
     ],
 )
-async def test_what_only_the_person_can_mend_asks_for_the_person(world, no, reason):
+async def test_what_only_the_person_can_mend_asks_for_the_person(world: World, no: Exception, reason: str) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.trouble = no
@@ -125,7 +127,7 @@ async def test_what_only_the_person_can_mend_asks_for_the_person(world, no, reas
     assert (await world.again(account)).health_reason == reason
 
 
-async def test_an_ehr_that_wants_a_code_now_asks_for_the_person(world):
+async def test_an_ehr_that_wants_a_code_now_asks_for_the_person(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.second_factor = True
@@ -134,7 +136,7 @@ async def test_an_ehr_that_wants_a_code_now_asks_for_the_person(world):
     assert (await world.again(account)).health_reason == "login_required"
 
 
-async def test_a_sign_in_that_ends_as_somebody_else_is_not_kept(world):
+async def test_a_sign_in_that_ends_as_somebody_else_is_not_kept(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.person = "u-2"
@@ -156,7 +158,9 @@ async def test_a_sign_in_that_ends_as_somebody_else_is_not_kept(world):
         (ValueError("pass_good"), EhrUnexpected),
     ],
 )
-async def test_an_ehr_in_trouble_while_signing_in_is_left_alone_for_a_while_and_the_account_stays(world, no, kind):
+async def test_an_ehr_in_trouble_while_signing_in_is_left_alone_for_a_while_and_the_account_stays(
+    world: World, no: Exception, kind: type[Problem]
+) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.trouble = no
@@ -173,7 +177,7 @@ async def test_an_ehr_in_trouble_while_signing_in_is_left_alone_for_a_while_and_
     assert await world.sessions.read(account, names) == DOCTORS
 
 
-async def test_rests_grow_with_each_failure_and_end_with_a_success(world):
+async def test_rests_grow_with_each_failure_and_end_with_a_success(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.trouble = refusals.EhrDown()
@@ -201,7 +205,9 @@ async def test_rests_grow_with_each_failure_and_end_with_a_success(world):
         (refusals.Locked(), LoginRequired, "Account link expired"),
     ],
 )
-async def test_a_read_that_the_ehr_refuses_says_what_to_do(world, no, kind, words):
+async def test_a_read_that_the_ehr_refuses_says_what_to_do(
+    world: World, no: Exception, kind: type[Problem], words: str
+) -> None:
     _, account = await world.linked()
     world.ehr.read_trouble = no
     with pytest.raises(Problem, match=words.replace(".", r"\.")) as told:
@@ -212,7 +218,7 @@ async def test_a_read_that_the_ehr_refuses_says_what_to_do(world, no, kind, word
     assert ("Retry-After" in told.value.headers) == (kind in (EhrDown, EhrBusy))
 
 
-async def test_a_session_that_ends_again_right_after_its_renewal_is_not_renewed_for_ever(world):
+async def test_a_session_that_ends_again_right_after_its_renewal_is_not_renewed_for_ever(world: World) -> None:
     _, account = await world.linked()
     world.ehr.read_trouble = refusals.SessionEnded()
     with pytest.raises(EhrUnexpected, match="ended the session right after"):
@@ -220,7 +226,7 @@ async def test_a_session_that_ends_again_right_after_its_renewal_is_not_renewed_
     assert world.ehr.attempts == 1
 
 
-async def test_a_connector_that_was_uninstalled_is_named(world):
+async def test_a_connector_that_was_uninstalled_is_named(world: World) -> None:
     _, account = await world.linked()
     world.connectors.clear()
     with pytest.raises(EhrUnexpected, match="tiny is not installed"):
@@ -230,7 +236,7 @@ async def test_a_connector_that_was_uninstalled_is_named(world):
 # ── crashes and paused holders ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_holder_paused_past_its_lease_overwrites_nothing(world):
+async def test_a_holder_paused_past_its_lease_overwrites_nothing(world: World) -> None:
     # S-014 (a real SIGSTOP: test_many_processes.py)
     _, account = await world.linked()
     world.ehr.end_sessions()
@@ -249,7 +255,7 @@ async def test_a_holder_paused_past_its_lease_overwrites_nothing(world):
     assert "renewal_outrun" in await world.trail(account)
 
 
-async def test_a_renewal_that_is_refused_after_a_repair_does_not_end_the_repaired_account(world):
+async def test_a_renewal_that_is_refused_after_a_repair_does_not_end_the_repaired_account(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.password = "changed"
@@ -263,7 +269,7 @@ async def test_a_renewal_that_is_refused_after_a_repair_does_not_end_the_repaire
     assert (await world.again(account)).health == "active"
 
 
-async def test_a_crash_inside_a_renewal_is_tried_once_more_and_then_asks_the_person(world):
+async def test_a_crash_inside_a_renewal_is_tried_once_more_and_then_asks_the_person(world: World) -> None:
     # S-013
     _, account = await world.linked()
     world.ehr.end_sessions()
@@ -276,7 +282,7 @@ async def test_a_crash_inside_a_renewal_is_tried_once_more_and_then_asks_the_per
     assert (await world.again(account)).health_reason == "interrupted"
 
 
-async def test_a_crash_inside_a_renewal_heals_with_the_next_sign_in(world):
+async def test_a_crash_inside_a_renewal_heals_with_the_next_sign_in(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     await _die_inside(world, account)
@@ -286,7 +292,7 @@ async def test_a_crash_inside_a_renewal_heals_with_the_next_sign_in(world):
     assert world.ehr.attempts == 2
 
 
-async def test_a_sweep_settles_what_crashes_left_behind_and_touches_nothing_else(world):
+async def test_a_sweep_settles_what_crashes_left_behind_and_touches_nothing_else(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     await world.sessions.sweep()
@@ -300,7 +306,7 @@ async def test_a_sweep_settles_what_crashes_left_behind_and_touches_nothing_else
     ]
 
 
-async def test_while_another_process_renews_a_call_waits_only_so_long(world):
+async def test_while_another_process_renews_a_call_waits_only_so_long(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.gate.clear()
@@ -312,7 +318,7 @@ async def test_while_another_process_renews_a_call_waits_only_so_long(world):
     assert await busy == DOCTORS
 
 
-async def test_a_sign_in_that_never_ends_is_given_up_within_its_lease(world):
+async def test_a_sign_in_that_never_ends_is_given_up_within_its_lease(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.gate.clear()
@@ -322,7 +328,7 @@ async def test_a_sign_in_that_never_ends_is_given_up_within_its_lease(world):
     assert (row["lease_until"], row["renewals_begun"], row["rest_code"]) == (None, 0, "ehr_down")
 
 
-async def test_disconnecting_ends_the_session_at_the_ehr_too(world):
+async def test_disconnecting_ends_the_session_at_the_ehr_too(world: World) -> None:
     _, account = await world.linked()
     await world.sessions.disconnect(account)
     assert world.ehr.logouts == [1]
@@ -330,7 +336,7 @@ async def test_disconnecting_ends_the_session_at_the_ehr_too(world):
         await world.sessions.disconnect(account)
 
 
-async def test_an_account_whose_grant_does_not_open_can_still_be_ended(world):
+async def test_an_account_whose_grant_does_not_open_can_still_be_ended(world: World) -> None:
     _, mine = await world.linked()
     _, theirs = await world.linked("Rival Notes")
     await world.db.run(
@@ -342,7 +348,7 @@ async def test_an_account_whose_grant_does_not_open_can_still_be_ended(world):
     assert world.ehr.logouts == []
 
 
-async def test_closing_waits_for_the_sign_in_that_has_begun(world):
+async def test_closing_waits_for_the_sign_in_that_has_begun(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.gate.clear()
@@ -355,7 +361,7 @@ async def test_closing_waits_for_the_sign_in_that_has_begun(world):
     assert await call == DOCTORS
 
 
-async def _die_inside(world, account):
+async def _die_inside(world: World, account: Account) -> None:
     """A process that signs in and is gone before it could write anything down."""
     sessions = world.new_sessions()
     world.ehr.gate.clear()

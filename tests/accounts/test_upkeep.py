@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from cobalt_link.accounts import upkeep
+from tests.accounts.world import World
 
 
-async def test_hourly_upkeep_forgets_ended_tokens_and_shreds_destroyed_keys(world):
+async def test_hourly_upkeep_forgets_ended_tokens_and_shreds_destroyed_keys(world: World) -> None:
     # S-064
     client, account = await world.linked()
     await world.token(account)
@@ -18,7 +19,7 @@ async def test_hourly_upkeep_forgets_ended_tokens_and_shreds_destroyed_keys(worl
     assert await world.db.rows("SELECT hash FROM access_tokens") == []
 
 
-async def test_the_sweep_leaves_healthy_accounts_alone(world):
+async def test_the_sweep_leaves_healthy_accounts_alone(world: World) -> None:
     await world.linked()
     await upkeep.often(world.sessions)
     assert world.ehr.attempts == 0
