@@ -1,3 +1,4 @@
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -5,9 +6,11 @@ import pytest
 from cobalt_link.kit.vault import Keyring
 from tests.cli.cobalt import Said, cobalt
 
+Run = Callable[..., Awaitable[Said]]
+
 
 @pytest.fixture
-def data(tmp_path) -> Path:
+def data(tmp_path: Path) -> Path:
     """A data folder with a master key."""
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
@@ -16,7 +19,7 @@ def data(tmp_path) -> Path:
 
 
 @pytest.fixture
-def run(data, dsn):
+def run(data: Path, dsn: str) -> Run:
     """`await run("clients", "list")`: the command on the test's own database."""
 
     async def run(*words: str | Path, **env: str) -> Said:

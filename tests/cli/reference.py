@@ -1,9 +1,11 @@
 """Writes docs/reference/cli.md and settings.md from the code: `.venv/bin/python -m tests.cli.reference`."""
 
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import cyclopts
 import msgspec
 
 from cobalt_link.cli.main import COMMANDS, app
@@ -73,7 +75,7 @@ def cli() -> str:
     return "".join(parts).rstrip() + "\n"
 
 
-def _commands(parent, path):
+def _commands(parent: cyclopts.App, path: tuple[str, ...]) -> Iterator[tuple[cyclopts.App, tuple[str, ...]]]:
     names = [name for _, name, _, _ in COMMANDS] if not path else [each for each in parent if each[0] != "-"]
     for name in names:
         if parent[name].default_command:
@@ -81,7 +83,7 @@ def _commands(parent, path):
         yield from _commands(parent[name], (*path, name))
 
 
-def _flag(argument) -> str:
+def _flag(argument: cyclopts.Argument) -> str:
     default = argument.field_info.default
     plain = default not in (argument.field_info.empty, None, False, ()) and not hasattr(default, "__dataclass_fields__")
     names = ", ".join(f"`{name}`" for name in argument.names)

@@ -1,4 +1,6 @@
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -7,13 +9,17 @@ from cobalt_link.kit.clock import SystemClock
 from cobalt_link.kit.problems import Unauthorized
 from cobalt_link.kit.tolerance import Credentials
 from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.store.database import Database
+from tests.cli.conftest import Run
+
+Calls = Callable[[str, str], Awaitable[str | None]]
 
 
 @pytest.fixture
-def calls(db, data):
+def calls(db: Database, data: Path) -> Calls:
     """Whether a pair of credentials gets through, asked by a process that remembers nothing."""
 
-    async def calls(client_id, secret):
+    async def calls(client_id: str, secret: str) -> str | None:
         callers = Callers(db, Vault(Keyring.load(data / "master.key")), SystemClock())
         try:
             return (await callers.authenticate(Credentials(client_id=client_id, client_secret=secret))).name
@@ -24,7 +30,7 @@ def calls(db, data):
 
 
 # S-008
-async def test_the_life_of_a_client(run, calls):
+async def test_the_life_of_a_client(run: Run, calls: Calls) -> None:
     made = (
         await run(
             "clients", "create", "Acme Scribe", "--callback-url", "https://acme.example/linked",
@@ -58,7 +64,7 @@ async def test_the_life_of_a_client(run, calls):
     assert await calls(name, third) == "Acme"
 
 
-async def test_no_list_and_no_show_gives_a_secret_away(run):
+async def test_no_list_and_no_show_gives_a_secret_away(run: Run) -> None:
     made = (await run("clients", "create", "Acme", "--test", "--json")).json
     assert made["client_id"].startswith("ci_test_")
     listed, shown = await run("clients", "list"), await run("clients", "show", "Acme")
@@ -77,13 +83,15 @@ async def test_no_list_and_no_show_gives_a_secret_away(run):
         (["rotate-secret", "nobody", "--overlap", "soon"], 2, "24h"),
     ],
 )
-async def test_what_cannot_be_done_is_one_line_with_the_way_out(run, words, code, hint):
+async def test_what_cannot_be_done_is_one_line_with_the_way_out(
+    run: Run, words: list[str], code: int, hint: str
+) -> None:
     said = await run("clients", *words)
     assert (said.code, said.out, said.err.count("\n")) == (code, "", 1), said
     assert hint in said.err
 
 
-async def test_an_accent_that_is_hard_to_read_is_refused_with_one_that_is_not(run):
+async def test_an_accent_that_is_hard_to_read_is_refused_with_one_that_is_not(run: Run) -> None:
     name = (await run("clients", "create", "Acme", "--json")).json["client_id"]
     said = await run("clients", "update", name, "--accent", "#ffcc00")
     assert (said.code, said.err.count("\n")) == (2, 1)

@@ -1,10 +1,15 @@
 import json
+from pathlib import Path
+
+import pytest
 
 from cobalt_link.cli.main import main
 from cobalt_link.kit.settings import DECLARED
 
 
-def test_config_shows_each_value_with_its_origin_and_masks_secrets(capsys, tmp_path, monkeypatch):
+def test_config_shows_each_value_with_its_origin_and_masks_secrets(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "cobalt.toml").write_text('operator = "Larkspur IT"\n')
     monkeypatch.setenv("COBALT_DATABASE_URL", "postgresql://me:canary-pw@db.example/link")
     monkeypatch.setenv("COBALT_MASTER_KEY", "canary-key")

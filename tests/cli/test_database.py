@@ -1,4 +1,5 @@
 import asyncio
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -6,22 +7,25 @@ import pytest
 from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import STEPS
 from tests.cli.cobalt import cobalt
+from tests.cli.conftest import Run
 
 
-async def test_migrate_brings_an_empty_database_up_and_then_does_nothing(run, empty_dsn):
+async def test_migrate_brings_an_empty_database_up_and_then_does_nothing(run: Run, empty_dsn: str) -> None:
     first = await run("migrate", "--json", DATABASE_URL=empty_dsn)
     assert first.json["done"] == sorted(each.name for each in STEPS.iterdir() if each.name[0].isdigit())
     assert (await run("migrate", "--json", DATABASE_URL=empty_dsn)).json == {"done": []}
 
 
-async def test_a_database_that_does_not_answer_is_one_line(run):
+async def test_a_database_that_does_not_answer_is_one_line(run: Run) -> None:
     said = await run("clients", "list", "--json", DATABASE_URL="postgresql://127.0.0.1:1/nothing")
     assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
     assert '"database_unavailable"' in said.err
 
 
 # S-099
-async def test_a_restore_drill_brings_back_what_was_backed_up(run, dsn, empty_dsn, tmp_path):
+async def test_a_restore_drill_brings_back_what_was_backed_up(
+    run: Run, dsn: str, empty_dsn: str, tmp_path: Path
+) -> None:
     file = tmp_path / "link.backup"
     made = (await run("clients", "create", "Acme", "--json")).json
     assert (await run("backup", file)).code == 0
@@ -36,7 +40,7 @@ async def test_a_restore_drill_brings_back_what_was_backed_up(run, dsn, empty_ds
     assert [each["name"] for each in (await run("clients", "list", "--json")).json["clients"]] == ["Acme"]
 
 
-async def test_commands_work_beside_a_running_server_and_beside_each_other(data):
+async def test_commands_work_beside_a_running_server_and_beside_each_other(data: Path) -> None:
     """As `serve` does, this process holds the embedded server while four commands come and go."""
     async with await acquire(data / "postgres") as lease:
         assert (await cobalt("migrate", data=data)).code == 0
@@ -51,7 +55,7 @@ async def test_commands_work_beside_a_running_server_and_beside_each_other(data)
     assert {each["name"] for each in listed} == {"App 0", "App 1", "App 2", "App 3"}
 
 
-async def test_the_last_command_stops_the_embedded_server(data):
+async def test_the_last_command_stops_the_embedded_server(data: Path) -> None:
     assert (await cobalt("clients", "list", data=data)).code == 0
     assert not (data / "postgres" / "data" / "postmaster.pid").exists()
     with pytest.raises(psycopg.OperationalError):

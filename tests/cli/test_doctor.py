@@ -1,28 +1,38 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import uvicorn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cobalt_link.cli.check_address import check_address
 from cobalt_link.cli.check_database import check_database, skew
 from cobalt_link.cli.check_files import check_files
+from cobalt_link.cli.findings import Finding
 from cobalt_link.developers import api
 from cobalt_link.kit.problems import Unauthorized
-from cobalt_link.kit.routes import mount
+from cobalt_link.kit.routes import Auth, Call, mount
 from cobalt_link.kit.settings import load
+from cobalt_link.kit.tolerance import Credentials
+from tests.cli.cobalt import Said
+from tests.cli.conftest import Run
+
+Proxy = Callable[[ASGIApp], ASGIApp]
 
 
-def by_name(findings):
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
     return {each.what: each for each in findings}
 
 
-async def test_a_healthy_installation_is_all_ok_and_a_sleeping_server_a_warning(run):
+async def test_a_healthy_installation_is_all_ok_and_a_sleeping_server_a_warning(run: Run) -> None:
     said = await run("doctor", "--json", COBALT_PUBLIC_URL="http://127.0.0.1:9")
     found = {each["what"]: each for each in said.json["findings"]}
     assert (said.code, said.json["healthy"]) == (0, True), said
@@ -32,7 +42,7 @@ async def test_a_healthy_installation_is_all_ok_and_a_sleeping_server_a_warning(
     assert (found["public address"]["state"], "cobalt serve" in found["public address"]["fix"]) == ("warn", True)
 
 
-async def test_what_fails_sets_the_exit_code_and_names_its_fix(run, data, empty_dsn):
+async def test_what_fails_sets_the_exit_code_and_names_its_fix(run: Run, data: Path, empty_dsn: str) -> None:
     (data / "master.key").chmod(0o644)
     said = await run("doctor", DATABASE_URL=empty_dsn, COBALT_EHR_ADDRESSES="sandbox=http://nowhere.invalid:9100")
     assert said.code == 1
@@ -41,17 +51,17 @@ async def test_what_fails_sets_the_exit_code_and_names_its_fix(run, data, empty_
     assert "FAIL  host names: nowhere.invalid (EHR sandbox)" in said.out
 
 
-async def test_a_database_that_does_not_answer_is_a_finding(run):
+async def test_a_database_that_does_not_answer_is_a_finding(run: Run) -> None:
     said = await run("doctor", "--json", DATABASE_URL="postgresql://127.0.0.1:1/x")
     assert (said.code, by_name_json(said)["database"]["state"]) == (1, "fail")
 
 
-def by_name_json(said):
+def by_name_json(said: Said) -> dict[str, Any]:
     return {each["what"]: each for each in said.json["findings"]}
 
 
 # S-093
-async def test_a_database_that_could_lose_commits_is_a_finding(dsn):
+async def test_a_database_that_could_lose_commits_is_a_finding(dsn: str) -> None:
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
         name = conninfo_to_dict(dsn)["dbname"]
         await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
@@ -59,7 +69,7 @@ async def test_a_database_that_could_lose_commits_is_a_finding(dsn):
     assert (found["database"].state, "synchronous_commit" in found["database"].text) == ("fail", True)
 
 
-async def test_where_signals_are_lost_a_transaction_pooler_is_suspected(dsn):
+async def test_where_signals_are_lost_a_transaction_pooler_is_suspected(dsn: str) -> None:
     async with through_a_pooler(dsn) as pooled:
         found = by_name(await check_database(pooled))
     assert (found["LISTEN"].state, "transaction pooler" in found["LISTEN"].text) == ("warn", True)
@@ -67,13 +77,13 @@ async def test_where_signals_are_lost_a_transaction_pooler_is_suspected(dsn):
 
 
 @contextlib.asynccontextmanager
-async def through_a_pooler(dsn):
+async def through_a_pooler(dsn: str) -> AsyncIterator[str]:
     """The database through a relay that, as a transaction pooler does, keeps no LISTEN after its statement."""
     parts = conninfo_to_dict(dsn)
     host, port = str(parts.get("host") or "127.0.0.1"), int(parts.get("port") or 5432)
     tasks = set()
 
-    async def relay(reader, writer):
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         tasks.add(task)
         there = (
@@ -85,7 +95,7 @@ async def through_a_pooler(dsn):
         await asyncio.gather(pump(reader, questions, forget=True), pump(answers, writer, forget=False))
         tasks.discard(task)
 
-    async def pump(source, target, forget):
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, forget: bool) -> None:
         with contextlib.suppress(OSError):
             while piece := await source.read(65536):
                 target.write(piece.replace(b"LISTEN cobalt_doctor", b"SELECT 'forgotten'  ") if forget else piece)
@@ -103,17 +113,17 @@ async def through_a_pooler(dsn):
 @pytest.mark.parametrize(
     ("seconds", "state"), [(0, "ok"), (1, "ok"), (-30, "warn"), (30, "warn"), (-90, "fail"), (90, "fail")]
 )
-def test_clocks_that_disagree_are_a_finding(seconds, state):
+def test_clocks_that_disagree_are_a_finding(seconds: int, state: str) -> None:
     now = datetime.now(UTC)
     assert skew(now + timedelta(seconds=seconds), now, now + timedelta(milliseconds=10)).state == state
 
 
-def test_a_slow_answer_is_no_wrong_clock():
+def test_a_slow_answer_is_no_wrong_clock() -> None:
     now = datetime.now(UTC)
     assert skew(now + timedelta(seconds=4), now, now + timedelta(seconds=9)).state == "ok"
 
 
-def test_folders_that_others_can_enter_are_a_finding(data):
+def test_folders_that_others_can_enter_are_a_finding(data: Path) -> None:
     inside = data / "postgres"
     inside.mkdir(mode=0o755)
     inside.chmod(0o755)
@@ -123,26 +133,26 @@ def test_folders_that_others_can_enter_are_a_finding(data):
     assert by_name(check_files(load({"data": data}, {})))["data folder"].state == "ok"
 
 
-def test_a_database_password_that_others_can_read_is_a_finding(data):
+def test_a_database_password_that_others_can_read_is_a_finding(data: Path) -> None:
     file = data / "cobalt.toml"
     file.write_text('database_url = "postgresql://me:pw@db.example/x"\n')
     file.chmod(0o644)
     assert by_name(check_files(load({"data": data}, {})))["cobalt.toml"].state == "warn"
 
 
-async def nobody(credentials, auth, call):
+async def nobody(credentials: Credentials, auth: Auth, call: Call) -> None:
     raise Unauthorized
 
 
-def ours(app):
+def ours(app: ASGIApp) -> ASGIApp:
     return app
 
 
-def dropping(*, underscores=False, everything=False):
+def dropping(*, underscores: bool = False, everything: bool = False) -> Proxy:
     """A proxy's habit: header names with underscores (nginx), or all of ours, do not arrive."""
 
-    def behind(app):
-        async def proxy(scope, receive, send):
+    def behind(app: ASGIApp) -> ASGIApp:
+        async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http":
                 kept = [
                     (name, value)
@@ -157,8 +167,8 @@ def dropping(*, underscores=False, everything=False):
     return behind
 
 
-def stranger(_):
-    async def app(scope, receive, send):
+def stranger(_: ASGIApp) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"<h1>It works!</h1>"})
 
@@ -174,7 +184,9 @@ def stranger(_):
         (stranger, "public address", "fail", "COBALT_PUBLIC_URL"),
     ],
 )
-async def test_the_public_address_is_called_and_judged(tmp_path, proxy, what, state, fix):
+async def test_the_public_address_is_called_and_judged(
+    tmp_path: Path, proxy: Proxy, what: str, state: str, fix: str
+) -> None:
     app = proxy(mount([(api.routes, None)], authenticate=nobody))
     async with served(app) as url:
         found = by_name(await check_address(load({"data": tmp_path, "public_url": url}, {})))
@@ -184,7 +196,7 @@ async def test_the_public_address_is_called_and_judged(tmp_path, proxy, what, st
 
 
 @contextlib.asynccontextmanager
-async def served(app):
+async def served(app: ASGIApp) -> AsyncIterator[str]:
     """A real server on a free port."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))

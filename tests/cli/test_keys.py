@@ -1,10 +1,14 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.cli.main import main
 from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.store.database import Database
+from tests.cli.conftest import Run
 
 
 def broken(ring: bytes) -> bytes:
@@ -13,7 +17,7 @@ def broken(ring: bytes) -> bytes:
     return json.dumps(file).encode()
 
 
-def test_generate_writes_a_key_that_only_its_owner_can_read(capsys, tmp_path):
+def test_generate_writes_a_key_that_only_its_owner_can_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     folder = tmp_path / "new" / "data"
     assert main(["keys", "generate", "--data", str(folder)]) == 0
     assert (folder / "master.key").stat().st_mode & 0o777 == 0o600
@@ -22,14 +26,14 @@ def test_generate_writes_a_key_that_only_its_owner_can_read(capsys, tmp_path):
     assert "Copy it to a safe place" in capsys.readouterr().out
 
 
-def test_generate_never_writes_over_a_key(capsys, data):
+def test_generate_never_writes_over_a_key(capsys: pytest.CaptureFixture[str], data: Path) -> None:
     before = (data / "master.key").read_bytes()
     assert main(["keys", "generate", "--data", str(data)]) == 1
     assert (data / "master.key").read_bytes() == before
     assert "cobalt keys rotate" in capsys.readouterr().err
 
 
-def test_list_shows_no_key(capsys, data):
+def test_list_shows_no_key(capsys: pytest.CaptureFixture[str], data: Path) -> None:
     ring = json.loads((data / "master.key").read_text())
     assert main(["keys", "list", "--data", str(data)]) == 0
     shown = capsys.readouterr().out
@@ -52,7 +56,9 @@ def test_list_shows_no_key(capsys, data):
         (lambda path: path.chmod(0o606), "chmod 600"),
     ],
 )
-def test_without_a_whole_and_private_key_nothing_starts(capsys, data, command, spoil, words):
+def test_without_a_whole_and_private_key_nothing_starts(
+    capsys: pytest.CaptureFixture[str], data: Path, command: list[str], spoil: Callable[[Path], object], words: str
+) -> None:
     spoil(data / "master.key")
     assert main([*command, "--data", str(data)]) != 0
     assert words in capsys.readouterr().err
@@ -61,14 +67,16 @@ def test_without_a_whole_and_private_key_nothing_starts(capsys, data, command, s
 
 # S-052
 @pytest.mark.parametrize("text", ["", " ", "short", '{"primary": "x"}'])
-def test_a_master_key_in_the_environment_is_judged_like_the_file(capsys, tmp_path, monkeypatch, text):
+def test_a_master_key_in_the_environment_is_judged_like_the_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.setenv("COBALT_MASTER_KEY", text)
     assert main(["serve", "--data", str(tmp_path)]) != 0
     assert capsys.readouterr().err
 
 
 # S-053
-async def test_rotate_makes_a_new_key_and_seals_every_account_key_again(run, data, db):
+async def test_rotate_makes_a_new_key_and_seals_every_account_key_again(run: Run, data: Path, db: Database) -> None:
     path = data / "master.key"
     old = Keyring.load(path)
     keys = DataKeys(db, Vault(old))
@@ -85,7 +93,9 @@ async def test_rotate_makes_a_new_key_and_seals_every_account_key_again(run, dat
     assert (await run("keys", "rewrap", "--json")).json["rewrapped"] == 0
 
 
-def test_rotate_does_not_pretend_to_change_a_key_from_the_environment(capsys, data, monkeypatch):
+def test_rotate_does_not_pretend_to_change_a_key_from_the_environment(
+    capsys: pytest.CaptureFixture[str], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COBALT_MASTER_KEY", (data / "master.key").read_text())
     assert main(["keys", "rotate", "--data", str(data)]) == 1
     assert "COBALT_MASTER_KEY" in capsys.readouterr().err

@@ -1,14 +1,17 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import cyclopts
 import pytest
 
 from cobalt_link.cli.main import COMMANDS, app, main
 from tests.cli.cobalt import environment
 
 
-def commands(parent=app, path=()):
+def commands(parent: cyclopts.App = app, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], cyclopts.App]]:
     """Every runnable command as (words, cyclopts app)."""
     for name in parent:
         if name.startswith("-"):
@@ -19,7 +22,7 @@ def commands(parent=app, path=()):
         yield from commands(child, (*path, name))
 
 
-def flags(command):
+def flags(command: cyclopts.App) -> set[str]:
     return {name for argument in command.assemble_argument_collection() for name in argument.names}
 
 
@@ -51,13 +54,13 @@ ISSUE = {
 }
 
 
-def test_every_promised_command_and_flag_is_there():
+def test_every_promised_command_and_flag_is_there() -> None:
     found = {" ".join(words): flags(command) for words, command in commands()}
     assert [name for name in ISSUE if name not in found] == []
     assert [name for name, wanted in ISSUE.items() if not wanted <= found[name]] == []
 
 
-def test_every_command_takes_data_and_json_and_explains_each_flag():
+def test_every_command_takes_data_and_json_and_explains_each_flag() -> None:
     for words, command in commands():
         assert {"--data", "--json"} <= flags(command), words
         assert command.help, words
@@ -65,12 +68,12 @@ def test_every_command_takes_data_and_json_and_explains_each_flag():
             assert argument.parameter.help or argument.children, (words, argument.name)
 
 
-def test_the_table_of_contents_says_what_the_commands_say_of_themselves():
+def test_the_table_of_contents_says_what_the_commands_say_of_themselves() -> None:
     for _, name, _, text in COMMANDS:
         assert text.endswith("."), name
 
 
-def test_help_is_quick_since_it_loads_no_room():
+def test_help_is_quick_since_it_loads_no_room() -> None:
     code = "import sys; from cobalt_link.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(name in done.stdout for _, name, _, _ in COMMANDS)
@@ -88,7 +91,9 @@ def test_help_is_quick_since_it_loads_no_room():
         ["config", "x"],
     ],
 )
-def test_a_line_that_is_not_understood_is_one_line_and_code_2(capsys, words):
+def test_a_line_that_is_not_understood_is_one_line_and_code_2(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
     assert main(words) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
@@ -96,7 +101,7 @@ def test_a_line_that_is_not_understood_is_one_line_and_code_2(capsys, words):
 
 
 @pytest.mark.parametrize("words", [["nope"], ["serve", "--port", "0"], ["keys", "list"]])
-def test_with_json_an_error_is_an_object(capsys, tmp_path, words):
+def test_with_json_an_error_is_an_object(capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]) -> None:
     assert main([*words, "--json", "--data", str(tmp_path)]) != 0
     said = capsys.readouterr()
     body = json.loads(said.err)
@@ -114,7 +119,7 @@ def test_with_json_an_error_is_an_object(capsys, tmp_path, words):
         ({"COBALT_RETENTION_DAYS": "0"}, ">= 1"),
     ],
 )
-def test_wrong_settings_stop_serve_with_the_fix_on_one_line(tmp_path, env, words):
+def test_wrong_settings_stop_serve_with_the_fix_on_one_line(tmp_path: Path, env: dict[str, str], words: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cobalt_link", "serve", "--data", str(tmp_path)],
         env=environment(tmp_path, **env),
@@ -126,6 +131,6 @@ def test_wrong_settings_stop_serve_with_the_fix_on_one_line(tmp_path, env, words
     assert words in done.stderr
 
 
-def test_the_version_is_the_changelogs(capsys):
+def test_the_version_is_the_changelogs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == "0.1.0"

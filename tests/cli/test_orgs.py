@@ -1,12 +1,14 @@
 import pytest
 
+from tests.cli.conftest import Run
+
 
 @pytest.fixture
-async def acme(run):
+async def acme(run: Run) -> str:
     return (await run("clients", "create", "Acme", "--json")).json["client_id"]
 
 
-async def test_an_org_is_set_shown_and_listed(run, acme):
+async def test_an_org_is_set_shown_and_listed(run: Run, acme: str) -> None:
     assert (await run("orgs", "list", acme)).out.startswith("Acme has no orgs yet")
     made = await run(
         "orgs", "set", acme, "clinic-1", "--emr-name", "sandbox ehr", "--emr-instance-domain", "his.example.org",
@@ -36,7 +38,7 @@ async def test_an_org_is_set_shown_and_listed(run, acme):
         (["set", "clinic-1", "--visit-type", "np"], "CODE=DESCRIPTION"),
     ],
 )
-async def test_what_an_org_cannot_be_is_one_line(run, acme, words, hint):
+async def test_what_an_org_cannot_be_is_one_line(run: Run, acme: str, words: list[str], hint: str) -> None:
     said = await run("orgs", words[0], acme, *words[1:])
     assert said.code != 0
     assert (said.out, said.err.count("\n")) == ("", 1), said

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from cobalt_link.kit.settings import DECLARED
@@ -6,12 +8,12 @@ from tests.cli.test_main import commands, flags
 
 
 @pytest.mark.parametrize(("name", "text"), [("cli.md", reference.cli), ("settings.md", reference.settings)])
-def test_the_reference_says_what_the_code_says(name, text):
+def test_the_reference_says_what_the_code_says(name: str, text: Callable[[], str]) -> None:
     written = (reference.FOLDER / name).read_text()
     assert written == text(), "out of date: run .venv/bin/python -m tests.cli.reference"
 
 
-def test_every_command_and_flag_is_in_the_reference():
+def test_every_command_and_flag_is_in_the_reference() -> None:
     written = (reference.FOLDER / "cli.md").read_text()
     for words, command in commands():
         _, found, section = written.partition(f"## `cobalt {' '.join(words)}`\n")
@@ -21,6 +23,6 @@ def test_every_command_and_flag_is_in_the_reference():
         assert [flag for flag in own if f"`{flag}`" not in section] == [], words
 
 
-def test_every_setting_is_in_the_reference():
+def test_every_setting_is_in_the_reference() -> None:
     written = (reference.FOLDER / "settings.md").read_text()
     assert [each.name for each in DECLARED if f"`{each.name}` | `{each.variable}`" not in written] == []

@@ -2,14 +2,19 @@ import asyncio
 import re
 import signal
 import socket
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from cobalt_link.store.database import Database
 from tests.cli.cobalt import cobalt, free_port, running
+from tests.cli.conftest import Run
 
 
-async def test_serve_makes_its_schema_serves_and_stops_cleanly_with_commands_beside_it(data, tmp_path):
+async def test_serve_makes_its_schema_serves_and_stops_cleanly_with_commands_beside_it(
+    data: Path, tmp_path: Path
+) -> None:
     port = free_port()
     async with running("serve", "--port", str(port), data=data, home=tmp_path) as server:
         url = server.said["url"]
@@ -24,7 +29,7 @@ async def test_serve_makes_its_schema_serves_and_stops_cleanly_with_commands_bes
         assert await server.stopped(signal.SIGTERM) == 0
 
 
-async def test_an_attempt_is_shown_by_its_id_without_anything_secret(data, tmp_path):
+async def test_an_attempt_is_shown_by_its_id_without_anything_secret(data: Path, tmp_path: Path) -> None:
     async with running("serve", "--port", str(free_port()), data=data, home=tmp_path) as server:
         made = (await cobalt("clients", "create", "Acme", "--test", "--json", data=data)).json
         headers = {"client_id": made["client_id"], "client_secret": made["client_secret"]}
@@ -46,7 +51,7 @@ async def test_an_attempt_is_shown_by_its_id_without_anything_secret(data, tmp_p
         assert await server.stopped(signal.SIGINT) == 0
 
 
-async def test_a_second_server_on_the_same_port_is_told_so(data):
+async def test_a_second_server_on_the_same_port_is_told_so(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = await cobalt("serve", "--port", str(taken.getsockname()[1]), data=data)
     assert (said.code, "--port" in said.err.splitlines()[-1]) == (1, True), said
@@ -54,7 +59,9 @@ async def test_a_second_server_on_the_same_port_is_told_so(data):
 
 # S-093
 @pytest.mark.parametrize("setting", ["synchronous_commit"])
-async def test_a_server_that_could_lose_commits_is_refused_at_the_start(run, db, dsn, setting):
+async def test_a_server_that_could_lose_commits_is_refused_at_the_start(
+    run: Run, db: Database, dsn: str, setting: str
+) -> None:
     name = (await db.one("SELECT current_database() AS name"))["name"]
     await db.run(f'ALTER DATABASE "{name}" SET {setting} = off')
     said = await run("serve", "--port", str(free_port()))
@@ -62,7 +69,7 @@ async def test_a_server_that_could_lose_commits_is_refused_at_the_start(run, db,
 
 
 # S-093
-async def test_a_schema_from_a_newer_release_is_refused(run, db):
+async def test_a_schema_from_a_newer_release_is_refused(run: Run, db: Database) -> None:
     await db.run("INSERT INTO schema_steps (number, name) VALUES (9999, '9999_from_the_future.sql')")
     said = await run("serve", "--port", str(free_port()))
     assert (said.code, "newer" in said.err) == (1, True), said
