@@ -96,7 +96,7 @@ MUTATED = [
 
 
 # S-017
-def test_no_variation_of_a_registered_callback_is_the_registered_one():
+def test_no_variation_of_a_registered_callback_is_the_registered_one() -> None:
     assert len(set(MUTATED)) >= 80
     assert addresses.same_callback(CALLBACK, CALLBACK)
     assert [each for each in MUTATED if addresses.same_callback(CALLBACK, each)] == []
@@ -104,7 +104,7 @@ def test_no_variation_of_a_registered_callback_is_the_registered_one():
 
 # S-017
 @pytest.mark.parametrize("registered", ["http://127.0.0.1:4000/cb", "http://127.0.0.1/cb", "http://[::1]:4000/cb"])
-def test_only_the_port_of_a_loopback_callback_may_differ(registered):
+def test_only_the_port_of_a_loopback_callback_may_differ(registered: str) -> None:
     host = registered.partition("://")[2].removesuffix("/cb").removesuffix(":4000")
     assert addresses.same_callback(registered, f"http://{host}:51234/cb")
     for other in [f"https://{host}:51234/cb", f"http://{host}:51234/cb/", f"http://{host}:51234/CB",
@@ -113,7 +113,7 @@ def test_only_the_port_of_a_loopback_callback_may_differ(registered):
         assert not addresses.same_callback(registered, other), other
 
 
-def test_the_port_of_localhost_by_name_is_exact():
+def test_the_port_of_localhost_by_name_is_exact() -> None:
     assert not addresses.same_callback("http://localhost:4000/cb", "http://localhost:4001/cb")
 
 
@@ -122,7 +122,7 @@ def test_the_port_of_localhost_by_name_is_exact():
     [CALLBACK, "https://app.example.com", "https://app.example.com:8443/a/b", "http://localhost:3000/cb",
      "http://127.0.0.1:4000/cb", "http://[::1]:4000/cb", "https://xn--bcher-kva.example/cb"],
 )  # fmt: skip
-def test_a_callback_is_registered_as_it_is_written(text):
+def test_a_callback_is_registered_as_it_is_written(text: str) -> None:
     assert addresses.callback(text) == text
 
 
@@ -134,13 +134,13 @@ def test_a_callback_is_registered_as_it_is_written(text):
      "https://bücher.example/cb", "https://app.example.com/a b", "https://app.example.com\\cb", "https://", "app:/cb",
      "https://app.example.com:70000/cb", "https://app.example.com/" + "a" * 2000],
 )  # fmt: skip
-def test_a_callback_that_cannot_be_matched_exactly_is_refused(text):
+def test_a_callback_that_cannot_be_matched_exactly_is_refused(text: str) -> None:
     with pytest.raises(AddressProblem):
         addresses.callback(text)
 
 
 @pytest.mark.parametrize("text", ["https://app.example.com", "https://app.example.com:8443", "http://localhost:3000"])
-def test_an_origin_is_registered_as_browsers_send_it(text):
+def test_an_origin_is_registered_as_browsers_send_it(text: str) -> None:
     assert addresses.origin(text) == text
 
 
@@ -150,12 +150,12 @@ def test_an_origin_is_registered_as_browsers_send_it(text):
      "https://app.example.com;script-src", "https://app.example.com 'self'", "https://APP.example.com", "null", "*",
      "https://app.example.com:443", "http://app.example.com", "https://user@app.example.com", "'self'"],
 )  # fmt: skip
-def test_an_origin_with_more_than_scheme_host_and_port_is_refused(text):
+def test_an_origin_with_more_than_scheme_host_and_port_is_refused(text: str) -> None:
     with pytest.raises(AddressProblem):
         addresses.origin(text)
 
 
-def test_a_refused_origin_tells_what_to_register():
+def test_a_refused_origin_tells_what_to_register() -> None:
     with pytest.raises(AddressProblem, match=r"Register https://app\.example\.com\."):
         addresses.origin("https://app.example.com/")
 
@@ -167,7 +167,7 @@ def test_a_refused_origin_tells_what_to_register():
      ("https://his.example.org/gnu/", "https://his.example.org/gnu"), ("http://127.0.0.1:9100", "http://127.0.0.1:9100"),
      ("bücher.example", "https://xn--bcher-kva.example"), ("localhost:9100", "https://localhost:9100")],
 )  # fmt: skip
-def test_an_ehr_address_has_one_spelling(sent, canonical):
+def test_an_ehr_address_has_one_spelling(sent: str, canonical: str) -> None:
     assert addresses.ehr_address(sent) == canonical
     assert addresses.ehr_address(canonical) == canonical
 
@@ -176,7 +176,7 @@ def test_an_ehr_address_has_one_spelling(sent, canonical):
     "sent", ["", "ftp://his.example.org", "https://a:b@his.example.org", "his.example.org?x=1", "his.example.org#x",
              "127.1", "two words.example", "https://his.example.org\\x"],
 )  # fmt: skip
-def test_what_is_no_ehr_address_is_refused(sent):
+def test_what_is_no_ehr_address_is_refused(sent: str) -> None:
     with pytest.raises(AddressProblem):
         addresses.ehr_address(sent)
 
@@ -196,11 +196,11 @@ def test_what_is_no_ehr_address_is_refused(sent):
         ("https://his.example.org:9999", ["his.example.org:8443"], False),
     ],
 )
-def test_allowed_domains_hold_by_whole_names(address, rules, inside):
+def test_allowed_domains_hold_by_whole_names(address: str, rules: list[str], inside: bool) -> None:
     assert addresses.is_allowed(address, [addresses.domain_rule(rule) for rule in rules]) is inside
 
 
 @pytest.mark.parametrize("rule", ["", "*", "https://his.example.org", "a..b", "his.*.org", "his example", "/x"])
-def test_what_is_no_domain_is_refused(rule):
+def test_what_is_no_domain_is_refused(rule: str) -> None:
     with pytest.raises(AddressProblem):
         addresses.domain_rule(rule)

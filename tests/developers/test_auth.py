@@ -6,25 +6,30 @@ from datetime import timedelta
 import pytest
 
 from cobalt_link.developers.auth import Callers
-from cobalt_link.developers.clients import Clients
+from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.developers.remembered import FRESH
 from cobalt_link.kit import tokens
+from cobalt_link.kit.clock import MovedClock
 from cobalt_link.kit.problems import Unauthorized
 from cobalt_link.kit.tolerance import Credentials
 from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.store.database import Database
+from tests.developers.conftest import App
 
 
-def sent(client, secret):
+def sent(client: Client, secret: str) -> Credentials:
     return Credentials(client_id=client.client_id, client_secret=secret)
 
 
-async def test_the_right_pair_names_its_client(callers, acme, rival):
+async def test_the_right_pair_names_its_client(callers: Callers, acme: App, rival: App) -> None:
     assert (await callers.authenticate(sent(*acme))).id == acme[0].id
     assert (await callers.authenticate(sent(*rival))).id == rival[0].id
 
 
 # S-004
-async def test_wrong_missing_unknown_and_disabled_look_the_same(callers, clients, acme, rival):
+async def test_wrong_missing_unknown_and_disabled_look_the_same(
+    callers: Callers, clients: Clients, acme: App, rival: App
+) -> None:
     client, secret = acme
     await clients.disable(rival[0])
     unknown = tokens.mint(tokens.CLIENT_ID, tokens.LIVE)
@@ -50,14 +55,14 @@ async def test_wrong_missing_unknown_and_disabled_look_the_same(callers, clients
 
 
 # S-045
-async def test_a_made_up_pair_costs_no_look_into_the_database(db, vault, clock):
+async def test_a_made_up_pair_costs_no_look_into_the_database(db: Database, vault: Vault, clock: MovedClock) -> None:
     callers = Callers(db, vault, clock)
     await db.close()
     with pytest.raises(Unauthorized):
         await callers.authenticate(Credentials(client_id="ci_live_" + "a" * 49, client_secret="cs_live_" + "a" * 49))
 
 
-async def test_a_known_caller_costs_no_round_trip(callers, db, acme):
+async def test_a_known_caller_costs_no_round_trip(callers: Callers, db: Database, acme: App) -> None:
     await callers.authenticate(sent(*acme))
     await db.close()
     started = time.monotonic()
@@ -67,8 +72,8 @@ async def test_a_known_caller_costs_no_round_trip(callers, db, acme):
 
 # S-008 S-128
 async def test_a_revoked_secret_and_a_disabled_client_are_refused_within_a_second_by_every_process(
-    db, vault, clock, clients, acme, rival
-):
+    db: Database, vault: Vault, clock: MovedClock, clients: Clients, acme: App, rival: App
+) -> None:
     four = [Callers(db, vault, clock) for _ in range(4)]
     for callers in four:
         await callers.authenticate(sent(*acme))
@@ -82,7 +87,7 @@ async def test_a_revoked_secret_and_a_disabled_client_are_refused_within_a_secon
         assert (await callers.authenticate(sent(acme[0], fresh))).id == acme[0].id
 
 
-async def refused(callers, credentials):
+async def refused(callers: Callers, credentials: Credentials) -> float:
     """The moment from which on the caller is refused; gives up after two seconds."""
     until = time.monotonic() + 2
     while time.monotonic() < until:
@@ -95,11 +100,13 @@ async def refused(callers, credentials):
 
 
 # S-008
-async def test_twenty_rotations_with_overlap_refuse_no_request(db, vault, clock, clients, acme):
+async def test_twenty_rotations_with_overlap_refuse_no_request(
+    db: Database, vault: Vault, clock: MovedClock, clients: Clients, acme: App
+) -> None:
     client, secret = acme
     known_to_the_app, done = [secret], asyncio.Event()
 
-    async def app(callers):
+    async def app(callers: Callers) -> int:
         count = 0
         while not done.is_set():
             await callers.authenticate(sent(client, known_to_the_app[0]))
@@ -114,14 +121,18 @@ async def test_twenty_rotations_with_overlap_refuse_no_request(db, vault, clock,
     assert all(count > 20 for count in await asyncio.gather(*calling))
 
 
-async def test_a_rotated_secret_works_at_once_where_the_old_one_is_remembered(callers, clients, acme):
+async def test_a_rotated_secret_works_at_once_where_the_old_one_is_remembered(
+    callers: Callers, clients: Clients, acme: App
+) -> None:
     client, old = acme
     await callers.authenticate(sent(client, old))
     fresh = await clients.rotate_secret(client, timedelta(hours=1))
     assert (await callers.authenticate(sent(client, fresh))).id == client.id
 
 
-async def test_a_secret_ends_when_its_overlap_is_over(callers, clients, acme, clock):
+async def test_a_secret_ends_when_its_overlap_is_over(
+    callers: Callers, clients: Clients, acme: App, clock: MovedClock
+) -> None:
     client, old = acme
     new = await clients.rotate_secret(client, timedelta(hours=1))
     await callers.authenticate(sent(client, old))
@@ -132,7 +143,7 @@ async def test_a_secret_ends_when_its_overlap_is_over(callers, clients, acme, cl
 
 
 # S-046
-async def test_secrets_survive_two_new_hash_keys(db, clock):
+async def test_secrets_survive_two_new_hash_keys(db: Database, clock: MovedClock) -> None:
     ring = Keyring.generate()
     client, secret = await Clients(db, Vault(ring), clock).create("Old hash key")
     for _ in range(2):
@@ -141,7 +152,7 @@ async def test_secrets_survive_two_new_hash_keys(db, clock):
 
 
 # S-004
-async def test_time_does_not_tell_an_unknown_client_from_a_wrong_secret(callers, acme):
+async def test_time_does_not_tell_an_unknown_client_from_a_wrong_secret(callers: Callers, acme: App) -> None:
     wrong = sent(acme[0], tokens.mint(tokens.CLIENT_SECRET, tokens.LIVE))
     unknown = Credentials(client_id=tokens.mint(tokens.CLIENT_ID, tokens.LIVE), client_secret=wrong.client_secret)
     taken = {"wrong": [], "unknown": []}

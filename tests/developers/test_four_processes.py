@@ -1,19 +1,22 @@
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from cobalt_link.developers.clients import Clients
+from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.store.database import Database
 from tests.cli.cobalt import free_port, running
 
 
 @pytest.fixture
-async def four(dsn, tmp_path):
+async def four(dsn: str, tmp_path: Path) -> AsyncIterator[list[httpx2.AsyncClient]]:
     """Four servers on one database, as HTTP clients, and the operator's hand on their clients."""
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
@@ -29,21 +32,23 @@ async def four(dsn, tmp_path):
 
 
 @pytest.fixture
-def operator(db, tmp_path, four):
+def operator(db: Database, tmp_path: Path, four: list[httpx2.AsyncClient]) -> Clients:
     return Clients(db, Vault(Keyring.load(tmp_path / "data" / "master.key")), SystemClock())
 
 
-async def status(server, client, secret):
+async def status(server: httpx2.AsyncClient, client: Client, secret: str) -> int:
     headers = {"client_id": client.client_id, "client_secret": secret}
     return (await server.get("/v1/orgs", headers=headers)).status_code
 
 
 # S-008 S-128
-async def test_secrets_rotate_under_load_and_end_within_a_second_on_four_processes(four, operator):
+async def test_secrets_rotate_under_load_and_end_within_a_second_on_four_processes(
+    four: list[httpx2.AsyncClient], operator: Clients
+) -> None:
     client, secret = await operator.create("Acme")
     known_to_the_app, answers, done = [secret], [], asyncio.Event()
 
-    async def app(server):
+    async def app(server: httpx2.AsyncClient) -> None:
         while not done.is_set():
             answers.append(await status(server, client, known_to_the_app[0]))
             await asyncio.sleep(0.05)  # four of them: at most 80 requests in a second
@@ -69,7 +74,7 @@ async def test_secrets_rotate_under_load_and_end_within_a_second_on_four_process
     assert max(await asyncio.gather(*(refused(server, client, fresh) for server in four))) - disabled < 1
 
 
-async def refused(server, client, secret):
+async def refused(server: httpx2.AsyncClient, client: Client, secret: str) -> float:
     """The moment of the last answer that was not a refusal; gives up after three seconds."""
     last = time.monotonic()
     async with asyncio.timeout(3):
