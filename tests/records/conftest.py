@@ -1,26 +1,33 @@
 """A world with the route table in front: `ask(token, path)` is one HTTP request as a client sends it."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import httpx2
 import pytest
 
 from cobalt_link.accounts import api as accounts_api
+from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.api import AccountsRoom
 from cobalt_link.developers.auth import Callers
+from cobalt_link.developers.clients import Client
 from cobalt_link.kit.problems import Unauthorized
-from cobalt_link.kit.routes import Auth, mount
+from cobalt_link.kit.routes import Auth, Call, mount
+from cobalt_link.kit.tolerance import Credentials
 from cobalt_link.records import api
 from cobalt_link.records.reads import Reads
+from cobalt_link.store.database import Database
 from tests.accounts.world import World
 
 
 class Caller:
     """A client with its secret, and one linked account with its token."""
 
-    def __init__(self, client, secret, account, token):
+    def __init__(self, client: Client, secret: str, account: Account, token: str) -> None:
         self.client, self.secret, self.account, self.token = client, secret, account, token
 
     @property
-    def headers(self):
+    def headers(self) -> dict[str, str]:
         named = {"client_id": self.client.client_id, "client_secret": self.secret, "access_token": self.token}
         return {name: value for name, value in named.items() if value}
 
@@ -35,7 +42,7 @@ class Api:
         rooms = [(api.routes, self.reads), (accounts_api.routes, room)]
         callers = Callers(world.db, world.vault, world.clock)
 
-        async def authenticate(found, auth, call):
+        async def authenticate(found: Credentials, auth: Auth, call: Call) -> None:
             call.caller = await callers.authenticate(found)
             if auth is Auth.ACCOUNT:
                 call.account = await world.access.resolve(call.caller.id, found.access_token or "")
@@ -45,33 +52,33 @@ class Api:
         app = mount(rooms, authenticate=authenticate, clock=world.clock)
         self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1")
 
-    async def caller(self, name: str = "Acme Scribe", **linking) -> Caller:
+    async def caller(self, name: str = "Acme Scribe", **linking: Any) -> Caller:
         client, secret = await self.world.clients.create(name, test=True)
         account = await self.world.keep(await self.world.org(client), **linking)
         return Caller(client, secret, account, await self.world.token(account))
 
-    async def __call__(self, who: Caller, path: str, method: str = "GET", **what):
+    async def __call__(self, who: Caller, path: str, method: str = "GET", **what: Any) -> tuple[int, Any]:
         answer = await self.http.request(method, path, headers=who.headers, **what)
         return answer.status_code, answer.json()
 
 
 @pytest.fixture
-async def world(db):
+async def world(db: Database) -> World:
     return World(db)
 
 
 @pytest.fixture
-async def ask(world):
+async def ask(world: World) -> AsyncIterator[Api]:
     api = Api(world)
     async with api.http:
         yield api
 
 
 @pytest.fixture
-async def acme(ask):
+async def acme(ask: Api) -> Caller:
     return await ask.caller()
 
 
 @pytest.fixture
-async def rival(ask):
+async def rival(ask: Api) -> Caller:
     return await ask.caller("Rival Notes")

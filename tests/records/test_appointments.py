@@ -1,12 +1,15 @@
 """GET /v1/appointments and /v1/appointment(s)/{id}: the contract's shape, its messages, and nobody else's records."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.ehr.models import Appointment
 from cobalt_link.ehr.refusals import EhrDown
+from tests.accounts.world import World
+from tests.records.conftest import Api, Caller
 
 PHOENIX = timezone(timedelta(hours=-7))
 WEEK = {"start_date": "2026-03-02", "end_date": "2026-03-08"}
@@ -56,11 +59,11 @@ BARE = Appointment(
 
 
 @pytest.fixture(autouse=True)
-async def book(world):
+async def book(world: World) -> None:
     world.ehr.book = [FULL, BARE]
 
 
-async def test_an_appointment_has_every_documented_key(ask, acme):
+async def test_an_appointment_has_every_documented_key(ask: Api, acme: Caller) -> None:
     # contract §4.5, the union of all its versions
     status, body = await ask(acme, "/v1/appointments", params={**WEEK, "include_note": "false"})
     assert (status, body["success"], len(body["appointments"])) == (200, True, 2)
@@ -147,7 +150,9 @@ async def test_an_appointment_has_every_documented_key(ask, acme):
         ),
     ],
 )
-async def test_bad_days_are_answered_in_the_contracts_words_and_cost_the_ehr_nothing(ask, acme, params, message):
+async def test_bad_days_are_answered_in_the_contracts_words_and_cost_the_ehr_nothing(
+    ask: Api, acme: Caller, params: dict[str, Any], message: str
+) -> None:
     status, body = await ask(acme, "/v1/appointments", params=params)
     assert (status, body["success"], body["message"]) == (400, False, message)
     assert ask.world.ehr.asked == []
@@ -157,24 +162,24 @@ async def test_bad_days_are_answered_in_the_contracts_words_and_cost_the_ehr_not
     "day",
     ["2026-03-04", "2026-03-04T09:30:00", "2026-03-04T09:30:00Z", "2026-03-04T23:00:00-07:00", "2026-03-04 10:00"],
 )
-async def test_a_day_may_be_a_whole_time(ask, acme, day):
+async def test_a_day_may_be_a_whole_time(ask: Api, acme: Caller, day: str) -> None:
     status, body = await ask(acme, "/v1/appointments", params={"start_date": day, "end_date": day})
     assert (status, [each["ehr_appointment_id"] for each in body["appointments"]]) == (200, ["1276397812"])
 
 
-async def test_a_get_with_a_json_body_is_read_too(ask, acme):
+async def test_a_get_with_a_json_body_is_read_too(ask: Api, acme: Caller) -> None:
     # contract §9, row 6
     status, body = await ask(acme, "/v1/appointments", json=WEEK)
     assert (status, len(body["appointments"])) == (200, 2)
 
 
-async def test_a_plus_that_a_query_lost_is_put_back(ask, acme):
+async def test_a_plus_that_a_query_lost_is_put_back(ask: Api, acme: Caller) -> None:
     path = "/v1/appointments?start_date=2026-03-04T00:00:00+05:00&end_date=2026-03-04T23:00:00+05:00"
     status, body = await ask(acme, path)
     assert (status, len(body["appointments"])) == (200, 1)
 
 
-async def test_declared_filters_reach_the_ehr(ask, acme):
+async def test_declared_filters_reach_the_ehr(ask: Api, acme: Caller) -> None:
     params = {**WEEK, "mrn": "414421", "patient_name": "bet"}
     assert (await ask(acme, "/v1/appointments", params=params))[0] == 200
     (asked,) = ask.world.ehr.asked
@@ -193,14 +198,16 @@ async def test_declared_filters_reach_the_ehr(ask, acme):
         ({"include_note": "true"}, "include_note"),
     ],
 )
-async def test_a_filter_that_the_ehr_lacks_is_refused_by_its_name_and_never_ignored(ask, acme, params, name):
+async def test_a_filter_that_the_ehr_lacks_is_refused_by_its_name_and_never_ignored(
+    ask: Api, acme: Caller, params: dict[str, str], name: str
+) -> None:
     status, body = await ask(acme, "/v1/appointments", params={**WEEK, **params})
     assert (status, body["error"]) == (400, "not_supported")
     assert body["message"].startswith(f"Tiny EHR cannot filter appointments by {name}.")
     assert ask.world.ehr.asked == []
 
 
-async def test_both_ids_find_the_appointment_on_both_paths(ask, acme):
+async def test_both_ids_find_the_appointment_on_both_paths(ask: Api, acme: Caller) -> None:
     _, body = await ask(acme, "/v1/appointments", params=WEEK)
     ours = body["appointments"][0]["id"]
     for path in ("appointment", "appointments"):
@@ -210,7 +217,7 @@ async def test_both_ids_find_the_appointment_on_both_paths(ask, acme):
             assert one["appointments"] == one["appointment"] == body["appointments"][0]
 
 
-async def test_ids_stay_the_same_over_reads_relinks_and_colleagues(ask, acme):
+async def test_ids_stay_the_same_over_reads_relinks_and_colleagues(ask: Api, acme: Caller) -> None:
     _, first = await ask(acme, "/v1/appointments", params=WEEK)
     org = await ask.world.orgs.known(acme.client.id, "riverside")
     colleague = await ask.world.keep(org, user_id="dr_bo", grant=ask.world.grant(person="u-2"))
@@ -221,14 +228,14 @@ async def test_ids_stay_the_same_over_reads_relinks_and_colleagues(ask, acme):
 
 
 @pytest.mark.parametrize("either", ["0" * 32, "3", "..", "a%2Fb", "a b", "%3Fx=1", "x" * 201, "é"])
-async def test_an_unknown_or_impossible_id_is_not_found(ask, acme, either):
+async def test_an_unknown_or_impossible_id_is_not_found(ask: Api, acme: Caller, either: str) -> None:
     status, body = await ask(acme, f"/v1/appointments/{either}")
     assert status == 404
     assert body["success"] is False
     assert not {"a/b", "?x=1", "..", "."} & {str(asked) for asked in ask.world.ehr.asked}
 
 
-async def test_the_rival_sees_nothing(ask, acme, rival):
+async def test_the_rival_sees_nothing(ask: Api, acme: Caller, rival: Caller) -> None:
     # S-004
     _, body = await ask(acme, "/v1/appointments", params=WEEK)
     ours = body["appointments"][0]["id"]
@@ -245,7 +252,7 @@ async def test_the_rival_sees_nothing(ask, acme, rival):
     assert (await ask(stolen, "/v1/appointments", params=WEEK))[0] == 401
 
 
-async def test_an_orgs_time_zone_decides_what_a_day_is(ask, acme):
+async def test_an_orgs_time_zone_decides_what_a_day_is(ask: Api, acme: Caller) -> None:
     early = datetime(2026, 3, 4, 2, 30, tzinfo=UTC)  # still March 3rd in Phoenix
     ask.world.ehr.book = [Appointment(**{**_fields(BARE), "start": early})]
     await ask.world.orgs.change(acme.client, "riverside", OrgChange(time_zone="America/Phoenix"))
@@ -256,14 +263,14 @@ async def test_an_orgs_time_zone_decides_what_a_day_is(ask, acme):
     assert one["appointment"]["datetime"] == "2026-03-03T19:30:00-07:00"
 
 
-async def test_an_ehr_in_trouble_is_answered_with_retry_after(ask, acme):
+async def test_an_ehr_in_trouble_is_answered_with_retry_after(ask: Api, acme: Caller) -> None:
     ask.world.ehr.read_trouble = EhrDown()
     answer = await ask.http.get("/v1/appointments", params=WEEK, headers=acme.headers)
     assert (answer.status_code, answer.json()["error"]) == (503, "ehr_down")
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_an_account_that_needs_its_user_answers_the_contracts_403(ask, acme):
+async def test_an_account_that_needs_its_user_answers_the_contracts_403(ask: Api, acme: Caller) -> None:
     await ask.world.accounts.mark_login_required(acme.account, "locked")
     status, body = await ask(acme, "/v1/appointments", params=WEEK)
     assert status == 403
@@ -276,10 +283,10 @@ async def test_an_account_that_needs_its_user_answers_the_contracts_403(ask, acm
     assert ask.world.ehr.asked == []
 
 
-def _bare(answer):
+def _bare(answer: tuple[int, Any]) -> tuple[int, Any]:
     status, body = answer
     return status, body | {"request_id": ""}
 
 
-def _fields(appointment):
+def _fields(appointment: Appointment) -> dict[str, Any]:
     return {name: getattr(appointment, name) for name in appointment.__struct_fields__}

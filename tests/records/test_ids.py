@@ -3,11 +3,12 @@
 import asyncio
 
 from cobalt_link.records.ids import RecordIds
+from tests.accounts.world import World
 
 NAMES = [("appointment", "1"), ("patient", "1"), ("patient", "2")]
 
 
-async def test_the_same_record_keeps_its_id_and_different_ones_differ(world):
+async def test_the_same_record_keeps_its_id_and_different_ones_differ(world: World) -> None:
     _, account = await world.linked()
     ids = RecordIds(world.db, world.keys)
     first = await ids.give(account, NAMES)
@@ -17,7 +18,7 @@ async def test_the_same_record_keeps_its_id_and_different_ones_differ(world):
     assert await ids.give(account, []) == {}
 
 
-async def test_an_id_resolves_for_its_kind_ehr_org_and_client_only(world):
+async def test_an_id_resolves_for_its_kind_ehr_org_and_client_only(world: World) -> None:
     client, account = await world.linked()
     org = await world.orgs.known(client.id, "riverside")
     ids = RecordIds(world.db, world.keys)
@@ -36,12 +37,12 @@ async def test_an_id_resolves_for_its_kind_ehr_org_and_client_only(world):
     assert await ids.resolve(account, "appointment", "f" * 32) is None
 
 
-async def test_an_org_without_any_id_resolves_nothing(world):
+async def test_an_org_without_any_id_resolves_nothing(world: World) -> None:
     _, account = await world.linked()
     assert await RecordIds(world.db, world.keys).resolve(account, "patient", "f" * 32) is None
 
 
-async def test_many_at_once_agree_on_one_key_and_one_row_each(world):
+async def test_many_at_once_agree_on_one_key_and_one_row_each(world: World) -> None:
     _, account = await world.linked()
     ids = RecordIds(world.db, world.keys)
     names = [("patient", str(n)) for n in range(200)]
@@ -52,7 +53,7 @@ async def test_many_at_once_agree_on_one_key_and_one_row_each(world):
     assert rows == [{"count": 200}]
 
 
-async def test_the_ehrs_id_rests_sealed_and_dies_with_the_orgs_key(world):
+async def test_the_ehrs_id_rests_sealed_and_dies_with_the_orgs_key(world: World) -> None:
     _, account = await world.linked()
     ids = RecordIds(world.db, world.keys)
     ours = (await ids.give(account, [("patient", "mrn-4711")]))["patient", "mrn-4711"]

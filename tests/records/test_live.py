@@ -1,7 +1,9 @@
 """The whole way to the real Sandbox EHR: what its own API says is what our routes answer, live, filters and all."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
@@ -14,29 +16,33 @@ from cobalt_link.ehr.place import Place
 from cobalt_link.ehr.secrets import Secret
 from cobalt_link.ehr.story import Asking, Granted, encoded, tell
 from sandbox_ehr.server import running
+from tests.records.conftest import Api, Caller
+
+Doctor = Callable[..., Awaitable[Caller]]
+Charted = Callable[..., Awaitable[Any]]
 
 
 @pytest.fixture(scope="session")
-async def address(tmp_path_factory):
+async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     async with running(data=tmp_path_factory.mktemp("live-ehr")) as address:
         yield address
 
 
 @pytest.fixture
-async def ehr(address):
+async def ehr(address: str) -> AsyncIterator[AsyncClient]:
     async with AsyncClient(base_url=address, trust_env=False) as http:
         await http.post("/api/_lab/reset")
         yield http
 
 
 @pytest.fixture
-async def doctor(ask, ehr):
+async def doctor(ask: Api, ehr: AsyncClient) -> AsyncIterator[Doctor]:
     """`await doctor(username, clinic)`: a caller whose account is linked at the Sandbox EHR."""
     http = Http(allow_private=True)
     ask.world.connectors["sandbox"] = Sandbox(http)
     place = Place(address=str(ehr.base_url).rstrip("/"))
 
-    async def link(name="Acme Scribe", username="user_good", clinic=None):
+    async def link(name: str = "Acme Scribe", username: str = "user_good", clinic: str | None = None) -> Caller:
         saved = {"credentials": encoded(CredentialsAnswer(username=username, password=Secret("pass_good")))}
         if clinic:
             saved["clinic"] = encoded(ChoiceAnswer(value=clinic))
@@ -50,11 +56,11 @@ async def doctor(ask, ehr):
 
 
 @pytest.fixture
-async def chart(ehr):
+async def chart(ehr: AsyncClient) -> Charted:
     """What the EHR itself says: `await chart("patients", mrn=…)`."""
     session = (await ehr.post("/api/login", json={"username": "user_good", "password": "pass_good"})).json()["session"]
 
-    async def read(path, **params):
+    async def read(path: str, **params: Any) -> Any:
         answer = await ehr.get(f"/api/{path}", params=params, headers={"Authorization": f"Bearer {session}"})
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -62,16 +68,16 @@ async def chart(ehr):
     return read
 
 
-def days(back=3, on=3):
+def days(back: int = 3, on: int = 3) -> dict[str, str]:
     today = date.today()
     return {"start": str(today - timedelta(days=back)), "end": str(today + timedelta(days=on))}
 
 
-def asked(span):
+def asked(span: dict[str, str]) -> dict[str, str]:
     return {"start_date": span["start"], "end_date": span["end"]}
 
 
-async def test_the_schedule_is_the_ehrs_own_and_live(ask, doctor, chart):
+async def test_the_schedule_is_the_ehrs_own_and_live(ask: Api, doctor: Doctor, chart: Charted) -> None:
     acme, span = await doctor(), days()
     theirs = (await chart("appointments", **span))["appointments"]
     status, body = await ask(acme, "/v1/appointments", params=asked(span))
@@ -87,7 +93,9 @@ async def test_the_schedule_is_the_ehrs_own_and_live(ask, doctor, chart):
     assert len({each["id"] for each in ours}) == len(ours)
 
 
-async def test_every_filter_of_the_schedule_narrows_it_as_the_ehr_does(ask, doctor, chart):
+async def test_every_filter_of_the_schedule_narrows_it_as_the_ehr_does(
+    ask: Api, doctor: Doctor, chart: Charted
+) -> None:
     acme, span = await doctor(), days()
     theirs = (await chart("appointments", **span))["appointments"]
     patient = theirs[0]["patient"]
@@ -104,7 +112,7 @@ async def test_every_filter_of_the_schedule_narrows_it_as_the_ehr_does(ask, doct
         assert 0 < len(original) < len(theirs), name
 
 
-async def test_progress_notes_come_only_when_asked_for(ask, doctor):
+async def test_progress_notes_come_only_when_asked_for(ask: Api, doctor: Doctor) -> None:
     acme, span = await doctor(), asked(days(back=20))
     for flag, some in (("true", True), ("false", False), (None, False)):
         params = span if flag is None else {**span, "include_note": flag}
@@ -115,7 +123,7 @@ async def test_progress_notes_come_only_when_asked_for(ask, doctor):
     assert one["appointment"]["progress_note"] is None
 
 
-async def test_one_appointment_by_either_id_on_either_path(ask, doctor):
+async def test_one_appointment_by_either_id_on_either_path(ask: Api, doctor: Doctor) -> None:
     acme = await doctor()
     _, body = await ask(acme, "/v1/appointments", params=asked(days()))
     wanted = body["appointments"][2]
@@ -126,7 +134,7 @@ async def test_one_appointment_by_either_id_on_either_path(ask, doctor):
     assert (await ask(acme, "/v1/appointment/nobody-knows"))[0] == 404
 
 
-async def test_patients_page_by_page_and_by_every_filter(ask, doctor, chart):
+async def test_patients_page_by_page_and_by_every_filter(ask: Api, doctor: Doctor, chart: Charted) -> None:
     acme = await doctor()
     total = (await chart("patients", limit=1))["total"]
     found, page = [], 1
@@ -147,7 +155,7 @@ async def test_patients_page_by_page_and_by_every_filter(ask, doctor, chart):
         assert len(body["patients"]) < total, name
 
 
-async def test_the_practice_is_the_ehrs(ask, doctor, chart):
+async def test_the_practice_is_the_ehrs(ask: Api, doctor: Doctor, chart: Charted) -> None:
     acme = await doctor()
     for path in ("providers", "locations"):
         theirs = (await chart(path))[path]
@@ -161,14 +169,16 @@ async def test_the_practice_is_the_ehrs(ask, doctor, chart):
     assert body["data"]["required_patient_fields"] == settings["required_patient_fields"]
 
 
-async def test_an_ended_session_is_renewed_while_the_app_waits(ask, doctor, ehr):
+async def test_an_ended_session_is_renewed_while_the_app_waits(ask: Api, doctor: Doctor, ehr: AsyncClient) -> None:
     acme = await doctor()
     await ehr.delete("/api/_lab/sessions")
     status, body = await ask(acme, "/v1/providers")
     assert status == 200 and body["providers"]
 
 
-async def test_a_changed_password_ends_in_login_required_after_one_try(ask, doctor, ehr):
+async def test_a_changed_password_ends_in_login_required_after_one_try(
+    ask: Api, doctor: Doctor, ehr: AsyncClient
+) -> None:
     # S-141
     acme = await doctor()
     await ehr.put("/api/_lab/users/user_good", json={"password": "pass_changed"})
@@ -189,7 +199,9 @@ async def test_a_changed_password_ends_in_login_required_after_one_try(ask, doct
         ({"garbage": True}, 502, "ehr_unexpected"),
     ],
 )
-async def test_an_ehr_in_trouble_says_what_to_do(ask, doctor, ehr, switch, status, error):
+async def test_an_ehr_in_trouble_says_what_to_do(
+    ask: Api, doctor: Doctor, ehr: AsyncClient, switch: dict[str, bool], status: int, error: str
+) -> None:
     acme = await doctor()
     await ehr.put("/api/_lab/faults", json=switch)
     answer = await ask.http.get("/v1/providers", headers=acme.headers)
@@ -201,7 +213,7 @@ async def test_an_ehr_in_trouble_says_what_to_do(ask, doctor, ehr, switch, statu
     assert (await ask(acme, "/v1/providers"))[0] == 200
 
 
-async def test_a_user_without_the_right_is_told_whom_to_ask(ask, doctor, ehr):
+async def test_a_user_without_the_right_is_told_whom_to_ask(ask: Api, doctor: Doctor, ehr: AsyncClient) -> None:
     acme = await doctor()
     await ehr.put("/api/_lab/users/user_good", json={"rights": ["schedule.read"]})
     await ehr.delete("/api/_lab/sessions")
@@ -211,7 +223,7 @@ async def test_a_user_without_the_right_is_told_whom_to_ask(ask, doctor, ehr):
     assert (await ask.world.again(acme.account)).health == "active"
 
 
-async def test_two_clinics_of_one_user_never_share_an_id(ask, doctor):
+async def test_two_clinics_of_one_user_never_share_an_id(ask: Api, doctor: Doctor) -> None:
     first = await doctor("Acme Scribe", "user_clinics", "1")
     second = await doctor("Rival Notes", "user_clinics", "2")
     _, ours = await ask(first, "/v1/providers")
@@ -220,6 +232,6 @@ async def test_two_clinics_of_one_user_never_share_an_id(ask, doctor):
     assert first.account.tenant != second.account.tenant
 
 
-async def _with_notes(ask, acme, span):
+async def _with_notes(ask: Api, acme: Caller, span: dict[str, str]) -> list[Any]:
     _, body = await ask(acme, "/v1/appointments", params={**span, "include_note": "true"})
     return body["appointments"]

@@ -1,10 +1,13 @@
 """GET /v1/patients: the contract's keys, filters and pages."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
 from cobalt_link.ehr.models import Patient
+from tests.accounts.world import World
+from tests.records.conftest import Api, Caller
 
 ANA = Patient(
     ehr_id="900",
@@ -26,12 +29,12 @@ ANA = Patient(
 
 
 @pytest.fixture(autouse=True)
-async def people(world):
+async def people(world: World) -> None:
     others = [Patient(ehr_id=str(n), mrn=f"m{n}", first_name="Bo", last_name="Lee") for n in range(6)]
     world.ehr.people = [ANA, *others]
 
 
-async def test_a_patient_has_every_documented_key(ask, acme):
+async def test_a_patient_has_every_documented_key(ask: Api, acme: Caller) -> None:
     # contract §4.7, the union of all its versions
     status, body = await ask(acme, "/v1/patients", params={"patient_mrn": "414421"})
     assert (status, body["success"]) == (200, True)
@@ -61,7 +64,7 @@ async def test_a_patient_has_every_documented_key(ask, acme):
     assert body["pagination"] == {"current_page": 1, "total_pages": 1, "total_count": 1, "page_size": 100}
 
 
-async def test_pages_cover_everybody_once(ask, acme):
+async def test_pages_cover_everybody_once(ask: Api, acme: Caller) -> None:
     found = []
     for page in (1, 2, 3, 4):
         _, body = await ask(acme, "/v1/patients", params={"page": page, "page_size": "3"})
@@ -70,7 +73,7 @@ async def test_pages_cover_everybody_once(ask, acme):
     assert found == ["900", "0", "1", "2", "3", "4", "5"]
 
 
-async def test_the_same_patient_has_the_same_id_in_the_schedule(ask, acme):
+async def test_the_same_patient_has_the_same_id_in_the_schedule(ask: Api, acme: Caller) -> None:
     _, body = await ask(acme, "/v1/patients", params={"mrn": "414421"})
     from tests.records.test_appointments import FULL, WEEK
 
@@ -88,20 +91,20 @@ async def test_the_same_patient_has_the_same_id_in_the_schedule(ask, acme):
         ({"dob": "4.10.1985"}, "Invalid date format. Use ISO format (YYYY-MM-DD)."),
     ],
 )
-async def test_bad_filters_say_what_to_send(ask, acme, params, message):
+async def test_bad_filters_say_what_to_send(ask: Api, acme: Caller, params: dict[str, Any], message: str) -> None:
     status, body = await ask(acme, "/v1/patients", params=params)
     assert status == 400 and message in body["message"]
     assert ask.world.ehr.asked == []
 
 
 @pytest.mark.parametrize("name", ["dob", "first_name", "ehr_id", "phone"])
-async def test_a_filter_that_the_ehr_lacks_is_refused_by_name(ask, acme, name):
+async def test_a_filter_that_the_ehr_lacks_is_refused_by_name(ask: Api, acme: Caller, name: str) -> None:
     status, body = await ask(acme, "/v1/patients", params={name: "1985-10-04"})
     assert (status, body["error"]) == (400, "not_supported")
     assert f"Tiny EHR cannot filter patients by {name}." in body["message"]
 
 
-async def test_the_rival_gets_ids_that_say_nothing_about_ours(ask, acme, rival):
+async def test_the_rival_gets_ids_that_say_nothing_about_ours(ask: Api, acme: Caller, rival: Caller) -> None:
     # S-004: the same EHR record has another id for another client
     _, ours = await ask(acme, "/v1/patients")
     _, theirs = await ask(rival, "/v1/patients")

@@ -1,16 +1,21 @@
 """Providers, locations, settings, visit types and statuses: the practice itself, with what the org set on top."""
 
+from typing import Any
+
 import pytest
 
 from cobalt_link.developers.org_settings import OrgChange, VisitType
+from cobalt_link.ehr.manifest import Manifest
 from cobalt_link.ehr.models import Coded, Location, PracticeSettings, Provider
 from tests.accounts.tiny import TinyConnector
+from tests.accounts.world import World
+from tests.records.conftest import Api, Caller
 
 PATHS = ("/v1/providers", "/v1/locations", "/v1/settings", "/v1/visit-types", "/v1/visit-statuses")
 
 
 @pytest.fixture(autouse=True)
-async def practice(world):
+async def practice(world: World) -> None:
     world.ehr.doctors = [
         Provider(ehr_id="99999", name="Doe, John", npi="1234567893", timezone="America/Phoenix"),
         Provider(ehr_id="8", name="Roe, Jane", active=False),
@@ -27,7 +32,7 @@ async def practice(world):
     )
 
 
-async def test_providers_have_every_documented_key(ask, acme):
+async def test_providers_have_every_documented_key(ask: Api, acme: Caller) -> None:
     # contract §4.3
     status, body = await ask(acme, "/v1/providers")
     assert (status, body["success"]) == (200, True)
@@ -46,7 +51,7 @@ async def test_providers_have_every_documented_key(ask, acme):
     assert (second["status"], second["npi"], second["timezone"]) == ("inactive", None, None)
 
 
-async def test_locations_have_every_documented_key(ask, acme):
+async def test_locations_have_every_documented_key(ask: Api, acme: Caller) -> None:
     # contract §4.4
     _, body = await ask(acme, "/v1/locations")
     first, second = body["locations"]
@@ -62,7 +67,7 @@ async def test_locations_have_every_documented_key(ask, acme):
     assert second["status"] == "inactive"
 
 
-async def test_settings_are_the_ehrs_where_the_org_set_nothing(ask, acme):
+async def test_settings_are_the_ehrs_where_the_org_set_nothing(ask: Api, acme: Caller) -> None:
     # contract §4.1
     status, body = await ask(acme, "/v1/settings")
     assert status == 200
@@ -82,7 +87,7 @@ async def test_settings_are_the_ehrs_where_the_org_set_nothing(ask, acme):
     assert statuses == {"success": True, "visit_statuses": body["data"]["visit_statuses"]}
 
 
-async def test_what_the_org_set_wins(ask, acme):
+async def test_what_the_org_set_wins(ask: Api, acme: Caller) -> None:
     change = OrgChange(time_zone="America/Denver", visit_types=[VisitType("np", "New patient")])
     await ask.world.orgs.change(acme.client, "riverside", change)
     _, body = await ask(acme, "/v1/settings")
@@ -94,7 +99,9 @@ async def test_what_the_org_set_wins(ask, acme):
     assert {each["timezone"] for each in doctors["providers"]} == {"America/Denver"}
 
 
-async def test_an_ehr_without_settings_leaves_those_of_the_org(ask, acme, monkeypatch):
+async def test_an_ehr_without_settings_leaves_those_of_the_org(
+    ask: Api, acme: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest = TinyConnector.manifest
     reads = {name: filters for name, filters in manifest.reads.items() if name != "settings"}
     monkeypatch.setattr(TinyConnector, "manifest", type(manifest)(**{**_fields(manifest), "reads": reads}))
@@ -106,7 +113,7 @@ async def test_an_ehr_without_settings_leaves_those_of_the_org(ask, acme, monkey
     assert body["message"] == "Tiny EHR does not offer settings. Leave this call out for Tiny EHR."
 
 
-async def test_the_label_is_set_and_comes_back(ask, acme):
+async def test_the_label_is_set_and_comes_back(ask: Api, acme: Caller) -> None:
     sent = {"access_token_reference_id": "at_ref_123456789"}
     status, body = await ask(acme, "/v1/settings", "POST", json=sent)
     assert (status, body) == (200, {"success": True, "data": sent})
@@ -126,13 +133,13 @@ async def test_the_label_is_set_and_comes_back(ask, acme):
         ({"access_token_reference_id": "x" * 201}, "access_token_reference_id"),
     ],
 )
-async def test_nothing_but_a_label_can_be_set(ask, acme, sent, message):
+async def test_nothing_but_a_label_can_be_set(ask: Api, acme: Caller, sent: dict[str, Any], message: str) -> None:
     status, body = await ask(acme, "/v1/settings", "POST", json=sent)
     assert status == 400 and message in body["message"]
     assert (await ask.world.again(acme.account)).reference == "dr_ann"
 
 
-async def test_the_rivals_token_reads_nothing_anywhere(ask, acme, rival):
+async def test_the_rivals_token_reads_nothing_anywhere(ask: Api, acme: Caller, rival: Caller) -> None:
     # S-004
     stolen = type(acme)(rival.client, rival.secret, rival.account, acme.token)
     made_up = type(acme)(rival.client, rival.secret, rival.account, "493JKLHIU98789hLKH9HHJH")
@@ -146,12 +153,12 @@ async def test_the_rivals_token_reads_nothing_anywhere(ask, acme, rival):
     assert ask.world.ehr.asked == []
 
 
-async def test_every_read_leaves_an_audit_row_with_its_request_id(ask, acme):
+async def test_every_read_leaves_an_audit_row_with_its_request_id(ask: Api, acme: Caller) -> None:
     for path in PATHS:
         await ask.http.get(path, headers={**acme.headers, "X-Request-Id": f"req-{path[4:].replace('/', '-')}"})
     rows = await ask.world.db.rows("SELECT request_id FROM audit WHERE what = 'read' ORDER BY id")
     assert [row["request_id"] for row in rows] == [f"req-{path[4:]}" for path in PATHS]
 
 
-def _fields(manifest):
+def _fields(manifest: Manifest) -> dict[str, Any]:
     return {name: getattr(manifest, name) for name in manifest.__struct_fields__}
