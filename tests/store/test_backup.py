@@ -1,10 +1,12 @@
 import asyncio
 import stat
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.conftest import database_on
+from tests.store.conftest import Server
 
 from cobalt_link.store.backup import BackupFailed, DatabaseNotEmpty, backup, restore
 from cobalt_link.store.database import Database
@@ -24,7 +26,7 @@ async def dumped(dsn: str) -> str:
     return "\n".join(line for line in text.decode().splitlines() if "restrict" not in line and line[:2] != "--")
 
 
-async def test_a_restored_database_equals_the_one_backed_up(dsn, empty_dsn, tmp_path):
+async def test_a_restored_database_equals_the_one_backed_up(dsn: str, empty_dsn: str, tmp_path: Path) -> None:
     before = await Database.open(dsn)
     await before.run("CREATE TABLE things (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, seal bytea)")
     await before.run(
@@ -41,7 +43,7 @@ async def test_a_restored_database_equals_the_one_backed_up(dsn, empty_dsn, tmp_
     assert await dumped(empty_dsn) == original
 
 
-async def test_restoring_over_data_is_refused_unless_told(dsn, empty_dsn, tmp_path):
+async def test_restoring_over_data_is_refused_unless_told(dsn: str, empty_dsn: str, tmp_path: Path) -> None:
     file = tmp_path / "all.dump"
     await backup(dsn, file)
     later = await Database.open(empty_dsn)
@@ -56,7 +58,7 @@ async def test_restoring_over_data_is_refused_unless_told(dsn, empty_dsn, tmp_pa
     await later.close()
 
 
-async def test_a_restore_that_fails_leaves_what_was_there(dsn, empty_dsn, tmp_path):
+async def test_a_restore_that_fails_leaves_what_was_there(dsn: str, empty_dsn: str, tmp_path: Path) -> None:
     file = tmp_path / "all.dump"
     await backup(dsn, file)
     whole = file.read_bytes()
@@ -69,19 +71,21 @@ async def test_a_restore_that_fails_leaves_what_was_there(dsn, empty_dsn, tmp_pa
     await there.close()
 
 
-async def test_a_backup_that_fails_leaves_no_file(dsn, tmp_path):
+async def test_a_backup_that_fails_leaves_no_file(dsn: str, tmp_path: Path) -> None:
     with pytest.raises(BackupFailed, match="pg_dump failed"):
         await backup(make_conninfo(dsn, dbname="missing"), tmp_path / "all.dump")
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_no_backup_file_is_said_plainly(empty_dsn, tmp_path):
+async def test_no_backup_file_is_said_plainly(empty_dsn: str, tmp_path: Path) -> None:
     with pytest.raises(BackupFailed, match="no backup file"):
         await restore(empty_dsn, tmp_path / "missing.dump")
 
 
 # S-089: the wheel's newer programs serve an older server, whose address holds a password
-async def test_backup_and_restore_work_on_an_outside_server_of_an_older_version(outside, tmp_path):
+async def test_backup_and_restore_work_on_an_outside_server_of_an_older_version(
+    outside: Server, tmp_path: Path
+) -> None:
     async with database_on(outside.dsn) as first, database_on(outside.dsn) as second:
         await migrate(first)
         await backup(first, tmp_path / "all.dump")

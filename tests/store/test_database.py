@@ -3,18 +3,19 @@ import signal
 
 import psycopg
 import pytest
+from tests.store.conftest import Server
 
 from cobalt_link.store.database import Database, DatabaseUnavailable, UnsafeDatabase
 
 
-async def test_a_row_written_is_a_row_read(db):
+async def test_a_row_written_is_a_row_read(db: Database) -> None:
     await db.run("CREATE TABLE t (a int)")
     assert await db.run("INSERT INTO t VALUES (%s), (%s)", (1, 2)) == 2
     assert await db.rows("SELECT a FROM t ORDER BY a") == [{"a": 1}, {"a": 2}]
     assert await db.one("SELECT a FROM t WHERE a = %(a)s", {"a": 3}) is None
 
 
-async def test_a_transaction_is_all_or_nothing(db):
+async def test_a_transaction_is_all_or_nothing(db: Database) -> None:
     await db.run("CREATE TABLE t (a int)")
 
     async def fail() -> None:
@@ -31,18 +32,18 @@ async def test_a_transaction_is_all_or_nothing(db):
     assert await db.rows("SELECT a FROM t") == [{"a": 2}]
 
 
-async def test_a_callers_own_mistake_is_not_called_unavailable(db):
+async def test_a_callers_own_mistake_is_not_called_unavailable(db: Database) -> None:
     with pytest.raises(psycopg.errors.UndefinedTable):
         await db.rows("SELECT * FROM nothing_here")
     assert await db.one("SELECT 1 AS one") == {"one": 1}
 
 
-async def test_times_come_back_in_utc_from_every_server(db):
+async def test_times_come_back_in_utc_from_every_server(db: Database) -> None:
     row = await db.one("SELECT timestamptz '2026-03-01 12:00+05' AS at")
     assert row["at"].isoformat() == "2026-03-01T07:00:00+00:00"
 
 
-async def test_a_cancelled_caller_gives_its_connection_back(dsn):
+async def test_a_cancelled_caller_gives_its_connection_back(dsn: str) -> None:
     db = await Database.open(dsn, size=1)
     async with asyncio.timeout(10):
         sleeper = asyncio.create_task(db.run("SELECT pg_sleep(60)"))
@@ -57,7 +58,7 @@ async def test_a_cancelled_caller_gives_its_connection_back(dsn):
     await db.close()
 
 
-async def test_no_free_connection_in_time_is_told_as_unavailable(dsn):
+async def test_no_free_connection_in_time_is_told_as_unavailable(dsn: str) -> None:
     db = await Database.open(dsn, size=1, patience=0.05)
     async with db.transaction():
         with pytest.raises(DatabaseUnavailable):
@@ -66,7 +67,7 @@ async def test_no_free_connection_in_time_is_told_as_unavailable(dsn):
     await db.close()
 
 
-async def test_a_server_that_is_not_there_is_told_as_unavailable(outside):
+async def test_a_server_that_is_not_there_is_told_as_unavailable(outside: Server) -> None:
     outside.stop()
     try:
         with pytest.raises(DatabaseUnavailable, match="running and reachable"):
@@ -77,7 +78,7 @@ async def test_a_server_that_is_not_there_is_told_as_unavailable(outside):
 
 # S-093
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
-async def test_a_server_that_could_lose_acknowledged_writes_is_refused(outside, setting):
+async def test_a_server_that_could_lose_acknowledged_writes_is_refused(outside: Server, setting: str) -> None:
     outside.stop()
     outside.start(f"{setting}=off")
     try:
@@ -89,7 +90,7 @@ async def test_a_server_that_could_lose_acknowledged_writes_is_refused(outside, 
 
 
 # S-093: synchronous_commit can also be off for one role or database only
-async def test_a_role_that_does_not_wait_for_the_disk_is_refused(outside):
+async def test_a_role_that_does_not_wait_for_the_disk_is_refused(outside: Server) -> None:
     with psycopg.connect(outside.dsn, autocommit=True) as admin:
         admin.execute("ALTER ROLE tester SET synchronous_commit = off")
     try:
@@ -101,7 +102,7 @@ async def test_a_role_that_does_not_wait_for_the_disk_is_refused(outside):
 
 
 # S-101
-async def test_the_pool_heals_after_the_server_was_killed_and_restarted(outside):
+async def test_the_pool_heals_after_the_server_was_killed_and_restarted(outside: Server) -> None:
     db = await Database.open(outside.dsn, size=8)
     await db.run("CREATE TABLE IF NOT EXISTS healed (a int)")
     await db.run("TRUNCATE healed")

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.store.serving import kill_server
@@ -12,7 +14,7 @@ from cobalt_link.store.embedded import acquire
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", place], capture_output=True).returncode:
@@ -23,7 +25,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", place], check=True)
 
 
-async def test_a_full_disk_refuses_writes_and_heals_without_a_restart(small_disk):
+async def test_a_full_disk_refuses_writes_and_heals_without_a_restart(small_disk: Path) -> None:
     async with await acquire(small_disk / "postgres") as lease:
         db = await Database.open(lease.dsn)
         await db.run("CREATE TABLE t (a int, filler text)")
@@ -56,7 +58,7 @@ async def test_a_full_disk_refuses_writes_and_heals_without_a_restart(small_disk
         await db.close()
 
 
-async def test_reads_go_on_while_a_table_cannot_grow(small_disk):
+async def test_reads_go_on_while_a_table_cannot_grow(small_disk: Path) -> None:
     async with await acquire(small_disk / "postgres") as lease:
         db = await Database.open(lease.dsn)
         await db.run("CREATE TABLE t AS SELECT 42 AS a, NULL::text AS filler")

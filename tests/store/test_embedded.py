@@ -4,6 +4,7 @@ import random
 import signal
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -20,7 +21,7 @@ OLD = Path("/usr/lib/postgresql/15/bin")
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Iterator[Path]:
     """Where a server may rest; whatever a test leaves running there is ended."""
     place = tmp_path / "postgres"
     yield place
@@ -28,7 +29,7 @@ def folder(tmp_path):
         kill_server(place)
 
 
-async def test_the_first_start_makes_a_database_and_the_next_finds_it(folder):
+async def test_the_first_start_makes_a_database_and_the_next_finds_it(folder: Path) -> None:
     async with await acquire(folder) as lease:
         db = await Database.open(lease.dsn)
         await db.run("CREATE TABLE kept AS SELECT 42 AS a")
@@ -40,7 +41,7 @@ async def test_the_first_start_makes_a_database_and_the_next_finds_it(folder):
         await db.close()
 
 
-async def test_two_leases_in_one_process_share_the_server_until_both_are_released(folder):
+async def test_two_leases_in_one_process_share_the_server_until_both_are_released(folder: Path) -> None:
     first, second = await asyncio.gather(acquire(folder), acquire(folder))
     pid = postmaster(folder).pid
     await first.release()
@@ -51,7 +52,7 @@ async def test_two_leases_in_one_process_share_the_server_until_both_are_release
     assert server_processes(folder) == []
 
 
-async def test_four_processes_share_one_folder(folder):
+async def test_four_processes_share_one_folder(folder: Path) -> None:
     holders = [await Holder.start(folder, f"holder {n}") for n in range(4)]
     await asyncio.gather(*(holder.ready() for holder in holders))
     pid = postmaster(folder).pid
@@ -65,7 +66,7 @@ async def test_four_processes_share_one_folder(folder):
     assert server_processes(folder) == []
 
 
-async def test_the_server_stops_cleanly_when_the_last_process_was_killed(folder):
+async def test_the_server_stops_cleanly_when_the_last_process_was_killed(folder: Path) -> None:
     holders = [await (await Holder.start(folder)).ready() for _ in range(2)]
     pid = postmaster(folder).pid
     await holders[0].kill()
@@ -80,7 +81,7 @@ async def test_the_server_stops_cleanly_when_the_last_process_was_killed(folder)
     assert "shut down" in next(line for line in state.splitlines() if "cluster state" in line)
 
 
-async def test_an_orphan_is_adopted(folder):
+async def test_an_orphan_is_adopted(folder: Path) -> None:
     holder = await (await Holder.start(folder)).ready()
     server = postmaster(folder)
     guardian = server.parent()
@@ -96,7 +97,7 @@ async def test_an_orphan_is_adopted(folder):
     assert server_processes(folder) == []
 
 
-async def test_a_killed_postmaster_is_started_again(folder):
+async def test_a_killed_postmaster_is_started_again(folder: Path) -> None:
     async with await acquire(folder) as lease:
         db = await Database.open(lease.dsn, patience=30)
         await db.run("CREATE TABLE kept AS SELECT 42 AS a")
@@ -111,7 +112,7 @@ async def test_a_killed_postmaster_is_started_again(folder):
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-async def test_what_a_dead_postmaster_left_behind_does_not_block_the_next(folder, guarded):
+async def test_what_a_dead_postmaster_left_behind_does_not_block_the_next(folder: Path, guarded: bool) -> None:
     """Its backends may wait for ever for a lock of one that died; a stopped one stands for them here."""
     holder = await (await Holder.start(folder)).ready()
     server = postmaster(folder)
@@ -134,7 +135,7 @@ async def test_what_a_dead_postmaster_left_behind_does_not_block_the_next(folder
 
 # S-094, with fewer points
 @pytest.mark.slow
-async def test_kill_9_of_everything_under_load_loses_nothing(folder):
+async def test_kill_9_of_everything_under_load_loses_nothing(folder: Path) -> None:
     chance = random.Random(94)
     acknowledged: dict[str, set[int]] = {f"holder {n}": set() for n in range(4)}
 
@@ -172,7 +173,7 @@ def _check_indexes(dsn: str) -> None:
         admin.execute("SELECT bt_index_check('rows_pkey', true)")
 
 
-async def test_a_process_killed_while_making_the_database_leaves_no_half(folder):
+async def test_a_process_killed_while_making_the_database_leaves_no_half(folder: Path) -> None:
     for seconds in (0.3, 0.5, 0.7):
         holder = await Holder.start(folder)
         try:
@@ -185,7 +186,7 @@ async def test_a_process_killed_while_making_the_database_leaves_no_half(folder)
         await (await Database.open(lease.dsn)).close()
 
 
-async def test_a_dead_servers_note_with_anothers_pid_does_not_fool_us(folder):
+async def test_a_dead_servers_note_with_anothers_pid_does_not_fool_us(folder: Path) -> None:
     holder = await (await Holder.start(folder)).ready()
     note = folder / "data" / "postmaster.pid"
     lines = note.read_text().splitlines()
@@ -198,7 +199,7 @@ async def test_a_dead_servers_note_with_anothers_pid_does_not_fool_us(folder):
 
 
 # S-093
-async def test_a_second_postmaster_on_the_folder_is_refused(folder, monkeypatch):
+async def test_a_second_postmaster_on_the_folder_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with await acquire(folder):
         # As from another container: the note names a process that cannot be seen from here.
         note = folder / "data" / "postmaster.pid"
@@ -210,7 +211,7 @@ async def test_a_second_postmaster_on_the_folder_is_refused(folder, monkeypatch)
         note.write_text(text)
 
 
-async def test_ctrl_c_in_our_terminal_does_not_reach_the_server(folder):
+async def test_ctrl_c_in_our_terminal_does_not_reach_the_server(folder: Path) -> None:
     holder = await (await Holder.start(folder, start_new_session=True)).ready()
     server = postmaster(folder)
     assert os.getsid(server.pid) != os.getsid(holder.process.pid)
@@ -219,7 +220,7 @@ async def test_ctrl_c_in_our_terminal_does_not_reach_the_server(folder):
     await holder.leave()
 
 
-async def test_the_server_sees_nothing_of_our_environment(folder):
+async def test_the_server_sees_nothing_of_our_environment(folder: Path) -> None:
     holder = await (await Holder.start(folder, env={**os.environ, "COBALT_MASTER_KEY": "canary"})).ready()
     for process in server_processes(folder):
         assert "canary" not in str(process.environ())
@@ -227,7 +228,7 @@ async def test_the_server_sees_nothing_of_our_environment(folder):
     await holder.leave()
 
 
-async def test_a_server_that_does_not_start_says_why(folder):
+async def test_a_server_that_does_not_start_says_why(folder: Path) -> None:
     await (await acquire(folder)).release()
     with (folder / "data" / "postgresql.conf").open("a") as conf:
         conf.write("no_such_setting = 1\n")
@@ -235,7 +236,7 @@ async def test_a_server_that_does_not_start_says_why(folder):
         await acquire(folder)
 
 
-async def test_a_database_of_another_major_version_names_the_way_over(folder):
+async def test_a_database_of_another_major_version_names_the_way_over(folder: Path) -> None:
     await (await acquire(folder)).release()
     (folder / "data" / "PG_VERSION").write_text("17\n")
     with pytest.raises(EmbeddedServerError, match="cobalt backup"):
@@ -243,14 +244,14 @@ async def test_a_database_of_another_major_version_names_the_way_over(folder):
 
 
 @pytest.mark.skipif(not (OLD / "postgres").exists(), reason="PostgreSQL 15 is not installed on this machine")
-async def test_other_binaries_can_serve(tmp_path):
+async def test_other_binaries_can_serve(tmp_path: Path) -> None:
     async with await acquire(tmp_path / "postgres", OLD) as lease:
         db = await Database.open(lease.dsn)
         assert (await db.one("SHOW server_version"))["server_version"].startswith("15")
         await db.close()
 
 
-async def test_a_long_path_has_its_socket_elsewhere_and_closed(tmp_path):
+async def test_a_long_path_has_its_socket_elsewhere_and_closed(tmp_path: Path) -> None:
     folder = tmp_path / ("deep" * 30)
     async with await acquire(folder) as lease:
         await (await Database.open(lease.dsn)).close()
@@ -260,7 +261,7 @@ async def test_a_long_path_has_its_socket_elsewhere_and_closed(tmp_path):
     assert not socket.exists()
 
 
-async def test_a_cancelled_caller_leaves_no_server_behind(folder):
+async def test_a_cancelled_caller_leaves_no_server_behind(folder: Path) -> None:
     caller = asyncio.create_task(acquire(folder))
     await asyncio.sleep(0.05)
     caller.cancel()

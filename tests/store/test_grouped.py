@@ -1,26 +1,28 @@
 import asyncio
+from collections.abc import Sequence
 
 import psycopg
 import pytest
+from tests.store.conftest import Server
 
-from cobalt_link.store.database import Database
+from cobalt_link.store.database import Database, Tx
 from cobalt_link.store.grouped import Grouped
 
 # S-095
 
 
 @pytest.fixture
-async def table(db):
+async def table(db: Database) -> Database:
     await db.run("CREATE TABLE t (a int PRIMARY KEY, xid xid8 DEFAULT pg_current_xact_id())")
     return db
 
 
-async def store(tx, items):
+async def store(tx: Tx, items: Sequence[int]) -> list[int]:
     cursor = await tx.execute("INSERT INTO t (a) SELECT unnest(%s::int[]) RETURNING a * 2 AS double", (list(items),))
     return [row["double"] for row in await cursor.fetchall()]
 
 
-async def test_each_caller_gets_its_own_result_and_groups_share_a_transaction(table):
+async def test_each_caller_gets_its_own_result_and_groups_share_a_transaction(table: Database) -> None:
     grouped = Grouped(table, store)
     assert await asyncio.gather(*(grouped(n) for n in range(100))) == [n * 2 for n in range(100)]
     rows = await table.rows("SELECT count(*) AS n FROM t GROUP BY xid")
@@ -29,7 +31,7 @@ async def test_each_caller_gets_its_own_result_and_groups_share_a_transaction(ta
 
 
 @pytest.mark.parametrize("single", [False, True])
-async def test_the_answer_follows_the_commit(table, dsn, single):
+async def test_the_answer_follows_the_commit(table: Database, dsn: str, single: bool) -> None:
     other = await Database.open(dsn, size=4)
     grouped = Grouped(table, store, single=single)
 
@@ -41,7 +43,7 @@ async def test_the_answer_follows_the_commit(table, dsn, single):
     await other.close()
 
 
-async def test_no_write_waits_forever_when_callers_come_back_at_once(table):
+async def test_no_write_waits_forever_when_callers_come_back_at_once(table: Database) -> None:
     grouped = Grouped(table, store)
 
     async def client(first: int) -> None:
@@ -54,7 +56,7 @@ async def test_no_write_waits_forever_when_callers_come_back_at_once(table):
 
 
 @pytest.mark.parametrize("single", [False, True])
-async def test_a_failed_group_answers_every_caller_and_stores_nothing(table, single):
+async def test_a_failed_group_answers_every_caller_and_stores_nothing(table: Database, single: bool) -> None:
     grouped = Grouped(table, store, single=single)
     answers = await asyncio.gather(*(grouped(n) for n in [1, 2, 3, 3]), return_exceptions=True)
     assert [type(answer) for answer in answers] == [psycopg.errors.UniqueViolation] * 4
@@ -62,8 +64,8 @@ async def test_a_failed_group_answers_every_caller_and_stores_nothing(table, sin
     assert await grouped(4) == 8
 
 
-async def test_a_write_that_forgets_a_result_fails_before_the_commit(table):
-    async def forgetful(tx, items):
+async def test_a_write_that_forgets_a_result_fails_before_the_commit(table: Database) -> None:
+    async def forgetful(tx: Tx, items: Sequence[int]) -> list[int]:
         return (await store(tx, items))[1:]
 
     answers = await asyncio.gather(*(Grouped(table, forgetful)(n) for n in [1, 2]), return_exceptions=True)
@@ -71,10 +73,10 @@ async def test_a_write_that_forgets_a_result_fails_before_the_commit(table):
     assert await table.rows("SELECT a FROM t") == []
 
 
-async def test_one_cancelled_caller_does_not_hurt_the_others(table):
+async def test_one_cancelled_caller_does_not_hurt_the_others(table: Database) -> None:
     started, go = asyncio.Event(), asyncio.Event()
 
-    async def held(tx, items):
+    async def held(tx: Tx, items: Sequence[int]) -> list[int]:
         started.set()
         await go.wait()
         return await store(tx, items)
@@ -95,10 +97,10 @@ async def test_one_cancelled_caller_does_not_hurt_the_others(table):
     assert {1, 2, 4} <= stored  # what was in flight is written; a caller that left before may be left out
 
 
-async def test_a_crowd_behind_groups_that_take_long_is_written_beside_them(table):
+async def test_a_crowd_behind_groups_that_take_long_is_written_beside_them(table: Database) -> None:
     begun, go = asyncio.Queue(), asyncio.Event()
 
-    async def held(tx, items):
+    async def held(tx: Tx, items: Sequence[int]) -> list[int]:
         begun.put_nowait(items)
         if items[0] < 3:
             await go.wait()
@@ -120,10 +122,10 @@ async def test_a_crowd_behind_groups_that_take_long_is_written_beside_them(table
     assert await asyncio.gather(*slow) == [2, 4]
 
 
-async def test_a_group_is_never_larger_than_its_limit(table):
+async def test_a_group_is_never_larger_than_its_limit(table: Database) -> None:
     sizes = []
 
-    async def counted(tx, items):
+    async def counted(tx: Tx, items: Sequence[int]) -> list[int]:
         sizes.append(len(items))
         return await store(tx, items)
 
@@ -134,7 +136,7 @@ async def test_a_group_is_never_larger_than_its_limit(table):
 
 
 # S-089
-async def test_groups_work_on_an_outside_server(outside):
+async def test_groups_work_on_an_outside_server(outside: Server) -> None:
     db = await Database.open(outside.dsn)
     await db.run("CREATE TABLE t (a int PRIMARY KEY)")
     try:

@@ -96,7 +96,7 @@ def others_bits(folder: Path) -> list[Path]:
     return [path for path in [folder, *folder.rglob("*")] if path.lstat().st_mode & 0o077 and not path.is_symlink()]
 
 
-async def test_another_user_can_neither_connect_nor_read_while_we_run_as_root(open_place):
+async def test_another_user_can_neither_connect_nor_read_while_we_run_as_root(open_place: Path) -> None:
     binaries = wheel_binaries()
     before = modes(open_place) | modes(binaries / "postgres") | modes(binaries.parent / "lib")
     folder = open_place / "postgres"
@@ -107,14 +107,14 @@ async def test_another_user_can_neither_connect_nor_read_while_we_run_as_root(op
     assert modes(open_place) | modes(binaries / "postgres") | modes(binaries.parent / "lib") == before
 
 
-async def test_the_server_has_none_of_roots_powers(open_place):
+async def test_the_server_has_none_of_roots_powers(open_place: Path) -> None:
     async with await acquire(open_place / "postgres"):
         for process in [postmaster(open_place / "postgres"), *postmaster(open_place / "postgres").children()]:
             status = Path(f"/proc/{process.pid}/status").read_text()
             assert int(status.split("CapEff:")[1].split()[0], 16) == 0
 
 
-async def test_a_wrong_password_does_not_come_in_even_as_us(open_place):
+async def test_a_wrong_password_does_not_come_in_even_as_us(open_place: Path) -> None:
     async with await acquire(open_place / "postgres") as lease:
         for user in ("cobalt", "postgres"):
             wrong = make_conninfo(lease.dsn, user=user, passfile="/dev/null", password="wrong")
@@ -122,7 +122,7 @@ async def test_a_wrong_password_does_not_come_in_even_as_us(open_place):
                 await psycopg.AsyncConnection.connect(wrong)
 
 
-async def test_the_address_shows_no_password(open_place):
+async def test_the_address_shows_no_password(open_place: Path) -> None:
     async with await acquire(open_place / "postgres") as lease:
         words = [line.split(":")[4] for line in (open_place / "postgres" / "pgpass").read_text().splitlines()]
         assert len(words) == 2
@@ -131,7 +131,7 @@ async def test_the_address_shows_no_password(open_place):
             assert not [word for word in words if word in " ".join(process.cmdline())]
 
 
-async def test_the_application_is_no_superuser(open_place):
+async def test_the_application_is_no_superuser(open_place: Path) -> None:
     async with await acquire(open_place / "postgres") as lease:
         db = await Database.open(lease.dsn)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -139,7 +139,7 @@ async def test_the_application_is_no_superuser(open_place):
         await db.close()
 
 
-async def test_an_ordinary_user_has_a_server_that_nobody_else_comes_to(open_place):
+async def test_an_ordinary_user_has_a_server_that_nobody_else_comes_to(open_place: Path) -> None:
     python = reachable_python("daemon")
     daemon = pwd.getpwnam("daemon")
     os.chown(open_place, daemon.pw_uid, daemon.pw_gid)
@@ -154,7 +154,7 @@ async def test_an_ordinary_user_has_a_server_that_nobody_else_comes_to(open_plac
     assert server_processes(folder) == []
 
 
-async def test_root_may_use_a_users_folder_and_the_user_still_can(open_place):
+async def test_root_may_use_a_users_folder_and_the_user_still_can(open_place: Path) -> None:
     python = reachable_python("daemon")
     daemon = pwd.getpwnam("daemon")
     folder = open_place / "postgres"
@@ -173,12 +173,14 @@ async def test_root_may_use_a_users_folder_and_the_user_still_can(open_place):
 
 
 @pytest.fixture
-def without_namespaces(monkeypatch, tmp_path):
+def without_namespaces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine without `unshare`, as many containers are."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-async def test_where_there_are_no_user_namespaces_root_has_an_unprivileged_user_serve(open_place, without_namespaces):
+async def test_where_there_are_no_user_namespaces_root_has_an_unprivileged_user_serve(
+    open_place: Path, without_namespaces: None
+) -> None:
     if not any(entry.pw_name == "postgres" for entry in pwd.getpwall()):
         pytest.skip("there is no user postgres here")
     folder = open_place / "postgres"
@@ -194,14 +196,14 @@ async def test_where_there_are_no_user_namespaces_root_has_an_unprivileged_user_
     assert modes(open_place) == before
 
 
-async def test_where_nobody_can_serve_root_is_refused_with_the_fix(open_place, without_namespaces):
+async def test_where_nobody_can_serve_root_is_refused_with_the_fix(open_place: Path, without_namespaces: None) -> None:
     open_place.chmod(0o700)
     with pytest.raises(EmbeddedServerError, match="create a system user named cobalt"):
         await acquire(open_place / "postgres")
     assert stat.S_IMODE(open_place.stat().st_mode) == 0o700
 
 
-async def test_a_folder_of_another_user_is_refused_to_an_ordinary_user(open_place):
+async def test_a_folder_of_another_user_is_refused_to_an_ordinary_user(open_place: Path) -> None:
     python = reachable_python("daemon")
     (open_place / "postgres").mkdir()
     code = "import asyncio, sys, pathlib; from cobalt_link.store.embedded import acquire; "

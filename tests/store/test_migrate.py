@@ -2,9 +2,11 @@ import asyncio
 import random
 import signal
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
+from tests.store.conftest import Server
 
 from cobalt_link.store.backup import backup
 from cobalt_link.store.database import Database, DatabaseUnavailable
@@ -12,7 +14,7 @@ from cobalt_link.store.migrate import STEPS, SchemaTooNew, migrate, pending
 
 
 @pytest.fixture
-def steps(tmp_path):
+def steps(tmp_path: Path) -> Path:
     """Twenty steps that each need the one before."""
     (tmp_path / "0001_first.sql").write_text("CREATE TABLE grown (step int);\nINSERT INTO grown VALUES (1);\n")
     for n in range(2, 20):
@@ -23,7 +25,7 @@ def steps(tmp_path):
     return tmp_path
 
 
-async def test_every_step_is_done_once_and_in_order(empty_dsn, steps):
+async def test_every_step_is_done_once_and_in_order(empty_dsn: str, steps: Path) -> None:
     names = sorted(path.name for path in steps.iterdir())
     assert await pending(empty_dsn, steps) == names
     assert await migrate(empty_dsn, steps) == names
@@ -33,25 +35,25 @@ async def test_every_step_is_done_once_and_in_order(empty_dsn, steps):
     await db.close()
 
 
-async def test_our_own_schema_is_complete_in_a_migrated_database(dsn):
+async def test_our_own_schema_is_complete_in_a_migrated_database(dsn: str) -> None:
     assert await pending(dsn) == []
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
         await connection.execute("SELECT 1 FROM procrastinate_jobs")
 
 
-async def test_looking_at_what_is_pending_changes_nothing(empty_dsn, tmp_path):
+async def test_looking_at_what_is_pending_changes_nothing(empty_dsn: str, tmp_path: Path) -> None:
     await pending(empty_dsn)
     db = await Database.open(empty_dsn)
     assert await db.rows("SELECT 1 FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
     await db.close()
 
 
-async def test_many_processes_may_migrate_at_once(empty_dsn, steps):
+async def test_many_processes_may_migrate_at_once(empty_dsn: str, steps: Path) -> None:
     done = await asyncio.gather(*(migrate(empty_dsn, steps) for _ in range(6)))
     assert sorted(name for names in done for name in names) == sorted(path.name for path in steps.iterdir())
 
 
-async def test_a_step_that_fails_leaves_nothing_of_itself(empty_dsn, steps):
+async def test_a_step_that_fails_leaves_nothing_of_itself(empty_dsn: str, steps: Path) -> None:
     (steps / "0021_broken.sql").write_text("CREATE TABLE half (a int); SELECT 1 / 0;")
     with pytest.raises(psycopg.errors.DivisionByZero):
         await migrate(empty_dsn, steps)
@@ -61,7 +63,7 @@ async def test_a_step_that_fails_leaves_nothing_of_itself(empty_dsn, steps):
 
 
 # S-093
-async def test_a_schema_newer_than_the_code_is_refused(empty_dsn, steps):
+async def test_a_schema_newer_than_the_code_is_refused(empty_dsn: str, steps: Path) -> None:
     await migrate(empty_dsn, steps)
     (steps / "0020_last.py").unlink()
     for look in (migrate, pending):
@@ -69,18 +71,18 @@ async def test_a_schema_newer_than_the_code_is_refused(empty_dsn, steps):
             await look(empty_dsn, steps)
 
 
-async def test_two_steps_of_one_number_are_a_mistake(empty_dsn, steps):
+async def test_two_steps_of_one_number_are_a_mistake(empty_dsn: str, steps: Path) -> None:
     (steps / "0003_other.sql").write_text("SELECT 1;")
     with pytest.raises(RuntimeError, match="0003"):
         await migrate(empty_dsn, steps)
 
 
-async def test_our_own_steps_have_a_number_each():
+async def test_our_own_steps_have_a_number_each() -> None:
     names = [path.name for path in STEPS.iterdir() if path.name[0].isdigit()]
     assert len({name[:4] for name in names}) == len(names)
 
 
-async def test_no_server_is_told_as_unavailable(empty_dsn):
+async def test_no_server_is_told_as_unavailable(empty_dsn: str) -> None:
     with pytest.raises(DatabaseUnavailable):
         await migrate("host=127.0.0.1 port=1 dbname=none user=none")
 
@@ -95,7 +97,7 @@ asyncio.run(migrate(sys.argv[1], Path(sys.argv[2])))
 
 
 # S-100
-async def test_a_migration_killed_anywhere_is_finished_by_the_next(empty_dsn, steps):
+async def test_a_migration_killed_anywhere_is_finished_by_the_next(empty_dsn: str, steps: Path) -> None:
     chance = random.Random(100)
     for path in steps.glob("00??_more.sql"):
         path.write_text(path.read_text() + "SELECT pg_sleep(0.01);")
@@ -118,7 +120,7 @@ async def test_a_migration_killed_anywhere_is_finished_by_the_next(empty_dsn, st
 
 
 # S-089
-async def test_our_schema_grows_on_an_outside_server(outside, tmp_path):
+async def test_our_schema_grows_on_an_outside_server(outside: Server, tmp_path: Path) -> None:
     with psycopg.connect(outside.dsn, autocommit=True) as admin:
         admin.execute("CREATE DATABASE grown")
         dsn = psycopg.conninfo.make_conninfo(outside.dsn, dbname="grown")

@@ -3,12 +3,13 @@ import signal
 
 import psycopg
 import pytest
+from tests.store.conftest import Server
 
 from cobalt_link.store.database import Database, DatabaseUnavailable
 from cobalt_link.store.signals import Signals, announce
 
 
-async def test_a_watcher_wakes_when_the_announcing_transaction_commits(db):
+async def test_a_watcher_wakes_when_the_announcing_transaction_commits(db: Database) -> None:
     async with Signals(db.dsn) as signals:
         with signals.watch("attempt:1") as watch:
             async with db.transaction() as tx:
@@ -18,7 +19,7 @@ async def test_a_watcher_wakes_when_the_announcing_transaction_commits(db):
             assert not await watch.changed(0)
 
 
-async def test_a_signal_sent_between_entering_and_waiting_is_not_missed(db):
+async def test_a_signal_sent_between_entering_and_waiting_is_not_missed(db: Database) -> None:
     async with Signals(db.dsn) as signals:
         with signals.watch("here") as watch, signals.watch("later") as later:
             async with db.transaction() as tx:
@@ -29,7 +30,7 @@ async def test_a_signal_sent_between_entering_and_waiting_is_not_missed(db):
             assert await watch.changed(0)
 
 
-async def test_a_signal_wakes_every_watcher_of_its_topic_and_no_other(db):
+async def test_a_signal_wakes_every_watcher_of_its_topic_and_no_other(db: Database) -> None:
     async with Signals(db.dsn) as signals, Signals(db.dsn) as other_process:
         one, two = signals.watch("a"), signals.watch("a")
         with one as one, two as two, other_process.watch("a") as three, signals.watch("b") as stranger:
@@ -39,7 +40,7 @@ async def test_a_signal_wakes_every_watcher_of_its_topic_and_no_other(db):
             assert not await stranger.changed(0)
 
 
-async def test_nothing_is_announced_by_a_transaction_that_rolls_back(db):
+async def test_nothing_is_announced_by_a_transaction_that_rolls_back(db: Database) -> None:
     async def announce_and_fail() -> None:
         async with db.transaction() as tx:
             await announce(tx, "a")
@@ -55,7 +56,7 @@ async def test_nothing_is_announced_by_a_transaction_that_rolls_back(db):
             assert not await watch.changed(0)
 
 
-async def test_a_cut_connection_wakes_everyone_and_listening_goes_on(db):
+async def test_a_cut_connection_wakes_everyone_and_listening_goes_on(db: Database) -> None:
     async with Signals(db.dsn) as signals:
         with signals.watch("a") as watch:
             await db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%'", ())
@@ -66,7 +67,7 @@ async def test_a_cut_connection_wakes_everyone_and_listening_goes_on(db):
 
 
 # S-089
-async def test_signals_come_back_after_an_outside_server_restarted(outside):
+async def test_signals_come_back_after_an_outside_server_restarted(outside: Server) -> None:
     async with Signals(outside.dsn) as signals:
         with signals.watch("a") as watch:
             await asyncio.to_thread(outside.stop, signal.SIGQUIT)
@@ -79,7 +80,7 @@ async def test_signals_come_back_after_an_outside_server_restarted(outside):
             await db.close()
 
 
-async def test_a_server_that_is_not_there_is_told_at_the_start(outside):
+async def test_a_server_that_is_not_there_is_told_at_the_start(outside: Server) -> None:
     outside.stop()
     try:
         with pytest.raises(DatabaseUnavailable):
@@ -88,7 +89,7 @@ async def test_a_server_that_is_not_there_is_told_at_the_start(outside):
         outside.start()
 
 
-async def test_closing_leaves_no_session_behind(db):
+async def test_closing_leaves_no_session_behind(db: Database) -> None:
     signals = Signals(db.dsn)
     await signals.start()
     await signals.close()
