@@ -1,4 +1,5 @@
 import tempfile
+from pathlib import Path
 
 import psutil
 import pytest
@@ -24,8 +25,8 @@ TOLD = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BRIEFLY)
 async def test_each_benchmark_tells_its_figures_beside_a_baseline_and_leaves_nothing_behind(
-    name, tmp_path, monkeypatch, capsys
-):
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     await BRIEFLY[name]()
     told = capsys.readouterr().out
@@ -35,7 +36,7 @@ async def test_each_benchmark_tells_its_figures_beside_a_baseline_and_leaves_not
     assert list(tmp_path.iterdir()) == []
 
 
-def command(process):
+def command(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
@@ -46,7 +47,7 @@ def made_once(target: Path, make: Callable[[Path], None]) -> Path:
     return target
 
 
-def _run(*words: str | Path, **options) -> None:
+def _run(*words: str | Path, **options: Any) -> None:
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, **options)
     if done.returncode:
         raise RuntimeError(f"{Path(words[0]).name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
