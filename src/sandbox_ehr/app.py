@@ -11,12 +11,16 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox_ehr import chart_api, lab_api, login_api, web_chart, web_sign_in
+from sandbox_ehr import lab_api
+from sandbox_ehr.api import chart_routes as chart_api
+from sandbox_ehr.api import login_routes as login_api
 from sandbox_ehr.ehr import Ehr
-from sandbox_ehr.gate import Gate
+from sandbox_ehr.middleware import Gate
 from sandbox_ehr.refusals import Refusal, Refused
-from sandbox_ehr.web import page
-from sandbox_ehr.wire import refuse, seen
+from sandbox_ehr.requests import refuse, seen
+from sandbox_ehr.web import chart_pages as web_chart
+from sandbox_ehr.web import sign_in_pages as web_sign_in
+from sandbox_ehr.web.rendering import page
 
 
 def create_app(path: Path) -> Starlette:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from sandbox_ehr import accounts, chart, lab, pending
-from sandbox_ehr.clock import Clock, ClockState
+from sandbox_ehr.clinic import visits as chart
 from sandbox_ehr.database import Database
-from sandbox_ehr.lab import Faults, Log
+from sandbox_ehr.lab import faults as lab
+from sandbox_ehr.lab.clock import Clock, ClockState
+from sandbox_ehr.lab.faults import Faults, Log
+from sandbox_ehr.login import accounts
+from sandbox_ehr.login import pending_sign_ins as pending
 
 
 class Ehr:

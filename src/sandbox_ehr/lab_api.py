@@ -10,12 +10,15 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox_ehr import accounts, lab, pending, refusals
-from sandbox_ehr.accounts import Account
-from sandbox_ehr.lab import Faults
-from sandbox_ehr.practice import CLINICS
+from sandbox_ehr import refusals
+from sandbox_ehr.clinic.practice import CLINICS
+from sandbox_ehr.lab import faults as lab
+from sandbox_ehr.lab.faults import Faults
+from sandbox_ehr.login import accounts
+from sandbox_ehr.login import pending_sign_ins as pending
+from sandbox_ehr.login.accounts import Account
 from sandbox_ehr.refusals import Refusal, Refused
-from sandbox_ehr.wire import answer, body_of, ehr_of, refuse
+from sandbox_ehr.requests import answer, body_of, ehr_of, refuse
 
 FORWARDED = {b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"}
 

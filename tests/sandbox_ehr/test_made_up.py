@@ -5,10 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from sandbox_ehr.chart import fold
-from sandbox_ehr.people import patients
-from sandbox_ehr.practice import CLINICS, STATUSES, VISIT_TYPES
-from sandbox_ehr.visits import visits_of
+from sandbox_ehr.clinic.made_up_patients import patients
+from sandbox_ehr.clinic.made_up_visits import visits_of
+from sandbox_ehr.clinic.practice import CLINICS, STATUSES, VISIT_TYPES
+from sandbox_ehr.clinic.visits import fold
 
 EVERYBODY = [patient for _, patient in patients()]
 

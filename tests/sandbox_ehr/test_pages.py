@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 import pytest
 from httpx2 import AsyncClient, Response
 
-from sandbox_ehr.accounts import LOGINS
+from sandbox_ehr.login.accounts import LOGINS
 from sandbox_ehr.refusals import ERROR_CODES
 from tests.sandbox_ehr.desk import Desk
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sandbox_ehr import accounts, refusals
-from sandbox_ehr.accounts import LOGINS
-from sandbox_ehr.chart import PatientQuery, VisitQuery
-from sandbox_ehr.lab import Faults
+from sandbox_ehr import refusals
+from sandbox_ehr.clinic.visits import PatientQuery, VisitQuery
+from sandbox_ehr.lab.faults import Faults
 from sandbox_ehr.lab_api import ClockChange, UserChange
+from sandbox_ehr.login import accounts
+from sandbox_ehr.login.accounts import LOGINS
 from sandbox_ehr.refusals import ERROR_CODES
 
 TEXT = (Path(__file__).parents[2] / "docs/reference/sandbox-ehr.md").read_text("utf-8")
@@ -40,7 +41,7 @@ def test_every_fault_switch_stands_there():
 
 
 def test_every_refusal_of_the_source_stands_there():
-    source = "".join(path.read_text("utf-8") for path in Path(refusals.__file__).parent.glob("*.py"))
+    source = "".join(path.read_text("utf-8") for path in Path(refusals.__file__).parent.rglob("*.py"))
     codes = set(re.findall(r'Refusal\("([a-z_]+)"', source)) - {"down", "unexpected"}
     assert {"wrong_credentials", "locked", "local_only"} <= codes
     assert codes - WORDS == set()

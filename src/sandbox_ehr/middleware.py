@@ -6,11 +6,12 @@ import msgspec
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox_ehr import accounts, refusals
+from sandbox_ehr import refusals
 from sandbox_ehr.ehr import Ehr
-from sandbox_ehr.lab import Entry, Faults
+from sandbox_ehr.lab.faults import Entry, Faults
+from sandbox_ehr.login import accounts
 from sandbox_ehr.refusals import Refusal
-from sandbox_ehr.wire import MAX_BODY, refuse
+from sandbox_ehr.requests import MAX_BODY, refuse
 
 LAB = "/api/_lab"
 HEADERS = (

@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox_ehr import accounts, refusals, sign_in
-from sandbox_ehr.accounts import LOGINS, PASSWORD
-from sandbox_ehr.login_api import challenge_of, note
+from sandbox_ehr import refusals
+from sandbox_ehr.api.login_routes import challenge_of, note
+from sandbox_ehr.login import accounts, sign_in
+from sandbox_ehr.login.accounts import LOGINS, PASSWORD
+from sandbox_ehr.login.second_steps import Opened, Step
 from sandbox_ehr.refusals import ERROR_CODES, Refusal, Refused
-from sandbox_ehr.steps import Opened, Step
-from sandbox_ehr.web import COOKIE, browser_session, form_of, page
-from sandbox_ehr.wire import ehr_of, refuse, seen
+from sandbox_ehr.requests import ehr_of, refuse, seen
+from sandbox_ehr.web.rendering import COOKIE, browser_session, form_of, page
 
 STEPS: dict[str, tuple[Callable[..., Step], tuple[str, ...]]] = {
     "way": (sign_in.choose_way, ("way",)),
@@ -90,7 +91,7 @@ async def forgotten(request: Request) -> Response:
 
 async def asset(request: Request) -> Response:
     name = request.url.path.removeprefix("/")
-    return Response(files("sandbox_ehr").joinpath(name).read_bytes(), media_type=ASSETS[name])
+    return Response(files("sandbox_ehr.web").joinpath(name).read_bytes(), media_type=ASSETS[name])
 
 
 def _no_step() -> NoReturn:

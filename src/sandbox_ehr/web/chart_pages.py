@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox_ehr import chart
-from sandbox_ehr.chart import VisitQuery, VisitRow
-from sandbox_ehr.chart_api import status_of
-from sandbox_ehr.practice import CLINICS, STATUSES, VISIT_TYPES, Clinic
+from sandbox_ehr.api.chart_routes import status_of
+from sandbox_ehr.clinic import visits as chart
+from sandbox_ehr.clinic.practice import CLINICS, STATUSES, VISIT_TYPES, Clinic
+from sandbox_ehr.clinic.visits import VisitQuery, VisitRow
 from sandbox_ehr.refusals import no_rights
-from sandbox_ehr.web import browser_session, chart_page, long_date, page, short_time
-from sandbox_ehr.wire import ehr_of, seen
+from sandbox_ehr.requests import ehr_of, seen
+from sandbox_ehr.web.rendering import browser_session, chart_page, long_date, page, short_time
 
 PAGE = 25
 _TYPES = {kind.code: kind.description for kind in VISIT_TYPES}

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sandbox_ehr.dice import number, pick
-from sandbox_ehr.practice import CLINICS, VISIT_TYPES, Clinic, Provider, VisitType, shift_of
+from sandbox_ehr.clinic.practice import CLINICS, VISIT_TYPES, Clinic, Provider, VisitType, shift_of
+from sandbox_ehr.clinic.seeded_choice import number, pick
 
 LUNCH = range(12 * 60, 13 * 60)
 REASONS = (

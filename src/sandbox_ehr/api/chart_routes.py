@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox_ehr import chart, refusals
-from sandbox_ehr.accounts import IDLE_SECONDS
-from sandbox_ehr.chart import PatientQuery, VisitQuery, VisitRow
-from sandbox_ehr.practice import CLINICS, REQUIRED_PATIENT_FIELDS, STATUSES, VISIT_TYPES, Clinic, shift_of
+from sandbox_ehr import refusals
+from sandbox_ehr.clinic import visits as chart
+from sandbox_ehr.clinic.practice import CLINICS, REQUIRED_PATIENT_FIELDS, STATUSES, VISIT_TYPES, Clinic, shift_of
+from sandbox_ehr.clinic.visits import PatientQuery, VisitQuery, VisitRow
+from sandbox_ehr.login.accounts import IDLE_SECONDS
 from sandbox_ehr.refusals import Refused
-from sandbox_ehr.wire import answer, ehr_of, query_of, session_of
+from sandbox_ehr.requests import answer, ehr_of, query_of, session_of
 
 MAX_DAYS = 366
 

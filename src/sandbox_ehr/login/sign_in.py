@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from sandbox_ehr import accounts, pending, refusals
-from sandbox_ehr.accounts import CODE, Account
-from sandbox_ehr.pending import SignIn
-from sandbox_ehr.refusals import Refusal, Refused
-from sandbox_ehr.steps import (
+from sandbox_ehr import refusals
+from sandbox_ehr.login import accounts
+from sandbox_ehr.login import pending_sign_ins as pending
+from sandbox_ehr.login.accounts import CODE, Account
+from sandbox_ehr.login.pending_sign_ins import SignIn
+from sandbox_ehr.login.second_steps import (
     CODE_SECONDS,
     CODES_SECONDS,
     LOCK_SECONDS,
@@ -29,6 +30,7 @@ from sandbox_ehr.steps import (
     open_session,
     send,
 )
+from sandbox_ehr.refusals import Refusal, Refused
 
 
 def log_in(connection: sqlite3.Connection, now: float, username: str, password: str) -> Step:

@@ -5,7 +5,7 @@ import sqlite3
 
 import msgspec
 
-from sandbox_ehr.accounts import hashed
+from sandbox_ehr.login.accounts import hashed
 
 SIGN_IN_SECONDS = 1800
 

@@ -6,9 +6,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from sandbox_ehr import accounts, refusals
-from sandbox_ehr.accounts import Session
+from sandbox_ehr import refusals
 from sandbox_ehr.ehr import Ehr
+from sandbox_ehr.login import accounts
+from sandbox_ehr.login.accounts import Session
 from sandbox_ehr.refusals import Refusal, Refused
 
 MAX_BODY = 65536

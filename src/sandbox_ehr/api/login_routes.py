@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox_ehr import accounts, sign_in
-from sandbox_ehr.accounts import IDLE_SECONDS, Account
-from sandbox_ehr.practice import CLINICS
+from sandbox_ehr.clinic.practice import CLINICS
+from sandbox_ehr.login import accounts, sign_in
+from sandbox_ehr.login.accounts import IDLE_SECONDS, Account
+from sandbox_ehr.login.second_steps import CODE_SECONDS, PUSH_SECONDS, RESEND_SECONDS, WAYS, Opened, Step, Waiting
 from sandbox_ehr.refusals import Refusal, Refused
-from sandbox_ehr.steps import CODE_SECONDS, PUSH_SECONDS, RESEND_SECONDS, WAYS, Opened, Step, Waiting
-from sandbox_ehr.wire import answer, body_of, ehr_of, refuse, secret_of, seen, session_of
+from sandbox_ehr.requests import answer, body_of, ehr_of, refuse, secret_of, seen, session_of
 
 HINTS = {"text": "34", "email": "m•••••@riverside.example", "app": "", "push": "34"}
 

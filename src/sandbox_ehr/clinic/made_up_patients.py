@@ -7,8 +7,8 @@ from functools import cache
 
 import msgspec
 
-from sandbox_ehr.dice import number, pick
-from sandbox_ehr.practice import CLINICS, Clinic
+from sandbox_ehr.clinic.practice import CLINICS, Clinic
+from sandbox_ehr.clinic.seeded_choice import number, pick
 
 
 class Phones(msgspec.Struct, frozen=True):

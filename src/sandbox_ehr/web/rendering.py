@@ -9,14 +9,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from sandbox_ehr import accounts
-from sandbox_ehr.accounts import Session
-from sandbox_ehr.practice import CLINICS
+from sandbox_ehr.clinic.practice import CLINICS
+from sandbox_ehr.login import accounts
+from sandbox_ehr.login.accounts import Session
 from sandbox_ehr.refusals import Refusal, Refused
-from sandbox_ehr.wire import MAX_BODY, ehr_of, seen
+from sandbox_ehr.requests import MAX_BODY, ehr_of, seen
 
 COOKIE = "sandbox_ehr_session"
-_templates = Environment(loader=PackageLoader("sandbox_ehr"), autoescape=True, undefined=StrictUndefined)
+_templates = Environment(loader=PackageLoader("sandbox_ehr.web"), autoescape=True, undefined=StrictUndefined)
 
 
 def page(name: str, status: int = 200, /, **values: Any) -> Response:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sandbox_ehr.people import Patient, patients
-from sandbox_ehr.practice import Clinic
-from sandbox_ehr.visits import Visit, VisitDetails, visits_of
+from sandbox_ehr.clinic.made_up_patients import Patient, patients
+from sandbox_ehr.clinic.made_up_visits import Visit, VisitDetails, visits_of
+from sandbox_ehr.clinic.practice import Clinic
 
 DAYS_AROUND = 30
 # A phone with no digit in it would match everybody, so it is refused.

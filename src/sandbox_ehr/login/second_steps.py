@@ -5,9 +5,11 @@ import sqlite3
 
 import msgspec
 
-from sandbox_ehr import accounts, pending, refusals
-from sandbox_ehr.accounts import Account
-from sandbox_ehr.pending import SignIn
+from sandbox_ehr import refusals
+from sandbox_ehr.login import accounts
+from sandbox_ehr.login import pending_sign_ins as pending
+from sandbox_ehr.login.accounts import Account
+from sandbox_ehr.login.pending_sign_ins import SignIn
 from sandbox_ehr.refusals import Refusal, Refused
 
 TRIES = 5

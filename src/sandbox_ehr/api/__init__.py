@@ -1,0 +1,1 @@
+"""The JSON API: signing in and reading the chart."""

@@ -1,0 +1,1 @@
+"""Accounts, sessions, and the sign-in with its second steps."""
