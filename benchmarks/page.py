@@ -31,7 +31,7 @@ from cobalt_link.link import assets
 ROUNDS = 15
 FIRST_VIEW_MOST, FIRST_VIEW_AIM, SDK_MOST, REACT_MOST = 14_336, 8_192, 2_560, 900
 TARGETS = {LOOPBACK: 200, SLOW: 1200}  # milliseconds, p50
-DIST = Path(__file__).parents[1] / "browser" / "sdk" / "dist"
+DIST = Path(__file__).parents[1] / "clients" / "js" / "sdk" / "dist"
 
 # In every window and frame: says when it was interactive, agrees at once, and adds up what blocked the main thread.
 WATCH = """{

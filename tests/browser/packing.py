@@ -12,7 +12,7 @@ import pytest
 
 from tests.house.tree import ROOT
 
-BROWSER = ROOT / "browser"
+BROWSER = ROOT / "clients" / "js"
 STATIC = ROOT / "src" / "cobalt_link" / "link" / "static"
 NOT_COPIED = shutil.ignore_patterns("node_modules", "dist")
 
@@ -21,7 +21,7 @@ class Built:
     """`static`: what the server serves; `package`: the folder that npm packs; `tools`: where esbuild and tsc are."""
 
     def __init__(self, folder: Path) -> None:
-        self.browser = folder / "browser"
+        self.browser = folder / "clients" / "js"
         self.static = folder / "static"
         self.package = self.browser / "sdk"
         self.tools = self.browser / "node_modules" / ".bin"

@@ -58,7 +58,7 @@ async def test_the_quick_start_links_an_account_as_it_stands(site: Site, app: Sh
 def test_the_hash_on_the_page_is_that_of_the_file_that_is_served() -> None:
     digest = b64encode(sha384(assets.source("init.js")).digest()).decode()
     tag = sample("integrity")
-    assert f'integrity="sha384-{digest}"' in tag, "run `npm run build` in browser/"
+    assert f'integrity="sha384-{digest}"' in tag, "run `npm run build` in clients/js/"
     assert f"/v{assets.VERSION}/init.js" in tag
 
 

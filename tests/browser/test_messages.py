@@ -24,7 +24,7 @@ from tests.world import Shop, shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
-SOURCES = Path(__file__).parents[2] / "browser"
+SOURCES = Path(__file__).parents[2] / "clients" / "js"
 # Every shape that the SDK or the frame reacts to, well formed and bent: what somebody would try.
 FUZZ = """([target, count, seed]) => {
   const pick = list => list[(seed = (seed * 1103515245 + 12345) % 2147483648) % list.length];

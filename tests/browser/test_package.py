@@ -52,7 +52,7 @@ async def app_script(built: Built, request: pytest.FixtureRequest, tmp_path_fact
 
 @pytest.mark.parametrize("name", ["init.js", "link.js", "link.css"])
 def test_what_is_committed_is_what_the_sources_make(built: Built, name: str) -> None:
-    assert (built.static / name).read_bytes() == (STATIC / name).read_bytes(), "run `npm run build` in browser/"
+    assert (built.static / name).read_bytes() == (STATIC / name).read_bytes(), "run `npm run build` in clients/js/"
 
 
 async def test_what_is_packed_is_what_is_served_plain(built: Built) -> None:

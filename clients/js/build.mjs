@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const out = process.argv[2] ?? join(here, "../src/cobalt_link/link/static");
+const out = process.argv[2] ?? join(here, "../../src/cobalt_link/link/static");
 const packed = process.argv[3] ?? join(here, "sdk/dist");
 const common = { bundle: true, minify: true, target: "es2022", legalComments: "none", charset: "utf8", logLevel: "warning" };
 
@@ -37,7 +37,7 @@ execFileSync(process.execPath, [join(here, "node_modules/typescript/bin/tsc"), "
 
 // The docs name the hash of the file that a server of this version has.
 if (!process.argv[2]) {
-  const page = join(here, "../docs/how-to/lightbox.md");
+  const page = join(here, "../../docs/how-to/lightbox.md");
   const digest = createHash("sha384").update(readFileSync(join(out, "init.js"))).digest("base64");
   writeFileSync(page, readFileSync(page, "utf8").replace(/sha384-[\w+/=]+/g, `sha384-${digest}`));
 }
