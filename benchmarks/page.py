@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import msgspec
 from playwright.async_api import Browser, Page
-from tests.browser.site import Site, served
+from tests.browsers.chromium.site import Site, served
 from tests.link.chromium import chromium
 from tests.link.gallery import gallery
 

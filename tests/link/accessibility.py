@@ -15,7 +15,7 @@ import msgspec
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.engines.firefox import firefox
+from tests.browsers.engines.firefox import firefox
 from tests.link.chromium import ORIGIN, chromium, window
 from tests.link.gallery import KINDS, gallery
 

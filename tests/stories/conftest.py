@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from cobalt_link.app import House
-from tests.browser.conftest import site, sites
+from tests.browsers.chromium.conftest import site, sites
 from tests.conftest import database_on
 from tests.link.chromium import chromium
 from tests.store.conftest import outside

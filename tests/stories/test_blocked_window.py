@@ -9,8 +9,8 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from cobalt_link.app import House
-from tests.browser.site import Site
-from tests.browser.test_how_to import sample
+from tests.browsers.chromium.site import Site
+from tests.browsers.chromium.test_how_to import sample
 from tests.link.chromium import chromium
 from tests.stories.watched import watched
 from tests.world import shop

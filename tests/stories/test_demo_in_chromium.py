@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 from playwright.async_api import TimeoutError as NotThere
 
-from tests.browser.lightbox import SECONDS, Lightbox
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.cli.cobalt import free_port, running
 from tests.sandbox_ehr.desk import Desk
 from tests.stories.watched import Watched, watched

@@ -5,8 +5,8 @@ import pytest
 from playwright.async_api import Browser
 
 from cobalt_link.app import House
-from tests.browser.lightbox import SECONDS, Lightbox
-from tests.browser.site import Site
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox
+from tests.browsers.chromium.site import Site
 from tests.ehrs.gnuhealth import MARKS, GnuHealth
 from tests.stories import chart_of_gnuhealth as chart
 from tests.stories.test_gnuhealth import reads_as_its_own_rpc

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS, Lightbox, click, escape
-from tests.browser.site import APP, Site
+from tests.browsers.chromium.conftest import Opener
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox, click, escape
+from tests.browsers.chromium.site import APP, Site
 from tests.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]

@@ -10,8 +10,8 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS, Lightbox, click, escape
+from tests.browsers.chromium.conftest import Opener
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox, click, escape
 from tests.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]

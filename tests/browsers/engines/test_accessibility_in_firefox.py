@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engines.firefox import firefox
+from tests.browsers.engines.firefox import firefox
 from tests.link.accessibility import LAYOUTS, judge
 from tests.link.gallery import KINDS
 

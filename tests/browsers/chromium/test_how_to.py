@@ -14,9 +14,9 @@ from cobalt_link.app import House
 from cobalt_link.link import assets
 from cobalt_link.link.closing import CLOSED
 from cobalt_link.link.states import EventName
-from tests.browser.lightbox import Lightbox
-from tests.browser.packing import BROWSER
-from tests.browser.site import Site
+from tests.browsers.chromium.lightbox import Lightbox
+from tests.browsers.chromium.packing import BROWSER
+from tests.browsers.chromium.site import Site
 from tests.docs.samples import DOCS, samples
 from tests.world import Shop
 

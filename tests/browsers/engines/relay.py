@@ -1,4 +1,4 @@
-"""Starts Firefox for Playwright and stands between the two: `python -m tests.engines.relay FIREFOX ARGUMENTS…`.
+"""Starts Firefox for Playwright and stands between: `python -m tests.browsers.engines.relay FIREFOX ARGUMENTS…`.
 
 Playwright begins every context with a command that Firefox ESR 153 does not know yet. Its answer "unknown command"
 becomes "done" here, and nothing else changes; what the command would set is set by preferences. A Firefox that knows

@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS, Lightbox
-from tests.engines.firefox import ALL_COOKIES_BLOCKED, firefox
-from tests.engines.screen import Screen
+from tests.browsers.chromium.conftest import Opener
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox
+from tests.browsers.engines.firefox import ALL_COOKIES_BLOCKED, firefox
+from tests.browsers.engines.screen import Screen
 from tests.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("firefox")]

@@ -22,7 +22,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
 
-from tests.engines.screen import Screen
+from tests.browsers.engines.screen import Screen
 
 SECONDS = 60.0  # how long anything may take on a busy machine
 NOT_YET = (

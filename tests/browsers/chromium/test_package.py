@@ -13,11 +13,11 @@ from playwright.async_api import Page
 
 from cobalt_link.app import House
 from cobalt_link.link import assets
-from tests.browser.conftest import Opener
-from tests.browser.lightbox import Lightbox
-from tests.browser.packing import BROWSER, STATIC, Built, build, bundled_app, run
-from tests.browser.site import Site
-from tests.browser.test_how_to import sample
+from tests.browsers.chromium.conftest import Opener
+from tests.browsers.chromium.lightbox import Lightbox
+from tests.browsers.chromium.packing import BROWSER, STATIC, Built, build, bundled_app, run
+from tests.browsers.chromium.site import Site
+from tests.browsers.chromium.test_how_to import sample
 from tests.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from cobalt_link.app import House
-from tests.engines.screen import Screen
-from tests.engines.webkit import Window, webkit
+from tests.browsers.engines.screen import Screen
+from tests.browsers.engines.webkit import Window, webkit
 from tests.stories.scribe import scribe
 from tests.world import Sandbox
 

@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import app, site, sites, visit
-from tests.engines.firefox import firefox
-from tests.engines.screen import Screen
-from tests.engines.screen import screen as screen_of_its_own
+from tests.browsers.chromium.conftest import app, site, sites, visit
+from tests.browsers.engines.firefox import firefox
+from tests.browsers.engines.screen import Screen
+from tests.browsers.engines.screen import screen as screen_of_its_own
 
 __all__ = ["app", "site", "sites", "visit"]
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from tests.browser.site import Site
-from tests.engines.screen import Screen
-from tests.engines.webkit import webkit
+from tests.browsers.chromium.site import Site
+from tests.browsers.engines.screen import Screen
+from tests.browsers.engines.webkit import webkit
 from tests.world import Shop
 
 pytestmark = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS, Lightbox
+from tests.browsers.chromium.conftest import Opener
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.world import Sandbox, Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]

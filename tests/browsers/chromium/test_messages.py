@@ -15,16 +15,16 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from cobalt_link.app import House
 from cobalt_link.link import assets
-from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS
-from tests.browser.site import APP, Site, served
+from tests.browsers.chromium.conftest import Opener
+from tests.browsers.chromium.lightbox import SECONDS
+from tests.browsers.chromium.site import APP, Site, served
 from tests.docs.samples import DOCS, samples
 from tests.link.chromium import chromium
 from tests.world import Shop, shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
-SOURCES = Path(__file__).parents[2] / "clients" / "js"
+SOURCES = Path(__file__).parents[3] / "clients" / "js"
 # Every shape that the SDK or the frame reacts to, well formed and bent: what somebody would try.
 FUZZ = """([target, count, seed]) => {
   const pick = list => list[(seed = (seed * 1103515245 + 12345) % 2147483648) % list.length];

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.async_api import Browser, async_playwright
 
-from tests.engines.screen import Screen
+from tests.browsers.engines.screen import Screen
 from tests.house.tree import ROOT
 
 ALL_COOKIES_BLOCKED = {"network.cookie.cookieBehavior": 2}
@@ -38,10 +38,8 @@ async def firefox(
     chosen = {"layout.css.prefers-color-scheme.content-override": THEMES[theme]}
     with TemporaryDirectory() as folder:
         program = Path(folder) / "firefox"
-        command = (
-            f"PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)} -m tests.engines.relay {path}"
-        )
-        program.write_text(f'#!/bin/sh\n{command} "$@"\n')
+        relay = f"{shlex.quote(sys.executable)} -m tests.browsers.engines.relay {path}"
+        program.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {relay} "$@"\n')
         program.chmod(0o700)
         async with async_playwright() as playwright:
             browser = await playwright.firefox.launch(

@@ -10,8 +10,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
 from cobalt_link.app import House
-from tests.browser.lightbox import Lightbox
-from tests.browser.site import APP, Site, served
+from tests.browsers.chromium.lightbox import Lightbox
+from tests.browsers.chromium.site import APP, Site, served
 from tests.link.chromium import chromium
 from tests.world import Shop, shop
 

@@ -13,9 +13,9 @@ import pytest
 from playwright.async_api import BrowserContext, Request, async_playwright
 
 from cobalt_link.app import House
-from tests.browser.conftest import Opener
-from tests.browser.lightbox import SECONDS, Lightbox
-from tests.browser.site import Site
+from tests.browsers.chromium.conftest import Opener
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox
+from tests.browsers.chromium.site import Site
 from tests.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]

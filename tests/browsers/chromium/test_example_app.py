@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 from acme_scribe import create_app
 from cobalt_link.app import House
 from cobalt_link.kit import granian
-from tests.browser.lightbox import SECONDS, Lightbox, escape
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox, escape
 from tests.world import free_port, shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
