@@ -9,7 +9,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from multiprocessing.connection import Connection
@@ -108,7 +108,7 @@ def _started(target: Callable[..., Any], settings: Settings, *more: Any) -> Iter
         running.close()
 
 
-def _run(target: Callable[..., Awaitable[None]], said: Connection, flags: dict[str, Any], *more: Any) -> None:
+def _run(target: Callable[..., Coroutine[Any, Any, None]], said: Connection, flags: dict[str, Any], *more: Any) -> None:
     asyncio.run(target(said, load(flags, {}), *more))
 
 

@@ -83,9 +83,11 @@ class Process:
         return await self.heard()
 
     def tell(self, command: str) -> None:
+        assert self.child.stdin is not None
         self.child.stdin.write(f"{command}\n".encode())
 
     async def heard(self) -> Any:
+        assert self.child.stdout is not None
         line = await self.child.stdout.readline()
         assert line, "the process died"
         return json.loads(line)
@@ -147,6 +149,7 @@ async def start(linked: tuple[World, Account], dsn: str, tmp_path: Path) -> Asyn
     for child in children:
         if child.returncode is None:
             child.send_signal(signal.SIGCONT)
+            assert child.stdin is not None
             child.stdin.close()
     for child in children:
         await child.wait()

@@ -66,6 +66,12 @@ class World:
     async def org(self, client: Client, org_id: str = "riverside") -> Org:
         return await self.orgs.ensure(client, org_id)
 
+    async def known(self, client: str, org_id: str = "riverside") -> Org:
+        """An org that is there; `client` is our id of it."""
+        found = await self.orgs.known(client, org_id)
+        assert found is not None
+        return found
+
     async def keep(self, org: Org, user_id: str = "dr_ann", **changes: Any) -> Account:
         wanted: dict[str, Any] = {
             "client": org.client, "org": org.id, "org_id": org.org_id, "user_id": user_id, "connector": "tiny",
@@ -82,6 +88,12 @@ class World:
         token = tokens.mint(tokens.ACCESS, "test")
         await issued(self.db, self.access, account.id, account.client, token)
         return token
+
+    async def holder(self, client: Client, token: str) -> Account:
+        """The account that a living access token belongs to."""
+        found = await self.access.resolve(client.id, token)
+        assert found is not None
+        return found
 
     def grant(self, person: str | None = None, tenant: str = "") -> Grant:
         who = Person(id=person or self.ehr.person, username="ann", name="Dr. Ann")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import uvicorn
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -63,8 +64,8 @@ def by_name_json(said: Said) -> dict[str, Any]:
 # S-093
 async def test_a_database_that_could_lose_commits_is_a_finding(dsn: str) -> None:
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-        name = conninfo_to_dict(dsn)["dbname"]
-        await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+        name = sql.Identifier(connection.info.dbname)
+        await connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))
     found = by_name(await check_database(dsn))
     assert (found["database"].state, "synchronous_commit" in found["database"].text) == ("fail", True)
 
@@ -81,10 +82,11 @@ async def through_a_pooler(dsn: str) -> AsyncIterator[str]:
     """The database through a relay that, as a transaction pooler does, keeps no LISTEN after its statement."""
     parts = conninfo_to_dict(dsn)
     host, port = str(parts.get("host") or "127.0.0.1"), int(parts.get("port") or 5432)
-    tasks = set()
+    tasks: set[asyncio.Task[None]] = set()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
+        assert task is not None
         tasks.add(task)
         there = (
             asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")

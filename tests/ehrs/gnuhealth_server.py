@@ -47,7 +47,7 @@ class Server:
     def __init__(self, folder: Path, databases: list[str], users: dict[str, str], **config: Any) -> None:
         self.folder, self.databases, self.users = folder, databases, users
         self.port = free_port()
-        self.config = {"authentications": "password"} | config
+        self.config: dict[str, Any] = {"authentications": "password"} | config
         self._process: subprocess.Popen[bytes] | None = None
         self._admin: dict[str, str] = {}
 

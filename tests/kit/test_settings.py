@@ -8,7 +8,7 @@ from cobalt_link.kit import setting_values as values
 from cobalt_link.kit.settings import DECLARED, Settings, SettingsError, load
 
 
-def settings(tmp_path: Path, flags: dict[str, Any] | None = None, **env: str) -> Settings:
+def settings(tmp_path: Path, flags: dict[str, Any] | None = None, /, **env: str) -> Settings:
     return load({"data": tmp_path} | (flags or {}), env)
 
 

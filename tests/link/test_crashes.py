@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import timedelta
+from typing import LiteralString
 
 import httpx2
 import pytest
@@ -188,5 +189,5 @@ async def until_ready(house: House) -> None:
 
 async def everything_of(house: House) -> list[object]:
     """All that a worker could have changed."""
-    tables = ("attempts", "journal", "link_events", "accounts", "audit")
+    tables: tuple[LiteralString, ...] = ("attempts", "journal", "link_events", "accounts", "audit")
     return [await house.db.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for name in tables]

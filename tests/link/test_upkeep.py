@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import LiteralString
 
 import httpx2
 import pytest
@@ -17,7 +18,15 @@ from tests.link.conftest import attempt_row
 from tests.text_browser import Browser, link_by_http, public_token_by_http
 from tests.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
-TABLES = ("link_tokens", "attempts", "attempt_keys", "journal", "public_tokens", "exchanges", "link_events")
+TABLES: tuple[LiteralString, ...] = (
+    "link_tokens",
+    "attempts",
+    "attempt_keys",
+    "journal",
+    "public_tokens",
+    "exchanges",
+    "link_events",
+)
 
 
 @pytest.fixture

@@ -67,11 +67,12 @@ class TinyConnector(Connector):
         self.ehr = ehr
 
     async def sign_in(self, ask: Ask, place: Place) -> Grant:
-        session = problem = None
-        while session is None:
+        problem = None
+        while True:
             who = await ask(Credentials(problem=problem))
             try:
                 session = await ask.once("log_in", partial(self.ehr.log_in, who))
+                break
             except WrongCredentials as no:
                 problem = Problem(no.code, no.details)
         if self.ehr.second_factor:

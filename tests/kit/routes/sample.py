@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import httpx2
 import msgspec
-from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.types import ASGIApp
 
 from cobalt_link.kit.problems import Conflict, NotFound, Unauthorized
 from cobalt_link.kit.routes import Alias, Auth, Call, Credentials, Idempotency, Rate, Routes, Tenant, mount
@@ -239,7 +239,7 @@ async def authenticate(given: Credentials, auth: Auth, call: Call) -> None:
     call.account = given.access_token
 
 
-def sample(**says: Any) -> Starlette:
+def sample(**says: Any) -> ASGIApp:
     """The sample app, with what else `mount` should be told."""
     room = Shop("shop")
     return mount([(routes, room), (faults, room)], authenticate=authenticate, **says)
