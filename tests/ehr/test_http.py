@@ -3,6 +3,9 @@
 import asyncio
 import gzip
 import zlib
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 
@@ -10,7 +13,7 @@ from cobalt_link.ehr.http import Answer, BrokenAnswer, Http, HttpTrouble, NoAnsw
 from tests.ehr.wires import Wire, listening, plain
 
 
-async def ask(wire: Wire, **words) -> Answer:
+async def ask(wire: Wire, **words: Any) -> Answer:
     http = Http(allow_private=True, max_body=words.pop("max_body", 2**20), timeout=words.pop("timeout", 20.0))
     try:
         return await http.request(words.pop("method", "GET"), wire.url + words.pop("path", "/"), **words)
@@ -39,7 +42,7 @@ async def test_a_body_that_is_not_json_is_told_apart(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-async def test_compressed_bodies_are_unpacked_within_the_limit(encoding: str, pack) -> None:
+async def test_compressed_bodies_are_unpacked_within_the_limit(encoding: str, pack: Callable[[bytes], bytes]) -> None:
     bomb = pack(b"0" * 50_000_000)
     async with listening(plain(pack(b"chart " * 100), Content_Encoding=encoding)) as ehr:
         assert (await ask(ehr)).body == b"chart " * 100
@@ -71,7 +74,7 @@ async def test_garbage_is_a_broken_answer(garbage: bytes) -> None:
                 await ask(wire, timeout=5)
 
 
-def cut_after_an_answer(answer: bytes):
+def cut_after_an_answer(answer: bytes) -> AbstractAsyncContextManager[Wire]:
     """Without a full length the server hangs up after its last byte."""
     return listening(lambda _request: answer.replace(b"Content-Length: 10", b"content-length: 10"))
 

@@ -29,7 +29,9 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.certificate = self._sign(self._key.public_key(), self._name, NOW + DAY, None)
 
-    def _sign(self, public, subject: x509.Name, until: datetime.datetime, names: list[str] | None) -> x509.Certificate:
+    def _sign(
+        self, public: ec.EllipticCurvePublicKey, subject: x509.Name, until: datetime.datetime, names: list[str] | None
+    ) -> x509.Certificate:
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(public)
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(NOW - 10 * DAY)
         builder = builder.not_valid_after(until)

@@ -23,7 +23,7 @@ from cobalt_link.ehr.panes import (
     WaitingAnswer,
 )
 from cobalt_link.ehr.refusals import EhrDown, LoginRequired, PushDenied, WrongCode, WrongCredentials
-from cobalt_link.ehr.story import KNOCK, Asking, Granted, Refused, Resting
+from cobalt_link.ehr.story import KNOCK, Asking, Granted, Refused, Resting, Story
 from tests.ehr.telling import GRANT, PASSWORD, Ehr, Shelf, code, credentials, saved
 
 CLINIC = Choice(name="clinic", options=(Choosable(value="1", label="One"), Choosable(value="2", label="Two")))
@@ -34,7 +34,7 @@ class Session(msgspec.Struct):
     second: bool = False
 
 
-def a_sign_in(ehr: Ehr):
+def a_sign_in(ehr: Ehr) -> Story:
     """Password until right, then a code until right."""
 
     async def story(ask: Ask) -> Grant:
@@ -333,7 +333,7 @@ async def test_silence_never_does_a_deed_that_reaches_the_person() -> None:
     assert ehr.done == []
 
 
-def a_push(ehr: Ehr, heard: list[object]):
+def a_push(ehr: Ehr, heard: list[object]) -> Story:
     async def story(ask: Ask) -> Grant:
         got = await ask.until("approval", ehr.deed("poll"), pane=Waiting(number="47"), every=3.0, returns=Session)
         heard.append(got)

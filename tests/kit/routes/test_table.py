@@ -86,10 +86,10 @@ def test_a_handler_must_be_async_and_annotated() -> None:
     def sync(room: object, call: Call) -> Answer:
         return Answer()
 
-    async def no_answer(room: object, call: Call):  # type: ignore[no-untyped-def]
+    async def no_answer(room: object, call: Call):  # noqa: ANN202
         return Answer()
 
-    async def no_body(room: object, call: Call, body) -> Answer:  # type: ignore[no-untyped-def]
+    async def no_body(room: object, call: Call, body) -> Answer:  # noqa: ANN001
         return Answer()
 
     with pytest.raises(RouteMistake, match="must be an async function"):
