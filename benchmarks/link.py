@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 import msgspec
-from tests.text_browser import Browser, go_on, public_token_of
+from tests.support.text_browser import Browser, go_on, public_token_of
 
 from benchmarks.cpu import Meter
 from benchmarks.telling import spread

@@ -4,13 +4,13 @@ import asyncio
 import sys
 
 from cobalt_link import app
-from cobalt_link.kit import granian
-from cobalt_link.kit.settings import load
+from cobalt_link.settings import load
+from cobalt_link.web import server
 
 
 async def main(port: int) -> None:
     async with app.opened(load({"port": port})) as house, app.serving(house):
-        await granian.stopped()
+        await server.stopped()
 
 
 asyncio.run(main(int(sys.argv[1])))

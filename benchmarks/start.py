@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.telling import spread
 from benchmarks.world import ended, free_port
-from cobalt_link.kit.vault import Keyring
+from cobalt_link.vault import Keyring
 
 TARGET = 3.0  # seconds, warm
 

@@ -25,7 +25,7 @@ from cobalt_link import app
 from cobalt_link.developers.clients import Clients
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import SystemClock
-from cobalt_link.kit.routes import Auth
+from cobalt_link.web import Auth
 
 TARGET = 2.0  # ms between the medians
 NOBODY = "0" * 32

@@ -11,7 +11,7 @@ from benchmarks.load import Measured, load, post
 from benchmarks.telling import ratio, spread
 from benchmarks.world import World, free_port, program, world
 from cobalt_link.kit import tokens
-from cobalt_link.link.tokens import PUBLIC
+from cobalt_link.link.session.tokens import PUBLIC
 
 CONNECTIONS, TARGET = 32, 1.0
 

@@ -14,11 +14,11 @@ import msgspec
 
 from cobalt_link.developers.clients import Clients
 from cobalt_link.kit.clock import SystemClock
-from cobalt_link.kit.settings import Settings, load
-from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.settings import Settings, load
 from cobalt_link.store import embedded
 from cobalt_link.store.database import Database
 from cobalt_link.store.migrate import migrate
+from cobalt_link.vault import Keyring, Vault
 
 
 class World(msgspec.Struct):

@@ -25,8 +25,8 @@ from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import migrate
 from sandbox_ehr.server import running
-from tests.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
-from tests.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
+from tests.support.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
+from tests.support.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
 __all__ = ["gnuhealth", "gnuhealth_mfa", "gnuhealth_two", "start_gnuhealth"]
 
@@ -61,7 +61,7 @@ async def template(server_dsn: str) -> AsyncIterator[str]:
     """The name of a migrated database that nobody is connected to."""
     async with database_on(server_dsn) as dsn:
         await migrate(dsn)
-        yield str(psycopg.conninfo.conninfo_to_dict(dsn)["dbname"])
+        yield psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
 
 
 @pytest.fixture

@@ -18,63 +18,64 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cobalt_link.accounts import api as accounts_api
 from cobalt_link.accounts import upkeep
 from cobalt_link.accounts.access import Access
-from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.instance_health import Places
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.leases import Leases
-from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.sessions import Sessions
+from cobalt_link.accounts.table import Accounts
+from cobalt_link.conformance.cases import Given
+from cobalt_link.conformance.check import judge
+from cobalt_link.conformance.report import Verdict
+from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.installed import classes, installed
 from cobalt_link.developers import api as developers_api
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.developers.orgs import Orgs
-from cobalt_link.ehr.connector import Connector
-from cobalt_link.ehr.http import Http
-from cobalt_link.ehr.kit.cases import Given
-from cobalt_link.ehr.kit.installed import classes, installed
-from cobalt_link.ehr.kit.judge import judge
-from cobalt_link.ehr.kit.verdict import Verdict
 from cobalt_link.jobs import worker as workers
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.jobs.worker import Chore
-from cobalt_link.kit import granian, openapi, system
 from cobalt_link.kit.clock import Clock, SystemClock
-from cobalt_link.kit.master_key import open_vault
-from cobalt_link.kit.metrics import Metrics
-from cobalt_link.kit.problems import Problem, Unauthorized, Unavailable
-from cobalt_link.kit.rates import RateLimits
-from cobalt_link.kit.routes import Auth, Call, Routes, mount
-from cobalt_link.kit.settings import Settings, load
-from cobalt_link.kit.tolerance import Credentials
-from cobalt_link.kit.vault import Vault
-from cobalt_link.link import api as link_api
-from cobalt_link.link import files, hosted, own, words
-from cobalt_link.link.advance import ADVANCE, Advance
-from cobalt_link.link.attempts import Attempts
-from cobalt_link.link.door import Hosted
-from cobalt_link.link.exchange import Exchanges
-from cobalt_link.link.finding import Finding
-from cobalt_link.link.inspector import inspected
-from cobalt_link.link.requests import Requests
-from cobalt_link.link.sessions import LinkSessions
-from cobalt_link.link.stage import Stage
-from cobalt_link.link.tokens import Tokens
-from cobalt_link.link.upkeep import LinkUpkeep
-from cobalt_link.link.visits import Visits
+from cobalt_link.link.api import routes as link_api
+from cobalt_link.link.api.link_tokens import LinkSessions
+from cobalt_link.link.connections import routes as link_connections
+from cobalt_link.link.flow.answers import Visits
+from cobalt_link.link.flow.connections import Finding
+from cobalt_link.link.flow.runner import ADVANCE, Advance
+from cobalt_link.link.pages import files, texts
+from cobalt_link.link.pages import routes as link_pages
+from cobalt_link.link.pages.access import Hosted
+from cobalt_link.link.pages.loading import Stage
+from cobalt_link.link.session.ehr_requests import Requests
+from cobalt_link.link.session.exchange import Exchanges
+from cobalt_link.link.session.inspector import inspected
+from cobalt_link.link.session.sessions import Attempts
+from cobalt_link.link.session.tokens import Tokens
+from cobalt_link.link.session.upkeep import LinkUpkeep
+from cobalt_link.net.http import Http
 from cobalt_link.records import api as records_api
-from cobalt_link.records.reads import Reads
+from cobalt_link.records.engine import Reads
+from cobalt_link.settings import Settings, load
 from cobalt_link.store.database import Database, DatabaseUnavailable
+from cobalt_link.store.database_address import reached
 from cobalt_link.store.migrate import migrate
-from cobalt_link.store.reaching import reached
 from cobalt_link.store.signals import Signals
+from cobalt_link.vault import Vault
+from cobalt_link.vault.master_key import open_vault
+from cobalt_link.web import Auth, Call, Routes, mount, openapi, server, system
+from cobalt_link.web.fields import Credentials
+from cobalt_link.web.metrics import Metrics
+from cobalt_link.web.problems import Problem, Unauthorized, Unavailable
+from cobalt_link.web.rates import RateLimits
 
 log = structlog.get_logger()
 
 TABLE: tuple[Routes, ...] = (
     system.routes,
     link_api.routes,
-    hosted.routes,
+    link_pages.routes,
     files.routes,
-    own.routes,
+    link_connections.routes,
     accounts_api.routes,
     developers_api.routes,
     records_api.routes,
@@ -92,7 +93,7 @@ async def check_connectors(
 ) -> list[Verdict]:
     """The judge's verdict on the named connectors, or all. Raises KeyError for a name that is not installed."""
     found = {each.name: each for each in installed()}
-    house = {locale: words.texts(locale) for locale in words.LOCALES}
+    house = {locale: texts.texts(locale) for locale in texts.LOCALES}
     return await judge([found[name] for name in names or found], house, address=address, given=given or {})
 
 
@@ -175,9 +176,9 @@ def _furnished(
         rooms=(
             (system.routes, system.System(document(settings.public_url), lambda: _ready(db), metrics)),
             (link_api.routes, link),
-            (hosted.routes, door),
+            (link_pages.routes, door),
             (files.routes, door),
-            (own.routes, door),
+            (link_connections.routes, door),
             (accounts_api.routes, accounts_api.AccountsRoom(accounts, access, sessions, connectors)),
             (developers_api.routes, orgs),
             (records_api.routes, Reads(sessions, accounts, orgs, keys, connectors, db)),
@@ -239,7 +240,7 @@ def asgi(house: House) -> ASGIApp:
 @asynccontextmanager
 async def serving(house: House) -> AsyncIterator[None]:
     """The ASGI app on the host and port of the settings; ended with grace."""
-    async with granian.serving(asgi(house), house.settings.host, house.settings.port):
+    async with server.serving(asgi(house), house.settings.host, house.settings.port):
         yield
 
 
@@ -251,7 +252,7 @@ def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
             log.info("ready", url=settings.public_url)
             if ready:
                 ready()
-            await granian.stopped()
+            await server.stopped()
 
     asyncio.run(run())
 
@@ -262,7 +263,7 @@ def work(settings: Settings) -> None:
     async def run() -> None:
         async with opened(settings) as house, working(house):
             log.info("working")
-            await granian.stopped()
+            await server.stopped()
 
     asyncio.run(run())
 

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import structlog
 
-from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.instance_health import Places
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.leases import Leases
-from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.sessions import Sessions
+from cobalt_link.accounts.table import Accounts
 from cobalt_link.connectors.sandbox import Sandbox
-from cobalt_link.ehr.http import Http
 from cobalt_link.kit.clock import SystemClock
-from cobalt_link.kit.problems import Problem
-from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.net.http import Http
 from cobalt_link.store.database import Database
+from cobalt_link.vault import Keyring, Vault
+from cobalt_link.web.problems import Problem
 
 
 async def main(dsn: str, ring: str, account_id: str) -> None:

@@ -12,8 +12,8 @@ import structlog
 from psycopg.errors import UndefinedTable
 
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.kit.vault import GCM_SIV, XAES, CannotOpen, Context, Keyring, Vault, key_id
 from cobalt_link.store.database import Database
+from cobalt_link.vault import GCM_SIV, XAES, CannotOpen, Context, Keyring, Vault, key_id
 
 PLACE = Context(table="accounts", tenant="client-1", row="1", field="grant")
 
@@ -184,7 +184,7 @@ REWRAP = """
 import asyncio, sys
 from pathlib import Path
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.vault import Keyring, Vault
 from cobalt_link.store.database import Database
 
 async def main():

@@ -19,13 +19,13 @@ import pytest
 from httpx2 import AsyncClient
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.panes import CredentialsAnswer
+from cobalt_link.connector.secrets import Secret
 from cobalt_link.connectors.sandbox import Sandbox
-from cobalt_link.ehr.http import Http
-from cobalt_link.ehr.journal import MemoryJournal
-from cobalt_link.ehr.panes import CredentialsAnswer
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.secrets import Secret
-from cobalt_link.ehr.story import Granted, encoded, tell
+from cobalt_link.net.http import Http
+from cobalt_link.signin.journal import MemoryJournal
+from cobalt_link.signin.replay import Granted, encoded, tell
 from cobalt_link.store.database import Database
 from sandbox_ehr.server import running
 from tests.accounts.world import World
@@ -83,11 +83,9 @@ class Process:
         return await self.heard()
 
     def tell(self, command: str) -> None:
-        assert self.child.stdin is not None
         self.child.stdin.write(f"{command}\n".encode())
 
     async def heard(self) -> Any:
-        assert self.child.stdout is not None
         line = await self.child.stdout.readline()
         assert line, "the process died"
         return json.loads(line)
@@ -149,7 +147,6 @@ async def start(linked: tuple[World, Account], dsn: str, tmp_path: Path) -> Asyn
     for child in children:
         if child.returncode is None:
             child.send_signal(signal.SIGCONT)
-            assert child.stdin is not None
             child.stdin.close()
     for child in children:
         await child.wait()

@@ -6,9 +6,9 @@ import pytest
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import EhrBusy, EhrDown, EhrUnexpected, LoginRequired, NoRights, NotSupported
-from cobalt_link.ehr import refusals
-from cobalt_link.ehr.connector import Chart, Connector
-from cobalt_link.kit.problems import Problem
+from cobalt_link.connector import refusals
+from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.web.problems import Problem
 from tests.accounts.world import World, answers
 
 

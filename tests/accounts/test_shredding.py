@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.kit.vault import Keyring, Vault
 from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import migrate
+from cobalt_link.vault import Keyring, Vault
 
 
 class Server:

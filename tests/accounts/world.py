@@ -7,23 +7,23 @@ from typing import Any
 
 from cobalt_link.accounts.access import ISSUE, Access
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.instance_health import Places
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.leases import Leases
-from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.sessions import Sessions
+from cobalt_link.accounts.table import Accounts
+from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.grant import Grant, Person
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.panes import CredentialsAnswer
+from cobalt_link.connector.secrets import Secret
 from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.developers.orgs import Org, Orgs
-from cobalt_link.ehr.connector import Connector
-from cobalt_link.ehr.grant import Grant, Person
-from cobalt_link.ehr.panes import CredentialsAnswer
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.secrets import Secret
-from cobalt_link.ehr.story import encoded
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.kit.vault import Keyring, Vault
+from cobalt_link.signin.replay import encoded
 from cobalt_link.store.database import Database
+from cobalt_link.vault import Keyring, Vault
 from tests.accounts.tiny import TinyConnector, TinyEhr
 
 PLACE = Place(address="https://tiny.example", practice="Riverside")
@@ -66,12 +66,6 @@ class World:
     async def org(self, client: Client, org_id: str = "riverside") -> Org:
         return await self.orgs.ensure(client, org_id)
 
-    async def known(self, client: str, org_id: str = "riverside") -> Org:
-        """An org that is there; `client` is our id of it."""
-        found = await self.orgs.known(client, org_id)
-        assert found is not None
-        return found
-
     async def keep(self, org: Org, user_id: str = "dr_ann", **changes: Any) -> Account:
         wanted: dict[str, Any] = {
             "client": org.client, "org": org.id, "org_id": org.org_id, "user_id": user_id, "connector": "tiny",
@@ -88,12 +82,6 @@ class World:
         token = tokens.mint(tokens.ACCESS, "test")
         await issued(self.db, self.access, account.id, account.client, token)
         return token
-
-    async def holder(self, client: Client, token: str) -> Account:
-        """The account that a living access token belongs to."""
-        found = await self.access.resolve(client.id, token)
-        assert found is not None
-        return found
 
     def grant(self, person: str | None = None, tenant: str = "") -> Grant:
         who = Person(id=person or self.ehr.person, username="ann", name="Dr. Ann")

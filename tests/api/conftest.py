@@ -9,19 +9,19 @@ import pytest
 import sandbox_ehr.server
 from cobalt_link import app
 from cobalt_link.accounts.access import Access
-from cobalt_link.accounts.book import Accounts
 from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.table import Accounts
+from cobalt_link.connector.grant import Grant, Person
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.panes import CredentialsAnswer
+from cobalt_link.connector.secrets import Secret
 from cobalt_link.developers.clients import Clients
 from cobalt_link.developers.orgs import Orgs
-from cobalt_link.ehr.grant import Grant, Person
-from cobalt_link.ehr.panes import CredentialsAnswer
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.secrets import Secret
-from cobalt_link.ehr.story import encoded
 from cobalt_link.kit import tokens
-from cobalt_link.kit.master_key import open_vault
-from cobalt_link.kit.settings import Settings
-from cobalt_link.kit.vault import Keyring
+from cobalt_link.settings import Settings
+from cobalt_link.signin.replay import encoded
+from cobalt_link.vault import Keyring
+from cobalt_link.vault.master_key import open_vault
 from tests.accounts.world import issued
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from cobalt_link import app
 from cobalt_link.developers.clients import Clients
-from cobalt_link.kit.master_key import open_vault
-from cobalt_link.kit.routes import Auth, Route, Tenant
+from cobalt_link.vault.master_key import open_vault
+from cobalt_link.web import Auth, Route, Tenant
 
 ROWS = [(row, path) for routes in app.TABLE for row in routes for path in row.paths]
 WITH_CREDENTIALS = [(row, path) for row, path in ROWS if row.auth in (Auth.CLIENT, Auth.ACCOUNT)]

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.kit.fuzzing import fuzz
+from tests.web.fuzzing import fuzz
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("cobalt_link.app") is None, reason="the app is not wired yet (cobalt_link.app)"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cobalt_link.kit.vault import Keyring
+from cobalt_link.vault import Keyring
 from tests.cli.cobalt import Said, cobalt
 
 Run = Callable[..., Awaitable[Said]]

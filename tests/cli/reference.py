@@ -9,7 +9,7 @@ import cyclopts
 import msgspec
 
 from cobalt_link.cli.main import COMMANDS, app
-from cobalt_link.kit.settings import DECLARED, Setting
+from cobalt_link.settings import DECLARED, Setting
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 

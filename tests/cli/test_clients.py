@@ -6,10 +6,10 @@ import pytest
 
 from cobalt_link.developers.auth import Callers
 from cobalt_link.kit.clock import SystemClock
-from cobalt_link.kit.problems import Unauthorized
-from cobalt_link.kit.tolerance import Credentials
-from cobalt_link.kit.vault import Keyring, Vault
 from cobalt_link.store.database import Database
+from cobalt_link.vault import Keyring, Vault
+from cobalt_link.web.fields import Credentials
+from cobalt_link.web.problems import Unauthorized
 from tests.cli.conftest import Run
 
 Calls = Callable[[str, str], Awaitable[str | None]]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cobalt_link.cli.main import main
-from cobalt_link.kit.settings import DECLARED
+from cobalt_link.settings import DECLARED
 
 
 def test_config_shows_each_value_with_its_origin_and_masks_secrets(

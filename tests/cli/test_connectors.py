@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cobalt_link.app import connector_classes
 from tests.cli.cobalt import Said, cobalt
-from tests.ehr import worked_example
-from tests.world import Sandbox
+from tests.conformance import worked_example
+from tests.support.world import Sandbox
 
 
 async def run(tmp_path: Path, *words: str, **env: str) -> Said:

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cobalt_link.kit.settings import DECLARED
+from cobalt_link.settings import DECLARED
 from tests.cli import reference
 from tests.cli.test_main import commands, flags
 

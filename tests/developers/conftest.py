@@ -4,8 +4,8 @@ from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.kit.vault import Keyring, Vault
 from cobalt_link.store.database import Database
+from cobalt_link.vault import Keyring, Vault
 
 EHRS = {"sandbox ehr": "sandbox", "sandbox": "sandbox", "gnu health": "gnuhealth"}
 

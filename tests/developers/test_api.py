@@ -8,8 +8,8 @@ from cobalt_link.developers import api
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.orgs import Org, Orgs
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.kit.routes import Auth, Call, mount
-from cobalt_link.kit.tolerance import Credentials
+from cobalt_link.web import Auth, Call, mount
+from cobalt_link.web.fields import Credentials
 from tests.developers.conftest import App
 
 Ask = Callable[..., Awaitable[tuple[int, Any]]]

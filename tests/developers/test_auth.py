@@ -7,13 +7,13 @@ import pytest
 
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client, Clients
-from cobalt_link.developers.remembered import FRESH
+from cobalt_link.developers.short_cache import FRESH
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.kit.problems import Unauthorized
-from cobalt_link.kit.tolerance import Credentials
-from cobalt_link.kit.vault import Keyring, Vault
 from cobalt_link.store.database import Database
+from cobalt_link.vault import Keyring, Vault
+from cobalt_link.web.fields import Credentials
+from cobalt_link.web.problems import Unauthorized
 from tests.developers.conftest import App
 
 

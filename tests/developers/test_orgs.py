@@ -6,8 +6,8 @@ from cobalt_link.developers.clients import Client
 from cobalt_link.developers.org_settings import OrgChange, VisitType
 from cobalt_link.developers.orgs import OrgMismatch, OrgNotFound, Orgs, UnknownEmr
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.kit.problems import InvalidRequest
 from cobalt_link.store.database import Database
+from cobalt_link.web.problems import InvalidRequest
 from tests.developers.conftest import App, resolve_ehr
 
 

@@ -8,13 +8,13 @@ from itertools import chain
 
 from cobalt_link import app
 from cobalt_link.cli.failures import FAILURES
-from cobalt_link.ehr import refusals
-from cobalt_link.ehr.refusals import Refusal
-from cobalt_link.kit import openapi, problems
-from cobalt_link.kit.problems import Problem, default_message
-from cobalt_link.kit.routes.table import Auth, Idempotency, Route, members
-from cobalt_link.link import states
-from cobalt_link.link.closing import CLOSED
+from cobalt_link.connector import refusals
+from cobalt_link.connector.refusals import Refusal
+from cobalt_link.link.pages.closed import CLOSED
+from cobalt_link.link.session import states
+from cobalt_link.web import openapi, problems
+from cobalt_link.web.problems import Problem, default_message
+from cobalt_link.web.table import Auth, Idempotency, Route, members
 from tests.cli import reference as command_line
 from tests.docs.samples import DOCS, ROOT
 from tests.docs.shapes import Struct, inner, table
@@ -228,7 +228,7 @@ def _problems() -> str:
 
 def _refusals() -> str:
     """With what the person reads, in the words of the pages."""
-    texts = tomllib.loads((SOURCE / "link" / "texts" / "en.toml").read_text())["refusal"]
+    texts = tomllib.loads((SOURCE / "link" / "pages" / "locales" / "en.toml").read_text())["refusal"]
     head = (
         "## Refusals of an EHR\n\nWhy an EHR said no, as `code` of an event of `GET /link/token/get` and as the"
         " `health_reason` of an account. The sandbox EHR gives them [on demand](sandbox-ehr.md#errors-on-demand).\n\n"
@@ -253,7 +253,7 @@ FAMILIES = {
 
 
 def _closed() -> str:
-    texts = tomllib.loads((SOURCE / "link" / "texts" / "en.toml").read_text())["closed"]
+    texts = tomllib.loads((SOURCE / "link" / "pages" / "locales" / "en.toml").read_text())["closed"]
     rows = [f"| `{code}` | {texts[code]['title']} | {texts[code]['why']} |" for code in CLOSED]
     head = "## Pages that are closed\n\nWhat a browser is shown instead of an attempt.\n\n"
     return head + "| page | title | text |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"

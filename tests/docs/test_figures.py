@@ -4,16 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from cobalt_link.kit import rates
-from cobalt_link.kit.routes import serving
-from cobalt_link.kit.settings import NAMES
-from cobalt_link.link import exchange, sessions
+from cobalt_link.link.api import link_tokens
+from cobalt_link.link.session import exchange
 from cobalt_link.records import days
+from cobalt_link.settings import NAMES
+from cobalt_link.web import rates, serving
 from tests.docs.samples import DOCS
 
 CHOICES, LINK, RATES = "reference/contract-choices.md", "start/how-link-works.md", "why/rate-limits.md"
 HOUR = timedelta(hours=1)
-EXPIRES = f"{sessions.SHORTEST.total_seconds():.0f} to {sessions.LONGEST.total_seconds():.0f} seconds"
+EXPIRES = f"{link_tokens.SHORTEST.total_seconds():.0f} to {link_tokens.LONGEST.total_seconds():.0f} seconds"
 
 
 @pytest.mark.parametrize(

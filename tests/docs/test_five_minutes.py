@@ -12,7 +12,7 @@ import pytest
 from tests.docs.samples import DOCS, Sample, samples
 from tests.docs.terminal import Terminal
 from tests.stories.person import Person
-from tests.world import free_port
+from tests.support.world import free_port
 
 pytestmark = pytest.mark.xdist_group("five minutes")  # one server for all of them
 

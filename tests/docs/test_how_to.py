@@ -11,12 +11,12 @@ import httpx2
 import pytest
 
 from cobalt_link.app import House
-from cobalt_link.kit.settings import load
-from cobalt_link.kit.vault import Keyring
+from cobalt_link.settings import load
+from cobalt_link.vault import Keyring
 from tests.docs.samples import ROOT, pages, run_here, samples
 from tests.docs.terminal import Terminal
 from tests.stories.person import Person
-from tests.world import Shop, connected
+from tests.support.world import Shop, connected
 
 # test_five_minutes follows that one with a browser.
 FOLLOWED = [page for page in pages() if run_here(page) and page.name != "five-minutes.md"]
@@ -82,7 +82,7 @@ def test_both_kinds_of_pages_are_there() -> None:
 
 def test_no_sample_is_left_untried() -> None:
     """A block of commands or a program says that it runs, or why it cannot here."""
-    elsewhere = "docs/how-to/write-a-connector.md"  # tests/ehr/test_kit_example.py builds what it shows
+    elsewhere = "docs/how-to/write-a-connector.md"  # tests/conformance/test_example.py builds what it shows
     wanted = ("sh", "bash", "shell", "python", "py", "js", "javascript", "ts", "toml")
     untried = [each for _, each in ALL if each.kind in wanted and each.mark is None]
     assert not [(each.page, each.text) for each in untried if each.page != elsewhere]

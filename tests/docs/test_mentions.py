@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cobalt_link import app
-from cobalt_link.ehr.kit.cases import Cases, read_cases, wanted
-from cobalt_link.kit.settings import DECLARED
+from cobalt_link.conformance.cases import Cases, read_cases, wanted
+from cobalt_link.settings import DECLARED
 from tests.cli.test_main import commands, flags
 from tests.docs.samples import ROOT, pages
 

@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 from cobalt_link import app
-from cobalt_link.ehr import panes
-from cobalt_link.link.closing import CLOSED
-from cobalt_link.link.states import EventName, SessionState
+from cobalt_link.connector import panes
+from cobalt_link.link.pages.closed import CLOSED
+from cobalt_link.link.session.states import EventName, SessionState
 from tests.docs import reference
 from tests.docs.samples import DOCS
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 
 Lint = Callable[[ast.AST], list[int]]
 
-Cleaning = ast.Try | ast.TryStar | ast.With | ast.AsyncWith
-
 LOGGERS = {"log", "logger", "_log", "_logger"}
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "fatal", "msg"}
 SQL = re.compile(r"^\s*(?:WITH\s+\w+|SELECT\s|INSERT\s+INTO\s|UPDATE\s+\w|DELETE\s+FROM\s|MERGE\s+INTO\s)")
@@ -31,8 +29,7 @@ def catches_everything(tree: ast.AST) -> list[int]:
 
 def cleans_up_around_an_ask(tree: ast.AST) -> list[int]:
     """`finally`, `with` or a `TaskGroup` around an `ask`: it would run at every suspend, not at the end."""
-    cleaning = [(node, part) for node in ast.walk(tree) if isinstance(node, Cleaning) for part in _cleaned_up(node)]
-    return sorted({node.lineno for node, part in cleaning if "ask" in _names(part)})
+    return [node.lineno for node in ast.walk(tree) if any("ask" in _names(part) for part in _cleaned_up(node))]
 
 
 def formats_a_log_entry(tree: ast.AST) -> list[int]:
@@ -76,10 +73,12 @@ def posts_to_any_origin(text: str) -> list[int]:
     return [text.count("\n", 0, found.start()) + 1 for found in ANY_ORIGIN.finditer(text)]
 
 
-def _cleaned_up(node: Cleaning) -> list[ast.AST]:
+def _cleaned_up(node: ast.AST) -> list[ast.AST]:
     if isinstance(node, ast.Try | ast.TryStar):
         return [*node.body, *node.handlers, *node.orelse] if node.finalbody else []
-    return [*node.items, *node.body]
+    if isinstance(node, ast.With | ast.AsyncWith):
+        return [*node.items, *node.body]
+    return []
 
 
 def _log_calls(tree: ast.AST) -> Iterator[ast.Call]:

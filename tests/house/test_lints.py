@@ -124,7 +124,7 @@ def test_no_log_entry_is_formatted() -> None:
 
 HTTP = ("aiohttp", "http.client", "httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib.request", "urllib3")
 # The guard itself, its wire and its addresses; `doctor` calls our own public address.
-HTTP_PLACES = {"ehr/http.py", "ehr/wire.py", "ehr/addresses.py", "cli/check_address.py"}
+HTTP_PLACES = {"net/http.py", "net/transport.py", "net/addresses.py", "cli/check_address.py"}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_only_the_guarded_client_calls_out() -> None:
 def test_cryptography_stays_in_the_vault() -> None:
     # S-057
     assert seen(lints.imports_of("cryptography"), "from cryptography.fernet import Fernet")
-    elsewhere = [path for path in python_files(COBALT) if COBALT / "kit" / "vault" not in path.parents]
+    elsewhere = [path for path in python_files(COBALT) if COBALT / "vault" not in path.parents]
     assert not offences(lints.imports_of("cryptography"), elsewhere)
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
 
-from cobalt_link.link import assets
-from cobalt_link.link.headers import page_headers
+from cobalt_link.link.pages import assets
+from cobalt_link.link.pages.headers import page_headers
 
 ORIGIN = "http://127.0.0.1:9"  # port 9 discards: nothing can answer but the pages handed over here
 

@@ -11,7 +11,7 @@ import pytest
 
 from cobalt_link import app
 from cobalt_link.app import House
-from tests.world import Shop, connected, shop
+from tests.support.world import Shop, connected, shop
 
 
 @pytest.fixture

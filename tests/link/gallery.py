@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from cobalt_link.ehr.panes import (
+from cobalt_link.connector.panes import (
     Choice,
     Choosable,
     Code,
@@ -18,11 +18,12 @@ from cobalt_link.ehr.panes import (
     Problem,
     Waiting,
 )
-from cobalt_link.ehr.refusals import catalogue
-from cobalt_link.link import already, connected, pages, words
-from cobalt_link.link.closing import CLOSED
-from cobalt_link.link.connected import Connection
-from cobalt_link.link.scene import Framed, Match, Scene, Search, Step
+from cobalt_link.connector.refusals import catalogue
+from cobalt_link.link.flow import already
+from cobalt_link.link.pages import connection_list, render, texts
+from cobalt_link.link.pages.closed import CLOSED
+from cobalt_link.link.pages.connection_list import Connection
+from cobalt_link.link.pages.context import Framed, Match, Scene, Search, Step
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 CONNECTOR_TEXTS = {
@@ -151,7 +152,7 @@ def gallery(locale: str = "en") -> dict[str, str]:
     mending = scene(locale=locale, repairing=True, since=date(2026, 3, 3))
     shown = (
         pickers(nowhere)
-        | {f"consent{name}": pages.pane(at, Consent()) for name, at in (("", here), ("-plain", plain))}
+        | {f"consent{name}": render.pane(at, Consent()) for name, at in (("", here), ("-plain", plain))}
         | credentials(here, plain, mending)
         | codes(here)
         | choices(here)
@@ -171,7 +172,7 @@ def pickers(at: Scene) -> dict[str, str]:
     one = Search("bend", MATCHES[-1:], 1, VENDORS)
     by_hand = Picker(manual=True, ehr="larkspur", address="https://riverside.larkspur.example")
     reasons = {
-        f"picker-address-{reason}": pages.pane(
+        f"picker-address-{reason}": render.pane(
             at,
             msgspec.structs.replace(by_hand, problem=Problem("not_this_address", {"reason": reason})),
             search=START,
@@ -179,19 +180,19 @@ def pickers(at: Scene) -> dict[str, str]:
         for reason in ("not_found", "other_ehr", "not_https", "not_allowed", "")
     }
     return reasons | {
-        "picker": pages.pane(at, Picker(), search=START),
-        "picker-known": pages.pane(at, Picker(), search=Search("", MATCHES[:2], 2, VENDORS)),
-        "picker-unknown": pages.pane(
+        "picker": render.pane(at, Picker(), search=START),
+        "picker-known": render.pane(at, Picker(), search=Search("", MATCHES[:2], 2, VENDORS)),
+        "picker-unknown": render.pane(
             at, Picker(), search=START, errors={"ehr": "picker.ehr_unknown", "url": "picker.url_not_found"}
         ),
-        "picker-gone": pages.pane(at, Picker(), search=START, errors={"pick": "page.choose"}),
-        "picker-bare": pages.pane(at, Picker()),
-        "picker-results": pages.pane(at, Picker(), search=few),
-        "picker-many": pages.pane(at, Picker(), search=many),
-        "picker-one": pages.pane(at, Picker(), search=one),
-        "picker-none": pages.pane(at, Picker(), search=Search("Rivrsyde fam", (), 0, VENDORS)),
-        "picker-manual": pages.pane(at, by_hand, search=START),
-        "picker-manual-empty": pages.pane(
+        "picker-gone": render.pane(at, Picker(), search=START, errors={"pick": "page.choose"}),
+        "picker-bare": render.pane(at, Picker()),
+        "picker-results": render.pane(at, Picker(), search=few),
+        "picker-many": render.pane(at, Picker(), search=many),
+        "picker-one": render.pane(at, Picker(), search=one),
+        "picker-none": render.pane(at, Picker(), search=Search("Rivrsyde fam", (), 0, VENDORS)),
+        "picker-manual": render.pane(at, by_hand, search=START),
+        "picker-manual-empty": render.pane(
             at, Picker(), search=START, errors={"ehr": "picker.ehr_empty", "url": "picker.url_empty"}, typed={"url": ""}
         ),
     }
@@ -202,25 +203,25 @@ def credentials(here: Scene, plain: Scene, mending: Scene) -> dict[str, str]:
     wrong = Problem("wrong_credentials", DETAILS["wrong_credentials"])
     empty = {"username": "credentials.username_empty", "password": "credentials.password_empty"}
     return {
-        "credentials": pages.pane(here, Credentials()),
-        "credentials-plain": pages.pane(plain, Credentials()),
-        "credentials-same": pages.pane(scene(locale=here.locale, operator="Acme Scribe"), Credentials()),
-        "credentials-same-plain": pages.pane(
+        "credentials": render.pane(here, Credentials()),
+        "credentials-plain": render.pane(plain, Credentials()),
+        "credentials-same": render.pane(scene(locale=here.locale, operator="Acme Scribe"), Credentials()),
+        "credentials-same-plain": render.pane(
             scene(locale=here.locale, operator="Acme Scribe", keeps_password=False), Credentials()
         ),
-        "credentials-wrong": pages.pane(here, Credentials(username="m.carter", problem=wrong)),
-        "credentials-wrong-unknown": pages.pane(here, Credentials(problem=Problem("wrong_credentials"))),
-        "credentials-empty": pages.pane(here, Credentials(), errors=empty, typed={"username": ""}),
-        "credentials-stale": pages.pane(here, Credentials(), stale=True),
-        "credentials-closing": pages.pane(msgspec.structs.replace(here, expires_at=soon(seconds=100)), Credentials()),
-        "credentials-stayed": pages.pane(msgspec.structs.replace(here, can_stay=False), Credentials(), stayed=True),
-        "credentials-closing-again": pages.pane(
+        "credentials-wrong": render.pane(here, Credentials(username="m.carter", problem=wrong)),
+        "credentials-wrong-unknown": render.pane(here, Credentials(problem=Problem("wrong_credentials"))),
+        "credentials-empty": render.pane(here, Credentials(), errors=empty, typed={"username": ""}),
+        "credentials-stale": render.pane(here, Credentials(), stale=True),
+        "credentials-closing": render.pane(msgspec.structs.replace(here, expires_at=soon(seconds=100)), Credentials()),
+        "credentials-stayed": render.pane(msgspec.structs.replace(here, can_stay=False), Credentials(), stayed=True),
+        "credentials-closing-again": render.pane(
             msgspec.structs.replace(here, can_stay=False, expires_at=soon(seconds=100)), Credentials()
         ),
-        "reconnect": pages.pane(mending, fixed),
-        "reconnect-reaches": pages.pane(mending, Consent(name="reconnect")),
-        "reconnect-unknown": pages.pane(msgspec.structs.replace(mending, since=None), fixed),
-        "reconnect-last-year": pages.pane(msgspec.structs.replace(mending, since=date(2025, 12, 31)), fixed),
+        "reconnect": render.pane(mending, fixed),
+        "reconnect-reaches": render.pane(mending, Consent(name="reconnect")),
+        "reconnect-unknown": render.pane(msgspec.structs.replace(mending, since=None), fixed),
+        "reconnect-last-year": render.pane(msgspec.structs.replace(mending, since=date(2025, 12, 31)), fixed),
     }
 
 
@@ -242,21 +243,21 @@ def codes(here: Scene) -> dict[str, str]:
         for to in ("m•••••@riverside.example", None):
             pane = Code(way=way, sent_to=to, length=8, expires_at=soon(hours=3))
             sent |= {f"code-{way}-{bool(to)}": pane, f"code-{way}-{bool(to)}-resent": again(pane, resent=True)}
-    shown = {name: pages.pane(here, pane) for name, pane in sent.items()}
-    shown["code-empty"] = pages.pane(here, text, errors={"code": "code.empty"})
-    shown["code-length"] = pages.pane(here, text, errors={"code": "code.wrong_length"})
+    shown = {name: render.pane(here, pane) for name, pane in sent.items()}
+    shown["code-empty"] = render.pane(here, text, errors={"code": "code.empty"})
+    shown["code-length"] = render.pane(here, text, errors={"code": "code.wrong_length"})
     return shown
 
 
 def choices(here: Scene) -> dict[str, str]:
     bare = msgspec.structs.replace(here, connector_texts={})
     return {
-        "choice-way": pages.pane(here, WAYS),
-        "choice-clinic": pages.pane(here, CLINICS),
-        "choice-clinic-bare": pages.pane(bare, CLINICS),
-        "choice-database": pages.pane(here, DATABASES, stale=True),
-        "message-bare": pages.pane(here, Message(code="unsupported", details={"what": "second factor"})),
-        "choice-any": pages.pane(here, ROOMS, errors={"pick": "page.choose"}),
+        "choice-way": render.pane(here, WAYS),
+        "choice-clinic": render.pane(here, CLINICS),
+        "choice-clinic-bare": render.pane(bare, CLINICS),
+        "choice-database": render.pane(here, DATABASES, stale=True),
+        "message-bare": render.pane(here, Message(code="unsupported", details={"what": "second factor"})),
+        "choice-any": render.pane(here, ROOMS, errors={"pick": "page.choose"}),
     }
 
 
@@ -264,11 +265,11 @@ def waits(here: Scene) -> dict[str, str]:
     full = Waiting(number="47", sent_to="34", expires_at=soon(seconds=98), resend=True, other_way=True)
     denied = msgspec.structs.replace(full, problem=Problem("push_denied"))
     return {
-        "push": pages.pane(here, full),
-        "push-denied": pages.pane(here, denied),
-        "push-number": pages.pane(here, Waiting(number="47", expires_at=soon(seconds=42))),
-        "push-phone": pages.pane(here, Waiting(sent_to="34", resend=True)),
-        "push-plain": pages.pane(here, Waiting(problem=Problem("push_expired"))),
+        "push": render.pane(here, full),
+        "push-denied": render.pane(here, denied),
+        "push-number": render.pane(here, Waiting(number="47", expires_at=soon(seconds=42))),
+        "push-phone": render.pane(here, Waiting(sent_to="34", resend=True)),
+        "push-plain": render.pane(here, Waiting(problem=Problem("push_expired"))),
     }
 
 
@@ -276,19 +277,19 @@ def messages(here: Scene) -> dict[str, str]:
     shown = {}
     known = msgspec.structs.replace(here, last_worked=NOW - timedelta(minutes=12))
     for code in (*catalogue(), "disconnected"):
-        shown[f"message-{code}"] = pages.pane(known, Message(code=code, details=DETAILS.get(code, {})))
-        shown[f"message-{code}-plain"] = pages.pane(here, Message(code=code, again=False))
+        shown[f"message-{code}"] = render.pane(known, Message(code=code, details=DETAILS.get(code, {})))
+        shown[f"message-{code}-plain"] = render.pane(here, Message(code=code, again=False))
     asking = msgspec.structs.replace(here, can_ask=True)
     whole, part = (
         Message(code="unsupported", details={"what": "Cedar Works"}),
         Message(code="unsupported", details={"what": "version"}),
     )
-    shown["message-unsupported-ask"] = pages.pane(asking, whole)
-    shown["message-unsupported-ask-part"] = pages.pane(asking, part)
-    shown["message-unsupported-ask-unknown"] = pages.pane(
+    shown["message-unsupported-ask"] = render.pane(asking, whole)
+    shown["message-unsupported-ask-part"] = render.pane(asking, part)
+    shown["message-unsupported-ask-unknown"] = render.pane(
         unchosen(locale=here.locale, can_ask=True), Message(code="unsupported")
     )
-    shown["message-unsupported-asked"] = pages.pane(msgspec.structs.replace(asking, has_asked=True), whole)
+    shown["message-unsupported-asked"] = render.pane(msgspec.structs.replace(asking, has_asked=True), whole)
     return shown
 
 
@@ -296,7 +297,7 @@ def problems(here: Scene) -> dict[str, str]:
     """Every refusal as the reason why a pane is asked again."""
     asked: tuple[Pane, ...] = (Picker(), Consent(), Credentials(), Code(length=6), CLINICS, Waiting())
     return {
-        f"problem-{code}-{type(pane).__name__.lower()}": pages.pane(
+        f"problem-{code}-{type(pane).__name__.lower()}": render.pane(
             here, msgspec.structs.replace(pane, problem=Problem(code, DETAILS.get(code, {}))), search=START
         )
         for code in catalogue()
@@ -310,7 +311,7 @@ OTHER_STEPS = (Step("send_code", "was"), Step("check_code", "was"), Step("save",
 
 def worked(at: Scene, steps: tuple[Step, ...], next_url: str = "/link/6f1c", *, slow: bool = False) -> str:
     """The working page after `steps`."""
-    head, step, tail = pages.working(at, slow=slow)
+    head, step, tail = render.working(at, slow=slow)
     return head + "".join(map(step, steps)) + tail(next_url)
 
 
@@ -318,17 +319,17 @@ def ends(here: Scene) -> dict[str, str]:
     again = msgspec.structs.replace(here, since=date(2026, 3, 3), last_used=NOW - timedelta(hours=2))
     unknown = msgspec.structs.replace(here, practice=None)
     return {
-        "already": pages.pane(again, already.pane_of("a1")),
-        "already-unused": pages.pane(unknown, already.pane_of("a1")),
+        "already": render.pane(again, already.pane_of("a1")),
+        "already-unused": render.pane(unknown, already.pane_of("a1")),
         "working": worked(here, STEPS),
         "working-slow": worked(here, STEPS, slow=True),
         "working-other": worked(here, OTHER_STEPS),
-        "done": pages.done(here, "m.carter, Riverside Main Street"),
-        "after": pages.after(here, public_token=None, client_id="ci_live_4kq9"),
-        "after-test": pages.after(here, public_token="pt_test_" + "k" * 49, client_id="ci_test_4kq9"),
-        "leaving": pages.leaving(here),
-        "left": pages.left(here, "https://acme.example/return?status=exit"),
-        "left-nowhere": pages.left(here, None),
+        "done": render.done(here, "m.carter, Riverside Main Street"),
+        "after": render.after(here, public_token=None, client_id="ci_live_4kq9"),
+        "after-test": render.after(here, public_token="pt_test_" + "k" * 49, client_id="ci_test_4kq9"),
+        "leaving": render.leaving(here),
+        "left": render.left(here, "https://acme.example/return?status=exit"),
+        "left-nowhere": render.left(here, None),
     }
 
 
@@ -338,26 +339,26 @@ def own(here: Scene) -> dict[str, str]:
     unchosen = msgspec.structs.replace(at, ehr_name=None, ehr_mark=None, host=None)
     person = "m.carter, Riverside Main Street"
     return {
-        "connections": connected.listed(at, CONNECTIONS, person),
-        "connections-ended": connected.listed(at, CONNECTIONS[:1], person, ended=True),
-        "connections-none": connected.listed(at, (), person),
-        "connections-none-ended": connected.listed(at, (), person, ended=True),
-        "disconnect": connected.asked(at, CONNECTIONS[0], person),
-        "disconnect-unused": connected.asked(at, CONNECTIONS[2], person),
-        "connections-picker": pages.pane(unchosen, Picker(), search=Search("", (), 0, VENDORS, by_name=False)),
-        "connections-picker-none": pages.pane(
+        "connections": connection_list.listed(at, CONNECTIONS, person),
+        "connections-ended": connection_list.listed(at, CONNECTIONS[:1], person, ended=True),
+        "connections-none": connection_list.listed(at, (), person),
+        "connections-none-ended": connection_list.listed(at, (), person, ended=True),
+        "disconnect": connection_list.asked(at, CONNECTIONS[0], person),
+        "disconnect-unused": connection_list.asked(at, CONNECTIONS[2], person),
+        "connections-picker": render.pane(unchosen, Picker(), search=Search("", (), 0, VENDORS, by_name=False)),
+        "connections-picker-none": render.pane(
             unchosen,
             Picker(),
             search=Search("", (), 0, VENDORS, by_name=False),
             errors={"pick": "connections.none_there"},
         ),
-        "connections-picker-manual": pages.pane(
+        "connections-picker-manual": render.pane(
             unchosen, Picker(manual=True, ehr="larkspur"), search=START, errors={"url": "connections.none_there"}
         ),
-        "connections-credentials": pages.pane(at, Credentials()),
+        "connections-credentials": render.pane(at, Credentials()),
         "working-own": worked(at, STEPS),
-        "leaving-own": pages.leaving(at),
-        "left-own": pages.left(at, None),
+        "leaving-own": render.leaving(at),
+        "left-own": render.left(at, None),
     }
 
 
@@ -369,7 +370,7 @@ def own_scene(locale: str) -> Scene:
         app_mark="RI",
         operator="Riverside IT",
         practice=None,
-        connector_texts=words.instead(locale),
+        connector_texts=texts.instead(locale),
         sees=(),
         does=(),
         keeps_password=False,
@@ -401,14 +402,14 @@ CONNECTIONS = (
 
 def closed(here: Scene) -> dict[str, str]:
     said = {"locale": here.locale, "operator": here.operator}
-    shown = {f"closed-{code}": pages.closed(code, **said) for code in CLOSED}
+    shown = {f"closed-{code}": render.closed(code, **said) for code in CLOSED}
     framed = {"app_name": here.app_name, "parent": "https://app.example"}
-    shown["closed-framed"] = pages.closed("link_expired", **said, **framed)
+    shown["closed-framed"] = render.closed("link_expired", **said, **framed)
     opening = Framed("https://app.example", here.path, "s" * 43)
-    shown["closed-shell"] = pages.shell(**said, app_name=here.app_name, framed=opening)
-    shown["credentials-framed"] = pages.pane(msgspec.structs.replace(here, framed=opening), Credentials())
+    shown["closed-shell"] = render.shell(**said, app_name=here.app_name, framed=opening)
+    shown["credentials-framed"] = render.pane(msgspec.structs.replace(here, framed=opening), Credentials())
     for code in CLOSED:
         known = {"app_name": "Acme Scribe", "back_url": "https://acme.example/return"}
-        shown[f"closed-{code}-back"] = pages.closed(code, **said, **known)
-        shown[f"closed-{code}-scene"] = pages.closed(code, **said, **known, scene=here)
+        shown[f"closed-{code}-back"] = render.closed(code, **said, **known)
+        shown[f"closed-{code}-scene"] = render.closed(code, **said, **known, scene=here)
     return shown

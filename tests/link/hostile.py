@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from cobalt_link.ehr.panes import Choosable, Message, Pane, Problem
-from cobalt_link.link.scene import Scene, Step
+from cobalt_link.connector.panes import Choosable, Message, Pane, Problem
+from cobalt_link.link.pages.context import Scene, Step
 
 BREAKOUTS = ("", '"', "'", ">", '">', "'>", "</title>", "</option></select>", "--><", "{{7*7}}</code>")
 VECTORS = (

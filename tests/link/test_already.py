@@ -8,8 +8,8 @@ import httpx2
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from tests.text_browser import Browser, Page, link_by_http, public_token_by_http, public_token_of
-from tests.world import Sandbox, Shop, connected, shop
+from tests.support.text_browser import Browser, Page, link_by_http, public_token_by_http, public_token_of
+from tests.support.world import Sandbox, Shop, connected, shop
 
 
 async def accounts(app: Shop) -> list[dict[str, Any]]:

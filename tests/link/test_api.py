@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from cobalt_link.app import House
-from tests.text_browser import Browser, link_by_http, public_token_by_http
-from tests.world import CALLBACK, Shop, connected, shop
+from tests.support.text_browser import Browser, link_by_http, public_token_by_http
+from tests.support.world import CALLBACK, Shop, connected, shop
 
 WANTED = {"user_id": "user-1", "org_id": "riverside", "emr_name": "Sandbox EHR"}
 
@@ -22,8 +22,7 @@ def basic(app: Shop) -> dict[str, str]:
 
 
 async def create(http: httpx2.AsyncClient, path: str = "/link/token/create", **options: Any) -> httpx2.Response:
-    sent: dict[str, Any] = {"json": WANTED} | options
-    return await http.post(path, **sent)
+    return await http.post(path, **({"json": WANTED} | options))
 
 
 # §9 row 1 --------------------------------------------------------------------------------------------------------
@@ -67,9 +66,8 @@ async def test_a_public_token_may_come_in_query_body_or_form(
 
 
 async def test_creating_takes_json_form_and_query(acme: Shop, client: httpx2.AsyncClient) -> None:
-    for way in ("json", "data", "params"):
-        sent: dict[str, Any] = {way: WANTED}
-        answer = await acme.call("POST", "/link/token/create", **sent)
+    for options in ({"json": WANTED}, {"data": WANTED}, {"params": WANTED}):
+        answer = await acme.call("POST", "/link/token/create", **options)
         assert answer.status_code == 200, answer.text
 
 
@@ -99,8 +97,7 @@ async def test_credentials_may_come_in_many_ways(acme: Shop, client: httpx2.Asyn
         {"data": WANTED | {"client_id": name, "client_secret": secret}},
     ]
     for way in ways:
-        sent: dict[str, Any] = {"json": None if "data" in way else WANTED} | way
-        answer = await create(client, **sent)
+        answer = await create(client, **({"json": WANTED} if "data" not in way else {"json": None}) | way)
         assert answer.status_code == 200, (way, answer.text)
 
 

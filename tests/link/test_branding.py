@@ -9,12 +9,12 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 
 from cobalt_link.app import House
-from cobalt_link.link import pages
+from cobalt_link.link.pages import render
 from tests.link.chromium import ORIGIN, chromium, window
 from tests.link.gallery import gallery, scene
 from tests.link.reading import read
-from tests.text_browser import Browser, Page
-from tests.world import Shop, shop
+from tests.support.text_browser import Browser, Page
+from tests.support.world import Shop, shop
 
 ACCENTS = ("#0a7a5c", "#b00020")
 JUDGED = ("consent", "credentials-wrong", "choice-way", "done")
@@ -98,4 +98,4 @@ def branded(color: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_a_page_without_a_client_has_no_accent() -> None:
-    assert "accent." not in pages.closed("not_found", locale="en", operator="Acme Health")
+    assert "accent." not in render.closed("not_found", locale="en", operator="Acme Health")

@@ -11,8 +11,8 @@ from cobalt_link.accounts import audit
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.link.conftest import attempt_row
-from tests.text_browser import Browser, Page, go_on, public_token_by_http
-from tests.world import Sandbox, Shop, connected
+from tests.support.text_browser import Browser, Page, go_on, public_token_by_http
+from tests.support.world import Sandbox, Shop, connected
 
 
 async def linked(house: House, app: Shop, username: str = "user_good", **wanted: str) -> dict[str, str]:

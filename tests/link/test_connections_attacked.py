@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from cobalt_link.app import House
-from cobalt_link.kit.rates import RateLimits
+from cobalt_link.web.rates import RateLimits
 from tests.link.conftest import attempt_row
 from tests.link.test_connections import ends, linked, signed_in, works
-from tests.text_browser import Browser, Page
-from tests.world import Sandbox, Shop, connected
+from tests.support.text_browser import Browser, Page
+from tests.support.world import Sandbox, Shop, connected
 
 NOBODYS = "0" * 32
 
@@ -75,7 +75,7 @@ async def test_an_attempt_of_an_app_has_no_list(house: House, acme: Shop) -> Non
     headers = await linked(house, acme)
     (account,) = (await acme.call("GET", "/v1/accounts")).json()["accounts"]
     async with connected(house) as http:
-        from tests.text_browser import link_by_http
+        from tests.support.text_browser import link_by_http
 
         done = await link_by_http(http, await acme.link_token())
         where = urlsplit(done.form.action).path.removesuffix("/done") + f"/connections/{account['id']}"

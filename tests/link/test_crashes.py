@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import timedelta
-from typing import LiteralString
 
 import httpx2
 import pytest
@@ -14,9 +13,9 @@ from cobalt_link import app
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.link.conftest import attempt_row, until_begun
-from tests.processes import Moment, a_worker, one_telling
-from tests.text_browser import Browser, Page, go_on, link_by_http
-from tests.world import Sandbox, Shop, connected
+from tests.support.processes import Moment, a_worker, one_telling
+from tests.support.text_browser import Browser, Page, go_on, link_by_http
+from tests.support.world import Sandbox, Shop, connected
 
 LEASE_OVER = timedelta(seconds=31)
 
@@ -189,5 +188,5 @@ async def until_ready(house: House) -> None:
 
 async def everything_of(house: House) -> list[object]:
     """All that a worker could have changed."""
-    tables: tuple[LiteralString, ...] = ("attempts", "journal", "link_events", "accounts", "audit")
+    tables = ("attempts", "journal", "link_events", "accounts", "audit")
     return [await house.db.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for name in tables]

@@ -3,8 +3,8 @@
 import httpx2
 import pytest
 
-from tests.text_browser import public_token_by_http
-from tests.world import Sandbox, Shop
+from tests.support.text_browser import public_token_by_http
+from tests.support.world import Sandbox, Shop
 
 
 @pytest.mark.parametrize("username", ["user_good", "user_code", "user_choice", "user_push", "user_clinics"])

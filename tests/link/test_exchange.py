@@ -8,10 +8,10 @@ import pytest
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.link import events
-from cobalt_link.link.exchange import Exchanges, InvalidPublicToken, KeyReused
-from tests.text_browser import public_token_by_http
-from tests.world import Shop, connected
+from cobalt_link.link.session import events
+from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken, KeyReused
+from tests.support.text_browser import public_token_by_http
+from tests.support.world import Shop, connected
 
 
 async def a_public_token(house: House, app: Shop, **wanted: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cobalt_link.ehr.panes import (
+from cobalt_link.connector.panes import (
     ChoiceAnswer,
     Code,
     CodeAnswer,
@@ -19,9 +19,9 @@ from cobalt_link.ehr.panes import (
     Waiting,
     WaitingAnswer,
 )
-from cobalt_link.ehr.secrets import Secret
-from cobalt_link.link.forms import Change, Picked, read, typed
-from cobalt_link.link.words import texts
+from cobalt_link.connector.secrets import Secret
+from cobalt_link.link.pages.forms import Change, Picked, read, typed
+from cobalt_link.link.pages.texts import texts
 from tests.link.gallery import CLINICS, DATABASES
 
 RESENDS = Code(length=6, resend=True)
@@ -84,7 +84,7 @@ def test_the_account_being_repaired_is_not_the_senders_to_choose() -> None:
 
 
 def test_a_value_called_none_is_a_row_where_the_pane_has_one() -> None:
-    from cobalt_link.ehr.panes import Choice, Choosable
+    from cobalt_link.connector.panes import Choice, Choosable
 
     pane = Choice(name="database", options=(Choosable(value="none", label="none"),))
     assert read(pane, {"pick": "none"}) == ChoiceAnswer(value="none")

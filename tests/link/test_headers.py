@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cobalt_link.link.headers import page_headers
+from cobalt_link.link.pages.headers import page_headers
 
 
 def policy(**given: list[str]) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
-from cobalt_link.link import pages
+from cobalt_link.link.pages import render
 from tests.link import gallery
 from tests.link.chromium import ORIGIN, chromium, window
 from tests.link.gallery import KINDS
@@ -84,7 +84,7 @@ async def test_nothing_leaves_its_frame_and_every_target_can_be_hit(browser: Bro
 
 
 async def test_long_names_do_not_break_a_page(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery, "pages", Hostile(pages, LONG, texts=False))
+    monkeypatch.setattr(gallery, "render", Hostile(render, LONG, texts=False))
     shown = kinds()
     async with window(browser, shown, (320, 568), scripts=True) as page:
         for name in shown:
@@ -93,7 +93,7 @@ async def test_long_names_do_not_break_a_page(browser: Browser, monkeypatch: pyt
 
 
 async def test_no_attack_runs_even_without_a_policy(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:  # S-121
-    monkeypatch.setattr(gallery, "pages", Hostile(pages, "".join(ATTACKS)))
+    monkeypatch.setattr(gallery, "render", Hostile(render, "".join(ATTACKS)))
     shown, ran, foreign = kinds(), [], []
     async with window(browser, shown, (420, 680), scripts=True, csp=False, foreign=foreign) as page:
         await page.expose_function("pwned", lambda: ran.append(page.url))

@@ -8,11 +8,11 @@ import pytest
 
 from cobalt_link.app import House
 from cobalt_link.kit.ids import reference
-from cobalt_link.kit.problems import NotFound
-from cobalt_link.link.inspector import inspected
+from cobalt_link.link.session.inspector import inspected
+from cobalt_link.web.problems import NotFound
 from tests.link.conftest import attempt_row
-from tests.text_browser import Browser, link_by_http
-from tests.world import Shop
+from tests.support.text_browser import Browser, link_by_http
+from tests.support.world import Shop
 
 
 async def test_an_attempt_is_found_by_id_and_by_the_reference_on_its_pages(

@@ -14,10 +14,10 @@ import pytest
 
 from cobalt_link.app import House
 from cobalt_link.kit import tokens
-from cobalt_link.link.tokens import PUBLIC
-from tests.processes import Running, a_server
-from tests.text_browser import link_by_http
-from tests.world import Sandbox, Shop, settings_for
+from cobalt_link.link.session.tokens import PUBLIC
+from tests.support.processes import Running, a_server
+from tests.support.text_browser import link_by_http
+from tests.support.world import Sandbox, Shop, settings_for
 
 ROUNDS, CONTENDERS = 50, 32
 KILLS = 50

@@ -12,11 +12,11 @@ from cobalt_link.accounts.access import Access
 from cobalt_link.developers.auth import Callers
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import SystemClock
-from cobalt_link.kit.problems import Unauthorized
-from cobalt_link.kit.tolerance import Credentials
-from cobalt_link.kit.vault import Keyring, Vault
-from cobalt_link.link.exchange import Exchanges, InvalidPublicToken
-from cobalt_link.link.tokens import Tokens
+from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken
+from cobalt_link.link.session.tokens import Tokens
+from cobalt_link.vault import Keyring, Vault
+from cobalt_link.web.fields import Credentials
+from cobalt_link.web.problems import Unauthorized
 from tests.kit.forging import edits
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.link.states import TRANSITIONS, machine, walked
-from tests.text_browser import Browser, Page, answers, public_token_of
-from tests.world import Shop, connected
+from cobalt_link.link.session.states import TRANSITIONS, machine, walked
+from tests.support.text_browser import Browser, Page, answers, public_token_of
+from tests.support.world import Shop, connected
 
 LOGINS = ("user_good", "user_code", "user_choice", "user_clinics", "user_locked", "user_expired")
 PASSWORDS = ("pass_good", "pass_good", "wrong", "error_ehr_down", "error_unexpected", "error_no_rights")

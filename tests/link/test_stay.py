@@ -11,8 +11,8 @@ from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.link.chromium import chromium
 from tests.link.conftest import attempt_row, until
-from tests.text_browser import Browser, Form, Page, go_on, link_by_http
-from tests.world import Shop, connected
+from tests.support.text_browser import Browser, Form, Page, go_on, link_by_http
+from tests.support.world import Shop, connected
 
 GOOD = {"username": "user_good", "password": "pass_good"}
 

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from cobalt_link.accounts.access import Access
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.kit.master_key import open_vault
-from cobalt_link.link.attempts import Attempt, Attempts
-from cobalt_link.link.exchange import Exchanges, InvalidPublicToken
-from cobalt_link.link.tokens import Tokens
-from tests.text_browser import Browser, Page, link_by_http, public_token_of
-from tests.world import Shop
+from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken
+from cobalt_link.link.session.sessions import Attempt, Attempts
+from cobalt_link.link.session.tokens import Tokens
+from cobalt_link.vault.master_key import open_vault
+from tests.support.text_browser import Browser, Page, link_by_http, public_token_of
+from tests.support.world import Shop
 
 LIFE, SECOND, MINUTE = timedelta(minutes=30), timedelta(seconds=1), timedelta(minutes=1)
 RESET = """WITH a AS (UPDATE attempts SET exchanged_at = NULL), e AS (DELETE FROM link_events)

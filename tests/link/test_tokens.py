@@ -15,8 +15,8 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
-from tests.text_browser import Browser, go_on, link_by_http, public_token_by_http, public_token_of
-from tests.world import CALLBACK, Sandbox, Shop, connected, shop
+from tests.support.text_browser import Browser, go_on, link_by_http, public_token_by_http, public_token_of
+from tests.support.world import CALLBACK, Sandbox, Shop, connected, shop
 
 SECOND = timedelta(seconds=1)
 
@@ -188,7 +188,7 @@ async def test_asking_again_and_again_leaves_one_event_and_one_live_token(
 async def test_no_issued_token_rests_anywhere_on_the_disk(
     house: House, acme: Shop, client: httpx2.AsyncClient, server_dsn: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:  # S-046
-    folder = Path(str(psycopg.conninfo.conninfo_to_dict(server_dsn).get("passfile", "/nowhere/x"))).parent
+    folder = Path(psycopg.conninfo.conninfo_to_dict(server_dsn).get("passfile", "/nowhere/x")).parent
     if not (folder / "data").exists():
         pytest.skip("The files of a server that was given can't be read here.")
     issued = [acme.secret]

@@ -5,28 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import LiteralString
 
 import httpx2
 import pytest
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.link.upkeep import LinkUpkeep
+from cobalt_link.link.session.upkeep import LinkUpkeep
 from cobalt_link.store.embedded import acquire
 from tests.link.conftest import attempt_row
-from tests.text_browser import Browser, link_by_http, public_token_by_http
-from tests.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
+from tests.support.text_browser import Browser, link_by_http, public_token_by_http
+from tests.support.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
-TABLES: tuple[LiteralString, ...] = (
-    "link_tokens",
-    "attempts",
-    "attempt_keys",
-    "journal",
-    "public_tokens",
-    "exchanges",
-    "link_events",
-)
+TABLES = ("link_tokens", "attempts", "attempt_keys", "journal", "public_tokens", "exchanges", "link_events")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cobalt_link.link import connected, pages
+from cobalt_link.link.pages import connection_list, render
 from tests.link import gallery
 from tests.link.hostile import ATTACKS, Hostile
 from tests.link.reading import read
@@ -24,8 +24,8 @@ def attributes(drawn: dict[str, str]) -> dict[str, set[str]]:
 
 
 def spoilt(attack: str, monkeypatch: pytest.MonkeyPatch, *, texts: bool = True) -> dict[str, str]:
-    monkeypatch.setattr(gallery, "pages", Hostile(pages, attack, texts=texts))
-    monkeypatch.setattr(gallery, "connected", Hostile(connected, attack, texts=texts))
+    monkeypatch.setattr(gallery, "render", Hostile(render, attack, texts=texts))
+    monkeypatch.setattr(gallery, "connection_list", Hostile(connection_list, attack, texts=texts))
     return gallery.gallery("en")
 
 

@@ -11,12 +11,12 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.api import AccountsRoom
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client
-from cobalt_link.kit.problems import Unauthorized
-from cobalt_link.kit.routes import Auth, Call, mount
-from cobalt_link.kit.tolerance import Credentials
 from cobalt_link.records import api
-from cobalt_link.records.reads import Reads
+from cobalt_link.records.engine import Reads
 from cobalt_link.store.database import Database
+from cobalt_link.web import Auth, Call, mount
+from cobalt_link.web.fields import Credentials
+from cobalt_link.web.problems import Unauthorized
 from tests.accounts.world import World
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.panes import ChoiceAnswer, CredentialsAnswer
+from cobalt_link.connector.secrets import Secret
 from cobalt_link.connectors.sandbox import Sandbox
-from cobalt_link.ehr.http import Http
-from cobalt_link.ehr.journal import MemoryJournal
-from cobalt_link.ehr.panes import ChoiceAnswer, CredentialsAnswer
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.secrets import Secret
-from cobalt_link.ehr.story import Asking, Granted, encoded, tell
+from cobalt_link.net.http import Http
+from cobalt_link.signin.journal import MemoryJournal
+from cobalt_link.signin.replay import Asking, Granted, encoded, tell
 from sandbox_ehr.server import running
 from tests.records.conftest import Api, Caller
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cobalt_link.ehr.models import Patient
+from cobalt_link.connector.models import Patient
 from tests.accounts.world import World
 from tests.records.conftest import Api, Caller
 

@@ -85,7 +85,7 @@ async def test_an_orphan_is_adopted(folder: Path) -> None:
     holder = await (await Holder.start(folder)).ready()
     server = postmaster(folder)
     guardian = server.parent()
-    assert guardian is not None and "guardian.py" in " ".join(guardian.cmdline())
+    assert guardian is not None and "supervisor.py" in " ".join(guardian.cmdline())
     guardian.kill()
     await holder.kill()
     assert server.is_running()
@@ -247,8 +247,7 @@ async def test_a_database_of_another_major_version_names_the_way_over(folder: Pa
 async def test_other_binaries_can_serve(tmp_path: Path) -> None:
     async with await acquire(tmp_path / "postgres", OLD) as lease:
         db = await Database.open(lease.dsn)
-        (row,) = await db.rows("SHOW server_version")
-        assert row["server_version"].startswith("15")
+        assert (await db.one("SHOW server_version"))["server_version"].startswith("15")
         await db.close()
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from cobalt_link.kit.redact import is_secret_name
+from cobalt_link.kit.logs import is_secret_name
 from cobalt_link.store.database import Database
 
 COLUMNS = """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tests.ehrs.gnuhealth import GnuHealth
-from tests.ehrs.gnuhealth_seed import MOBILES, ZONE
+from tests.support.ehrs.gnuhealth import GnuHealth
+from tests.support.ehrs.gnuhealth_seed import MOBILES, ZONE
 
 VISIT = ["appointment_date", "state", "appointment_type", "visit_type", "comments", "patient", "healthprof"]
 NAMES = ["patient.puid", "patient.party.name", "patient.party.lastname", "healthprof.rec_name", "institution.rec_name"]

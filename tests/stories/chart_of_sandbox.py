@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 SEX = {"F": "female", "M": "male", "U": "unknown"}
 LINES = {"street": "address1", "line2": "address2", "city": "city", "state": "state", "zip": "zip"}

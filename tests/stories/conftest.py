@@ -15,7 +15,7 @@ from tests.conftest import database_on
 from tests.link.chromium import chromium
 from tests.store.conftest import outside
 from tests.stories.person import Person
-from tests.world import Shop, connected, shop
+from tests.support.world import Shop, connected, shop
 
 __all__ = ["outside", "site", "sites"]
 

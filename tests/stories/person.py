@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx2
 
-from tests.text_browser import Browser, Page, go_on
+from tests.support.text_browser import Browser, Page, go_on
 
 
 class Person:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 
 from tests.cli.cobalt import cobalt, environment, free_port
-from tests.world import CALLBACK
+from tests.support.world import CALLBACK
 
 COBALT = Path(sys.executable).with_name("cobalt")
 

@@ -9,9 +9,9 @@ import httpx2
 
 from acme_scribe import create_app
 from cobalt_link.app import House
-from cobalt_link.kit import granian
+from cobalt_link.web import server
 from tests.stories.watched import Watched
-from tests.world import Shop, free_port, shop
+from tests.support.world import Shop, free_port, shop
 
 
 class Scribe:
@@ -40,5 +40,5 @@ async def scribe(house: House, http: httpx2.AsyncClient, *, org_id: str, test: b
     port, link = free_port(), house.settings.public_url
     app = await shop(house, http, "Acme Scribe", test=test, callback_urls=[f"http://127.0.0.1:{port}/linked"])
     served = create_app(cobalt=link, link=link, client_id=app.record.client_id, client_secret=app.secret, org_id=org_id)
-    async with granian.serving(served, "127.0.0.1", port):
+    async with server.serving(served, "127.0.0.1", port):
         yield Scribe(house, app, f"http://127.0.0.1:{port}")

@@ -13,7 +13,7 @@ from tests.browsers.chromium.site import Site
 from tests.browsers.chromium.test_how_to import sample
 from tests.link.chromium import chromium
 from tests.stories.watched import watched
-from tests.world import shop
+from tests.support.world import shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 

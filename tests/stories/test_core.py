@@ -11,7 +11,7 @@ from tests.stories.chart_of_sandbox import Chart, only
 from tests.stories.conftest import Databases
 from tests.stories.person import Person
 from tests.stories.programs import Installation, Program, installed
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 TODAY = datetime.now(UTC).date().isoformat()
 SERVERS: dict[str, Callable[[Installation], Awaitable[Program]]] = {

@@ -11,7 +11,7 @@ import pytest
 
 from tests.stories.person import Person
 from tests.stories.programs import Installation, installed
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 pytestmark = pytest.mark.slow
 

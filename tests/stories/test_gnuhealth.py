@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.ehrs.gnuhealth import MARKS, GnuHealth
 from tests.stories import chart_of_gnuhealth as chart
 from tests.stories.chart_of_sandbox import only
 from tests.stories.conftest import Meet
 from tests.stories.person import Person
-from tests.world import Shop
+from tests.support.ehrs.gnuhealth import MARKS, GnuHealth
+from tests.support.world import Shop
 
 pytestmark = MARKS
 

@@ -7,11 +7,11 @@ from playwright.async_api import Browser
 from cobalt_link.app import House
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.browsers.chromium.site import Site
-from tests.ehrs.gnuhealth import MARKS, GnuHealth
 from tests.stories import chart_of_gnuhealth as chart
 from tests.stories.test_gnuhealth import reads_as_its_own_rpc
 from tests.stories.watched import watched
-from tests.world import shop
+from tests.support.ehrs.gnuhealth import MARKS, GnuHealth
+from tests.support.world import shop
 
 pytestmark = [*MARKS, pytest.mark.browser]
 

@@ -7,10 +7,10 @@ import pytest
 from playwright.async_api import Browser
 
 from cobalt_link.app import House
-from tests.ehrs.gnuhealth import MARKS, GnuHealth
 from tests.stories import chart_of_gnuhealth as chart
 from tests.stories.scribe import scribe
 from tests.stories.watched import watched
+from tests.support.ehrs.gnuhealth import MARKS, GnuHealth
 
 pytestmark = [*MARKS, pytest.mark.browser]
 

@@ -10,7 +10,7 @@ from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.stories.scribe import scribe
 from tests.stories.watched import watched
-from tests.world import Sandbox, Shop
+from tests.support.world import Sandbox, Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 

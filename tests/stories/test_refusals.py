@@ -5,7 +5,7 @@ import pytest
 from cobalt_link.app import House
 from tests.stories.conftest import Meet
 from tests.stories.person import Person
-from tests.world import Shop
+from tests.support.world import Shop
 
 PAGES = {
     "wrong_credentials": "Sign in to Sandbox EHR",

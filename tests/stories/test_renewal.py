@@ -7,11 +7,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.ehrs.gnuhealth import MARKS, GnuHealth
 from tests.stories.chart_of_gnuhealth import days, texts
 from tests.stories.conftest import Meet
 from tests.stories.person import Person
-from tests.world import Shop
+from tests.support.ehrs.gnuhealth import MARKS, GnuHealth
+from tests.support.world import Shop
 
 pytestmark = MARKS
 

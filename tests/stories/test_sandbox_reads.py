@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.stories.chart_of_sandbox import Chart, only
 from tests.stories.conftest import Meet
-from tests.world import Sandbox, Shop
+from tests.support.world import Sandbox, Shop
 
 TODAY = datetime.now(UTC).date()
 WEEK = {"start_date": str(TODAY - timedelta(days=3)), "end_date": str(TODAY + timedelta(days=3))}

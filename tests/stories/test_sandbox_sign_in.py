@@ -7,7 +7,7 @@ import pytest
 
 from tests.stories.conftest import Meet
 from tests.stories.person import Person
-from tests.world import Sandbox, Shop
+from tests.support.world import Sandbox, Shop
 
 
 async def schedule(app: Shop, access_token: str) -> list[dict[str, Any]]:

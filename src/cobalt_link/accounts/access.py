@@ -10,12 +10,12 @@ from hmac import compare_digest
 
 from cobalt_link.accounts import audit, statements
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.book import account_of
 from cobalt_link.accounts.problems import AccountGone
+from cobalt_link.accounts.table import account_of
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
-from cobalt_link.kit.vault import Vault
 from cobalt_link.store.database import Database
+from cobalt_link.vault import Vault
 
 PURPOSE = "access_token"
 ISSUE = statements.ISSUE  # for the statement of whoever wins them

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.grant import Grant, Person
-from cobalt_link.ehr.place import Place
+from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.grant import Grant, Person
+from cobalt_link.connector.instance import Place
 
 Health = Literal["active", "login_required"]
 

@@ -11,13 +11,13 @@ from msgspec import Meta
 
 from cobalt_link.accounts.access import Access
 from cobalt_link.accounts.account import Account, Health
-from cobalt_link.accounts.book import Accounts
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.sessions import Sessions
-from cobalt_link.ehr.connector import Connector
-from cobalt_link.kit.paging import Page, Pagination
-from cobalt_link.kit.problems import InvalidRequest
-from cobalt_link.kit.routes import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
+from cobalt_link.accounts.table import Accounts
+from cobalt_link.connector.connector import Connector
+from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
+from cobalt_link.web.paging import Page, Pagination
+from cobalt_link.web.problems import InvalidRequest
 
 routes = Routes("accounts")
 

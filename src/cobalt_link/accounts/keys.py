@@ -8,9 +8,9 @@ from typing import Final
 
 import structlog
 
-from cobalt_link.kit.vault import Context, DataKey, Vault, VaultProblem
 from cobalt_link.store import erase
 from cobalt_link.store.database import Database, Row, Tx
+from cobalt_link.vault import Context, DataKey, Vault, VaultProblem
 
 log = structlog.get_logger()
 

@@ -16,14 +16,14 @@ from psycopg.types.json import Jsonb
 
 from cobalt_link.accounts import audit, sealing, statements
 from cobalt_link.accounts.account import Account, Health, Opened
-from cobalt_link.accounts.book import account_of
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.problems import AccountGone
-from cobalt_link.ehr.grant import Grant
-from cobalt_link.ehr.refusals import Detail, Refusal, Unexpected, catalogue
+from cobalt_link.accounts.table import account_of
+from cobalt_link.connector.grant import Grant
+from cobalt_link.connector.refusals import Detail, Refusal, Unexpected, catalogue
 from cobalt_link.kit.clock import Clock
-from cobalt_link.kit.vault import DataKey
 from cobalt_link.store.database import Database
+from cobalt_link.vault import DataKey
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

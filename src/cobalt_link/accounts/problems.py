@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cobalt_link.kit.problems import Problem
+from cobalt_link.web.problems import Problem
 
 
 class LoginRequired(Problem):

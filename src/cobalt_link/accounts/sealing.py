@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import msgspec
 
 from cobalt_link.accounts.account import Account, Held, Opened
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.grant import Grant
-from cobalt_link.kit.vault import Context, DataKey
+from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.grant import Grant
 from cobalt_link.store.database import Row
+from cobalt_link.vault import Context, DataKey
 
 
 def owner(account_id: str) -> str:

@@ -14,22 +14,22 @@ from typing import TypeVar
 
 import structlog
 
-from cobalt_link.accounts import refused
+from cobalt_link.accounts import refusal_problems
 from cobalt_link.accounts.account import Account, Opened
-from cobalt_link.accounts.book import Accounts
+from cobalt_link.accounts.instance_health import Places
 from cobalt_link.accounts.leases import Claim, Leases
-from cobalt_link.accounts.places import Places
 from cobalt_link.accounts.problems import AccountGone, EhrBusy, EhrUnexpected, LoginRequired
-from cobalt_link.ehr.ask import Ask
-from cobalt_link.ehr.connector import Chart, Connector
-from cobalt_link.ehr.grant import Grant
-from cobalt_link.ehr.journal import MemoryJournal
-from cobalt_link.ehr.refusals import EhrDown, Refusal, SessionEnded
-from cobalt_link.ehr.story import Granted, Outcome, Refused, tell
-from cobalt_link.ehr.translate import as_refusal
+from cobalt_link.accounts.table import Accounts
+from cobalt_link.connector.ask import Ask
+from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.grant import Grant
+from cobalt_link.connector.refusals import EhrDown, Refusal, SessionEnded
 from cobalt_link.kit.clock import Clock
-from cobalt_link.kit.problems import Problem
-from cobalt_link.kit.vault import VaultProblem
+from cobalt_link.signin.journal import MemoryJournal
+from cobalt_link.signin.replay import Granted, Outcome, Refused, tell
+from cobalt_link.signin.translate import as_refusal
+from cobalt_link.vault import VaultProblem
+from cobalt_link.web.problems import Problem
 
 log = structlog.get_logger()
 
@@ -137,7 +137,7 @@ class Sessions:
             raise
         except Exception as error:
             no = as_refusal(error)
-            if refused.needs_the_person(no):
+            if refusal_problems.needs_the_person(no):
                 await self._accounts.mark_login_required(account, no.code)
             raise self._problem(account, no) from error
         await self._places.worked(account.connector, account.address)
@@ -203,10 +203,10 @@ class Sessions:
                     await self._leases.renewed(claim, grant, answers or claim.opened.answers)
                 else:
                     await self._leases.dead(claim, "other_account")
-            case Refused(refusal) if not refused.needs_the_person(refusal):
-                await self._leases.rest(claim, refusal, refused.rest(refusal, claim.failed))
+            case Refused(refusal) if not refusal_problems.needs_the_person(refusal):
+                await self._leases.rest(claim, refusal, refusal_problems.rest(refusal, claim.failed))
             case Refused(refusal):
-                await self._leases.dead(claim, refused.reason(refusal))
+                await self._leases.dead(claim, refusal_problems.reason(refusal))
             case _:
                 await self._leases.dead(claim, "login_required")
 
@@ -219,4 +219,4 @@ class Sessions:
         return connector
 
     def _problem(self, account: Account, refusal: Refusal) -> Problem:
-        return refused.problem_of(refusal, self._connector(account).manifest.name, account.place.host)
+        return refusal_problems.problem_of(refusal, self._connector(account).manifest.name, account.place.host)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from cobalt_link.cli.findings import Finding, fail, ok, warn
+from cobalt_link.cli.diagnostics import Finding, fail, ok, warn
 from cobalt_link.kit import tokens
-from cobalt_link.kit.settings import Settings
+from cobalt_link.settings import Settings
 
 ROUTE = "/v1/orgs?page_size=1"
 NGINX = "in nginx: underscores_in_headers on; (or let the apps send client-id, client-secret, access-token)"

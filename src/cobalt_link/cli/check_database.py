@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg import AsyncConnection
 
-from cobalt_link.cli.findings import Finding, fail, ok, warn
+from cobalt_link.cli.diagnostics import Finding, fail, ok, warn
 from cobalt_link.store.database import Database
 from cobalt_link.store.errors import DatabaseUnavailable, UnsafeDatabase
 from cobalt_link.store.migrate import SchemaTooNew, pending

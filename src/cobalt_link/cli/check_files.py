@@ -5,10 +5,10 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from cobalt_link.cli.findings import Finding, fail, ok, warn
-from cobalt_link.kit.master_key import open_keyring
-from cobalt_link.kit.settings import Settings
-from cobalt_link.kit.vault import KeyringProblem
+from cobalt_link.cli.diagnostics import Finding, fail, ok, warn
+from cobalt_link.settings import Settings
+from cobalt_link.vault import KeyringProblem
+from cobalt_link.vault.master_key import open_keyring
 
 
 def check_files(settings: Settings) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cobalt_link.cli.answers import say, table
 from cobalt_link.cli.opening import HERE, Where
-from cobalt_link.kit.settings import NAMES
+from cobalt_link.settings import NAMES
 
 
 def config(*, where: Where = HERE) -> None:

@@ -12,7 +12,7 @@ from cobalt_link.cli.answers import say, table
 from cobalt_link.cli.opening import HERE, Where
 
 if TYPE_CHECKING:
-    from cobalt_link.ehr.kit.verdict import Verdict
+    from cobalt_link.conformance.report import Verdict
 
 app = App(name="connectors", help="The EHRs that can be linked: list, check.")
 

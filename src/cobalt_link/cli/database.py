@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from cobalt_link.cli.answers import say
 from cobalt_link.cli.opening import HERE, Where
-from cobalt_link.store.reaching import reached
+from cobalt_link.store.database_address import reached
 
 app = App(name="db", help="The database itself: url.")
 

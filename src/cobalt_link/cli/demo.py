@@ -14,9 +14,9 @@ import msgspec
 
 from cobalt_link import app
 from cobalt_link.cli.answers import say
-from cobalt_link.kit import granian
-from cobalt_link.kit.settings import Settings
-from cobalt_link.kit.vault import Keyring
+from cobalt_link.settings import Settings
+from cobalt_link.vault import Keyring
+from cobalt_link.web import server
 
 SCRIBE = "Acme Scribe"
 LOGINS = (
@@ -45,7 +45,7 @@ async def run(settings: Settings, *, scribe_port: int, sandbox_port: int, json: 
             callback = f"http://{settings.host}:{scribe_port}/linked"
             async with _scribe(house, callback, scribe_port) as scribe:
                 _announce(json, scribe, settings.public_url, ehr)
-                await granian.stopped()
+                await server.stopped()
 
 
 @asynccontextmanager
@@ -56,7 +56,7 @@ async def _scribe(house: app.House, callback: str, port: int) -> AsyncIterator[s
     client_id, secret = await _client(house, callback, _origins(house.settings.host, port))
     url, host = house.settings.public_url, house.settings.host
     scribe = create_app(cobalt=url, link=url, client_id=client_id, client_secret=secret, emr_name="Sandbox EHR")
-    async with granian.serving(scribe, host, port):
+    async with server.serving(scribe, host, port):
         yield f"http://{host}:{port}"
 
 

@@ -6,10 +6,10 @@ from cobalt_link.cli.answers import say
 from cobalt_link.cli.check_address import check_address
 from cobalt_link.cli.check_database import check_database
 from cobalt_link.cli.check_files import check_files
-from cobalt_link.cli.findings import Finding, fail
+from cobalt_link.cli.diagnostics import Finding, fail
 from cobalt_link.cli.opening import HERE, Where
-from cobalt_link.kit.settings import Settings
-from cobalt_link.store.reaching import reached
+from cobalt_link.settings import Settings
+from cobalt_link.store.database_address import reached
 
 SIGNS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from cobalt_link.connector.installed import ConnectorBroken
 from cobalt_link.developers.addresses import AddressProblem
 from cobalt_link.developers.branding import BrandingProblem
 from cobalt_link.developers.clients import ClientProblem
-from cobalt_link.ehr.kit.installed import ConnectorBroken
-from cobalt_link.kit.problems import Problem
-from cobalt_link.kit.settings import SettingsError
-from cobalt_link.kit.vault import VaultProblem
+from cobalt_link.settings import SettingsError
 from cobalt_link.store.backup import BackupFailed
 from cobalt_link.store.errors import DatabaseUnavailable, EmbeddedServerError, UnsafeDatabase
 from cobalt_link.store.migrate import SchemaTooNew
+from cobalt_link.vault import VaultProblem
+from cobalt_link.web.problems import Problem
 
 FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
     (SettingsError, "bad_settings", 2),

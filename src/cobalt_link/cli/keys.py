@@ -9,10 +9,10 @@ from cyclopts import App
 from cobalt_link.cli.answers import say, table
 from cobalt_link.cli.main import Failure
 from cobalt_link.cli.opening import HERE, Where, opened
-from cobalt_link.kit.master_key import open_keyring
+from cobalt_link.vault.master_key import open_keyring
 
 if TYPE_CHECKING:
-    from cobalt_link.kit.settings import Settings
+    from cobalt_link.settings import Settings
 
 app = App(name="keys", help="The master keys: generate, list, rotate, rewrap.")
 
@@ -20,7 +20,7 @@ app = App(name="keys", help="The master keys: generate, list, rotate, rewrap.")
 @app.command
 def generate(*, where: Where = HERE) -> None:
     """Write a new master.key (only for you to read) into the data folder; never over an existing one."""
-    from cobalt_link.kit.vault import Keyring
+    from cobalt_link.vault import Keyring
 
     path = where.settings().master_key_path
     if path.exists():

@@ -31,7 +31,7 @@ COMMANDS = (
     (RUN, "sandbox", "sandbox:sandbox", "Run the sandbox EHR: made-up patients, logins for every case."),
     (MANAGE, "clients", "clients:app", "Apps that may call: create, list, show, update, disable, rotate-secret."),
     (MANAGE, "orgs", "orgs:app", "A client's clinics and their settings: list, show, set."),
-    (MANAGE, "attempts", "attempts:app", "One try to link, step by step, without secrets: show."),
+    (MANAGE, "attempts", "sessions:app", "One try to link, step by step, without secrets: show."),
     (MANAGE, "connectors", "connectors:app", "The EHRs that can be linked: list, check."),
     (CARE, "keys", "keys:app", "The master keys: generate, list, rotate, rewrap."),
     (CARE, "migrate", "database:migrate", "Bring the schema up to this version."),

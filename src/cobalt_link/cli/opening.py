@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from cobalt_link.kit.settings import Settings, load
+from cobalt_link.settings import Settings, load
 
 if TYPE_CHECKING:
     from cobalt_link.developers.clients import Clients
     from cobalt_link.developers.orgs import Orgs
-    from cobalt_link.kit.vault import Vault
     from cobalt_link.store.database import Database
+    from cobalt_link.vault import Vault
 
 
 @Parameter(name="*")
@@ -70,11 +70,11 @@ def resolve_ehr(name: str) -> str | None:
 @asynccontextmanager
 async def opened(where: Where) -> AsyncIterator[Desk]:
     """Settings, vault and a migrated database, for the time of one command. No key, no database (S-052)."""
-    from cobalt_link.kit.master_key import open_vault
-    from cobalt_link.kit.redact import configure_logging
+    from cobalt_link.kit.logs import configure_logging
     from cobalt_link.store.database import Database
+    from cobalt_link.store.database_address import reached
     from cobalt_link.store.migrate import migrate
-    from cobalt_link.store.reaching import reached
+    from cobalt_link.vault.master_key import open_vault
 
     settings = where.settings()
     configure_logging(settings.log_json, settings.log_level)  # standard error: the answer alone goes out

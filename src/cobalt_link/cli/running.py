@@ -13,8 +13,8 @@ from cyclopts import Parameter
 from cobalt_link.cli.answers import say
 from cobalt_link.cli.main import Failure
 from cobalt_link.cli.opening import HERE, Where
-from cobalt_link.kit.master_key import open_keyring
-from cobalt_link.kit.settings import Settings
+from cobalt_link.settings import Settings
+from cobalt_link.vault.master_key import open_keyring
 
 Host = Annotated[str | None, Parameter(help="Address to listen on; default 127.0.0.1.")]
 Port = Annotated[int | None, Parameter(help="Port to listen on; default 8420.")]
@@ -68,7 +68,7 @@ def demo(
 
 def _ready_to_run(where: Where, **flags: Any) -> Settings:
     """Settings with the log as they say, and keys that can be used."""
-    from cobalt_link.kit.redact import configure_logging
+    from cobalt_link.kit.logs import configure_logging
 
     settings = where.settings(**flags)
     configure_logging(settings.log_json, settings.log_level)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from cobalt_link.kit.setting_values import is_loopback
+from cobalt_link.settings.values import is_loopback
 
 # Every character that an address may have as it stands: RFC 3986 §2, without "*", which reads as a pattern.
 WRITTEN = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")
@@ -78,8 +78,8 @@ def ehr_address(text: str) -> str:
 
     Host in lower case and IDN-encoded, usual port and closing slash left out; plain http stays what it is.
     """
-    from cobalt_link.ehr.addresses import read  # here, since it brings the HTTP client along
-    from cobalt_link.ehr.trouble import AddressRefused
+    from cobalt_link.net.addresses import read
+    from cobalt_link.net.errors import AddressRefused
 
     url = text.strip() if "://" in text else f"https://{text.strip()}"
     parts = urlsplit(url)

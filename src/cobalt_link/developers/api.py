@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cobalt_link.developers.org_settings import OrgChange, VisitType
 from cobalt_link.developers.orgs import Org, OrgNotFound, Orgs, UnknownEmr
-from cobalt_link.kit.paging import Pagination
-from cobalt_link.kit.problems import InvalidRequest
-from cobalt_link.kit.routes import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
+from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
+from cobalt_link.web.paging import Pagination
+from cobalt_link.web.problems import InvalidRequest
 
 routes = Routes("developers")
 

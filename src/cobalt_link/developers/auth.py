@@ -11,13 +11,13 @@ from hmac import compare_digest
 from secrets import token_bytes
 
 from cobalt_link.developers.clients import PURPOSE, Client, Clients, Known
-from cobalt_link.developers.remembered import MOST, Remembered
+from cobalt_link.developers.short_cache import MOST, Remembered
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
-from cobalt_link.kit.problems import Unauthorized
-from cobalt_link.kit.tolerance import Credentials
-from cobalt_link.kit.vault import Vault
 from cobalt_link.store.database import Database
+from cobalt_link.vault import Vault
+from cobalt_link.web.fields import Credentials
+from cobalt_link.web.problems import Unauthorized
 
 NOBODY = bytes(32)
 

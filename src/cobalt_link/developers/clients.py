@@ -13,12 +13,12 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from cobalt_link.developers import addresses, branding
-from cobalt_link.developers.remembered import Remembered
+from cobalt_link.developers.short_cache import Remembered
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import new_id
-from cobalt_link.kit.vault import Vault
 from cobalt_link.store.database import Database, Row, Tx
+from cobalt_link.vault import Vault
 
 PURPOSE = "client_secret"
 

@@ -15,11 +15,11 @@ from psycopg.types.json import Jsonb
 from cobalt_link.developers import addresses
 from cobalt_link.developers.clients import Client
 from cobalt_link.developers.org_settings import OrgChange, OrgProblem, OrgSettings, changed
-from cobalt_link.developers.remembered import Remembered
+from cobalt_link.developers.short_cache import Remembered
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import new_id
-from cobalt_link.kit.problems import InvalidRequest, Problem
 from cobalt_link.store.database import Database, Row
+from cobalt_link.web.problems import InvalidRequest, Problem
 
 ResolveEhr = Callable[[str], str | None]
 

@@ -13,10 +13,8 @@ from cobalt_link.accounts.problems import (
     NoRights,
     NotSupported,
 )
-from cobalt_link.kit.problems import InvalidRequest, MissingField, Unavailable, UnknownField
-from cobalt_link.kit.routes import Auth, Call, Idempotency, Rate, Routes, Tenant
 from cobalt_link.records.days import MissingParameters
-from cobalt_link.records.reads import Reads
+from cobalt_link.records.engine import Reads
 from cobalt_link.records.resources import appointments, locations, patients, providers, settings
 from cobalt_link.records.resources.appointments import (
     AppointmentAnswer,
@@ -34,6 +32,8 @@ from cobalt_link.records.resources.settings import (
     VisitStatusesAnswer,
     VisitTypesAnswer,
 )
+from cobalt_link.web import Auth, Call, Idempotency, Rate, Routes, Tenant
+from cobalt_link.web.problems import InvalidRequest, MissingField, Unavailable, UnknownField
 
 routes = Routes("records")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import date, datetime
 
-from cobalt_link.kit.problems import InvalidRequest, Problem
+from cobalt_link.web.problems import InvalidRequest, Problem
 
 LONGEST = 184  # days in one request: half a year, which the EHR has to answer live
 

@@ -13,8 +13,8 @@ from typing import Literal, LiteralString
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.kit.vault import Context, DataKey
 from cobalt_link.store.database import Database
+from cobalt_link.vault import Context, DataKey
 
 Kind = Literal["appointment", "patient", "provider", "location"]
 Named = tuple[Kind, str]

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cobalt_link.store.errors import EmbeddedServerError
-from cobalt_link.store.runas import RunAs, choose
+from cobalt_link.store.run_as_user import RunAs, choose
 
 USER = DATABASE = "cobalt"
 ADMIN = "postgres"

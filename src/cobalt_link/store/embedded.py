@@ -21,9 +21,9 @@ from urllib.parse import quote
 
 from cobalt_link.store.cluster import DATABASE, ENVIRONMENT, USER, Cluster, open_private
 from cobalt_link.store.errors import EmbeddedServerError
-from cobalt_link.store.guardian import end_orphans
+from cobalt_link.store.supervisor import end_orphans
 
-_GUARDIAN = Path(__file__).with_name("guardian.py")
+_GUARDIAN = Path(__file__).with_name("supervisor.py")
 _LOOK = 0.003  # seconds between two looks at a file that another process writes
 _PATIENCE = 60.0  # seconds
 _GRACE = 2.0  # seconds in which a server whose postmaster is dead should have ended by itself

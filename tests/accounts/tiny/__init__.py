@@ -6,10 +6,11 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from cobalt_link.ehr.ask import Ask
-from cobalt_link.ehr.connector import Chart, Connector
-from cobalt_link.ehr.grant import Grant, Person
-from cobalt_link.ehr.models import (
+from cobalt_link.connector.ask import Ask
+from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.grant import Grant, Person
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
     Location,
@@ -19,9 +20,8 @@ from cobalt_link.ehr.models import (
     PracticeSettings,
     Provider,
 )
-from cobalt_link.ehr.panes import Code, Credentials, CredentialsAnswer, Problem
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.refusals import SessionEnded, WrongCredentials
+from cobalt_link.connector.panes import Code, Credentials, CredentialsAnswer, Problem
+from cobalt_link.connector.refusals import SessionEnded, WrongCredentials
 
 
 class TinyEhr:
@@ -67,12 +67,11 @@ class TinyConnector(Connector):
         self.ehr = ehr
 
     async def sign_in(self, ask: Ask, place: Place) -> Grant:
-        problem = None
-        while True:
+        session = problem = None
+        while session is None:
             who = await ask(Credentials(problem=problem))
             try:
                 session = await ask.once("log_in", partial(self.ehr.log_in, who))
-                break
             except WrongCredentials as no:
                 problem = Problem(no.code, no.details)
         if self.ehr.second_factor:

@@ -13,7 +13,7 @@ from cobalt_link.app import House
 from tests.browsers.chromium.lightbox import Lightbox
 from tests.browsers.chromium.site import APP, Site, served
 from tests.link.chromium import chromium
-from tests.world import Shop, shop
+from tests.support.world import Shop, shop
 
 Opener = Callable[..., Awaitable[Lightbox]]
 

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cobalt_link.kit import granian
-from tests.world import free_port
+from cobalt_link.web import server
+from tests.support.world import free_port
 
 # The contract's snippet (§3.2), with every callback written down.
 APP = """<!doctype html><html lang="en"><title>App</title><link rel="icon" href="data:,">
@@ -58,5 +58,5 @@ class Site:
 async def served() -> AsyncIterator[Site]:
     site = Site(free_port())
     app = Starlette(routes=[Route("/{path:path}", site.answer)])
-    async with granian.serving(app, "127.0.0.1", site.port):
+    async with server.serving(app, "127.0.0.1", site.port):
         yield site

@@ -16,7 +16,7 @@ from cobalt_link.app import House
 from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.browsers.chromium.site import Site
-from tests.world import Shop
+from tests.support.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 

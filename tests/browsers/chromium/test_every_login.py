@@ -6,7 +6,7 @@ import pytest
 
 from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox
-from tests.world import Sandbox, Shop
+from tests.support.world import Sandbox, Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 

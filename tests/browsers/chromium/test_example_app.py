@@ -10,9 +10,9 @@ from playwright.async_api import Browser, Page, expect
 
 from acme_scribe import create_app
 from cobalt_link.app import House
-from cobalt_link.kit import granian
+from cobalt_link.web import server
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox, escape
-from tests.world import free_port, shop
+from tests.support.world import free_port, shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
@@ -25,7 +25,7 @@ async def scribe(house: House, client: httpx2.AsyncClient) -> AsyncIterator[str]
     app = await shop(house, client, "Acme Scribe", callback_urls=[f"{address}/linked"], origins=[address])
     keys = {"client_id": app.record.client_id, "client_secret": app.secret}
     served = create_app(cobalt=link, link=link, emr_name="Sandbox EHR", **keys)
-    async with granian.serving(served, "127.0.0.1", port):
+    async with server.serving(served, "127.0.0.1", port):
         yield address
 
 

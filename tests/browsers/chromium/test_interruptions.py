@@ -12,7 +12,7 @@ from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox, click, escape
-from tests.world import Shop
+from tests.support.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 

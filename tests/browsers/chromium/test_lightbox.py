@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox, click, escape
 from tests.browsers.chromium.site import APP, Site
-from tests.world import Shop
+from tests.support.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 

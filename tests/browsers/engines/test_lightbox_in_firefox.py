@@ -12,7 +12,7 @@ from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.browsers.engines.firefox import ALL_COOKIES_BLOCKED, firefox
 from tests.browsers.engines.screen import Screen
-from tests.world import Shop
+from tests.support.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("firefox")]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.browsers.chromium.site import Site
 from tests.browsers.engines.screen import Screen
 from tests.browsers.engines.webkit import webkit
-from tests.world import Shop
+from tests.support.world import Shop
 
 pytestmark = [
     pytest.mark.browser,

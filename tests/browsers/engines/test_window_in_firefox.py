@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 from cobalt_link.app import House
 from tests.stories.scribe import scribe
 from tests.stories.watched import watched
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("firefox")]
 

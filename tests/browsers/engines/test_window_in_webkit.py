@@ -11,7 +11,7 @@ from cobalt_link.app import House
 from tests.browsers.engines.screen import Screen
 from tests.browsers.engines.webkit import Window, webkit
 from tests.stories.scribe import scribe
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 pytestmark = [
     pytest.mark.browser,

@@ -4,16 +4,16 @@ import shutil
 
 import pytest
 
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.refusals import NotThisAddress, Unsupported
 from cobalt_link.connectors.gnuhealth import GnuHealth
-from cobalt_link.ehr.http import Http
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.refusals import NotThisAddress, Unsupported
+from cobalt_link.net.http import Http
 from tests.connectors.gnuhealth.walk import Walk, credentials
-from tests.ehr.wires import listening, plain
-from tests.ehrs import gnuhealth_install as install
-from tests.ehrs import gnuhealth_seed as seed
-from tests.ehrs.gnuhealth import MARKS, Start
-from tests.ehrs.gnuhealth import GnuHealth as Bench
+from tests.net.wires import listening, plain
+from tests.support.ehrs import gnuhealth_install as install
+from tests.support.ehrs import gnuhealth_seed as seed
+from tests.support.ehrs.gnuhealth import MARKS, Start
+from tests.support.ehrs.gnuhealth import GnuHealth as Bench
 
 pytestmark = MARKS
 DOCTOR = credentials("ccameron", seed.USERS["ccameron"])

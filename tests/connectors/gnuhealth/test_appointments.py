@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.models import Appointment, AppointmentQuery
+from cobalt_link.connector.refusals import SessionEnded
 from cobalt_link.connectors.gnuhealth import GnuHealth, server
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.models import Appointment, AppointmentQuery
-from cobalt_link.ehr.refusals import SessionEnded
 from tests.connectors.gnuhealth.walk import Walk, credentials
-from tests.ehrs import gnuhealth_seed as seed
-from tests.ehrs.gnuhealth import MARKS
-from tests.ehrs.gnuhealth import GnuHealth as Bench
+from tests.support.ehrs import gnuhealth_seed as seed
+from tests.support.ehrs.gnuhealth import MARKS
+from tests.support.ehrs.gnuhealth import GnuHealth as Bench
 
 pytestmark = MARKS
 DOCTOR = credentials("ccameron", seed.USERS["ccameron"])

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from cobalt_link.app import check_connectors
-from cobalt_link.ehr.kit.verdict import Verdict
-from tests.ehrs import gnuhealth_seed as seed
-from tests.ehrs.gnuhealth import MARKS, GnuHealth
+from cobalt_link.conformance.report import Verdict
+from tests.support.ehrs import gnuhealth_seed as seed
+from tests.support.ehrs.gnuhealth import MARKS, GnuHealth
 
 pytestmark = MARKS
 LOGIN = {"login": "ccameron", "password": seed.USERS["ccameron"]}

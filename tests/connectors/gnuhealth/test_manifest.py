@@ -1,7 +1,7 @@
 """What the connector says of itself is what it can do and has words for."""
 
+from cobalt_link.connector.models import AppointmentQuery, PatientQuery
 from cobalt_link.connectors.gnuhealth import GnuHealth
-from cobalt_link.ehr.models import AppointmentQuery, PatientQuery
 
 
 def test_every_filter_that_the_api_has_is_declared(connector: GnuHealth) -> None:

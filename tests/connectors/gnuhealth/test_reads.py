@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.models import Location, Patient, PatientQuery, Provider
+from cobalt_link.connector.refusals import NoRights, SessionEnded
 from cobalt_link.connectors.gnuhealth import GnuHealth
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.models import Location, Patient, PatientQuery, Provider
-from cobalt_link.ehr.refusals import NoRights, SessionEnded
 from tests.connectors.gnuhealth.walk import Walk, credentials
-from tests.ehrs import gnuhealth_seed as seed
-from tests.ehrs.gnuhealth import MARKS
-from tests.ehrs.gnuhealth import GnuHealth as Bench
+from tests.support.ehrs import gnuhealth_seed as seed
+from tests.support.ehrs.gnuhealth import MARKS
+from tests.support.ehrs.gnuhealth import GnuHealth as Bench
 
 pytestmark = MARKS
 DOCTOR = credentials("ccameron", seed.USERS["ccameron"])
@@ -72,7 +72,7 @@ async def test_filters_find_who_they_should(
 
 @pytest.mark.parametrize("filters", [{}, {"last_name": "é"}])
 async def test_pages_share_out_all_patients_in_one_order(
-    connector: GnuHealth, chart: Chart, filters: dict[str, Any]
+    connector: GnuHealth, chart: Chart, filters: dict[str, str]
 ) -> None:
     whole = await connector.patients(chart, PatientQuery(**filters))
     pages = [await connector.patients(chart, PatientQuery(offset=n, limit=3, **filters)) for n in range(0, 9, 3)]

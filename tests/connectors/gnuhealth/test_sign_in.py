@@ -5,13 +5,13 @@ import time
 
 import pytest
 
+from cobalt_link.connector.panes import Choice, ChoiceAnswer, Code, Credentials, Problem
+from cobalt_link.connector.refusals import SessionEnded
 from cobalt_link.connectors.gnuhealth import GnuHealth
-from cobalt_link.ehr.panes import Choice, ChoiceAnswer, Code, Credentials, Problem
-from cobalt_link.ehr.refusals import SessionEnded
 from tests.connectors.gnuhealth.walk import Walk, code, credentials
-from tests.ehrs import gnuhealth_seed as seed
-from tests.ehrs.gnuhealth import MARKS, Start
-from tests.ehrs.gnuhealth import GnuHealth as Bench
+from tests.support.ehrs import gnuhealth_seed as seed
+from tests.support.ehrs.gnuhealth import MARKS, Start
+from tests.support.ehrs.gnuhealth import GnuHealth as Bench
 
 pytestmark = MARKS
 DOCTOR = credentials("ccameron", seed.USERS["ccameron"])

@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.grant import Grant
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.panes import Answer, CodeAnswer, CredentialsAnswer, Pane
+from cobalt_link.connector.refusals import Refusal
+from cobalt_link.connector.secrets import Secret
 from cobalt_link.connectors.gnuhealth import GnuHealth
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.grant import Grant
-from cobalt_link.ehr.http import Http
-from cobalt_link.ehr.journal import Entry, MemoryJournal
-from cobalt_link.ehr.panes import Answer, CodeAnswer, CredentialsAnswer, Pane
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.refusals import Refusal
-from cobalt_link.ehr.secrets import Secret
-from cobalt_link.ehr.story import Asking, Granted, Outcome, Refused, encoded, tell
+from cobalt_link.net.http import Http
+from cobalt_link.signin.journal import Entry, MemoryJournal
+from cobalt_link.signin.replay import Asking, Granted, Outcome, Refused, encoded, tell
 
 
 def connector() -> GnuHealth:

@@ -2,11 +2,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from cobalt_link.connector.connector import Chart
 from cobalt_link.connectors.sandbox import Sandbox as Connector
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.http import Http
+from cobalt_link.net.http import Http
 from tests.connectors.sandbox.told import chart_of, password, told
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 Open = Callable[..., Awaitable[Chart]]
 

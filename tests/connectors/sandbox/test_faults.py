@@ -7,13 +7,13 @@ from datetime import date
 
 import pytest
 
+from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.models import AppointmentQuery, PatientQuery
+from cobalt_link.connector.refusals import NoRights, SessionEnded
 from cobalt_link.connectors.sandbox import Sandbox as Connector
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.models import AppointmentQuery, PatientQuery
-from cobalt_link.ehr.refusals import NoRights, SessionEnded
-from cobalt_link.ehr.translate import as_refusal
+from cobalt_link.signin.translate import as_refusal
 from tests.connectors.sandbox.told import CODE, password, told
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 DAYS = AppointmentQuery(start=date.today(), end=date.today())
 READS: dict[str, Callable[[Connector, Chart], Awaitable[object]]] = {

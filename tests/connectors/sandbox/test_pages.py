@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx2
 
-from tests.text_browser import Browser, go_on, link_by_http
-from tests.world import Sandbox, Shop
+from tests.support.text_browser import Browser, go_on, link_by_http
+from tests.support.world import Sandbox, Shop
 
 
 async def test_a_new_code_too_soon_says_when_and_the_code_that_was_sent_still_works(

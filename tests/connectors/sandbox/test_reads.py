@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
+from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.models import AppointmentQuery, Coded, Location, Patient, PatientQuery, Provider
 from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.connectors.sandbox.chart import _spans
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.models import AppointmentQuery, Coded, Location, Patient, PatientQuery, Provider
 from tests.connectors.sandbox.conftest import Open
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 NOON = "2026-03-04T12:00:00-05:00"
 TODAY = date(2026, 3, 4)
 MONTH = AppointmentQuery(start=TODAY - timedelta(days=30), end=TODAY + timedelta(days=30))
-
-SEXES: dict[str, Literal["female", "male", "unknown"]] = {"F": "female", "M": "male", "U": "unknown"}
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +53,7 @@ async def test_a_patient_has_every_field_that_the_ehr_has(sandbox: Sandbox, conn
         assert each == Patient(
             ehr_id=row["id"], mrn=row["mrn"], first_name=row["first_name"], last_name=row["last_name"],
             middle_name=row["middle_name"] or None, dob=date.fromisoformat(row["dob"]),
-            sex=SEXES[row["sex"]],
+            sex={"F": "female", "M": "male", "U": "unknown"}[row["sex"]],
             phone=phones["home"] or phones["mobile"] or None, cell_phone=phones["mobile"] or None,
             email=row["email"] or None, address_street=address["street"] or None,
             address_line2=address["line2"] or None, address_city=address["city"] or None,
@@ -102,8 +100,8 @@ async def test_names_match_partly_and_in_any_case(connector: Connector, chart: C
 @pytest.mark.parametrize("form", ["{}", "+1 {}", "({0:.3}) {0}", "1-{}"])
 async def test_a_phone_is_found_in_any_spelling(form: str, connector: Connector, chart: Chart) -> None:
     whole = (await connector.patients(chart, PatientQuery(limit=500))).items
-    someone, phone = next((each, each.phone) for each in whole if each.phone)
-    spelled = form.format(phone) if "0" not in form else f"({phone[:3]}) {phone[4:]}"
+    someone = next(each for each in whole if each.phone)
+    spelled = form.format(someone.phone) if "0" not in form else f"({someone.phone[:3]}) {someone.phone[4:]}"
     assert someone in (await connector.patients(chart, PatientQuery(limit=500, phone=spelled))).items
 
 

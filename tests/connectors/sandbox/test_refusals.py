@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.panes import Problem
+from cobalt_link.connector.refusals import AskAgain, NotThisAddress, catalogue
 from cobalt_link.connectors.sandbox import Sandbox as Connector
-from cobalt_link.ehr.panes import Problem
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.refusals import AskAgain, NotThisAddress, catalogue
-from cobalt_link.link import refused
-from cobalt_link.link.words import Words, bare
+from cobalt_link.link.pages import refusal
+from cobalt_link.link.pages.texts import Words, bare
 from sandbox_ehr.refusals import ERROR_CODES
 from tests.connectors.sandbox.told import CODE, password, told
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 ROOT = Path(__file__).parents[3]
 # Not an EHR's but ours, each with the test that produces it.
 OURS = {
-    "interrupted": ("tests/ehr/test_story.py", "test_a_deed_that_was_begun_is_never_repeated"),
-    "started_over": ("tests/ehr/test_story.py", "test_a_story_that_changed_under_its_journal_starts_over"),
-    "login_required": ("tests/ehr/test_story.py", "test_silence_ends_in_login_required_where_the_person_is_needed"),
+    "interrupted": ("tests/signin/test_replay.py", "test_a_deed_that_was_begun_is_never_repeated"),
+    "started_over": ("tests/signin/test_replay.py", "test_a_story_that_changed_under_its_journal_starts_over"),
+    "login_required": ("tests/signin/test_replay.py", "test_silence_ends_in_login_required_where_the_person_is_needed"),
     "other_account": ("tests/accounts/test_sessions.py", "other_account"),
     "not_this_address": ("tests/connectors/sandbox/test_refusals.py", "test_another_program_at_the_address_is_said"),
 }
@@ -113,6 +113,6 @@ def test_a_person_reads_it_in_words(
 ) -> None:
     words = Words(locale, theirs=connector.texts(locale), names={"ehr": "Sandbox EHR"})
     if code == "no_rights":
-        assert bare(refused.filling(words, details)["rights"]) == said
+        assert bare(refusal.filling(words, details)["rights"]) == said
     else:
-        assert said in bare(refused.why(words, Problem(code, details)) or Markup())
+        assert said in bare(refusal.why(words, Problem(code, details)) or Markup())

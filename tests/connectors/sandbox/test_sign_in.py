@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobalt_link.app import check_connectors
+from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.panes import Choice, Code, Waiting
+from cobalt_link.connector.refusals import LoginRequired, SessionEnded
 from cobalt_link.connectors.sandbox import Sandbox as Connector
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.panes import Choice, Code, Waiting
-from cobalt_link.ehr.refusals import LoginRequired, SessionEnded
-from cobalt_link.ehr.story import Granted, Refused
+from cobalt_link.signin.replay import Granted, Refused
 from tests.connectors.sandbox.conftest import Open
 from tests.connectors.sandbox.told import CODE, password, renewed, told
-from tests.world import Sandbox
+from tests.support.world import Sandbox
 
 APPROVE = {"send": "POST /api/_lab/users/user_push/push", "json": {"answer": "approve"}}
 DENY = {"send": "POST /api/_lab/users/user_push/push", "json": {"answer": "deny"}}

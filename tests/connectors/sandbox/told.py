@@ -6,16 +6,16 @@ from typing import Any
 
 import msgspec
 
+from cobalt_link.conformance.cases import Case, CaseBroken, Step
+from cobalt_link.conformance.recording import WatchedHttp
+from cobalt_link.conformance.runs import Told, told_by_many
+from cobalt_link.conformance.script import Script
+from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.instance import Place
 from cobalt_link.connectors.sandbox import Sandbox
-from cobalt_link.ehr.connector import Chart
-from cobalt_link.ehr.http import Http
-from cobalt_link.ehr.journal import MemoryJournal
-from cobalt_link.ehr.kit.cases import Case, CaseBroken, Step
-from cobalt_link.ehr.kit.script import Script
-from cobalt_link.ehr.kit.tellings import Told, told_by_many
-from cobalt_link.ehr.kit.watch import WatchedHttp
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.story import Outcome, tell
+from cobalt_link.net.http import Http
+from cobalt_link.signin.journal import MemoryJournal
+from cobalt_link.signin.replay import Outcome, tell
 
 CODE = {"code": "123456"}
 

@@ -5,12 +5,11 @@ Tried against GNU Health 5.0 on Tryton 7.0. Appointments have a start and no len
 
 from __future__ import annotations
 
-from cobalt_link.connectors.gnuhealth import appointments, patients, practice, sign_in
-from cobalt_link.connectors.gnuhealth.server import Server
-from cobalt_link.ehr.ask import Ask
-from cobalt_link.ehr.connector import Chart, Connector
-from cobalt_link.ehr.grant import Grant
-from cobalt_link.ehr.models import (
+from cobalt_link.connector.ask import Ask
+from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.grant import Grant
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
     Location,
@@ -19,7 +18,8 @@ from cobalt_link.ehr.models import (
     PracticeSettings,
     Provider,
 )
-from cobalt_link.ehr.place import Place
+from cobalt_link.connectors.gnuhealth import appointments, patients, practice, sign_in
+from cobalt_link.connectors.gnuhealth.server import Server
 
 
 class GnuHealth(Connector):

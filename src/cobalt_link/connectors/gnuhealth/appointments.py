@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cobalt_link.connector.models import Appointment, AppointmentQuery
 from cobalt_link.connectors.gnuhealth import search
 from cobalt_link.connectors.gnuhealth.patients import sex
 from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import at, inside, number
-from cobalt_link.ehr.models import Appointment, AppointmentQuery
 
 MODEL = "gnuhealth.appointment"
 OWN = ["appointment_date", "state", "appointment_type", "visit_type", "comments", "create_date"]

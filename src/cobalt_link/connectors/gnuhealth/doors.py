@@ -6,10 +6,10 @@ from urllib.parse import unquote
 
 import msgspec
 
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.refusals import NotThisAddress, Unsupported
 from cobalt_link.connectors.gnuhealth.server import Denied, Fault, rpc
-from cobalt_link.ehr.http import BrokenAnswer, Http, NoSuchName
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.refusals import NotThisAddress, Unsupported
+from cobalt_link.net.http import BrokenAnswer, Http, NoSuchName
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from cobalt_link.connector.models import Patient, PatientQuery, Patients
 from cobalt_link.connectors.gnuhealth import search
 from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import inside, number, on
-from cobalt_link.ehr.models import Patient, PatientQuery, Patients
 
 MODEL = "gnuhealth.patient"
 PARTY = ["name", "lastname", "ref", "dob", "gender", "phone", "mobile", "email"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cobalt_link.connector.models import Coded, Location, PracticeSettings, Provider
 from cobalt_link.connectors.gnuhealth.patients import ADDRESS, state
 from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import inside
-from cobalt_link.ehr.models import Coded, Location, PracticeSettings, Provider
 
 BY_ID = [["id", "ASC"]]
 

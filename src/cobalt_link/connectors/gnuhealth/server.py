@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from cobalt_link.connector.refusals import EhrBusy, EhrDown, NoRights, NotThisAddress, SessionEnded
 from cobalt_link.connectors.gnuhealth.values import plain
-from cobalt_link.ehr.http import Answer, Http, NotJson
-from cobalt_link.ehr.refusals import EhrBusy, EhrDown, NoRights, NotThisAddress, SessionEnded
+from cobalt_link.net.http import Answer, Http, NotJson
 
 ROWS = 1000
 

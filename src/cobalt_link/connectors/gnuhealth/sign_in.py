@@ -11,15 +11,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from cobalt_link.connectors.gnuhealth.doors import Door, find, version
-from cobalt_link.connectors.gnuhealth.practice import timezone
-from cobalt_link.connectors.gnuhealth.server import Denied, Fault, Server, Session, database_url, rpc
-from cobalt_link.ehr.ask import Ask
-from cobalt_link.ehr.grant import Grant, Person
-from cobalt_link.ehr.http import Http
-from cobalt_link.ehr.panes import Choice, Choosable, Code, CodeAnswer, Credentials, CredentialsAnswer, Problem
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.refusals import (
+from cobalt_link.connector.ask import Ask
+from cobalt_link.connector.grant import Grant, Person
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.panes import Choice, Choosable, Code, CodeAnswer, Credentials, CredentialsAnswer, Problem
+from cobalt_link.connector.refusals import (
     AskAgain,
     EhrBusy,
     Locked,
@@ -28,6 +24,10 @@ from cobalt_link.ehr.refusals import (
     Unsupported,
     WrongCredentials,
 )
+from cobalt_link.connectors.gnuhealth.doors import Door, find, version
+from cobalt_link.connectors.gnuhealth.practice import timezone
+from cobalt_link.connectors.gnuhealth.server import Denied, Fault, Server, Session, database_url, rpc
+from cobalt_link.net.http import Http
 
 # trytond makes a sign-in after failed ones wait up to 31 seconds (2**5 - 1) before it answers.
 PATIENCE = 45.0

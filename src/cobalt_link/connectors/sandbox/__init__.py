@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from cobalt_link.connectors.sandbox import chart, sign_in
-from cobalt_link.connectors.sandbox.wire import Portal
-from cobalt_link.ehr.ask import Ask
-from cobalt_link.ehr.connector import Chart, Connector
-from cobalt_link.ehr.grant import Grant
-from cobalt_link.ehr.models import (
+from cobalt_link.connector.ask import Ask
+from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.grant import Grant
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
     Location,
@@ -16,8 +15,9 @@ from cobalt_link.ehr.models import (
     PracticeSettings,
     Provider,
 )
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.refusals import NotThisAddress
+from cobalt_link.connector.refusals import NotThisAddress
+from cobalt_link.connectors.sandbox import chart, sign_in
+from cobalt_link.connectors.sandbox.wire import Portal
 
 
 class Sandbox(Connector):

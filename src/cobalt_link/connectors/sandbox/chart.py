@@ -8,8 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import quote
 
-from cobalt_link.connectors.sandbox.wire import NotFound, Portal
-from cobalt_link.ehr.models import (
+from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
     Coded,
@@ -20,6 +19,7 @@ from cobalt_link.ehr.models import (
     PracticeSettings,
     Provider,
 )
+from cobalt_link.connectors.sandbox.wire import NotFound, Portal
 
 Sex = Literal["male", "female", "unknown"]
 Mode = Literal["office", "telemedicine"]

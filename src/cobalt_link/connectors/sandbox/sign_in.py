@@ -8,11 +8,10 @@ from typing import Any
 
 import msgspec
 
-from cobalt_link.connectors.sandbox.wire import Portal
-from cobalt_link.ehr.ask import Ask
-from cobalt_link.ehr.grant import Grant, Person
-from cobalt_link.ehr.panes import Choice, Choosable, Code, Credentials, CredentialsAnswer, Problem, Waiting
-from cobalt_link.ehr.refusals import (
+from cobalt_link.connector.ask import Ask
+from cobalt_link.connector.grant import Grant, Person
+from cobalt_link.connector.panes import Choice, Choosable, Code, Credentials, CredentialsAnswer, Problem, Waiting
+from cobalt_link.connector.refusals import (
     CodeExpired,
     EhrBusy,
     NoRights,
@@ -23,7 +22,8 @@ from cobalt_link.ehr.refusals import (
     WrongCode,
     WrongCredentials,
 )
-from cobalt_link.ehr.secrets import Secret
+from cobalt_link.connector.secrets import Secret
+from cobalt_link.connectors.sandbox.wire import Portal
 
 NEEDED = ("schedule.read", "patients.read")
 RESEND = "resend"

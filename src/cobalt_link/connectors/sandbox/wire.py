@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from cobalt_link.ehr.http import Http
-from cobalt_link.ehr.place import Place
-from cobalt_link.ehr.refusals import (
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.refusals import (
     CodeExpired,
     Declined,
     EhrBusy,
@@ -23,6 +22,7 @@ from cobalt_link.ehr.refusals import (
     WrongCode,
     WrongCredentials,
 )
+from cobalt_link.net.http import Http
 
 
 class NotFound(Exception):

@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.ehr.models import Appointment, AppointmentQuery
-from cobalt_link.kit.problems import Problem
-from cobalt_link.kit.routes import Alias
+from cobalt_link.connector.models import Appointment, AppointmentQuery
 from cobalt_link.records.days import span
+from cobalt_link.records.engine import Ids, Reads, Resource, our_id
 from cobalt_link.records.ids import Named
-from cobalt_link.records.reads import Ids, Reads, Resource, our_id
+from cobalt_link.web import Alias
+from cobalt_link.web.problems import Problem
 
 # What an EHR's own id looks like; connectors put it into paths, so dots alone and slashes are nobody's id.
 EHR_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._:~|=@-]{1,200}")

@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.ehr.models import Location
-from cobalt_link.records.reads import Ids, Reads, Resource
+from cobalt_link.connector.models import Location
+from cobalt_link.records.engine import Ids, Reads, Resource
 
 RESOURCE: Resource[list[Location]] = Resource("locations", lambda found: [("location", each.ehr_id) for each in found])
 

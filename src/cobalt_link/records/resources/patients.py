@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.ehr.models import Patient, PatientQuery, Patients
-from cobalt_link.kit.paging import Page, Pagination
-from cobalt_link.kit.routes import Alias
+from cobalt_link.connector.models import Patient, PatientQuery, Patients
 from cobalt_link.records.days import day
-from cobalt_link.records.reads import Ids, Reads, Resource
+from cobalt_link.records.engine import Ids, Reads, Resource
+from cobalt_link.web import Alias
+from cobalt_link.web.paging import Page, Pagination
 
 RESOURCE: Resource[Patients] = Resource("patients", lambda found: [("patient", each.ehr_id) for each in found.items])
 FILTERS = ("dob", "first_name", "last_name", "mrn", "ehr_id", "phone")

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.ehr.models import Provider
-from cobalt_link.records.reads import Ids, Reads, Resource
+from cobalt_link.connector.models import Provider
+from cobalt_link.records.engine import Ids, Reads, Resource
 
 RESOURCE: Resource[list[Provider]] = Resource("providers", lambda found: [("provider", each.ehr_id) for each in found])
 

@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.connector.models import PracticeSettings
 from cobalt_link.developers.org_settings import OrgSettings
-from cobalt_link.ehr.models import PracticeSettings
-from cobalt_link.records.reads import Reads, Resource
+from cobalt_link.records.engine import Reads, Resource
 
 RESOURCE: Resource[PracticeSettings] = Resource("settings", lambda found: ())
 

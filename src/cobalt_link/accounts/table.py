@@ -1,0 +1,226 @@
+"""The linked accounts: one per EHR user, EHR and org of a client, however often and from wherever it is linked.
+
+A grant opens only after the row in the audit trail that says so is on disk; disconnecting destroys its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import msgspec
+import psycopg
+
+from cobalt_link.accounts import audit, sealing, statements
+from cobalt_link.accounts.account import Account, Opened
+from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.problems import AccountGone
+from cobalt_link.connector.grant import Grant
+from cobalt_link.connector.instance import Place
+from cobalt_link.connector.refusals import OtherAccount
+from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.ids import new_id
+from cobalt_link.store.database import Database, DatabaseUnavailable, Row, Tx
+from cobalt_link.store.grouped import Grouped
+from cobalt_link.vault import Vault
+from cobalt_link.web.problems import Unavailable
+
+PURPOSE = "account person"
+TOUCHED = timedelta(minutes=1)  # how exact `last_used_at` is
+MOST = 10  # accounts of one EHR user in one org: the first, and those that the person wanted beside it
+
+
+class Accounts:
+    """Keeps the table `accounts`."""
+
+    def __init__(self, db: Database, vault: Vault, keys: DataKeys, clock: Clock) -> None:
+        self._db = db
+        self._vault = vault
+        self._keys = keys
+        self._clock = clock
+        self._openings = Grouped(db, self._open_group)
+
+    async def keep(
+        self,
+        tx: Tx,
+        *,
+        client: str,
+        org: str,
+        org_id: str,
+        user_id: str,
+        connector: str,
+        place: Place,
+        grant: Grant,
+        answers: Mapping[str, bytes],
+        kept: str | None = None,
+        another: bool = False,
+    ) -> Account:
+        """The account of this EHR user, made if new; its grant is the given one and its health active.
+
+        `client` and `org` are our ids, `org_id` is the app's; `answers` are those to renew with, by pane name. Two
+        that link at once get the same account: the second waits for the first's transaction. `kept` is the id of the
+        account that the person keeps, of several; `another`: they want a new one beside them, past `MOST` in vain.
+        """
+        own = self._fingerprints(client, org, connector, place.address, grant)
+        fingerprint = await self._fingerprint(tx, own, kept, another)
+        new = {
+            "id": new_id(), "client": client, "org": org, "org_id": org_id, "user_id": user_id, "connector": connector,
+            "address": place.address, "practice": place.practice, "tenant": grant.tenant,
+            "fingerprint": fingerprint, "now": self._clock.now(),
+        }  # fmt: skip
+        row = await (await tx.execute(statements.KEEP, new)).fetchone()
+        assert row is not None
+        account = account_of(row)
+        detail = "new" if account.id == new["id"] else "again"
+        await audit.note(tx, audit.entry(account, "linked", self._clock.now(), detail))
+        return await self._grant(tx, account, grant, answers)
+
+    async def repair(self, tx: Tx, account_id: str, grant: Grant, answers: Mapping[str, bytes]) -> Account:
+        """A new grant for an account (update mode). Raises the refusal OtherAccount if somebody else signed in, and
+        AccountGone if it was disconnected meanwhile."""
+        row = await (await tx.execute(statements.LOCK, (account_id,))).fetchone()
+        if row is None:
+            raise AccountGone
+        account = account_of(row)
+        if not self.is_person_of(account, grant, row["person_fingerprint"]):
+            raise OtherAccount
+        await audit.note(tx, audit.entry(account, "repaired", self._clock.now()))
+        return await self._grant(tx, account, grant, answers)
+
+    async def opened(self, account: Account, what: str, *, answers: bool = True) -> Opened:
+        """The account's grant and the answers to renew with; raises AccountGone if it was disconnected.
+
+        `what` says in the audit trail what for. Concurrent openings share one transaction with their audit rows, and
+        nothing is decrypted before it has committed.
+        """
+        try:
+            row = await self._openings(audit.entry(account, what, self._clock.now()))
+        except (psycopg.Error, DatabaseUnavailable) as error:
+            raise Unavailable from error
+        key = await self._keys.get(sealing.owner(account.id)) if row else None
+        if row is None or key is None:
+            raise AccountGone
+        return sealing.opened(key, account, row, answers=answers)
+
+    async def by_id(self, account_id: str) -> Account:
+        """For those who have the id from a table of ours; raises AccountGone if it was disconnected."""
+        row = await self._db.one(statements.BY_ID, (account_id,))
+        if row is None:
+            raise AccountGone
+        return account_of(row)
+
+    async def find(self, client: str, account_id: str) -> Account:
+        """One of this client's accounts; raises AccountGone, also for another client's."""
+        row = await self._db.one(statements.FIND, (client, account_id))
+        if row is None:
+            raise AccountGone
+        return account_of(row)
+
+    async def of_client(
+        self, client: str, *, org_id: str | None = None, user_id: str | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[Account], int]:
+        """A client's accounts, the last linked first, and how many there are in all."""
+        asked = {"client": client, "org_id": org_id, "user_id": user_id, "limit": limit, "offset": offset}
+        rows = await self._db.rows(statements.PAGE, asked)
+        if rows:
+            return [account_of(row) for row in rows], rows[0]["total"]
+        count = await self._db.one(statements.COUNT, asked)
+        return [], count["total"] if count else 0
+
+    async def refer(self, account: Account, reference: str) -> Account:
+        """Sets the app's own label of an account (`access_token_reference_id`)."""
+        async with self._db.transaction() as tx:
+            row = await (await tx.execute(statements.REFER, (reference, account.id))).fetchone()
+            if row is None:
+                raise AccountGone
+            await audit.note(tx, audit.entry(account, "reference_set", self._clock.now()))
+        return account_of(row)
+
+    async def mark_login_required(self, account: Account, reason: str) -> bool:
+        """From now on every call answers `login_required`, until repaired. `reason` is a refusal's code."""
+        async with self._db.transaction() as tx:
+            changed = (await tx.execute(statements.LOGIN_REQUIRED, (reason, account.id))).rowcount == 1
+            if changed:
+                await audit.note(tx, audit.entry(account, "login_required", self._clock.now(), reason))
+        return changed
+
+    async def standing(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[Account]:
+        """The accounts of this EHR user in the org, the first one first: linking again leads to that."""
+        prints = [each for own in self._fingerprints(client, org, connector, address, grant) for each in own]
+        rows = {row["person_fingerprint"]: row for row in await self._db.rows(statements.OF_PERSON, (prints,))}
+        return [account_of(rows[each]) for each in prints if each in rows]
+
+    async def of_person(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
+        """Every account of the EHR user who has just signed in there, whichever client's, the last linked first."""
+        tenants = await (await tx.execute(statements.TENANTS_AT, (connector, address, grant.tenant))).fetchall()
+        prints = [
+            each
+            for row in tenants
+            for own in self._fingerprints(row["client"], row["org"], connector, address, grant)
+            for each in own
+        ]
+        rows = await (await tx.execute(statements.OF_PERSON, (prints,))).fetchall()
+        return [account_of(row) for row in rows]
+
+    async def addresses(self, connector: str) -> set[str]:
+        """Where there are accounts of a connector."""
+        return {row["address"] for row in await self._db.rows(statements.ADDRESSES, (connector,))}
+
+    async def disconnect(self, account: Account, by: str | None = None) -> bool:
+        """Ends every access token of the account and destroys its data key; False if that was done before.
+
+        `by` says in the audit trail who did it, where it was not the client.
+        """
+        now = self._clock.now()
+        async with self._db.transaction() as tx:
+            if (await tx.execute(statements.DISCONNECT, (now, account.id))).rowcount == 0:
+                return False
+            await tx.execute(statements.END_ALL, (account.id,))
+            await self._keys.destroy(tx, sealing.owner(account.id))
+            await audit.note(tx, audit.entry(account, "disconnected", now, by))
+        return True
+
+    def is_person_of(self, account: Account, grant: Grant, fingerprint: bytes) -> bool:
+        """Whether a grant is of the very EHR user, at the very EHR, that the account was linked with."""
+        own = self._fingerprints(account.client, account.org, account.connector, account.address, grant)
+        return any(fingerprint in prints for prints in own)
+
+    async def _fingerprint(self, tx: Tx, own: list[list[bytes]], kept: str | None, another: bool) -> bytes:
+        """Under which the account of this EHR user is kept: that of the one they keep, else the first that is taken, or
+        for another one that is not."""
+        for current, *earlier in own:
+            if earlier:
+                await tx.execute(statements.REPRINT, (current, earlier))
+        rows = await (await tx.execute(statements.TAKEN, ([prints[0] for prints in own],))).fetchall()
+        taken = {row["person_fingerprint"]: row["id"] for row in rows}
+        if chosen := [each for each in taken if taken[each] == kept and not another]:
+            return chosen[0]
+        return next((prints[0] for prints in own if (prints[0] in taken) is not another), own[0][0])
+
+    def _fingerprints(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[list[bytes]]:
+        """Of each account that this EHR user may have in the org, the first one first: by the current hash key, then
+        by earlier ones."""
+        who = [org, connector, address, grant.tenant, grant.person.id]
+        each = ([*who, number] if number else who for number in range(MOST))
+        return [self._vault.fingerprints(PURPOSE, msgspec.json.encode(one), client) for one in each]
+
+    async def _grant(self, tx: Tx, account: Account, grant: Grant, answers: Mapping[str, bytes]) -> Account:
+        key = await self._keys.create(tx, sealing.owner(account.id))
+        columns = sealing.sealed(key, account, grant, answers)
+        row = await (await tx.execute(statements.GRANT, {**columns, "id": account.id})).fetchone()
+        assert row is not None
+        return account_of(row)
+
+    async def _open_group(self, tx: Tx, entries: Sequence[audit.Entry]) -> list[Row | None]:
+        now = self._clock.now()
+        ids = list({each.account for each in entries})
+        async with tx.pipeline():
+            await audit.note(tx, *entries)
+            await tx.execute(statements.TOUCH, {"now": now, "ids": ids, "before": now - TOUCHED})
+            found = await tx.execute(statements.SEALED, (ids,))
+        rows = {row["id"]: row for row in await found.fetchall()}
+        return [rows.get(each.account) for each in entries]
+
+
+def account_of(row: Row) -> Account:
+    return msgspec.convert(row, Account)

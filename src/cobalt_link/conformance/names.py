@@ -1,0 +1,120 @@
+"""The names that a story gives to its deeds, waits and choices, as far as the syntax tree shows them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import msgspec
+
+from cobalt_link.conformance.report import Finding
+from cobalt_link.conformance.tree import Folder, Module, Part, is_ask, own
+
+DEPTH = 3
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """`options` are the labels of known rows that stand in the code. `unclear` are those that cannot be read off it."""
+
+    deeds: frozenset[str]
+    choices: frozenset[str]
+    options: frozenset[str]
+    unclear: tuple[Finding, ...] = ()
+
+
+def names_in(folder: Folder) -> Names:
+    """What the story is going to call things."""
+    deeds: set[str] = set()
+    unclear: list[Finding] = []
+    for part in folder.told:
+        for call in _verbs(part):
+            found = _texts(folder, part, _argument(call, 0, "name"))
+            deeds |= found
+            if not found:
+                unclear.append(_unclear(part.module, call, "deed"))
+    choices, more = _constructed(folder, "Choice", "name")
+    options = {
+        label.value
+        for _, call in folder.calls()
+        if _called(call) == "Choosable" and _says_yes(_argument(call, None, "known"))
+        if isinstance(label := _argument(call, None, "label"), ast.Constant)
+    }
+    return Names(
+        deeds=frozenset(deeds), choices=frozenset(choices), options=frozenset(map(str, options)),
+        unclear=(*unclear, *more),
+    )  # fmt: skip
+
+
+def said(folder: Folder, kind: str, keyword: str) -> Iterator[tuple[str, str]]:
+    """Where `kind(keyword="…")` stands, and the text: the rights of a NoRights, the `what` of an Unsupported."""
+    for module, call in folder.calls():
+        value = _argument(call, None, keyword)
+        if _called(call) == kind and isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield module.where(call), value.value
+
+
+def _verbs(part: Part) -> Iterator[ast.Call]:
+    for node in own(part.node):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="once" | "until", value=asker)) if is_ask(asker):
+                yield node
+
+
+def _constructed(folder: Folder, kind: str, keyword: str) -> tuple[set[str], list[Finding]]:
+    found: set[str] = set()
+    unclear: list[Finding] = []
+    for part in folder.functions:
+        for node in own(part.node):
+            if isinstance(node, ast.Call) and _called(node) == kind:
+                texts = _texts(folder, part, _argument(node, None, keyword))
+                found |= texts
+                if not texts:
+                    unclear.append(_unclear(part.module, node, "choice"))
+    return found, unclear
+
+
+def _unclear(module: Module, call: ast.Call, what: str) -> Finding:
+    text = f"The name of this {what} cannot be read off the code. Write it out where it is asked."
+    return Finding("story", module.where(call), text)
+
+
+def _texts(folder: Folder, part: Part, value: ast.AST | None, depth: int = DEPTH) -> set[str]:
+    """What an expression may be: a text, one of two, or a parameter, as its callers give it."""
+    match value:
+        case ast.Constant(value=str(text)):
+            return {text}
+        case ast.IfExp(body=one, orelse=other):
+            return _texts(folder, part, one, depth) | _texts(folder, part, other, depth)
+        case ast.Name(id=name) if depth:
+            return _given(folder, part, name, depth - 1)
+    return set()
+
+
+def _given(folder: Folder, part: Part, name: str, depth: int) -> set[str]:
+    arguments = part.node.args
+    names = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+    if name not in names and name not in [each.arg for each in arguments.kwonlyargs]:
+        return set()
+    place = names.index(name) - (names[:1] == ["self"]) if name in names else None
+    found: set[str] = set()
+    for caller in folder.functions:
+        for node in own(caller.node):
+            if isinstance(node, ast.Call) and _called(node) == part.node.name:
+                found |= _texts(folder, caller, _argument(node, place, name), depth)
+    return found
+
+
+def _argument(call: ast.Call, place: int | None, keyword: str) -> ast.AST | None:
+    named = next((each.value for each in call.keywords if each.arg == keyword), None)
+    if named is None and place is not None and place < len(call.args):
+        return call.args[place]
+    return named
+
+
+def _called(call: ast.Call) -> str:
+    func = call.func
+    return func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+
+
+def _says_yes(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True

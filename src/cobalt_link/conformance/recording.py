@@ -1,0 +1,71 @@
+"""What goes out while a story is told: every request, log entry and printed line."""
+
+from __future__ import annotations
+
+import io
+import logging
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from structlog.testing import capture_logs
+
+from cobalt_link.connector.secrets import inside_a_deed
+from cobalt_link.net.http import Answer, Http
+from cobalt_link.net.transport import system_trust
+
+
+class WatchedHttp(Http):
+    """The guarded client, with a list of what was sent; `loose` are requests that no deed made."""
+
+    def __init__(self, *, timeout: float = 20.0) -> None:
+        super().__init__(allow_private=True, timeout=timeout, tls=trust())
+        self.sent: list[str] = []
+        self.loose: list[str] = []
+
+    async def request(self, method: str, url: str, **options: Any) -> Answer:
+        line = f"{method} {urlsplit(url).path or '/'}"
+        self.sent.append(line)
+        if not inside_a_deed():
+            self.loose.append(line)
+        return await super().request(method, url, **options)
+
+
+# Tracebacks are part of what is logged.
+ABOUT = structlog.processors.format_exc_info
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """Read once: it takes longer than most tellings."""
+    return system_trust()
+
+
+@contextmanager
+def listening() -> Iterator[list[str]]:
+    """All that is logged (before anything is masked) or printed in the block; complete when it ends."""
+    said: list[str] = []
+    ear, printed, root = _Ear(said), io.StringIO(), logging.getLogger()
+    level = root.level
+    root.addHandler(ear)
+    root.setLevel(logging.DEBUG)
+    try:
+        with capture_logs([ABOUT]) as entries, redirect_stdout(printed), redirect_stderr(printed):
+            yield said
+    finally:
+        root.removeHandler(ear)
+        root.setLevel(level)
+        said += [repr(entry) for entry in entries] + printed.getvalue().splitlines()
+
+
+class _Ear(logging.Handler):
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(logging.Formatter("%(message)s").format(record))

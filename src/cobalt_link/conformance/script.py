@@ -1,0 +1,49 @@
+"""The person of a case: answers panes in order, and does to the EHR what the case says between two answers."""
+
+from __future__ import annotations
+
+from cobalt_link.conformance.cases import Case, CaseBroken, Given, Step, answer_to, filled, label
+from cobalt_link.conformance.test_server import send
+from cobalt_link.connector.panes import Answer, Pane, Waiting, WaitingAnswer
+from cobalt_link.net.http import Http
+
+
+class Script:
+    """Good for one telling. `http` is a client of the case's own, not the watched one; `typed` are the secrets."""
+
+    def __init__(self, case: Case, address: str, http: Http, values: Given) -> None:
+        self.typed: set[str] = set()
+        self._address = address
+        self._http = http
+        self._values = values
+        self._left = list(case.steps)
+
+    async def answer(self, pane: Pane) -> Answer:
+        """The next answer. Raises CaseBroken when there is none left or it is one to another pane."""
+        await self._do_requests()
+        if not self._left:
+            raise CaseBroken(f"the pane {label(pane)!r} is shown, and the case has no step left to answer it")
+        step = self._next()
+        self.typed |= {secret for secret in (step.password, step.code) if secret}
+        return answer_to(pane, step)
+
+    async def instead_of_waiting(self, pane: Waiting) -> WaitingAnswer | None:
+        """What the person does while a poll brings nothing; None is to wait, as after a change at the EHR."""
+        if self._left and self._left[0].send is not None:
+            await self._do_requests()
+        elif self._left and self._left[0].action:
+            answer = answer_to(pane, self._next())
+            assert isinstance(answer, WaitingAnswer)
+            return answer
+        return None
+
+    def left_over(self) -> list[Step]:
+        """The answers that nobody asked for."""
+        return [step for step in self._left if step.send is None]
+
+    async def _do_requests(self) -> None:
+        while self._left and self._left[0].send is not None:
+            await send(self._http, self._address, self._next())
+
+    def _next(self) -> Step:
+        return filled(self._left.pop(0), self._values)

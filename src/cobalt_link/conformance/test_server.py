@@ -1,0 +1,58 @@
+"""The EHR that cases are told against: a program of the connector's own, started for them, or an address given."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cobalt_link.conformance.cases import CaseBroken, Program, Step
+from cobalt_link.net.errors import HttpTrouble
+from cobalt_link.net.http import Http
+
+START_SECONDS = 30.0
+
+
+@asynccontextmanager
+async def standing(program: Program) -> AsyncIterator[str]:
+    """The program while the block runs; gives its address. Raises CaseBroken when it does not say one."""
+    with TemporaryDirectory(prefix="cobalt-check-") as folder:
+        errors = Path(folder) / "errors"
+        words = ["-m", program.module, *(each.replace("{folder}", folder) for each in program.args)]
+        with errors.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *words, stdout=asyncio.subprocess.PIPE, stderr=stderr
+            )
+        try:
+            yield await _address(process, program.module, errors)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.communicate()
+
+
+async def _address(process: asyncio.subprocess.Process, module: str, errors: Path) -> str:
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+    except TimeoutError:
+        line = b""
+    address = line.decode("utf-8", "replace").strip()
+    if not address.startswith(("http://", "https://")):
+        said = (await asyncio.to_thread(errors.read_text, "utf-8", "replace")).strip().rpartition("\n")[2]
+        raise CaseBroken(f"`python -m {module}` printed no address as its first line. {said}".strip())
+    return address.rstrip("/")
+
+
+async def send(http: Http, address: str, step: Step) -> None:
+    """Carries out a `send`: "PUT /path", with the step's `json`. Raises CaseBroken unless the EHR answers with 2xx."""
+    method, _, path = (step.send or "").partition(" ")
+    try:
+        answer = await http.request(method, f"{address}{path}", json=step.json)
+    except HttpTrouble as trouble:
+        raise CaseBroken(f"{step.send}: {trouble}") from None
+    if not 200 <= answer.status < 300:
+        raise CaseBroken(f"{step.send}: the EHR answered {answer.status}")

@@ -1,0 +1,173 @@
+"""What a sign-in can ask of a person: a closed union of panes, and the typed answer to each.
+
+A pane says what is asked, never in words (those live in text catalogues) and never with a secret or chart data:
+it rests readable while the attempt is open.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from cobalt_link.connector.secrets import Secret
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a pane is asked again. `code` is a refusal's code; `details` are the refusal's, for its text."""
+
+    code: str
+    details: dict[str, str | int] = {}
+
+
+class Choosable(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a choice. `label` is the EHR's own word (a clinic's name) or, when `known`, a key of the texts."""
+
+    value: str
+    label: str
+    detail: str | None = None
+    known: bool = False
+
+
+class Picker(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="picker"):
+    """Which practice, or which EHR at which address."""
+
+    name: str = "picker"
+    problem: Problem | None = None
+    manual: bool = False
+    ehr: str | None = None
+    address: str | None = None
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="consent"):
+    """May the app use this EHR with the person's account?"""
+
+    name: str = "consent"
+    problem: Problem | None = None
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="credentials"):
+    """Username and password. `username` is kept from an earlier try; `fixed` while an account is being repaired."""
+
+    name: str = "credentials"
+    username: str | None = None
+    fixed: bool = False
+    problem: Problem | None = None
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="code"):
+    """A one-time code. `sent_to` is already masked by the EHR ("34", "m•••@riverside.example")."""
+
+    name: str = "code"
+    way: Literal["text", "email", "app"] | None = None
+    sent_to: str | None = None
+    length: int | None = None
+    expires_at: datetime | None = None
+    resend: bool = False
+    resent: bool = False
+    problem: Problem | None = None
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="choice"):
+    """One of several: a clinic, a database, a way to get the code. `name` chooses the texts (`choice.<name>.title`).
+
+    A remembered choice is offered again when the account is renewed or repaired.
+    """
+
+    name: str
+    options: tuple[Choosable, ...]
+    none_of_these: bool = True
+    remember: bool = False
+    problem: Problem | None = None
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="waiting"):
+    """The person approves elsewhere, e.g. on a phone. `number` is to be matched there."""
+
+    name: str = "approval"
+    number: str | None = None
+    sent_to: str | None = None
+    expires_at: datetime | None = None
+    resend: bool = False
+    other_way: bool = False
+    problem: Problem | None = None
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="message"):
+    """A refusal that cannot be mended on the pane where it happened. `url` is where it can be mended, if known."""
+
+    code: str
+    name: str = "message"
+    details: dict[str, str | int] = {}
+    again: bool = True
+    problem: Problem | None = None
+
+
+Pane: TypeAlias = Picker | Consent | Credentials | Code | Choice | Waiting | Message
+
+
+class PickerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The EHR chosen: connector key and base address; `practice` is the practice's name where known."""
+
+    connector: str
+    address: str
+    practice: str | None = None
+
+
+class ConsentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """`agree` is false when the person said no."""
+
+    agree: bool
+
+
+class CredentialsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed. The password opens only inside a deed."""
+
+    username: str
+    password: Secret
+
+
+class CodeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A code, or the wish for a new one (then `code` is absent)."""
+
+    code: Secret | None = None
+    resend: bool = False
+
+
+class ChoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The value of the chosen row; None is "none of these"."""
+
+    value: str | None
+
+
+class WaitingAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person did instead of waiting."""
+
+    action: Literal["check", "resend", "other"]
+
+
+class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The person wants to try again."""
+
+    action: Literal["again"]
+
+
+Answer: TypeAlias = (
+    PickerAnswer | ConsentAnswer | CredentialsAnswer | CodeAnswer | ChoiceAnswer | WaitingAnswer | MessageAnswer
+)
+
+ANSWERS: dict[type[Pane], type[Answer]] = {
+    Picker: PickerAnswer,
+    Consent: ConsentAnswer,
+    Credentials: CredentialsAnswer,
+    Code: CodeAnswer,
+    Choice: ChoiceAnswer,
+    Waiting: WaitingAnswer,
+    Message: MessageAnswer,
+}
+
+
+def kept_for_renewal(pane: Pane) -> bool:
+    """Whether the answer may be used again later without the person: a code never is."""
+    return isinstance(pane, Credentials) or (isinstance(pane, Choice) and pane.remember)

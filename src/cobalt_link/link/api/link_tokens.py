@@ -1,0 +1,198 @@
+"""Link for the app's server: make a link token, learn what became of it, exchange the public token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from cobalt_link.accounts.access import Access
+from cobalt_link.connector.connector import Connector
+from cobalt_link.developers.addresses import same_callback
+from cobalt_link.developers.clients import Client
+from cobalt_link.developers.orgs import Orgs
+from cobalt_link.kit.clock import Clock
+from cobalt_link.link.flow.linking import offered
+from cobalt_link.link.session import events
+from cobalt_link.link.session.ehr_requests import Requests
+from cobalt_link.link.session.events import Event
+from cobalt_link.link.session.exchange import Exchanges
+from cobalt_link.link.session.sessions import Attempt, Attempts
+from cobalt_link.link.session.states import SessionState
+from cobalt_link.link.session.tokens import LinkToken, Tokens
+from cobalt_link.store.database import Database
+from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
+
+SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=7)
+
+
+class CallbackNotRegistered(Problem):
+    """This callback_url is not registered for this client, character by character. Register it with `cobalt clients \
+update CLIENT --callback-url URL`, or send one that is."""
+
+    code = "callback_not_registered"
+    status = 400
+
+
+class InvalidLinkToken(Problem):
+    """There is no such link_token for this client. Create one with POST /link/token/create."""
+
+    code = "invalid_link_token"
+    status = 404
+
+
+class InvalidAccessToken(Problem):
+    """There is no such access_token for this client. To link an account for the first time, leave access_token out."""
+
+    code = "invalid_access_token"
+    status = 400
+
+
+class EmrNotOffered(Problem):
+    """This kind of client cannot link this EHR: test clients see only the sandbox EHR, live clients every other one. \
+Create a client of the other kind with `cobalt clients create`, with or without --test."""
+
+    code = "emr_not_offered"
+    status = 400
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What an app asks a link token for. `expires_in` in seconds."""
+
+    user_id: str | None = None
+    org_id: str | None = None
+    emr_name: str | None = None
+    emr_instance_domain: str | None = None
+    access_token: str | None = None
+    callback_url: str | None = None
+    state: str | None = None
+    expires_in: int | None = None
+    locale: str | None = None
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a link token. `public_token` is there once the user has finished, until it is exchanged."""
+
+    state: SessionState
+    events: list[Event]
+    expires_at: datetime
+    public_token: str | None = None
+    account_id: str | None = None
+
+
+class LinkSessions:
+    """The app server's side of Link."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        tokens: Tokens,
+        attempts: Attempts,
+        exchanges: Exchanges,
+        orgs: Orgs,
+        access: Access,
+        requests: Requests,
+        connectors: Mapping[str, Connector],
+        *,
+        minutes: int,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._tokens = tokens
+        self._attempts = attempts
+        self._exchanges = exchanges
+        self._orgs = orgs
+        self._access = access
+        self.requests = requests
+        self._connectors = connectors
+        self._life = timedelta(minutes=minutes)
+
+    async def create(self, client: Client, wanted: Wanted) -> tuple[str, datetime]:
+        """A link token and when it ends."""
+        now = self._clock.now()
+        row = LinkToken(
+            hash=b"",
+            client=client.id,
+            created_at=now,
+            expires_at=now + self._lifetime(wanted),
+            callback_url=_callback(client, wanted.callback_url),
+            state=wanted.state,
+            locale=wanted.locale,
+        )
+        row = await (self._repairing if wanted.access_token else self._first)(client, wanted, row)
+        return await self._tokens.create(client.env, row), row.expires_at
+
+    async def exchange(self, client: Client, public_token: str, key: str | None) -> str:
+        """The access token; see `Exchanges`."""
+        return await self._exchanges(client.id, client.env, public_token, key)
+
+    async def status(self, client: Client, link_token: str) -> Session:
+        """How the session stands, so that the app's server learns it even if the browser died (S-006)."""
+        token = await self._tokens.look_up(link_token, client.id)
+        if token is None:
+            raise InvalidLinkToken
+        attempt = await self._attempts.of_link_token(token.hash)
+        state = self._state(token, attempt)
+        ready = attempt if state == "granted" else None
+        return Session(
+            state=state,
+            events=await events.listed(self._db, token.hash),
+            expires_at=attempt.expires_at if attempt else token.expires_at,
+            public_token=await self._tokens.hand_over(ready, client.env, "server") if ready else None,
+            account_id=attempt.granted if attempt else None,
+        )
+
+    def _state(self, token: LinkToken, attempt: Attempt | None) -> SessionState:
+        now = self._clock.now()
+        if attempt is None:
+            return "expired" if token.expires_at <= now else "created"
+        if attempt.exchanged_at:
+            return "exchanged"
+        if attempt.state in ("granted", "left"):
+            return attempt.state
+        return "expired" if attempt.state == "expired" or attempt.expires_at <= now else "open"
+
+    def _lifetime(self, wanted: Wanted) -> timedelta:
+        if wanted.expires_in is None:
+            return self._life
+        if not SHORTEST.total_seconds() <= wanted.expires_in <= LONGEST.total_seconds():
+            raise InvalidRequest("expires_in is in seconds, from 300 (5 minutes) to 604800 (7 days).")
+        return timedelta(seconds=wanted.expires_in)
+
+    async def _first(self, client: Client, wanted: Wanted, row: LinkToken) -> LinkToken:
+        missing = [name for name in ("user_id", "org_id") if not getattr(wanted, name)]
+        if missing or not wanted.user_id or not wanted.org_id:
+            raise MissingField(*missing)
+        org = await self._orgs.ensure(client, wanted.org_id, wanted.emr_name, wanted.emr_instance_domain)
+        if org.ehr and org.ehr not in offered(self._connectors, test=client.test):
+            raise EmrNotOffered
+        return msgspec.structs.replace(row, org=org.id, user_id=wanted.user_id)
+
+    async def _repairing(self, client: Client, wanted: Wanted, row: LinkToken) -> LinkToken:
+        """Update mode: the account says who and where; what else was sent must not contradict it."""
+        token = wanted.access_token or ""
+        account = await self._access.resolve(client.id, token)
+        if account is None:
+            raise InvalidAccessToken
+        for name, kept in (("user_id", account.user_id), ("org_id", account.org_id)):
+            if getattr(wanted, name) not in (None, kept):
+                raise InvalidRequest(
+                    f"This access_token belongs to another {name}. Send its own {name}, or leave it out."
+                )
+        return msgspec.structs.replace(
+            row,
+            org=account.org,
+            user_id=account.user_id,
+            account=account.id,
+            sealed_access_token=self._tokens.seal_access_token(client.id, token),
+        )
+
+
+def _callback(client: Client, given: str | None) -> str | None:
+    if given is None:
+        return client.callback_urls[0] if client.callback_urls else None
+    if not any(same_callback(registered, given) for registered in client.callback_urls):
+        raise CallbackNotRegistered
+    return given

@@ -1,0 +1,211 @@
+"""The JSON routes of Link: contract §3, with every form of §9."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from cobalt_link.developers.orgs import OrgMismatch, UnknownEmr
+from cobalt_link.link.api.link_tokens import (
+    CallbackNotRegistered,
+    EmrNotOffered,
+    InvalidAccessToken,
+    InvalidLinkToken,
+    LinkSessions,
+    Wanted,
+)
+from cobalt_link.link.session.ehr_requests import EhrRequest
+from cobalt_link.link.session.events import Event
+from cobalt_link.link.session.exchange import InvalidPublicToken, KeyReused
+from cobalt_link.link.session.states import SessionState, StateMachine, machine
+from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
+from cobalt_link.web.paging import Page, Pagination
+from cobalt_link.web.problems import InvalidRequest, MissingField
+
+routes = Routes("link")
+
+Id = Annotated[str, Meta(min_length=1, max_length=200)]
+Address = Annotated[str, Meta(max_length=2000)]
+
+
+class CreateLinkToken(Wanted, frozen=True, kw_only=True):
+    """`user_id` and `org_id` are needed, unless `access_token` says which account to repair. No PII in `user_id`."""
+
+    user_id: Annotated[Id | None, Meta(description="Your own id of the user. Needed without access_token.")] = None
+    org_id: Annotated[Id | None, Meta(description="Your own id of the clinic. Needed too.")] = None
+    emr_name: Annotated[
+        Annotated[str, Meta(max_length=200)] | None,
+        Alias("emr"),
+        Meta(description="The EHR of a new org, by name; without it the user picks."),
+    ] = None
+    emr_instance_domain: Annotated[
+        Address | None, Alias("emr_domain"), Meta(description="Where that EHR is: a host, or an https address.")
+    ] = None
+    access_token: Annotated[str | None, Meta(description="Update mode: the account to repair.")] = None
+    callback_url: Annotated[
+        Address | None, Alias("redirect_uri"), Meta(description="One of the registered; without it the first.")
+    ] = None
+    state: Annotated[
+        Annotated[str, Meta(max_length=1000)] | None, Meta(description="Comes back to the callback: check it there.")
+    ] = None
+    expires_in: Annotated[int | None, Meta(description="Seconds, 300 to 604800; without it 30 minutes.")] = None
+    locale: Annotated[
+        Annotated[str, Meta(max_length=35)] | None, Meta(description="Language of the pages, such as es.")
+    ] = None
+
+
+class LinkTokenCreated(msgspec.Struct, frozen=True):
+    """`token` and `link_token` are the same."""
+
+    token: str
+    link_token: str
+    expires_at: datetime
+    success: bool = True
+
+
+class ExchangePublicToken(msgspec.Struct, frozen=True):
+    public_token: Annotated[Id, Alias("token"), Meta(description="What the callback was given.")]
+
+
+class AccessTokenGranted(msgspec.Struct, frozen=True):
+    """`token` and `access_token` are the same."""
+
+    token: str
+    access_token: str
+    success: bool = True
+
+
+class GetLinkToken(msgspec.Struct, frozen=True):
+    link_token: Annotated[Id, Alias("token"), Meta(description="As it was made, open, used or over.")]
+
+
+class LinkSession(msgspec.Struct, frozen=True):
+    """`public_token` is there when the user has finished and nobody has exchanged yet."""
+
+    state: SessionState
+    events: list[Event]
+    expires_at: datetime
+    public_token: str | None
+    account_id: str | None
+    success: bool = True
+
+
+class EhrRequestsQuery(msgspec.Struct, frozen=True):
+    page: Page = 1
+    page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
+
+
+class EhrRequestsAnswer(msgspec.Struct, frozen=True):
+    ehr_requests: list[EhrRequest]
+    pagination: Pagination
+    success: bool = True
+
+
+CREATE_ERRORS = (
+    InvalidRequest,
+    MissingField,
+    OrgMismatch,
+    UnknownEmr,
+    EmrNotOffered,
+    CallbackNotRegistered,
+    InvalidAccessToken,
+)
+
+
+@routes.post(
+    "/link/token/create",
+    also=("/v1/link/token/create",),
+    auth=Auth.CLIENT,
+    tenant=Tenant.CLIENT,
+    rate=Rate.TOKEN,
+    idempotency=Idempotency.NONE,
+    audit=None,
+    errors=CREATE_ERRORS,
+    summary="Create a link token for one user, to open Link with.",
+)
+async def create(room: LinkSessions, call: Call, body: CreateLinkToken) -> LinkTokenCreated:
+    token, expires_at = await room.create(call.caller, body)
+    return LinkTokenCreated(token, token, expires_at)
+
+
+EXCHANGE_ERRORS = (InvalidRequest, MissingField, InvalidPublicToken, KeyReused)
+
+
+@routes.get(
+    "/link/token/exchange",
+    also=("/v1/link/token/exchange",),
+    auth=Auth.CLIENT,
+    tenant=Tenant.CLIENT,
+    rate=Rate.TOKEN,
+    idempotency=Idempotency.KEY,
+    audit="link.exchange",
+    errors=EXCHANGE_ERRORS,
+    summary="Exchange a public token for the permanent access token.",
+)
+async def exchange(room: LinkSessions, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
+    token = await room.exchange(call.caller, body.public_token, call.idempotency_key)
+    return AccessTokenGranted(token, token)
+
+
+@routes.post(
+    "/link/token/exchange",
+    also=("/v1/link/token/exchange",),
+    auth=Auth.CLIENT,
+    tenant=Tenant.CLIENT,
+    rate=Rate.TOKEN,
+    idempotency=Idempotency.KEY,
+    audit="link.exchange",
+    errors=EXCHANGE_ERRORS,
+    summary="Exchange a public token for the permanent access token.",
+)
+async def exchange_by_post(room: LinkSessions, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
+    return await exchange(room, call, body)
+
+
+@routes.get(
+    "/link/token/get",
+    also=("/v1/link/token/get",),
+    auth=Auth.CLIENT,
+    tenant=Tenant.CLIENT,
+    rate=Rate.READ,
+    idempotency=Idempotency.NONE,
+    audit=None,
+    errors=(InvalidRequest, MissingField, InvalidLinkToken),
+    summary="What became of a link token: its state, its events, and the public token if the user has finished.",
+)
+async def get(room: LinkSessions, call: Call, body: GetLinkToken) -> LinkSession:
+    session = await room.status(call.caller, body.link_token)
+    return LinkSession(session.state, session.events, session.expires_at, session.public_token, session.account_id)
+
+
+@routes.get(
+    "/v1/ehr-requests",
+    auth=Auth.CLIENT,
+    tenant=Tenant.CLIENT,
+    rate=Rate.READ,
+    idempotency=Idempotency.NONE,
+    audit=None,
+    errors=(InvalidRequest,),
+    summary="List what your users asked for in Link because their EHR cannot be connected, the latest first.",
+)
+async def ehr_requests(room: LinkSessions, call: Call, body: EhrRequestsQuery) -> EhrRequestsAnswer:
+    start = (body.page - 1) * body.page_size
+    found, total = await room.requests.listed(call.caller.id, limit=body.page_size, offset=start)
+    return EhrRequestsAnswer(found, Pagination.of(body.page, body.page_size, total))
+
+
+@routes.get(
+    "/link/states.json",
+    auth=Auth.NONE,
+    tenant=Tenant.NONE,
+    rate=Rate.PUBLIC,
+    idempotency=Idempotency.NONE,
+    audit=None,
+    errors=(),
+    summary="The states of a link session and the events between them.",
+)
+async def states(room: LinkSessions, call: Call) -> StateMachine:
+    return machine()

@@ -1,0 +1,30 @@
+"""The pane for a person whose EHR account the app uses already: keep that connection, or make one beside it."""
+
+from __future__ import annotations
+
+from cobalt_link.accounts.account import Account
+from cobalt_link.connector.panes import Choice, ChoiceAnswer, Choosable, Pane
+
+NAME = "already"
+ANOTHER = "another"
+
+
+def pane_of(account_id: str) -> Choice:
+    """Which account it is stands in the pane: the page says since when, and when it was last used."""
+    rows = (Choosable(value=account_id, label="keep", known=True), Choosable(value=ANOTHER, label=ANOTHER, known=True))
+    return Choice(name=NAME, options=rows, none_of_these=False)
+
+
+def account_in(pane: Pane | None) -> str | None:
+    """The id of the account that a pane asks about, if it is this pane."""
+    return pane.options[0].value if isinstance(pane, Choice) and pane.name == NAME else None
+
+
+def wants_another(answer: ChoiceAnswer) -> bool:
+    return answer.value == ANOTHER
+
+
+def works_for(account: Account, user_id: str) -> bool:
+    """Whether there is anything to ask: to the same user of the app, about a connection that works. One that does not
+    is repaired by this very sign-in, and another user of the app has none yet."""
+    return account.health == "active" and account.user_id == user_id

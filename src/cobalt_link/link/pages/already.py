@@ -1,0 +1,29 @@
+"""The page that asks whether to keep a connection that works, or to make one beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cobalt_link.connector.panes import Choice
+from cobalt_link.link.flow import already
+from cobalt_link.link.pages.layout import Head
+from cobalt_link.link.pages.pane_view import Asked
+from cobalt_link.link.pages.texts import isolated
+
+
+def view(asked: Asked, pane: Choice) -> dict[str, Any]:
+    t, scene = asked.words, asked.scene
+    since = t.day(scene.since, scene.now.date()) if scene.since else None
+    used = t.moment(scene.last_used, scene.now) if scene.last_used else t("page.never_used")
+    facts = [(t("fact.practice"), isolated(scene.practice))] if scene.practice else []
+    return {
+        "template": "already",
+        "head": Head(hero=True, wire="at5", knot="check", tone="on", joined=True),
+        "title": t("already.title"),
+        "why": t("already.why", since=since) if since else t("already.why_plain"),
+        "facts": [*facts, (t("fact.last_used"), used)],
+        "options": [
+            (option.value, t("already.another" if option.value == already.ANOTHER else "already.keep"))
+            for option in pane.options
+        ],
+    }

@@ -1,0 +1,82 @@
+"""The pages of a person's own connections: the list, empty or not, and the question before one ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from markupsafe import Markup
+
+from cobalt_link.accounts.account import Account
+from cobalt_link.developers.clients import Client
+from cobalt_link.link.pages.context import Scene
+from cobalt_link.link.pages.layout import Head, Notice, draw, ends_of, words_of
+from cobalt_link.link.pages.loading import app_mark
+from cobalt_link.link.pages.texts import Words, isolated
+
+_HEAD = Head(wire="at5", joined=True, leave=False)
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """An app that uses the person's EHR account. `mark`: up to two letters of the app's name."""
+
+    id: str
+    app: str
+    mark: str
+    practice: str | None
+    since: datetime
+    last_used: datetime | None
+
+
+def rows(found: Iterable[tuple[Account, Client]]) -> list[Connection]:
+    """What the list says of each account, with the app whose it is."""
+    return [
+        Connection(
+            id=account.id,
+            app=client.name,
+            mark=app_mark(client),
+            practice=account.practice,
+            since=account.linked_at,
+            last_used=account.last_used_at,
+        )
+        for account, client in found
+    ]
+
+
+def listed(scene: Scene, found: Sequence[Connection], person: str, *, ended: bool = False) -> str:
+    """All connections of `person`, as the EHR names them; `ended`: one has just been disconnected."""
+    t = words_of(scene)
+    rows = [(each, _about(scene, t, each)) for each in found]
+    kind = "some" if rows else "none"
+    notice = Notice(icon="check", title=t("connections.ended"), text=t("connections.ended_why")) if ended else None
+    why = t(f"connections.{kind}_why", person=person)
+    given = {"scene": scene, "why": why, "notice": notice, "rows": rows}
+    return draw("connections", t, ends_of(scene, t), _HEAD, t(f"connections.{kind}"), **given)
+
+
+def asked(scene: Scene, one: Connection, person: str) -> str:
+    """Whether to disconnect one app."""
+    t = words_of(scene).knowing(app=one.app)
+    facts = [
+        (t("connections.account"), isolated(person)),
+        *([(t("fact.practice"), isolated(one.practice))] if one.practice else []),
+        (t("connections.since"), t.day(one.since.date(), scene.now.date())),
+        (t("fact.last_used"), _last_used(scene, t, one)),
+    ]
+    path = f"{scene.path}/connections/{one.id}"
+    ends = msgspec.structs.replace(ends_of(scene, t), exit=scene.path)
+    head = msgspec.structs.replace(_HEAD, leave=True)
+    given = {"scene": scene, "why": t("disconnect.why"), "facts": facts, "path": path}
+    return draw("disconnect", t, ends, head, t("disconnect.title"), **given)
+
+
+def _about(scene: Scene, t: Words, one: Connection) -> Markup:
+    since = t("connections.row_since", day=t.day(one.since.date(), scene.now.date()))
+    used = t("connections.row_used", when=_last_used(scene, t, one)) if one.last_used else t("page.never_used")
+    practice = [isolated(one.practice)] if one.practice else []
+    return Markup("<br>").join([*practice, since, used])
+
+
+def _last_used(scene: Scene, t: Words, one: Connection) -> Markup:
+    return t.moment(one.last_used, scene.now) if one.last_used else t("page.never_used")

@@ -1,0 +1,53 @@
+"""The files that pages and apps load: style sheets and scripts at paths that hold their hash, and the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from cobalt_link.link.pages import assets
+from cobalt_link.link.pages.access import Hosted
+from cobalt_link.web import Call, Rate, Routes, Tenant
+from cobalt_link.web.problems import NotFound
+
+routes = Routes("link files")
+
+SCRIPT = "text/javascript; charset=utf-8"
+
+
+@routes.page(
+    "/static/{name}", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
+    errors=(NotFound,), summary="A style sheet, at a path that holds its hash.",
+)  # fmt: skip
+async def static(room: Hosted, call: Call, name: str) -> Response:
+    try:
+        body, media = assets.static(name)
+    except KeyError:
+        raise NotFound from None
+    return _file(call, body, media, assets.STATIC_HEADERS)
+
+
+@routes.page(
+    "/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
+    summary="The SDK.",
+)  # fmt: skip
+async def sdk(room: Hosted, call: Call) -> Response:
+    return _file(call, assets.source("init.js"), SCRIPT, assets.SDK_HEADERS)
+
+
+@routes.page(
+    "/v{version}/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
+    errors=(NotFound,), summary="The SDK of one version, which never changes.",
+)  # fmt: skip
+async def sdk_of_version(room: Hosted, call: Call, version: str) -> Response:
+    if version != assets.VERSION:
+        raise NotFound(f"This server has the SDK of version {assets.VERSION}. Load /v{assets.VERSION}/init.js.")
+    return _file(call, assets.source("init.js"), SCRIPT, {**assets.SDK_HEADERS, **assets.IMMUTABLE})
+
+
+def _file(call: Call, body: bytes, media: str, headers: Mapping[str, str]) -> Response:
+    """A file of ours, packed for who takes it so."""
+    body, coding = assets.packed(body, call.header("Accept-Encoding") or "")
+    packed = {"Content-Encoding": coding} if coding else {}
+    return Response(body, media_type=media, headers={**headers, "Vary": "Accept-Encoding", **packed})

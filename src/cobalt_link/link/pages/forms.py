@@ -1,0 +1,134 @@
+"""Reads what a page's form sent as the typed answer to its pane, or names the fields that are not right yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from cobalt_link.connector.panes import (
+    Answer,
+    Choice,
+    ChoiceAnswer,
+    Code,
+    CodeAnswer,
+    Consent,
+    ConsentAnswer,
+    Credentials,
+    CredentialsAnswer,
+    Message,
+    MessageAnswer,
+    Pane,
+    Picker,
+    Waiting,
+    WaitingAnswer,
+)
+from cobalt_link.connector.secrets import Secret
+
+SECRET_FIELDS = frozenset({"password", "code"})
+
+Form: TypeAlias = Mapping[str, str]
+Errors: TypeAlias = dict[str, str]
+
+
+class Picked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was picked, not looked up yet: a `row` of the search, or an `ehr` (`OTHER_EHR`: not sure) at a `url`."""
+
+    row: str | None = None
+    ehr: str | None = None
+    url: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """The person wants another practice or EHR."""
+
+
+class AskFor(msgspec.Struct, frozen=True):
+    """The person wants the app to know which EHR could not be connected."""
+
+
+def read(pane: Pane, form: Form) -> Answer | Picked | Change | AskFor | Errors:
+    """The answer to `pane`, or a dict of field → key of the text that says what is wrong with it."""
+    if form.get("action") == "change":
+        return Change()
+    return _READERS[type(pane)](pane, form)
+
+
+def typed(form: Form) -> dict[str, str]:
+    """What may be shown again: everything that was typed but secrets."""
+    return {name: value for name, value in form.items() if name not in SECRET_FIELDS}
+
+
+def _picker(pane: Picker, form: Form) -> Picked | Errors:
+    if row := form.get("pick"):
+        return Picked(row=row)
+    ehr, url = form.get("ehr", "").strip(), form.get("url", "").strip()
+    errors: Errors = {} if ehr else {"ehr": "picker.ehr_empty"}
+    if not url:
+        errors["url"] = "picker.url_empty"
+    return errors or Picked(ehr=ehr, url=url if "://" in url else f"https://{url}")
+
+
+def _consent(pane: Consent, form: Form) -> ConsentAnswer | Errors:
+    agree = form.get("agree")
+    return ConsentAnswer(agree=agree == "yes") if agree in ("yes", "no") else {"agree": "page.choose"}
+
+
+def _credentials(pane: Credentials, form: Form) -> CredentialsAnswer | Errors:
+    # A fixed username is not taken from the form: the account that is repaired is not the sender's to choose.
+    fixed = pane.username if pane.fixed else None
+    username, password = fixed or form.get("username", "").strip(), form.get("password", "")
+    errors: Errors = {} if username else {"username": "credentials.username_empty"}
+    if not password:
+        errors["password"] = "credentials.password_empty"  # noqa: S105 a key of the texts
+    return errors or CredentialsAnswer(username=username, password=Secret(password))
+
+
+def _code(pane: Code, form: Form) -> CodeAnswer | Errors:
+    if form.get("resend") and pane.resend:
+        return CodeAnswer(resend=True)
+    # People copy "123 456" and "123-456"; a code of unknown length may have a dash of its own.
+    code = re.sub(r"\s" if pane.length is None else r"[\s\u2010-\u2015-]", "", form.get("code", ""))
+    if not code:
+        return {"code": "code.empty"}
+    if pane.length is not None and len(code) != pane.length:
+        return {"code": "code.wrong_length"}
+    return CodeAnswer(code=Secret(code))
+
+
+def _choice(pane: Choice, form: Form) -> ChoiceAnswer | Errors:
+    pick = form.get("pick", "")
+    if any(option.value == pick for option in pane.options):
+        return ChoiceAnswer(value=pick)
+    if pick == "none" and pane.none_of_these:
+        return ChoiceAnswer(value=None)
+    return {"pick": "page.choose"}
+
+
+def _waiting(pane: Waiting, form: Form) -> WaitingAnswer:
+    match form.get("action"):
+        case "resend" if pane.resend:
+            return WaitingAnswer(action="resend")
+        case "other" if pane.other_way:
+            return WaitingAnswer(action="other")
+    return WaitingAnswer(action="check")
+
+
+def _message(pane: Message, form: Form) -> MessageAnswer | AskFor | Errors:
+    if form.get("action") == "ask":
+        return AskFor()
+    again = pane.again and form.get("action") == "again"
+    return MessageAnswer(action="again") if again else {"action": "page.choose"}
+
+
+_READERS: dict[type[Pane], Callable[[Any, Form], Answer | Picked | AskFor | Errors]] = {
+    Picker: _picker,
+    Consent: _consent,
+    Credentials: _credentials,
+    Code: _code,
+    Choice: _choice,
+    Waiting: _waiting,
+    Message: _message,
+}

@@ -1,0 +1,65 @@
+"""The host that gets a password, drawn so that the part that counts stands out: its registrable domain."""
+
+from __future__ import annotations
+
+from functools import cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from markupsafe import Markup
+from publicsuffixlist import PublicSuffixList
+
+from cobalt_link.link.pages.texts import clean
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def drawn(host: str) -> Markup:
+    """`host` (with or without port) as markup: breaks after dots, registrable domain or whole address in bold."""
+    name, port = _without_port(clean(host))
+    domain = name if _is_address(name) else _suffixes().privatesuffix(name) or name
+    before = name[: len(name) - len(domain)]
+    return Markup('<bdi dir="ltr">{}<b>{}</b>{}</bdi>').format(_breakable(before), _breakable(domain), port)
+
+
+def web_url(url: object) -> str | None:
+    """`url` if a browser may be sent there by a link, else None: EHRs and clients supply some of them."""
+    text = str(url or "")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    # A browser reads a backslash as a slash, and what stands before an @ is no host: neither shows where a link leads.
+    is_plain = "\\" not in text and "@" not in parts.netloc and text.isprintable()
+    return text if is_plain and parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def same_site(url: str | None, host: str | None) -> bool:
+    """Whether a link leads to where the person is told that they are: a host of the same registrable domain."""
+    own, its = _site(f"//{host or ''}"), _site(url or "")
+    return bool(own) and own == its
+
+
+def _site(url: str) -> str | None:
+    name = urlsplit(url).hostname or ""
+    return name if _is_address(name) else _suffixes().privatesuffix(name) or name or None
+
+
+def _breakable(name: str) -> Markup:
+    return Markup(".<wbr>").join(name.split("."))
+
+
+def _without_port(host: str) -> tuple[str, str]:
+    name, colon, port = host.rpartition(":")
+    return (name, colon + port) if colon and port.isdigit() and not name.endswith(":") else (host, "")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

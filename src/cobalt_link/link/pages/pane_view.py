@@ -1,0 +1,27 @@
+"""One showing of a pane: what every pane's page is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from markupsafe import Markup
+
+from cobalt_link.link.pages.context import Scene, Search
+from cobalt_link.link.pages.layout import Head
+from cobalt_link.link.pages.texts import Words
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One showing of a pane. `errors` are sentences by field; `typed` is what may be shown again."""
+
+    scene: Scene
+    words: Words
+    search: Search
+    errors: dict[str, Markup]
+    typed: Mapping[str, str]
+
+
+def head_of(asked: Asked, wire: str) -> Head:
+    """A form's header: how far the wire is, or the mend while an account is being repaired."""
+    return Head(wire="mend" if asked.scene.repairing else wire)

@@ -1,0 +1,171 @@
+"""What each pane's template is given: which words, which field has the focus, what was kept of an earlier try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from markupsafe import Markup
+
+from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Message, Pane, Picker, Problem, Waiting
+from cobalt_link.link.flow import already
+from cobalt_link.link.pages import already as already_page
+from cobalt_link.link.pages import refusal
+from cobalt_link.link.pages.context import Scene
+from cobalt_link.link.pages.hosts import drawn, same_site, web_url
+from cobalt_link.link.pages.layout import Notice
+from cobalt_link.link.pages.pane_view import Asked, head_of
+from cobalt_link.link.pages.picker import picker
+from cobalt_link.link.pages.second_step import choice, code, sent, waiting
+from cobalt_link.link.pages.texts import Words
+from cobalt_link.signin.replay import KNOCK
+
+
+def given(asked: Asked, pane: Pane) -> dict[str, Any]:
+    """The template's name, header, title and everything else that it asks for."""
+    view = _OWN_VIEWS.get((type(pane), pane.name)) or _VIEWS[type(pane)]
+    return {"template": type(pane).__struct_config__.tag} | view(asked, pane)
+
+
+def _consent(asked: Asked, pane: Consent) -> dict[str, Any]:
+    t = asked.words
+    facts = [
+        *allowed(asked.scene, t),
+        *((t(f"fact.{name}"), t(f"consent.{name}")) for name in ("cannot", "until", "undo")),
+    ]
+    return {"head": head_of(asked, "at2"), "title": t("consent.title"), "why": t("consent.why"), "facts": facts}
+
+
+def allowed(scene: Scene, t: Words) -> list[tuple[Markup, Markup]]:
+    """What the app may see and do, as facts. Raises KeyError where the connector has no words for it."""
+    lists = {"sees": scene.sees, "does": scene.does}
+    return [
+        (t(f"fact.{verb}"), Markup("<br>").join(t(f"consent.{verb}.{key}") for key in keys))
+        for verb, keys in lists.items()
+        if keys
+    ]
+
+
+def _reconnect(asked: Asked, pane: Consent) -> dict[str, Any]:
+    t = asked.words
+    return {
+        "template": "reconnect",
+        "head": head_of(asked, ""),
+        "title": t("reconnect.title"),
+        "why": t("reconnect.reaches"),
+        "promise": _promise(asked.scene, t),
+    }
+
+
+def _credentials(asked: Asked, pane: Credentials) -> dict[str, Any]:
+    t, scene, errors = asked.words, asked.scene, asked.errors
+    username = pane.username or "" if pane.fixed else asked.typed.get("username", pane.username or "")
+    refusal = "why" if pane.problem and pane.problem.code == "wrong_credentials" else ""
+    return {
+        "head": head_of(asked, "at3"),
+        "title": t("reconnect.title" if scene.repairing else "credentials.title"),
+        "why": _sign_in_why(asked, pane),
+        "host": drawn(scene.host) if scene.host else None,
+        "change": scene.can_change and not scene.repairing and not pane.fixed,
+        "username": username,
+        "fixed": pane.fixed,
+        "refused": bool(refusal),
+        "described": {
+            "username": " ".join(
+                filter(None, ("ue" if "username" in errors else "", refusal, "uh" if pane.fixed else ""))
+            ),
+            "password": " ".join(filter(None, ("pe" if "password" in errors else "", refusal))),
+        },
+        "focus": next(iter(errors), "password" if username else "username"),
+        "promise": _promise(scene, t),
+        "reset": _reset(asked, pane.problem) if pane.problem and refusal else None,
+    }
+
+
+def _reset(asked: Asked, problem: Problem) -> str | None:
+    """Where a forgotten password is reset: only at the very EHR whose name stands on the link."""
+    url = web_url(problem.details.get("url"))
+    return url if same_site(url, asked.scene.host) else None
+
+
+def _sign_in_why(asked: Asked, pane: Credentials) -> Markup | None:
+    t, scene = asked.words, asked.scene
+    if pane.problem:
+        return None
+    if scene.repairing:
+        return t("reconnect.why")
+    return t("credentials.why" if scene.practice else "credentials.why_plain")
+
+
+def _promise(scene: Scene, t: Words) -> Markup:
+    if scene.repairing and scene.since:
+        return t("reconnect.promise", since=t.day(scene.since, scene.now.date()))
+    key = "credentials.kept" if scene.keeps_password else "credentials.not_kept"
+    # "Run by Acme … Acme never receives it" would be a riddle: then it is the app that never does.
+    return t(f"{key}_same" if scene.operator.casefold() == scene.app_name.casefold() else key)
+
+
+def _message(asked: Asked, pane: Message) -> dict[str, Any]:
+    t, problem = asked.words, Problem(pane.code, pane.details)
+    return {
+        "head": refusal.head(pane.code),
+        "title": refusal.title(t, problem),
+        "why": refusal.why(t, problem),
+        "facts": refusal.facts(t, asked.scene, pane),
+        "acts": refusal.acts(t, asked.scene, pane),
+    }
+
+
+_VIEWS: dict[type[Pane], Callable[[Asked, Any], dict[str, Any]]] = {
+    Picker: picker,
+    Consent: _consent,
+    Credentials: _credentials,
+    Code: code,
+    Choice: choice,
+    Waiting: waiting,
+    Message: _message,
+}
+
+# Panes of Link's own, by the name that they have beside their kind.
+_OWN_VIEWS: dict[tuple[type[Pane], str], Callable[[Asked, Any], dict[str, Any]]] = {
+    (Choice, already.NAME): already_page.view,
+    (Consent, KNOCK): _reconnect,
+}
+
+WARNED = 120  # seconds before the end
+FIELDS = frozenset({"ehr", "url", "username", "password", "code"})
+
+
+def notice(asked: Asked, pane: Pane, shown: dict[str, Any], *, stale: bool, stayed: bool) -> Notice | None:
+    """The one notice above the form, if there is anything to say that no field says."""
+    t = asked.words
+    if loose := [text for field, text in asked.errors.items() if field not in FIELDS]:
+        return Notice(tone="bad", icon="alert", text=loose[0])
+    if pane.problem and not shown.get("errors"):
+        return refusal.notice(t, pane.problem)
+    if asked.scene.has_asked:
+        return Notice(icon="check", title=t("refusal.unsupported.asked"), text=t("refusal.unsupported.asked_why"))
+    if stayed:
+        return Notice(icon="clock", text=stays(asked.scene, t))
+    if stale:
+        return Notice(icon="info", title=t("page.stale"), text=t("page.stale_why"))
+    if isinstance(pane, Code) and pane.resent and not shown.get("errors"):
+        return Notice(icon="text", text=sent(t, pane, "code.resent"))
+    left = seconds_left(asked.scene)
+    return closing(asked.scene, t, left) if left <= WARNED else None
+
+
+def seconds_left(scene: Scene) -> float:
+    return max((scene.expires_at - scene.now).total_seconds(), 1)
+
+
+def closing(scene: Scene, t: Words, seconds: float) -> Notice:
+    """The page closes in so many seconds, unless it is kept open."""
+    said = stays(scene, t) if scene.can_stay else None
+    return Notice(tone="warn", icon="clock", text=t("page.closing", span=t.span(seconds)), stays=said)
+
+
+def stays(scene: Scene, t: Words) -> Markup:
+    """For how long a page stays open that is kept open, or has just been."""
+    whole = scene.expires_at - (scene.started if scene.can_stay else scene.now)
+    return t("page.stays", span=t.span(whole.total_seconds()))

@@ -1,0 +1,175 @@
+"""How each refusal looks and speaks: as a notice on the pane where it can be mended, or as a moment of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from markupsafe import Markup
+
+from cobalt_link.connector.panes import Message, Problem
+from cobalt_link.connector.refusals import AskAgain, catalogue
+from cobalt_link.link.pages.context import Scene
+from cobalt_link.link.pages.hosts import drawn, web_url
+from cobalt_link.link.pages.layout import Act, Head, Notice
+from cobalt_link.link.pages.texts import Words, isolated
+
+Fact = tuple[Markup, Markup, str]
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """The knot on the wire, the facts below the sentence, which way forward comes first, and whether again can help."""
+
+    knot: str
+    tone: str = "warn"
+    facts: tuple[str, ...] = ()
+    first: Literal["again", "ask", "back", "change", "open"] = "again"
+    again: bool = True
+
+
+_GENERIC = Look(knot="ask", facts=("next", "reference"))
+_LOOKS = {
+    "wrong_credentials": Look(knot="key"),
+    "wrong_code": Look(knot="key"),
+    "code_expired": Look(knot="clock"),
+    "push_denied": Look(knot="ban"),
+    "push_expired": Look(knot="clock"),
+    "too_many_codes": Look(knot="clock", first="back"),
+    "locked": Look(knot="lock", tone="bad", facts=("wait", "ask"), first="back"),
+    "password_expired": Look(knot="key", facts=("opens",), first="open"),
+    "no_rights": Look(knot="user", facts=("ask", "turn_on")),
+    "declined": Look(knot="ban"),
+    "login_required": Look(knot="key"),
+    "ehr_down": Look(knot="alert", facts=("last_worked", "next", "reference")),
+    "ehr_busy": Look(knot="clock"),
+    "session_ended": Look(knot="clock"),
+    "interrupted": Look(knot="again"),
+    "started_over": Look(knot="again"),
+    "unsupported": Look(knot="plug", facts=("sends",), first="ask", again=False),
+    "not_this_address": Look(knot="plug", first="change"),
+    "unexpected": _GENERIC,
+    "other_account": Look(knot="user"),
+    # Not an EHR's refusal: the account that was to be repaired is gone.
+    "disconnected": Look(knot="plug", again=False),
+}
+SILENT = ("ehr_down",)  # then the page says when the EHR last answered
+_CHANGE_HELPS = ("unsupported", "not_this_address")
+
+
+def filling(words: Words, details: Mapping[str, str | int]) -> dict[str, Any]:
+    """A refusal's details as texts want them: `tries`, `wait`, the connector's names for rights and kinds."""
+    values: dict[str, Any] = dict(details)
+    if isinstance(tries := details.get("tries_left"), int):
+        values["tries"] = words.count("tries", tries)
+    if isinstance(minutes := details.get("minutes"), int):
+        values["wait"] = words.span(minutes * 60)
+    elif isinstance(seconds := details.get("seconds"), int):
+        values["wait"] = words.span(seconds)
+    if "rights" in details:
+        rights = str(details["rights"]).split(", ")
+        values["rights"] = Markup(", ").join(words.best(f"no_rights.{right}") or isolated(right) for right in rights)
+    if "what" in details:
+        # A noun phrase of the connector's own fits into a sentence; a bare name stands after a colon.
+        values |= {"what": words.best(f"unsupported.{details['what']}"), "bare": details["what"]}
+    return values
+
+
+def title(words: Words, problem: Problem) -> Markup:
+    """What happened, as a heading without a full stop."""
+    return words(f"refusal.{_known(problem.code)}.title", **filling(words, problem.details))
+
+
+def why(words: Words, problem: Problem) -> Markup | None:
+    """Why, or what to do: the text that says most of what the details know."""
+    key = f"refusal.{_known(problem.code)}.why"
+    reason = problem.details.get("reason", problem.details.get("what", ""))
+    return words.best(f"{key}_{reason}", key, f"{key}_bare", f"{key}_plain", **filling(words, problem.details))
+
+
+def notice(words: Words, problem: Problem) -> Notice:
+    """The refusal as a notice on a pane that is asked again."""
+    mendable = issubclass(catalogue().get(problem.code, Exception), AskAgain)
+    tone, icon = ("bad", "alert") if mendable else ("warn", _look(problem.code).knot)
+    return Notice(tone=tone, icon=icon, title=title(words, problem), text=why(words, problem))
+
+
+def in_a_sentence(words: Words, problem: Problem) -> Markup:
+    """The refusal as the error of one field."""
+    return Markup(" ").join(filter(None, (title(words, problem) + ".", why(words, problem))))
+
+
+def head(code: str) -> Head:
+    """The header of the moment: the wire is cut, the knot says why."""
+    return Head(hero=True, wire="cut", knot=_look(code).knot, tone=_look(code).tone)
+
+
+def facts(words: Words, scene: Scene, pane: Message) -> list[Fact]:
+    """The moment's facts: only those of which the details know enough."""
+    found: list[Fact] = []
+    values = filling(words, pane.details)
+    for name in _look(pane.code).facts:
+        if text := _fact(words, scene, pane, name, values):
+            found.append((words(f"fact.{name}"), text, "ref" if name == "reference" else ""))
+    return found
+
+
+def _fact(words: Words, scene: Scene, pane: Message, name: str, values: dict[str, Any]) -> Markup | None:
+    if name == "reference":
+        return isolated(pane.details.get("reference", scene.reference))
+    if name == "sends":
+        if scene.has_asked or not scene.can_ask:
+            return None
+        # What the connector has a phrase for is a part of its EHR, which then has the name.
+        values |= {"bare": scene.ehr_name} if values.get("what") else {}
+    if name == "last_worked":
+        return words.moment(scene.last_worked, scene.now) if scene.last_worked else None
+    if name == "opens":
+        url = web_url(pane.details.get("url"))
+        return drawn(urlsplit(url).netloc.rpartition("@")[2]) if url else None
+    key = f"refusal.{_known(pane.code)}.{name}"
+    return words.best(key, f"{key}_plain", **values)
+
+
+def acts(words: Words, scene: Scene, pane: Message) -> list[Act]:
+    """At most two ways forward, the better one first; × in the header leads out of all of them."""
+    possible = {
+        "ask": _ask(words, pane) if scene.can_ask and not scene.has_asked else None,
+        "open": _open(words, pane),
+        "again": _again(words, pane) if pane.again and _look(pane.code).again else None,
+        "change": _change(words, scene, pane),
+        "back": Act(label=words("page.back"), name="stop", value="1", to=f"{scene.path}/exit"),
+    }
+    order = sorted(possible, key=lambda name: name != _look(pane.code).first)
+    return [act for name in order if (act := possible[name])][:2]
+
+
+def _ask(words: Words, pane: Message) -> Act:
+    values = filling(words, pane.details)
+    # What the connector has a phrase for is a part of an EHR, not the name of one.
+    key = "refusal.unsupported.ask_plain" if values.get("what") else "refusal.unsupported.ask"
+    return Act(label=words.best(key, **values) or words("refusal.unsupported.ask_plain"), value="ask")
+
+
+def _open(words: Words, pane: Message) -> Act | None:
+    url = web_url(pane.details.get("url"))
+    return Act(label=words("page.open_ehr"), url=url) if url else None
+
+
+def _again(words: Words, pane: Message) -> Act:
+    key = f"refusal.{_known(pane.code)}.again"
+    return Act(label=words.best(key) or words("page.again"), value="again")
+
+
+def _change(words: Words, scene: Scene, pane: Message) -> Act | None:
+    helps = scene.can_change and pane.code in _CHANGE_HELPS
+    return Act(label=words("page.change_long"), value="change") if helps else None
+
+
+def _look(code: str) -> Look:
+    return _LOOKS.get(code, _GENERIC)
+
+
+def _known(code: str) -> str:
+    return code if code in _LOOKS else "unexpected"

@@ -1,0 +1,195 @@
+"""Every hosted page as a string: pure functions of a scene, complete without a script.
+
+Forms post to the scene's path with `csrf` and `pane`; `data-pane` on the form says which pane it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from markupsafe import Markup
+
+from cobalt_link.connector.panes import Pane
+from cobalt_link.link.pages import questions
+from cobalt_link.link.pages.assets import accent_url
+from cobalt_link.link.pages.closed import CLOSED
+from cobalt_link.link.pages.context import Framed, Scene, Search, Step
+from cobalt_link.link.pages.hosts import web_url
+from cobalt_link.link.pages.layout import (
+    Act,
+    Ends,
+    Head,
+    Notice,
+    bare_words,
+    draw,
+    draw_part,
+    ends_of,
+    ends_of_nothing,
+    words_of,
+)
+from cobalt_link.link.pages.pane_view import Asked
+from cobalt_link.link.pages.texts import Words, isolated
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+_NO_SEARCH = Search("", (), 0, ())
+_STEPS = "<!--steps-->"
+
+
+def pane(
+    scene: Scene,
+    pane: Pane,
+    *,
+    search: Search | None = None,
+    stale: bool = False,
+    stayed: bool = False,
+    errors: Mapping[str, str] = _NONE,
+    typed: Mapping[str, str] = _NONE,
+) -> str:
+    """The page of a pane. `errors`: field → key of the text; `typed`: what to keep; `stale`: it was answered before;
+    `stayed`: it has just been kept open."""
+    words = words_of(scene)
+    length = getattr(pane, "length", None)
+    said = {field: words(key, length=length) for field, key in errors.items()}
+    asked = Asked(scene=scene, words=words, search=search or _NO_SEARCH, errors=said, typed=typed)
+    given: dict[str, Any] = {"errors": said} | questions.given(asked, pane)
+    notice = questions.notice(asked, pane, given, stale=stale, stayed=stayed)
+    failed = bool(given["errors"] or pane.problem)
+    template, head, title = given.pop("template"), given.pop("head"), given.pop("title")
+    by_field = dict.fromkeys(questions.FIELDS) | given["errors"]
+    more = given | {"scene": scene, "pane": pane, "notice": notice, "failed": failed, "errors": by_field}
+    if not (notice and notice.stays):  # a script shows it when the time comes
+        more |= {"closing": questions.closing(scene, words, questions.WARNED)}
+        more |= {"closes_in": max(0, round(questions.seconds_left(scene)) - questions.WARNED)}
+    return draw(template, words, ends_of(scene, words), head, title, **more)
+
+
+def held_open(page: str) -> tuple[str, Callable[[str], str]]:
+    """A page to be streamed: what is sent at once, and what ends it later by going on to a URL."""
+    head, end, tail = page.rpartition("</body>")
+    refresh = Markup('<meta http-equiv="refresh" content="0;url={}">\n')
+    return head, lambda next_url: str(refresh.format(next_url)) + end + tail
+
+
+def working(scene: Scene, *, slow: bool = False) -> tuple[str, Callable[[Step], str], Callable[[str], str]]:
+    """The page that stays open while deeds run: its head, a list item for each step, and the tail that goes on.
+
+    `slow` says from the start what a script says after a while."""
+    words = words_of(scene)
+    patience = Notice(icon="clock", text=words("working.slow"))
+
+    def page(next_url: str) -> tuple[str, str]:
+        given = {"scene": scene, "why": words("working.why"), "next_url": next_url}
+        given |= {"notice": patience} if slow else {"patience": patience}
+        head = Head(hero=True, wire="flow at4")
+        whole = draw("working", words, ends_of(scene, words), head, words("working.title"), **given)
+        before, _, after = whole.partition(_STEPS)
+        return before, after
+
+    def step(shown: Step) -> str:
+        text = words.best(f"step.{shown.name}", "step.other")
+        return draw_part("step", words, text, shown.state)
+
+    return page(scene.path)[0], step, lambda next_url: page(next_url)[1]
+
+
+def done(scene: Scene, person: str) -> str:
+    """The end of a link: what the app may do now, and the way back to it. `person` as the EHR names them."""
+    t = words_of(scene)
+    who = (t("fact.person"), isolated(person))
+    facts = [who, *questions.allowed(scene, t), (t("fact.until"), t("done.until"))]
+    return _moment("done", scene, t, _JOINED, t("done.title"), why=t("done.why"), facts=facts)
+
+
+def after(scene: Scene, *, public_token: str | None, client_id: str | None) -> str:
+    """The end without a way back: where the client has no callback (then `client_id` tells its developer how to
+    register one, and for test clients the public token), or the app has exchanged the token already."""
+    t = words_of(scene)
+    why = t("after.why_person")
+    return _moment("after", scene, t, _JOINED, t("done.title"), why=why, token=public_token, client_id=client_id)
+
+
+def leaving(scene: Scene) -> str:
+    """Asks before an attempt is given up. The form posts `stop=1` to the exit."""
+    t = words_of(scene)
+    head = Head(hero=True, wire="cut", knot="pause", leave=False)
+    return _moment("leaving", scene, t, head, t("leaving.title"), why=t("leaving.why"), here="/exit")
+
+
+def left(scene: Scene, back_url: str | None) -> str:
+    """After an attempt was given up, where the app has no address to return to by itself."""
+    t = words_of(scene)
+    head = Head(hero=True, wire="cut", knot="check", leave=False)
+    url = web_url(back_url)
+    act = Act(label=t("page.back"), url=url) if url else None
+    why = t("left.why" if url else "left.why_close")
+    return _moment("closed", scene, t, head, t("left.title"), why=why, act=act, page="left")
+
+
+def closed(
+    code: str,
+    *,
+    locale: str,
+    operator: str,
+    app_name: str | None = None,
+    back_url: str | None = None,
+    scene: Scene | None = None,
+    parent: str | None = None,
+) -> str:
+    """A page with nothing of the attempt on it. `code` is one of `closing.CLOSED`; `scene` only for the header.
+
+    `parent` is the registered origin that frames the page: there the way out closes the frame.
+    """
+    t = words_of(scene) if scene else bare_words(locale, operator, app_name)
+    ends = ends_of(scene, t) if scene else ends_of_nothing(t, app_name)
+    look = CLOSED[code]
+    head = Head(hero=True, wire="cut", knot=look.knot, tone="warn", leave=False)
+    note = t.best(f"closed.{code}.note")
+    given = {
+        "why": t(f"closed.{code}.why"),
+        "notice": Notice(icon="info", text=note) if note else None,
+        "act": _close(t) if _is_closed(code, parent) else _way_out(t, code, look.stay, back_url, scene),
+        "page": code,
+        "parent": parent,
+    }
+    return draw("closed", t, ends, head, t(f"closed.{code}.title"), **given)
+
+
+def shell(*, locale: str, operator: str, app_name: str, framed: Framed, accent: str | None = None) -> str:
+    """The first page in a frame where no pane is ready: its script fetches one."""
+    t = bare_words(locale, operator, app_name)
+    head = Head(wire="at1", leave=False)
+    look = {"accent": accent_url(accent)} if accent else {}  # what comes by script takes the place of the body only
+    return draw("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), framed=framed, **look)
+
+
+def begun(page: str) -> tuple[str, str]:
+    """A page in two: what every page of its frame begins with, style and script included, and the rest."""
+    head, title, rest = page.partition("<title>")
+    return head, title + rest
+
+
+def _is_closed(code: str, parent: str | None) -> bool:
+    """Whether the way out closes the frame. Without cookies nothing changes by trying again in it."""
+    return parent is not None and (code == "no_cookies" or not CLOSED[code].stay)
+
+
+def _close(t: Words) -> Act:
+    return Act(label=t("page.close"), url=CLOSE)
+
+
+def _way_out(t: Words, code: str, stay: bool, back_url: str | None, scene: Scene | None) -> Act | None:
+    if stay:  # an empty address is the page itself, asked for once more
+        return Act(label=t("page.again"), url=scene.path if scene else "")
+    url = web_url(back_url)
+    return Act(label=t.best(f"closed.{code}.back") or t("page.back"), url=url) if url else None
+
+
+CLOSE = "#close"  # what the script of a framed page takes as: close the frame
+_JOINED = Head(hero=True, wire="at5", knot="check", tone="on", joined=True, leave=False)
+
+
+def _moment(template: str, scene: Scene, t: Words, head: Head, title: Markup, here: str = "", **more: object) -> str:
+    ends: Ends = ends_of(scene, t, here)
+    return draw(template, t, ends, head, title, scene=scene, **more)

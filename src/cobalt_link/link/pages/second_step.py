@@ -1,0 +1,116 @@
+"""What may follow a password: choosing a way or a clinic, a code, an approval on the phone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from cobalt_link.connector.panes import Choice, Choosable, Code, Waiting
+from cobalt_link.link.pages import refusal
+from cobalt_link.link.pages.layout import Act, Head
+from cobalt_link.link.pages.pane_view import Asked, head_of
+from cobalt_link.link.pages.texts import Words, bare, clean, isolated
+
+_WAY_ICONS = {"text": "text", "sms": "text", "email": "mail", "app": "app", "push": "phone", "call": "phone"}
+_FIELD_PROBLEMS = ("wrong_code", "code_expired")
+
+
+def code(asked: Asked, pane: Code) -> dict[str, Any]:
+    t, errors = asked.words, dict(asked.errors)
+    problem = pane.problem if pane.problem and pane.problem.code in _FIELD_PROBLEMS else None
+    if problem and not errors:
+        errors["code"] = refusal.in_a_sentence(t, problem)
+    ended = problem is not None and problem.code == "code_expired"
+    left = None if ended else _code_left(asked, pane)
+    return {
+        "head": head_of(asked, "at4"),
+        "title": t("code.title"),
+        "why": None if pane.resent else sent(t, pane, "code.sent"),
+        "label": t("code.label", length=pane.length) if pane.length else t("code.label_plain"),
+        "box": f"code n{pane.length}" if pane.length in range(4, 9) else "in",
+        "left": left,
+        "ended": ended and pane.resend,
+        "errors": errors,
+        "described": " ".join(filter(None, ("ce" if errors else "", "ch" if left else ""))),
+    }
+
+
+def sent(t: Words, pane: Code, key: str) -> Markup:
+    way = pane.way or "other"
+    ending = pane.sent_to if pane.sent_to and pane.sent_to.isdigit() else None
+    return t.best(f"{key}.{way}_ending", f"{key}.{way}_to", f"{key}.{way}", ending=ending, to=pane.sent_to) or t(key)
+
+
+def _code_left(asked: Asked, pane: Code) -> Markup | None:
+    if pane.expires_at is None:
+        return None
+    seconds = (pane.expires_at - asked.scene.now).total_seconds()
+    return asked.words("code.left", span=asked.words.span(seconds)) if seconds > 0 else None
+
+
+def choice(asked: Asked, pane: Choice) -> dict[str, Any]:
+    t, count = asked.words, len(pane.options)
+    words = {
+        part: t.best(f"choice.{pane.name}.{part}", f"choice.any.{part}", count=count)
+        for part in ("title", "why", "list", "none")
+    }
+    return {
+        "head": head_of(asked, "at4"),
+        "title": words["title"],
+        "why": words["why"],
+        "list": bare(words["list"] or Markup()),
+        "no_row": words["none"] if pane.none_of_these else None,
+        "options": [_option(t, pane.name, option) for option in pane.options],
+    }
+
+
+def _option(t: Words, name: str, option: Choosable) -> dict[str, Any]:
+    key = option.label if t.best(option.label) else f"choice.{name}.{option.label}"
+    known = t.best(key) if option.known else None
+    ending = option.detail if option.detail and option.detail.isdigit() else None
+    detail = t.best(f"{key}_ending", f"{key}_detail", ending=ending) if known else None
+    return {
+        "value": option.value,
+        "name": known or isolated(option.label),
+        "detail": detail or (isolated(option.detail) if option.detail else None),
+        "icon": _WAY_ICONS.get(option.label.rpartition(".")[2], "") if known else "",
+        "mark": monogram(bare(known) if known else option.label),
+    }
+
+
+def monogram(name: str) -> str:
+    """Up to two letters that stand for a name."""
+    initials = [word[0] for word in name.split() if word[0].isalnum()]
+    return "".join(initials[:2]).upper() or "•"
+
+
+def waiting(asked: Asked, pane: Waiting) -> dict[str, Any]:
+    t = asked.words
+    number = Markup('<b class="num" dir="ltr">{}</b>').format(clean(pane.number)) if pane.number else None
+    seconds = (pane.expires_at - asked.scene.now).total_seconds() if pane.expires_at else 0
+    keys = ("waiting.why_both", "waiting.why_number", "waiting.why_ending", "waiting.why")
+    ending = pane.sent_to if pane.sent_to and pane.sent_to.isdigit() else None
+    return {
+        "head": Head(hero=True, wire="flow at4", knot=pane.number or "phone", tone="num" if pane.number else ""),
+        "title": t("waiting.title"),
+        "why": t.best(*keys, number=number, ending=ending),
+        "over": _is_over(pane),
+        "step": t("waiting.step"),
+        "left": t("waiting.left", span=t.span(seconds)) if seconds > 0 else None,
+        "seconds": round(max(seconds, 0)),
+        "acts": _waiting_acts(t, pane),
+    }
+
+
+def _is_over(pane: Waiting) -> bool:
+    """The request was refused or ended: nothing is left to approve until another is sent."""
+    return pane.problem is not None and pane.resend
+
+
+def _waiting_acts(t: Words, pane: Waiting) -> list[Act]:
+    possible = {"check": True, "resend": pane.resend, "other": pane.other_way}
+    names = [name for name, is_possible in possible.items() if is_possible]
+    if _is_over(pane):
+        names.remove("check")
+    return [Act(label=t(f"waiting.{name}"), value=name) for name in names]

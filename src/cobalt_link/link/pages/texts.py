@@ -1,0 +1,143 @@
+"""What the pages say: our texts by key and locale, a connector's own before them, every name in them isolated.
+
+Texts are plain sentences with `{placeholders}`. Nothing that comes from outside reaches a page unescaped.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import cache
+from math import ceil
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from cobalt_link.connector.manifest import flat
+
+LOCALES = ("en", "es")
+_RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
+_RECENT = timedelta(days=2)  # so long ago in hours, then by its day
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+# Control characters and the bidirectional overrides: they could turn the words around a name.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def choose(accept_language: str | None, asked: str | None) -> str:
+    """The locale: the one asked for, else the best of an `Accept-Language` (RFC 9110 §12.5.4), else English."""
+    for tag in (asked or "", *_preferred(accept_language or "")):
+        primary = tag.strip().lower().partition("-")[0]
+        if primary in LOCALES:
+            return primary
+    return LOCALES[0]
+
+
+def _preferred(header: str) -> list[str]:
+    weighed = []
+    for part in header.split(",")[:20]:
+        tag, _, weight = part.partition(";")
+        quality = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", weight)
+        weighed.append((float(quality[1]) if quality else 1.0, tag))
+    return [tag for weight, tag in sorted(weighed, key=lambda each: -each[0]) if weight > 0]
+
+
+@cache
+def texts(locale: str) -> Mapping[str, str]:
+    """Our texts of a locale as flat keys."""
+    file = Path(__file__).parent / "locales" / f"{locale}.toml"
+    return flat(tomllib.loads(file.read_text("utf-8")))
+
+
+def instead(locale: str) -> dict[str, str]:
+    """What the pages of a person's own attempt say instead, where no app asks for anything."""
+    known = texts(locale)
+    return {key.removeprefix("instead."): known[key] for key in known if key.startswith("instead.")}
+
+
+def placeholders(text: str) -> set[str]:
+    """The names in braces."""
+    return set(_PLACEHOLDER.findall(text))
+
+
+def isolated(value: object) -> Markup:
+    """A value from outside, escaped, and kept from turning the text around it. Markup and numbers stay as they are."""
+    if isinstance(value, Markup | int):
+        return escape(value)
+    return Markup("<bdi>{}</bdi>").format(clean(value))
+
+
+def clean(value: object) -> str:
+    """A value without what cannot be seen but turns the text around it."""
+    return _UNSEEN.sub("", str(value))
+
+
+class Words:
+    """One page's voice: a locale, the connector's texts, and the names that any text may mention."""
+
+    def __init__(self, locale: str, *, theirs: Mapping[str, str], names: Mapping[str, str | None]) -> None:
+        self.locale = locale if locale in LOCALES else LOCALES[0]
+        self.direction = "rtl" if self.locale in _RIGHT_TO_LEFT else "ltr"
+        self._theirs = theirs
+        self._ours = texts(self.locale)
+        self._names = {key: name for key, name in names.items() if name}
+
+    def knowing(self, **names: str | None) -> Words:
+        """The same voice with more names; one that is Markup is taken as it is."""
+        return Words(self.locale, theirs=self._theirs, names=self._names | names)
+
+    def __call__(self, key: str, **values: object) -> Markup:
+        """The text as markup. Raises KeyError when there is no such text or a placeholder has no value."""
+        found = self.best(key, **values)
+        if found is None:
+            raise KeyError(f"no text {key!r} in {self.locale!r} that can be filled from {sorted(values)}")
+        return found
+
+    def plain(self, key: str, **values: object) -> str:
+        """The same as one line of plain text, for titles and attributes."""
+        return bare(self(key, **values))
+
+    def best(self, *keys: str, **values: object) -> Markup | None:
+        """The first of `keys` that exists and whose placeholders are all known; None when there is none."""
+        known = self._names | {key: value for key, value in values.items() if value not in (None, "")}
+        for key in keys:
+            for source in (self._theirs, self._ours):
+                if key in source and placeholders(source[key]) <= known.keys():
+                    return _filled(source[key], known)
+        return None
+
+    def count(self, key: str, number: int, **values: object) -> Markup:
+        """The text for a number: `<key>.one` or `<key>.other`."""
+        return self(f"{key}.one" if number == 1 else f"{key}.other", count=number, **values)
+
+    def span(self, seconds: float) -> Markup:
+        """A length of time in the unit that a person would use, rounded up."""
+        whole = max(1, ceil(seconds))
+        if whole < 90 and whole % 60:
+            return self.count("span.seconds", whole)
+        if whole < 90 * 60 and whole % 3600:
+            return self.count("span.minutes", ceil(whole / 60))
+        return self.count("span.hours", ceil(whole / 3600))
+
+    def day(self, day: date, today: date) -> Markup:
+        """A day, with its year when that is not this year."""
+        form = "day.this_year" if day.year == today.year else "day.other_year"
+        return self(form, month=self(f"month.{day.month}"), day=day.day, year=day.year)
+
+    def moment(self, then: datetime, now: datetime) -> Markup:
+        """A moment in the past, as people tell it: so long ago, or its day."""
+        ago = (now - then).total_seconds()
+        if ago < _RECENT.total_seconds():
+            return self("span.ago", span=self.span(max(ago, 60)))
+        return self.day(then.date(), now.date())
+
+
+def _filled(text: str, values: Mapping[str, object]) -> Markup:
+    parts = _PLACEHOLDER.split(text)  # sentence, name, sentence, name, …, sentence
+    return Markup().join(isolated(values[part]) if place % 2 else part for place, part in enumerate(parts))
+
+
+def bare(markup: Markup) -> str:
+    """Markup as the plain text that it shows."""
+    return markup.striptags()

@@ -1,0 +1,124 @@
+"""Link tokens and public tokens: made, looked up, handed over. Only keyed hashes are stored.
+
+Concurrent new link tokens share one transaction, and each request is answered after its commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import LiteralString
+
+import msgspec
+
+from cobalt_link.kit import tokens
+from cobalt_link.kit.clock import Clock
+from cobalt_link.link.session import events
+from cobalt_link.link.session.sessions import Attempt
+from cobalt_link.store.database import Database, Tx, as_json
+from cobalt_link.store.grouped import Grouped
+from cobalt_link.vault import Context, Vault
+
+LINK = "link_token"
+PUBLIC = "public_token"
+
+
+class LinkToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A row. `account` is set in update mode."""
+
+    hash: bytes
+    client: str
+    created_at: datetime
+    expires_at: datetime
+    org: str | None = None
+    user_id: str | None = None
+    account: str | None = None
+    sealed_access_token: bytes | None = None
+    callback_url: str | None = None
+    state: str | None = None
+    locale: str | None = None
+
+
+class Tokens:
+    """All SQL on `link_tokens` and `public_tokens`, but for the exchange."""
+
+    def __init__(self, db: Database, vault: Vault, clock: Clock, *, public_minutes: int) -> None:
+        self._db = db
+        self._vault = vault
+        self._clock = clock
+        self._public_life = timedelta(minutes=public_minutes)
+        self._insert = Grouped(db, _insert, single=True)
+
+    async def create(self, env: str, row: LinkToken) -> str:
+        """A new link token; `row.hash` is filled in here."""
+        token = tokens.mint(tokens.LINK, env)
+        await self._insert(msgspec.structs.replace(row, hash=self._vault.fingerprint(LINK, token)))
+        return token
+
+    async def look_up(self, token: str, client: str | None = None) -> LinkToken | None:
+        """The row of a link token, expired or not; of this client only, where one is named."""
+        if not tokens.well_formed(token, tokens.LINK):
+            return None
+        sql = "SELECT * FROM link_tokens WHERE hash = ANY(%s) AND (%s::text IS NULL OR client = %s)"
+        row = await self._db.one(sql, (self._vault.fingerprints(LINK, token), client, client))
+        return LinkToken(**row) if row else None
+
+    async def of_attempt(self, attempt: Attempt) -> LinkToken | None:
+        row = await self._db.one("SELECT * FROM link_tokens WHERE hash = %s", (attempt.link_token,))
+        return LinkToken(**row) if row else None
+
+    async def hand_over(self, attempt: Attempt, env: str, via: str) -> str | None:
+        """A public token for a granted attempt; the one before by the same way dies. None once it was exchanged."""
+        token = tokens.mint(tokens.PUBLIC, env)
+        row = {
+            "hash": self._vault.fingerprint(PUBLIC, token), "attempt": attempt.id, "client": attempt.client,
+            "via": via, "until": self._clock.now() + self._public_life,
+        }  # fmt: skip
+        async with self._db.transaction() as tx:
+            handed = await (await tx.execute(HAND_OVER, row)).fetchone()
+            if handed is not None and handed["first"]:
+                await events.note(tx, attempt.link_token, "handed_over", self._clock.now())
+        return token if handed is not None else None
+
+    def seal_access_token(self, client: str, token: str) -> bytes:
+        """Update mode: the token that the app sent rests sealed until the exchange answers with it."""
+        return self._vault.seal(token.encode(), sealed_token_context(client))
+
+    async def prune(self, tx: Tx, now: datetime, before: datetime) -> None:
+        """Forgets what has expired: public tokens at once, link tokens after a while (S-098)."""
+        await tx.execute("DELETE FROM public_tokens WHERE expires_at <= %s", (now,))
+        await tx.execute("DELETE FROM link_tokens WHERE expires_at <= %s", (before,))
+
+
+def sealed_token_context(client: str) -> Context:
+    return Context("link_tokens", client, "", "access_token")
+
+
+async def _insert(tx: Tx, rows: Sequence[LinkToken]) -> Sequence[None]:
+    await tx.execute(INSERT, (as_json(rows),))
+    return [None] * len(rows)
+
+
+INSERT = """
+INSERT INTO link_tokens (hash, client, created_at, expires_at, org, user_id, account, sealed_access_token, callback_url,
+                         state, locale)
+SELECT decode(hash, 'base64'), client, created_at, expires_at, org, user_id, account,
+       decode(sealed_access_token, 'base64'), callback_url, state, locale
+FROM json_to_recordset(%s::json) AS t (
+    hash text, client text, created_at timestamptz, expires_at timestamptz, org text, user_id text, account text,
+    sealed_access_token text, callback_url text, state text, locale text)
+"""
+
+# The lock keeps the events in order: `events.note` counts on whoever holds the attempt's row.
+HAND_OVER = """
+INSERT INTO public_tokens (hash, attempt, client, via, expires_at)
+SELECT %(hash)s, id, client, %(via)s, %(until)s FROM attempts
+WHERE id = %(attempt)s AND granted IS NOT NULL AND exchanged_at IS NULL
+FOR UPDATE
+ON CONFLICT (attempt, via) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
+RETURNING xmax = 0 AS first
+"""
+
+# Of those in a CTE `won`, the exchange answers with their access tokens: they rest here no longer.
+ERASE: LiteralString = """
+UPDATE link_tokens SET sealed_access_token = NULL FROM won WHERE hash = won.link_token AND won.account IS NOT NULL"""

@@ -1,0 +1,295 @@
+"""Tells a sign-in story against its journal: recorded entries answer at once, the first open one ends the telling.
+
+Pure: no database, no clock, no process owns a story between two tellings. A deed is written down before it is done;
+begun and not finished it is repeated only where the connector said that this does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from cobalt_link.connector import secrets
+from cobalt_link.connector.ask import Ask
+from cobalt_link.connector.grant import Grant
+from cobalt_link.connector.panes import (
+    ANSWERS,
+    Answer,
+    CodeAnswer,
+    CredentialsAnswer,
+    Pane,
+    Waiting,
+    WaitingAnswer,
+    kept_for_renewal,
+)
+from cobalt_link.connector.refusals import Interrupted, LoginRequired, Refusal, StartedOver, catalogue
+from cobalt_link.signin.journal import Entry, Journal, Kind
+from cobalt_link.signin.translate import as_refusal
+
+T = TypeVar("T")
+KNOCK = "reconnect"  # the name of the pane that is asked before the EHR reaches the person
+Story: TypeAlias = Callable[[Ask], Awaitable[Grant]]
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """The story waits for the answer to entry `n`."""
+
+    n: int
+    pane: Pane
+
+
+class Resting(msgspec.Struct, frozen=True):
+    """The story wants to be told again in `seconds`; meanwhile `pane` is shown and may be answered as entry `n`."""
+
+    n: int
+    pane: Waiting
+    seconds: float
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """The end. `answers` are the JSON answers to keep for renewal, by pane name."""
+
+    grant: Grant
+    answers: dict[str, bytes]
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The story ended in a no. `username` is the last one typed, if any."""
+
+    refusal: Refusal
+    username: str | None = None
+
+
+Outcome: TypeAlias = Asking | Resting | Granted | Refused
+
+
+class Suspend(BaseException):
+    """Ends a telling at the first open entry. A BaseException: a connector's `except Exception` lets it pass."""
+
+    def __init__(self, outcome: Asking | Resting | Refused) -> None:
+        self.outcome = outcome
+
+
+class JournalFailed(BaseException):
+    """The journal could not be written. Like Suspend it passes every `except Exception` of a connector."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class Waited(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a wait ended: with a poll's result, or with what the person did instead."""
+
+    result: msgspec.Raw = msgspec.Raw()
+    answer: WaitingAnswer | None = None
+
+
+class RecordedRefusal(msgspec.Struct, frozen=True):
+    code: str
+    details: dict[str, str | int] = {}
+
+
+def encoded(value: object) -> bytes:
+    """JSON as it goes into a journal, secrets included: to be sealed."""
+    return msgspec.json.encode(value, enc_hook=secrets.for_sealing)
+
+
+def decoded(value: bytes, kind: Any) -> Any:
+    """The other half of `encoded`."""
+    return msgspec.json.decode(value, type=kind, dec_hook=secrets.from_sealed)
+
+
+async def tell(
+    story: Story,
+    journal: Journal,
+    *,
+    saved: Mapping[str, bytes] | None = None,
+    known: Mapping[str, Any] | None = None,
+    silent: bool = False,
+    knock: Pane | None = None,
+) -> Outcome:
+    """Tells `story` as far as it goes.
+
+    `saved` answers (by pane name) are given to the first pane of that name, if nothing is recorded for it; `known` is
+    what the account's earlier grant left. `silent`: nobody is there to answer, and no deed may reach the person:
+    both end as `Refused(LoginRequired)`. `knock`: the person has answered nothing yet, and is asked this before a deed
+    makes the EHR text or call them. Raises what the journal raises, and nothing else.
+    """
+    telling = _Telling(journal, await journal.read(), saved or {}, known or {}, silent, knock)
+    try:
+        grant = await story(telling)
+    except Suspend as stopped:
+        return stopped.outcome
+    except JournalFailed as failed:
+        raise failed.error from None
+    except Refusal as no:
+        return Refused(no, telling.username)
+    except Exception as broken:
+        return Refused(as_refusal(broken), telling.username)
+    return Granted(grant, telling.kept)
+
+
+class _Telling(Ask):
+    """One telling, from the top to the first open entry."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        entries: list[Entry],
+        saved: Mapping[str, bytes],
+        known: Mapping[str, Any],
+        silent: bool,
+        knock: Pane | None,
+    ) -> None:
+        self.known = known
+        self.kept: dict[str, bytes] = {}
+        self.username: str | None = None
+        self._journal = journal
+        self._recorded = {entry.n: entry for entry in entries}
+        self._saved = dict(saved)
+        self._silent = silent
+        self._knock = knock
+        self._n = 0
+        self._asked: dict[int, tuple[Answer, Entry]] = {}
+
+    async def __call__(self, pane: Pane) -> Any:
+        entry = self._next("ask", pane.name)
+        if entry is None or entry.state == "open":
+            entry = await self._from_saved(pane)
+        answer = decoded(entry.value or b"", ANSWERS[type(pane)])
+        self._saved.pop(pane.name, None)
+        self._note(pane, entry, answer)
+        return answer
+
+    async def once(
+        self,
+        name: str,
+        deed: Callable[[], Awaitable[T]],
+        *,
+        returns: type[T] | None = None,
+        again: bool = False,
+        reaches_user: bool = False,
+    ) -> T:
+        if reaches_user:
+            await self._knocked()
+        entry = self._next("deed", name)
+        if entry is None:
+            if reaches_user and self._silent:
+                raise self._ended(LoginRequired(reason=name))
+            entry = await self._begin("deed", name) if not (again and name[0] == "_") else self._open("deed", name)
+        elif entry.state == "open" and not again:
+            raise self._ended(Interrupted())
+        if entry.state == "open":
+            entry = await self._do(entry, deed)
+        return self._result(entry, returns or Any)
+
+    async def until(
+        self,
+        name: str,
+        poll: Callable[[], Awaitable[T | None]],
+        *,
+        pane: Waiting,
+        every: float = 2.0,
+        returns: type[T] | None = None,
+    ) -> T | WaitingAnswer:
+        entry = self._next("wait", name)
+        if entry is None:
+            if self._silent:
+                raise self._ended(LoginRequired(reason=name))
+            entry = await self._begin("wait", name)
+        if entry.state == "open":
+            entry = await self._do(entry, lambda: _polled(poll, Resting(self._n, pane, every)))
+        waited: Waited = self._result(entry, Waited)
+        if waited.answer is not None:
+            return waited.answer
+        return decoded(bytes(waited.result) or b"null", returns or Any)
+
+    async def forget(self, answer: CredentialsAnswer | CodeAnswer) -> None:
+        _, entry = self._asked[id(answer)]
+        self.kept.pop(entry.name, None)
+        if self._next("forget", entry.name) is None:
+            redacted = msgspec.structs.replace(answer, **{_secret_field(answer): secrets.Secret("")})
+            await self._finish(msgspec.structs.replace(entry, value=encoded(redacted)))
+            await self._finish(Entry(n=self._n, kind="forget", name=entry.name, state="done", value=b"null"))
+
+    async def _knocked(self) -> None:
+        """Asks before the EHR reaches the person, once; in later tellings the journal knows that it was asked."""
+        following = self._recorded.get(self._n + 1)
+        if following is not None and (following.kind, following.name) == ("ask", KNOCK):
+            self._n += 1
+        elif following is None and self._knock is not None:
+            await self(self._knock)
+
+    def _next(self, kind: Kind, name: str) -> Entry | None:
+        self._n += 1
+        entry = self._recorded.get(self._n)
+        if entry is not None and (entry.kind, entry.name) != (kind, name):
+            # The code changed under a running sign-in: the recorded answers belong to another story.
+            raise self._ended(StartedOver(entry=self._n))
+        return entry
+
+    async def _from_saved(self, pane: Pane) -> Entry:
+        saved = self._saved.get(pane.name) if kept_for_renewal(pane) and pane.problem is None else None
+        if saved is None:
+            why = pane.problem.code if pane.problem else pane.name
+            raise self._ended(LoginRequired(reason=why)) if self._silent else Suspend(Asking(self._n, pane))
+        return await self._finish(Entry(n=self._n, kind="ask", name=pane.name, state="done", value=saved))
+
+    async def _do(self, entry: Entry, deed: Callable[[], Awaitable[Any]]) -> Entry:
+        try:
+            with secrets.deed():
+                value = encoded(await deed())
+            done = msgspec.structs.replace(entry, state="done", value=value)
+        except Exception as error:
+            no = as_refusal(error)
+            done = msgspec.structs.replace(entry, state="refused", value=encoded(RecordedRefusal(no.code, no.details)))
+        return await self._finish(done)
+
+    def _open(self, kind: Kind, name: str) -> Entry:
+        """Not written down by itself: that suffices for what may be done again, and what nobody is shown (`_…`)."""
+        return Entry(n=self._n, kind=kind, name=name, state="open")
+
+    async def _begin(self, kind: Kind, name: str) -> Entry:
+        entry = self._open(kind, name)
+        try:
+            await self._journal.begin(entry)
+        except Exception as error:
+            raise JournalFailed(error) from None
+        return entry
+
+    async def _finish(self, entry: Entry) -> Entry:
+        try:
+            await self._journal.finish(entry)
+        except Exception as error:
+            raise JournalFailed(error) from None
+        return entry
+
+    def _result(self, entry: Entry, kind: Any) -> Any:
+        if entry.state == "refused":
+            no = decoded(entry.value or b"", RecordedRefusal)
+            raise catalogue()[no.code](**no.details)
+        return decoded(entry.value or b"null", kind)
+
+    def _note(self, pane: Pane, entry: Entry, answer: Answer) -> None:
+        # The answer is kept beside its entry, else a freed answer's id could come back.
+        self._asked[id(answer)] = (answer, entry)
+        if isinstance(answer, CredentialsAnswer):
+            self.username = answer.username
+        if kept_for_renewal(pane):
+            self.kept[pane.name] = entry.value or b""
+
+    def _ended(self, refusal: Refusal) -> Suspend:
+        return Suspend(Refused(refusal, self.username))
+
+
+async def _polled(poll: Callable[[], Awaitable[object]], rest: Resting) -> Waited:
+    result = await poll()
+    if result is None:
+        raise Suspend(rest)
+    return Waited(result=msgspec.Raw(encoded(result)))
+
+
+def _secret_field(answer: CredentialsAnswer | CodeAnswer) -> str:
+    return "password" if isinstance(answer, CredentialsAnswer) else "code"

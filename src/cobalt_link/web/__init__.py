@@ -1,0 +1,35 @@
+"""The route table: a room declares its routes here, `mount` serves them, OpenAPI and the matrix tests read them.
+
+    routes = Routes("link")
+
+    @routes.post("/link/token/create", also=("/v1/link/token/create",), auth=Auth.CLIENT, tenant=Tenant.CLIENT,
+                 rate=Rate.TOKEN, idempotency=Idempotency.NONE, audit=None, errors=(UnknownEhr,), summary="…")
+    async def create(room: Link, call: Call, body: CreateLinkToken) -> LinkTokenCreated: ...
+
+A handler takes the room and the call, then `body` if it wants one, then any path parameters by name.
+"""
+
+from cobalt_link.web.call import Call
+from cobalt_link.web.csrf import ForeignForm, FormToken
+from cobalt_link.web.fields import Alias, Credentials
+from cobalt_link.web.serving import Authenticate, PageProblem, mount
+from cobalt_link.web.table import Auth, Handler, Idempotency, Rate, Route, RouteMistake, Routes, Tenant
+
+__all__ = [
+    "Alias",
+    "Auth",
+    "Authenticate",
+    "Call",
+    "Credentials",
+    "ForeignForm",
+    "FormToken",
+    "Handler",
+    "Idempotency",
+    "PageProblem",
+    "Rate",
+    "Route",
+    "RouteMistake",
+    "Routes",
+    "Tenant",
+    "mount",
+]

@@ -1,0 +1,156 @@
+"""The outermost ring: request id, body limit, security headers, counts, and no exception gets past it."""
+
+import functools
+import re
+import time
+from collections.abc import Mapping
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cobalt_link.kit.ids import new_id
+from cobalt_link.web.metrics import Metrics
+from cobalt_link.web.problems import TooLarge
+from cobalt_link.web.responses import Known, problem_of, refusal
+from cobalt_link.web.table import Route
+
+REQUEST_ID = "cobalt.request_id"
+ROUTE = "cobalt.route"
+
+API_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "server": "cobalt-link",  # else Granian names itself
+}
+# Defaults of a page that says nothing itself: same-origin, for with no-referrer a form's Origin is null (design §5).
+PAGE_HEADERS = API_HEADERS | {
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin-allow-popups",
+    "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+}
+Headers = tuple[tuple[bytes, bytes], ...]
+HSTS = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
+
+
+class AnswerBrokenOff(Exception):
+    """Makes the server cut the connection, so that the caller does not take half an answer for a whole one."""
+
+
+class Edge:
+    """Pure ASGI. `secure`: the public address is https, so browsers are told to keep to it; `body_limit` in bytes."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, known: Known, secure: bool, body_limit: int) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.known = known
+        self.body_limit = body_limit
+        self.api_headers = _encoded(API_HEADERS | (HSTS if secure else {}))
+        self.page_headers = _encoded(PAGE_HEADERS | (HSTS if secure else {}))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        passage = _Passage(self, scope, receive, send)
+        bound = structlog.contextvars.bind_contextvars(request_id=passage.request_id)
+        try:
+            await self._pass(passage)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
+            passage.count()
+
+    async def _pass(self, passage: "_Passage") -> None:
+        try:
+            await self.app(passage.scope, passage.receive, passage.send)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            problem = problem_of(error, self.known, passage.label)
+            if passage.status:
+                raise AnswerBrokenOff("an answer broke off after it had begun; the entry above tells where") from None
+            await refusal(problem, passage.request_id)(passage.scope, passage.receive, passage.send)
+
+
+class _Passage:
+    """One request on its way through."""
+
+    def __init__(self, edge: Edge, scope: Scope, receive: Receive, send: Send) -> None:
+        self.edge = edge
+        self.scope = scope
+        self.status = 0
+        sent = dict(scope["headers"])
+        self.request_id = scope[REQUEST_ID] = _request_id(sent)
+        self._length = _declared_length(sent)
+        self._receive = receive
+        self._send = send
+        self._received = 0
+        self._begun = time.perf_counter()
+
+    @property
+    def route(self) -> Route | None:
+        return self.scope.get(ROUTE)
+
+    @property
+    def label(self) -> str:
+        return self.route.path if self.route else "other"
+
+    async def receive(self) -> Message:
+        limit = self._limit()
+        if not self._received and (self._length or 0) > limit:
+            raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > limit:
+            raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
+        if self._received == self._length:
+            # All is here. Granian would say so in another, empty message, which costs a way between its threads.
+            message["more_body"] = False
+        return message
+
+    def _limit(self) -> int:
+        own = self.route.max_body if self.route else None
+        return self.edge.body_limit if own is None else own
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": self._headers(message)}
+        elif self.scope["method"] == "HEAD" and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
+        given = message.get("headers", ())
+        defaults = self.edge.page_headers if self.route and self.route.page else self.edge.api_headers
+        missing = _missing(defaults, tuple(name for name, _ in given))
+        return [*given, *missing, (b"x-request-id", self.request_id.encode())]
+
+    def count(self) -> None:
+        status = self.status or 499  # nobody was left to answer
+        self.edge.metrics.answered(self.scope["method"], self.label, status, time.perf_counter() - self._begun)
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
+    """The caller's own `X-Request-Id` if it is 8 to 64 plain characters, so that it cannot forge a log line."""
+    sent = headers.get(b"x-request-id")
+    return sent.decode() if sent and re.fullmatch(rb"[A-Za-z0-9._-]{8,64}", sent) else new_id()
+
+
+def _declared_length(headers: Mapping[bytes, bytes]) -> int | None:
+    """None where the end of the body is not known from the start."""
+    length = headers.get(b"content-length", b"")
+    return int(length) if length.isdigit() and b"transfer-encoding" not in headers else None
+
+
+def _encoded(headers: Mapping[str, str]) -> Headers:
+    return tuple((name.encode(), value.encode()) for name, value in headers.items())
+
+
+@functools.lru_cache(maxsize=256)
+def _missing(defaults: Headers, given: tuple[bytes, ...]) -> Headers:
+    names = {name.lower() for name in given}
+    return tuple((name, value) for name, value in defaults if name not in names)

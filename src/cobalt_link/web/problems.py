@@ -1,0 +1,157 @@
+"""Everything the API can refuse, each with a stable code, a status and a message that says what to do next.
+
+A room adds its own by subclassing `Problem`; the registry feeds OpenAPI and the reference pages.
+"""
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+_catalogue: dict[str, type["Problem"]] = {}
+
+
+class Problem(Exception):
+    """The request could not be served. The docstring of a kind is its message; `always` holds headers it always has."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    always: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, message: str | None = None, *, headers: Mapping[str, str] | None = None, **extra: Any) -> None:
+        self.message = message or default_message(type(self))
+        self.headers = {**self.always, **(headers or {})}
+        self.extra = extra
+        super().__init__(self.message)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" not in vars(cls):
+            return
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", cls.code) or not 400 <= cls.status <= 599 or not cls.__doc__:
+            raise TypeError(f"{cls.__qualname__} needs a snake_case code, a 4xx or 5xx status and a docstring")
+        known = _catalogue.setdefault(cls.code, cls)
+        if known is not cls:
+            raise TypeError(f"{cls.__qualname__} and {known.__qualname__} share the code {cls.code!r}; choose another")
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """The JSON answer: `success`, `error`, `message`, `request_id` and the extra fields of this kind."""
+        return {
+            "success": False,
+            "error": self.code,
+            "message": self.message,
+            "request_id": request_id,
+            **self.extra,
+        }
+
+
+def default_message(kind: type[Problem]) -> str:
+    """The docstring of a kind of problem as one line."""
+    return " ".join(inspect.cleandoc(kind.__doc__ or "").split())
+
+
+def catalogue() -> dict[str, type[Problem]]:
+    """Every kind of problem that is imported, by code, in alphabetical order."""
+    return dict(sorted(_catalogue.items()))
+
+
+class InvalidRequest(Problem):
+    """The request cannot be read. Send JSON, a form or query parameters as the reference shows them."""
+
+    code = "invalid_request"
+    status = 400
+
+
+class MissingField(Problem):
+    """A required field is missing. Send every field that the reference marks as required."""
+
+    code = "missing_field"
+    status = 400
+
+    def __init__(self, *fields: str, message: str | None = None) -> None:
+        """Names all missing fields at once, in the contract's words, or in other words of its own."""
+        told = f"Missing required field{'s'[: len(fields) > 1]}: {', '.join(fields)}"
+        super().__init__(message or (told if fields else None))
+
+
+class UnknownField(Problem):
+    """The request has a field that this endpoint does not accept. Leave it out."""
+
+    code = "unknown_field"
+    status = 400
+
+    def __init__(self, *fields: str) -> None:
+        """Names all unexpected fields at once, in the contract's words."""
+        super().__init__(f"Unexpected fields in request body: {', '.join(fields)}" if fields else None)
+
+
+class Unauthorized(Problem):
+    """The credentials are missing or wrong. Send the client_id and client_secret of your app as headers."""
+
+    code = "unauthorized"
+    status = 401
+    always: ClassVar = {"WWW-Authenticate": 'Basic realm="Cobalt Link", charset="UTF-8"'}  # RFC 9110 §11.6.1
+
+
+class Forbidden(Problem):
+    """These credentials may not do this. Use a client that is allowed to."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(Problem):
+    """There is nothing at this address. Check the path and the id."""
+
+    code = "not_found"
+    status = 404
+
+
+class MethodNotAllowed(Problem):
+    """This address does not answer this method. The Allow header lists the ones that it does."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class Conflict(Problem):
+    """This contradicts what is already there. Read the current state, then send the request again."""
+
+    code = "conflict"
+    status = 409
+
+
+class TooLarge(Problem):
+    """The request body is too large. Send less in one request."""
+
+    code = "too_large"
+    status = 413
+
+
+class RateLimited(Problem):
+    """Too many requests. Wait for the seconds in the Retry-After header, then go on more slowly."""
+
+    code = "rate_limited"
+    status = 429
+
+    @classmethod
+    def after(cls, seconds: int) -> "RateLimited":
+        return cls(
+            f"Too many requests. Wait {seconds} s (the Retry-After header), then go on more slowly.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+class InternalError(Problem):
+    """Something went wrong on our side. Try again; if it stays, give the operator the request_id."""
+
+    code = "internal_error"
+    status = 500
+
+
+class Unavailable(Problem):
+    """The service cannot answer right now. Try again in a few seconds."""
+
+    code = "unavailable"
+    status = 503
+    always: ClassVar = {"Retry-After": "2"}

@@ -1,0 +1,127 @@
+"""JSON schemas of the structs in the table: answers as they are, requests with what tolerance accepts beside it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from starlette.datastructures import UploadFile
+
+from cobalt_link.web.fields import aliases
+
+Schema = dict[str, Any]
+REFERENCE = "#/components/schemas/"
+INTEGER = r"^-?\d{1,18}$"
+NUMBER = r"^-?\d{1,15}(\.\d{1,15})?$"
+NOTHING: Schema = {"enum": [None, ""]}
+
+
+class Schemas:
+    """The components of a document. A struct that is both sent and answered stands twice, once as `…Input`."""
+
+    def __init__(self, requests: Iterable[type[msgspec.Struct]], answers: Iterable[type[msgspec.Struct]]) -> None:
+        self._requests, sent = _built(requests)
+        self._answers, self.components = _built(answers)
+        self._twice = sent.keys() & self.components.keys()
+        accepted = {self._input(name): self._renamed(_tolerant_object(schema)) for name, schema in sent.items()}
+        self.components.update(accepted)
+        for kind in self._requests:
+            _tell_aliases(self.sent(kind), kind)
+
+    def answer(self, kind: type[msgspec.Struct]) -> Schema:
+        """A reference to the schema of an answer."""
+        return self._answers[kind]
+
+    def request(self, kind: type[msgspec.Struct]) -> Schema:
+        """A reference to the schema of a request."""
+        return self._renamed(self._requests[kind])
+
+    def sent(self, kind: type[msgspec.Struct]) -> Schema:
+        """The schema of a request itself, with its `properties` and what is `required`."""
+        return self.components[self.request(kind)["$ref"].removeprefix(REFERENCE)]
+
+    def _input(self, name: str) -> str:
+        return f"{name}Input" if name in self._twice else name
+
+    def _renamed(self, schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [self._renamed(item) for item in schema]
+        if not isinstance(schema, dict):
+            return schema
+        renamed = {key: self._renamed(value) for key, value in schema.items()}
+        if isinstance(name := renamed.get("$ref"), str):
+            renamed["$ref"] = REFERENCE + self._input(name.removeprefix(REFERENCE))
+        return renamed
+
+
+def _built(kinds: Iterable[type[msgspec.Struct]]) -> tuple[dict[type, Schema], dict[str, Schema]]:
+    kinds = list(dict.fromkeys(kinds))
+    references, components = msgspec.json.schema_components(
+        kinds, schema_hook=_special, ref_template=REFERENCE + "{name}"
+    )
+    return dict(zip(kinds, references, strict=True)), components
+
+
+def _special(kind: type) -> Schema:
+    if kind is UploadFile:
+        return {"type": "string", "format": "binary"}
+    raise NotImplementedError(f"{kind.__qualname__} has no JSON schema; use a type that msgspec knows")
+
+
+def _tolerant_object(schema: Schema) -> Schema:
+    if "properties" not in schema:
+        return schema
+    required = schema.get("required", ())
+    properties = {
+        name: _needed(_tolerant(value)) if name in required else _optional(_tolerant(value))
+        for name, value in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
+
+
+def _tolerant(schema: Schema) -> Schema:
+    """The forms in which `tolerance` takes one value."""
+    match schema.get("type"):
+        case "integer":
+            return {**schema, "type": ["integer", "string"], "pattern": INTEGER}
+        case "number":
+            return {**schema, "type": ["number", "string"], "pattern": NUMBER}
+        case "boolean":
+            return {
+                **_without(schema, "type"),
+                "anyOf": [{"type": "boolean"}, {"enum": ["true", "false", "1", "0", 1, 0]}],
+            }
+        case "array":
+            texts = schema.get("items", {}).get("type") == "string"
+            return {**schema, "type": ["array", "string"] if texts else "array"}
+    if "anyOf" in schema:
+        members = [NOTHING if member == {"type": "null"} else _tolerant(member) for member in schema["anyOf"]]
+        return {**schema, "anyOf": members}
+    return schema
+
+
+def _needed(schema: Schema) -> Schema:
+    """A required text is not empty: an empty one counts as missing. A file may be."""
+    if schema.get("type") != "string" or schema.get("format") == "binary":
+        return schema
+    return {**schema, "minLength": max(1, schema.get("minLength", 0))}
+
+
+def _optional(schema: Schema) -> Schema:
+    """What need not be sent may also be null or empty."""
+    if NOTHING in schema.get("anyOf", ()):
+        return schema
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*schema["anyOf"], NOTHING]}
+    kept = {key: schema[key] for key in ("default", "description") if key in schema}
+    return {**kept, "anyOf": [_without(schema, *kept), NOTHING]}
+
+
+def _without(schema: Schema, *keys: str) -> Schema:
+    return {key: value for key, value in schema.items() if key not in keys}
+
+
+def _tell_aliases(schema: Schema, kind: type[msgspec.Struct]) -> None:
+    for name, others in aliases(kind).items():
+        told = f"Also accepted as {', '.join(f'`{other}`' for other in others)}."
+        field = schema["properties"][name]
+        field["description"] = f"{field.get('description', '')} {told}".strip()

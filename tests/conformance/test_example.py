@@ -1,0 +1,254 @@
+"""The worked example of docs/how-to/write-a-connector.md passes the judge, and each way to break it is found."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from cobalt_link.conformance import rules
+from cobalt_link.conformance.cases import Case, Program, Step
+from cobalt_link.conformance.manifests import FILTERS
+from cobalt_link.connector.ask import Ask
+from cobalt_link.connector.grant import Grant
+from cobalt_link.connector.manifest import Capability, Manifest
+from cobalt_link.connector.panes import ANSWERS
+from cobalt_link.connector.refusals import catalogue
+from cobalt_link.records.resources import appointments, patients
+from tests.conformance.worked_example import PAGE, Change, found, judged
+from tests.support.world import Sandbox
+
+TEXT = PAGE.read_text("utf-8")
+
+
+async def test_the_worked_example_passes_the_judge_with_an_ehr_of_its_own(tmp_path: Path) -> None:
+    verdict = await judged(tmp_path)
+    assert verdict.findings == ()
+    assert len(verdict.told) == 5 and verdict.skipped == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *Manifest.__struct_fields__,
+        *Grant.__struct_fields__,
+        *get_args(Capability),
+        *sorted(name for filters in FILTERS.values() for name in filters),
+        *catalogue(),
+        *(kind.__name__ for kind in catalogue().values()),
+        *(kind.__name__ for kind in ANSWERS),
+        *(str(kind.__struct_config__.tag) for kind in ANSWERS),
+        *Case.__struct_fields__,
+        *Program.__struct_fields__,
+    ],
+)
+def test_the_page_tells_every_field_pane_refusal_and_filter(name: str) -> None:
+    assert f"`{name}`" in TEXT or f"`{name}(" in TEXT or f"<{name}>" in TEXT, name
+
+
+@pytest.mark.parametrize("name", sorted(Ask.__abstractmethods__))
+def test_the_page_tells_every_verb(name: str) -> None:
+    assert ("await ask(pane)" if name == "__call__" else f"await ask.{name}(") in TEXT
+
+
+@pytest.mark.parametrize("name", [name for name in Step.__struct_fields__ if name != "json"])
+def test_the_page_tells_every_step_of_a_case(name: str) -> None:
+    assert re.search(rf"[{{,] {name} = ", TEXT)
+
+
+@pytest.mark.parametrize("option", ["returns", "again", "reaches_user"])
+def test_the_page_tells_every_option_of_a_deed(option: str) -> None:
+    assert f"`{option}=" in TEXT
+
+
+def test_the_page_tells_every_rule_of_the_judge() -> None:
+    for rule in ("manifest", "texts", "reads", "imports", "story", "cases", "secrets"):
+        assert f"| `{rule}` |" in TEXT
+    for name in (*rules.OUTSIDE[:3], "nonlocal", "global", "finally", "BaseException", "TaskGroup", "importlib"):
+        assert f"`{name}`" in TEXT or f" {name}" in TEXT, name
+
+
+def test_filters_are_those_that_the_records_room_asks_for() -> None:
+    assert {"appointments": set(appointments.FILTERS), "patients": set(patients.FILTERS)} == FILTERS
+
+
+EHR = {"module": "sandbox_ehr", "reset": "POST /api/_lab/reset"}
+GOOD = {
+    "name": "Good",
+    "steps": [{"username": "user_good", "password": "pass_good"}],
+    "panes": ["credentials"],
+    "ends": "granted",
+}
+
+
+def cases(**fields: Any) -> Change:
+    """The case file with one case alone."""
+    return "cases.toml", "", f"ehr = {toml(EHR)}\ncase = {toml([GOOD | fields])}\n"
+
+
+def toml(value: Any) -> str:
+    match value:
+        case dict():
+            return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value.items())} }}"
+        case list():
+            return f"[{', '.join(map(toml, value))}]"
+    return json.dumps(value)
+
+
+def english(old: str, new: str) -> Change:
+    return "texts/en.toml", old, new
+
+
+def spanish(old: str, new: str) -> Change:
+    return "texts/es.toml", old, new
+
+
+def manifest(old: str, new: str) -> Change:
+    return "manifest.toml", old, new
+
+
+def story(old: str, new: str) -> Change:
+    return "sign_in.py", old, new
+
+
+def added(*lines: str) -> Change:
+    """Lines in the story, once the password was right."""
+    line = "    second_factor = bool(step.challenge)\n"
+    return story(line, line + "".join(f"    {each}\n" for each in lines))
+
+
+NO_WORD = '[unsupported]\nsecond_factor = "Your way to prove that it’s you"\n'
+SAME_PRICE = "        step = await password(http, ask, place)\n"
+LOGGED_IN = "    return step_of(await call(http, login_url(place), body))\n"
+SIGN_IN = "        return await sign_in.sign_in(self.http, ask, place)\n"
+KEPT = "    return msgspec.structs.replace(step, user=step.user | {'password': who.password.reveal()})\n"
+ONCE_MORE = "await ask.once('log_in', partial(call, http, place.at('/api/settings'), token=step.token))"
+
+# What is changed, the rule that finds it, and words of the finding.
+BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
+    "a key that is not the folder's": (
+        [manifest('key = "larkspur"', 'key = "larkspurs"')], "manifest", ("'larkspurs'", "'larkspur'"),
+    ),
+    "a mark of three letters": ([manifest('"LE"', '"LEX"')], "manifest", ("one or two letters",)),
+    "nothing promised": ([manifest('sees = ["patients", "practice"]', "")], "manifest", ("consent pane",)),
+    "a language without a file": (
+        [manifest('["en", "es"]', '["en", "es", "fr"]')], "texts", ("texts/fr.toml", "file is missing"),
+    ),
+    "a file of a language that is not declared": (
+        [manifest('["en", "es"]', '["en"]')], "manifest", ("leaves out 'es'",),
+    ),
+    "steps that nobody does": (
+        [manifest("story = 1", 'story = 1\nsteps = ["log_in", "dance"]')], "manifest", ("dance",),
+    ),
+    "a filter that nobody asks for": ([manifest('"mrn", ', '"mrn", "shoe_size", ')], "reads", ("by shoe_size",)),
+    "a read that is declared and not written": (
+        [manifest("providers = []", "providers = []\nlocations = []")], "reads", ("locations", "Write it"),
+    ),
+    "a read that is written and not declared": (
+        [manifest("providers = []", "")], "reads", ("providers", "never called"),
+    ),
+    "a declared read that no case reads": (
+        [("cases.toml", 'reads = ["patients", "providers"]', 'reads = ["patients"]')], "cases", ("reads providers",),
+    ),
+    "a deed without a text": (
+        [english("log_in =", "log_out ="), spanish("log_in =", "log_out =")], "texts", ("log_out", "used by nothing"),
+    ),
+    "a text in one language only": (
+        [spanish('practice = "Los profesionales de su clínica"\n', "")], "texts", ("es.toml", "consent.sees.practice"),
+    ),
+    "a text in the other language only": (
+        [spanish("[step]", '[step]\ndance = "Baile"')], "texts", ("es.toml", "step.dance is not in texts/en.toml"),
+    ),
+    "other placeholders in another language": (
+        [spanish("de su clínica", "de {place}")], "texts", ("texts/es.toml", "other placeholders"),
+    ),
+    "a placeholder that nobody fills": ([english("of your clinic", "of {clinic}")], "texts", ("fills {clinic} in",)),
+    "an empty text": ([english("Checking your code", " ")], "texts", ("step.check_code is empty",)),
+    "a kind without a word": (
+        [english(NO_WORD, "")], "texts", ("en.toml", "unsupported.second_factor is missing"),
+    ),
+    "an import of an HTTP library": (
+        [("wire.py", "from typing import Any\n", "import urllib.request\nfrom typing import Any\n")],
+        "imports", ("wire.py", "urllib.request"),
+    ),
+    "an ask with something to clean up": (
+        [story(SAME_PRICE[4:], f"    try:\n{SAME_PRICE}    finally:\n        pass\n")],
+        "story", ("sign_in.py", "each time the story waits"),
+    ),
+    "a deed under a name that is put together": (
+        [story('ask.once("log_in",', 'ask.once("log" + "_in",')], "story", ("sign_in.py", "cannot be read"),
+    ),
+    "a result that comes back as another type": (
+        [story("who), returns=Step,", "who),")], "cases", ("Told in pieces it ends in unexpected",),
+    ),
+    "a request in the story itself": (
+        [added("await call(http, place.at('/api/settings'), token=step.token)")],
+        "cases", ("GET /api/settings", "outside of `ask.once`"),
+    ),
+    "a story that depends on how often it was told": (
+        [story("class Step(", "TELLINGS: list[int] = []\n\n\nclass Step("),
+         added("TELLINGS.append(1)", "if step.token and len(TELLINGS) % 2:", f"    {ONCE_MORE}")],
+        "cases", ("Told in pieces it", "not in the journal"),
+    ),
+    "a connector that remembers": (
+        [("__init__.py", SIGN_IN, f"        setattr(self, 'last', place)\n{SIGN_IN}")],
+        "cases", ("connector object changed",),
+    ),
+    "a story that breaks": ([added("step.user['nothing']")], "cases", ("broke with KeyError at sign_in.py",)),
+    "another end than the case says": ([cases(ends="locked")], "cases", ("ends in granted, not in locked",)),
+    "other panes than the case says": ([cases(panes=["code"])], "cases", ("shows the panes ['credentials']",)),
+    "an answer that nobody asks for": (
+        [cases(steps=[*GOOD["steps"], {"code": "123456"}])], "cases", ("1 of its answers unasked",),
+    ),
+    "a pane that the case does not answer": ([cases(steps=[])], "cases", ("no step left to answer",)),
+    "an answer to another pane": ([cases(steps=[{"code": "123456"}])], "cases", ("does not answer that",)),
+    "a request that the EHR does not know": (
+        [cases(prepare=[{"send": "PUT /api/nothing"}])], "cases", ("PUT /api/nothing", "404"),
+    ),
+    "a way through that no case takes": ([cases()], "cases", ("No case comes to 'check_code'",)),
+    "cases that cannot be read": ([("cases.toml", "ends =", "end =")], "cases", ("cannot be read", "`end`")),
+    "no cases": ([("cases.toml", "", "")], "cases", ("There is none",)),
+    "a filter that does nothing": (
+        [("__init__.py", '"mrn": query.mrn or "", ', "")], "cases", ("patients are not filtered by mrn",),
+    ),
+    "pages that overlap": ([("__init__.py", "str(query.offset)", '"0"')], "cases", ("on two pages",)),
+    "a read that fails": (
+        [("__init__.py", "str(query.limit)", '"many"')], "cases", ("Reading patients ended in NotUnderstood",),
+    ),
+    "a renewal that texts the person": (
+        [story("reaches_user=texts", "reaches_user=False")], "cases", ("reaches_user=True",),
+    ),
+    "another person after a renewal": (
+        [story('id=step.user["id"]', 'id=step.token')], "cases", ("another person.id",),
+    ),
+    "a password that is kept against the promise": (
+        [manifest("story = 1", "story = 1\nkeeps_password = false")], "cases", ("not kept, and it is",),
+    ),
+    "an EHR that is not recognized": (
+        [("__init__.py", "except SessionEnded:\n            return", "except SessionEnded:\n            pass")],
+        "cases", ("`recognize` refuses",),
+    ),
+    "a password in a result": (
+        [story(LOGGED_IN, LOGGED_IN.replace("return", "step =") + KEPT)], "secrets", ("the result of log_in",),
+    ),
+}  # fmt: skip
+
+
+async def test_a_password_that_is_forgotten_keeps_the_promise(tmp_path: Path, sandbox: Sandbox) -> None:
+    forgetful = story('return await ask.once("log_in"', 'step = await ask.once("log_in"')
+    promise = manifest("story = 1", "story = 1\nkeeps_password = false")
+    after = story("returns=Step, reaches_user=texts)\n", "returns=Step, reaches_user=texts)\n"
+                  "            await ask.forget(who)\n            return step\n")  # fmt: skip
+    verdict = await judged(tmp_path, promise, forgetful, after, address=sandbox.address)
+    texts = [each.text for each in verdict.findings]
+    assert texts == ["Renewing without the person ends in login_required, not in granted."]
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=[name.replace(" ", "_") for name in BROKEN])
+async def test_what_is_broken_is_found(case: str, tmp_path: Path, sandbox: Sandbox) -> None:
+    changes, rule, parts = BROKEN[case]
+    verdict = await judged(tmp_path, *changes, address=sandbox.address)
+    assert found(verdict, rule, *parts), verdict.findings

@@ -1,0 +1,263 @@
+"""What the judge reads off a connector's syntax tree: each rule with what it is for, and with what it lets through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from cobalt_link.conformance import rules
+from cobalt_link.conformance.imports import forbidden_imports
+from cobalt_link.conformance.names import names_in
+from cobalt_link.conformance.report import Finding
+from cobalt_link.conformance.tree import Folder
+
+GOOD = """
+from datetime import UTC, datetime
+from functools import partial
+
+async def sign_in(http, ask, place):
+    who = await ask(Credentials())
+    try:
+        session = await ask.once("log_in", partial(log_in, http, who))
+    except Refusal as no:
+        raise worded(no) from None
+    return grant(session)
+
+async def log_in(http, who):
+    async with http.lock:
+        try:
+            answer = await http.request("POST", "/", json={"password": who.password.reveal()})
+        finally:
+            print()
+    return {"at": datetime.now(UTC).isoformat(), "token": answer}
+
+def grant(session):
+    return Grant(session=session, expires_at=datetime.fromisoformat(session["at"]))
+"""
+STORY = "async def sign_in(self, ask, place):\n"
+
+BAD = {
+    "finally": (
+        STORY + "    try:\n        who = await ask(Credentials())\n    finally:\n        log()\n",
+        rules.cleans_up_around_an_ask,
+    ),
+    "finally around a deed": (
+        STORY + "    try:\n        await ask.once('a', b)\n    finally:\n        log()\n",
+        rules.cleans_up_around_an_ask,
+    ),
+    "finally with a helper that asks": (
+        STORY + "    try:\n        await code(ask)\n    finally:\n        log()\n",
+        rules.cleans_up_around_an_ask,
+    ),
+    "async with": (
+        STORY + "    async with session() as s:\n        code = await ask(Code())\n",
+        rules.cleans_up_around_an_ask,
+    ),
+    "with": (STORY + "    with suppress(Refusal):\n        await ask(Code())\n", rules.cleans_up_around_an_ask),
+    "a TaskGroup": (
+        STORY + "    async with TaskGroup() as g:\n        g.create_task(second(ask))\n",
+        rules.cleans_up_around_an_ask,
+    ),
+    "an asker that is held": (
+        "async def code(self):\n    try:\n        await self._ask(Code())\n    finally:\n        log()\n",
+        rules.cleans_up_around_an_ask,
+    ),
+    "except BaseException": (
+        STORY + "    try:\n        a()\n    except BaseException:\n        b()\n",
+        rules.catches_everything,
+    ),
+    "a bare except": (STORY + "    try:\n        a()\n    except:\n        b()\n", rules.catches_everything),
+    "except Suspend": (
+        STORY + "    try:\n        a()\n    except (ValueError, story.Suspend):\n        b()\n",
+        rules.catches_everything,
+    ),
+    "the clock": (
+        "from datetime import datetime\n" + STORY + "    await ask(Code(at=datetime.now()))\n",
+        rules.reaches_outside,
+    ),
+    "the clock under another name": (
+        "import datetime as dt\n" + STORY + "    await ask(Code(at=dt.datetime.now()))\n",
+        rules.reaches_outside,
+    ),
+    "time": ("from time import monotonic\n" + STORY + "    await ask(Code(at=monotonic()))\n", rules.reaches_outside),
+    "chance": ("import random\n" + STORY + "    await ask(Code(n=random.random()))\n", rules.reaches_outside),
+    "a token": (
+        "from secrets import token_hex\n" + STORY + "    await ask(Code(n=token_hex()))\n",
+        rules.reaches_outside,
+    ),
+    "an id": ("import uuid\n" + STORY + "    await ask(Code(n=uuid.uuid4()))\n", rules.reaches_outside),
+    "sleep": (
+        "import asyncio\n" + STORY + "    await asyncio.sleep(1)\n    await ask(Code())\n",
+        rules.reaches_outside,
+    ),
+    "a file": (STORY + "    await ask(Code(n=open('/x').read()))\n", rules.reaches_outside),
+    "HTTP": (STORY + "    await ask(Code())\n    await self.http.request('GET', '/')\n", rules.reaches_outside),
+    "a password that is opened": (
+        STORY + "    who = await ask(Credentials())\n    x = who.password.reveal()\n",
+        rules.reaches_outside,
+    ),
+    "the clock in a function of the story": (
+        "from datetime import datetime\n"
+        + STORY
+        + "    await ask(pane())\ndef pane():\n    return Code(at=datetime.now())\n",
+        rules.reaches_outside,
+    ),
+    "the clock two functions on": (
+        "from time import time\n"
+        + STORY
+        + "    await ask(self.a())\ndef a(self):\n    return b()\ndef b():\n    return time()\n",
+        rules.reaches_outside,
+    ),
+    "an ask in a deed": (STORY + "    await ask.once('a', lambda: ask(Code()))\n", rules.asks_inside_a_deed),
+    "a deed in a deed": (
+        STORY + "    async def deed():\n        return await ask.once('b', c)\n    await ask.once('a', deed)\n",
+        rules.asks_inside_a_deed,
+    ),
+    "state of the connector": ("class A:\n    def b(self):\n        self.c = 1\n", rules.keeps_state),
+    "state below the connector": ("class A:\n    def b(self):\n        self.c['d'] += 1\n", rules.keeps_state),
+    "state of the class": ("class A:\n    def b(cls):\n        cls.c, d = 1, 2\n", rules.keeps_state),
+    "nonlocal": (
+        STORY + "    n = 0\n    async def deed():\n        nonlocal n\n        n += 1\n    await ask.once('a', deed)\n",
+        rules.keeps_state,
+    ),
+    "global": ("def a():\n    global b\n    b = 1\n", rules.keeps_state),
+}
+
+
+def folder(where: Path, **files: str) -> Folder:
+    for name, text in files.items():
+        (where / f"{name}.py").write_text(text, "utf-8")
+    return Folder(where)
+
+
+def told(findings: Iterable[Finding]) -> list[str]:
+    return [f"{each.where}: {each.text}" for each in findings]
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_a_story_may_not_do_is_seen(case: str, tmp_path: Path) -> None:
+    source, rule = BAD[case]
+    assert told(rule(folder(tmp_path, sign_in=source)))
+
+
+@pytest.mark.parametrize("rule", rules.STORY_RULES)
+def test_a_story_as_it_should_be_is_let_through(rule: rules.Rule, tmp_path: Path) -> None:
+    assert not told(rule(folder(tmp_path, sign_in=GOOD)))
+
+
+def test_a_function_of_another_file_is_part_of_the_story_when_it_is_called(tmp_path: Path) -> None:
+    files = folder(
+        tmp_path,
+        sign_in="from x import panes\n" + STORY + "    await ask(panes.first())\n",
+        panes="import time\ndef first():\n    return Code(at=time.time())\ndef second():\n    return time.time()\n",
+    )
+    (found,) = told(rules.reaches_outside(files))
+    assert found.startswith("panes.py:3: `time.time` runs again at every telling")
+
+
+def test_code_in_a_folder_below_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "more.py").write_text("x = 1\n")
+    assert told(rules.hides_code(folder(tmp_path, sign_in=GOOD))) == [
+        "inner/more.py: Code stands directly in the connector's folder. Move this file up."
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import httpx2",
+        "from httpx import Client",
+        "import urllib.request",
+        "from urllib import request",
+        "import http.client",
+        "import socket",
+        "import ssl",
+        "from playwright.async_api import Page",
+        "import requests",
+        "from cobalt_link.signin.replay import Suspend",
+        "from cobalt_link.signin import replay",
+        "import cobalt_link.net.transport",
+        "from cobalt_link.conformance.check import judge",
+        "from cobalt_link.signin.journal import Entry",
+        "from cobalt_link.vault import Vault",
+        "from cobalt_link import vault",
+        "from cobalt_link import settings",
+        "from cobalt_link.web import Routes",
+        "from cobalt_link.accounts.table import Accounts",
+        "import cobalt_link",
+        "from cobalt_link.store.database import Database",
+        "from cobalt_link.connectors.sandbox import chart",
+        "import subprocess",
+        "import importlib",
+        "from importlib import import_module",
+        "import psycopg",
+        "import cryptography.fernet",
+        "from .. import other",
+        "from ..other import x",
+        "x = __import__('socket')",
+        "exec('import socket')",
+        "eval('1')",
+    ],
+)
+def test_an_import_that_is_not_for_connectors_is_seen(line: str, tmp_path: Path) -> None:
+    assert told(forbidden_imports(folder(tmp_path, wire=line), "larkspur"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from cobalt_link.net.http import Http",
+        "from cobalt_link.net import http",
+        "from cobalt_link.kit.clock import Clock",
+        "from larkspur.wire import call",
+        "from larkspur import sign_in",
+        "from . import wire",
+        "from .wire import call",
+        "import json",
+        "from urllib.parse import quote",
+        "import msgspec",
+        "import asyncio",
+        "from lxml import etree",
+        "import structlog",
+        "from httpx2_like import x",
+    ],
+)
+def test_an_import_of_the_desk_and_of_plain_libraries_is_let_through(line: str, tmp_path: Path) -> None:
+    assert not told(forbidden_imports(folder(tmp_path, wire=line), "larkspur"))
+
+
+def test_a_built_in_connector_may_import_itself_and_no_other(tmp_path: Path) -> None:
+    lines = "from cobalt_link.connectors.sandbox.wire import x\nfrom cobalt_link.connectors.other.wire import y\n"
+    (found,) = told(forbidden_imports(folder(tmp_path, wire=lines), "cobalt_link.connectors.sandbox"))
+    assert found.startswith("wire.py:2:")
+
+
+def test_names_are_read_off_the_code_wherever_they_are_written(tmp_path: Path) -> None:
+    names = names_in(
+        folder(
+            tmp_path,
+            sign_in=STORY
+            + "    await ask.once('plain', deed)\n"
+            + "    await ask.once(name='named', deed=deed)\n"
+            + "    await ask.until('a' if place else 'b', poll, pane=Waiting(name='a'))\n"
+            + "    await post(ask, 'given')\n"
+            + "    await self.ask(Choice(name='clinic', options=(Choosable(value='1', label='one', known=True),)))\n"
+            + "    await ask(pick('database'))\n"
+            + "    await ask.once('_unseen', lambda: ask_nobody('not_a_name'))\n",
+            helper="async def post(ask, name):\n    return await ask.once(name, deed)\n"
+            + "def pick(which):\n    return Choice(name=which, options=(Choosable(value='2', label='theirs'),))\n",
+        )
+    )
+    assert names.deeds == {"plain", "named", "a", "b", "given", "_unseen"}
+    assert names.choices == {"clinic", "database"}
+    assert names.options == {"one"}
+    assert not names.unclear
+
+
+def test_a_name_that_is_put_together_is_a_finding(tmp_path: Path) -> None:
+    text = STORY + "    await ask.once('log' + x, deed)\n    await ask(Choice(name=f'{x}', options=()))\n"
+    found = told(names_in(folder(tmp_path, sign_in=text)).unclear)
+    assert [each.partition(": ")[0] for each in found] == ["sign_in.py:2", "sign_in.py:3"]

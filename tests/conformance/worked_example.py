@@ -1,0 +1,74 @@
+"""The connector of docs/how-to/write-a-connector.md as it stands: written to a folder, changed, loaded, judged."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cobalt_link.conformance.check import judge
+from cobalt_link.conformance.report import Finding, Verdict
+from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.installed import Found
+from cobalt_link.link.pages import texts
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-connector.md"
+HOUSE = {locale: texts.texts(locale) for locale in texts.LOCALES}
+_FILE = re.compile(r"^`(larkspur/[\w./]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# A file, what stands in it, and what is to stand there; "" is the whole file.
+Change = tuple[str, str, str]
+
+
+def files() -> dict[str, str]:
+    """The files that the page shows, by path."""
+    return {path.removeprefix("larkspur/"): text for path, text in _FILE.findall(PAGE.read_text("utf-8"))}
+
+
+def write(folder: Path, *changes: Change) -> Path:
+    """The package in `folder`, with changes that each have to find their place."""
+    package = folder / "larkspur"
+    wanted = files()
+    for name, old, new in changes:
+        assert old in wanted[name], f"{name} has no {old!r}"
+        wanted[name] = wanted[name].replace(old, new) if old else new
+    for name, text in wanted.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text, "utf-8")
+    return package
+
+
+@contextmanager
+def loaded(folder: Path, name: str = "larkspur") -> Iterator[type[Connector]]:
+    """The connector class of the package in `folder`, imported as if it were installed."""
+    sys.path.insert(0, str(folder))
+    try:
+        module = importlib.import_module(name)
+        yield next(
+            each for each in vars(module).values()
+            if isinstance(each, type) and issubclass(each, Connector) and each is not Connector
+        )  # fmt: skip
+    finally:
+        sys.path.remove(str(folder))
+        for each in [each for each in sys.modules if each.split(".")[0] == name]:
+            del sys.modules[each]
+        importlib.invalidate_caches()
+
+
+async def judged(folder: Path, *changes: Change, address: str | None = None) -> Verdict:
+    """The verdict on the example with these changes; the case file's own EHR, unless there is an address."""
+    write(folder, *changes)
+    with loaded(folder) as connector:
+        (verdict,) = await judge([Found(name="larkspur", connector=connector)], HOUSE, address=address)
+    return verdict
+
+
+def found(verdict: Verdict, rule: str, *parts: str) -> list[Finding]:
+    """The findings of a rule whose place or text holds all of these parts."""
+    return [
+        each for each in verdict.findings
+        if each.rule == rule and all(part in f"{each.where}: {each.text}" for part in parts)
+    ]  # fmt: skip

@@ -1,0 +1,71 @@
+"""What a page of a refusal says and where it leads: to the EHR whose name it bears, to the app, and nowhere else."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from cobalt_link.connector.panes import Credentials, Message, Problem
+from cobalt_link.link.pages import render
+from tests.link.gallery import gallery, scene
+from tests.link.reading import Element, read
+
+
+@cache
+def shown() -> dict[str, Element]:
+    return {name: read(page) for name, page in gallery().items()}
+
+
+def test_a_password_is_changed_at_the_ehr_in_a_window_that_knows_nothing_of_this_one() -> None:
+    link = shown()["message-password_expired"].one("a", **{"class": "btn go"})
+    assert link.attrs["href"] == "https://riverside.larkspur.example/reset"
+    assert {"noopener", "noreferrer"} <= set(link.attrs["rel"].split())
+    evil = render.pane(scene(), Message(code="password_expired", details={"url": "javascript:alert(1)"}))
+    assert "javascript" not in evil
+
+
+def test_a_forgotten_password_is_reset_at_the_ehr_in_a_window_of_its_own() -> None:
+    link = next(each for each in shown()["credentials-wrong"].all("a") if "Reset it at Larkspur" in each.text)
+    assert link.attrs["href"] == "https://riverside.larkspur.example/forgotten"
+    assert (link.attrs["target"], link.attrs["rel"]) == ("_blank", "noopener noreferrer")
+    assert "Reset it" not in shown()["credentials-wrong-unknown"].text
+    assert "Reset it" not in shown()["credentials"].text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "https://evil.example/forgotten",
+        "https://riverside.larkspur.example@evil.example/",
+        "https://evil.example\\@riverside.larkspur.example/",
+        "https://riverside.larkspur.example.evil.example/",
+        "https://riverside.larkspur.example/\u202e",
+        "//evil.example",
+        "https://[",
+    ],
+)
+def test_a_link_with_the_name_of_an_ehr_leads_nowhere_else(url: str) -> None:
+    wrong = Problem("wrong_credentials", {"url": url})
+    assert "Reset it at" not in render.pane(scene(), Credentials(problem=wrong))
+    assert "Reset it at" in render.pane(
+        scene(), Credentials(problem=Problem("wrong_credentials", {"url": "https://login.larkspur.example/x"}))
+    )
+
+
+def test_when_an_ehr_is_silent_the_page_says_when_it_last_worked() -> None:
+    told = shown()["message-ehr_down"]
+    assert [label.text for label in told.all("dt")] == ["Last worked", "Next", "Reference"]
+    assert told.all("dd")[0].text == "12 minutes ago"
+    assert "Last worked" not in read(render.pane(scene(), Message(code="ehr_down"))).text
+
+
+def test_what_is_sent_to_the_app_is_told_by_names_that_people_know() -> None:
+    told = {name: shown()[f"message-unsupported-ask{name}"] for name in ("", "-part", "-unknown")}
+    said = {name: page.all("dd")[0].text for name, page in told.items()}
+    assert said[""].startswith("Riverside Family Practice, Cedar Works, and the web address.")
+    assert said["-part"].startswith("Riverside Family Practice, Larkspur, and the web address.")
+    assert said["-unknown"].startswith("Your practice, its EHR, and the web address.")
+    buttons = {name: page.one("button", value="ask").text for name, page in told.items()}
+    assert buttons == {"": "Ask for Cedar Works", "-part": "Ask for it", "-unknown": "Ask for it"}

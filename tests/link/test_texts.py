@@ -1,0 +1,158 @@
+"""The texts: every page in every language, no word unused, no name that could turn the words around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from markupsafe import Markup
+
+from cobalt_link.connector.refusals import catalogue
+from cobalt_link.link.pages import texts as texts_module
+from cobalt_link.link.pages.texts import LOCALES, Words, choose, placeholders, texts
+from tests.link.gallery import gallery
+
+TEMPLATES = Path(texts_module.__file__).parent / "templates"
+
+
+def voice(**theirs: str) -> Words:
+    return Words("en", theirs=theirs, names={"app": "Acme", "ehr": "Larkspur"})
+
+
+class Watched(dict[str, str]):
+    """Texts that remember which of them were taken."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        super().__init__(known)
+        self.taken: set[str] = set()
+
+    def __getitem__(self, key: str) -> str:
+        self.taken.add(key)
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_page_has_its_texts_and_no_text_is_unused(locale: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(texts(locale))
+    monkeypatch.setattr(texts_module, "texts", lambda _: watched)
+    gallery(locale)
+    assert set(watched) - watched.taken == {f"language.{locale}"} | _months(watched)
+
+
+def _months(known: Mapping[str, str]) -> set[str]:
+    """The months that the gallery's dates do not name."""
+    return {key for key in known if key.startswith("month.")} - {"month.3", "month.12"}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_refusal_says_what_happened_and_what_to_do(locale: str) -> None:
+    known = texts(locale)
+    for code in (*catalogue(), "disconnected"):
+        assert known[f"refusal.{code}.title"]
+        assert any(key.startswith(f"refusal.{code}.why") for key in known), code
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_all_languages_say_the_same_things_about_the_same_names(locale: str) -> None:
+    english, other = texts("en"), texts(locale)
+    assert set(english) == set(other)
+    for key, text in english.items():
+        if not key.startswith("day."):
+            assert placeholders(text) == placeholders(other[key]), key
+
+
+def test_english_texts_keep_the_house_style() -> None:
+    for key, text in texts("en").items():
+        assert not re.search(r"!|\b(please|oops|sorry|invalid)\b|'|\.\.\.", text, re.IGNORECASE), key
+
+
+def test_templates_hold_no_words_of_their_own() -> None:
+    for file in TEMPLATES.glob("*.html"):
+        shown = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<!--.*?-->|<[^>]*>", " ", file.read_text("utf-8"), flags=re.S)
+        assert set(re.findall(r"[^\W\d_]{2,}", shown)) <= {"cobalt", "clients", "update", "callback", "url", "https",
+                                                           "app", "example", "return"}, file.name  # fmt: skip
+
+
+def test_names_are_escaped_and_isolated() -> None:
+    said = Words("en", theirs={}, names={"app": "<b>\u202eAcme"})("page.back")
+    assert said == "Back to <bdi>&lt;b&gt;Acme</bdi>"
+
+
+def test_markup_of_ours_and_numbers_stay_as_they_are() -> None:
+    assert voice()("waiting.why_number", number=Markup("<b>47</b>")).endswith("choose <b>47</b>.")
+    assert voice()("code.label", length=6) == "6-digit code"
+
+
+def test_plain_text_carries_no_markup() -> None:
+    assert Words("en", theirs={}, names={"app": "A<i>&B"}).plain("page.back") == "Back to A<i>&B"
+
+
+def test_a_connectors_text_wins_over_ours() -> None:
+    said = voice(**{"refusal.locked.title": "{ehr} closed the door"})("refusal.locked.title")
+    assert said == "<bdi>Larkspur</bdi> closed the door"
+
+
+def test_a_connectors_text_that_cannot_be_filled_leaves_ours_in_place() -> None:
+    said = voice(**{"refusal.locked.title": "{nobody} knows"})("refusal.locked.title")
+    assert said == "<bdi>Larkspur</bdi> locked this account"
+
+
+def test_a_missing_text_is_an_error_that_names_it() -> None:
+    with pytest.raises(KeyError, match=r"nowhere\.to_be_found"):
+        voice()("nowhere.to_be_found")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "1 second"),
+        (1.2, "2 seconds"),
+        (60, "1 minute"),
+        (89, "89 seconds"),
+        (98, "2 minutes"),
+        (3600, "1 hour"),
+        (240, "4 minutes"),
+        (7200, "2 hours"),
+    ],
+)
+def test_lengths_of_time_are_said_as_a_person_would(seconds: float, said: str) -> None:
+    assert voice().span(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("accepted", "asked", "spoken"),
+    [
+        (None, None, "en"),
+        ("es", None, "es"),
+        ("es-MX,es;q=0.9,en;q=0.8", None, "es"),
+        ("de-DE,de;q=0.9,es;q=0.3,en;q=0.2", None, "es"),
+        ("en;q=0.2, es;q=0.9", None, "es"),
+        ("es;q=0, en", None, "en"),
+        ("*", None, "en"),
+        ("es;q=nonsense,;;,", None, "es"),
+        ("fr", None, "en"),
+        ("en", "es", "es"),
+        ("es", "ES-419", "es"),
+        ("es", "tlh", "es"),
+        ("en," * 5000, None, "en"),
+    ],
+)
+def test_the_language_is_the_one_asked_for_else_the_browsers_best(
+    accepted: str | None, asked: str | None, spoken: str
+) -> None:
+    assert choose(accepted, asked) == spoken
+
+
+def test_days_of_another_year_name_it() -> None:
+    from datetime import date
+
+    assert voice().day(date(2026, 3, 3), date(2026, 11, 23)) == "March 3"
+    assert voice().day(date(2025, 3, 3), date(2026, 11, 23)) == "March 3, 2025"
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_what_is_said_instead_at_the_own_connections_takes_the_place_of_a_text_that_there_is(locale: str) -> None:
+    assert texts_module.instead(locale)
+    assert texts_module.instead(locale).keys() <= texts(locale).keys()

@@ -1,0 +1,122 @@
+"""What the guarded client hands back, and what it makes of servers that misbehave."""
+
+import asyncio
+import gzip
+import zlib
+
+import pytest
+
+from cobalt_link.net.http import Answer, BrokenAnswer, Http, HttpTrouble, NoAnswer, NotJson, TooSlow
+from tests.net.wires import Wire, listening, plain
+
+
+async def ask(wire: Wire, **words) -> Answer:
+    http = Http(allow_private=True, max_body=words.pop("max_body", 2**20), timeout=words.pop("timeout", 20.0))
+    try:
+        return await http.request(words.pop("method", "GET"), wire.url + words.pop("path", "/"), **words)
+    finally:
+        await http.close()
+
+
+async def test_what_is_asked_is_what_arrives() -> None:
+    async with listening(plain(b'{"id": 1}', Content_Type="application/json")) as ehr:
+        answer = await ask(
+            ehr, method="POST", path="/db/?a=1", params={"b": "ä &"}, json={"x": [None, "é"]}, headers={"X-Y": "z"}
+        )
+    head, body = ehr.heard[0].split(b"\r\n\r\n")
+    assert head.startswith(b"POST /db/?a=1&b=%C3%A4+%26 ") and b"x-y: z" in head.lower()
+    assert body == '{"x":[null,"é"]}'.encode()
+    assert (answer.status, answer.json(), answer.headers["CONTENT-type"]) == (200, {"id": 1}, "application/json")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'{"cut": ', b"\xff\xfe", b"[" * 100_000])
+async def test_a_body_that_is_not_json_is_told_apart(body: bytes) -> None:
+    async with listening(plain(body, status="502 Bad Gateway", Content_Type="text/html")) as ehr:
+        answer = await ask(ehr)
+    with pytest.raises(NotJson, match="answered 502 with text/html"):
+        answer.json()
+    assert answer.text() is not None and issubclass(NotJson, HttpTrouble)
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+async def test_compressed_bodies_are_unpacked_within_the_limit(encoding: str, pack) -> None:
+    bomb = pack(b"0" * 50_000_000)
+    async with listening(plain(pack(b"chart " * 100), Content_Encoding=encoding)) as ehr:
+        assert (await ask(ehr)).body == b"chart " * 100
+    async with listening(plain(bomb, Content_Encoding=encoding)) as ehr:
+        with pytest.raises(BrokenAnswer, match="more than 1048576 bytes"):
+            await ask(ehr)
+
+
+async def test_a_body_may_be_as_large_as_the_limit_and_not_one_byte_larger() -> None:
+    async with listening(plain(b"x" * 1000)) as ehr:
+        assert len((await ask(ehr, max_body=1000)).body) == 1000
+        with pytest.raises(BrokenAnswer, match="more than 999 bytes"):
+            await ask(ehr, max_body=999)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ncut", b"\x00" * 100,
+     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", plain(b"not gzip", Content_Encoding="gzip"),
+     plain(b"x", Content_Encoding="br")],
+)  # fmt: skip
+async def test_garbage_is_a_broken_answer(garbage: bytes) -> None:
+    async def say(_request: bytes) -> bytes:
+        return garbage
+
+    async with listening(say) as ehr, cut_after_an_answer(garbage) as cut:
+        for wire in (cut, *([ehr] if b"Content-Encoding" in garbage else [])):
+            with pytest.raises(BrokenAnswer):
+                await ask(wire, timeout=5)
+
+
+def cut_after_an_answer(answer: bytes):
+    """Without a full length the server hangs up after its last byte."""
+    return listening(lambda _request: answer.replace(b"Content-Length: 10", b"content-length: 10"))
+
+
+async def test_a_silent_server_and_a_dripping_one_are_too_slow() -> None:
+    async def never(_request: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    async with listening(never) as ehr:
+        with pytest.raises(TooSlow, match=r"within 0\.2 seconds") as slow:
+            await ask(ehr, timeout=0.2)
+    assert slow.value.seconds == 0.2 and ehr.heard
+
+
+async def test_the_name_look_up_counts_towards_the_time() -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    http = Http(resolve=resolve, timeout=0.1)
+    with pytest.raises(TooSlow):
+        await http.request("GET", "https://ehr.example.org/")
+    with pytest.raises(TooSlow):
+        await http.check("https://ehr.example.org/")
+
+
+async def test_a_closed_port_is_no_answer_and_the_message_keeps_the_secrets() -> None:
+    async with listening(plain()) as gone:
+        pass
+    with pytest.raises(NoAnswer, match=f"http://127.0.0.1:{gone.port} does not accept connections") as closed:
+        await ask(gone, path="/s3cret?token=s3cret", headers={"Authorization": "Bearer s3cret"})
+    assert "s3cret" not in str(closed.value)
+
+
+async def test_header_injection_sends_nothing() -> None:
+    async with listening(plain()) as ehr:
+        with pytest.raises(HttpTrouble):
+            await ask(ehr, headers={"X-Name": "a\r\nHost: evil"})
+    assert not ehr.heard
+
+
+async def test_many_requests_at_once_share_the_client() -> None:
+    async with listening(lambda request: plain(request.split()[1])) as ehr:
+        http = Http(allow_private=True)
+        answers = await asyncio.gather(*(http.request("GET", f"{ehr.url}/{n}") for n in range(50)))
+        await http.close()
+    assert [answer.text() for answer in answers] == [f"/{n}" for n in range(50)]

@@ -1,0 +1,96 @@
+"""Tells a story as several processes would: before each telling everything but the written journal is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from cobalt_link.connector.grant import Grant, Person
+from cobalt_link.connector.panes import Answer, CodeAnswer, CredentialsAnswer, WaitingAnswer
+from cobalt_link.connector.secrets import Secret
+from cobalt_link.signin.journal import Entry, MemoryJournal
+from cobalt_link.signin.replay import Asking, Outcome, Resting, Story, Waited, encoded, tell
+
+PASSWORD = "correct horse battery"
+GRANT = Grant(person=Person(id="7", username="ann", name="Ann Lee"), tenant="t", session={"token": "s"})
+
+
+class Shelf:
+    """The journal between two tellings, as bytes. `tell` is one telling by a process of its own."""
+
+    def __init__(self, story: Story, **options: Any) -> None:
+        self.story = story
+        self.options = options
+        self.written = msgspec.msgpack.encode([])
+
+    @property
+    def entries(self) -> list[Entry]:
+        return msgspec.msgpack.decode(self.written, type=list[Entry])
+
+    async def tell(self, journal: type[MemoryJournal] = MemoryJournal) -> Outcome:
+        """Tells it; what was written stays also if the telling dies."""
+        opened = journal(self.entries)
+        try:
+            return await tell(self.story, opened, **self.options)
+        finally:
+            self.keep(await opened.read())
+
+    def keep(self, entries: list[Entry]) -> None:
+        self.written = msgspec.msgpack.encode(entries)
+
+    def answer(self, outcome: Outcome, answer: Answer) -> None:
+        """What Link does when the person answers."""
+        assert isinstance(outcome, Asking | Resting)
+        kind, value = ("ask", encoded(answer))
+        if isinstance(outcome, Resting):
+            assert isinstance(answer, WaitingAnswer)
+            kind, value = ("wait", encoded(Waited(answer=answer)))
+        before = {entry.n: entry for entry in self.entries}
+        name = before[outcome.n].name if outcome.n in before else outcome.pane.name
+        before[outcome.n] = Entry(n=outcome.n, kind=kind, name=name, state="done", value=value)
+        self.keep([before[n] for n in sorted(before)])
+
+    async def through(self, *answers: Answer) -> Outcome:
+        """Answers pane after pane; each is told twice, for a telling without news must end the same."""
+        outcome = await self.tell()
+        for answer in answers:
+            before = self.written
+            again = await self.tell()
+            assert (again, self.written) == (outcome, before)
+            self.answer(outcome, answer)
+            outcome = await self.tell()
+        return outcome
+
+
+def credentials(password: str = PASSWORD, username: str = "ann") -> CredentialsAnswer:
+    return CredentialsAnswer(username=username, password=Secret(password))
+
+
+def code(text: str = "123456") -> CodeAnswer:
+    return CodeAnswer(code=Secret(text))
+
+
+class Ehr:
+    """What is outside: counts what was done to it, and says what it is told to."""
+
+    def __init__(self, **says: Any) -> None:
+        self.says = says
+        self.done: list[str] = []
+
+    def deed(self, name: str) -> Callable[[], Awaitable[Any]]:
+        async def do() -> Any:
+            self.done.append(name)
+            said = self.says.get(name)
+            if isinstance(said, list):
+                said = said.pop(0)
+            if isinstance(said, BaseException):
+                raise said
+            return said
+
+        return do
+
+
+def saved(answer: Answer) -> Mapping[str, bytes]:
+    return {"credentials": encoded(answer)}

@@ -1,0 +1,404 @@
+"""The runner of sign-in stories: every telling is by a fresh process that has nothing but the journal."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from cobalt_link.connector.ask import Ask
+from cobalt_link.connector.grant import Grant
+from cobalt_link.connector.panes import (
+    Choice,
+    ChoiceAnswer,
+    Choosable,
+    Code,
+    Consent,
+    ConsentAnswer,
+    Credentials,
+    Problem,
+    Waiting,
+    WaitingAnswer,
+)
+from cobalt_link.connector.refusals import EhrDown, LoginRequired, PushDenied, WrongCode, WrongCredentials
+from cobalt_link.signin.journal import Entry, LostClaim, MemoryJournal
+from cobalt_link.signin.replay import KNOCK, Asking, Granted, Refused, Resting
+from tests.signin.telling import GRANT, PASSWORD, Ehr, Shelf, code, credentials, saved
+
+CLINIC = Choice(name="clinic", options=(Choosable(value="1", label="One"), Choosable(value="2", label="Two")))
+
+
+class Session(msgspec.Struct):
+    token: str
+    second: bool = False
+
+
+def a_sign_in(ehr: Ehr):
+    """Password until right, then a code until right."""
+
+    async def story(ask: Ask) -> Grant:
+        who = await ask(Credentials())
+        while True:
+            try:
+                session = await ask.once("log_in", ehr.deed("log_in"), returns=Session)
+                break
+            except WrongCredentials as no:
+                who = await ask(Credentials(username=who.username, problem=Problem(no.code, no.details)))
+        while session.second:
+            typed = await ask(Code())
+            try:
+                await ask.once("check", ehr.deed(f"check {typed.code}"))
+                session = Session("full")
+            except WrongCode as no:
+                del no
+        return msgspec.structs.replace(GRANT, session={"token": session.token})
+
+    return story
+
+
+async def test_every_telling_by_a_fresh_process_goes_on_where_the_journal_ends() -> None:
+    ehr = Ehr(log_in=[WrongCredentials(tries_left=2), {"token": "s", "second": False}])
+    shelf = Shelf(a_sign_in(ehr))
+    outcome = await shelf.through(credentials("wrong"))
+    assert outcome == Asking(3, Credentials(username="ann", problem=Problem("wrong_credentials", {"tries_left": 2})))
+    shelf.answer(outcome, credentials())
+    granted = await shelf.tell()
+    assert isinstance(granted, Granted) and granted.grant.session == {"token": "s"}
+    assert ehr.done == ["log_in", "log_in"]
+
+
+async def test_a_whole_journal_told_again_gives_the_same_grant_and_does_nothing() -> None:
+    ehr = Ehr(log_in={"token": "s", "second": False})
+    shelf = Shelf(a_sign_in(ehr))
+    first = await shelf.through(credentials())
+    assert [await shelf.tell() for _ in range(3)] == [first] * 3
+    assert ehr.done == ["log_in"]
+
+
+async def test_what_a_deed_returned_comes_back_as_the_same_type() -> None:
+    seen: list[object] = []
+
+    async def story(ask: Ask) -> Grant:
+        seen.append(await ask.once("typed", Ehr(typed={"token": "s"}).deed("typed"), returns=Session))
+        seen.append(await ask.once("plain", Ehr(plain=[[1, "a", None]]).deed("plain")))
+        await ask(Consent())
+        return GRANT
+
+    shelf = Shelf(story)
+    await shelf.through(ConsentAnswer(agree=True))
+    assert seen[:2] == seen[2:4] == [Session("s"), [1, "a", None]]
+
+
+async def test_a_refusal_is_recorded_with_its_details_and_raised_again() -> None:
+    heard: list[tuple[str, dict[str, object]]] = []
+
+    async def story(ask: Ask) -> Grant:
+        try:
+            await ask.once("log_in", Ehr(log_in=WrongCredentials(tries_left=1)).deed("log_in"))
+        except WrongCredentials as no:
+            heard.append((no.code, dict(no.details)))
+        await ask(Consent())
+        return GRANT
+
+    await Shelf(story).through(ConsentAnswer(agree=True))
+    assert set(map(str, heard)) == {str(("wrong_credentials", {"tries_left": 1}))} and len(heard) > 1
+
+
+async def test_a_secret_opens_inside_a_deed_and_nowhere_else() -> None:
+    told: list[str] = []
+
+    async def story(ask: Ask) -> Grant:
+        who = await ask(Credentials())
+
+        async def log_in() -> None:
+            told.append(who.password.reveal())
+
+        await ask.once("log_in", log_in)
+        told.append(who.password.reveal())
+        return GRANT
+
+    outcome = await Shelf(story).through(credentials())
+    assert told == [PASSWORD]
+    assert isinstance(outcome, Refused) and outcome.refusal.code == "unexpected"
+
+
+async def test_a_deed_that_was_begun_is_never_repeated() -> None:
+    ehr = Ehr(log_in=asyncio.CancelledError())  # the process dies inside
+    shelf = Shelf(a_sign_in(ehr))
+    shelf.answer(await shelf.tell(), credentials())
+    with pytest.raises(asyncio.CancelledError):
+        await shelf.tell()
+    outcomes = [await shelf.tell() for _ in range(3)]
+    assert [each.refusal.code for each in outcomes if isinstance(each, Refused)] == ["interrupted"] * 3
+    assert ehr.done == ["log_in"]
+
+
+async def test_a_deed_that_does_no_harm_is_repeated() -> None:
+    ehr = Ehr(look=[asyncio.CancelledError(), "seen"])
+
+    async def story(ask: Ask) -> Grant:
+        assert await ask.once("look", ehr.deed("look"), again=True) == "seen"
+        return GRANT
+
+    shelf = Shelf(story)
+    with pytest.raises(asyncio.CancelledError):
+        await shelf.tell()
+    assert isinstance(await shelf.tell(), Granted)
+    assert ehr.done == ["look", "look"]
+
+
+async def test_a_deed_is_written_down_before_it_is_done() -> None:
+    written: list[tuple[str, str]] = []
+    shelf = Shelf(a_sign_in(Ehr()))
+
+    class Watched(MemoryJournal):
+        async def begin(self, entry: Entry) -> None:
+            written.append((entry.name, entry.state))
+            raise ConnectionError  # it does not get onto the disk
+
+    ehr = Ehr()
+    shelf = Shelf(a_sign_in(ehr))
+    shelf.answer(await shelf.tell(), credentials())
+    with pytest.raises(ConnectionError):
+        await shelf.tell(Watched)
+    assert written == [("log_in", "open")] and ehr.done == []
+
+
+@pytest.mark.parametrize("error", [LostClaim(), ConnectionError()])
+async def test_a_connector_can_swallow_neither_a_lost_claim_nor_a_journal_that_fails(error: BaseException) -> None:
+    reached: list[str] = []
+
+    class Failing(MemoryJournal):
+        async def finish(self, entry: Entry) -> None:
+            raise error
+
+    async def story(ask: Ask) -> Grant:
+        try:
+            await ask.once("log_in", Ehr().deed("log_in"))
+        except Exception:
+            reached.append("went on")
+        return GRANT
+
+    with pytest.raises(type(error)):
+        await Shelf(story).tell(Failing)
+    assert reached == []
+
+
+async def test_a_connector_that_catches_every_exception_still_suspends() -> None:
+    reached: list[str] = []
+
+    async def story(ask: Ask) -> Grant:
+        try:
+            await ask(Consent())
+        except Exception:
+            reached.append("caught")
+        reached.append("went on")
+        return GRANT
+
+    assert await Shelf(story).tell() == Asking(1, Consent())
+    assert reached == []
+
+
+@pytest.mark.parametrize("version", ["renamed", "moved", "another kind"])
+async def test_a_story_that_changed_under_its_journal_starts_over(version: str) -> None:
+    async def before(ask: Ask) -> Grant:
+        await ask(Credentials())
+        await ask.once("log_in", Ehr().deed("log_in"))
+        await ask(Consent())
+        return GRANT
+
+    async def after(ask: Ask) -> Grant:
+        if version == "moved":
+            await ask(Consent())
+        await ask(Credentials())
+        if version == "another kind":
+            await ask.until("log_in", Ehr().deed("log_in"), pane=Waiting())
+        await ask.once("sign_in", Ehr().deed("sign_in"))
+        return GRANT
+
+    shelf = Shelf(before)
+    await shelf.through(credentials())
+    shelf.story = after
+    outcome = await shelf.tell()
+    assert isinstance(outcome, Refused) and outcome.refusal.code == "started_over"
+    assert outcome.refusal.details["entry"] == (1 if version == "moved" else 2)
+
+
+async def test_forgetting_erases_the_secret_from_the_journal_and_from_what_is_kept() -> None:
+    async def story(ask: Ask) -> Grant:
+        who = await ask(Credentials())
+        await ask.once("log_in", Ehr().deed("log_in"))
+        await ask.forget(who)
+        await ask(Consent())
+        assert who.username == "ann"
+        return GRANT
+
+    shelf = Shelf(story)
+    shelf.answer(await shelf.tell(), credentials())
+    assert PASSWORD.encode() in shelf.written
+    outcome = await shelf.through(ConsentAnswer(agree=True))
+    assert PASSWORD.encode() not in shelf.written and b'"ann"' in shelf.written
+    assert isinstance(outcome, Granted) and outcome.answers == {}
+
+
+async def test_password_and_remembered_choice_are_kept_for_renewal_and_a_code_never() -> None:
+    async def story(ask: Ask) -> Grant:
+        await ask(Credentials())
+        await ask(Code())
+        await ask(CLINIC)
+        await ask(msgspec.structs.replace(CLINIC, name="site", remember=True))
+        return GRANT
+
+    outcome = await Shelf(story).through(credentials(), code(), ChoiceAnswer(value="1"), ChoiceAnswer(value="2"))
+    assert isinstance(outcome, Granted)
+    assert outcome.answers.keys() == {"credentials", "site"}
+
+
+async def test_saved_answers_go_first_and_a_refused_one_is_asked_for() -> None:
+    ehr = Ehr(log_in=[WrongCredentials(), {"token": "s"}])
+    shelf = Shelf(a_sign_in(ehr), saved=saved(credentials("old")))
+    outcome = await shelf.tell()
+    assert isinstance(outcome, Asking) and outcome.pane.problem == Problem("wrong_credentials")
+    shelf.answer(outcome, credentials("new"))
+    granted = await shelf.tell()
+    assert isinstance(granted, Granted) and b'"new"' in granted.answers["credentials"]
+    assert ehr.done == ["log_in", "log_in"]
+
+
+async def test_silence_renews_without_a_pane() -> None:
+    shelf = Shelf(a_sign_in(Ehr(log_in={"token": "s"})), saved=saved(credentials()), silent=True)
+    assert isinstance(await shelf.tell(), Granted)
+
+
+@pytest.mark.parametrize("says", [WrongCredentials(), {"token": "s", "second": True}])
+async def test_silence_ends_in_login_required_where_the_person_is_needed(says: object) -> None:
+    outcome = await Shelf(a_sign_in(Ehr(log_in=says)), saved=saved(credentials()), silent=True).tell()
+    assert isinstance(outcome, Refused) and isinstance(outcome.refusal, LoginRequired)
+
+
+async def test_before_a_deed_reaches_somebody_who_has_said_nothing_yet_they_are_asked_once() -> None:
+    ehr = Ehr()
+
+    async def story(ask: Ask) -> Grant:
+        await ask(Credentials())
+        await ask.once("look", ehr.deed("look"))
+        await ask.once("text", ehr.deed("text"), reaches_user=True)
+        await ask.once("text_again", ehr.deed("text_again"), reaches_user=True)
+        return GRANT
+
+    knock = Consent(name=KNOCK)
+    shelf = Shelf(story, saved=saved(credentials()), knock=knock)
+    outcome = await shelf.tell()
+    assert (outcome, ehr.done) == (Asking(3, knock), ["look"])
+    shelf.answer(outcome, ConsentAnswer(agree=True))
+    # From now on they are there; and later tellings, which are not told to knock, know that it was asked.
+    shelf.options["knock"] = None
+    first = await shelf.tell()
+    assert isinstance(first, Granted) and ehr.done == ["look", "text", "text_again"]
+    assert await shelf.tell() == first and ehr.done == ["look", "text", "text_again"]
+
+
+async def test_nobody_is_asked_where_the_ehr_reaches_nobody_or_where_they_have_just_typed() -> None:
+    ehr = Ehr(log_in={"token": "s", "second": False})
+    quiet = Shelf(a_sign_in(ehr), saved=saved(credentials()), knock=Consent(name=KNOCK))
+    assert isinstance(await quiet.tell(), Granted)
+
+    async def story(ask: Ask) -> Grant:
+        await ask(Credentials())
+        await ask.once("text", ehr.deed("text"), reaches_user=True)
+        return GRANT
+
+    typed = Shelf(story, knock=Consent(name=KNOCK))
+    outcome = await typed.tell()
+    typed.answer(outcome, credentials())
+    typed.options["knock"] = None
+    assert isinstance(await typed.tell(), Granted)
+
+
+async def test_silence_never_does_a_deed_that_reaches_the_person() -> None:
+    ehr = Ehr()
+
+    async def texting(ask: Ask) -> Grant:
+        await ask.once("text", ehr.deed("text"), reaches_user=True)
+        return GRANT
+
+    async def pushing(ask: Ask) -> Grant:
+        await ask.until("push", ehr.deed("push"), pane=Waiting())
+        return GRANT
+
+    for story in (texting, pushing):
+        outcome = await Shelf(story, silent=True).tell()
+        assert isinstance(outcome, Refused) and isinstance(outcome.refusal, LoginRequired)
+    assert ehr.done == []
+
+
+def a_push(ehr: Ehr, heard: list[object]):
+    async def story(ask: Ask) -> Grant:
+        got = await ask.until("approval", ehr.deed("poll"), pane=Waiting(number="47"), every=3.0, returns=Session)
+        heard.append(got)
+        return GRANT
+
+    return story
+
+
+async def test_a_wait_rests_between_polls_until_one_has_a_result() -> None:
+    ehr, heard = Ehr(poll=[None, None, {"token": "s"}]), []
+    shelf = Shelf(a_push(ehr, heard))
+    rest = Resting(1, Waiting(number="47"), 3.0)
+    assert [await shelf.tell(), await shelf.tell()] == [rest, rest]
+    assert isinstance(await shelf.tell(), Granted) and isinstance(await shelf.tell(), Granted)
+    assert heard == [Session("s")] * 2 and ehr.done == ["poll"] * 3
+
+
+async def test_a_person_may_answer_instead_of_waiting() -> None:
+    ehr, heard = Ehr(), []
+    shelf = Shelf(a_push(ehr, heard))
+    shelf.answer(await shelf.tell(), WaitingAnswer(action="resend"))
+    assert isinstance(await shelf.tell(), Granted)
+    assert heard == [WaitingAnswer(action="resend")] and ehr.done == ["poll"]
+
+
+async def test_a_wait_that_ends_in_a_no_is_recorded() -> None:
+    async def story(ask: Ask) -> Grant:
+        with pytest.raises(PushDenied):
+            await ask.until("approval", ehr.deed("poll"), pane=Waiting())
+        await ask(Consent())
+        return GRANT
+
+    ehr = Ehr(poll=PushDenied())
+    await Shelf(story).through(ConsentAnswer(agree=True))
+    assert ehr.done == ["poll"]
+
+
+async def test_a_poll_that_was_cut_off_is_repeated() -> None:
+    ehr, heard = Ehr(poll=[asyncio.CancelledError(), {"token": "s"}]), []
+    shelf = Shelf(a_push(ehr, heard))
+    with pytest.raises(asyncio.CancelledError):
+        await shelf.tell()
+    assert isinstance(await shelf.tell(), Granted)
+
+
+async def test_an_error_that_nobody_foresaw_is_told_without_what_it_carried(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:  # S-049
+    shelf = Shelf(a_sign_in(Ehr(log_in=RuntimeError(f"bad password {PASSWORD}"))))
+    outcome = await shelf.through(credentials())
+    assert isinstance(outcome, Refused) and outcome.refusal.code == "unexpected" and outcome.username == "ann"
+    printed = capsys.readouterr()
+    assert PASSWORD not in caplog.text + printed.out + printed.err + str(outcome)
+    assert PASSWORD.encode() not in b"".join(entry.value or b"" for entry in shelf.entries if entry.kind == "deed")
+
+
+async def test_a_result_that_is_no_json_does_not_lose_the_deed() -> None:
+    ehr = Ehr(log_in=object())
+    shelf = Shelf(a_sign_in(ehr))
+    outcome = await shelf.through(credentials())
+    assert isinstance(outcome, Refused) and outcome.refusal.code == "unexpected"
+    assert ehr.done == ["log_in"]
+
+
+async def test_a_refusal_that_ends_the_story_names_the_user_who_typed() -> None:
+    outcome = await Shelf(a_sign_in(Ehr(log_in=EhrDown(seconds=20)))).through(credentials())
+    assert isinstance(outcome, Refused)
+    assert (outcome.refusal.code, outcome.refusal.details, outcome.username) == ("ehr_down", {"seconds": 20}, "ann")

@@ -1,0 +1,81 @@
+"""The real GNU Health for tests: `gnuhealth` (password), `gnuhealth_mfa` (and a text), `gnuhealth_two` (two databases).
+
+Each test process has servers of its own, started when first asked for.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.ehrs import gnuhealth_install as install
+from tests.support.ehrs import gnuhealth_seed as seed
+from tests.support.ehrs.gnuhealth_server import Server
+
+MARKS = [pytest.mark.gnuhealth, pytest.mark.xdist_group("gnuhealth")]
+
+Start = Callable[..., "GnuHealth"]
+
+
+class GnuHealth(Server):
+    """A seeded server. `today` is the practice's day that the visits stand around; `appointments` are their ids."""
+
+    today: date
+    appointments: list[int]
+
+    def start_seeded(self) -> "GnuHealth":
+        self.start()
+        self.today = datetime.now(seed.ZONE).date()
+        for name in self.databases:
+            made = seed.schedule(self, self.today, name)
+            self.appointments = made if name == self.database else self.appointments
+        return self
+
+
+def _seed(folder: Path) -> None:
+    server = Server(folder, ["seeded"], dict(seed.USERS))
+    server.start()
+    try:
+        seed.people(server)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def start_gnuhealth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts a server: `start_gnuhealth("a", "b", authentications="password+sms", max_age=5)`; all stop at the end.
+
+    max_attempt: failed sign-ins until 429. max_age: seconds that a session lives. timeout: seconds of the lock-out.
+    """
+    running: list[GnuHealth] = []
+
+    def start(*databases: str, **config: Any) -> GnuHealth:
+        source = install.database(_seed, Path(seed.__file__))
+        folder = tmp_path_factory.mktemp("gnuhealth")
+        for name in databases or ("riverside",):
+            shutil.copy(source, folder / f"{name}.sqlite")
+        server = GnuHealth(folder, list(databases or ("riverside",)), dict(seed.USERS), **config)
+        running.append(server)
+        return server.start_seeded()
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def gnuhealth(start_gnuhealth: Start) -> GnuHealth:
+    return start_gnuhealth()
+
+
+@pytest.fixture(scope="session")
+def gnuhealth_mfa(start_gnuhealth: Start) -> GnuHealth:
+    return start_gnuhealth(authentications="password+sms")
+
+
+@pytest.fixture(scope="session")
+def gnuhealth_two(start_gnuhealth: Start) -> GnuHealth:
+    return start_gnuhealth("north", "south")

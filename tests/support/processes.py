@@ -1,0 +1,163 @@
+"""Our server and worker as processes of their own, on the database of a test: to be killed, stopped and raced.
+
+They are forked from a clean process that has everything imported, so that one costs tenths of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from typing import Any, Literal
+
+from cobalt_link import app
+from cobalt_link.kit.clock import SystemClock
+from cobalt_link.link.flow import runner
+from cobalt_link.link.session.journal import DurableJournal
+from cobalt_link.settings import Settings, load
+from cobalt_link.signin.journal import Entry
+
+Moment = Literal["before", "begun", "done", "recorded"]
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(["tests.support.processes"])
+
+
+class Running:
+    """A process that was started here. It is gone when the block ends."""
+
+    def __init__(self, process: Any, said: Connection) -> None:
+        self._process = process
+        self._said = said
+        self.pid: int = process.pid
+
+    async def ready(self) -> None:
+        """Until it has opened its rooms."""
+        await self.says("ready")
+
+    async def says(self, word: str) -> None:
+        heard = await asyncio.to_thread(self._hear)
+        assert heard == word, f"The process said {heard!r} instead of {word!r}."
+
+    async def ended(self) -> int:
+        """Its exit code; -9 if it was killed."""
+        await asyncio.to_thread(self._process.join, 60)
+        assert self._process.exitcode is not None, "The process is still running."
+        return self._process.exitcode
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send(signal.SIGKILL)
+
+    def close(self) -> None:
+        # It may end by itself in this very moment.
+        with suppress(ProcessLookupError):
+            if self._process.is_alive():
+                self.kill()
+        self._process.join()
+        self._said.close()
+
+    def _hear(self) -> str:
+        try:
+            return self._said.recv() if self._said.poll(60) else "nothing for a minute"
+        except EOFError:
+            return "its last word"
+
+
+@contextmanager
+def a_worker(
+    settings: Settings, *, lease: timedelta | None = None, crash: tuple[Moment, str] | None = None
+) -> Iterator[Running]:
+    """A worker; it kills itself at the `crash`: before, begun, done or recorded, of the deed of that name."""
+    with _started(_work, settings, lease, crash) as running:
+        yield running
+
+
+@contextmanager
+def one_telling(settings: Settings, attempt_id: str, *, lease: timedelta | None = None) -> Iterator[Running]:
+    """Advances one attempt once, says "told" and ends."""
+    with _started(_tell_once, settings, attempt_id, lease) as running:
+        yield running
+
+
+@contextmanager
+def a_server(settings: Settings) -> Iterator[Running]:
+    """Serves on the host and port of the settings, without a worker."""
+    with _started(_serve, settings) as running:
+        yield running
+
+
+@contextmanager
+def _started(target: Callable[..., Any], settings: Settings, *more: Any) -> Iterator[Running]:
+    heard, said = _forks.Pipe(duplex=False)
+    flags = {name: getattr(settings, name) for name, origin in settings.origins.items() if origin.startswith("--")}
+    process = _forks.Process(target=_run, args=(target, said, flags, *more), daemon=True)
+    process.start()
+    said.close()
+    running = Running(process, heard)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def _run(target: Callable[..., Awaitable[None]], said: Connection, flags: dict[str, Any], *more: Any) -> None:
+    asyncio.run(target(said, load(flags, {}), *more))
+
+
+async def _work(
+    said: Connection, settings: Settings, lease: timedelta | None, crash: tuple[Moment, str] | None
+) -> None:
+    async with app.opened(settings, SystemClock()) as house:
+        _shorten(house, lease)
+        if crash:
+            _crash_at(*crash)
+        said.send("ready")
+        await app.worker(house)
+
+
+async def _tell_once(said: Connection, settings: Settings, attempt_id: str, lease: timedelta | None) -> None:
+    async with app.opened(settings, SystemClock()) as house:
+        _shorten(house, lease)
+        said.send("ready")
+        await house.jobs.app.tasks[runner.ADVANCE].func(attempt_id)
+        said.send("told")
+
+
+async def _serve(said: Connection, settings: Settings) -> None:
+    async with app.opened(settings, SystemClock()) as house, app.serving(house):
+        said.send("ready")
+        await asyncio.Event().wait()
+
+
+def _shorten(house: app.House, lease: timedelta | None) -> None:
+    if lease:
+        house.hosted.visits._attempts.lease = lease
+
+
+def _crash_at(moment: Moment, name: str) -> None:
+    """In this process only: the journal that dies in the very moment."""
+
+    def die(now: Moment, entry: Entry) -> None:
+        if (now, entry.name) == (moment, name) and entry.kind != "ask":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    class Dying(DurableJournal):
+        async def begin(self, entry: Entry) -> None:
+            die("before", entry)
+            await DurableJournal.finish(self, entry)
+            die("begun", entry)
+
+        async def finish(self, entry: Entry) -> None:
+            die("done", entry)
+            await super().finish(entry)
+            die("recorded", entry)
+
+    runner.DurableJournal = Dying  # type: ignore[misc]
