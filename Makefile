@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup setup-dev demo test lint bench docs lock clean
+.PHONY: help setup setup-dev demo test lint bench docs assets lock clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,13 @@ bench: setup-dev ## Every benchmark, each with its baseline in the same run
 
 docs: setup-dev ## Write the generated reference pages anew
 	$(BIN)/python -m tests.docs.reference
+
+clients/js/node_modules/.package-lock.json: clients/js/package-lock.json
+	cd clients/js && npm ci --no-audit --no-fund
+	@touch $@
+
+assets: clients/js/node_modules/.package-lock.json ## Build the scripts that the server serves (needs Node)
+	cd clients/js && npm run --silent build
 
 lock: setup-dev ## Renew the hash-locked requirement files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra build -o requirements.txt

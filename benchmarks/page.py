@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -31,7 +32,12 @@ from cobalt_link.link.pages import assets
 ROUNDS = 15
 FIRST_VIEW_MOST, FIRST_VIEW_AIM, SDK_MOST, REACT_MOST = 14_336, 8_192, 2_560, 900
 TARGETS = {LOOPBACK: 200, SLOW: 1200}  # milliseconds, p50
-DIST = Path(__file__).parents[1] / "clients" / "js" / "sdk" / "dist"
+JS = Path(__file__).parents[1] / "clients" / "js"
+DIST = JS / "sdk" / "dist"
+ESBUILD = JS / "node_modules" / ".bin" / "esbuild"
+BROTLI = """const z = require("zlib"), fs = require("fs"), size = z.constants.BROTLI_PARAM_SIZE_HINT;
+  const body = fs.readFileSync(0);
+  process.stdout.write(z.brotliCompressSync(body, { params: { [size]: body.length } }));"""
 
 # In every window and frame: says when it was interactive, agrees at once, and adds up what blocked the main thread.
 WATCH = """{
@@ -96,6 +102,22 @@ def _sizes() -> None:
         shared = sum(len(body) for body, _ in files)
         p50, most = shared + median(pages.values()), shared + pages[heavy]
         print(f"    files in {files[0][1]}: p50 {p50:.0f} bytes, {heavy} {most}")
+        if ESBUILD.exists():
+            _style_sheet(files[0][1], len(files[0][0]), shared + min(pages.values()))
+
+
+def _style_sheet(coding: str, written: int, smallest: int) -> None:
+    """What serving the style sheet as it is written costs. `smallest`: bytes of the smallest first view with it."""
+    plain = subprocess.run([ESBUILD, "--minify", "--loader=css"], input=assets.source("link.css"), capture_output=True)
+    minified = _packed(plain.stdout) if coding == "gzip" else len(_brotli(plain.stdout))
+    baseline = smallest - written + minified
+    print(
+        f"      style sheet as written {written}, minified {minified}: {smallest / baseline - 1:+.1%} of the smallest"
+    )
+
+
+def _brotli(body: bytes) -> bytes:
+    return subprocess.run(["node", "-e", BROTLI], input=body, capture_output=True, check=True).stdout
 
 
 def _packed(body: bytes) -> int:

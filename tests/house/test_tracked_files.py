@@ -2,11 +2,14 @@
 
 import os
 import re
+import subprocess
 import tomllib
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from cobalt_link.link.pages import assets
 from tests.house.tree import ROOT, tracked_files, within
 
 # Written in pieces, so that this file does not find itself.
@@ -75,3 +78,14 @@ def test_every_room_is_named_in_the_contracts_that_must_know_it() -> None:
         if (ROOT / "src" / "cobalt_link" / room).is_dir():
             assert f"cobalt_link.{room}" in connectors["forbidden_modules"]
     assert by_name["Only app imports connectors"]["allowed_importers"] == ["cobalt_link.app"]
+
+
+def test_a_diff_shows_the_sources_and_not_what_is_built_from_them() -> None:
+    served = sorted(path for path in tracked_files() if path.parent == Path(assets.__file__).parent / "static")
+    command = ["git", "check-attr", "diff", "linguist-generated", "--", *map(within, served)]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    built = {within(path) for path in served if path.suffix in (".js", ".br")}
+    assert len(built) > 3 and len(served) > len(built)
+    for path, attribute, value in (line.split(": ") for line in said.splitlines()):
+        wanted = {"diff": "unset", "linguist-generated": "set"}[attribute] if path in built else "unspecified"
+        assert value == wanted, f".gitattributes: {path} {attribute} is {value}"

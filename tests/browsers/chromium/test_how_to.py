@@ -15,7 +15,7 @@ from cobalt_link.link.pages import assets
 from cobalt_link.link.pages.closed import CLOSED
 from cobalt_link.link.session.states import EventName
 from tests.browsers.chromium.lightbox import Lightbox
-from tests.browsers.chromium.packing import BROWSER
+from tests.browsers.chromium.packing import CLIENT
 from tests.browsers.chromium.site import Site
 from tests.docs.samples import DOCS, samples
 from tests.support.world import Shop
@@ -38,7 +38,7 @@ def table(heading: str) -> set[str]:
 
 def typed(name: str, pattern: str) -> set[str]:
     """Names that types.ts gives to one type."""
-    text = (BROWSER / "sdk" / "src" / "types.ts").read_text().partition(f"export {name}")[2].partition("\n}")[0]
+    text = (CLIENT / "sdk" / "src" / "types.ts").read_text().partition(f"export {name}")[2].partition("\n}")[0]
     return set(re.findall(pattern, text.partition("(string & {})")[0], re.M))
 
 
@@ -58,7 +58,7 @@ async def test_the_quick_start_links_an_account_as_it_stands(site: Site, app: Sh
 def test_the_hash_on_the_page_is_that_of_the_file_that_is_served() -> None:
     digest = b64encode(sha384(assets.source("init.js")).digest()).decode()
     tag = sample("integrity")
-    assert f'integrity="sha384-{digest}"' in tag, "run `npm run build` in clients/js/"
+    assert f'integrity="sha384-{digest}"' in tag, "run `make assets`"
     assert f"/v{assets.VERSION}/init.js" in tag
 
 

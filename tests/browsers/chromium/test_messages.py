@@ -7,7 +7,6 @@ import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from hashlib import sha384
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,6 +16,7 @@ from cobalt_link.app import House
 from cobalt_link.link.pages import assets
 from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import SECONDS
+from tests.browsers.chromium.packing import CLIENT
 from tests.browsers.chromium.site import APP, Site, served
 from tests.docs.samples import DOCS, samples
 from tests.link.chromium import chromium
@@ -24,7 +24,6 @@ from tests.support.world import Shop, shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
-SOURCES = Path(__file__).parents[3] / "clients" / "js"
 # Every shape that the SDK or the frame reacts to, well formed and bent: what somebody would try.
 FUZZ = """([target, count, seed]) => {
   const pick = list => list[(seed = (seed * 1103515245 + 12345) % 2147483648) % list.length];
@@ -112,7 +111,7 @@ async def test_the_frame_believes_only_the_window_around_it(visit: Opener, app: 
 
 
 def test_no_message_is_sent_to_whoever_listens() -> None:  # S-116
-    sources = [*SOURCES.glob("*/src/*.ts")]
+    sources = [*CLIENT.glob("*/src/*.ts")]
     assert len(sources) > 5
     texts = [each.read_text() for each in sources]
     assert sum(text.count("postMessage(") for text in texts) == 2
