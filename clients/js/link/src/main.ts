@@ -21,7 +21,7 @@ type Sent = { method: string; body: URLSearchParams };
 
 function request(url: string, sent?: Sent, accept = "text/html"): Promise<Response> {
   const headers: Record<string, string> = { accept, "cobalt-script": "1" };
-  if (secret) headers["cobalt-attempt"] = secret;
+  if (secret) headers["cobalt-session"] = secret;
   if (isFramed) headers["cobalt-parent"] = around!;
   return fetch(url, { ...sent, headers, credentials: "same-origin" });
 }

@@ -21,8 +21,8 @@ from cobalt_link.web import Call
 from cobalt_link.web.problems import Problem
 from cobalt_link.web.rates import RateLimits, neighbourhood
 
-# In a frame no cookie may be had: there the script holds the attempt's secret and sends it along.
-SECRET_HEADER = "Cobalt-Attempt"  # noqa: S105 - the name of a header
+# In a frame no cookie may be had: there the script holds the link session's secret and sends it.
+SECRET_HEADER = "Cobalt-Session"  # noqa: S105 - the name of a header
 PARENT_HEADER = "Cobalt-Parent"
 CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "other_browser": 403, "not_found": 404,
                  "connections_expired": 410}  # fmt: skip
