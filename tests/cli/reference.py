@@ -16,19 +16,19 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 CLI = """\
 # The command line
 
-Written from the code by `python -m tests.cli.reference`; a test fails when it is out of date.
+Generated from the code by `make docs`. A test fails when it is out of date.
 
-Every command takes these two, and works beside a running `cobalt serve`:
+Every command takes these two flags and works while `cobalt serve` is running:
 
 | flag | meaning |
 |---|---|
 | `--data DIR` | The data folder: database, master key, `cobalt.toml`. Default `~/.cobalt`, or `COBALT_DATA`. |
-| `--json` | Answer as one JSON document on standard output. Its keys stay; new ones may be added. |
+| `--json` | Print one JSON document on standard output. Its keys are stable, and new keys may be added. |
 
-Exit codes: **0** done, **1** could not be done, **2** not understood. An error is one line on standard error that says
-what to do; with `--json` it is `{"success": false, "error": code, "message": …}`. Logs go to standard error too.
+Exit codes: **0** done, **1** failed, **2** invalid usage. An error is one line on standard error that says what to do.
+With `--json` it is `{"success": false, "error": code, "message": …}`. Logs also go to standard error.
 
-A first installation:
+To set up a new installation:
 
     cobalt keys generate          # then copy master.key to a safe place
     cobalt serve --public-url https://link.example.com
@@ -39,19 +39,19 @@ A first installation:
 SETTINGS = """\
 # Settings
 
-Written from the code by `python -m tests.cli.reference`; a test fails when it is out of date.
+Generated from the code by `make docs`. A test fails when it is out of date.
 
-A setting comes from the first of these that has it; `cobalt config` shows which one that was:
+A setting comes from the first of these that has it. `cobalt config` shows which one that was.
 
-1. a flag of the command (`--data`, and `--host`, `--port`, `--public-url` of `cobalt serve`);
-2. the variable `COBALT_<NAME>` (for the database also plain `DATABASE_URL`); an empty one counts as not set;
-3. the content of the file that `COBALT_<NAME>_FILE` names, for secrets. A secret that every user of the machine can
-   read is refused;
-4. `cobalt.toml` in the data folder;
-5. the default.
+1. A flag of the command: `--data`, and `--host`, `--port`, `--public-url` of `cobalt serve`.
+2. The variable `COBALT_<NAME>`. For the database, `DATABASE_URL` works too. An empty variable counts as not set.
+3. The content of the file that `COBALT_<NAME>_FILE` names. Use it for secrets. A secret that every user of the machine
+   can read is refused.
+4. `cobalt.toml` in the data folder.
+5. The default.
 
-A name that does not exist and a value that is not understood stop the program and say what to do. Switches are written
-`on` or `off` (or `true`, `yes`, `1` …), lists with commas, `ehr_addresses` as `key=address` pairs. In `cobalt.toml`:
+An unknown name or an invalid value stops the program, and the error says what to do. Write switches as `on` or `off`
+(or `true`, `yes`, `1` …), lists with commas, and `ehr_addresses` as `key=address` pairs. In `cobalt.toml`:
 
     public_url = "https://link.example.com"
     operator = "Larkspur IT"

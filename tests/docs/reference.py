@@ -1,4 +1,4 @@
-"""Writes the pages of PAGES from the code, and those of tests.cli.reference with them: `make docs`."""
+"""Writes the generated pages of the docs from the code: `make docs`. tests.cli.reference writes two more."""
 
 import ast
 import inspect
@@ -16,52 +16,55 @@ from cobalt_link.web import openapi, problems
 from cobalt_link.web.problems import Problem, default_message
 from cobalt_link.web.table import Auth, Idempotency, Route, members
 from tests.cli import reference as command_line
+from tests.docs import promises
 from tests.docs.samples import DOCS, ROOT
 from tests.docs.shapes import Struct, inner, table
 
 SOURCE = ROOT / "src" / "cobalt_link"
 FOLDER = DOCS / "reference"
-WRITTEN = "Written from the code by `make docs`; a test fails when it is out of date."
+WRITTEN = "Generated from the code by `make docs`. A test fails when it is out of date."
 
 LAST_WORDS = "and when to look again."
 
 CALLERS = {
-    Auth.NONE: "anybody",
+    Auth.NONE: "none",
     Auth.CLIENT: "`client_id`, `client_secret`",
     Auth.ACCOUNT: "`client_id`, `client_secret`, `access_token`",
 }
 ROOMS = {
     "link": ("Link", "From a link token to an access token. [How Link works](../start/how-link-works.md)."),
-    "records": ("The EHR", "What one access token may read, live from the EHR."),
+    "records": ("The EHR", "What an access token may read, live from the EHR."),
     "accounts": ("Linked accounts", "[Look after linked accounts](../how-to/look-after-accounts.md)."),
     "developers": ("Orgs", "Your clinics under your own ids. [Clients and orgs](../how-to/clients-and-orgs.md)."),
-    "system": ("The server itself", "For operators and tools. Keep `/metrics` away from the internet."),
+    "system": ("The server", "For operators and tools. Keep `/metrics` away from the internet."),
 }
 
 API = f"""\
 # The API
 
-{WRITTEN}
-The running server says the same at `/openapi.json` (OpenAPI 3.1).
+{WRITTEN} A running server describes itself at `/openapi.json` (OpenAPI 3.1).
 
 ## Conventions
 
-- **Credentials** are headers: `client_id`, `client_secret`, `access_token`. The names work with hyphens too, and so do
-  `Authorization: Basic` (client id and secret) and `Authorization: Bearer` (access token). Without headers they are
-  taken from the fields of the request. Double quotes around a value are taken off.
-- **Requests** may be JSON, a form, or query parameters, also mixed; a GET may have a body. Where a field stands in
-  both, the query wins for GET and the body for everything else. `"true"`, `"3"` and `"a,b"` are taken for `true`, `3`
-  and a list. An empty text or null counts as not sent. Fields that are not listed are passed over, unless a call says
-  otherwise.
-- **Answers** are JSON with `"success": true`; every field is there, null where nothing is known. Be ready for new ones.
-- **Refusals** are `{{"success": false, "error": code, "message": …, "request_id": …}}`: see [errors](errors.md).
-  Besides those that a call lists, any call can answer `internal_error`, `too_large` and `unavailable`, and any with
-  credentials `unauthorized`.
-- **Ids** of ours are 32 hex digits. Fields with `ehr` in their name hold the EHR's own ids.
-- **Rates**: each class has a bucket that holds a minute's worth and refills evenly, per client and per server process;
-  for calls without credentials per address. Beyond it: 429 `rate_limited` with `Retry-After`.
-- `X-Request-Id` comes with every answer. Send your own (8 to 64 letters, digits, `.`, `_`, `-`) and it is used.
-- A request body has at most 1 MiB.
+- **Credentials** are the headers `client_id`, `client_secret`, and `access_token`. The names also work with hyphens,
+  and so do `Authorization: Basic` (client id and secret) and `Authorization: Bearer` (access token). Without these
+  headers, the server takes the credentials from the fields of the request. It removes double quotes around a value.
+- **Requests** are JSON, a form, query parameters, or a mixture. A GET may have a body. If a field is in both query and
+  body, the query wins for GET, and the body wins for everything else. `"true"`, `"3"`, and `"a,b"` are accepted for
+  `true`, `3`, and a list. An empty text or null counts as not sent. Fields that are not listed are ignored, unless a
+  call says otherwise.
+- **Answers** are JSON with `"success": true`. Every field is present, and null if its value is not known. Expect new
+  fields.
+- **Errors** are `{{"success": false, "error": code, "message": …, "request_id": …}}`: see [errors](errors.md). Besides
+  the errors that a call lists, any call can answer `internal_error`, `too_large`, and `unavailable`, and any call with
+  credentials can answer `unauthorized`.
+- **Ids** that the server makes are 32 hex digits. Fields with `ehr` in their name hold the EHR's own ids.
+- **Rates**: each class has a bucket that holds a minute's worth of requests and refills evenly. It counts per client
+  and per server process, or per address for calls without credentials. Further calls answer 429 `rate_limited` with
+  `Retry-After`.
+- **Request ids**: every answer has `X-Request-Id`. To use an id of your own, send the header (8 to 64 letters, digits,
+  `.`, `_`, `-`).
+- **Size**: a request body has at most 1 MiB.
 
 """
 
@@ -70,9 +73,9 @@ SESSIONS = f"""\
 
 {WRITTEN}
 
-What [`GET /link/token/get`](api.md#get-linktokenget) tells: a state, and the events that led to it. The server
-publishes the same machine at `/link/states.json`. What to do in each state:
-[how Link works](../start/how-link-works.md).
+[`GET /link/token/get`](api.md#get-linktokenget) answers with a state, and with the events that led to it. The server
+publishes the same machine at `/link/states.json`. [How Link works](../start/how-link-works.md) says what to do in each
+state.
 
 """
 
@@ -81,9 +84,8 @@ ERRORS = f"""\
 
 {WRITTEN}
 
-Every refusal of the API is `{{"success": false, "error": code, "message": …, "request_id": …}}`. Codes stay;
-messages say what to do next and may change. What to do about the frequent ones:
-[troubleshooting](../how-to/troubleshoot.md).
+Every error of the API is `{{"success": false, "error": code, "message": …, "request_id": …}}`. Codes are stable.
+Messages say what to do next, and may change. [Troubleshoot](../how-to/troubleshoot.md) covers the frequent ones.
 
 """
 
@@ -105,7 +107,7 @@ def errors() -> str:
 
 
 def sessions() -> str:
-    """The states of a link session, as data, as a drawing and as tables."""
+    """The states of a link session, as a diagram and as tables."""
     found = states.machine()
     lines = [f"    {each.state} --> {each.next}: {each.event}" for each in found.transitions if each.state != each.next]
     kept = [each.event for each in found.transitions if each.state == each.next]
@@ -117,15 +119,15 @@ def sessions() -> str:
         [
             SESSIONS,
             f"```mermaid\n{drawing}\n```\n\n",
-            f"Without leaving its state: {', '.join(f'`{event}`' for event in dict.fromkeys(kept))}.\n\n",
+            f"These events do not change the state: {', '.join(f'`{event}`' for event in dict.fromkeys(kept))}.\n\n",
             "| state | meaning |\n|---|---|\n" + "\n".join(rows) + "\n\n",
-            "| in the state | the event | leads to |\n|---|---|---|\n" + "\n".join(moves) + "\n",
+            "| state | event | next state |\n|---|---|---|\n" + "\n".join(moves) + "\n",
         ]
     )
 
 
 def index() -> str:
-    """The front page, with every page of docs/why by its title."""
+    """The index of the docs, with every page of docs/why by its title."""
     kept, last, _ = (DOCS / "README.md").read_text().partition(LAST_WORDS)
     titles = [
         (page.read_text().partition("\n")[0].removeprefix("# "), page.name) for page in (DOCS / "why").glob("*.md")
@@ -134,7 +136,7 @@ def index() -> str:
 
 
 def own(catalogue: Iterable[type]) -> list[type]:
-    """Without what a test in the same process has declared."""
+    """Leaves out what a test in the same process declared."""
     return [kind for kind in catalogue if kind.__module__.startswith("cobalt_link.")]
 
 
@@ -164,30 +166,28 @@ def _call(row: Route) -> str:
     if row.idempotency is Idempotency.KEY:
         facts.append("takes an `Idempotency-Key`")
     if row.audit:
-        facts.append(f"noted in the audit as `{row.audit}`")
+        facts.append(f"recorded in the audit as `{row.audit}`")
     parts.append(f"{' · '.join(facts)}\n\n")
     if row.body and row.body.__struct_fields__:
-        parts.append(f"Asks:{_docstring(row.body)}\n\n{table(row.body, asked=True)}\n")
+        parts.append(f"Request:{_docstring(row.body)}\n\n{table(row.body, asked=True)}\n")
     if row.media == "application/json":
         for kind in members(row.answer):
-            parts.append(f"Answers:{_docstring(kind)}\n\n{table(kind, asked=False)}\n")
+            parts.append(f"Answer:{_docstring(kind)}\n\n{table(kind, asked=False)}\n")
     else:
-        parts.append(f"Answers: `{row.media}`\n\n")
+        parts.append(f"Answer: `{row.media}`\n\n")
     return "".join([*parts, _refused(row)])
 
 
 def _refused(row: Route) -> str:
     everywhere = {"internal_error", "too_large", "unavailable", "unauthorized"} - {each.code for each in row.errors}
     found = [kind.code for kind in openapi.errors_of(row, {}) if kind.code not in everywhere]
-    return f"Refuses: {', '.join(f'[`{code}`](errors.md#{code})' for code in found)}\n\n" if found else ""
+    return f"Errors: {', '.join(f'[`{code}`](errors.md#{code})' for code in found)}\n\n" if found else ""
 
 
 def _pages(rows: list[Route]) -> str:
     lines = [f"| {row.method} | `{path}` | {row.summary} |" for row in rows if row.page for path in row.paths]
-    head = (
-        "## Hosted pages\n\nWhat your users' browsers are led through. Only the first address is for you to open.\n\n"
-    )
-    return head + "| method | path | what it is |\n|---|---|---|\n" + "\n".join(lines) + "\n\n"
+    head = "## Hosted pages\n\nThe pages that your users' browsers see. Open only the first address yourself.\n\n"
+    return head + "| method | path | purpose |\n|---|---|---|\n" + "\n".join(lines) + "\n\n"
 
 
 def _shapes(rows: list[Route]) -> str:
@@ -197,11 +197,11 @@ def _shapes(rows: list[Route]) -> str:
     parts = [
         f"### {kind.__name__}\n\n{_docstring(kind).strip()}\n\n{table(kind, asked=False)}\n" for kind in _named(found)
     ]
-    return "## Shapes inside\n\n" + "".join(part.replace("\n\n\n\n", "\n\n") for part in parts)
+    return "## Shapes\n\n" + "".join(part.replace("\n\n\n\n", "\n\n") for part in parts)
 
 
 def _named(kinds: Iterable[Struct]) -> list[Struct]:
-    """One of each name; two of one name have to be the same."""
+    """One struct for each name. Two structs of the same name must be equal."""
     by_name: dict[str, Struct] = {}
     for kind in kinds:
         known = by_name.setdefault(kind.__name__, kind)
@@ -219,7 +219,7 @@ def _sentence(text: str) -> str:
 
 
 def _problems() -> str:
-    parts = ["## Of the API\n\n"]
+    parts = ["## Errors of the API\n\n"]
     for kind in own_problems():
         extra = " With `Retry-After`." if kind.status in (429, 503) else ""
         parts.append(f"### {kind.code}\n\n{kind.status}. {default_message(kind)}{extra}\n\n")
@@ -227,10 +227,10 @@ def _problems() -> str:
 
 
 def _refusals() -> str:
-    """With what the person reads, in the words of the pages."""
+    """With the title that the person reads on the page."""
     texts = tomllib.loads((SOURCE / "link" / "pages" / "locales" / "en.toml").read_text())["refusal"]
     head = (
-        "## Refusals of an EHR\n\nWhy an EHR said no, as `code` of an event of `GET /link/token/get` and as the"
+        "## Refusals of an EHR\n\nThe reasons why an EHR said no: `code` of an event of `GET /link/token/get`, and"
         " `health_reason` of an account. The sandbox EHR gives them [on demand](sandbox-ehr.md#errors-on-demand).\n\n"
     )
     rows = []
@@ -238,7 +238,7 @@ def _refusals() -> str:
         family = FAMILIES[kind.__mro__[1].__name__]
         rows.append(f"| `{kind.code}` | {default_message(kind)} | {texts[kind.code]['title']} | {family} |")
     return (
-        f"{head}| code | meaning | what the person reads | who can mend it |\n|---|---|---|---|\n"
+        f"{head}| code | meaning | what the person reads | who can fix it |\n|---|---|---|---|\n"
         + "\n".join(rows)
         + "\n\n"
     )
@@ -247,27 +247,27 @@ def _refusals() -> str:
 FAMILIES = {
     "AskAgain": "the person, on the same pane",
     "AskAHuman": "the person or the EHR's administrator, outside of Link",
-    "TryLater": "nobody: try again later",
-    "Never": "nobody by repeating it",
+    "TryLater": "nobody; try again later",
+    "Never": "nobody; trying again does not help",
 }
 
 
 def _closed() -> str:
     texts = tomllib.loads((SOURCE / "link" / "pages" / "locales" / "en.toml").read_text())["closed"]
     rows = [f"| `{code}` | {texts[code]['title']} | {texts[code]['why']} |" for code in CLOSED]
-    head = "## Pages that are closed\n\nWhat a browser is shown instead of an attempt.\n\n"
+    head = "## Closed pages\n\nWhat a browser shows instead of a link session.\n\n"
     return head + "| page | title | text |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
 
 
 def _failures() -> str:
     codes = {code: status for _, code, status in FAILURES} | _told_by_commands()
     rows = [f"| `{code}` | {status} |" for code, status in sorted(codes.items())]
-    head = "## Of the command line\n\nThe `error` of a command with `--json`, and its exit code.\n\n"
+    head = "## Errors of the command line\n\nThe `error` of a command with `--json`, and its exit code.\n\n"
     return head + "| code | exit code |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _told_by_commands() -> dict[str, int]:
-    """The codes that commands give their failures, out of the syntax."""
+    """The codes that commands give their failures, read from the source."""
     found = {"failed": 1, "bad_usage": 2}
     for file in sorted((SOURCE / "cli").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -282,6 +282,7 @@ PAGES = {
     FOLDER / "api.md": api,
     FOLDER / "errors.md": errors,
     FOLDER / "link-sessions.md": sessions,
+    promises.PAGE: lambda: promises.page(WRITTEN),
     DOCS / "README.md": index,
 }
 

@@ -1,4 +1,4 @@
-"""Structs of the API in a reader's words: each field with its type, its limits and what it means."""
+"""The structs of the API as tables: each field with its type, its limits, and its meaning."""
 
 import types
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ Struct = type[msgspec.Struct]
 
 PLAIN = {
     "str": "text",
-    "int": "whole number",
-    "bool": "true or false",
+    "int": "integer",
+    "bool": "boolean",
     "date": "date, `YYYY-MM-DD`",
     "datetime": "date and time, ISO 8601",
     "Any": "anything",
@@ -23,9 +23,9 @@ PLAIN = {
 
 
 def table(kind: Struct, *, asked: bool) -> str:
-    """The fields of a struct. In what is asked, a required field and a default matter; in answers all are there."""
+    """The fields of a struct. A request also says which are required; an answer always has all of them."""
     known, hints = aliases(kind) if asked else {}, get_type_hints(kind, include_extras=True)
-    head = "| field | type | needed | meaning |\n|---|---|---|---|\n" if asked else "| field | type |\n|---|---|\n"
+    head = "| field | type | required | meaning |\n|---|---|---|---|\n" if asked else "| field | type |\n|---|---|\n"
     rows = []
     for field in fields(kind):
         name, told = f"`{field.encode_name}`", in_words(hints[field.name])
@@ -39,7 +39,7 @@ def table(kind: Struct, *, asked: bool) -> str:
 
 
 def in_words(hint: Any) -> str:
-    """A type as a reader says it."""
+    """A type in plain words."""
     plain, metas = _bare(hint)
     nullable, plain = _without_none(plain)
     if nullable and get_origin(plain) is Annotated:
@@ -101,7 +101,7 @@ def _limits(plain: Any, metas: list[Meta]) -> str:
     high = next((meta.le for meta in metas if meta.le is not None), None)
     longest = next((meta.max_length for meta in metas if meta.max_length is not None), None)
     if plain is str and longest is not None:
-        return f", at most {longest} signs"
+        return f", at most {longest} characters"
     return f" from {low} to {high}" if low is not None and high is not None else ""
 
 

@@ -12,7 +12,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
 # Standards that we implement and programs that we run on; nobody else is spoken about.
 ABROAD = {"www.gnuhealth.org", "c2sp.org", "www.rfc-editor.org", "github.com"}
 ELSEWHERE = re.compile(
-    r"\b(?:TODO|FIXME|TBD|coming soon|competitors?|issue #?\d+|(?:design|lessons|promises)(?:\.md|  *§))", re.I
+    r"\b(?:TODO|FIXME|TBD|coming soon|competitors?|issue #?\d+|(?:design|lessons)(?:\.md|  *§))", re.I
 )
 
 

@@ -46,7 +46,7 @@ def test_every_state_event_and_pane_of_a_session_is_told() -> None:
 def test_every_field_that_a_call_asks_for_is_explained() -> None:
     for row in [row for routes in app.TABLE for row in routes if row.body and not row.page]:
         section = API.partition(f"### {row.method} {row.path}\n")[2].partition("\n### ")[0]
-        asked = section.partition("\nAsks:")[2].partition("\nAnswers:")[0]
+        asked = section.partition("\nRequest:")[2].partition("\nAnswer:")[0]
         told = {
             line.split("`")[1]: line.rpartition("|")[0].rpartition("|")[2] for line in asked.splitlines() if "`" in line
         }

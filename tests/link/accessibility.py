@@ -1,4 +1,4 @@
-"""Judges every kind of hosted page by axe-core and writes what was tried to `docs/accessibility.md`.
+"""Checks every kind of hosted page with axe-core and writes what was tried to `docs/accessibility.md`.
 
 `python -m tests.link.accessibility` runs all of it; the landing check repeats a part.
 """
@@ -31,12 +31,12 @@ THEME = "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
 LARGE_TEXT = "document.documentElement.style.fontSize = '200%'"
 
 NOT_TRIED = (
-    "screen readers (what they are given is tested as ARIA snapshots, not what they say)",
-    "axe-core in WebKit: WebKitGTK goes the main way, in a new window and in a lightbox, and is judged by nothing else",
+    "screen readers (tests check what they receive, as ARIA snapshots, but not what they say)",
+    "axe-core in WebKit (WebKitGTK runs only the main path, in a new window and in a lightbox)",
     "forced colors and more contrast in Firefox",
-    "Safari, and the system fonts of macOS, Windows, iOS and Android",
+    "Safari, and the system fonts of macOS, Windows, iOS, and Android",
     "voice control, switch access, and browser zoom beyond the widths above",
-    "people with disabilities using it",
+    "use by people with disabilities",
 )
 
 
@@ -125,10 +125,9 @@ def report(judged: Mapping[str, list[Judged]], day: str) -> str:
     missing = "\n".join(f"- {each}" for each in NOT_TRIED)
     return f"""# Accessibility of the hosted pages
 
-Target: WCAG 2.2 AA. This page is written by `python -m tests.link.accessibility`, which judges one page of
-every kind (panes, refusals, ends, from the same code that serves them) with axe-core in
-{" and ".join(judged)}; run on {day}. The landing check repeats a part of it on every
-change and fails at the first violation.
+Target: WCAG 2.2 AA. `python -m tests.link.accessibility` generates this page. It checks one page of every kind (panes,
+refusals, last pages, from the same code that serves them) with axe-core in {" and ".join(judged)}. The last run was on
+{day}. The landing check repeats a part of it on every change and fails at the first violation.
 
 | engine | layout | size in CSS px | pages | checks passed | violations | wider than the frame |
 |---|---|---|---:|---:|---:|---:|
@@ -136,13 +135,19 @@ change and fails at the first violation.
 
 {"Nothing was found." if not found else "Found:" + "".join(chr(10) + "- " + line for line in found)}
 
-Also tested, in a real Chromium: the whole flow by keyboard alone, with and without scripts; every target at least
-44 × 44 CSS px at 320 and 210 px; one heading of the first level, one `main`, one primary action per page; accessible
-names and order as ARIA snapshots (`tests/link/aria/`); errors tied to their field and named in the title; a live
-region for what scripts change; motion only where it is not reduced.
+Tests in a real Chromium also check the following:
 
-In a real Firefox: the whole flow by keyboard alone in the lightbox over another site's page, with keys that come from
-the screen as those of a keyboard do; Escape asks before it drops what was typed, and the focus goes back to the page.
+- The whole flow works by keyboard alone, with and without scripts.
+- Every target is at least 44 × 44 CSS px at 320 and 210 px.
+- Each page has one heading of the first level, one `main`, and one primary action.
+- Accessible names and their order match ARIA snapshots (`tests/link/aria/`).
+- Errors are tied to their field and named in the title.
+- A live region announces what scripts change.
+- Nothing moves where reduced motion is set.
+
+Tests in a real Firefox check the whole flow by keyboard alone, in the lightbox over another site's page. The keys come
+from the screen, like those of a keyboard. Escape asks before it discards what was typed, and the focus returns to the
+page.
 
 ## Not tried
 
