@@ -3,7 +3,9 @@
 import os
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -89,3 +91,10 @@ def test_a_diff_shows_the_sources_and_not_what_is_built_from_them() -> None:
     for path, attribute, value in (line.split(": ") for line in said.splitlines()):
         wanted = {"diff": "unset", "linguist-generated": "set"}[attribute] if path in built else "unspecified"
         assert value == wanted, f".gitattributes: {path} {attribute} is {value}"
+
+
+def test_the_wheel_says_that_it_is_typed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert "cobalt_link/py.typed" in zipfile.ZipFile(wheel).namelist()
