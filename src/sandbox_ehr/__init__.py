@@ -1,6 +1,6 @@
-"""Sandbox EHR: a small but real EHR with made-up patients, a JSON API and a login of its own.
+"""Sandbox EHR: a small but real EHR with made-up patients, a JSON API and pages of its own.
 
-A separate program: it knows nothing of Cobalt Link, and Cobalt Link knows it only by its wire protocol.
+It is a separate program. It knows nothing of Cobalt Link, and Cobalt Link talks to it only over HTTP.
 """
 
 from sandbox_ehr.app import create_app

@@ -1,4 +1,4 @@
-"""python -m sandbox_ehr --host 127.0.0.1 --port 0 --data DIR"""
+"""The command `python -m sandbox_ehr --host 127.0.0.1 --port 0 --data DIR`."""
 
 import argparse
 import asyncio
@@ -9,23 +9,25 @@ from pathlib import Path
 from sandbox_ehr.server import serve
 
 
-async def _serve(host: str, port: int, data: Path | None) -> None:
+async def _serve_until_stopped(host: str, port: int, data: Path | None) -> None:
     task = asyncio.ensure_future(serve(host, port, data))
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+    # Cancelling the task, instead of letting Python raise KeyboardInterrupt, gives the server time to close its sockets
+    # and the temporary folder.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        "sandbox_ehr", description="A small EHR with made-up patients. Prints its address."
+        "sandbox_ehr", description="Run a small EHR with made-up patients. Prints its address on one line."
     )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--data", type=Path, help="folder to keep; else a temporary one")
-    given = parser.parse_args()
-    asyncio.run(_serve(given.host, given.port, given.data))
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one (default: 0)")
+    parser.add_argument("--data", type=Path, help="folder that keeps the data (default: a temporary folder)")
+    options = parser.parse_args()
+    asyncio.run(_serve_until_stopped(options.host, options.port, options.data))
 
 
 if __name__ == "__main__":

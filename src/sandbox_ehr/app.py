@@ -1,4 +1,4 @@
-"""The wiring: one Starlette app over one folder."""
+"""Joins the rooms into one ASGI app over one folder."""
 
 import logging
 from collections.abc import AsyncGenerator
@@ -11,21 +11,32 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox_ehr import lab_api
-from sandbox_ehr.api import chart_routes as chart_api
-from sandbox_ehr.api import login_routes as login_api
+from sandbox_ehr import lab_api as lab_routes
+from sandbox_ehr.api import chart_routes, login_routes
 from sandbox_ehr.ehr import Ehr
-from sandbox_ehr.middleware import Gate
-from sandbox_ehr.refusals import Refusal, Refused
-from sandbox_ehr.requests import refuse, seen
-from sandbox_ehr.web import chart_pages as web_chart
-from sandbox_ehr.web import sign_in_pages as web_sign_in
+from sandbox_ehr.lab.fault_injection import FaultInjection
+from sandbox_ehr.lab.log import note_outcome
+from sandbox_ehr.lab.request_logging import RequestLogging
+from sandbox_ehr.middleware import BodyLimit, EnsureStarted, ResponseHeaders
+from sandbox_ehr.refusals import Refusal, RequestRefused
+from sandbox_ehr.responses import refusal_response
+from sandbox_ehr.web import assets, chart_pages, password_pages, sign_in_pages
 from sandbox_ehr.web.rendering import page
 
+ROUTES = [
+    *login_routes.routes,
+    *chart_routes.routes,
+    *lab_routes.routes,
+    *sign_in_pages.routes,
+    *password_pages.routes,
+    *chart_pages.routes,
+    *assets.routes,
+]
 
-def create_app(path: Path) -> Starlette:
-    """The EHR over the folder `path`, which it makes when needed."""
-    ehr = Ehr(path)
+
+def create_app(folder: Path) -> Starlette:
+    """The EHR with its data in `folder`, which is created if needed."""
+    ehr = Ehr(folder)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
@@ -34,36 +45,43 @@ def create_app(path: Path) -> Starlette:
         await ehr.database.close()
 
     app = Starlette(
-        routes=[*login_api.routes, *chart_api.routes, *lab_api.routes, *web_sign_in.routes, *web_chart.routes],
-        middleware=[Middleware(Gate, ehr=ehr)],
-        exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _crashed},
+        routes=ROUTES,
+        # From the outside in: a refused body and an injected fault get their headers and stand in the log too.
+        middleware=[
+            Middleware(EnsureStarted, ehr=ehr),
+            Middleware(ResponseHeaders),
+            Middleware(RequestLogging, ehr=ehr),
+            Middleware(BodyLimit),
+            Middleware(FaultInjection, ehr=ehr),
+        ],
+        exception_handlers={RequestRefused: _on_refusal, HTTPException: _on_http_error, Exception: _on_crash},
         lifespan=lifespan,
     )
     app.state.ehr = ehr
     return app
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    seen(request, error.refusal.error)
-    return _told(request, error.refusal)
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestRefused)
+    note_outcome(request, error.refusal.error)
+    return _refusal_for(request, error.refusal)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
-    response = _told(request, Refusal(name, error.status_code, error.detail))
-    response.headers.update(error.headers or {})
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+    response = _refusal_for(request, Refusal(code, error.status_code, error.detail))
+    response.headers.update(error.headers or {})  # A 405 names the methods that are allowed.
     return response
 
 
-async def _crashed(_request: Request, error: Exception) -> Response:
+async def _on_crash(_request: Request, error: Exception) -> Response:
     logging.getLogger("sandbox_ehr").error("A request crashed", exc_info=error)
-    return refuse(Refusal("server_error", 500, "Something broke in the Sandbox EHR; its own log tells what."))
+    return refusal_response(Refusal("server_error", 500, "Something went wrong in the Sandbox EHR. See its own log."))
 
 
-def _told(request: Request, refusal: Refusal) -> Response:
+def _refusal_for(request: Request, refusal: Refusal) -> Response:
     """JSON for programs, a page for people."""
     if request.url.path.startswith("/api/") or refusal.page is not None:
-        return refuse(refusal)
+        return refusal_response(refusal)
     return page("refused.html", refusal.status, notice=refusal)

@@ -1,11 +1,10 @@
-"""One SQLite file, one thread that touches it, one transaction per piece of work."""
+"""One SQLite file. One thread uses it, and each piece of work is one transaction."""
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -14,15 +13,17 @@ T = TypeVar("T")
 
 
 class Database:
-    """Opens the file at the first use; `path` may not exist yet."""
+    """Opens the file on first use and creates it if needed. `schemas` are the SQL scripts that create the tables."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schemas: Sequence[str]) -> None:
         self._path = path
+        self._schemas = schemas
+        # One thread is enough for a sandbox, and it makes every transaction serial: no work ever sees a locked file.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sandbox-ehr-sqlite")
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do `work(connection, …)` in one transaction; an exception rolls it back."""
+        """Call `work(connection, …)` in one transaction. An exception rolls it back."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, partial(self._transact, work, *args, **kwargs))
 
@@ -40,12 +41,14 @@ class Database:
         self._connection = connection = sqlite3.connect(self._path)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
-        # A lab: a power cut may cost the last second, never the file.
+        # The data are made up: a power cut may cost the last second, but it never damages the file.
         connection.execute("PRAGMA synchronous = OFF")
-        connection.executescript(files("sandbox_ehr").joinpath("schema.sql").read_text("utf-8"))
+        for schema in self._schemas:
+            connection.executescript(schema)
         return connection
 
     def _close(self) -> None:
+        # SQLite connections belong to the thread that opened them, so this runs in that thread too.
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,25 +1,30 @@
-"""What every request of one running EHR shares: its file, clock, fault switches and log."""
+"""One running EHR: its database, clock, fault switches and log."""
 
 import asyncio
 import sqlite3
+from importlib.resources import files
 from pathlib import Path
 
 import msgspec
+from starlette.requests import Request
 
-from sandbox_ehr.clinic import visits as chart
+from sandbox_ehr.clinic import patients, visits
 from sandbox_ehr.database import Database
-from sandbox_ehr.lab import faults as lab
+from sandbox_ehr.lab import saved_state
 from sandbox_ehr.lab.clock import Clock, ClockState
-from sandbox_ehr.lab.faults import Faults, Log
-from sandbox_ehr.login import accounts
-from sandbox_ehr.login import pending_sign_ins as pending
+from sandbox_ehr.lab.faults import Faults
+from sandbox_ehr.lab.log import Log
+from sandbox_ehr.login import accounts, pending_sign_ins, sandbox_logins, sessions
+
+ROOMS_WITH_TABLES = ("login", "clinic", "lab")
 
 
 class Ehr:
-    """`path` is the folder that holds, or will hold, `sandbox-ehr.sqlite`."""
+    """`folder` holds, or will hold, `sandbox-ehr.sqlite`."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = Database(path / "sandbox-ehr.sqlite")
+    def __init__(self, folder: Path) -> None:
+        schemas = [files(f"sandbox_ehr.{room}").joinpath("schema.sql").read_text("utf-8") for room in ROOMS_WITH_TABLES]
+        self.database = Database(folder / "sandbox-ehr.sqlite", schemas)
         self.clock = Clock()
         self.faults = Faults()
         self.log = Log()
@@ -28,30 +33,35 @@ class Ehr:
         self._started = False
 
     async def start(self) -> None:
-        """Seed what is missing and take clock and faults up where they were left; once, however often it is called."""
+        """Add what the file lacks, and restore the clock and the faults. Later calls do nothing."""
         async with self._starting:
             if not self._started:
                 await self._load()
                 self._started = True
 
-    async def _load(self) -> None:
-        await self.database.run(_seed)
-        self.clock.state = msgspec.convert(await self.database.run(lab.read, "clock"), ClockState)
-        self.faults = msgspec.convert(await self.database.run(lab.read, "faults"), Faults)
-
     async def reset(self) -> None:
-        """Back to the first day: accounts, charts, sessions, clock, faults and log."""
-        await self.database.run(_empty)
+        """Return accounts, charts, sessions, clock, faults and log to their first day."""
+        await self.database.run(_delete_all)
         await self.database.run(_seed)
         self.clock.state, self.faults = ClockState(), Faults()
         self.log.clear()
 
+    async def _load(self) -> None:
+        await self.database.run(_seed)
+        self.clock.state = msgspec.convert(await self.database.run(saved_state.load, "clock"), ClockState)
+        self.faults = msgspec.convert(await self.database.run(saved_state.load, "faults"), Faults)
+
+
+def ehr_of(request: Request) -> Ehr:
+    return request.app.state.ehr
+
 
 def _seed(connection: sqlite3.Connection) -> None:
-    accounts.seed_logins(connection)
-    chart.seed_patients(connection)
+    # Visits are not seeded: they are planned around today by the EHR's clock whenever somebody reads the schedule.
+    sandbox_logins.seed(connection)
+    patients.seed(connection)
 
 
-def _empty(connection: sqlite3.Connection) -> None:
-    for table in (accounts, pending, chart, lab):
-        table.empty(connection)
+def _delete_all(connection: sqlite3.Connection) -> None:
+    for table in (sessions, pending_sign_ins, accounts, visits, patients, saved_state):
+        table.delete_all(connection)

@@ -1,7 +1,9 @@
-"""Every way this EHR says no: its wire code, HTTP status and sentence.
+"""Every way this EHR says no, each with its error code, HTTP status and message.
 
-`ERROR_CODES` are what a password `error_<code>` yields; docs/reference/sandbox-ehr.md tells how each one looks.
+A password `error_<code>` asks for one of `ERROR_CODES`. docs/reference/sandbox-ehr.md shows what each looks like.
 """
+
+import math
 
 import msgspec
 
@@ -22,10 +24,12 @@ ERROR_CODES = (
     "unexpected",
     "session_ended",
 )
+# A lock that lasts longer than this (in seconds, about 32 years) is one that only an administrator ends.
+LONGEST_TIMED_LOCK = 10**9
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """`facts` are further members of the JSON body; `page` set means that this text goes out instead of JSON."""
+    """`facts` are more members of the JSON body. If `page` is set, that text is sent instead of JSON."""
 
     error: str
     status: int
@@ -34,8 +38,8 @@ class Refusal(msgspec.Struct, frozen=True):
     page: str | None = None
 
 
-class Refused(Exception):
-    """Raised between a request and its answer; changes made to the file before it are not kept."""
+class RequestRefused(Exception):
+    """Ends a request with a refusal. Raised inside a transaction, it also rolls that transaction back."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.error)
@@ -44,13 +48,13 @@ class Refused(Exception):
 
 def wrong_credentials(tries_left: int) -> Refusal:
     facts: dict[str, int | str] = {"tries_left": tries_left, "reset_url": "/forgotten"}
-    return Refusal("wrong_credentials", 401, "The username or the password is wrong.", facts)
+    return Refusal("wrong_credentials", 401, "The username or password is wrong.", facts)
 
 
 def locked(seconds: float) -> Refusal:
-    """Without `unlocks_in` when only an administrator can unlock: years from now."""
-    facts: dict[str, int | str] = {"unlocks_in": _up(seconds)} if seconds < 10**9 else {}
-    return Refusal("locked", 403, "Too many wrong passwords: this account is locked.", facts)
+    """`unlocks_in` is missing when only an administrator can unlock the account."""
+    facts: dict[str, int | str] = {"unlocks_in": _whole_seconds(seconds)} if seconds < LONGEST_TIMED_LOCK else {}
+    return Refusal("locked", 403, "Too many wrong passwords. This account is locked.", facts)
 
 
 def password_expired() -> Refusal:
@@ -63,11 +67,11 @@ def wrong_code(tries_left: int) -> Refusal:
 
 
 def code_expired() -> Refusal:
-    return Refusal("code_expired", 410, "That code has expired. Ask for a new one.")
+    return Refusal("code_expired", 410, "That code has expired. Request a new one.")
 
 
 def too_many_codes(seconds: float) -> Refusal:
-    return Refusal("too_many_codes", 403, "Too many codes: try again later.", {"retry_in": _up(seconds)})
+    return Refusal("too_many_codes", 403, "Too many codes. Try again later.", {"retry_in": _whole_seconds(seconds)})
 
 
 def push_denied() -> Refusal:
@@ -79,24 +83,25 @@ def push_expired() -> Refusal:
 
 
 def no_rights(right: str) -> Refusal:
-    return Refusal("no_rights", 403, f"This account lacks the right {right}.", {"missing": right})
+    return Refusal("no_rights", 403, f"This account does not have the right {right}.", {"missing": right})
 
 
 def declined() -> Refusal:
-    return Refusal("declined", 403, "The account's owner said no to use by other apps.")
+    return Refusal("declined", 403, "The owner of this account does not allow access by other apps.")
 
 
 def busy() -> Refusal:
-    return Refusal("busy", 429, "Too many people are signing in. Wait and try again.", {"retry_in": 120})
+    return Refusal("busy", 429, "Too many people are signing in. Wait, then try again.", {"retry_in": 120})
 
 
 def down() -> Refusal:
+    """The page of a load balancer whose EHR is gone: HTML, although the client asked for JSON."""
     page = "<html><head><title>503 Service Temporarily Unavailable</title></head><body></body></html>\n"
     return Refusal("down", 503, "", page=page)
 
 
 def unexpected() -> Refusal:
-    """A 200 that is no JSON, as from a captive portal or a release that changed the API."""
+    """A 200 that is not JSON, as a captive portal or a changed API would send."""
     page = "<!doctype html><html><head><title>Welcome</title></head><body><div id=app data-v=7></div></body>\n"
     return Refusal("unexpected", 200, "", page=page)
 
@@ -106,24 +111,29 @@ def session_expired() -> Refusal:
 
 
 def sign_in_expired() -> Refusal:
-    return Refusal("sign_in_expired", 410, "This sign-in is over or unknown. Start again with the password.")
+    return Refusal("sign_in_expired", 410, "This sign-in is unknown or has ended. Start again with the password.")
 
 
 def wrong_step(kind: str) -> Refusal:
-    return Refusal("wrong_step", 409, f"This sign-in waits for something else: {kind}.", {"waiting_for": kind})
+    return Refusal("wrong_step", 409, f"This sign-in expects another step: {kind}.", {"waiting_for": kind})
 
 
 def resend_too_soon(seconds: float) -> Refusal:
-    return Refusal("resend_too_soon", 409, "A code was sent just now.", {"retry_in": _up(seconds)})
+    return Refusal("resend_too_soon", 409, "A code was sent a moment ago.", {"retry_in": _whole_seconds(seconds)})
 
 
 def bad_request(message: str) -> Refusal:
     return Refusal("bad_request", 400, message)
 
 
+def too_large(limit: int) -> Refusal:
+    return Refusal("too_large", 413, f"A body may have at most {limit} bytes.")
+
+
 def not_found(what: str) -> Refusal:
-    return Refusal("not_found", 404, f"No such {what}.")
+    return Refusal("not_found", 404, f"There is no such {what}.")
 
 
-def _up(seconds: float) -> int:
-    return max(1, int(-(-seconds // 1)))
+def _whole_seconds(seconds: float) -> int:
+    # Rounded up, and never 0: a client that waits this long must not come back too early.
+    return max(1, math.ceil(seconds))

@@ -1,83 +1,52 @@
-"""How requests are read and answers written: JSON bodies up to 64 KB, typed queries, refusals, sessions."""
+"""How the EHR reads a request: bodies of at most 64 KB, typed JSON, typed query parameters, the bearer token."""
 
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
 
 from sandbox_ehr import refusals
-from sandbox_ehr.ehr import Ehr
-from sandbox_ehr.login import accounts
-from sandbox_ehr.login.accounts import Session
-from sandbox_ehr.refusals import Refusal, Refused
+from sandbox_ehr.refusals import Refusal, RequestRefused
 
-MAX_BODY = 65536
+MAX_BODY_BYTES = 65536
 T = TypeVar("T")
 
 
-def ehr_of(request: Request) -> Ehr:
-    return request.app.state.ehr
-
-
-def seen(request: Request, outcome: str, username: str | None = None) -> None:
-    """Tell the lab's log how this request ended and whose it was."""
-    request.scope["seen"]["outcome"] = outcome
-    if username is not None:
-        request.scope["seen"]["username"] = username
-
-
-def answer(body: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, media_type="application/json")
-
-
-def refuse(refusal: Refusal) -> Response:
-    if refusal.page is not None:
-        return HTMLResponse(refusal.page, refusal.status)
-    response = answer({"error": refusal.error, "message": refusal.message, **refusal.facts}, refusal.status)
-    if refusal.status == 429:
-        response.headers["Retry-After"] = str(refusal.facts["retry_in"])
-    return response
-
-
-async def body_of(request: Request, shape: type[T]) -> T:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refused(Refusal("bad_request", 415, "Send JSON, with Content-Type: application/json."))
-    text = bytearray()
+async def limited_body(request: Request) -> bytes:
+    """The whole body. Raises RequestRefused if it is too large, also when the client did not state its length."""
+    body = bytearray()
     async for chunk in request.stream():
-        text += chunk
-        if len(text) > MAX_BODY:
-            raise Refused(Refusal("too_large", 413, f"A body has at most {MAX_BODY} bytes."))
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestRefused(refusals.too_large(MAX_BODY_BYTES))
+    return bytes(body)
+
+
+async def json_body(request: Request, shape: type[T]) -> T:
+    # A form of another site can post text/plain without asking first, but not application/json.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RequestRefused(Refusal("bad_request", 415, "Send JSON, with Content-Type: application/json."))
+    body = await limited_body(request)
     try:
-        return msgspec.json.decode(text, type=shape)
+        return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused(refusals.bad_request(f"The body does not fit: {error}")) from None
+        raise RequestRefused(refusals.bad_request(f"The body is not valid: {error}")) from None
 
 
-def query_of(request: Request, shape: type[T]) -> T:
-    """Unknown, repeated or ill-formed parameters are refused, never skipped."""
+def query_parameters(request: Request, shape: type[T]) -> T:
+    """The query as a struct. Unknown, repeated and invalid parameters are refused, never ignored."""
     pairs = request.query_params.multi_items()
     values: dict[str, Any] = dict(pairs)
     if len(values) < len(pairs):
-        raise Refused(refusals.bad_request("A parameter stands there twice."))
+        raise RequestRefused(refusals.bad_request("A parameter is given more than once."))
     try:
+        # Not strict: everything in a query is text, so "50" has to count as a number.
         return msgspec.convert(values, shape, strict=False)
     except msgspec.ValidationError as error:
-        raise Refused(refusals.bad_request(f"The query does not fit: {error}")) from None
+        raise RequestRefused(refusals.bad_request(f"The query is not valid: {error}")) from None
 
 
-def secret_of(request: Request) -> str:
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else ""
-
-
-async def session_of(request: Request, right: str = "") -> Session:
-    """The open session that the request carries, with that right; else it is refused."""
-    ehr = ehr_of(request)
-    session = await ehr.database.run(accounts.use_session, secret_of(request), ehr.clock.now())
-    if session is None:
-        raise Refused(refusals.session_expired())
-    seen(request, "ok", session.username)
-    if right and right not in session.rights:
-        raise Refused(refusals.no_rights(right))
-    return session
+def bearer_token(request: Request) -> str:
+    """The token of the Authorization header, or an empty text, which is no token of anybody."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,4 +1,4 @@
-"""Serves the EHR with Granian inside the running event loop, on a port that is known before anybody calls."""
+"""Serves the EHR with Granian inside the running event loop, on a port that is known before the first request."""
 
 import asyncio
 import socket
@@ -13,20 +13,21 @@ from granian.server.embed import Server
 
 from sandbox_ehr.app import create_app
 
-# Granian else configures logging anew, which closes the handlers of the program that we run in.
-LOGGING_LEFT_ALONE = {"version": 1, "incremental": True, "handlers": {}, "loggers": {}}
+# By default Granian configures logging again, which closes the log handlers of the program that it runs in.
+# An incremental configuration without handlers or loggers changes nothing.
+UNCHANGED_LOGGING = {"version": 1, "incremental": True, "handlers": {}, "loggers": {}}
 
 
 @asynccontextmanager
 async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = None) -> AsyncGenerator[str, None]:
-    """The EHR while the block runs; gives its address, such as http://127.0.0.1:8123. No `data` = a temporary folder.
+    """Run the EHR while the block runs. Gives its address, such as http://127.0.0.1:8123.
 
-    Raises OSError when the port is taken.
+    Port 0 picks a free one. Without `data` the EHR uses a temporary folder. Raises OSError if the port is taken.
     """
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-ehr-")))
-        held = stack.enter_context(_hold(host, port))
-        port = held.getsockname()[1]
+        reserved = stack.enter_context(_reserve_port(host, port))
+        port = reserved.getsockname()[1]
         app = create_app(folder)
         server = Server(
             app,
@@ -35,13 +36,14 @@ async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = No
             interface=Interfaces.ASGI,
             websockets=False,
             log_enabled=False,
-            log_dictconfig=LOGGING_LEFT_ALONE,
+            log_dictconfig=UNCHANGED_LOGGING,
         )
         serving = asyncio.create_task(server.serve())
         try:
-            await _until_open(serving, host, port)
+            await _until_listening(serving, host, port)
             yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
         finally:
+            # Requests that hang on purpose wait for this event. Without it the server would wait for them.
             app.state.ehr.closing.set()
             server.stop()
             await serving
@@ -53,37 +55,39 @@ async def serve(
     data: Path | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Run until cancelled; `ready` gets the address, which else is printed as one line."""
+    """Run the EHR until cancelled. Calls `ready` with the address; without `ready`, prints the address on one line."""
     async with running(host, port, data) as address:
-        (ready or _say)(address)
+        (ready or _print_address)(address)
         await asyncio.Event().wait()
 
 
-def _say(address: str) -> None:
+def _print_address(address: str) -> None:
     sys.stdout.write(f"{address}\n")
-    sys.stdout.flush()
+    sys.stdout.flush()  # The program that started us reads this line through a pipe, which Python buffers.
 
 
-def _hold(host: str, port: int) -> socket.socket:
-    """A socket that keeps the port ours; Granian makes its own beside it, and this one never listens."""
+def _reserve_port(host: str, port: int) -> socket.socket:
+    """Return a socket that keeps the port ours. It never listens; Granian binds a socket of its own beside it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:  # Granian shares ports: two servers on one port would both seem to work
+    # Granian sets SO_REUSEPORT, so two servers on one port would both seem to work. A probe without that option
+    # fails when the port is taken.
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
-    held = socket.socket(family)
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    held.bind((host, port))
-    return held
+    reserved = socket.socket(family)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved.bind((host, port))
+    return reserved
 
 
-async def _until_open(serving: asyncio.Task[None], host: str, port: int) -> None:
+async def _until_listening(serving: asyncio.Task[None], host: str, port: int) -> None:
     while True:
         try:
             _, writer = await asyncio.open_connection(host, port)
         except OSError:
             if serving.done():
-                await serving
+                await serving  # Raises what stopped the server, which says more than a refused connection.
                 raise
             await asyncio.sleep(0.01)
         else:

@@ -76,9 +76,9 @@ async def test_a_forgotten_password_is_the_first_one_again(chromium: Browser, de
         await page.get_by_label("Password").fill(password)
         await page.get_by_role("button", name="Sign in", exact=True).click()
         if password == "wrong":
-            await page.get_by_role("link", name="Forgotten it?").click()
+            await page.get_by_role("link", name="Forgot your password?").click()
             await page.get_by_label("Username").fill("user_good")
-            await page.get_by_role("button", name="Reset it").click()
+            await page.get_by_role("button", name="Reset password").click()
             assert "its password is pass_good again" in await page.inner_text("main")
     await page.wait_for_url("**/schedule")
     await context.close()

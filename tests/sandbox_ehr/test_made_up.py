@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from sandbox_ehr.clinic.made_up_patients import patients
-from sandbox_ehr.clinic.made_up_visits import visits_of
+from sandbox_ehr.clinic.made_up_visits import visits_on
 from sandbox_ehr.clinic.practice import CLINICS, STATUSES, VISIT_TYPES
-from sandbox_ehr.clinic.visits import fold
+from sandbox_ehr.clinic.search_text import fold
 
 EVERYBODY = [patient for _, patient in patients()]
 
@@ -69,11 +69,15 @@ def test_some_lack_a_phone_an_email_or_insurance():
 
 def test_one_days_schedule_is_the_same_every_time():
     day = date(2026, 11, 24)
-    first = visits_of("1", day)[0]
-    visits_of.cache_clear()
-    assert visits_of("1", day)[0] == first
+    first = visits_on("1", day)[0]
+    visits_on.cache_clear()
+    assert visits_on("1", day)[0] == first
     # Written out, so that a change of the seed is seen: ids are in people's notes and tests.
-    assert (first.id, first.starts.isoformat(), first.patient % 52) == ("2026112450100", "2026-11-24T08:00:00-05:00", 4)
+    assert (first.id, first.starts.isoformat(), first.patient_number % 52) == (
+        "2026112450100",
+        "2026-11-24T08:00:00-05:00",
+        4,
+    )
 
 
 @pytest.mark.parametrize("clinic", CLINICS.values(), ids=lambda clinic: clinic.name)
@@ -82,7 +86,7 @@ def test_visits_fit_into_the_working_day_and_name_only_what_exists(clinic):
     places, staff = {place.id for place in clinic.locations}, {one.id for one in clinic.providers}
     seen = set()
     for away in range(28):
-        for visit in visits_of(clinic.id, date(2026, 3, 1) + timedelta(days=away)):
+        for visit in visits_on(clinic.id, date(2026, 3, 1) + timedelta(days=away)):
             assert visit.id not in seen
             seen.add(visit.id)
             ends = visit.starts + timedelta(minutes=visit.details.minutes)
@@ -98,7 +102,7 @@ def test_visits_fit_into_the_working_day_and_name_only_what_exists(clinic):
 def test_no_provider_is_booked_twice_at_once(clinic):
     for away in range(14):
         ends: dict[str, float] = {}
-        for visit in visits_of(clinic.id, date(2026, 3, 1) + timedelta(days=away)):
+        for visit in visits_on(clinic.id, date(2026, 3, 1) + timedelta(days=away)):
             provider, starts = visit.details.provider_id, visit.starts.timestamp()
             assert starts >= ends.get(provider, 0)
             ends[provider] = starts + visit.details.minutes * 60
@@ -106,7 +110,7 @@ def test_no_provider_is_booked_twice_at_once(clinic):
 
 def test_no_day_is_empty_so_that_a_demo_shows_something_on_a_sunday():
     for away in range(7):
-        assert len(visits_of("1", date(2026, 3, 1) + timedelta(days=away))) >= 2
+        assert len(visits_on("1", date(2026, 3, 1) + timedelta(days=away))) >= 2
 
 
 def test_folding_forgets_case_and_accents_and_keeps_other_scripts():

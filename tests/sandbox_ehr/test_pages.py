@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 import pytest
 from httpx2 import AsyncClient, Response
 
-from sandbox_ehr.login.accounts import LOGINS
+from sandbox_ehr.login.sandbox_logins import LOGINS
 from sandbox_ehr.refusals import ERROR_CODES
 from tests.sandbox_ehr.desk import Desk
 
@@ -79,7 +79,7 @@ async def test_the_front_page_lists_every_login_and_every_error(browser: Browser
     assert "made-up patients" in words
     for login in LOGINS:
         assert login.account.username in words
-        assert login.what in words
+        assert login.description in words
     for code in ERROR_CODES:
         assert f"error_{code}" in words
 

@@ -7,11 +7,13 @@ import msgspec
 import pytest
 
 from sandbox_ehr import refusals
-from sandbox_ehr.clinic.visits import PatientQuery, VisitQuery
+from sandbox_ehr.clinic.patients import PatientQuery
+from sandbox_ehr.clinic.visits import VisitQuery
 from sandbox_ehr.lab.faults import Faults
-from sandbox_ehr.lab_api import ClockChange, UserChange
-from sandbox_ehr.login import accounts
-from sandbox_ehr.login.accounts import LOGINS
+from sandbox_ehr.lab.users import UserChange
+from sandbox_ehr.lab_api import ClockChange
+from sandbox_ehr.login import sandbox_logins
+from sandbox_ehr.login.sandbox_logins import LOGINS
 from sandbox_ehr.refusals import ERROR_CODES
 
 TEXT = (Path(__file__).parents[2] / "docs/reference/sandbox-ehr.md").read_text("utf-8")
@@ -26,8 +28,8 @@ def rows(heading: str) -> set[str]:
 
 def test_every_login_stands_there_and_no_other():
     assert rows("Logins") == {login.account.username for login in LOGINS}
-    assert accounts.PASSWORD in WORDS
-    assert accounts.CODE in WORDS
+    assert sandbox_logins.PASSWORD in WORDS
+    assert sandbox_logins.CODE in WORDS
 
 
 def test_every_error_on_demand_stands_there_and_no_other():  # S-007

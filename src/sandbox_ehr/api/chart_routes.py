@@ -1,4 +1,4 @@
-"""The chart over JSON: patients, appointments, providers, locations, settings of the session's clinic."""
+"""The chart over JSON: patients, appointments, providers, locations and settings of the session's clinic."""
 
 from datetime import datetime
 from typing import Any
@@ -10,54 +10,59 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox_ehr import refusals
-from sandbox_ehr.clinic import visits as chart
+from sandbox_ehr.api.bearer_session import require_session
+from sandbox_ehr.clinic import patients as patient_table
+from sandbox_ehr.clinic import visits
+from sandbox_ehr.clinic.patients import PatientQuery
 from sandbox_ehr.clinic.practice import CLINICS, REQUIRED_PATIENT_FIELDS, STATUSES, VISIT_TYPES, Clinic, shift_of
-from sandbox_ehr.clinic.visits import PatientQuery, VisitQuery, VisitRow
-from sandbox_ehr.login.accounts import IDLE_SECONDS
-from sandbox_ehr.refusals import Refused
-from sandbox_ehr.requests import answer, ehr_of, query_of, session_of
+from sandbox_ehr.clinic.visits import Visit, VisitQuery
+from sandbox_ehr.ehr import ehr_of
+from sandbox_ehr.login.limits import SESSION_IDLE_SECONDS
+from sandbox_ehr.refusals import RequestRefused
+from sandbox_ehr.requests import query_parameters
+from sandbox_ehr.responses import json_response
 
 MAX_DAYS = 366
 
 
 class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """A path that takes no parameters."""
+    """The query of a call that takes no parameters."""
 
 
 async def patients(request: Request) -> Response:
-    session = await session_of(request, "patients.read")
-    query = query_of(request, PatientQuery)
-    total, found = await ehr_of(request).database.run(chart.find_patients, session.clinic, query)
-    return answer({"patients": found, "total": total, "offset": query.offset, "limit": query.limit})
+    session = await require_session(request, "patients.read")
+    query = query_parameters(request, PatientQuery)
+    total, found = await ehr_of(request).database.run(patient_table.find, session.clinic, query)
+    return json_response({"patients": found, "total": total, "offset": query.offset, "limit": query.limit})
 
 
 async def appointments(request: Request) -> Response:
-    session = await session_of(request, "schedule.read")
-    query = query_of(request, VisitQuery)
+    session = await require_session(request, "schedule.read")
+    query = query_parameters(request, VisitQuery)
     if not 0 <= (query.end - query.start).days < MAX_DAYS:
-        raise Refused(refusals.bad_request(f"end is start or later, at most {MAX_DAYS} days in all."))
+        raise RequestRefused(refusals.bad_request(f"end must not be before start, and at most {MAX_DAYS} days in all."))
     ehr, clinic = ehr_of(request), CLINICS[session.clinic]
     now = ehr.clock.now()
-    found = await ehr.database.run(chart.find_visits, clinic, query, now)
+    found = await ehr.database.run(visits.find, clinic, query, now)
     page = found[query.offset : query.offset + query.limit]
-    shown = [visit_json(visit, clinic, now, with_note=query.include == "progress_note") for visit in page]
-    return answer({"appointments": shown, "total": len(found), "offset": query.offset, "limit": query.limit})
+    shown = [_appointment(visit, clinic, now, with_note=query.include == "progress_note") for visit in page]
+    return json_response({"appointments": shown, "total": len(found), "offset": query.offset, "limit": query.limit})
 
 
 async def appointment(request: Request) -> Response:
-    session = await session_of(request, "schedule.read")
-    query_of(request, NoQuery)
+    session = await require_session(request, "schedule.read")
+    query_parameters(request, NoQuery)
     ehr, clinic = ehr_of(request), CLINICS[session.clinic]
     now = ehr.clock.now()
-    visit = await ehr.database.run(chart.find_visit, clinic, request.path_params["id"], now)
+    visit = await ehr.database.run(visits.find_one, clinic, request.path_params["id"], now)
     if visit is None:
-        raise Refused(refusals.not_found("appointment"))
-    return answer({"appointment": visit_json(visit, clinic, now, with_note=True)})
+        raise RequestRefused(refusals.not_found("appointment"))
+    return json_response({"appointment": _appointment(visit, clinic, now, with_note=True)})
 
 
 async def providers(request: Request) -> Response:
-    session = await session_of(request, "schedule.read")
-    query_of(request, NoQuery)
+    session = await require_session(request, "schedule.read")
+    query_parameters(request, NoQuery)
     clinic = CLINICS[session.clinic]
     shown = [
         {
@@ -69,44 +74,44 @@ async def providers(request: Request) -> Response:
             "npi": provider.npi,
             "active": provider.active,
             "timezone": clinic.timezone,
-            "hours": [_shift(day, location) for day, location in provider.days.items()],
+            "hours": [_hours(weekday, location) for weekday, location in provider.days.items()],
         }
         for provider in clinic.providers
     ]
-    return answer({"providers": shown})
+    return json_response({"providers": shown})
 
 
 async def locations(request: Request) -> Response:
-    session = await session_of(request, "schedule.read")
-    query_of(request, NoQuery)
-    return answer({"locations": CLINICS[session.clinic].locations})
+    session = await require_session(request, "schedule.read")
+    query_parameters(request, NoQuery)
+    return json_response({"locations": CLINICS[session.clinic].locations})
 
 
 async def settings(request: Request) -> Response:
-    session = await session_of(request)
-    query_of(request, NoQuery)
+    session = await require_session(request)
+    query_parameters(request, NoQuery)
     clinic = CLINICS[session.clinic]
-    return answer(
+    return json_response(
         {
             "clinic": {"id": clinic.id, "name": clinic.name, "city": clinic.city, "phone": clinic.phone},
             "timezone": clinic.timezone,
             "visit_types": VISIT_TYPES,
             "visit_statuses": STATUSES,
             "required_patient_fields": REQUIRED_PATIENT_FIELDS,
-            "session_idle_seconds": IDLE_SECONDS,
+            "session_idle_seconds": SESSION_IDLE_SECONDS,
         }
     )
 
 
-def _shift(day: int, location: str) -> dict[str, Any]:
-    start, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in shift_of(day))
-    return {"weekday": day + 1, "start": start, "end": end, "location_id": location}
+def _hours(weekday: int, location: str) -> dict[str, Any]:
+    start, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in shift_of(weekday))
+    return {"weekday": weekday + 1, "start": start, "end": end, "location_id": location}  # The API counts from 1.
 
 
-def visit_json(visit: VisitRow, clinic: Clinic, now: float, *, with_note: bool) -> dict[str, Any]:
-    """A visit as the API shows it, times in the clinic's zone with their offset."""
+def _appointment(visit: Visit, clinic: Clinic, now: float, *, with_note: bool) -> dict[str, Any]:
+    """A visit as the API sends it. Times are in the clinic's time zone, with their offset."""
     patient, details = visit.patient, visit.details
-    status = status_of(visit, now)
+    status = visit.status_at(now)
     shown: dict[str, Any] = {
         "id": visit.id,
         "start": datetime.fromtimestamp(visit.starts_at, ZoneInfo(clinic.timezone)).isoformat(timespec="seconds"),
@@ -124,18 +129,13 @@ def visit_json(visit: VisitRow, clinic: Clinic, now: float, *, with_note: bool) 
         **msgspec.structs.asdict(details),
         "insurance": patient.insurance,
     }
+    # Notes and diagnoses are made up with the visit, but nobody can have written them before it is over.
     over = status == "DONE"
     shown["diagnoses"] = details.diagnoses if over else ()
     shown.pop("progress_note")
     if with_note:
         shown["progress_note"] = details.progress_note if over else ""
     return shown
-
-
-def status_of(visit: VisitRow, now: float) -> str:
-    if now < visit.starts_at or visit.plan in ("CANC", "R/S"):
-        return visit.plan
-    return visit.outcome if now >= visit.ends_at or visit.outcome == "NOSHOW" else "CHKIN"
 
 
 routes = [

@@ -1,6 +1,7 @@
-"""Made-up patients: names of many shapes, and everything else drawn from a name's place in the list.
+"""Made-up patients, with names of many shapes and scripts.
 
-The same list gives the same patients, with the same ids, on every machine and day.
+Everything else about a patient follows from the position in the list, so the same list always gives the same patients
+with the same ids. Append to a list; a line inserted in the middle changes everybody after it.
 """
 
 from functools import cache
@@ -25,7 +26,7 @@ class HomeAddress(msgspec.Struct, frozen=True):
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """`rank` 1 is billed first."""
+    """One insurance plan of a patient. `rank` 1 is billed first."""
 
     rank: int
     payer: str
@@ -35,7 +36,7 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 class Patient(msgspec.Struct, frozen=True):
-    """`sex` is F, M or U; `dob` is YYYY-MM-DD; phones are XXX-XXX-XXXX or empty."""
+    """`sex` is F, M or U. `dob` is YYYY-MM-DD. Phones are XXX-XXX-XXXX or empty."""
 
     id: str
     mrn: str
@@ -51,7 +52,8 @@ class Patient(msgspec.Struct, frozen=True):
     insurance: tuple[Coverage, ...]
 
 
-# first|middle|last|sex|birth year|language
+# Each line is first|middle|last|sex|birth year|language. The names cover what breaks software: one letter, several last
+# names, no Latin letter, writing from right to left, an apostrophe, the word Null, the same name twice, 50 letters.
 RIVERSIDE = """
 Dana||Whitlock|F|1984|English
 Marcus|Elijah|Bellweather|M|1971|English
@@ -150,18 +152,18 @@ PAYERS = ("Meadow Mutual", "Northlight Health Plan", "Evergreen Care HMO", "Stat
 
 @cache
 def patients() -> tuple[tuple[str, Patient], ...]:
-    """Every patient with the id of the clinic that keeps the chart."""
+    """Every patient, each with the id of the clinic that keeps the chart."""
     lists = {"1": RIVERSIDE, "2": OAKHILL, "3": HARBOR}
     return tuple(
-        (clinic, _patient(CLINICS[clinic], place, line))
+        (clinic, _patient(CLINICS[clinic], position, line))
         for clinic, text in lists.items()
-        for place, line in enumerate(text.strip().splitlines(), 1)
+        for position, line in enumerate(text.strip().splitlines(), 1)
     )
 
 
-def _patient(clinic: Clinic, place: int, line: str) -> Patient:
-    first, middle, last, sex, year, language = line.split("|")
-    ehr_id = f"{int(clinic.id) * 10000 + place}"
+def _patient(clinic: Clinic, position: int, line: str) -> Patient:
+    first, middle, last, sex, birth_year, language = line.split("|")
+    ehr_id = f"{int(clinic.id) * 10000 + position}"
     name = f"{first} {last}"
     return Patient(
         id=ehr_id,
@@ -169,9 +171,9 @@ def _patient(clinic: Clinic, place: int, line: str) -> Patient:
         first_name=first,
         middle_name=middle,
         last_name=last,
-        dob=f"{year}-{1 + number(12, ehr_id, 'month'):02}-{1 + number(28, ehr_id, 'day'):02}",
+        dob=f"{birth_year}-{1 + number(12, ehr_id, 'month'):02}-{1 + number(28, ehr_id, 'day'):02}",
         sex=sex,
-        phones=_phones(clinic, place),
+        phones=_phones(clinic, position),
         email=f"patient{ehr_id}@example.com" if number(6, ehr_id, "mail") else "",
         address=_address(clinic, ehr_id),
         language=language,
@@ -179,21 +181,23 @@ def _patient(clinic: Clinic, place: int, line: str) -> Patient:
     )
 
 
-def _phones(clinic: Clinic, place: int) -> Phones:
+def _phones(clinic: Clinic, position: int) -> Phones:
+    # Only 555-0100 to 555-0199 are reserved for fiction, so home and mobile numbers share that range.
     area = clinic.phone[:3]
-    mobile = f"{area}-555-01{20 + place:02}" if place % 7 else ""
-    return Phones(home=f"{area}-555-01{73 + place // 3:02}" if place % 3 == 0 else "", mobile=mobile)
+    mobile = f"{area}-555-01{20 + position:02}" if position % 7 else ""
+    return Phones(home=f"{area}-555-01{73 + position // 3:02}" if position % 3 == 0 else "", mobile=mobile)
 
 
 def _address(clinic: Clinic, ehr_id: str) -> HomeAddress:
     city, state = clinic.city.split(", ")
     street = f"{1 + number(990, ehr_id, 'house')} {pick(STREETS, ehr_id, 'street')}"
     line2 = f"Apt {1 + number(40, ehr_id, 'flat')}" if not number(4, ehr_id, "has flat") else ""
+    # No ZIP code from 00200 to 00499 is assigned to a place.
     return HomeAddress(street, line2, city, state, f"00{200 + number(250, ehr_id, 'zip')}")
 
 
 def _insurance(ehr_id: str, name: str) -> tuple[Coverage, ...]:
-    covers = (0, 1, 1, 1, 2)[number(5, ehr_id, "covers")]
+    plans = pick((0, 1, 1, 1, 2), ehr_id, "covers")
     first = number(len(PAYERS), ehr_id, "payer")
     return tuple(
         Coverage(
@@ -203,5 +207,5 @@ def _insurance(ehr_id: str, name: str) -> tuple[Coverage, ...]:
             f"G{number(10**4, ehr_id, rank, 'group'):04}",
             name,
         )
-        for rank in range(covers)
+        for rank in range(plans)
     )

@@ -1,4 +1,4 @@
-"""The made-up schedule: one clinic's visits of one local day, the same every time that day is asked for."""
+"""The made-up schedule: the visits of one clinic on one local day, the same every time somebody asks for that day."""
 
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -9,7 +9,9 @@ import msgspec
 from sandbox_ehr.clinic.practice import CLINICS, VISIT_TYPES, Clinic, Provider, VisitType, shift_of
 from sandbox_ehr.clinic.seeded_choice import number, pick
 
+# In minutes since midnight.
 LUNCH = range(12 * 60, 13 * 60)
+# The reason for the visit, then the diagnosis and its ICD-10-CM code once the visit is over, or neither.
 REASONS = (
     ("Blood pressure check", "Essential hypertension", "I10"),
     ("Diabetes follow-up", "Type 2 diabetes mellitus without complications", "E11.9"),
@@ -45,7 +47,10 @@ class Medication(msgspec.Struct, frozen=True):
 
 
 class VisitDetails(msgspec.Struct, frozen=True):
-    """What the schedule says of a visit besides when, who and its status; `created_at` is local, with its offset."""
+    """The rest of a visit: everything but its time, its patient and its status. The fields are the API's member names.
+
+    `created_at` is an ISO 8601 time in the clinic's time zone.
+    """
 
     type: str
     minutes: int
@@ -61,12 +66,15 @@ class VisitDetails(msgspec.Struct, frozen=True):
     created_at: str
 
 
-class Visit(msgspec.Struct, frozen=True):
-    """A visit as planned; `plan` is its status until it begins, `outcome` once it is over."""
+class PlannedVisit(msgspec.Struct, frozen=True):
+    """`plan` is the status until the visit starts, `outcome` the status once it is over.
+
+    `patient_number` is any number. The patient is the one at that position of the clinic's list, modulo its length.
+    """
 
     id: str
     starts: datetime
-    patient: int
+    patient_number: int
     mode: str
     plan: str
     outcome: str
@@ -74,15 +82,15 @@ class Visit(msgspec.Struct, frozen=True):
 
 
 @lru_cache(1024)
-def visits_of(clinic_id: str, day: date) -> tuple[Visit, ...]:
-    """All visits of that day; `patient` is a number to take modulo the clinic's patients."""
+def visits_on(clinic_id: str, day: date) -> tuple[PlannedVisit, ...]:
     clinic = CLINICS[clinic_id]
     working = [provider for provider in clinic.providers if day.weekday() in provider.days]
     return tuple(visit for provider in working for visit in _day_of(clinic, provider, day))
 
 
-def _day_of(clinic: Clinic, provider: Provider, day: date) -> list[Visit]:
-    visits: list[Visit] = []
+def _day_of(clinic: Clinic, provider: Provider, day: date) -> list[PlannedVisit]:
+    """One provider's visits, one after the other with gaps between them, so that nobody is booked twice at once."""
+    visits: list[PlannedVisit] = []
     opens, closes = shift_of(day.weekday())
     minute = opens + 20 * number(3, clinic.id, provider.id, day, "first")
     while True:
@@ -92,41 +100,43 @@ def _day_of(clinic: Clinic, provider: Provider, day: date) -> list[Visit]:
             minute = LUNCH.stop
         if minute + kind.minutes > closes:
             return visits
-        visits.append(_visit(clinic, provider, day, minute, kind, len(visits), key))
+        starts = datetime.combine(day, time(minute // 60, minute % 60), ZoneInfo(clinic.timezone))
+        visits.append(_visit(clinic, provider, starts, kind, f"{day:%Y%m%d}{provider.id}{len(visits):02}", key))
         minute += kind.minutes + 20 * number(4, key, "gap")
 
 
-def _visit(clinic: Clinic, provider: Provider, day: date, minute: int, kind: VisitType, place: int, key: str) -> Visit:
-    starts = datetime.combine(day, time(minute // 60, minute % 60), ZoneInfo(clinic.timezone))
-    gone = number(12, key, "cancelled") == 0
+def _visit(
+    clinic: Clinic, provider: Provider, starts: datetime, kind: VisitType, visit_id: str, key: str
+) -> PlannedVisit:
+    is_cancelled = number(12, key, "cancelled") == 0
     cancelled = pick(("CANC", "R/S"), key, "how")
-    return Visit(
-        id=f"{day:%Y%m%d}{provider.id}{place:02}",
+    return PlannedVisit(
+        id=visit_id,
         starts=starts,
-        patient=number(10**6, key, "patient"),
+        patient_number=number(10**6, key, "patient"),
         mode=kind.mode,
-        plan=cancelled if gone else pick(("SCHED", "CONF", "CONF"), key, "plan"),
-        outcome=cancelled if gone else pick(("DONE",) * 9 + ("NOSHOW",), key, "outcome"),
-        details=_details(clinic, provider, day, kind, starts, key),
+        # A value that stands in a list several times is drawn that much more often.
+        plan=cancelled if is_cancelled else pick(("SCHED", "CONF", "CONF"), key, "plan"),
+        outcome=cancelled if is_cancelled else pick(("DONE",) * 9 + ("NOSHOW",), key, "outcome"),
+        details=_details(clinic, provider, starts, kind, key),
     )
 
 
-def _details(
-    clinic: Clinic, provider: Provider, day: date, kind: VisitType, starts: datetime, key: str
-) -> VisitDetails:
-    complaint, diagnosis, code = pick(REASONS, key, "reason")
+def _details(clinic: Clinic, provider: Provider, starts: datetime, kind: VisitType, key: str) -> VisitDetails:
+    reason, diagnosis, code = pick(REASONS, key, "reason")
+    # The words of each draw are part of its key. Another word would give every visit of every day other data.
     made = starts - timedelta(days=2 + number(40, key, "made"), minutes=number(300, key, "made at"))
     others = [other.id for other in clinic.providers if other.active and other is not provider]
     return VisitDetails(
         type=kind.code,
         minutes=kind.minutes,
-        location_id=provider.days[day.weekday()],
+        location_id=provider.days[starts.weekday()],
         provider_id=provider.id,
         second_provider_id=pick(others, key, "second") if kind.code == "PROC" else "",
-        reason=complaint,
+        reason=reason,
         complaint=pick(("", "acute", "chronic"), key, "complaint"),
         note=pick(NOTES, key, "note"),
-        progress_note=f"Seen for: {complaint.lower()}. Made-up note, no real patient." if diagnosis else "",
+        progress_note=f"Seen for: {reason.lower()}. Made-up note, no real patient." if diagnosis else "",
         diagnoses=(Diagnosis(code, diagnosis),) if diagnosis else (),
         medications=(Medication(*pick(MEDICINES, key, "medicine")),) if not number(3, key, "takes") else (),
         created_at=made.isoformat(timespec="seconds"),

@@ -1,6 +1,7 @@
-"""The three made-up clinics: who works there, where, on what visit types and statuses.
+"""The three made-up clinics of the practice, with their staff, locations, visit types and visit statuses.
 
-NPIs fail the Luhn check of the real registry, phone numbers are of the 555-01xx range, ZIP codes are unassigned.
+Nothing in it can belong to a real person: NPIs fail the check digit of the real registry, phone numbers are in the
+555-01xx range, and ZIP codes are unassigned.
 """
 
 import msgspec
@@ -24,7 +25,7 @@ class Location(msgspec.Struct, frozen=True):
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """`days` maps a weekday (0 = Monday) to the id of the location where that day is worked."""
+    """`days` maps a weekday (0 = Monday) to the id of the location where the provider works on that day."""
 
     id: str
     first_name: str
@@ -42,6 +43,8 @@ class Code(msgspec.Struct, frozen=True):
 
 
 class VisitType(msgspec.Struct, frozen=True):
+    """`mode` is office or video."""
+
     code: str
     description: str
     minutes: int
@@ -49,6 +52,8 @@ class VisitType(msgspec.Struct, frozen=True):
 
 
 class Clinic(msgspec.Struct, frozen=True):
+    """`timezone` is an IANA name. Every day and time of the clinic's schedule is in it."""
+
     id: str
     name: str
     city: str
@@ -59,7 +64,7 @@ class Clinic(msgspec.Struct, frozen=True):
 
 
 def shift_of(weekday: int) -> tuple[int, int]:
-    """When work begins and ends on that weekday, in minutes since midnight."""
+    """When work starts and ends on that weekday, in minutes since midnight."""
     return (8 * 60, 17 * 60) if weekday < 5 else (9 * 60, 15 * 60)
 
 
@@ -68,7 +73,7 @@ def _weekdays(*locations: str) -> dict[int, str]:
 
 
 def _every_day(location: str) -> dict[int, str]:
-    # One provider of each clinic sees walk-ins at the weekend, so that no day a demo runs on is empty.
+    # One provider of each clinic works on weekends too, so that a demo on a Sunday has visits to show.
     return dict.fromkeys(range(7), location)
 
 

@@ -1,4 +1,4 @@
-"""Choices that look random and come out the same on every machine and Python, from a key alone."""
+"""Choices that look random but depend on a key alone: the same on every machine and every version of Python."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ T = TypeVar("T")
 
 
 def number(below: int, *key: object) -> int:
-    """0 <= n < below, fixed by the key."""
+    """A number from 0 to `below` - 1, decided by the key."""
+    # Not random.Random(key): its results may change between versions of Python, and hash() between two runs.
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return int.from_bytes(digest[:8]) % below
 

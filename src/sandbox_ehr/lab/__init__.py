@@ -1,1 +1,1 @@
-"""The instruments for tests: the clock, fault switches, the request log, and reset."""
+"""The instruments for tests: the clock, fault switches, the request log, test users, and reset."""

@@ -1,4 +1,4 @@
-"""The EHR's own clock: real time plus an offset, or standing still, as a test sets it."""
+"""The EHR's own clock. A test can shift it or stop it."""
 
 import time
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class ClockState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`offset` in seconds is added to real time; `frozen_at` (seconds since 1970) stops the clock there."""
+    """`offset` is added to real time, in seconds. `frozen_at` (seconds since 1970) stops the clock there."""
 
     offset: float = 0
     frozen_at: float | None = None
@@ -17,7 +17,7 @@ class Clock:
         self.state = ClockState()
 
     def now(self) -> float:
-        """Seconds since 1970 as this EHR sees it."""
+        """Seconds since 1970 by this clock."""
         if self.state.frozen_at is not None:
             return self.state.frozen_at
         return time.time() + self.state.offset

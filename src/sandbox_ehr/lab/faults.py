@@ -1,16 +1,13 @@
-"""The lab's instruments: fault switches, the log of requests, and the table lab that keeps switches and clock."""
-
-import sqlite3
-from collections import Counter, deque
+"""The fault switches: what goes wrong on purpose, and for which requests."""
 
 import msgspec
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What goes wrong on purpose.
+    """If several switches are on, the first one that answers the request wins. `slow_ms` goes with any other.
 
-    `slow_ms` delays every answer. `only_path` limits the faults to paths that begin so; `times` to the next so many
-    requests (null = until changed). Of those that answer, the first acts.
+    `only_path` limits the faults to paths that start with it. `times` limits them to the next so many requests;
+    null means until somebody changes them.
     """
 
     slow_ms: int = 0
@@ -24,38 +21,8 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only_path: str = ""
     times: int | None = None
 
+    def apply_to(self, path: str) -> bool:
+        return path.startswith(self.only_path) and self.times != 0
 
-class Entry(msgspec.Struct, frozen=True):
-    """`outcome` is ok, session, challenge:<kind>, an error code, or fault:<switch>; `status` 0 = no answer."""
-
-    at: float
-    method: str
-    path: str
-    username: str
-    status: int
-    outcome: str
-
-
-class Log:
-    """The last 1,000 requests and running counts, since the program started or was reset."""
-
-    def __init__(self) -> None:
-        self.entries: deque[Entry] = deque(maxlen=1000)
-        self.counts: Counter[str] = Counter()
-
-    def clear(self) -> None:
-        self.entries.clear()
-        self.counts.clear()
-
-
-def read(connection: sqlite3.Connection, name: str) -> dict[str, object]:
-    row = connection.execute("SELECT value FROM lab WHERE name = ?", (name,)).fetchone()
-    return msgspec.json.decode(row["value"]) if row else {}
-
-
-def write(connection: sqlite3.Connection, name: str, value: msgspec.Struct) -> None:
-    connection.execute("INSERT OR REPLACE INTO lab VALUES (?, ?)", (name, msgspec.json.encode(value).decode()))
-
-
-def empty(connection: sqlite3.Connection) -> None:
-    connection.execute("DELETE FROM lab")
+    def counted_down(self) -> "Faults":
+        return self if self.times is None else msgspec.structs.replace(self, times=self.times - 1)

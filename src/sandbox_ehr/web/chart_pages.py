@@ -1,4 +1,4 @@
-"""The pages that show the chart to a person: a day's schedule, the patients."""
+"""The pages that show the chart to a person: the schedule of a day, and the patients."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,15 +9,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox_ehr.api.chart_routes import status_of
-from sandbox_ehr.clinic import visits as chart
+from sandbox_ehr.clinic import patients as patient_table
+from sandbox_ehr.clinic import visits
 from sandbox_ehr.clinic.practice import CLINICS, STATUSES, VISIT_TYPES, Clinic
-from sandbox_ehr.clinic.visits import VisitQuery, VisitRow
+from sandbox_ehr.clinic.visits import Visit, VisitQuery
+from sandbox_ehr.ehr import ehr_of
+from sandbox_ehr.lab.log import note_outcome
 from sandbox_ehr.refusals import no_rights
-from sandbox_ehr.requests import ehr_of, seen
-from sandbox_ehr.web.rendering import browser_session, chart_page, long_date, page, short_time
+from sandbox_ehr.web.browser_session import browser_session
+from sandbox_ehr.web.rendering import chart_page, long_date, page, short_time
 
-PAGE = 25
+PATIENTS_PER_PAGE = 25
+LAST_PAGE = 10**6  # An offset much larger than this does not fit into SQLite's integers.
 _TYPES = {kind.code: kind.description for kind in VISIT_TYPES}
 _STATUSES = {status.code: status.description for status in STATUSES}
 
@@ -32,21 +35,21 @@ async def schedule(request: Request) -> Response:
     if session is None:
         return RedirectResponse("/", 303)
     if "schedule.read" not in session.rights:
-        return _no_right(request, "schedule.read")
+        return _refuse(request, "schedule.read")
     ehr, clinic = ehr_of(request), CLINICS[session.clinic]
     now = ehr.clock.now()
     today = datetime.fromtimestamp(now, ZoneInfo(clinic.timezone)).date()
     day = _day(request.query_params.get("date", ""), today)
-    found = await ehr.database.run(chart.find_visits, clinic, VisitQuery(start=day, end=day), now)
+    found = await ehr.database.run(visits.find, clinic, VisitQuery(start=day, end=day), now)
     return chart_page(
         request,
         session,
         "schedule.html",
         day=long_date(day),
         is_today=day == today,
-        earlier=_neighbor(day, -1),
-        later=_neighbor(day, 1),
-        visits=[_shown(visit, clinic, now) for visit in found],
+        previous=_shifted(day, -1),
+        next=_shifted(day, 1),
+        visits=[_schedule_row(visit, clinic, now) for visit in found],
     )
 
 
@@ -55,13 +58,16 @@ async def patients(request: Request) -> Response:
     if session is None:
         return RedirectResponse("/", 303)
     if "patients.read" not in session.rights:
-        return _no_right(request, "patients.read")
+        return _refuse(request, "patients.read")
     try:
         search = msgspec.convert(dict(request.query_params), PatientSearch, strict=False)
     except msgspec.ValidationError:
+        # A person gets the first page for an address with a typo. The API refuses such a query.
         return RedirectResponse("/patients", 303)
-    offset = max(0, min(search.page, 10**6) - 1) * PAGE
-    total, found = await ehr_of(request).database.run(chart.search_patients, session.clinic, search.q, offset, PAGE)
+    offset = max(0, min(search.page, LAST_PAGE) - 1) * PATIENTS_PER_PAGE
+    total, found = await ehr_of(request).database.run(
+        patient_table.search, session.clinic, search.q, offset, PATIENTS_PER_PAGE
+    )
     return chart_page(
         request,
         session,
@@ -71,13 +77,13 @@ async def patients(request: Request) -> Response:
         patients=found,
         first=offset + 1,
         last=offset + len(found),
-        earlier=search.page - 1,
-        later=search.page + 1 if offset + PAGE < total else 0,
+        previous=search.page - 1,
+        next=search.page + 1 if offset + PATIENTS_PER_PAGE < total else 0,
     )
 
 
-def _no_right(request: Request, right: str) -> Response:
-    seen(request, "no_rights")
+def _refuse(request: Request, right: str) -> Response:
+    note_outcome(request, "no_rights")
     return page("refused.html", 403, notice=no_rights(right))
 
 
@@ -88,19 +94,19 @@ def _day(text: str, today: date) -> date:
         return today
 
 
-def _neighbor(day: date, away: int) -> str:
-    """The day before or after; at the ends of the calendar the same day."""
+def _shifted(day: date, away: int) -> str:
+    """The day before or after. At both ends of Python's calendar, the same day."""
     try:
         return (day + timedelta(days=away)).isoformat()
     except OverflowError:
         return day.isoformat()
 
 
-def _shown(visit: VisitRow, clinic: Clinic, now: float) -> dict[str, Any]:
+def _schedule_row(visit: Visit, clinic: Clinic, now: float) -> dict[str, Any]:
     details = visit.details
-    provider = next(one for one in clinic.providers if one.id == details.provider_id)
-    location = next(one for one in clinic.locations if one.id == details.location_id)
-    status = status_of(visit, now)
+    provider = next(each for each in clinic.providers if each.id == details.provider_id)
+    location = next(each for each in clinic.locations if each.id == details.location_id)
+    status = visit.status_at(now)
     return {
         "time": short_time(datetime.fromtimestamp(visit.starts_at, ZoneInfo(clinic.timezone))),
         "minutes": details.minutes,
@@ -108,9 +114,9 @@ def _shown(visit: VisitRow, clinic: Clinic, now: float) -> dict[str, Any]:
         "type": _TYPES[details.type],
         "reason": details.reason,
         "provider": f"{provider.first_name} {provider.last_name}, {provider.title}",
-        "place": "By video" if visit.mode == "video" else location.name,
+        "location": "By video" if visit.mode == "video" else location.name,
         "status": _STATUSES[status],
-        "code": status.replace("/", "").lower(),
+        "css_class": status.replace("/", "").lower(),  # R/S is no name for a class.
     }
 
 

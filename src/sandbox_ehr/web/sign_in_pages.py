@@ -1,126 +1,104 @@
-"""The pages on which a person signs in to the EHR, step by step, and changes a password."""
+"""The pages on which a person signs in, step by step, and signs out."""
 
 from collections.abc import Callable
-from importlib.resources import files
-from typing import Any, NoReturn
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from sandbox_ehr import refusals
-from sandbox_ehr.api.login_routes import challenge_of, note
-from sandbox_ehr.login import accounts, sign_in
-from sandbox_ehr.login.accounts import LOGINS, PASSWORD
-from sandbox_ehr.login.second_steps import Opened, Step
-from sandbox_ehr.refusals import ERROR_CODES, Refusal, Refused
-from sandbox_ehr.requests import ehr_of, refuse, seen
-from sandbox_ehr.web.rendering import COOKIE, browser_session, form_of, page
+from sandbox_ehr.ehr import ehr_of
+from sandbox_ehr.lab.log import note_outcome, note_sign_in
+from sandbox_ehr.login import sign_in
+from sandbox_ehr.login.challenges import challenge_members
+from sandbox_ehr.login.results import Challenge, SessionOpened, SignInResult
+from sandbox_ehr.login.sandbox_logins import LOGINS, PASSWORD
+from sandbox_ehr.refusals import ERROR_CODES, Refusal, RequestRefused
+from sandbox_ehr.responses import refusal_response
+from sandbox_ehr.web.browser_session import browser_session, end_browser_session, set_session
+from sandbox_ehr.web.forms import posted_form
+from sandbox_ehr.web.rendering import page
 
-STEPS: dict[str, tuple[Callable[..., Step], tuple[str, ...]]] = {
+# The name of a step in the path: what does it, and the form fields that it needs besides the challenge.
+STEPS: dict[str, tuple[Callable[..., SignInResult], tuple[str, ...]]] = {
     "way": (sign_in.choose_way, ("way",)),
     "code": (sign_in.answer_code, ("code",)),
     "resend": (sign_in.send_again, ()),
     "push": (sign_in.poll_push, ()),
     "clinic": (sign_in.choose_clinic, ("clinic",)),
 }
-ASSETS = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
-STAYS = ("wrong_code", "code_expired", "push_denied", "push_expired", "resend_too_soon")
+# After these refusals the sign-in goes on, so the person sees the same step again and not the start.
+SIGN_IN_GOES_ON = ("wrong_code", "code_expired", "push_denied", "push_expired", "resend_too_soon")
 
 
-async def front(request: Request) -> Response:
+async def front_page(request: Request) -> Response:
     if await browser_session(request) is not None:
         return RedirectResponse("/schedule", 303)
-    return _front()
+    return sign_in_page()
 
 
 async def log_in(request: Request) -> Response:
-    form, ehr = await form_of(request), ehr_of(request)
+    form, ehr = await posted_form(request), ehr_of(request)
     username = form.get("username", "")
-    seen(request, "", username)
+    note_outcome(request, "", username)
     ehr.log.counts["login_attempts"] += 1
-    step = await ehr.database.run(sign_in.log_in, ehr.clock.now(), username, form.get("password", ""))
-    return _show(request, step, username)
+    result = await ehr.database.run(sign_in.log_in, ehr.clock.now(), username, form.get("password", ""))
+    return _show(request, result, username)
 
 
-async def go_on(request: Request) -> Response:
-    """One later step; a wrong code or a denied push shows the same step again."""
-    form, ehr = await form_of(request), ehr_of(request)
-    work, fields = STEPS.get(request.path_params["step"]) or _no_step()
-    challenge = form.get("challenge", "")
-    step = await ehr.database.run(work, ehr.clock.now(), challenge, *(form.get(field, "") for field in fields))
-    if isinstance(step, Refusal) and step.error in STAYS:
-        note(request, step)
-        waiting = await ehr.database.run(sign_in.look_at, ehr.clock.now(), challenge)
-        return page("step.html", 200, challenge=challenge_of(waiting, ehr.clock.now()), notice=step)
-    return _show(request, step, "")
+async def next_step(request: Request) -> Response:
+    form, ehr = await posted_form(request), ehr_of(request)
+    name = request.path_params["step"]
+    if name not in STEPS:
+        raise RequestRefused(refusals.not_found("step"))
+    step, fields = STEPS[name]
+    challenge_id = form.get("challenge", "")
+    answers = [form.get(field, "") for field in fields]
+    result = await ehr.database.run(step, ehr.clock.now(), challenge_id, *answers)
+    if isinstance(result, Refusal) and result.error in SIGN_IN_GOES_ON:
+        note_sign_in(request, ehr.log, result)
+        challenge = await ehr.database.run(sign_in.current_challenge, ehr.clock.now(), challenge_id)
+        return _challenge_page(request, challenge, notice=result)
+    return _show(request, result, "")
 
 
 async def log_out(request: Request) -> Response:
-    await form_of(request)
-    ehr = ehr_of(request)
-    await ehr.database.run(accounts.close_session, request.cookies.get(COOKIE, ""))
+    await posted_form(request)  # Refuses another site's form, which could otherwise sign the person out.
     response = RedirectResponse("/", 303)
-    response.delete_cookie(COOKIE)
+    await end_browser_session(request, response)
     return response
 
 
-async def password(request: Request) -> Response:
-    if request.method == "GET":
-        return page("password.html", username=request.query_params.get("username", ""), notice=None)
-    form, ehr = await form_of(request), ehr_of(request)
-    values = [form.get(field, "") for field in ("username", "password", "new_password")]
-    seen(request, "password_changed", values[0])
-    refusal = await ehr.database.run(sign_in.change_password, ehr.clock.now(), *values)
-    if refusal is None:
-        return _front(username=values[0], done="The new password works now. Sign in with it.")
-    seen(request, refusal.error)
-    return page("password.html", refusal.status, username=values[0], notice=refusal)
+def sign_in_page(status: int = 200, *, username: str = "", notice: Refusal | None = None, done: str = "") -> Response:
+    """`notice` says what went wrong, `done` what went well."""
+    shown: dict[str, Any] = {"username": username, "notice": notice, "done": done}
+    return page("sign_in.html", status, logins=LOGINS, password=PASSWORD, error_codes=ERROR_CODES, **shown)
 
 
-async def forgotten(request: Request) -> Response:
-    if request.method == "GET":
-        return page("forgotten.html", username=request.query_params.get("username", ""))
-    username = (await form_of(request)).get("username", "")
-    seen(request, "password_forgotten", username)
-    await ehr_of(request).database.run(sign_in.forget_password, username)
-    # The same for a name that nobody has: this page must not tell who has an account.
-    done = f"If there is such an account, its password is {PASSWORD} again. Sign in with it."
-    return _front(username=username, done=done)
+def _show(request: Request, result: SignInResult, username: str) -> Response:
+    note_sign_in(request, ehr_of(request).log, result)
+    match result:
+        case SessionOpened():
+            response = RedirectResponse("/schedule", 303)
+            set_session(response, result.session)
+            return response
+        case Challenge():
+            return _challenge_page(request, result)
+        case refusal if refusal.page is not None:
+            return refusal_response(refusal)
+        case refusal:
+            return sign_in_page(refusal.status, username=username, notice=refusal)
 
 
-async def asset(request: Request) -> Response:
-    name = request.url.path.removeprefix("/")
-    return Response(files("sandbox_ehr.web").joinpath(name).read_bytes(), media_type=ASSETS[name])
-
-
-def _no_step() -> NoReturn:
-    raise Refused(refusals.not_found("step"))
-
-
-def _show(request: Request, step: Step, username: str) -> Response:
-    note(request, step)
-    if isinstance(step, Opened):
-        response = RedirectResponse("/schedule", 303)
-        response.set_cookie(COOKIE, step.session, httponly=True, samesite="strict")
-        return response
-    if isinstance(step, Refusal):
-        return refuse(step) if step.page is not None else _front(step.status, username=username, notice=step)
-    now = ehr_of(request).clock.now()
-    return page("step.html", challenge=challenge_of(step, now), notice=None)
-
-
-def _front(status: int = 200, **values: Any) -> Response:
-    shown = {"username": "", "notice": None, "done": ""} | values
-    return page("front.html", status, logins=LOGINS, password=PASSWORD, error_codes=ERROR_CODES, **shown)
+def _challenge_page(request: Request, challenge: Challenge, notice: Refusal | None = None) -> Response:
+    members = challenge_members(challenge, ehr_of(request).clock.now())
+    return page("challenge.html", challenge=members, notice=notice)
 
 
 routes = [
-    Route("/", front, methods=["GET"]),
-    *(Route(f"/{name}", asset, methods=["GET"]) for name in ASSETS),
+    Route("/", front_page, methods=["GET"]),
     Route("/sign-in", log_in, methods=["POST"]),
-    Route("/sign-in/{step}", go_on, methods=["POST"]),
+    Route("/sign-in/{step}", next_step, methods=["POST"]),
     Route("/sign-out", log_out, methods=["POST"]),
-    Route("/password", password, methods=["GET", "POST"]),
-    Route("/forgotten", forgotten, methods=["GET", "POST"]),
 ]

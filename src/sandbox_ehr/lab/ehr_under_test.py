@@ -1,0 +1,23 @@
+"""What the lab needs of the running EHR that it tests."""
+
+import asyncio
+from typing import Protocol
+
+from sandbox_ehr.database import Database
+from sandbox_ehr.lab.clock import Clock
+from sandbox_ehr.lab.faults import Faults
+from sandbox_ehr.lab.log import Log
+
+LAB_PATH = "/api/_lab"
+
+
+class EhrUnderTest(Protocol):
+    """`sandbox_ehr.ehr.Ehr` is one. A protocol, because that class is built from this room and stands above it."""
+
+    database: Database
+    clock: Clock
+    faults: Faults
+    log: Log
+    closing: asyncio.Event
+
+    async def reset(self) -> None: ...
