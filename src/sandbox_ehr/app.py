@@ -11,9 +11,9 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox_ehr import lab_api as lab_routes
 from sandbox_ehr.api import chart_routes, login_routes
 from sandbox_ehr.ehr import Ehr
+from sandbox_ehr.lab import routes as lab_routes
 from sandbox_ehr.lab.fault_injection import FaultInjection
 from sandbox_ehr.lab.log import note_outcome
 from sandbox_ehr.lab.request_logging import RequestLogging

@@ -10,8 +10,8 @@ from sandbox_ehr import refusals
 from sandbox_ehr.clinic.patients import PatientQuery
 from sandbox_ehr.clinic.visits import VisitQuery
 from sandbox_ehr.lab.faults import Faults
+from sandbox_ehr.lab.routes import ClockChange
 from sandbox_ehr.lab.users import UserChange
-from sandbox_ehr.lab_api import ClockChange
 from sandbox_ehr.login import sandbox_logins
 from sandbox_ehr.login.sandbox_logins import LOGINS
 from sandbox_ehr.refusals import ERROR_CODES
