@@ -33,6 +33,12 @@ ROUTES = [
     *assets.routes,
 ]
 
+# What the router refuses. Its own messages, such as "Not Found", are too short for a person.
+HTTP_ERRORS = {
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not accept that method."),
+}
+
 
 def create_app(folder: Path) -> Starlette:
     """The EHR with its data in `folder`, which is created if needed."""
@@ -69,8 +75,8 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
-    response = _refusal_for(request, Refusal(code, error.status_code, error.detail))
+    code, message = HTTP_ERRORS.get(error.status_code, ("bad_request", error.detail))
+    response = _refusal_for(request, Refusal(code, error.status_code, message))
     response.headers.update(error.headers or {})  # A 405 names the methods that are allowed.
     return response
 
