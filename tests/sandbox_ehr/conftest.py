@@ -6,7 +6,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from sandbox_ehr.server import running
-from tests.sandbox_ehr.desk import Desk
+from tests.sandbox_ehr.sandbox_client import Desk
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from httpx2 import Response
 
 from sandbox_ehr.refusals import ERROR_CODES
-from tests.sandbox_ehr.desk import Desk, refusal
+from tests.sandbox_ehr.sandbox_client import Desk, refusal
 
 Ending = Callable[[Desk, str], Awaitable[Response]]
 

@@ -7,7 +7,7 @@ import pytest
 from httpx2 import AsyncClient, ReadTimeout
 
 from sandbox_ehr.server import running
-from tests.sandbox_ehr.desk import Desk, refusal
+from tests.sandbox_ehr.sandbox_client import Desk, refusal
 
 
 async def test_down_500_garbage_and_busy_answer_as_they_say(desk: Desk):

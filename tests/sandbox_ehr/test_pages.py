@@ -10,7 +10,7 @@ from httpx2 import AsyncClient, Response
 
 from sandbox_ehr.login.sandbox_logins import LOGINS
 from sandbox_ehr.refusals import ERROR_CODES
-from tests.sandbox_ehr.desk import Desk
+from tests.sandbox_ehr.sandbox_client import Desk
 
 
 class Page(HTMLParser):

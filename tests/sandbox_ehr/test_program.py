@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 import sandbox_ehr
 from sandbox_ehr import create_app
 from sandbox_ehr.server import running
-from tests.sandbox_ehr.desk import Desk, refusal
+from tests.sandbox_ehr.sandbox_client import Desk, refusal
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sandbox_ehr.desk import Desk, refusal
+from tests.sandbox_ehr.sandbox_client import Desk, refusal
 
 
 async def test_a_texted_code_opens_the_session(desk: Desk):

@@ -7,7 +7,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from sandbox_ehr.server import running
-from tests.sandbox_ehr.desk import Desk, refusal
+from tests.sandbox_ehr.sandbox_client import Desk, refusal
 
 
 async def test_the_right_password_opens_a_session_that_reads_the_chart(desk: Desk):

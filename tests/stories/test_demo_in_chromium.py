@@ -15,7 +15,7 @@ from playwright.async_api import TimeoutError as NotThere
 
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.cli.cobalt import free_port, running
-from tests.sandbox_ehr.desk import Desk
+from tests.sandbox_ehr.sandbox_client import Desk
 from tests.stories.watched import Watched, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]

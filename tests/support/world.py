@@ -18,7 +18,7 @@ from cobalt_link.developers.clients import Client
 from cobalt_link.kit.clock import Clock
 from cobalt_link.settings import Settings, load
 from cobalt_link.vault import Keyring
-from tests.sandbox_ehr.desk import Desk
+from tests.sandbox_ehr.sandbox_client import Desk
 
 CALLBACK = "http://127.0.0.1:9/linked"
 

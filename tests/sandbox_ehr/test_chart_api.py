@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox_ehr.desk import Desk, refusal
+from tests.sandbox_ehr.sandbox_client import Desk, refusal
 
 NOON = "2026-11-24T12:00:00-05:00"  # a Tuesday
 
