@@ -1,4 +1,4 @@
-"""One Sandbox EHR per test run on a free port, put back to its first day before each test."""
+"""One Sandbox EHR per test run, on a free port. It is reset before each test."""
 
 from collections.abc import AsyncGenerator
 
@@ -6,7 +6,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from sandbox_ehr.server import running
-from tests.sandbox_ehr.sandbox_client import Desk
+from tests.support.sandbox_client import SandboxClient
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[st
 
 
 @pytest.fixture
-async def desk(address: str) -> AsyncGenerator[Desk, None]:
+async def ehr(address: str) -> AsyncGenerator[SandboxClient, None]:
     async with AsyncClient(base_url=address, trust_env=False) as http:
         assert (await http.post("/api/_lab/reset")).status_code == 200
-        yield Desk(http)
+        yield SandboxClient(http)

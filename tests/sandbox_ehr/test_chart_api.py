@@ -1,31 +1,31 @@
-"""Reading the chart over the API: filters, pages, rights, shapes."""
+"""Reading the chart over the API: filters, pages, rights and the members of each answer."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.sandbox_ehr.sandbox_client import Desk, refusal
+from tests.support.sandbox_client import SandboxClient, refusal
 
 NOON = "2026-11-24T12:00:00-05:00"  # a Tuesday
 
 
 @pytest.fixture
-async def session(desk: Desk) -> str:
-    await desk.lab("clock", {"now": NOON, "frozen": True})
-    return await desk.session()
+async def session(ehr: SandboxClient) -> str:
+    await ehr.lab("clock", {"now": NOON, "frozen": True})
+    return await ehr.session()
 
 
-async def names(desk: Desk, session: str, **query: Any) -> list[str]:
-    return [one["last_name"] for one in (await desk.read("patients", session, **query))["patients"]]
+async def last_names(ehr: SandboxClient, session: str, **query: Any) -> list[str]:
+    return [one["last_name"] for one in (await ehr.read("patients", session, **query))["patients"]]
 
 
-async def visits(desk: Desk, session: str, **query: Any) -> list[dict[str, Any]]:
-    """All that match, page after page, unless the query itself asks for a page."""
+async def visits(ehr: SandboxClient, session: str, **query: Any) -> list[dict[str, Any]]:
+    """All visits that match, from every page, unless the query asks for one page."""
     query = {"start": "2026-11-01", "end": "2026-12-10"} | query
-    found = (await desk.read("appointments", session, **query))["appointments"]
+    found = (await ehr.read("appointments", session, **query))["appointments"]
     while found and not query.keys() & {"offset", "limit"}:
-        page = await desk.read("appointments", session, **query, offset=len(found))
+        page = await ehr.read("appointments", session, **query, offset=len(found))
         found += page["appointments"]
         if not page["appointments"]:
             assert page["total"] == len(found)
@@ -33,8 +33,8 @@ async def visits(desk: Desk, session: str, **query: Any) -> list[dict[str, Any]]
     return found
 
 
-async def test_a_patient_has_every_documented_member(desk: Desk, session: str):
-    answer = await desk.read("patients", session, mrn="R490003")
+async def test_a_patient_has_every_documented_member(ehr: SandboxClient, session: str) -> None:
+    answer = await ehr.read("patients", session, mrn="R490003")
     assert answer.keys() == {"patients", "total", "offset", "limit"}
     (patient,) = answer["patients"]
     assert (patient["first_name"], patient["last_name"]) == ("María José", "Fernández de la Vega y Montenegro")
@@ -46,16 +46,16 @@ async def test_a_patient_has_every_documented_member(desk: Desk, session: str):
     assert patient["address"].keys() == {"street", "line2", "city", "state", "zip"}
 
 
-async def test_patients_are_found_by_every_filter(desk: Desk, session: str):
-    everybody = (await desk.read("patients", session, limit=200))["patients"]
+async def test_patients_are_found_by_every_filter(ehr: SandboxClient, session: str) -> None:
+    everybody = (await ehr.read("patients", session, limit=200))["patients"]
     zoe = next(one for one in everybody if one["first_name"] == "Zoë")
-    assert await names(desk, session, id=zoe["id"]) == [zoe["last_name"]]
-    assert await names(desk, session, mrn=zoe["mrn"]) == [zoe["last_name"]]
-    assert zoe["last_name"] in await names(desk, session, dob=zoe["dob"])
-    assert await names(desk, session, phone=zoe["phones"]["mobile"]) == [zoe["last_name"]]
+    assert await last_names(ehr, session, id=zoe["id"]) == [zoe["last_name"]]
+    assert await last_names(ehr, session, mrn=zoe["mrn"]) == [zoe["last_name"]]
+    assert zoe["last_name"] in await last_names(ehr, session, dob=zoe["dob"])
+    assert await last_names(ehr, session, phone=zoe["phones"]["mobile"]) == [zoe["last_name"]]
     area, rest = zoe["phones"]["mobile"].split("-", 1)
-    assert await names(desk, session, phone=f"({area}) {rest}") == [zoe["last_name"]]
-    assert await names(desk, session, first_name="zoe", last_name="BRONTES") == [zoe["last_name"]]
+    assert await last_names(ehr, session, phone=f"({area}) {rest}") == [zoe["last_name"]]
+    assert await last_names(ehr, session, first_name="zoe", last_name="BRONTES") == [zoe["last_name"]]
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,16 @@ async def test_patients_are_found_by_every_filter(desk: Desk, session: str):
         ({"mrn": "R49000"}, 0),
     ],
 )
-async def test_names_match_in_part_without_regard_to_case_and_accents(desk: Desk, session: str, query, found):
-    assert (await desk.read("patients", session, **query))["total"] == found
+async def test_names_match_in_part_without_regard_to_case_and_accents(
+    ehr: SandboxClient, session: str, query: dict[str, str], found: int
+) -> None:
+    assert (await ehr.read("patients", session, **query))["total"] == found
 
 
-async def test_pages_of_patients_hold_everybody_once(desk: Desk, session: str):
+async def test_the_pages_of_patients_have_every_patient_once(ehr: SandboxClient, session: str) -> None:
     seen: list[str] = []
     while True:
-        page = await desk.read("patients", session, offset=len(seen), limit=20)
+        page = await ehr.read("patients", session, offset=len(seen), limit=20)
         seen += [one["id"] for one in page["patients"]]
         if not page["patients"]:
             break
@@ -91,68 +93,70 @@ async def test_pages_of_patients_hold_everybody_once(desk: Desk, session: str):
     "query",
     [{"surname": "x"}, {"dob": "24.11.1980"}, {"limit": 0}, {"limit": 201}, {"offset": -1}, {"phone": "()"}],
 )
-async def test_a_query_that_does_not_fit_is_refused_not_ignored(desk: Desk, session: str, query):
-    assert refusal(await desk.get("patients", session, **query)) == (400, "bad_request")
+async def test_an_invalid_patient_query_is_refused_and_not_ignored(
+    ehr: SandboxClient, session: str, query: dict[str, Any]
+) -> None:
+    assert refusal(await ehr.get("patients", session, **query)) == (400, "bad_request")
 
 
-async def test_a_repeated_parameter_is_refused(desk: Desk, session: str):
+async def test_a_repeated_parameter_is_refused(ehr: SandboxClient, session: str) -> None:
     headers = {"Authorization": f"Bearer {session}"}
-    response = await desk.http.get("/api/patients?mrn=1&mrn=2", headers=headers)
+    response = await ehr.http.get("/api/patients?mrn=1&mrn=2", headers=headers)
     assert refusal(response) == (400, "bad_request")
 
 
-async def test_an_appointment_has_every_documented_member(desk: Desk, session: str):
-    (first, *_) = await visits(desk, session, start="2026-11-24", end="2026-11-24")
+async def test_an_appointment_has_every_documented_member(ehr: SandboxClient, session: str) -> None:
+    (first, *_) = await visits(ehr, session, start="2026-11-24", end="2026-11-24")
     assert first.keys() == {
         *("id", "start", "minutes", "status", "type", "mode", "location_id", "provider_id", "second_provider_id"),
         *("patient", "reason", "complaint", "note", "diagnoses", "medications", "insurance", "created_at"),
     }
     assert first["patient"].keys() == {"id", "mrn", "first_name", "last_name", "dob", "sex", "phone"}
     assert first["start"] == "2026-11-24T08:00:00-05:00"
-    one = (await desk.read(f"appointments/{first['id']}", session))["appointment"]
+    one = (await ehr.read(f"appointments/{first['id']}", session))["appointment"]
     assert one.pop("progress_note").startswith("Seen for")
     assert one == first
 
 
-async def test_the_schedule_reaches_thirty_days_back_and_ahead(desk: Desk, session: str):
-    found = await visits(desk, session, start="2026-09-01", end="2027-02-01")
+async def test_the_schedule_covers_thirty_days_before_and_after_today(ehr: SandboxClient, session: str) -> None:
+    found = await visits(ehr, session, start="2026-09-01", end="2027-02-01")
     days = {datetime.fromisoformat(visit["start"]).date() for visit in found}
     today = date(2026, 11, 24)
     assert days == {today + timedelta(days=away) for away in range(-30, 31)}
 
 
-async def test_the_window_is_in_local_days_with_both_ends(desk: Desk, session: str):
-    found = await visits(desk, session, start="2026-11-23", end="2026-11-24")
+async def test_start_and_end_are_local_days_and_both_are_included(ehr: SandboxClient, session: str) -> None:
+    found = await visits(ehr, session, start="2026-11-23", end="2026-11-24")
     assert {visit["start"][:10] for visit in found} == {"2026-11-23", "2026-11-24"}
     assert found == sorted(found, key=lambda visit: (visit["start"], visit["id"]))
 
 
-async def test_offsets_follow_daylight_saving_time(desk: Desk):
-    await desk.lab("clock", {"now": "2026-11-01T12:00:00-05:00", "frozen": True})
-    session = await desk.session()
+async def test_offsets_follow_daylight_saving_time(ehr: SandboxClient) -> None:
+    await ehr.lab("clock", {"now": "2026-11-01T12:00:00-05:00", "frozen": True})
+    session = await ehr.session()
     for day, offset in (("2026-10-31", "-04:00"), ("2026-11-02", "-05:00")):
-        found = await visits(desk, session, start=day, end=day)
+        found = await visits(ehr, session, start=day, end=day)
         assert {visit["start"][-6:] for visit in found} == {offset}
 
 
-async def test_appointments_are_found_by_every_filter(desk: Desk, session: str):
-    everything = await visits(desk, session)
+async def test_appointments_are_found_by_every_filter(ehr: SandboxClient, session: str) -> None:
+    everything = await visits(ehr, session)
     patient = next(visit["patient"] for visit in everything if visit["patient"]["phone"])
-    mine = [visit for visit in everything if visit["patient"]["mrn"] == patient["mrn"]]
-    assert await visits(desk, session, patient_mrn=patient["mrn"]) == mine
-    full, turned = "{first_name} {last_name}".format(**patient), "{last_name}, {first_name}".format(**patient)
-    for name in (full, full.upper(), turned):
-        assert await visits(desk, session, patient_name=name) == mine
-    by_phone = await visits(desk, session, patient_phone=patient["phone"])
+    theirs = [visit for visit in everything if visit["patient"]["mrn"] == patient["mrn"]]
+    assert await visits(ehr, session, patient_mrn=patient["mrn"]) == theirs
+    first_last, last_first = "{first_name} {last_name}".format(**patient), "{last_name}, {first_name}".format(**patient)
+    for name in (first_last, first_last.upper(), last_first):
+        assert await visits(ehr, session, patient_name=name) == theirs
+    by_phone = await visits(ehr, session, patient_phone=patient["phone"])
     assert {visit["patient"]["phone"] for visit in by_phone} == {patient["phone"]}
-    video = await visits(desk, session, mode="video")
+    video = await visits(ehr, session, mode="video")
     assert video == [visit for visit in everything if visit["mode"] == "video"] != []
-    assert len(await visits(desk, session, mode="office")) + len(video) == len(everything)
+    assert len(await visits(ehr, session, mode="office")) + len(video) == len(everything)
 
 
-async def test_pages_of_appointments_hold_every_visit_once(desk: Desk, session: str):
-    everything = await visits(desk, session)
-    pages = [await visits(desk, session, offset=offset, limit=300) for offset in range(0, len(everything), 300)]
+async def test_the_pages_of_appointments_have_every_visit_once(ehr: SandboxClient, session: str) -> None:
+    everything = await visits(ehr, session)
+    pages = [await visits(ehr, session, offset=offset, limit=300) for offset in range(0, len(everything), 300)]
     assert [visit for page in pages for visit in page] == everything
 
 
@@ -168,32 +172,34 @@ async def test_pages_of_appointments_hold_every_visit_once(desk: Desk, session: 
         {"start": "2026-11-24", "end": "2026-11-24", "status": "DONE"},
     ],
 )
-async def test_an_appointment_query_that_does_not_fit_is_refused(desk: Desk, session: str, query):
-    assert refusal(await desk.get("appointments", session, **query)) == (400, "bad_request")
+async def test_an_invalid_appointment_query_is_refused(ehr: SandboxClient, session: str, query: dict[str, str]) -> None:
+    assert refusal(await ehr.get("appointments", session, **query)) == (400, "bad_request")
 
 
-async def test_the_status_of_a_visit_follows_the_clock(desk: Desk, session: str):
+async def test_the_status_of_a_visit_follows_the_clock(ehr: SandboxClient, session: str) -> None:
     seen: dict[str, set[str]] = {}
     for now in ("2026-11-24T07:00:00-05:00", NOON, "2026-11-24T18:00:00-05:00"):
-        await desk.lab("clock", {"now": now, "frozen": True})
-        session = await desk.session()
-        seen[now] = {visit["status"] for visit in await visits(desk, session, start="2026-11-24", end="2026-11-24")}
+        await ehr.lab("clock", {"now": now, "frozen": True})
+        session = await ehr.session()
+        seen[now] = {visit["status"] for visit in await visits(ehr, session, start="2026-11-24", end="2026-11-24")}
     before, noon, after = seen.values()
     assert before <= {"SCHED", "CONF", "CANC", "R/S"}
     assert {"DONE", "CONF"} <= noon
     assert after <= {"DONE", "NOSHOW", "CANC", "R/S"}
 
 
-async def test_a_visit_under_way_is_checked_in(desk: Desk, session: str):
-    await desk.lab("clock", {"now": "2026-11-24T08:10:00-05:00", "frozen": True})
-    session = await desk.session()
-    found = await visits(desk, session, start="2026-11-24", end="2026-11-24")
+async def test_a_visit_under_way_is_checked_in(ehr: SandboxClient, session: str) -> None:
+    await ehr.lab("clock", {"now": "2026-11-24T08:10:00-05:00", "frozen": True})
+    session = await ehr.session()
+    found = await visits(ehr, session, start="2026-11-24", end="2026-11-24")
     assert "CHKIN" in {visit["status"] for visit in found if visit["start"].startswith("2026-11-24T08:00")}
 
 
-async def test_notes_and_diagnoses_come_once_the_visit_is_over_and_notes_on_request(desk: Desk, session: str):
-    plain = await visits(desk, session)
-    noted = await visits(desk, session, include="progress_note")
+async def test_notes_and_diagnoses_exist_once_the_visit_is_over_and_notes_only_on_request(
+    ehr: SandboxClient, session: str
+) -> None:
+    plain = await visits(ehr, session)
+    noted = await visits(ehr, session, include="progress_note")
     assert not any("progress_note" in visit for visit in plain)
     assert any(visit["progress_note"] for visit in noted)
     for visit in noted:
@@ -202,21 +208,21 @@ async def test_notes_and_diagnoses_come_once_the_visit_is_over_and_notes_on_requ
             assert not visit["diagnoses"]
 
 
-async def test_an_unknown_appointment_or_one_of_another_clinic_is_not_found(desk: Desk, session: str):
-    (visit, *_) = await visits(desk, session, limit=1)
-    assert refusal(await desk.get("appointments/1", session)) == (404, "not_found")
-    other = await desk.step("clinic", await desk.challenge("user_clinics"), clinic="2")
-    response = await desk.get(f"appointments/{visit['id']}", other.json()["session"])
+async def test_an_unknown_appointment_or_one_of_another_clinic_is_not_found(ehr: SandboxClient, session: str) -> None:
+    (visit, *_) = await visits(ehr, session, limit=1)
+    assert refusal(await ehr.get("appointments/1", session)) == (404, "not_found")
+    other = await ehr.step("clinic", await ehr.challenge("user_clinics"), clinic="2")
+    response = await ehr.get(f"appointments/{visit['id']}", other.json()["session"])
     assert refusal(response) == (404, "not_found")
 
 
-async def test_providers_locations_and_settings_agree_with_the_schedule(desk: Desk, session: str):
-    providers = {one["id"]: one for one in (await desk.read("providers", session))["providers"]}
-    places = {one["id"]: one for one in (await desk.read("locations", session))["locations"]}
-    settings = await desk.read("settings", session)
+async def test_providers_locations_and_settings_agree_with_the_schedule(ehr: SandboxClient, session: str) -> None:
+    providers = {one["id"]: one for one in (await ehr.read("providers", session))["providers"]}
+    places = {one["id"]: one for one in (await ehr.read("locations", session))["locations"]}
+    settings = await ehr.read("settings", session)
     types = {one["code"] for one in settings["visit_types"]}
     statuses = {one["code"] for one in settings["visit_statuses"]}
-    for visit in await visits(desk, session):
+    for visit in await visits(ehr, session):
         hours = {hour["weekday"]: hour for hour in providers[visit["provider_id"]]["hours"]}
         starts = datetime.fromisoformat(visit["start"])
         shift = hours[starts.isoweekday()]
@@ -235,15 +241,15 @@ async def test_providers_locations_and_settings_agree_with_the_schedule(desk: De
     ("rights", "readable"),
     [(["patients.read"], {"patients"}), (["schedule.read"], {"appointments", "providers", "locations"}), ([], set())],
 )
-async def test_each_right_opens_its_own_calls(desk: Desk, rights: list[str], readable: set[str]):
-    await desk.lab("users/user_good", {"rights": rights})
-    session = await desk.session()
+async def test_each_right_allows_its_own_calls(ehr: SandboxClient, rights: list[str], readable: set[str]) -> None:
+    await ehr.lab("users/user_good", {"rights": rights})
+    session = await ehr.session()
     day = {"start": "2026-11-24", "end": "2026-11-24"}
     for path in ("patients", "appointments", "providers", "locations"):
-        response = await desk.get(path, session, **(day if path == "appointments" else {}))
+        response = await ehr.get(path, session, **(day if path == "appointments" else {}))
         if path in readable:
             assert response.status_code == 200
         else:
             assert refusal(response) == (403, "no_rights")
             assert response.json()["missing"] == ("patients.read" if path == "patients" else "schedule.read")
-    assert (await desk.get("settings", session)).status_code == 200
+    assert (await ehr.get("settings", session)).status_code == 200

@@ -1,4 +1,4 @@
-"""The data: made up beyond doubt, varied, and the same everywhere."""
+"""The made-up data: clearly nobody's, varied, and the same on every machine."""
 
 import unicodedata
 from datetime import date, timedelta
@@ -7,42 +7,42 @@ import pytest
 
 from sandbox_ehr.clinic.made_up_patients import patients
 from sandbox_ehr.clinic.made_up_visits import visits_on
-from sandbox_ehr.clinic.practice import CLINICS, STATUSES, VISIT_TYPES
+from sandbox_ehr.clinic.practice import CLINICS, STATUSES, VISIT_TYPES, Clinic
 from sandbox_ehr.clinic.search_text import fold
 
-EVERYBODY = [patient for _, patient in patients()]
+PATIENTS = [patient for _, patient in patients()]
 
 
-def test_there_are_enough_patients_providers_and_locations():
+def test_there_are_enough_patients_providers_and_locations() -> None:
     assert sum(clinic == "1" for clinic, _ in patients()) >= 40
     assert len(CLINICS["1"].providers) >= 4
     assert len(CLINICS["1"].locations) == 3
 
 
-def test_names_are_long_accented_and_of_many_scripts():
-    names = [f"{patient.first_name} {patient.last_name}" for patient in EVERYBODY]
+def test_names_have_accents_many_scripts_and_every_length() -> None:
+    names = [f"{patient.first_name} {patient.last_name}" for patient in PATIENTS]
     scripts = {unicodedata.name(letter).split()[0] for name in names for letter in name if letter.isalpha()}
     assert {"LATIN", "CJK", "HANGUL", "CYRILLIC", "ARABIC", "HEBREW", "DEVANAGARI", "GREEK"} <= scripts
     assert max(map(len, names)) > 50
     assert min(map(len, names)) < 5
 
 
-def test_ids_and_mrns_are_unique():
-    for values in ([one.id for one in EVERYBODY], [one.mrn for one in EVERYBODY]):
-        assert len(set(values)) == len(EVERYBODY)
+def test_ids_and_mrns_are_unique() -> None:
+    for values in ([one.id for one in PATIENTS], [one.mrn for one in PATIENTS]):
+        assert len(set(values)) == len(PATIENTS)
     staff = [provider.id for clinic in CLINICS.values() for provider in clinic.providers]
     assert len(set(staff)) == len(staff)
 
 
-def test_no_npi_passes_the_check_of_the_real_registry():
+def test_no_npi_passes_the_check_of_the_real_registry() -> None:
     for clinic in CLINICS.values():
         for provider in clinic.providers:
             assert len(provider.npi) == 10
             assert not _luhn("80840" + provider.npi), provider.npi
 
 
-def test_phones_and_zip_codes_belong_to_nobody():
-    phones = [phone for one in EVERYBODY for phone in (one.phones.home, one.phones.mobile) if phone]
+def test_no_phone_or_zip_code_belongs_to_anybody() -> None:
+    phones = [phone for one in PATIENTS for phone in (one.phones.home, one.phones.mobile) if phone]
     phones += [
         number for clinic in CLINICS.values() for place in clinic.locations for number in (place.phone, place.fax)
     ]
@@ -51,28 +51,28 @@ def test_phones_and_zip_codes_belong_to_nobody():
         area, exchange, line = phone.split("-")
         assert (len(area), exchange) == (3, "555")
         assert 100 <= int(line) <= 199
-    zips = [one.address.zip for one in EVERYBODY]
+    zips = [one.address.zip for one in PATIENTS]
     zips += [place.address.zip for clinic in CLINICS.values() for place in clinic.locations]
     assert all(len(code) == 5 and "00200" <= code < "00500" for code in zips)
 
 
-def test_birth_dates_are_real_dates_in_the_past():
-    for one in EVERYBODY:
+def test_birth_dates_are_valid_and_in_the_past() -> None:
+    for one in PATIENTS:
         assert date(1930, 1, 1) < date.fromisoformat(one.dob) < date(2024, 1, 1)
 
 
-def test_some_lack_a_phone_an_email_or_insurance():
-    assert any(not (one.phones.home or one.phones.mobile) for one in EVERYBODY)
-    assert any(not one.email for one in EVERYBODY)
-    assert {len(one.insurance) for one in EVERYBODY} == {0, 1, 2}
+def test_some_patients_have_no_phone_email_or_insurance() -> None:
+    assert any(not (one.phones.home or one.phones.mobile) for one in PATIENTS)
+    assert any(not one.email for one in PATIENTS)
+    assert {len(one.insurance) for one in PATIENTS} == {0, 1, 2}
 
 
-def test_one_days_schedule_is_the_same_every_time():
+def test_the_schedule_of_a_day_is_the_same_every_time() -> None:
     day = date(2026, 11, 24)
     first = visits_on("1", day)[0]
     visits_on.cache_clear()
     assert visits_on("1", day)[0] == first
-    # Written out, so that a change of the seed is seen: ids are in people's notes and tests.
+    # Written out, so that the test sees a change of the seed. People keep these ids in notes and tests.
     assert (first.id, first.starts.isoformat(), first.patient_number % 52) == (
         "2026112450100",
         "2026-11-24T08:00:00-05:00",
@@ -81,10 +81,10 @@ def test_one_days_schedule_is_the_same_every_time():
 
 
 @pytest.mark.parametrize("clinic", CLINICS.values(), ids=lambda clinic: clinic.name)
-def test_visits_fit_into_the_working_day_and_name_only_what_exists(clinic):
+def test_visits_fit_into_the_working_day_and_refer_only_to_what_exists(clinic: Clinic) -> None:
     types, statuses = {kind.code for kind in VISIT_TYPES}, {status.code for status in STATUSES}
     places, staff = {place.id for place in clinic.locations}, {one.id for one in clinic.providers}
-    seen = set()
+    seen: set[str] = set()
     for away in range(28):
         for visit in visits_on(clinic.id, date(2026, 3, 1) + timedelta(days=away)):
             assert visit.id not in seen
@@ -99,7 +99,7 @@ def test_visits_fit_into_the_working_day_and_name_only_what_exists(clinic):
 
 
 @pytest.mark.parametrize("clinic", CLINICS.values(), ids=lambda clinic: clinic.name)
-def test_no_provider_is_booked_twice_at_once(clinic):
+def test_no_provider_has_two_visits_at_once(clinic: Clinic) -> None:
     for away in range(14):
         ends: dict[str, float] = {}
         for visit in visits_on(clinic.id, date(2026, 3, 1) + timedelta(days=away)):
@@ -108,12 +108,12 @@ def test_no_provider_is_booked_twice_at_once(clinic):
             ends[provider] = starts + visit.details.minutes * 60
 
 
-def test_no_day_is_empty_so_that_a_demo_shows_something_on_a_sunday():
+def test_no_day_is_empty_so_a_demo_has_visits_even_on_a_sunday() -> None:
     for away in range(7):
         assert len(visits_on("1", date(2026, 3, 1) + timedelta(days=away))) >= 2
 
 
-def test_folding_forgets_case_and_accents_and_keeps_other_scripts():
+def test_folding_removes_case_and_accents_and_keeps_other_scripts() -> None:
     assert fold("ÉMILE Đặng") == "emile đang"
     assert fold("Анна") == fold("АННА")
     assert fold("王") == "王"

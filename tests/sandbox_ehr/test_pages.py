@@ -1,4 +1,4 @@
-"""What a person sees: complete without JavaScript, labelled as made up, safe from other sites."""
+"""The pages for people: complete without JavaScript, labeled as made up, and safe from other sites."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -8,17 +8,20 @@ from urllib.parse import urljoin
 import pytest
 from httpx2 import AsyncClient, Response
 
-from sandbox_ehr.login.sandbox_logins import LOGINS
+from sandbox_ehr.login.sandbox_logins import LOGINS, Login
 from sandbox_ehr.refusals import ERROR_CODES
-from tests.sandbox_ehr.sandbox_client import Desk
+from tests.support.sandbox_client import SandboxClient
 
 
 class Page(HTMLParser):
-    """A page's words, links, forms, and whatever a strict CSP would forbid."""
+    """A page's text, its links and forms, and whatever a strict CSP would forbid."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.words, self.forms, self.forbidden, self.links = "", [], [], []
+        self.text = ""
+        self.forms: list[tuple[str, dict[str, list[str]]]] = []
+        self.forbidden: list[str] = []
+        self.links: list[str] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -26,18 +29,19 @@ class Page(HTMLParser):
         self.forbidden += [name for name in values if name == "style" or name.startswith("on")]
         self.forbidden += [tag] * (tag in ("script", "style", "iframe"))
         if tag == "form":
-            self.forms.append((values.get("action"), {}))
-        if tag in ("input", "button") and values.get("name"):
-            self.forms[-1][1].setdefault(values["name"], []).append(values.get("value") or "")
+            self.forms.append((values.get("action") or "", {}))
+        name = values.get("name")
+        if tag in ("input", "button") and name:
+            self.forms[-1][1].setdefault(name, []).append(values.get("value") or "")
         if tag == "a":
-            self.links.append(values["href"])
+            self.links.append(values["href"] or "")
 
     def handle_data(self, data: str) -> None:
-        self.words = f"{self.words} {data.strip()}".strip()
+        self.text = f"{self.text} {data.strip()}".strip()
 
 
 class Browser:
-    """A browser without JavaScript: keeps cookies, follows redirects, posts the forms it is shown."""
+    """A browser without JavaScript. It keeps cookies, follows redirects, and posts the forms that a page has."""
 
     def __init__(self, http: AsyncClient) -> None:
         self.http, self.response = http, Response(200)
@@ -51,7 +55,7 @@ class Browser:
         return self.page
 
     async def send(self, action: str, **typed: str) -> Page:
-        """Fill in and send the first form with that action on the page."""
+        """Fill in and send the page's first form with that action."""
         fields = next(fields for target, fields in self.page.forms if target == action)
         values = {name: given[0] for name, given in fields.items()}
         assert typed.keys() <= values.keys()
@@ -68,41 +72,45 @@ class Browser:
 
 
 @pytest.fixture
-async def browser(desk: Desk, address: str) -> AsyncGenerator[Browser, None]:
-    await desk.lab("clock", {"now": "2026-11-24T10:42:00-05:00", "frozen": True})
+async def browser(ehr: SandboxClient, address: str) -> AsyncGenerator[Browser, None]:
+    await ehr.lab("clock", {"now": "2026-11-24T10:42:00-05:00", "frozen": True})
     async with AsyncClient(base_url=address, trust_env=False) as http:
         yield Browser(http)
 
 
-async def test_the_front_page_lists_every_login_and_every_error(browser: Browser):
-    words = (await browser.open("/")).words
-    assert "made-up patients" in words
+async def test_the_front_page_lists_every_login_and_every_error(browser: Browser) -> None:
+    text = (await browser.open("/")).text
+    assert "made-up patients" in text
     for login in LOGINS:
-        assert login.account.username in words
-        assert login.description in words
+        assert login.account.username in text
+        assert login.description in text
     for code in ERROR_CODES:
-        assert f"error_{code}" in words
+        assert f"error_{code}" in text
 
 
-async def test_a_person_signs_in_and_sees_todays_schedule_and_the_patients(browser: Browser, desk: Desk):
+async def test_a_person_signs_in_and_sees_todays_schedule_and_the_patients(
+    browser: Browser, ehr: SandboxClient
+) -> None:
     page = await browser.log_in("user_good")
-    assert "Today, Tuesday, November 24, 2026" in page.words
-    assert "made-up patients" in page.words
-    session = await desk.session()
-    visits = await desk.read("appointments", session, start="2026-11-24", end="2026-11-24")
-    assert f"{visits['total']} visits" in page.words
+    assert "Today, Tuesday, November 24, 2026" in page.text
+    assert "made-up patients" in page.text
+    session = await ehr.session()
+    visits = await ehr.read("appointments", session, start="2026-11-24", end="2026-11-24")
+    assert f"{visits['total']} visits" in page.text
     for visit in visits["appointments"]:
-        assert visit["patient"]["mrn"] in page.words
-    assert "1–25 of 52" in (await browser.open("/patients")).words
+        assert visit["patient"]["mrn"] in page.text
+    assert "1–25 of 52" in (await browser.open("/patients")).text
     found = await browser.open("/patients?q=bellweather")
-    assert "1–1 of 1" in found.words
-    assert "R490002" in found.words
+    assert "1–1 of 1" in found.text
+    assert "R490002" in found.text
     await browser.send("/sign-out")
-    assert "Sandbox logins" in (await browser.open("/schedule")).words
+    assert "Sandbox logins" in (await browser.open("/schedule")).text
 
 
 @pytest.mark.parametrize("login", LOGINS[:5], ids=lambda login: login.account.username)
-async def test_a_login_of_the_list_is_one_press_and_leads_through_its_steps(browser: Browser, desk: Desk, login):
+async def test_each_login_leads_through_its_steps_to_the_schedule(
+    browser: Browser, ehr: SandboxClient, login: Login
+) -> None:
     page = await browser.log_in(login.account.username)
     for _ in range(4):
         actions = [action for action, _ in page.forms]
@@ -111,57 +119,74 @@ async def test_a_login_of_the_list_is_one_press_and_leads_through_its_steps(brow
         elif "/sign-in/code" in actions:
             page = await browser.send("/sign-in/code", code="123456")
         elif "/sign-in/push" in actions:
-            assert re.search(r"Choose \d\d there", page.words)
-            await desk.lab("clock", {"advance": 5, "frozen": True})
+            assert re.search(r"Choose \d\d there", page.text)
+            await ehr.lab("clock", {"advance": 5, "frozen": True})
             page = await browser.send("/sign-in/push")
         elif "/sign-in/clinic" in actions:
             page = await browser.send("/sign-in/clinic", clinic="3")
-    assert "November 24, 2026" in page.words
-    assert ("Harbor Heart" in page.words) == (login.account.username == "user_clinics")
+    assert "November 24, 2026" in page.text
+    assert ("Harbor Heart" in page.text) == (login.account.username == "user_clinics")
 
 
-async def test_a_wrong_code_shows_the_step_again_and_a_new_code_can_be_sent(browser: Browser, desk: Desk):
+async def test_a_wrong_code_shows_the_step_again_and_the_user_can_get_a_new_code(
+    browser: Browser, ehr: SandboxClient
+) -> None:
     await browser.log_in("user_code")
     page = await browser.send("/sign-in/code", code="000000")
-    assert "does not match" in page.words
-    assert "4 tries left" in page.words
+    assert "does not match" in page.text
+    assert "4 tries left" in page.text
     page = await browser.send("/sign-in/resend")
-    assert "Try again in 30 seconds" in page.words
-    await desk.wait(31)
+    assert "Try again in 30 seconds" in page.text
+    await ehr.wait(31)
     await browser.send("/sign-in/resend")
-    assert "Today" in (await browser.send("/sign-in/code", code="123456")).words
+    assert "Today" in (await browser.send("/sign-in/code", code="123456")).text
 
 
-async def test_a_denied_push_can_be_sent_again(browser: Browser, desk: Desk):
-    await desk.lab("users/user_push", {"push_plan": "deny", "push_after": 0})
+async def test_the_last_try_is_announced_in_the_singular(browser: Browser) -> None:
+    for _ in range(4):
+        page = await browser.log_in("user_good", "wrong")
+    assert "1 try left." in page.text
+
+
+async def test_a_page_that_does_not_exist_is_refused_in_a_sentence(browser: Browser) -> None:
+    page = await browser.open("/nothing")
+    assert browser.response.status_code == 404
+    assert "There is nothing at this address." in page.text
+    assert "/" in page.links
+
+
+async def test_a_denied_push_can_be_sent_again(browser: Browser, ehr: SandboxClient) -> None:
+    await ehr.lab("users/user_push", {"push_plan": "deny", "push_after": 0})
     await browser.log_in("user_push")
-    assert "denied" in (await browser.send("/sign-in/push")).words
-    await desk.lab("users/user_push", {"push_plan": "approve"})
+    assert "denied" in (await browser.send("/sign-in/push")).text
+    await ehr.lab("users/user_push", {"push_plan": "approve"})
     await browser.send("/sign-in/resend")
-    assert "Today" in (await browser.send("/sign-in/push")).words
+    assert "Today" in (await browser.send("/sign-in/push")).text
 
 
-async def test_a_person_changes_an_expired_password_and_signs_in_with_the_new_one(browser: Browser, desk: Desk):
+async def test_a_person_changes_an_expired_password_and_signs_in_with_the_new_one(
+    browser: Browser, ehr: SandboxClient
+) -> None:
     page = await browser.log_in("user_expired")
     assert "/password" in page.links
     await browser.open("/password")
     page = await browser.send("/password", username="user_expired", password="pass_good", new_password="short")
-    assert "8 characters" in page.words
+    assert "8 characters" in page.text
     page = await browser.send("/password", username="user_expired", password="pass_good", new_password="pass_better")
-    assert "The new password works now" in page.words
-    assert "Today" in (await browser.send("/sign-in", username="user_expired", password="pass_better")).words
-    assert await desk.session("user_expired", "pass_better")
+    assert "The new password works now" in page.text
+    assert "Today" in (await browser.send("/sign-in", username="user_expired", password="pass_better")).text
+    assert await ehr.session("user_expired", "pass_better")
 
 
-async def test_a_wrong_password_and_a_lock_are_said_and_what_was_typed_is_kept(browser: Browser):
+async def test_the_page_says_wrong_password_or_locked_and_keeps_the_username(browser: Browser) -> None:
     page = await browser.log_in("user_good", "wrong")
-    assert "4 tries left" in page.words
+    assert "4 tries left" in page.text
     assert 'value="user_good"' in browser.response.text
     assert "wrong" not in re.sub("password is wrong|wrong_c", "", browser.response.text)
-    assert "Only an administrator can unlock it" in (await browser.log_in("user_locked")).words
+    assert "Only an administrator can unlock it" in (await browser.log_in("user_locked")).text
 
 
-async def test_every_error_on_demand_is_a_page_and_no_crash(browser: Browser):
+async def test_no_error_on_demand_crashes_the_pages(browser: Browser) -> None:
     for code in ERROR_CODES:
         await browser.log_in("anybody", f"error_{code}")
         if any(action == "/sign-in/code" for action, _ in browser.page.forms):
@@ -173,21 +198,21 @@ async def test_every_error_on_demand_is_a_page_and_no_crash(browser: Browser):
         browser.http.cookies.clear()
 
 
-async def test_days_can_be_turned_and_odd_dates_show_today(browser: Browser):
+async def test_a_person_can_go_to_the_next_day_and_an_invalid_date_shows_today(browser: Browser) -> None:
     page = await browser.log_in("user_good")
     later = next(link for link in page.links if link == "/schedule?date=2026-11-25")
-    assert "Wednesday, November 25, 2026" in (await browser.open(later)).words
+    assert "Wednesday, November 25, 2026" in (await browser.open(later)).text
     for odd in ("nonsense", "2026-13-01", ""):
-        assert "Today" in (await browser.open(f"/schedule?date={odd}")).words
+        assert "Today" in (await browser.open(f"/schedule?date={odd}")).text
     for end in ("0001-01-01", "9999-12-31"):
-        assert "No visits on this day" in (await browser.open(f"/schedule?date={end}")).words
+        assert "No visits on this day" in (await browser.open(f"/schedule?date={end}")).text
     for odd in ("page=x", "page=-5", "page=999999999999", "q=%25%3Cscript%3E"):
         await browser.open(f"/patients?{odd}")
         assert browser.response.status_code == 200
         assert "<script" not in browser.response.text
 
 
-async def test_no_page_has_a_script_a_style_or_anything_of_another_host(browser: Browser):
+async def test_no_page_has_a_script_an_inline_style_or_anything_from_another_host(browser: Browser) -> None:
     for path in ("/", "/password", "/schedule", "/patients", "/nothing"):
         if path == "/schedule":
             await browser.log_in("user_good")
@@ -198,16 +223,16 @@ async def test_no_page_has_a_script_a_style_or_anything_of_another_host(browser:
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
-async def test_a_form_of_another_site_is_refused(desk: Desk, headers: dict[str, str]):
+async def test_a_form_of_another_site_is_refused(ehr: SandboxClient, headers: dict[str, str]) -> None:
     login = {"username": "user_good", "password": "pass_good"}
-    response = await desk.http.post("/sign-in", data=login, headers=headers)
+    response = await ehr.http.post("/sign-in", data=login, headers=headers)
     assert response.status_code == 403
     assert "set-cookie" not in response.headers
 
 
-async def test_the_browsers_session_is_out_of_reach_of_scripts_and_other_sites(desk: Desk, address: str):
+async def test_the_session_cookie_is_hidden_from_scripts_and_other_sites(ehr: SandboxClient, address: str) -> None:
     login = {"username": "user_good", "password": "pass_good"}
-    response = await desk.http.post("/sign-in", data=login, headers={"Origin": address})
+    response = await ehr.http.post("/sign-in", data=login, headers={"Origin": address})
     assert response.status_code == 303
     cookie = response.headers["set-cookie"]
     assert "HttpOnly" in cookie

@@ -1,13 +1,14 @@
-"""The pages in a real Chromium: readable by everybody, in both themes, down to 320 px, with JavaScript off."""
+"""The pages in a real Chromium: accessible, in both themes, down to 320 px, and with JavaScript off."""
 
 import shutil
 from collections.abc import AsyncGenerator
+from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.sandbox_ehr.sandbox_client import Desk
+from tests.support.sandbox_client import SandboxClient
 
 pytestmark = pytest.mark.browser
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -24,8 +25,10 @@ async def chromium() -> AsyncGenerator[Browser, None]:
 
 @pytest.mark.parametrize("width", [1200, 320])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_every_page_is_accessible_and_fits(chromium: Browser, desk: Desk, address: str, theme, width):
-    await desk.lab("clock", {"now": "2026-11-24T10:42:00-05:00", "frozen": True})
+async def test_every_page_is_accessible_and_fits(
+    chromium: Browser, ehr: SandboxClient, address: str, theme: Literal["light", "dark"], width: int
+) -> None:
+    await ehr.lab("clock", {"now": "2026-11-24T10:42:00-05:00", "frozen": True})
     context = await chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
     page = await context.new_page()
     complaints: list[str] = []
@@ -47,11 +50,13 @@ async def test_every_page_is_accessible_and_fits(chromium: Browser, desk: Desk, 
     for path in ("/password", "/forgotten"):
         await page.goto(address + path)
         await _looks_right(page)
-    assert [text for text in complaints if "403" not in text] == []  # Chromium mentions the locked one's status
+    assert [text for text in complaints if "403" not in text] == []  # Chromium logs the 403 of user_locked.
     await context.close()
 
 
-async def test_signing_in_and_out_needs_no_javascript(chromium: Browser, desk: Desk, address: str):
+async def test_a_person_can_sign_in_and_out_without_javascript(
+    chromium: Browser, ehr: SandboxClient, address: str
+) -> None:
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
     await page.goto(address)
@@ -66,8 +71,8 @@ async def test_signing_in_and_out_needs_no_javascript(chromium: Browser, desk: D
     await context.close()
 
 
-async def test_a_forgotten_password_is_the_first_one_again(chromium: Browser, desk: Desk, address: str):
-    await desk.lab("users/user_good", {"password": "pass_other"})
+async def test_a_person_can_reset_a_forgotten_password(chromium: Browser, ehr: SandboxClient, address: str) -> None:
+    await ehr.lab("users/user_good", {"password": "pass_other"})
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
     await page.goto(address)
@@ -85,7 +90,7 @@ async def test_a_forgotten_password_is_the_first_one_again(chromium: Browser, de
 
 
 async def _looks_right(page: Page) -> None:
-    await page.wait_for_load_state()  # a click returns before the style sheet of the next page is there
+    await page.wait_for_load_state()  # A click returns before the next page has its style sheet.
     results = await Axe().run(page, options=RULES)
     found = [(one["id"], [node["html"] for node in one["nodes"]]) for one in results.response["violations"]]
     assert found == [], page.url

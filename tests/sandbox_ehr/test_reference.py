@@ -1,12 +1,14 @@
-"""The reference page says what there is: every login, error, fault, challenge and refusal."""
+"""The reference page has every login, error, fault, challenge, parameter and refusal."""
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from starlette.routing import Mount, Route
 
-from sandbox_ehr import refusals
+from sandbox_ehr import create_app, refusals
 from sandbox_ehr.clinic.patients import PatientQuery
 from sandbox_ehr.clinic.visits import VisitQuery
 from sandbox_ehr.lab.faults import Faults
@@ -21,28 +23,28 @@ WORDS = set(re.findall(r"`([^`\n]+)`", TEXT))
 
 
 def rows(heading: str) -> set[str]:
-    """The first cells of the table below that heading."""
+    """The first cell of each row in the tables below that heading."""
     section = TEXT.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
 
 
-def test_every_login_stands_there_and_no_other():
+def test_the_reference_has_every_login_and_no_other() -> None:
     assert rows("Logins") == {login.account.username for login in LOGINS}
     assert sandbox_logins.PASSWORD in WORDS
     assert sandbox_logins.CODE in WORDS
 
 
-def test_every_error_on_demand_stands_there_and_no_other():  # S-007
+def test_the_reference_has_every_error_on_demand_and_no_other() -> None:  # S-007
     assert rows("Errors on demand") == {f"error_{code}" for code in ERROR_CODES}
 
 
-def test_every_fault_switch_stands_there():
+def test_the_reference_has_every_fault_switch() -> None:
     named = set(Faults.__struct_fields__)
     assert {row for row in rows("The lab") if " " not in row} == named - {"only_path", "times"}
     assert named <= WORDS
 
 
-def test_every_refusal_of_the_source_stands_there():
+def test_the_reference_has_every_refusal_of_the_source() -> None:
     source = "".join(path.read_text("utf-8") for path in Path(refusals.__file__).parent.rglob("*.py"))
     codes = set(re.findall(r'Refusal\("([a-z_]+)"', source)) - {"down", "unexpected"}
     assert {"wrong_credentials", "locked", "local_only"} <= codes
@@ -50,10 +52,20 @@ def test_every_refusal_of_the_source_stands_there():
 
 
 @pytest.mark.parametrize("shape", [PatientQuery, VisitQuery, UserChange])
-def test_every_parameter_stands_there(shape: type[msgspec.Struct]):
+def test_the_reference_has_every_parameter(shape: type[msgspec.Struct]) -> None:
     assert set(shape.__struct_fields__) - WORDS == set()
 
 
-def test_the_clock_and_the_challenges_stand_there():
+def test_the_reference_has_the_clock_and_the_challenges() -> None:
     assert all(f'"{name}"' in TEXT for name in ClockChange.__struct_fields__)
     assert {"code", "way", "push", "clinic", "smart_card"} <= WORDS
+
+
+def test_the_reference_has_every_api_path(tmp_path: Path) -> None:
+    for route in create_app(tmp_path).routes:
+        paths = [route.path] if isinstance(route, Route) else []
+        if isinstance(route, Mount):
+            guard: Any = route.app  # LocalOnly around a router; Starlette types a mounted app as any callable.
+            paths = [route.path + inner.path for inner in guard.app.routes]
+        for path in paths:
+            assert not path.startswith("/api") or f"{path}`" in TEXT or f"{path} " in TEXT, path

@@ -15,8 +15,8 @@ from playwright.async_api import TimeoutError as NotThere
 
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.cli.cobalt import free_port, running
-from tests.sandbox_ehr.sandbox_client import Desk
 from tests.stories.watched import Watched, watched
+from tests.support.sandbox_client import SandboxClient
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
@@ -60,9 +60,9 @@ async def patients_of_these_days(demo: Demo) -> list[str]:
     """Whom the EHR itself expects today and tomorrow, in order; a day is a day of the clinic."""
     today = datetime.now(ZoneInfo("America/New_York")).date()
     async with httpx2.AsyncClient(base_url=demo["sandbox"], trust_env=False) as http:
-        desk = Desk(http)
+        ehr = SandboxClient(http)
         days = {"start": str(today), "end": str(today + timedelta(days=1))}
-        rows = (await desk.read("appointments", await desk.session(), **days))["appointments"]
+        rows = (await ehr.read("appointments", await ehr.session(), **days))["appointments"]
     assert rows
     return [f"{row['patient']['first_name']} {row['patient']['last_name']}" for row in rows]
 

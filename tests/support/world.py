@@ -18,12 +18,12 @@ from cobalt_link.developers.clients import Client
 from cobalt_link.kit.clock import Clock
 from cobalt_link.settings import Settings, load
 from cobalt_link.vault import Keyring
-from tests.sandbox_ehr.sandbox_client import Desk
+from tests.support.sandbox_client import SandboxClient
 
 CALLBACK = "http://127.0.0.1:9/linked"
 
 
-class Sandbox(Desk):
+class Sandbox(SandboxClient):
     """The running sandbox EHR: its address, and the lab's instruments."""
 
     def __init__(self, http: httpx2.AsyncClient, address: str) -> None:

@@ -1,11 +1,11 @@
-"""A program that uses the Sandbox EHR over the wire, as somebody else's app would."""
+"""A client of the Sandbox EHR's JSON API and of its lab. It knows only what goes over HTTP."""
 
 from typing import Any
 
 from httpx2 import AsyncClient, Response
 
 
-class Desk:
+class SandboxClient:
     def __init__(self, http: AsyncClient) -> None:
         self.http = http
 
@@ -23,6 +23,7 @@ class Desk:
         return response.json()["challenge"]
 
     async def step(self, name: str, challenge: dict[str, Any], **values: str) -> Response:
+        """Answer a challenge: a code, a way, a clinic, or nothing for a push."""
         return await self.http.post(f"/api/login/{name}", json={"challenge": challenge["id"], **values})
 
     async def get(self, path: str, session: str, **query: Any) -> Response:
@@ -34,13 +35,13 @@ class Desk:
         return response.json()
 
     async def lab(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """GET without a body, PUT with one."""
+        """GET an instrument of the lab, or PUT it if there is a body."""
         response = await self.http.request("GET" if body is None else "PUT", f"/api/_lab/{path}", json=body)
         assert response.status_code == 200, response.text
         return response.json()
 
     async def wait(self, seconds: float) -> None:
-        """Let that much time pass by the EHR's clock."""
+        """Move the EHR's clock forward."""
         await self.lab("clock", {"advance": seconds})
 
     async def counts(self) -> dict[str, int]:
@@ -48,4 +49,5 @@ class Desk:
 
 
 def refusal(response: Response) -> tuple[int, str]:
+    """The status and the error code of a response that is a refusal."""
     return response.status_code, response.json()["error"]
