@@ -36,7 +36,7 @@ def test_colors_are_counted_as_the_standards_do() -> None:
     assert contrast("#ffffff", "#000000") == 21
     assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.005)
     assert contrast("#ffffff", "#777777") == pytest.approx(4.48, abs=0.005)
-    ours = oklch("#0946ad")  # ui.md §2: oklch(43% .175 261)
+    ours = oklch("#0946ad")  # pages §2: oklch(43% .175 261)
     assert (round(ours.l, 2), round(ours.c, 3)) == (0.43, 0.175)
 
 

@@ -1,11 +1,13 @@
 """The pages as a whole: every link leads somewhere, every page can be found, and they speak of this project alone."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.docs.samples import DOCS, ROOT, pages
+from tests.house.tree import tracked_files
 
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?P<to>[^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
@@ -28,7 +30,11 @@ def links(page: Path) -> list[str]:
     return [found["to"] for found in LINK.finditer(CODE.sub("", page.read_text()))]
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def each_of(found: Sequence[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("page", found, ids=lambda page: page.relative_to(ROOT).as_posix())
+
+
+@each_of(sorted({*pages(), *(path for path in tracked_files() if path.suffix == ".md")}))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for link in links(page):
         where, _, anchor = link.partition("#")
@@ -45,6 +51,6 @@ def test_every_page_is_in_the_index() -> None:
     assert not [page.name for page in pages() if page not in index and page.name != "README.md"]
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+@each_of(pages())
 def test_the_pages_keep_to_their_subject(page: Path) -> None:
     assert not ELSEWHERE.findall(page.read_text())

@@ -1,4 +1,4 @@
-"""Files and functions stay small, and what is built is tested. The figures are those of design §3."""
+"""Files and functions stay small, and what is built is tested. The figures are those of architecture §2."""
 
 import ast
 import statistics

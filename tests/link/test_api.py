@@ -25,7 +25,7 @@ async def create(http: httpx2.AsyncClient, path: str = "/link/token/create", **o
     return await http.post(path, **({"json": WANTED} | options))
 
 
-# §9 row 1 --------------------------------------------------------------------------------------------------------
+# Contract §9 row 1 -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
@@ -38,7 +38,7 @@ async def test_every_route_stands_with_and_without_v1(acme: Shop, client: httpx2
     assert [each.status_code for each in (made, got, exchanged)] == [200] * 3
 
 
-# §9 rows 2 and 6 -------------------------------------------------------------------------------------------------
+# Contract §9 rows 2 and 6 ----------------------------------------------------------------------------------------
 
 WAYS: list[tuple[str, str]] = [
     ("GET", "query"),
@@ -71,7 +71,7 @@ async def test_creating_takes_json_form_and_query(acme: Shop, client: httpx2.Asy
         assert answer.status_code == 200, answer.text
 
 
-# §9 row 3 --------------------------------------------------------------------------------------------------------
+# Contract §9 row 3 -----------------------------------------------------------------------------------------------
 
 
 async def test_tokens_are_answered_under_both_names(acme: Shop, client: httpx2.AsyncClient) -> None:
@@ -82,7 +82,7 @@ async def test_tokens_are_answered_under_both_names(acme: Shop, client: httpx2.A
     assert got["success"] is True and got["token"] == got["access_token"] and got["token"].startswith("at_test_")
 
 
-# §9 rows 4 and 5, and §2's hyphens and Authorization --------------------------------------------------------------
+# Contract §9 rows 4 and 5, and §2's hyphens and Authorization -----------------------------------------------------
 
 
 async def test_credentials_may_come_in_many_ways(acme: Shop, client: httpx2.AsyncClient) -> None:
@@ -114,7 +114,7 @@ async def test_wrong_or_missing_credentials_are_401_and_look_alike(acme: Shop, c
         assert each.json()["success"] is False and each.json()["message"] and each.json()["request_id"]
 
 
-# §9 row 7, and our extras -----------------------------------------------------------------------------------------
+# Contract §9 row 7, and our extras --------------------------------------------------------------------------------
 
 
 async def test_the_redirect_carries_token_public_token_and_state(house: House, client: httpx2.AsyncClient) -> None:
@@ -128,7 +128,7 @@ async def test_the_redirect_carries_token_public_token_and_state(house: House, c
     assert given["token"] == given["public_token"] and (given["tab"], given["state"]) == ("2", "a&b=c")
 
 
-# §9 row 37 --------------------------------------------------------------------------------------------------------
+# Contract §9 row 37 -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("missing", ["user_id", "org_id"])

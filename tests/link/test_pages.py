@@ -390,7 +390,7 @@ def test_the_other_language_is_one_link_away() -> None:
     assert read(render.pane(scene(locale="tlh"), Consent())).one("html").attrs["lang"] == "en"
 
 
-def test_a_first_view_is_under_fourteen_kilobytes() -> None:  # design §5
+def test_a_first_view_is_under_fourteen_kilobytes() -> None:  # pages §10
     files = sum(len(assets.packed(assets.source(name), "gzip")[0]) for name in ("link.css", "link.js", "link.svg"))
     worst = max(len(gzip.compress(page.encode())) for locale in LOCALES for page in gallery(locale).values())
     assert files + worst <= 14 * 1024

@@ -8,7 +8,7 @@ import msgspec
 
 from cobalt_link.developers.colors import HEX, Oklch, contrast, darkest_needed, lightest_needed, oklch, rgb
 
-# What the accent stands on and beside (ui.md §2): the two lightest and the two darkest grounds, and text on a fill.
+# What the accent stands on and beside (pages §2): the two lightest and the two darkest grounds, and text on a fill.
 LIGHT, LIGHT_GLAZE, DARK, DARK_GLAZE, ON_FILL = "#ffffff", "#eff5fe", "#111724", "#171f2f", "#ffffff"
 TEXT, SHAPE = 4.5, 3.0  # WCAG 2.2, 1.4.3 and 1.4.11
 STEP = 0.055  # of lightness, for the fill under the pointer

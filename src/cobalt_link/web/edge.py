@@ -27,7 +27,7 @@ API_HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "server": "cobalt-link",  # else Granian names itself
 }
-# Defaults of a page that says nothing itself: same-origin, for with no-referrer a form's Origin is null (design §5).
+# Defaults of a page that says nothing itself: same-origin, for with no-referrer a form's Origin is null (pages §10).
 PAGE_HEADERS = API_HEADERS | {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin-allow-popups",

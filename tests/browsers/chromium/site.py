@@ -1,6 +1,6 @@
 """An app's site on another host than Link's: pages of the test's own, served over TCP under two names.
 
-Link is at 127.0.0.1, the app at localhost: two ports of one host would be one site and prove nothing (design §5).
+Link is at 127.0.0.1, the app at localhost: two ports of one host would be one site and prove nothing (pages §10).
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Hosted:
         """Gives the browser the secret of an attempt that it has just entered."""
         if visit.secret is None:
             return
-        # A frame of another site gets a cookie only if it is partitioned, and that takes `Secure` (design.md §5).
+        # A frame of another site gets a cookie only if it is partitioned, and that takes `Secure` (pages §10).
         secure = self.https or (framed and self.loopback)
         site = "None; Secure; Partitioned" if secure and framed else "Lax; Secure" if secure else "Lax"
         name = cookie_name(visit.attempt_id, secure=secure)

@@ -346,7 +346,7 @@ async def _asked_again(
 
 
 async def _steps(room: Hosted, scene: Scene, attempt_id: str, slow: bool) -> AsyncIterator[str]:
-    """The working page: each step is sent when it starts; the last thing sent leads on (ui.md §8)."""
+    """The working page: each step is sent when it starts; the last thing sent leads on (pages §8)."""
     head, step, tail = render.working(scene, slow=slow)
     yield head
     async for name in room.visits.steps(attempt_id, STREAMED):

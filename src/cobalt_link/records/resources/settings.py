@@ -1,4 +1,4 @@
-"""The practice's settings: what the app set for the org wins over what the EHR says (§4.1, §4.2)."""
+"""The practice's settings: what the app set for the org wins over what the EHR says (contract §4.1, §4.2)."""
 
 from __future__ import annotations
 
