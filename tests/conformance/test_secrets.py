@@ -1,4 +1,4 @@
-"""Whatever a connector does with a password, the judge finds where it came out again (S-049, architecture §4 rule 8)."""
+"""Whatever a connector does with a password, the check finds where it leaked (S-049, architecture §4 rule 8)."""
 
 from __future__ import annotations
 

@@ -31,11 +31,12 @@ def layers(contract: dict[str, Any]) -> list[list[str]]:
 
 
 def rooms() -> set[str]:
-    """Every room: those of the system by name, those inside another as `room/inner`."""
+    """Every room of `cobalt_link`: by its name, or as `room/inner` if it is inside another one."""
     found = set()
     for contract in layered():
-        _, *inside = contract["containers"][0].split(".")
-        found |= {"/".join([*inside, room]) for layer in layers(contract) for room in layer}
+        program, *inside = contract["containers"][0].split(".")
+        if program == "cobalt_link":
+            found |= {"/".join([*inside, room]) for layer in layers(contract) for room in layer}
     return found
 
 

@@ -12,7 +12,7 @@ from tests.house.tree import tracked_files, within
 SIGN = "\N{SECTION SIGN}"
 NOTHING = "nothing.m" + "d"
 HERE = Path(__file__)
-KINDS = {"", *".css .html .jsx .md .mjs .py .sh .sql .toml .ts .tsx .yaml".split()}
+KINDS = {"", ".css", ".html", ".jsx", ".md", ".mjs", ".py", ".sh", ".sql", ".toml", ".ts", ".tsx", ".yaml"}
 OTHERS = {"LICENSE", "package-lock.json"}
 
 
@@ -26,7 +26,7 @@ def readable() -> list[Path]:
         (f"contract {SIGN}4.5", ("contract", "4.5", [])),
         (f"the contract's shape ({SIGN}9, rows 4 and 5)", ("contract", "9", ["4", "5"])),
         (f"see architecture {SIGN}4 rule 8", ("architecture", "4", [])),
-        (f"ui.m" + f"d {SIGN}2", ("ui", "2", [])),
+        ("ui.m" + f"d {SIGN}2", ("ui", "2", [])),
         (f"a contract.\n\nOf nobody: {SIGN}1", ("", "1", [])),
     ],
 )

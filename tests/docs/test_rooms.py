@@ -1,4 +1,4 @@
-"""docs/develop: the picture of the rooms is that of the import contract, each room has its sentence, each word its room."""
+"""docs/develop shows the rooms of the import contract: a picture, a sentence for each, and the room of each word."""
 
 import re
 
