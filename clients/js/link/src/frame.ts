@@ -1,116 +1,125 @@
-// What a framed page says to the page around it, and hears from it: exact origin, exact window, nothing else counts.
+// The messages between Link's page in a frame and the SDK around it. Only the exact origin and the exact window count.
 
 type Request = (url: string, sent?: { method: string; body: URLSearchParams }, accept?: string) => Promise<Response>;
-type Event = { seq: number; name: string; pane: string | null; code: string | null; at: string };
+type SessionEvent = { seq: number; name: string; pane: string | null; code: string | null; at: string };
 
-// The server names the origin around the frame only after it has found it among the client's registered ones.
-export const around = document.documentElement.dataset.parent;
-export const isFramed = around !== undefined && parent !== window;
+// The origin of the app's page. The server writes it only if the client registered it.
+export const parentOrigin = document.documentElement.dataset.parent;
+export const isFramed = parentOrigin !== undefined && parent !== window;
 
-// Where a fresh token helps: this one waited too long, or was begun in a page that is no more (a reload without cookies).
+// Closed pages that a fresh token can replace: the token waited too long, or another page began its link session. A reload
+// without cookies looks like another page too.
 const RENEWABLE = ["link_expired", "other_browser"];
 
-let seen = 0;
-let notes = Promise.resolve();
-let handed = false;
-let waiting = false;
+let lastSeq = 0;
+let reporting = Promise.resolve();
+let handedOver = false; // the app has the public token
+let closeWhenHandedOver = false;
 let typed = false;
 
-const shown = (): string | undefined => document.querySelector<HTMLElement>("main")?.dataset.page;
+const pageName = (): string | undefined => document.querySelector<HTMLElement>("main")?.dataset.page;
 
-function tell(message: object): void {
-  if (isFramed) parent.postMessage({ cobalt: 1, ...message }, around!);
+function send(message: object): void {
+  if (isFramed) parent.postMessage({ cobalt: 1, ...message }, parentOrigin!);
 }
 
-/** Says hello, and listens for the SDK: `leave` is asked by Escape, `focus` once the frame has the focus. */
-export function greet(ask: () => void, focus: () => void): void {
+/** Says hello to the SDK and listens to it. `confirmLeaving` asks the user before the page closes. `focus` moves the focus to
+ * the first field: the SDK calls for it once the frame itself has the focus. */
+export function connect(confirmLeaving: () => void, focus: () => void): void {
   if (!isFramed) return;
   addEventListener("input", () => (typed = true));
   addEventListener("message", (event) => {
-    if (event.origin !== around || event.source !== parent || event.data?.cobalt !== 1) return;
-    if (event.data.type === "leave") leave(ask);
+    if (event.origin !== parentOrigin || event.source !== parent || event.data?.cobalt !== 1) return;
+    if (event.data.type === "leave") leave(confirmLeaving);
     if (event.data.type === "focus") focus();
   });
-  // Escape pressed in a frame does not reach the dialog around it.
+  // A key that is pressed in a frame does not reach the dialog around it.
   addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.defaultPrevented) leave(ask);
+    if (event.key === "Escape" && !event.defaultPrevented) leave(confirmLeaving);
   });
-  tell({ type: "hello", session: location.pathname.split("/")[2], expired: RENEWABLE.includes(shown()!) });
+  send({ type: "hello", session: location.pathname.split("/")[2], expired: RENEWABLE.includes(pageName()!) });
 }
 
-function leave(ask: () => void): void {
-  const over = !document.querySelector("form[data-pane]") || document.querySelector("[data-pane=leaving], .offline");
+function leave(confirm: () => void): void {
+  const nothingOpen = !document.querySelector("form[data-pane]") || document.querySelector("[data-pane=leaving], .offline");
   if (document.querySelector("[data-pane=done]")) finish();
-  else if (over || !typed) close();
-  else ask();
+  else if (nothingOpen || !typed) close();
+  else confirm();
 }
 
-/** The end: the app gets the token first. Who insists leaves without; the app's server can still ask for it. */
+/** Closes the page of the end once the app has its public token. A second call closes at once: the user insists, and the app's
+ * server can still ask for the token. */
 function finish(): void {
-  if (handed || waiting) close();
-  waiting = true;
+  if (handedOver || closeWhenHandedOver) close();
+  closeWhenHandedOver = true;
 }
 
 function close(): void {
-  const refused = document.querySelector('main [href="#close"]') && { code: shown(), message: document.querySelector("h1")!.textContent };
-  tell({ type: "close", ...refused });
+  const problem = document.querySelector('main [href="#close"]') && {
+    code: pageName(),
+    message: document.querySelector("h1")!.textContent,
+  };
+  send({ type: "close", ...problem });
 }
 
-/** The button of the end. Pressed before the app has its token, it closes as soon as the app has it. */
-export function finishes(form: HTMLFormElement): void {
-  if (handed) return close();
-  waiting = true;
+/** Handles the button "Back to the app". It waits until the app has its public token. */
+export function finishByButton(form: HTMLFormElement): void {
+  if (handedOver) return close();
+  closeWhenHandedOver = true;
   form.ariaBusy = "true";
 }
 
-/** Whether something would be lost by closing now. */
-export const typedSomething = (): boolean => typed;
+/** Whether the user would lose what they typed if Link closed now. */
+export const hasTyped = (): boolean => typed;
 
-/** Takes over what means "close": the × while nothing is typed, a closed page's way out. */
-export function closes(by: HTMLElement | null): boolean {
-  const out = by?.matches("a.x") && !typed;
-  if (!out && by?.getAttribute("href") !== "#close") return false;
+/** Closes Link if this link or button means "close": the × while nothing is typed, or the way out of a closed page. Returns
+ * whether it did. */
+export function closesLink(control: HTMLElement | null): boolean {
+  const cross = control?.matches("a.x") && !typed;
+  if (!cross && control?.getAttribute("href") !== "#close") return false;
   close();
   return true;
 }
 
-/** Passes on the session's new events, each once and in order; resolves when those of now are told. */
-export function note(request: Request, path: string): Promise<void> {
-  if (isFramed && path) notes = notes.then(() => fresh(request, path));
-  return notes;
+/** Reports the new events of the link session to the SDK, each once and in order. Resolves when all are sent. */
+export function reportEvents(request: Request, path: string): Promise<void> {
+  // One call after the other: two at once could send an event twice or out of order.
+  if (isFramed && path) reporting = reporting.then(() => sendNewEvents(request, path));
+  return reporting;
 }
 
-async function fresh(request: Request, path: string): Promise<void> {
+async function sendNewEvents(request: Request, path: string): Promise<void> {
   try {
-    const response = await request(`${path}/events?after=${seen}`, undefined, "application/json");
-    for (const event of response.ok ? ((await response.json()) as Event[]) : []) {
-      if (event.seq <= seen) continue;
-      seen = event.seq;
-      tell({ type: "event", ...event });
+    const response = await request(`${path}/events?after=${lastSeq}`, undefined, "application/json");
+    for (const event of response.ok ? ((await response.json()) as SessionEvent[]) : []) {
+      if (event.seq <= lastSeq) continue;
+      lastSeq = event.seq;
+      send({ type: "event", ...event });
     }
   } catch {
-    // The next page asks again from the same number.
+    // The next page asks from the same number again, so nothing is lost.
   }
-  if (shown() === "left") close();
+  if (pageName() === "left") close();
 }
 
-/** Hands the public token over as soon as the end shows, as often as the network needs; the SDK takes the first.
- * False if the server no longer shows this end. */
-export async function handOver(request: Request, path: string, offline: (is: boolean) => void): Promise<boolean> {
+/** Hands the public token to the app as soon as the last pane shows. Repeats the request until the network lets it through: the
+ * server makes a new token for each, and the SDK takes the first that arrives. Resolves to false if the server no longer shows
+ * the last pane. */
+export async function handOver(request: Request, path: string, showOffline: (offline: boolean) => void): Promise<boolean> {
   const form = document.querySelector<HTMLFormElement>("[data-pane=done]")!;
   const body = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
-  for (let wait = 250; !handed; wait = Math.min(wait * 2, 4000)) {
+  for (let wait = 250; !handedOver; wait = Math.min(wait * 2, 4000)) {
     const response = await request(`${path}/done`, { method: "POST", body }, "application/json").catch(() => undefined);
     if (response && response.status < 500 && response.status !== 429) {
-      const found = response.ok ? ((await response.json().catch(() => null)) as { public_token: string | null } | null) : null;
-      if (!found) return false;
-      handed = true;
-      offline(false);
-      if (found.public_token) tell({ type: "success", public_token: found.public_token });
-      await note(request, path);
-      if (waiting) close();
+      const result = response.ok ? ((await response.json().catch(() => null)) as { public_token: string | null } | null) : null;
+      if (!result) return false;
+      handedOver = true;
+      showOffline(false);
+      if (result.public_token) send({ type: "success", public_token: result.public_token });
+      await reportEvents(request, path);
+      if (closeWhenHandedOver) close();
     } else {
-      offline(true);
+      showOffline(true);
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }

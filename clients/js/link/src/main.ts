@@ -1,71 +1,78 @@
-// Saves the pages of Link their reloads: forms and links go by fetch, and what changed is put in place. Nothing here is
-// needed: without it each form is a page of its own.
+// Replaces page loads in Link: sends forms and follows links with fetch, and swaps the parts that changed. Link works without
+// this script. Then each form leads to a page of its own.
 
-import { around, closes, finishes, greet, handOver, isFramed, note, typedSomething } from "./frame";
-import { closing } from "./closing";
-import { improve, say } from "./pane";
+import { announce, enhance } from "./pane";
+import { closesLink, connect, finishByButton, handOver, hasTyped, isFramed, parentOrigin, reportEvents } from "./frame";
+import { scheduleNotice } from "./closing";
 
-// In a frame the attempt's secret comes with the page and stays in this variable: there may be no cookie. A window has
-// its cookie, and an address that somebody was sent must not open an attempt there (S-024).
+// In a frame there may be no cookie, so the page brings the secret of its link session, and only this variable keeps it. In a
+// window the cookie counts. There, somebody could have been sent an address with a secret in it (S-024).
 const given = document.documentElement.dataset;
 const secret = isFramed ? given.secret || location.hash.match(/^#s=([\w-]{20,})$/)?.[1] : undefined;
-// The frame may be loaded anew from here; the token that opened it is gone from its address (S-009).
-if (given.path) history.replaceState(null, "", given.path + (isFramed ? `?${new URLSearchParams({ origin: around! })}#s=${secret}` : ""));
+// Takes the link token out of the frame's address, and the secret out of the page (S-009). A reload of the frame needs the secret:
+// the fragment keeps it, and browsers send no fragment anywhere.
+if (given.path) {
+  const query = isFramed ? `?${new URLSearchParams({ origin: parentOrigin! })}#s=${secret}` : "";
+  history.replaceState(null, "", given.path + query);
+}
 delete given.secret;
 const path = location.pathname.match(/^\/link\/\w+/)?.[0] ?? "";
-const FIRST = "main :is([autofocus], [data-focus])"; // the field to begin with
-let turn = 0;
-let going = 0; // steps on their way: what was typed just before must not call them off
+const FIRST_FIELD = "main :is([autofocus], [data-focus])";
+// Counts page changes. Whoever waits for an answer compares the number afterwards: if it has changed, a newer page was asked for.
+let latest = 0;
+// Page changes under way. A search that starts meanwhile must not cancel them: the user typed just before they sent the form.
+let pending = 0;
 
-type Sent = { method: string; body: URLSearchParams };
+type Post = { method: string; body: URLSearchParams };
 
-function request(url: string, sent?: Sent, accept = "text/html"): Promise<Response> {
+function request(url: string, post?: Post, accept = "text/html"): Promise<Response> {
   const headers: Record<string, string> = { accept, "cobalt-script": "1" };
   if (secret) headers["cobalt-session"] = secret;
-  if (isFramed) headers["cobalt-parent"] = around!;
-  return fetch(url, { ...sent, headers, credentials: "same-origin" });
+  if (isFramed) headers["cobalt-parent"] = parentOrigin!;
+  return fetch(url, { ...post, headers, credentials: "same-origin" });
 }
 
-/** Shows the page at `url`; the newest call wins. `push`: a step that Back undoes. */
-async function go(url: string, sent?: Sent, push = false): Promise<void> {
-  const mine = ++turn;
-  going++;
-  const busy = document.activeElement?.closest("form");
-  busy?.setAttribute("aria-busy", "true");
+/** Shows the page at `url`. The newest call wins. `push`: the Back button returns to the page before. */
+async function go(url: string, post?: Post, push = false): Promise<void> {
+  const mine = ++latest;
+  pending++;
+  const form = document.activeElement?.closest("form");
+  form?.setAttribute("aria-busy", "true");
   try {
-    const response = await request(url, sent);
-    if (mine !== turn) return;
+    const response = await request(url, post);
+    if (mine !== latest) return;
     const html = await read(response, mine);
-    if (mine !== turn || html === undefined) return;
+    if (mine !== latest || html === undefined) return;
     const next = html.match(/http-equiv="refresh" content="0;url=([^"]+)"/)?.[1];
     if (next) return await go(next);
     const page = parse(html);
-    if (!page.querySelector("main")) throw new TypeError("not a page of Link"); // a proxy's word: ours is not there now
-    // A frame's steps would stay behind in the history of the page around it.
+    // A proxy answers for a server that is down. Treat it as a lost connection.
+    if (!page.querySelector("main")) throw new TypeError("not a page of Link");
+    // Not in a frame: its steps would stay in the history of the app's page.
     if (path && !isFramed) history[push ? "pushState" : "replaceState"](null, "", response.url.replace(/[?&]stale=1/, ""));
     await show(page, false, mine);
-    if (mine !== turn) return;
+    if (mine !== latest) return;
   } catch (error) {
-    if (mine !== turn) return;
-    busy?.removeAttribute("aria-busy");
-    if (!(error instanceof TypeError)) throw error;
-    return offline(() => (sent ? again(url, sent) : go(url, undefined, push)));
+    if (mine !== latest) return;
+    form?.removeAttribute("aria-busy");
+    if (!(error instanceof TypeError)) throw error; // fetch and the stream say "no connection" with a TypeError
+    return waitForNetwork(() => (post ? resend(url, post) : go(url, undefined, push)));
   } finally {
-    going--;
+    pending--;
   }
-  await after();
+  await afterShow();
 }
 
-/** Sends an answer once more, unless the one before arrived after all: then what came of it is shown. */
-async function again(url: string, sent: Sent): Promise<void> {
+/** Sends an answer again after a lost connection, unless the first one arrived: then shows what came of it. */
+async function resend(url: string, post: Post): Promise<void> {
   const response = await request(path).catch(() => undefined);
-  if (!response) return offline(() => again(url, sent));
+  if (!response) return waitForNetwork(() => resend(url, post));
   if (response.headers.has("cobalt-streamed")) return void response.body?.cancel().then(() => go(path));
-  const open = parse(await response.text()).querySelector<HTMLInputElement>("[name=pane]")?.value;
-  return open === sent.body.get("pane") ? go(url, sent) : go(path);
+  const openPane = parse(await response.text()).querySelector<HTMLInputElement>("[name=pane]")?.value;
+  return openPane === post.body.get("pane") ? go(url, post) : go(path);
 }
 
-/** The whole text of an answer; one that is streamed is shown while it comes. */
+/** Reads the whole response. Shows a streamed page while it arrives. Undefined if a newer page was asked for meanwhile. */
 async function read(response: Response, mine: number): Promise<string | undefined> {
   if (!response.headers.has("cobalt-streamed") || !response.body) return response.text();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -73,19 +80,19 @@ async function read(response: Response, mine: number): Promise<string | undefine
   let shown = false;
   for (;;) {
     const { done, value } = await reader.read();
-    if (mine !== turn) return void reader.cancel();
+    if (mine !== latest) return void reader.cancel();
     if (done && !html.includes("</html>")) throw new TypeError("cut off");
     if (done) return html;
     html += value;
     await show(parse(html), shown, mine);
     shown = true;
-    void note(request, path);
+    void reportEvents(request, path);
   }
 }
 
 function parse(html: string): Document {
   const page = new DOMParser().parseFromString(html, "text/html");
-  // Chromium refuses autofocus in a frame of another site and complains of it in the app's console.
+  // Chromium refuses autofocus in a frame of another site, and complains in the console of the app's page.
   for (const each of isFramed ? page.querySelectorAll("[autofocus]") : []) {
     each.removeAttribute("autofocus");
     each.setAttribute("data-focus", "");
@@ -93,97 +100,99 @@ function parse(html: string): Document {
   return page;
 }
 
-/** Puts the parts of a page in place, unless a newer one was asked for since turn `mine`; `more` of a page that is shown
- * already only adds its steps. Resolves when they are there: what follows looks for them. */
+/** Swaps the parts of the page, unless a newer page was asked for after `mine`. With `more`, the page is shown already and has
+ * only got new steps. Resolves once the parts are in place: the callers look for elements in them. */
 async function show(page: Document, more: boolean, mine: number): Promise<void> {
   const steps = page.querySelector(".steps.live");
   if (more) {
     const shown = document.querySelector(".steps.live");
     const fresh = [...(steps?.children ?? [])].slice(shown?.children.length ?? 0);
     shown?.append(...fresh);
-    if (fresh.length) say(fresh.at(-1)!.textContent ?? "");
+    if (fresh.length) announce(fresh.at(-1)!.textContent ?? "");
     return;
   }
   const swap = (): void => {
-    if (mine !== turn) return;
+    if (mine !== latest) return;
     document.title = page.title;
     document.documentElement.lang = page.documentElement.lang;
     document.documentElement.dir = page.documentElement.dir;
     for (const part of ["header", "main", "footer"]) {
-      const [was, fresh] = [document.querySelector(part), page.querySelector(part)];
-      if (was && fresh && !moved(was, fresh)) was.replaceWith(fresh);
+      const [old, fresh] = [document.querySelector(part), page.querySelector(part)];
+      if (old && fresh && !moveBead(old, fresh)) old.replaceWith(fresh);
     }
     scrollTo(0, 0);
-    improve(search);
-    closing(request);
-    say(document.title);
+    enhance(search);
+    scheduleNotice(request);
+    announce(document.title);
   };
-  // A transition takes a picture of what was and swaps some frames later. What follows waits for the swap, not for the
-  // motion; the first pane comes from nowhere, and where somebody is about to type the pane is there at once and fades in.
+  // A view transition takes a picture of the old page first and swaps some frames later. Wait for the swap, not for the motion.
+  // No transition from the empty first page. None where the user is about to type either: that pane must be there at once.
   const moves = !document.querySelector("main[data-page=shell]") && !matchMedia("(prefers-reduced-motion: reduce)").matches;
-  if (moves && document.startViewTransition && !page.querySelector(FIRST)) {
+  if (moves && document.startViewTransition && !page.querySelector(FIRST_FIELD)) {
     await document.startViewTransition(swap).updateCallbackDone;
   } else {
     swap();
     if (moves) document.querySelector("main")!.animate({ opacity: [0, 1] }, 160);
   }
-  focus();
+  focusFirst();
 }
 
-/** The same header but for how far the wire is: only the bead moves. */
-function moved(was: Element, fresh: Element): boolean {
-  const [wire, next] = [was, fresh].map((each) => each.querySelector(".wire"));
+/** Keeps the old header if only the progress on its wire differs, so that the bead glides there. Returns whether it did. */
+function moveBead(old: Element, fresh: Element): boolean {
+  const [wire, next] = [old, fresh].map((each) => each.querySelector(".wire"));
   if (!wire || !next) return false;
-  const at = next.className;
+  const progress = next.className;
   next.className = wire.className;
-  const same = was.isEqualNode(fresh);
-  (same ? wire : next).className = at;
+  const same = old.isEqualNode(fresh);
+  (same ? wire : next).className = progress;
   return same;
 }
 
-function focus(): void {
-  const wanted = document.querySelector<HTMLElement>(FIRST) ?? document.querySelector<HTMLElement>("h1");
-  if (wanted?.matches("h1")) wanted.tabIndex = -1;
-  wanted?.focus({ preventScroll: true });
+function focusFirst(): void {
+  const target = document.querySelector<HTMLElement>(FIRST_FIELD) ?? document.querySelector<HTMLElement>("h1");
+  if (target?.matches("h1")) target.tabIndex = -1;
+  target?.focus({ preventScroll: true });
 }
 
-async function after(): Promise<void> {
-  await note(request, path);
-  if (isFramed && document.querySelector("[data-pane=done]") && !(await handOver(request, path, notice))) await go(path);
+async function afterShow(): Promise<void> {
+  await reportEvents(request, path);
+  const done = isFramed && document.querySelector("[data-pane=done]");
+  if (done && !(await handOver(request, path, showOffline))) await go(path);
 }
 
-/** Says why nothing goes on, or no longer says so; what was typed stays. */
-function notice(wanted: boolean): void {
-  const there = document.querySelector(".offline");
-  if (!wanted) return there?.remove();
+/** Shows or removes the notice that there is no connection. The rest of the page stays, with all that the user typed. */
+function showOffline(offline: boolean): void {
+  const shown = document.querySelector(".offline");
+  if (!offline) return shown?.remove();
   const hidden = document.querySelector<HTMLTemplateElement>("#offline");
-  if (there || !hidden) return;
-  const said = hidden.content.firstElementChild!.cloneNode(true) as HTMLElement;
-  said.classList.add("offline");
-  said.setAttribute("role", "alert");
-  document.querySelector("main .head, main h1")?.after(said);
+  if (shown || !hidden) return;
+  const notice = hidden.content.firstElementChild!.cloneNode(true) as HTMLElement;
+  notice.classList.add("offline");
+  notice.setAttribute("role", "alert");
+  document.querySelector("main .head, main h1")?.after(notice);
 }
 
-/** Goes on by itself when the network is back; an answer from here calls that off. */
-function offline(retry: () => Promise<void>): void {
-  const mine = turn;
-  notice(true);
-  const go = (): void => {
-    if (mine !== turn) return;
-    notice(false);
+/** Calls `retry` once the network is back, unless the user has done something else meanwhile. */
+function waitForNetwork(retry: () => Promise<void>): void {
+  const mine = latest;
+  showOffline(true);
+  const retryIfCurrent = (): void => {
+    if (mine !== latest) return;
+    showOffline(false);
     void retry();
   };
-  if (navigator.onLine) setTimeout(go, 3000);
-  else addEventListener("online", go, { once: true });
+  // `onLine` is true for any network, even one that does not reach the server.
+  if (navigator.onLine) setTimeout(retryIfCurrent, 3000);
+  else addEventListener("online", retryIfCurrent, { once: true });
 }
 
-/** The picker's results as one types: only what stands below the search box changes. */
+/** Updates the results below the search box. The box itself stays, with its focus. */
 async function search(form: HTMLFormElement): Promise<void> {
-  if (going || !form.isConnected) return;
-  const mine = ++turn;
+  if (pending || !form.isConnected) return;
+  const mine = ++latest;
   const response = await request(target(form, null).href).catch(() => undefined);
   const page = response && parse(await response.text());
-  if (!page || mine !== turn) return;
+  if (!page || mine !== latest) return;
   const box = form.parentElement!;
   while (form.nextElementSibling) form.nextElementSibling.remove();
   let fresh = page.querySelector("form[role=search]")?.nextElementSibling;
@@ -192,18 +201,18 @@ async function search(form: HTMLFormElement): Promise<void> {
     box.append(fresh);
     fresh = next;
   }
-  const found = page.querySelector("form[role=search] .hint")?.textContent ?? page.querySelector("main h2")?.textContent;
-  say(found ?? "");
+  const summary = page.querySelector("form[role=search] .hint")?.textContent ?? page.querySelector("main h2")?.textContent;
+  announce(summary ?? "");
 }
 
-function target(form: HTMLFormElement, by: HTMLElement | null): URL {
-  const url = new URL(by?.getAttribute("formaction") ?? form.getAttribute("action") ?? "", location.href);
-  if (form.method === "get") url.search = String(fields(form, by));
+function target(form: HTMLFormElement, submitter: HTMLElement | null): URL {
+  const url = new URL(submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "", location.href);
+  if (form.method === "get") url.search = String(fields(form, submitter));
   return url;
 }
 
-function fields(form: HTMLFormElement, by: HTMLElement | null): URLSearchParams {
-  const data = new FormData(form, by);
+function fields(form: HTMLFormElement, submitter: HTMLElement | null): URLSearchParams {
+  const data = new FormData(form, submitter);
   return new URLSearchParams([...data].map(([name, value]) => [name, String(value)]));
 }
 
@@ -211,11 +220,12 @@ document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
   const url = target(form, event.submitter);
   const leavesLink = url.pathname.endsWith("/done");
+  // The browser itself must follow a redirect to the app's callback or to the EHR.
   if (url.origin !== location.origin || (leavesLink && !isFramed)) return;
   event.preventDefault();
   if (form.ariaBusy === "true") return;
-  if (leavesLink) return finishes(form);
-  if (isFramed && closes(event.submitter)) return;
+  if (leavesLink) return finishByButton(form);
+  if (isFramed && closesLink(event.submitter)) return;
   if (form.method === "get") void go(url.href, undefined, true);
   else void go(url.href, { method: "POST", body: fields(form, event.submitter) });
 });
@@ -223,25 +233,27 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   const link = (event.target as Element).closest("a");
   if (!link || link.target || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-  if (isFramed && closes(link)) return event.preventDefault();
+  if (isFramed && closesLink(link)) return event.preventDefault();
   if (link.origin !== location.origin || !path || !link.pathname.startsWith(path)) return;
   event.preventDefault();
-  // "Try again" leads to where one is; in a frame that address is the shell's.
-  const here = link.pathname === location.pathname && link.search === location.search;
-  void go(here ? path : link.href, undefined, true);
+  // "Try again" links to the page it is on. In a frame, that address leads to the empty first page, so go to the pane itself.
+  const samePage = link.pathname === location.pathname && link.search === location.search;
+  void go(samePage ? path : link.href, undefined, true);
 });
 
 addEventListener("popstate", () => void go(location.href));
+
 function start(): void {
+  // The server sends a framed page inert: without this script no request would have the secret.
   const sheet = document.querySelector<HTMLElement>(".sheet");
   if (sheet) sheet.inert = false;
-  greet(() => (typedSomething() ? void go(`${path}/exit`, undefined, true) : undefined), focus);
-  improve(search);
-  closing(request);
+  connect(() => (hasTyped() ? void go(`${path}/exit`, undefined, true) : undefined), focusFirst);
+  enhance(search);
+  scheduleNotice(request);
   if (isFramed && document.querySelector("main[data-page=shell]")) void go(path);
-  else if (document.querySelector(".steps.live") === null && path) void after();
+  else if (document.querySelector(".steps.live") === null && path) void afterShow();
 }
 
-// The script does not wait for the style sheet: on a slow line that is one way over the network.
+// The script is loaded `async`, so that it does not wait for the style sheet: on a slow line that saves a round trip.
 if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
 else start();

@@ -1,47 +1,48 @@
-// Small comforts of a pane: show the password, search as you type, a clock that runs, one voice for screen readers.
+// Small improvements of a pane: show the password, search while typing, a running countdown, announcements to screen readers.
 
-const voice = document.createElement("p");
-voice.className = "vh";
-voice.setAttribute("role", "status");
-let clock = 0;
-let patience = 0;
+const status = document.createElement("p");
+status.className = "vh";
+status.setAttribute("role", "status");
+let countdownTimer = 0;
+let slowTimer = 0;
 
-/** Speaks to screen readers; the same text twice is spoken twice. */
-export function say(text: string): void {
-  if (!voice.isConnected) document.querySelector(".sheet")?.append(voice);
-  voice.textContent = "";
-  setTimeout(() => (voice.textContent = text.trim()), 50);
+/** Announces a text to screen readers, even if it is the same text as before. */
+export function announce(text: string): void {
+  if (!status.isConnected) document.querySelector(".sheet")?.append(status);
+  // Screen readers only read a change, and a change in the same turn as the append is often missed.
+  status.textContent = "";
+  setTimeout(() => (status.textContent = text.trim()), 50);
 }
 
-/** Makes the parts of the shown pane work. */
-export function improve(search: (form: HTMLFormElement) => void): void {
+/** Adds the behavior of the pane that is shown now. Call it for each new pane. */
+export function enhance(search: (form: HTMLFormElement) => void): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("button.side[aria-controls]")) {
     const field = document.getElementById(button.getAttribute("aria-controls")!) as HTMLInputElement;
-    button.hidden = false;
+    button.hidden = false; // the server hides it, because it does nothing without a script
     button.onclick = () => {
       const shown = field.type === "password";
       field.type = shown ? "text" : "password";
       button.setAttribute("aria-pressed", String(shown));
     };
   }
-  const finder = document.querySelector<HTMLFormElement>("form[role=search]");
-  if (finder) searching(finder, search);
-  clearTimeout(patience);
+  const searchForm = document.querySelector<HTMLFormElement>("form[role=search]");
+  if (searchForm) searchWhileTyping(searchForm, search);
+  clearTimeout(slowTimer);
   const slow = document.querySelector<HTMLTemplateElement>("template#slow");
-  if (slow) patience = setTimeout(() => wait(slow), Number(slow.dataset.in) * 1000);
-  clearInterval(clock);
+  if (slow) slowTimer = setTimeout(() => showSlowNotice(slow), Number(slow.dataset.in) * 1000);
+  clearInterval(countdownTimer);
   const left = document.querySelector<HTMLTimeElement>("time[data-left]");
-  if (left) clock = tick(left);
+  if (left) countdownTimer = countDown(left);
 }
 
-/** Says that it takes long, and that nothing is expected of whoever waits. */
-function wait(slow: HTMLTemplateElement): void {
+/** Tells the user that the EHR is slow and that they need not do anything. */
+function showSlowNotice(slow: HTMLTemplateElement): void {
   if (!slow.isConnected) return;
-  say(slow.content.textContent ?? "");
+  announce(slow.content.textContent ?? "");
   slow.replaceWith(slow.content);
 }
 
-function searching(form: HTMLFormElement, search: (form: HTMLFormElement) => void): void {
+function searchWhileTyping(form: HTMLFormElement, search: (form: HTMLFormElement) => void): void {
   const box = form.querySelector("input")!;
   let pause = 0;
   box.oninput = () => {
@@ -59,12 +60,13 @@ function searching(form: HTMLFormElement, search: (form: HTMLFormElement) => voi
   };
 }
 
-function tick(left: HTMLTimeElement): number {
+function countDown(left: HTMLTimeElement): number {
+  // By the clock, not by counting ticks: browsers slow the timers of hidden tabs.
   const end = Date.now() + Number(left.dataset.left) * 1000;
   return setInterval(() => {
     const seconds = Math.max(0, Math.round((end - Date.now()) / 1000));
     const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     left.textContent = (left.dataset.words ?? "{time}").replace("{time}", text);
-    if (seconds === 60 || seconds === 10) say(left.textContent);
+    if (seconds === 60 || seconds === 10) announce(left.textContent);
   }, 1000);
 }

@@ -1,6 +1,6 @@
-// The entry of /init.js: defines `window.CobaltLink` once, however often the script is on the page.
+// The entry of /init.js. Defines `window.CobaltLink`. The first script on a page wins, so an open lightbox stays known.
 
 import { init } from "./init";
 
-const place = window as unknown as { CobaltLink?: { init: typeof init } };
-place.CobaltLink ??= { init };
+const page = window as unknown as { CobaltLink?: { init: typeof init } };
+page.CobaltLink ??= { init };

@@ -1,21 +1,28 @@
-// The lightbox: opens Link in a dialog over the page and reports what happens in it. It touches nothing before it opens
-// and leaves the page as it was. Served as /init.js; in the npm package it is loaded from the server, never bundled.
+// The SDK: opens Link in a dialog over the app's page and calls the app's callbacks. It changes nothing on the page before
+// it opens, and it restores the page when it closes. The server serves it as /init.js. The npm package loads it from there.
 
 import type { Config, ExitError, Handle, Metadata } from "./types.js";
 
 type Message = { cobalt?: unknown; type?: unknown; [key: string]: unknown };
-type Opened = {
-  asked: string | undefined;
+
+/** One open lightbox. */
+type Lightbox = {
+  /** The token that the app passed. `token` is the one in use: `fetchToken` may have replaced it. */
+  given: string | undefined;
   token: string | undefined;
   config: Config;
-  end: () => void;
-  leave: (error: ExitError | null) => void;
+  /** Takes the dialog off the page and calls nobody. */
+  remove: () => void;
+  /** Calls `onExit` unless the app already got a result. */
+  exit: (error: ExitError | null) => void;
 };
 
 const script = document.currentScript as HTMLScriptElement | null;
 const base = new URL(script?.src ?? location.href).origin;
 
-const PLATE = `:host{all:initial;color-scheme:light dark}dialog{position:fixed;inset:0;box-sizing:border-box;inline-size:420px;block-size:min(680px,100dvh - 48px);max-inline-size:none;max-block-size:none;margin:auto;padding:0;border:0;border-radius:20px;overflow:clip;color:light-dark(#131d33,#eff2f6);background:linear-gradient(light-dark(#eff5fe,#171f2f) 94px,light-dark(#fff,#111724) 0);box-shadow:0 0 0 1px light-dark(#dae0e9,#2b3446),0 24px 64px -16px rgb(6 14 36/.45);font:15px/1.47 system-ui,sans-serif}
+// The colors are those of link.css, so nothing jumps when Link's page covers the panel. The panel appears after a second, so
+// that it does not flash while a fast page loads.
+const STYLE = `:host{all:initial;color-scheme:light dark}dialog{position:fixed;inset:0;box-sizing:border-box;inline-size:420px;block-size:min(680px,100dvh - 48px);max-inline-size:none;max-block-size:none;margin:auto;padding:0;border:0;border-radius:20px;overflow:clip;color:light-dark(#131d33,#eff2f6);background:linear-gradient(light-dark(#eff5fe,#171f2f) 94px,light-dark(#fff,#111724) 0);box-shadow:0 0 0 1px light-dark(#dae0e9,#2b3446),0 24px 64px -16px rgb(6 14 36/.45);font:15px/1.47 system-ui,sans-serif}
 dialog::backdrop{background:rgb(10 18 40/.55)}iframe{display:block;inline-size:100%;block-size:100%;border:0}
 section{position:absolute;inset:0;overflow:auto;padding:112px 24px 24px;visibility:hidden;animation:late 0s 1s forwards}@keyframes late{to{visibility:visible}}h1,p{margin:0 0 8px}h1{font-size:22px;line-height:1.27}code{overflow-wrap:anywhere}
 a,button{display:block;box-sizing:border-box;inline-size:100%;margin-block-start:12px;padding:13px;border:0;border-radius:12px;background:light-dark(#0946ad,#2f6cda);color:#fff;font:600 16px/22px system-ui,sans-serif;text-align:center;text-decoration:none;cursor:pointer}button{background:none;color:light-dark(#0946ad,#84b4fb)}:focus-visible{outline:2px solid light-dark(#0946ad,#84b4fb);outline-offset:2px}
@@ -23,184 +30,187 @@ a,button{display:block;box-sizing:border-box;inline-size:100%;margin-block-start
 @media(prefers-reduced-motion:no-preference){dialog[open]{transition:opacity .24s,transform .24s cubic-bezier(.2,0,0,1)}@starting-style{dialog[open]{opacity:0;transform:translateY(12px)}}}
 @media(forced-colors:active){dialog{border:2px solid CanvasText}}`;
 
-let current: Opened | undefined;
+let current: Lightbox | undefined;
 
-/** Opens Link. A second call with the same token keeps the open one, with the new callbacks. */
+/** Opens Link. A second call with the same token keeps the open lightbox and replaces its callbacks. */
 export function init(config: Config): Handle {
   const before = current;
-  let opened = before;
-  if (opened && (config.token === opened.asked || config.token === opened.token)) {
-    opened.config = config;
+  let lightbox = before;
+  if (lightbox && (config.token === lightbox.given || config.token === lightbox.token)) {
+    lightbox.config = config;
   } else {
-    before?.end();
-    opened = open(config);
-    // Told last: what the app does now finds the new one in place.
-    before?.leave(null);
+    before?.remove();
+    lightbox = open(config);
+    // Only now: `onExit` may call `init` again, and must find the new lightbox.
+    before?.exit(null);
   }
   return {
-    // Who called again has taken over: a component that goes away does not close what its successor shows.
+    // A later call with the same token owns the lightbox. An old React component must not close it when it unmounts.
     close() {
-      if (opened.config !== config) return;
-      opened.end();
-      opened.leave(null);
+      if (lightbox.config !== config) return;
+      lightbox.remove();
+      lightbox.exit(null);
     },
   };
 }
 
-function sheet(css: string): CSSStyleSheet {
-  const made = new CSSStyleSheet();
-  made.replaceSync(css);
-  return made;
+function styleSheet(css: string): CSSStyleSheet {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  return sheet;
 }
 
-function open(config: Config): Opened {
+function open(config: Config): Lightbox {
   const make = document.createElement.bind(document);
   const host = make("div");
+  // The page's own rules, such as `div:empty { display: none }`, stop at a shadow root.
   const shadow = host.attachShadow({ mode: "open" });
   const dialog = make("dialog") as HTMLDialogElement;
-  const plate = make("section");
+  const panel = make("section");
   const title = make("h1");
   const close = make("button");
-  // A sheet of our own, so that no inline style of the page is ever touched, and no policy of it is in the way.
-  const lock = sheet("html{overflow:hidden!important}");
+  // A constructed style sheet needs no `style-src` in the page's policy. Removing it leaves the page's own styles alone.
+  const scrollLock = styleSheet("html{overflow:hidden!important}");
   let frame: HTMLIFrameElement | undefined;
-  let seen = 0;
-  let done = false;
-  let ended = false;
-  let greeted = false;
+  let lastSeq = 0;
+  let settled = false; // the app got a result: `onSuccess` or `onExit`
+  let removed = false;
+  let greeted = false; // the page in the frame said hello
   let loaded = false;
   let renewed = false;
   let session: string | undefined;
-  let last: string | undefined;
+  let status: string | undefined;
   let timer = 0;
 
-  const metadata = (): Metadata => ({ link_session_id: session, status: last });
-  const address = (more: object): string => `${base}/?${new URLSearchParams({ token: opened.token!, ...more })}`;
-  const tell = (type: string): void => frame!.contentWindow!.postMessage({ cobalt: 1, type }, base);
+  const metadata = (): Metadata => ({ link_session_id: session, status });
+  const address = (more: object): string => `${base}/?${new URLSearchParams({ token: lightbox.token!, ...more })}`;
+  const send = (type: string): void => frame!.contentWindow!.postMessage({ cobalt: 1, type }, base);
 
-  const opened: Opened = {
-    asked: config.token,
+  const lightbox: Lightbox = {
+    given: config.token,
     token: config.token,
     config,
-    end() {
-      if (ended) return;
-      ended = true;
+    remove() {
+      if (removed) return;
+      removed = true;
       clearTimeout(timer);
-      removeEventListener("message", hear);
-      if (current === opened) current = undefined;
-      document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== lock);
-      dialog.close(); // gives the focus back
+      removeEventListener("message", receive);
+      if (current === lightbox) current = undefined;
+      document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== scrollLock);
+      dialog.close(); // a modal dialog gives the focus back when it closes, even from a frame
       host.remove();
     },
-    leave(error) {
-      if (done) return;
-      done = true;
+    exit(error) {
+      if (settled) return;
+      settled = true;
       if (error) console.error(error.message);
-      opened.config.onExit?.(error, metadata());
+      lightbox.config.onExit?.(error, metadata());
     },
   };
 
   const stop = (error: ExitError | null): void => {
-    opened.end();
-    opened.leave(error);
+    lightbox.remove();
+    lightbox.exit(error);
   };
 
-  // A new frame for each token: one frame with two addresses would leave a step in the page's history.
-  function show(): void {
+  // Each token gets a new frame. A second address in the same frame would add a step to the page's history.
+  function showFrame(): void {
     clearTimeout(timer);
     frame?.remove();
     frame = make("iframe") as HTMLIFrameElement;
     greeted = false;
-    seen = 0;
+    lastSeq = 0;
     frame.title = dialog.ariaLabel!;
     frame.setAttribute("sandbox", "allow-scripts allow-forms allow-same-origin allow-popups allow-popups-to-escape-sandbox");
     frame.src = address({ origin: location.origin });
-    // One that its own server refuses to be shown here loads too, as far as can be seen: only its silence tells.
+    // A frame that `frame-ancestors` forbids fires `load` too. The only sign is that no hello follows.
     frame.onload = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => greeted || refuse(), 1000);
+      timer = setTimeout(() => greeted || explainRefusal(), 1000);
     };
     dialog.prepend(frame);
   }
 
-  function refuse(): void {
-    const why = make("p");
+  function explainRefusal(): void {
+    const reason = make("p");
     const fix = make("code");
     const link = make("a") as HTMLAnchorElement;
-    why.textContent = `Link did not open in this page: ${location.origin} is not registered, the token is not from ${base}, or this page’s policy lacks frame-src ${base}. To register it:`;
+    reason.textContent = `Link did not open in this page: ${location.origin} is not registered, the token is not from ${base}, or this page’s policy lacks frame-src ${base}. To register it:`;
     fix.textContent = `cobalt clients update CLIENT --origin ${location.origin}`;
-    const message = `${why.textContent} ${fix.textContent}`;
+    const message = `${reason.textContent} ${fix.textContent}`;
     frame!.remove();
     title.textContent = "This page can’t show Link yet";
     link.textContent = "Open it in a new window";
     link.target = "_blank";
     link.href = address({});
-    close.before(why, fix, link);
-    dialog.append(plate);
-    plate.style.visibility = "visible";
+    close.before(reason, fix, link);
+    dialog.append(panel);
+    panel.style.visibility = "visible";
     link.focus();
-    opened.leave({ code: "origin_not_registered", message });
+    lightbox.exit({ code: "origin_not_registered", message });
   }
 
   async function renew(): Promise<void> {
     try {
-      opened.token = await opened.config.fetchToken!();
-      if (!ended) show();
+      lightbox.token = await lightbox.config.fetchToken!();
+      if (!removed) showFrame();
     } catch (cause) {
       stop({ code: "token_not_fetched", message: String(cause) });
     }
   }
 
-  function hear({ data, origin, source }: MessageEvent<Message | null>): void {
+  // Anybody can post to a window. Only our frame, at the server's exact origin, counts.
+  function receive({ data, origin, source }: MessageEvent<Message | null>): void {
     if (origin !== base || !source || source !== frame?.contentWindow || data?.cobalt !== 1) return;
     const { type, name, seq, public_token, code } = data;
     if (type === "hello") {
       greeted = true;
-      if (data.expired && opened.config.fetchToken && !renewed) {
+      if (data.expired && lightbox.config.fetchToken && !renewed) {
         renewed = true;
         return void renew();
       }
       session = data.session as string;
-      plate.remove();
+      panel.remove();
       frame.focus();
-      tell("focus");
-      if (!loaded) opened.config.onLoad?.();
+      send("focus");
+      if (!loaded) lightbox.config.onLoad?.();
       loaded = true;
-    } else if (type === "event" && typeof name === "string" && typeof seq === "number" && seq > seen) {
-      seen = seq;
-      last = (data.pane as string) ?? name;
-      opened.config.onEvent?.(name, { ...metadata(), seq, pane: data.pane as string, code: code as string, at: data.at as string });
-    } else if (type === "success" && typeof public_token === "string" && public_token.startsWith("pt_") && !done) {
-      done = true;
-      opened.config.onSuccess(public_token);
+    } else if (type === "event" && typeof name === "string" && typeof seq === "number" && seq > lastSeq) {
+      lastSeq = seq;
+      status = (data.pane as string) ?? name;
+      lightbox.config.onEvent?.(name, { ...metadata(), seq, pane: data.pane as string, code: code as string, at: data.at as string });
+    } else if (type === "success" && typeof public_token === "string" && public_token.startsWith("pt_") && !settled) {
+      settled = true;
+      lightbox.config.onSuccess(public_token);
     } else if (type === "close") {
       stop(typeof code === "string" ? { code, message: String(data.message) } : null);
     }
   }
 
-  current = opened;
-  shadow.adoptedStyleSheets = [sheet(PLATE)];
+  current = lightbox;
+  shadow.adoptedStyleSheets = [styleSheet(STYLE)];
   dialog.ariaLabel = "Connect your EHR";
   title.textContent = "Opening…";
   close.textContent = "Close";
   close.onclick = () => stop(null);
-  plate.append(title, close);
-  dialog.append(plate);
+  panel.append(title, close);
+  dialog.append(panel);
   dialog.oncancel = (event) => {
     event.preventDefault();
-    // The frame asks before it drops what was typed; one that is not there is closed.
-    if (greeted) tell("leave");
+    // The page in the frame asks the user first if they typed something. If it never loaded, nothing can be lost.
+    if (greeted) send("leave");
     else stop(null);
   };
-  // A second Escape cannot be prevented: browsers let nobody trap a person.
+  // A second Escape closes the dialog although the first was canceled: browsers do not let a page trap its user.
   dialog.onclose = () => stop(null);
   shadow.append(dialog);
+  // Under <html>: there may be no <body> yet, and frameworks that own the body do not see the node.
   document.documentElement.append(host);
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, lock];
-  addEventListener("message", hear);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, scrollLock];
+  addEventListener("message", receive);
   dialog.showModal();
-  if (config.token) show();
+  if (config.token) showFrame();
   else if (config.fetchToken) void renew();
   else queueMicrotask(() => stop({ code: "no_token", message: "CobaltLink.init needs a token from POST /link/token/create" }));
-  return opened;
+  return lightbox;
 }

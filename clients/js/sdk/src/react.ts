@@ -1,11 +1,11 @@
-// React glue: `useCobaltLink({ src, token, onSuccess })` gives `{ init, isReady, loading, error, close }`.
+// The React hook: `useCobaltLink({ src, token, onSuccess })` returns `{ init, isReady, loading, error, close }`.
 
 import { useCallback, useEffect, useRef, useState } from "react";
 import { load } from "./index.js";
 import type { Config, Handle } from "./types.js";
 
 export interface UseCobaltLink {
-  /** Opens Link; does nothing until `isReady`. May be an `onClick`, or take a token that was made just now. */
+  /** Opens Link. Does nothing until `isReady`. Use it as an `onClick`, or pass options, such as a token that you just got. */
   init: (more?: Partial<Config> | { nativeEvent: unknown }) => void;
   isReady: boolean;
   loading: boolean;
@@ -13,7 +13,7 @@ export interface UseCobaltLink {
   close: () => void;
 }
 
-/** `src` is where your server serves init.js. Link closes when the component goes away. */
+/** `src` is the address of init.js on your Cobalt Link server. Link closes when the component unmounts. */
 export function useCobaltLink(config: Config & { src: string }): UseCobaltLink {
   const [isReady, setReady] = useState(false);
   const [error, setError] = useState<Event | null>(null);
@@ -24,30 +24,30 @@ export function useCobaltLink(config: Config & { src: string }): UseCobaltLink {
   const close = useCallback(() => handle.current?.close(), []);
 
   useEffect(() => {
-    let gone = false;
+    let unmounted = false;
     clearTimeout(closing.current);
     load(config.src).then(
-      () => gone || setReady(true),
-      (event: Event) => gone || setError(event),
+      () => unmounted || setReady(true),
+      (event: Event) => unmounted || setError(event),
     );
     return () => {
-      gone = true;
-      // StrictMode and hot reloading run the effect again at once: only who stays away has left.
+      unmounted = true;
+      // StrictMode and hot reload run the effect again in the same turn and cancel this timer. A real unmount does not.
       closing.current = setTimeout(close);
     };
   }, [config.src, close]);
 
   const init = useCallback((more?: Partial<Config> | { nativeEvent: unknown }) => {
-    // Callbacks are read when they are called, so a new closure on each render costs nothing.
-    const of = (): Config => ({ ...latest.current, ...(more && !("nativeEvent" in more) && more) });
+    // Options are read at the time of each call, so callbacks may change with each render. A click event is no options.
+    const options = (): Config => ({ ...latest.current, ...(more && !("nativeEvent" in more) && more) });
     handle.current =
       window.CobaltLink?.init({
-        token: of().token,
-        onSuccess: (token) => of().onSuccess(token),
-        onExit: (...args) => of().onExit?.(...args),
-        onEvent: (...args) => of().onEvent?.(...args),
-        onLoad: () => of().onLoad?.(),
-        fetchToken: of().fetchToken && (() => of().fetchToken!()),
+        token: options().token,
+        onSuccess: (token) => options().onSuccess(token),
+        onExit: (...args) => options().onExit?.(...args),
+        onEvent: (...args) => options().onEvent?.(...args),
+        onLoad: () => options().onLoad?.(),
+        fetchToken: options().fetchToken && (() => options().fetchToken!()),
       }) ?? null;
   }, []);
   return { init, isReady, loading: !isReady && !error, error, close };

@@ -1,4 +1,4 @@
-/** What happened in a session. Names may be added: treat an unknown one as information. */
+/** What happened in a link session. Later versions may add names: ignore one that you do not know. */
 export type EventName =
   | "opened"
   | "pane"
@@ -13,13 +13,13 @@ export type EventName =
   | "expired"
   | (string & {});
 
-/** Where the session stands. `status` is the last pane shown, or the last event's name. */
+/** The state of the link session. `status` is the pane that was shown last, or the name of the last event. */
 export interface Metadata {
   link_session_id?: string;
   status?: string;
 }
 
-/** `seq` counts from 1 in a session, without gaps; `code` is a refusal's. */
+/** `seq` counts from 1 in each link session, without gaps. `code` says why the EHR refused. `at` is an ISO 8601 time. */
 export interface EventMetadata extends Metadata {
   seq: number;
   pane?: string;
@@ -27,28 +27,28 @@ export interface EventMetadata extends Metadata {
   at?: string;
 }
 
-/** Why Link closed without a result. Codes may be added. */
+/** Why Link closed without a result. Later versions may add codes. */
 export interface ExitError {
   code: "origin_not_registered" | "no_token" | "token_not_fetched" | (string & {});
   message: string;
 }
 
 export interface Config {
-  /** From POST /link/token/create. May be left out when `fetchToken` is given. */
+  /** From POST /link/token/create. Optional if you pass `fetchToken`. */
   token?: string;
-  /** Called once, when the account is linked. Send the token to your server and exchange it there. */
+  /** Called once, as soon as the account is linked. Send the public token to your server and exchange it there. */
   onSuccess: (publicToken: string) => void;
-  /** Called once, when the user left (null) or Link could not go on. Not called after `onSuccess`. */
+  /** Called once if Link closes without a result. `error` is null if the user left. Never called after `onSuccess`. */
   onExit?: (error: ExitError | null, metadata: Metadata) => void;
-  /** Live and in order. */
+  /** Called for each event as it happens, in order. */
   onEvent?: (name: EventName, metadata: EventMetadata) => void;
-  /** Link's page has loaded. */
+  /** Called once, when Link's page has loaded. */
   onLoad?: () => void;
-  /** A fresh token for one that expired before the user came to it. */
+  /** Returns a fresh link token. Called if there is no token, or once if it expired or another browser is using it. */
   fetchToken?: () => Promise<string>;
 }
 
 export interface Handle {
-  /** Closes Link and calls `onExit(null, …)` if it was open without a result. */
+  /** Closes Link. Calls `onExit(null, …)` if there was no result yet. */
   close: () => void;
 }
