@@ -52,7 +52,7 @@ def create_app(folder: Path) -> Starlette:
 
     app = Starlette(
         routes=ROUTES,
-        # From the outside in: a refused body and an injected fault get their headers and stand in the log too.
+        # From the outside in. A refused body and an injected fault still get the headers and a log entry.
         middleware=[
             Middleware(EnsureStarted, ehr=ehr),
             Middleware(ResponseHeaders),

@@ -182,7 +182,8 @@ def _patient(clinic: Clinic, position: int, line: str) -> Patient:
 
 
 def _phones(clinic: Clinic, position: int) -> Phones:
-    # Only 555-0100 to 555-0199 are reserved for fiction, so home and mobile numbers share that range.
+    # Only 555-0100 to 555-0199 are reserved for fiction. Mobile numbers take 0121 to 0172 and home numbers the rest, so
+    # a list may have at most 52 patients.
     area = clinic.phone[:3]
     mobile = f"{area}-555-01{20 + position:02}" if position % 7 else ""
     return Phones(home=f"{area}-555-01{73 + position // 3:02}" if position % 3 == 0 else "", mobile=mobile)

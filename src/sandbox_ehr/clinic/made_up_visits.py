@@ -115,7 +115,7 @@ def _visit(
         starts=starts,
         patient_number=number(10**6, key, "patient"),
         mode=kind.mode,
-        # A value that stands in a list several times is drawn that much more often.
+        # A value that a list contains several times is drawn that much more often.
         plan=cancelled if is_cancelled else pick(("SCHED", "CONF", "CONF"), key, "plan"),
         outcome=cancelled if is_cancelled else pick(("DONE",) * 9 + ("NOSHOW",), key, "outcome"),
         details=_details(clinic, provider, starts, kind, key),

@@ -52,7 +52,7 @@ class VisitType(msgspec.Struct, frozen=True):
 
 
 class Clinic(msgspec.Struct, frozen=True):
-    """`timezone` is an IANA name. Every day and time of the clinic's schedule is in it."""
+    """`timezone` is an IANA name. The days and times of the clinic's schedule are in this zone."""
 
     id: str
     name: str

@@ -12,7 +12,7 @@ LAB_PATH = "/api/_lab"
 
 
 class EhrUnderTest(Protocol):
-    """`sandbox_ehr.ehr.Ehr` is one. A protocol, because that class is built from this room and stands above it."""
+    """`sandbox_ehr.ehr.Ehr` implements it. That class imports the lab, so the lab cannot import that class."""
 
     database: Database
     clock: Clock

@@ -23,5 +23,5 @@ def password_matches(password: str, stored: str) -> bool:
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:
-    # Weak on purpose: the passwords stand on the sign-in page, and tests sign in by the hundred.
+    # Weak on purpose: the sign-in page prints the password anyway, and tests sign in hundreds of times.
     return hashlib.scrypt(password.encode(), salt=salt, n=2**10, r=8, p=1, dklen=32)

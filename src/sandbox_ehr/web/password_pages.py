@@ -32,7 +32,7 @@ async def reset_password(request: Request) -> Response:
     username = (await posted_form(request)).get("username", "")
     note_outcome(request, "password_forgotten", username)
     await ehr_of(request).database.run(passwords.reset_password, username)
-    # The same answer for a username that does not exist, so that this page does not tell who has an account.
+    # The same answer for a username that does not exist, so that this page does not reveal who has an account.
     done = f"If this account exists, its password is {PASSWORD} again. Sign in with it."
     return sign_in_page(username=username, done=done)
 
