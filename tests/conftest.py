@@ -28,6 +28,8 @@ from sandbox_ehr.server import running
 from tests.support.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
 from tests.support.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
+pytest_plugins = ["tests.house.folders"]
+
 __all__ = ["gnuhealth", "gnuhealth_mfa", "gnuhealth_two", "start_gnuhealth"]
 
 

@@ -1,0 +1,111 @@
+"""Prints the tests and the seconds of each folder at the end of a run, and keeps each folder within its count.
+
+A run in which a folder has more tests than FOLDERS allows fails, and so does one with a folder that FOLDERS lacks.
+Raise a count on purpose, in the commit that needs it: `make test` has to end within 20 minutes on two cores.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pytest
+
+from tests.house.tree import TESTS, python_files, within
+
+NESTED = {"browsers", "connectors"}  # folders whose own folders are counted one by one
+
+
+class Budget(NamedTuple):
+    """How many tests a folder may have, and about how many seconds they take on one idle core."""
+
+    tests: int
+    seconds: int
+
+
+FOLDERS: dict[str, Budget] = {
+    "accounts": Budget(130, 36),
+    "api": Budget(15, 8),
+    "benchmarks": Budget(8, 11),
+    "browsers/chromium": Budget(130, 315),
+    "browsers/engines": Budget(12, 86),
+    "cli": Budget(130, 73),
+    "conformance": Budget(360, 35),
+    "connector": Budget(40, 3),
+    "connectors/gnuhealth": Budget(135, 78),
+    "connectors/sandbox": Budget(200, 27),
+    "developers": Budget(200, 12),
+    "docs": Budget(600, 12),
+    "house": Budget(150, 20),
+    "jobs": Budget(15, 2),
+    "kit": Budget(90, 5),
+    "link": Budget(580, 428),
+    "net": Budget(240, 8),
+    "records": Budget(100, 17),
+    "sandbox_ehr": Budget(230, 52),
+    "settings": Budget(65, 2),
+    "signin": Budget(50, 2),
+    "store": Budget(95, 119),
+    "stories": Budget(90, 260),
+    "support": Budget(60, 5),
+    "vault": Budget(95, 28),
+    "web": Budget(370, 36),
+}
+
+
+def folder_of(path: str) -> str:
+    """The folder of a test, from its path or node id: `link`, `browsers/chromium`; "" for what is none of ours."""
+    parts = path.partition("::")[0].replace("\\", "/").split("/")
+    if "tests" not in parts:
+        return ""
+    inside = parts[parts.index("tests") + 1 : -1]
+    return "/".join(inside[: 2 if inside and inside[0] in NESTED else 1])
+
+
+def folders_with_tests() -> set[str]:
+    return {folder_of(within(path)) for path in python_files(TESTS) if path.name.startswith("test_")} - {""}
+
+
+def outgrown(tests: Mapping[str, int], budgets: Mapping[str, Budget]) -> list[str]:
+    """What to say of each folder with more tests than its budget, and of each that has none."""
+    said = []
+    for folder, count in sorted(tests.items()):
+        budget = budgets.get(folder)
+        if budget is None:
+            said.append(f"tests/{folder} has no budget. Add it to FOLDERS in tests/house/folders.py.")
+        elif count > budget.tests:
+            said.append(
+                f"tests/{folder} has {count} tests, its budget is {budget.tests}. Merge some, or raise the budget"
+                " in tests/house/folders.py and say why in the commit."
+            )
+    return said
+
+
+class FolderReport:
+    """Counts what the reports of a run say; under xdist they come from all workers."""
+
+    def __init__(self, budgets: Mapping[str, Budget]) -> None:
+        self.tests: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._budgets = budgets
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        folder = folder_of(report.nodeid)
+        self.seconds[folder] += report.duration
+        self.tests[folder] += report.when == "setup"
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if outgrown(self.tests, self._budgets) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if len(self.tests) > 1:
+            terminalreporter.section("tests and seconds per folder", sep="-")
+            for folder, seconds in sorted(self.seconds.items(), key=lambda each: -each[1]):
+                terminalreporter.write_line(f"{self.tests[folder]:6} tests {seconds:8.1f} s  {folder}")
+        for line in outgrown(self.tests, self._budgets):
+            terminalreporter.write_line(line, red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # a worker of xdist: the process that started it prints
+        config.pluginmanager.register(FolderReport(FOLDERS), "folder report")
