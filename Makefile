@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup setup-dev demo test lint bench docs assets lock clean
+.PHONY: help setup setup-dev demo check test nightly lint bench docs assets lock clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,9 +31,16 @@ lint: setup-dev ## Format, style, types, and the directions between the rooms
 	$(BIN)/pyrefly check --summary=none
 	$(BIN)/lint-imports --no-cache
 
+check: lint ## Lint, types, and the tests of what changed; slow proofs are left to make test
+	PYTHONHASHSEED=0 $(BIN)/python -m tests.house.check
+
 test: lint ## Everything CI checks
 	@sh tests/need-browsers.sh
 	PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup
+
+nightly: lint ## Every proof at its full size; takes hours
+	@sh tests/need-browsers.sh
+	COBALT_PROOF=nightly PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup
 
 bench: setup-dev ## Every benchmark, each with its baseline in the same run
 	$(BIN)/python -m benchmarks
