@@ -28,18 +28,18 @@ async def test_password_and_code_end_with_the_visits_of_that_ehr(
         await seen.goto(f"{site.address}/#token={token}")
         box = Lightbox(seen.page)
         await box.page.evaluate("document.querySelector('#go').focus()")
-        as_it_was = await box.traces()
+        as_it_was = await box.page_state()
         await box.launch()
         await box.reads("Ward Notes")
         await box.sign_in("ccameron", gnuhealth_mfa.users["ccameron"])
         await box.at("code")
         await box.frame.locator("[name=code]").fill(gnuhealth_mfa.last_code("ccameron"), timeout=SECONDS)
         await box.press()
-        [[_, public_token]] = await box.told("success")
+        [[_, public_token]] = await box.called("success")
         await box.reads("Cora Cameron")
         await box.press()
         await box.is_gone()
-        assert await box.traces() == as_it_was
+        assert await box.page_state() == as_it_was
         assert await box.log("exit") == []
         assert seen.foreign(site.address, house.settings.public_url) == []  # S-123
         assert seen.said == []  # S-114

@@ -1,11 +1,12 @@
-// An app under StrictMode, whose address says what it does: ?hook, ?auto, ?eager or ?old.
+// A React app under StrictMode. `?as=` in its address says how it opens Link: with `hook` at a click, with `auto` as soon as the
+// script is ready, with `eager` at once, and with `contract` at a click but without the hook.
 
 import { StrictMode, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { useCobaltLink } from "@cobalt-link/link/react";
 
-const asked = new URLSearchParams(location.search);
-const src = `${asked.get("link")}/init.js`;
+const query = new URLSearchParams(location.search);
+const src = `${query.get("link")}/init.js`;
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 const log = (window.log = []);
 const callbacks = (n) => ({
@@ -23,11 +24,11 @@ function Hooked({ when }) {
   useEffect(() => {
     if (when === "eager" || (when === "auto" && link.isReady)) link.init();
   }, [when, link.isReady, link.init]);
-  const says = link.error ? "error" : link.loading ? "loading" : "Link account";
-  return <button id="go" onClick={link.init} disabled={!link.isReady}>{says}</button>;
+  const label = link.error ? "error" : link.loading ? "loading" : "Link account";
+  return <button id="go" onClick={link.init} disabled={!link.isReady}>{label}</button>;
 }
 
-// The pattern of the contract: the script once by its exact src, and the global's init with the hook's config.
+// The pattern in the contract: one script element, found by its src, and the `init` of the global.
 function Contract() {
   const [isReady, setReady] = useState(false);
   useEffect(() => {
@@ -48,8 +49,8 @@ function Contract() {
 function App() {
   const [shown, show] = useState(true);
   window.show = show;
-  if (asked.get("as") === "old") return <><Contract /><Contract /></>;
-  return shown && <Hooked when={asked.get("as")} />;
+  if (query.get("as") === "contract") return <><Contract /><Contract /></>;
+  return shown && <Hooked when={query.get("as")} />;
 }
 
 createRoot(document.getElementById("root")).render(<StrictMode><App /></StrictMode>);

@@ -1,4 +1,4 @@
-"""Link in a frame: an app registered with its site's origin, the site, and a real Chromium."""
+"""A real Chromium, an app's site, and an app that registered the origin of that site."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def sites() -> AsyncIterator[Site]:
 
 @pytest.fixture
 def site(sites: Site, house: House) -> Site:
-    """The app's site, with the contract's snippet at `/`."""
+    """The app's site. `/` is a page with the snippet of the contract."""
     sites.pages.clear()
     sites.put("/", APP.format(link=house.settings.public_url))
     return sites
@@ -40,7 +40,7 @@ def site(sites: Site, house: House) -> Site:
 
 @pytest.fixture
 async def app(house: House, client: httpx2.AsyncClient, site: Site) -> Shop:
-    """A client that registered the site's origin."""
+    """A client that registered the origin of the site."""
     return await shop(house, client, "Acme Scribe", origins=[site.address])
 
 
@@ -58,7 +58,7 @@ async def page(context: BrowserContext) -> Page:
 
 @pytest.fixture
 def visit(site: Site, app: Shop, page: Page) -> Opener:
-    """`await visit()` is a person at the app's page, who has a link token and has not opened Link yet."""
+    """`await visit()` opens a page of the app with a fresh link token. Link is not open yet."""
 
     async def visited(path: str = "/", *, token: str | None = None, at: Page = page) -> Lightbox:
         await at.goto(f"{site.address}{path}#token={await app.link_token() if token is None else token}")

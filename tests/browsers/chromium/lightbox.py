@@ -1,4 +1,4 @@
-"""A person who uses Link inside an app's page, and what the page was told."""
+"""Drives Link inside an app's page as a user does, and reads which callbacks the app got."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ from typing import Any
 from playwright.async_api import FrameLocator, Locator, Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-SECONDS = 20_000.0  # milliseconds: how long anything may take on a busy machine
-# What of a page a lightbox could leave behind.
-TRACES = """() => [document.documentElement.outerHTML, document.adoptedStyleSheets.length,
+SECONDS = 20_000.0  # milliseconds; generous, because the machine may be busy
+# Everything on the app's page that a lightbox could change and forget to restore.
+PAGE_STATE = """() => [document.documentElement.outerHTML, document.adoptedStyleSheets.length,
   document.activeElement.id, getComputedStyle(document.documentElement).overflowY, scrollY]"""
 
 
-# A frame that goes away with a key or a click may never tell Chromium that it had it, and then nobody tells us. What
-# came of it is what a test looks at.
-
-
 async def escape(page: Page) -> None:
-    """The key of a keyboard."""
+    """Presses Escape."""
+    # A key that removes the frame with the focus may never be confirmed by Chromium. The test checks its effect anyway.
     with suppress(TimeoutError):
         await asyncio.wait_for(page.keyboard.press("Escape"), 5)
 
 
-async def click(what: Locator) -> None:
-    """A click of a mouse; raises TimeoutError where there was nothing to click."""
-    await what.wait_for(timeout=SECONDS)
+async def click(target: Locator) -> None:
+    """Clicks with the mouse. Raises TimeoutError if there is nothing to click."""
+    await target.wait_for(timeout=SECONDS)
     try:
-        await what.click(timeout=SECONDS / 2)
+        await target.click(timeout=SECONDS / 2)
     except PlaywrightTimeoutError as error:
+        # As with Escape: a click that removes its frame may never be confirmed.
         if "performing click action" not in error.message:
             raise
 
 
 class Lightbox:
-    """The lightbox over `page`."""
+    """The lightbox over `page`. Each method waits, and fails the test after `SECONDS`."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -53,13 +51,13 @@ class Lightbox:
         await self.page.click("#go")
 
     async def at(self, pane: str) -> None:
-        """Waits for the form of this kind of pane, that its page's script is done with."""
+        """Waits for a pane by its kind, such as `consent`."""
         await self.frame.locator(f"form[data-pane={pane}]").wait_for(timeout=SECONDS)
 
-    async def shown(self, pane: str) -> None:
-        """Waits until the app was told that this pane shows."""
-        shown = "pane => log.some(each => each[0] === 'event' && each[2].pane === pane && each[1] === 'pane')"
-        await self.page.wait_for_function(shown, arg=pane, timeout=SECONDS)
+    async def pane_reported(self, pane: str) -> None:
+        """Waits until the app got the event that this pane shows."""
+        reported = "pane => log.some(each => each[0] === 'event' && each[2].pane === pane && each[1] === 'pane')"
+        await self.page.wait_for_function(reported, arg=pane, timeout=SECONDS)
 
     async def reads(self, text: str) -> None:
         await expect(self.frame.locator("main")).to_contain_text(text, timeout=SECONDS)
@@ -72,11 +70,11 @@ class Lightbox:
         await self.frame.locator("[name=password]").fill(password, timeout=SECONDS)
 
     async def press(self) -> None:
-        """The way forward of the open pane."""
+        """Presses the main button of the open pane."""
         await click(self.frame.locator("button.go"))
 
     async def sign_in(self, username: str = "user_good", password: str = "pass_good") -> None:
-        """From the consent to whatever the EHR asks next."""
+        """Agrees and signs in. What the EHR asks next depends on the login."""
         await self.agree()
         await self.type(username, password)
         await self.press()
@@ -84,14 +82,15 @@ class Lightbox:
     async def is_gone(self) -> None:
         await self.page.wait_for_function("!document.querySelector('html > div')", timeout=SECONDS)
 
-    async def told(self, what: str, count: int = 1) -> list[list[Any]]:
-        """Waits until the app was told so often of this (`success`, `exit`, `event`, `load`); all that it was told."""
-        enough = "([what, count]) => log.filter(each => each[0] === what).length >= count"
-        await self.page.wait_for_function(enough, arg=[what, count], timeout=SECONDS)
-        return await self.log(what)
+    async def called(self, callback: str, count: int = 1) -> list[list[Any]]:
+        """Waits for `count` calls of a callback (`success`, `exit`, `event`, `load`). Returns all its calls."""
+        enough = "([callback, count]) => log.filter(each => each[0] === callback).length >= count"
+        await self.page.wait_for_function(enough, arg=[callback, count], timeout=SECONDS)
+        return await self.log(callback)
 
-    async def log(self, what: str) -> list[list[Any]]:
-        return await self.page.evaluate("what => log.filter(each => each[0] === what)", what)
+    async def log(self, callback: str) -> list[list[Any]]:
+        """The calls of a callback so far."""
+        return await self.page.evaluate("callback => log.filter(each => each[0] === callback)", callback)
 
-    async def traces(self) -> list[Any]:
-        return await self.page.evaluate(TRACES)
+    async def page_state(self) -> list[Any]:
+        return await self.page.evaluate(PAGE_STATE)

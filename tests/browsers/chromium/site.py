@@ -1,6 +1,7 @@
-"""An app's site on another host than Link's: pages of the test's own, served over TCP under two names.
+"""The site of an app: pages of the test, served over TCP.
 
-Link is at 127.0.0.1, the app at localhost: two ports of one host would be one site and prove nothing (pages §10).
+Link is at 127.0.0.1 and the app is at localhost. Two ports of the same host would be one site to a browser, and would
+prove nothing about frames and cookies (docs/develop/pages.md).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from cobalt_link.web import server
 from tests.support.world import free_port
 
-# The contract's snippet (§3.2), with every callback written down.
+# The snippet of the contract (§3.2). `log` records each call of a callback.
 APP = """<!doctype html><html lang="en"><title>App</title><link rel="icon" href="data:,">
 <body style="height: 3000px"><h1>App</h1><button id="go" onclick="launch_cobalt()">Link account</button>
 <script src="{link}/init.js"></script>
@@ -34,7 +35,7 @@ APP = """<!doctype html><html lang="en"><title>App</title><link rel="icon" href=
 
 
 class Site:
-    """`pages` by path, each with its headers; whatever else is asked for is not found."""
+    """`pages` by path, each with its headers. Any other path is not found."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -42,7 +43,7 @@ class Site:
         self.pages: dict[str, tuple[str, Mapping[str, str]]] = {}
 
     def put(self, path: str, html: str, **headers: str) -> str:
-        """Serves a page; its address. `headers` with _ for -."""
+        """Serves a page and returns its address. In the names of `headers`, write _ for -."""
         self.pages[path] = (html, {name.replace("_", "-"): value for name, value in headers.items()})
         return self.address + path
 

@@ -1,4 +1,4 @@
-"""Link in a frame where browsers keep cookies back: the flow completes, and what is lost is said."""
+"""Link in a frame of a browser that blocks cookies: the flow completes, or the page says what went wrong."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tests.support.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
-# Chromium's own settings, as its settings page writes them.
+# Chromium's settings, as its settings page writes them.
 THIRD_PARTY = {"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}}
 ALL = {"profile": {"default_content_setting_values": {"cookies": 2}}}
-KEPT = "document.cookie = 'kept=1; SameSite=Lax', document.cookie"
+SET_COOKIE = "document.cookie = 'kept=1; SameSite=Lax', document.cookie"
 
 
 @asynccontextmanager
 async def browsing(folder: Path, settings: dict[str, Any]) -> AsyncIterator[BrowserContext]:
-    """A person's Chromium with these settings."""
+    """A Chromium with these settings in the user's profile."""
     (folder / "Default").mkdir(parents=True)
     (folder / "Default" / "Preferences").write_text(json.dumps(settings))
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
@@ -42,12 +42,12 @@ async def browsing(folder: Path, settings: dict[str, Any]) -> AsyncIterator[Brow
             await context.close()
 
 
-async def links(box: Lightbox, app: Shop) -> None:
+async def complete_link(box: Lightbox, app: Shop) -> None:
     await box.launch()
     await box.sign_in("user_code")
     await box.frame.locator("[name=code]").fill("123456")
     await box.press()
-    [[_, public_token]] = await box.told("success")
+    [[_, public_token]] = await box.called("success")
     assert (await app.exchange(public_token)).json()["success"] is True
     await box.press()
     await box.is_gone()
@@ -64,14 +64,14 @@ async def test_link_completes_with_third_party_cookies_blocked(
         probe = await context.new_page()
         await probe.goto(f"{site.address}/outer")
         assert await probe.frames[1].evaluate("document.cookie = 'kept=1; SameSite=None', document.cookie") == ""
-        await links(box, app)
+        await complete_link(box, app)
 
 
 async def test_link_completes_with_all_cookies_blocked(visit: Opener, app: Shop, tmp_path: Path) -> None:  # S-117
     async with browsing(tmp_path / "profile", ALL) as context:
         box = await visit(at=await context.new_page())
-        assert await box.page.evaluate(KEPT) == ""
-        await links(box, app)
+        assert await box.page.evaluate(SET_COOKIE) == ""
+        await complete_link(box, app)
         assert await context.cookies() == []
 
 
@@ -82,21 +82,21 @@ async def test_a_window_without_cookies_says_so(app: Shop, house: House, tmp_pat
         assert await page.locator("main").get_attribute("data-page") == "no_cookies"
 
 
-async def test_a_frame_keeps_its_attempt_in_a_partitioned_cookie_and_nothing_elsewhere(
+async def test_a_frame_keeps_its_link_session_in_a_partitioned_cookie_and_nowhere_else(
     visit: Opener, context: BrowserContext
 ) -> None:  # S-117, S-122
     box = await visit()
     await box.launch()
     await box.agree()
     await box.at("credentials")
-    [kept] = [each for each in await context.cookies() if "cobalt_" in each["name"]]
-    assert (kept["httpOnly"], kept["secure"], kept["sameSite"]) == (True, True, "None")
-    assert kept["name"].startswith("__Host-")
-    assert kept.get("partitionKey") == "http://localhost"
+    [cookie] = [each for each in await context.cookies() if "cobalt_" in each["name"]]
+    assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "None")
+    assert cookie["name"].startswith("__Host-")
+    assert cookie.get("partitionKey") == "http://localhost"
     assert (await context.storage_state(indexed_db=True))["origins"] == []
 
 
-async def test_a_reload_in_mid_flow_comes_back_to_the_open_pane(visit: Opener) -> None:  # S-023
+async def test_a_reload_in_the_middle_of_the_flow_returns_to_the_open_pane(visit: Opener) -> None:  # S-023
     box = await visit()
     await box.launch()
     await box.agree()
@@ -106,11 +106,11 @@ async def test_a_reload_in_mid_flow_comes_back_to_the_open_pane(visit: Opener) -
     await box.at("credentials")
     await box.type()
     await box.press()
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
 
 
 @pytest.mark.parametrize("renews", [False, True])
-async def test_a_reload_without_cookies_starts_again_or_says_why_not(
+async def test_a_reload_without_cookies_starts_again_or_says_why_it_cannot(
     visit: Opener, app: Shop, tmp_path: Path, renews: bool
 ) -> None:
     async with browsing(tmp_path / "profile", ALL) as context:
@@ -123,7 +123,7 @@ async def test_a_reload_without_cookies_starts_again_or_says_why_not(
             await box.page.expose_function("fetched", app.link_token)
             await box.page.evaluate("CobaltLink.init({ ...config(), fetchToken: fetched })")
             await box.sign_in()
-            assert len(await box.told("success")) == 1
+            assert len(await box.called("success")) == 1
             return
         await box.launch()
         await box.reads("finished where it began")
@@ -132,22 +132,22 @@ async def test_a_reload_without_cookies_starts_again_or_says_why_not(
         assert [each[1] for each in await box.log("exit")] == ["other_browser"]
 
 
-async def test_the_token_is_gone_from_the_address_of_the_frame_and_from_what_it_asks_for(
+async def test_the_link_token_is_in_no_address_and_no_referrer_after_the_first_request(
     visit: Opener, house: House
 ) -> None:  # S-009
     box = await visit()
-    asked: list[Request] = []
-    box.page.on("request", lambda request: asked.append(request))
+    requests: list[Request] = []
+    box.page.on("request", lambda request: requests.append(request))
     await box.launch()
     await box.agree()
     await box.at("credentials")
     frame = box.page.frames[1]
     assert frame.url.startswith(f"{house.settings.public_url}/link/") and "lt_test_" not in frame.url
     assert await frame.evaluate("'secret' in document.documentElement.dataset") is False
-    named = [(each.url, (await each.all_headers()).get("referer", "")) for each in asked]
-    assert sum("lt_test_" in url for url, _ in named) == 1
-    assert [referer for url, referer in named if "lt_test_" in referer] == []
-    # Loaded anew it still has its secret, though no history was made.
+    sent = [(each.url, (await each.all_headers()).get("referer", "")) for each in requests]
+    assert sum("lt_test_" in url for url, _ in sent) == 1
+    assert [referer for url, referer in sent if "lt_test_" in referer] == []
+    # The fragment of the address kept the secret, so a reload of the frame finds its link session again.
     await frame.evaluate("window.before = true; location.reload()")
     await frame.wait_for_function("!window.before", timeout=SECONDS)
     await box.at("credentials")

@@ -1,4 +1,4 @@
-"""Every login of the sandbox EHR in the lightbox of a real Chromium, framed by another site, to the access token."""
+"""Each login of the sandbox EHR, in the lightbox over a page of another site, until the app has an access token."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.world import Sandbox, Shop
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
 
-async def ends_with_an_access_token(box: Lightbox, app: Shop) -> None:
-    [[_, public_token]] = await box.told("success")
+async def gets_an_access_token(box: Lightbox, app: Shop) -> None:
+    [[_, public_token]] = await box.called("success")
     await box.press()
     await box.is_gone()
     answer = (await app.exchange(public_token)).json()
@@ -29,8 +29,8 @@ async def enter_the_code(box: Lightbox) -> None:
     await box.press()
 
 
-async def again(box: Lightbox, says: str) -> None:
-    await box.reads(says)
+async def try_again(box: Lightbox, message: str) -> None:
+    await box.reads(message)
     await box.frame.locator("button[value=again]").click(timeout=SECONDS)
     await box.at("credentials")
 
@@ -43,7 +43,7 @@ async def box(visit: Opener) -> Lightbox:
 
 
 @pytest.mark.parametrize("username", ["user_good", "user_code", "user_choice", "user_push", "user_clinics"])
-async def test_a_login_and_what_the_ehr_asks_after_it(
+async def test_a_login_links_whatever_the_ehr_asks_after_it(
     box: Lightbox, app: Shop, username: str, sandbox: Sandbox
 ) -> None:
     await box.sign_in(username)  # a push approves itself after three seconds
@@ -53,26 +53,26 @@ async def test_a_login_and_what_the_ehr_asks_after_it(
         await enter_the_code(box)
     if username == "user_clinics":
         await pick(box, "Riverside")
-    await ends_with_an_access_token(box, app)
+    await gets_an_access_token(box, app)
     assert await sandbox.logins() == 1
 
 
-async def test_a_locked_account_that_is_unlocked_meanwhile(box: Lightbox, app: Shop, sandbox: Sandbox) -> None:
+async def test_a_locked_account_links_once_it_is_unlocked(box: Lightbox, app: Shop, sandbox: Sandbox) -> None:
     await box.sign_in("user_locked")
     await box.reads("locked this account")
     await sandbox.lab("users/user_locked", {"locked": False})
-    await again(box, "locked this account")
+    await try_again(box, "locked this account")
     await box.type("user_locked")
     await box.press()
-    await ends_with_an_access_token(box, app)
+    await gets_an_access_token(box, app)
 
 
-async def test_an_expired_password_that_is_changed_meanwhile(box: Lightbox, app: Shop, sandbox: Sandbox) -> None:
+async def test_an_expired_password_links_once_it_is_changed(box: Lightbox, app: Shop, sandbox: Sandbox) -> None:
     await box.sign_in("user_expired")
     await box.reads("wants a new password first")
     change = {"username": "user_expired", "password": "pass_good", "new_password": "pass_better"}
     assert (await sandbox.http.post("/api/password", json=change)).status_code == 200
-    await again(box, "wants a new password first")
+    await try_again(box, "wants a new password first")
     await box.type("user_expired", "pass_better")
     await box.press()
-    await ends_with_an_access_token(box, app)
+    await gets_an_access_token(box, app)

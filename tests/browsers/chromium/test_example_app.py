@@ -1,4 +1,4 @@
-"""Acme Scribe in both modes: Link over its own page and in a window, and without scripts the window alone."""
+"""Acme Scribe opens Link over its own page and in a window. Without JavaScript it offers the window only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
 @pytest.fixture
 async def scribe(house: House, client: httpx2.AsyncClient) -> AsyncIterator[str]:
-    """The address of the running app."""
+    """Runs the example app and returns its address."""
     port, link = free_port(), house.settings.public_url
     address = f"http://localhost:{port}"
     app = await shop(house, client, "Acme Scribe", callback_urls=[f"{address}/linked"], origins=[address])
@@ -29,12 +29,12 @@ async def scribe(house: House, client: httpx2.AsyncClient) -> AsyncIterator[str]
         yield address
 
 
-async def sees_visits(page: Page) -> None:
+async def shows_visits(page: Page) -> None:
     await expect(page.locator("h1")).to_have_text("Your visits", timeout=SECONDS)
     assert await page.get_by_role("rowheader").count() > 0
 
 
-async def test_it_links_over_its_own_page(scribe: str, page: Page) -> None:
+async def test_the_example_app_links_in_the_lightbox(scribe: str, page: Page) -> None:
     await page.goto(scribe)
     await page.get_by_role("button", name="Connect EHR").click()
     box = Lightbox(page)
@@ -44,13 +44,13 @@ async def test_it_links_over_its_own_page(scribe: str, page: Page) -> None:
     await box.at("done")
     await box.press()
     await box.is_gone()
-    await sees_visits(page)
+    await shows_visits(page)
     assert page.url == f"{scribe}/"
     await page.reload()
-    await sees_visits(page)
+    await shows_visits(page)
 
 
-async def test_it_says_what_link_said_when_somebody_leaves(scribe: str, page: Page, house: House) -> None:
+async def test_the_example_app_shows_no_error_when_the_user_leaves(scribe: str, page: Page, house: House) -> None:
     await page.goto(scribe)
     await page.get_by_role("button", name="Connect EHR").click()
     box = Lightbox(page)
@@ -63,7 +63,7 @@ async def test_it_says_what_link_said_when_somebody_leaves(scribe: str, page: Pa
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
-async def test_it_links_in_a_window(scribe: str, browser: Browser, scripts: bool) -> None:
+async def test_the_example_app_links_in_a_window(scribe: str, browser: Browser, scripts: bool) -> None:
     context = await browser.new_context(java_script_enabled=scripts)
     page = await context.new_page()
     await page.goto(scribe)
@@ -76,5 +76,5 @@ async def test_it_links_in_a_window(scribe: str, browser: Browser, scripts: bool
     await window.locator("[name=password]").fill("pass_good")
     await window.get_by_role("button", name="Sign in").click()
     await window.get_by_role("button", name="Back to Acme Scribe").click(timeout=SECONDS)
-    await sees_visits(window)
+    await shows_visits(window)
     await context.close()

@@ -1,4 +1,4 @@
-"""docs/how-to/lightbox.md: its samples open Link as they stand, and its figures and names are the code's."""
+"""docs/how-to/lightbox.md: its samples open Link as they are, and its names and hash are those of the code."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def sample(name: str) -> str:
 
 
 def table(heading: str) -> set[str]:
-    """The names in the first column of the table below a heading."""
+    """The names in the first column of the table under a heading."""
     text = PAGE.read_text().partition(f"{heading}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
     return {found["name"] for found in ROW.finditer(text)}
 
 
 def typed(name: str, pattern: str) -> set[str]:
-    """Names that types.ts gives to one type."""
+    """The names that types.ts lists in one type."""
     text = (CLIENT / "sdk" / "src" / "types.ts").read_text().partition(f"export {name}")[2].partition("\n}")[0]
     return set(re.findall(pattern, text.partition("(string & {})")[0], re.M))
 
 
-async def test_the_quick_start_links_an_account_as_it_stands(site: Site, app: Shop, house: House, page: Page) -> None:
+async def test_the_quick_start_links_an_account_as_it_is(site: Site, app: Shop, house: House, page: Page) -> None:
     html = sample("html").replace("https://link.example.com", house.settings.public_url)
     site.put("/quick", "<!doctype html><title>App</title><body>" + html)
     token = await app.link_token()
@@ -55,7 +55,7 @@ async def test_the_quick_start_links_an_account_as_it_stands(site: Site, app: Sh
     assert (await app.exchange(body.removeprefix("public_token="))).json()["success"] is True
 
 
-def test_the_hash_on_the_page_is_that_of_the_file_that_is_served() -> None:
+def test_the_hash_on_the_page_is_that_of_the_served_script() -> None:
     digest = b64encode(sha384(assets.source("init.js")).digest()).decode()
     tag = sample("integrity")
     assert f'integrity="sha384-{digest}"' in tag, "run `make assets`"
@@ -69,5 +69,5 @@ def test_every_option_and_error_of_the_types_is_on_the_page() -> None:
     assert table("### Errors of `onExit`") - raised <= set(CLOSED)
 
 
-def test_every_event_that_an_app_is_told_is_on_the_page_and_in_the_types() -> None:
+def test_every_event_that_an_app_gets_is_on_the_page_and_in_the_types() -> None:
     assert table("### Events") == set(get_args(EventName)) == typed("type EventName =", r'"(\w+)"')

@@ -1,4 +1,4 @@
-"""What goes wrong while somebody links: network, clock, Back button, a second tab. Each ends in one clear state."""
+"""Interruptions while a user links: network, clock, Back button, a second tab. Each ends in one clear state."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.browsers.chromium.conftest import Opener
-from tests.browsers.chromium.lightbox import SECONDS, Lightbox, click, escape
+from tests.browsers.chromium.lightbox import SECONDS, click, escape
 from tests.support.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
-Calls = list[str]
-
-# A browser that is busy draws first, and changes the page a second later.
+# A busy browser: the view transition swaps the page a second late.
 LATE = """document.startViewTransition = change => {
   return { updateCallbackDone: new Promise(done => setTimeout(done, 1000)).then(change) };
 }"""
 
 
-async def failing(context: BrowserContext, pattern: str, times: int, *, after_arrival: bool = False) -> Calls:
-    """Drops so many requests like this; with `after_arrival` only their answers are lost."""
-    dropped: Calls = []
+async def failing(context: BrowserContext, pattern: str, times: int, *, after_arrival: bool = False) -> list[str]:
+    """Drops the first requests that match. Returns their methods. With `after_arrival`, only the responses are lost."""
+    dropped: list[str] = []
 
     async def drop(route: Route) -> None:
         if len(dropped) >= times:
@@ -40,15 +38,15 @@ async def failing(context: BrowserContext, pattern: str, times: int, *, after_ar
     return dropped
 
 
-@pytest.mark.parametrize("after_arrival", [False, True], ids=["before it arrived", "its answer"])
-async def test_a_drop_at_the_hand_over_costs_neither_the_token_nor_a_second_one(
+@pytest.mark.parametrize("after_arrival", [False, True], ids=["the request", "the response"])
+async def test_a_lost_connection_at_the_hand_over_gives_the_app_one_token(
     visit: Opener, app: Shop, context: BrowserContext, after_arrival: bool
 ) -> None:
     dropped = await failing(context, "**/done", 2, after_arrival=after_arrival)
     box = await visit()
     await box.launch()
     await box.sign_in()
-    [[_, public_token]] = await box.told("success")
+    [[_, public_token]] = await box.called("success")
     assert dropped == ["POST", "POST"]
     await box.press()
     await box.is_gone()
@@ -57,7 +55,7 @@ async def test_a_drop_at_the_hand_over_costs_neither_the_token_nor_a_second_one(
     assert (await app.exchange(public_token)).json()["success"] is True
 
 
-async def test_back_to_the_app_waits_for_the_token_while_the_network_is_away(
+async def test_back_to_the_app_waits_for_the_token_while_the_network_is_down(
     visit: Opener, context: BrowserContext
 ) -> None:
     await failing(context, "**/done", 3)
@@ -71,7 +69,7 @@ async def test_back_to_the_app_waits_for_the_token_while_the_network_is_away(
     assert await box.log("exit") == []
 
 
-async def test_the_token_is_handed_over_however_late_the_browser_puts_the_end_in_place(
+async def test_the_token_is_handed_over_however_late_the_browser_shows_the_last_pane(
     visit: Opener, app: Shop, browser: Browser
 ) -> None:
     context = await browser.new_context(reduced_motion="no-preference")
@@ -87,8 +85,8 @@ async def test_the_token_is_handed_over_however_late_the_browser_puts_the_end_in
     await context.close()
 
 
-@pytest.mark.parametrize("after_arrival", [False, True], ids=["before it arrived", "its answer"])
-async def test_an_answer_that_the_network_lost_is_given_again_once(
+@pytest.mark.parametrize("after_arrival", [False, True], ids=["the request", "the response"])
+async def test_an_answer_that_the_network_lost_is_sent_again_once(
     visit: Opener, context: BrowserContext, house: House, after_arrival: bool
 ) -> None:
     box = await visit()
@@ -100,13 +98,13 @@ async def test_an_answer_that_the_network_lost_is_given_again_once(
     if not after_arrival:
         await box.reads("You’re offline")
         await expect(box.frame.locator("[name=username]")).to_have_value("user_good")
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
     assert dropped == ["POST"]
     answered = await house.db.rows("SELECT pane FROM link_events WHERE name = 'answered'")
     assert [each["pane"] for each in answered] == ["consent", "credentials"]
 
 
-async def test_offline_says_so_keeps_what_was_typed_and_goes_on_by_itself(
+async def test_link_says_that_it_is_offline_keeps_what_was_typed_and_goes_on_by_itself(
     visit: Opener, context: BrowserContext
 ) -> None:
     box = await visit()
@@ -118,10 +116,10 @@ async def test_offline_says_so_keeps_what_was_typed_and_goes_on_by_itself(
     await box.reads("You’re offline")
     await expect(box.frame.locator("[name=password]")).to_have_value("pass_good")
     await context.set_offline(False)
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
 
 
-async def test_offline_still_closes(visit: Opener, context: BrowserContext) -> None:
+async def test_link_closes_while_it_is_offline(visit: Opener, context: BrowserContext) -> None:
     box = await visit()
     await box.launch()
     await box.agree()
@@ -140,7 +138,7 @@ async def test_an_answer_sent_twice_counts_once(visit: Opener, house: House) -> 
     await box.agree()
     await box.type()
     await box.frame.locator("form[data-pane]").evaluate("form => { form.requestSubmit(); form.requestSubmit(); }")
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
     answered = await house.db.rows("SELECT pane FROM link_events WHERE name = 'answered'")
     assert [each["pane"] for each in answered] == ["consent", "credentials"]
 
@@ -156,7 +154,7 @@ async def test_an_answer_brings_the_next_pane_without_another_request(visit: Ope
     assert (await answer.value).request.redirected_to is None
 
 
-async def test_link_leaves_no_step_in_the_history_of_the_page(visit: Opener, page: Page) -> None:
+async def test_link_leaves_the_history_of_the_page_alone(visit: Opener, page: Page) -> None:
     await page.goto("about:blank")
     box = await visit()
     before = await page.evaluate("history.length")
@@ -175,9 +173,7 @@ async def test_link_leaves_no_step_in_the_history_of_the_page(visit: Opener, pag
     await box.at("code")
 
 
-async def test_back_in_a_window_shows_the_open_pane_and_says_so_once_answered(
-    app: Shop, house: House, page: Page
-) -> None:
+async def test_back_in_a_window_shows_the_open_pane(app: Shop, house: House, page: Page) -> None:
     await page.goto(f"{house.settings.public_url}/?token={await app.link_token()}")
     await page.locator("button[name=agree][value=yes]").click()
     await page.locator("form[data-pane=credentials]").wait_for(timeout=SECONDS)
@@ -191,7 +187,7 @@ async def test_back_in_a_window_shows_the_open_pane_and_says_so_once_answered(
     await page.locator("form[data-pane=done]").wait_for(timeout=SECONDS)
 
 
-async def test_a_pane_answered_in_another_tab_is_said_and_the_next_one_shows(
+async def test_a_pane_that_another_tab_answered_says_so_and_the_next_one_shows(
     app: Shop, house: House, context: BrowserContext
 ) -> None:
     first, second = await context.new_page(), await context.new_page()
@@ -205,12 +201,12 @@ async def test_a_pane_answered_in_another_tab_is_said_and_the_next_one_shows(
     await expect(second.locator("main")).to_contain_text("You already answered that")
 
 
-async def test_a_second_tab_takes_over_until_the_first_answer(visit: Opener, app: Shop, browser: object) -> None:
+async def test_a_second_tab_takes_over_until_the_first_answer(visit: Opener, app: Shop, browser: Browser) -> None:
     token = await app.link_token()
     box = await visit(token=token)
     await box.launch()
     await box.at("consent")
-    context = await browser.new_context(reduced_motion="reduce")  # type: ignore[attr-defined]
+    context = await browser.new_context(reduced_motion="reduce")
     other = await visit(token=token, at=await context.new_page())
     await other.launch()
     await other.at("consent")
@@ -220,11 +216,11 @@ async def test_a_second_tab_takes_over_until_the_first_answer(visit: Opener, app
     await box.is_gone()
     assert [each[1] for each in await box.log("exit")] == ["other_browser"]
     await other.sign_in()
-    assert len(await other.told("success")) == 1
+    assert len(await other.called("success")) == 1
     await context.close()
 
 
-async def test_a_token_that_waited_too_long_is_fetched_anew(visit: Opener, app: Shop, clock: MovedClock) -> None:
+async def test_an_expired_token_is_fetched_again(visit: Opener, app: Shop, clock: MovedClock) -> None:
     box = await visit()
     clock.move(timedelta(minutes=31))
     await box.page.expose_function("fetched", app.link_token)
@@ -234,13 +230,13 @@ async def test_a_token_that_waited_too_long_is_fetched_anew(visit: Opener, app: 
     await box.page.evaluate("fetching()")
     assert await box.page.evaluate("document.querySelectorAll('html > div').length") == 1
     await box.sign_in()
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
     assert await box.log("load") == [["load"]]
     seqs = [each[2]["seq"] for each in await box.log("event")]
     assert seqs == list(range(1, len(seqs) + 1))
 
 
-async def test_a_token_that_waited_too_long_is_said_where_no_other_can_be_had(visit: Opener, clock: MovedClock) -> None:
+async def test_an_expired_token_is_reported_if_no_other_can_be_fetched(visit: Opener, clock: MovedClock) -> None:
     box = await visit()
     clock.move(timedelta(minutes=31))
     await box.launch()
@@ -263,14 +259,14 @@ async def test_the_token_may_come_from_fetch_token_alone(visit: Opener, app: Sho
     await box.page.evaluate(f"CobaltLink.init({{ ...config(), fetchToken: {fetch[how]} }}), 0")
     if how == "resolves":
         await box.sign_in()
-        assert len(await box.told("success")) == 1
+        assert len(await box.called("success")) == 1
         return
-    [[_, code, message, _]] = await box.told("exit")
+    [[_, code, message, _]] = await box.called("exit")
     assert (code, message) == ("token_not_fetched", "Error: no session")
     await box.is_gone()
 
 
-async def test_closing_while_a_token_is_fetched_opens_nothing(visit: Opener, app: Shop) -> None:
+async def test_closing_link_while_it_fetches_a_token_opens_nothing(visit: Opener, app: Shop) -> None:
     box = await visit(token="")
     late = "new Promise(done => { window.come = done; })"
     await box.page.evaluate(f"window.handle = CobaltLink.init({{ ...config(), fetchToken: () => {late} }}), 0")
@@ -280,7 +276,9 @@ async def test_closing_while_a_token_is_fetched_opens_nothing(visit: Opener, app
     assert len(await box.log("exit")) == 1
 
 
-async def test_a_sleep_of_ten_minutes_costs_nothing(visit: Opener, page: Page, clock: MovedClock) -> None:
+async def test_the_flow_goes_on_after_the_computer_slept_ten_minutes(
+    visit: Opener, page: Page, clock: MovedClock
+) -> None:
     await page.clock.install()
     box = await visit()
     await box.launch()
@@ -294,10 +292,10 @@ async def test_a_sleep_of_ten_minutes_costs_nothing(visit: Opener, page: Page, c
     await page.clock.fast_forward(180_000)
     await box.frame.locator("[name=code]").fill("123456")
     await box.press()
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
 
 
-async def test_an_attempt_that_ran_out_in_mid_flow_says_so(visit: Opener, clock: MovedClock) -> None:
+async def test_a_link_session_that_expires_in_the_middle_of_the_flow_says_so(visit: Opener, clock: MovedClock) -> None:
     box = await visit()
     await box.launch()
     await box.agree()
@@ -310,22 +308,22 @@ async def test_an_attempt_that_ran_out_in_mid_flow_says_so(visit: Opener, clock:
     assert [each[1] for each in await box.log("exit")] == ["link_expired"]
 
 
-async def test_a_person_who_closes_comes_back_to_the_same_pane(visit: Opener) -> None:
+async def test_a_user_who_closes_link_returns_to_the_same_pane(visit: Opener) -> None:
     box = await visit()
     await box.launch()
     await box.sign_in("user_code")
-    await box.shown("code")
+    await box.pane_reported("code")
     await box.page.evaluate("launch_cobalt().close()")
     await box.is_gone()
     await box.launch()
     await box.at("code")
 
 
-async def test_linking_again_with_a_spent_token_says_so(visit: Opener, context: BrowserContext) -> None:
+async def test_a_used_token_says_so(visit: Opener, context: BrowserContext) -> None:
     box = await visit()
     await box.launch()
     await box.sign_in()
-    await box.told("success")
+    await box.called("success")
     await context.clear_cookies()
     await box.page.reload()
     await box.launch()
@@ -335,8 +333,8 @@ async def test_linking_again_with_a_spent_token_says_so(visit: Opener, context: 
     assert [each[1] for each in await box.log("exit")] == ["link_used"]
 
 
-async def test_the_network_is_away_when_link_opens(visit: Opener, context: BrowserContext) -> None:
-    box: Lightbox = await visit()
+async def test_link_can_be_closed_if_its_page_never_loads(visit: Opener, context: BrowserContext) -> None:
+    box = await visit()
     await context.route("**/?token=*", lambda route: asyncio.sleep(60))
     await box.page.clock.install()
     await box.launch()

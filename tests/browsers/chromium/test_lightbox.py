@@ -1,6 +1,8 @@
-"""The lightbox over an app's page in a real browser: opened however often, it shows once and leaves nothing behind."""
+"""The lightbox over an app's page: it opens once however often the app calls `init`, and it restores the page."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 
 import pytest
 from playwright.async_api import Page, expect
@@ -15,11 +17,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 FRAMES = "document.querySelectorAll('html > div').length"
 
 
-async def test_an_app_links_an_account_with_the_snippet_of_the_contract(visit: Opener, app: Shop) -> None:
+async def test_the_snippet_in_the_contract_links_an_account(visit: Opener, app: Shop) -> None:
     box = await visit()
     await box.launch()
     await box.sign_in()
-    [[_, public_token]] = await box.told("success")
+    [[_, public_token]] = await box.called("success")
     await box.at("done")
     await box.press()
     await box.is_gone()
@@ -31,31 +33,31 @@ async def test_an_app_links_an_account_with_the_snippet_of_the_contract(visit: O
     assert (names[0], names[-1]) == ("opened", "handed_over")
 
 
-async def test_nothing_of_the_page_is_touched_before_link_opens(visit: Opener, site: Site) -> None:
+async def test_the_script_changes_nothing_on_the_page_before_link_opens(visit: Opener, site: Site) -> None:
     site.put("/plain", APP.replace("<script src", "<script data-src").format(link=""))
-    plain = await (await visit("/plain")).traces()
-    loaded = await (await visit("/")).traces()
+    plain = await (await visit("/plain")).page_state()
+    loaded = await (await visit("/")).page_state()
     assert loaded[1:] == plain[1:]
     assert await (await visit("/")).page.evaluate("document.querySelectorAll('iframe, dialog, style').length") == 0
 
 
-async def test_the_page_is_left_exactly_as_it_was(visit: Opener) -> None:
+async def test_the_page_is_restored_exactly(visit: Opener) -> None:
     box = await visit()
     await box.page.evaluate("document.documentElement.setAttribute('style', 'overflow:scroll;color:red')")
     await box.page.evaluate("document.querySelector('#go').focus(), scrollTo(0, 120)")
-    before = await box.traces()
+    before = await box.page_state()
     await box.page.keyboard.press("Enter")
     await box.at("consent")
     await box.page.mouse.move(20, 20)
     await box.page.mouse.wheel(0, 500)
-    assert (await box.traces())[3:] == ["hidden", 120]
+    assert (await box.page_state())[3:] == ["hidden", 120]
     await click(box.frame.locator("a.x"))
     await box.is_gone()
-    assert await box.traces() == before
+    assert await box.page_state() == before
     assert await box.page.evaluate("document.activeElement.id") == "go"
 
 
-async def test_styles_that_the_app_changes_meanwhile_stay(visit: Opener) -> None:
+async def test_styles_that_the_app_changes_while_link_is_open_stay(visit: Opener) -> None:
     box = await visit()
     await box.launch()
     await box.at("consent")
@@ -63,7 +65,7 @@ async def test_styles_that_the_app_changes_meanwhile_stay(visit: Opener) -> None
     await click(box.frame.locator("a.x"))
     await box.is_gone()
     assert await box.page.evaluate("document.documentElement.getAttribute('style')") == "overflow: auto;"
-    assert (await box.traces())[3] == "auto"
+    assert (await box.page_state())[3] == "auto"
 
 
 async def test_no_listener_and_no_style_sheet_is_left_behind(visit: Opener) -> None:
@@ -83,7 +85,7 @@ async def test_no_listener_and_no_style_sheet_is_left_behind(visit: Opener) -> N
     assert await box.page.evaluate("[listening, document.adoptedStyleSheets.length]") == [0, 0]
 
 
-async def test_a_second_init_with_the_same_token_keeps_the_open_one_with_the_new_callbacks(visit: Opener) -> None:
+async def test_a_second_init_with_the_same_token_keeps_link_open_with_the_new_callbacks(visit: Opener) -> None:
     box = await visit()
     await box.launch()
     await box.at("consent")
@@ -97,7 +99,7 @@ async def test_a_second_init_with_the_same_token_keeps_the_open_one_with_the_new
     assert await box.page.evaluate(FRAMES) == 0
 
 
-async def test_the_handle_of_a_call_before_does_not_close_what_its_successor_shows(visit: Opener) -> None:
+async def test_an_earlier_handle_does_not_close_what_a_later_call_shows(visit: Opener) -> None:
     box = await visit()
     await box.page.evaluate("window.first = launch_cobalt(), window.second = launch_cobalt()")
     await box.page.evaluate("first.close()")
@@ -107,7 +109,7 @@ async def test_the_handle_of_a_call_before_does_not_close_what_its_successor_sho
     assert len(await box.log("exit")) == 1
 
 
-async def test_another_token_takes_the_place_of_the_first(visit: Opener, app: Shop) -> None:
+async def test_another_token_replaces_the_first(visit: Opener, app: Shop) -> None:
     box = await visit()
     await box.launch()
     await box.at("consent")
@@ -115,7 +117,7 @@ async def test_another_token_takes_the_place_of_the_first(visit: Opener, app: Sh
     assert [each[1] for each in await box.log("exit")] == [None]
     await box.at("consent")
     await box.sign_in()
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
     assert await box.page.evaluate(FRAMES) == 1
 
 
@@ -127,11 +129,11 @@ async def test_link_opens_again_after_it_was_closed(visit: Opener) -> None:
     await box.is_gone()
     await box.launch()
     await box.sign_in()
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
     assert len(await box.log("exit")) == 1
 
 
-async def test_init_before_the_document_is_read_opens_at_once(visit: Opener, site: Site, app: Shop) -> None:
+async def test_init_opens_link_before_the_document_is_loaded(visit: Opener, site: Site, app: Shop) -> None:
     early = APP.replace("<title>", '<script src="{link}/init.js"></script><script>{early}</script><title>')
     call = (
         "window.log = []; CobaltLink.init({ token: location.hash.slice(7), onSuccess() { log.push(['success']); } });"
@@ -140,7 +142,7 @@ async def test_init_before_the_document_is_read_opens_at_once(visit: Opener, sit
     site.put("/early", early.format(link=link, early=call).replace(", log = []", ""))
     box = await visit("/early")
     await box.sign_in()
-    assert await box.told("success") == [["success"]]
+    assert await box.called("success") == [["success"]]
     assert await box.page.evaluate("document.body.querySelector('h1').textContent") == "App"
 
 
@@ -157,7 +159,7 @@ async def test_a_script_that_is_loaded_twice_defines_one_global(visit: Opener) -
 
 
 async def escape_in_the_page(box: Lightbox) -> None:
-    # As a person who tabbed out of the frame: the dialog itself has the focus.
+    # A user who tabbed out of the frame: the dialog itself has the focus.
     await box.page.evaluate("document.querySelector('html > div').shadowRoot.querySelector('dialog').focus()")
     await escape(box.page)
 
@@ -171,23 +173,24 @@ async def cross(box: Lightbox) -> None:
     await click(box.frame.locator("a.x"))
 
 
+Leave = Callable[[Lightbox], Awaitable[None]]
 WAYS = pytest.mark.parametrize("leave", [escape_in_the_page, escape_in_the_frame, cross])
 
 
 @WAYS
-async def test_escape_and_the_cross_close_at_once_while_nothing_is_typed(visit: Opener, leave) -> None:  # type: ignore[no-untyped-def]
+async def test_escape_and_the_cross_close_at_once_while_nothing_is_typed(visit: Opener, leave: Leave) -> None:
     box = await visit()
     await box.launch()
     await box.agree()
-    await box.shown("credentials")
+    await box.pane_reported("credentials")
     await leave(box)
     await box.is_gone()
-    [[_, code, _, metadata]] = await box.told("exit")
+    [[_, code, _, metadata]] = await box.called("exit")
     assert (code, metadata["status"]) == (None, "credentials")
 
 
 @WAYS
-async def test_escape_and_the_cross_ask_before_they_drop_what_was_typed(visit: Opener, leave) -> None:  # type: ignore[no-untyped-def]
+async def test_escape_and_the_cross_ask_before_they_drop_what_was_typed(visit: Opener, leave: Leave) -> None:
     box = await visit()
     await box.launch()
     await box.agree()
@@ -197,11 +200,11 @@ async def test_escape_and_the_cross_ask_before_they_drop_what_was_typed(visit: O
     assert await box.log("exit") == []
     await box.frame.locator("button[name=stop]").click()
     await box.is_gone()
-    assert [each[1] for each in await box.told("exit")] == [None]
+    assert [each[1] for each in await box.called("exit")] == [None]
     assert [each[1] for each in await box.log("event")][-1] == "left"
 
 
-async def test_a_second_escape_closes_even_if_the_first_was_asked_about(visit: Opener) -> None:
+async def test_a_second_escape_closes_link_without_asking(visit: Opener) -> None:
     box = await visit()
     await box.launch()
     await box.agree()
@@ -210,17 +213,17 @@ async def test_a_second_escape_closes_even_if_the_first_was_asked_about(visit: O
     await box.at("leaving")
     await escape(box.page)
     await box.is_gone()
-    assert len(await box.told("exit")) == 1
+    assert len(await box.called("exit")) == 1
 
 
-async def test_a_dialog_that_the_browser_closes_by_itself_is_taken_away(visit: Opener) -> None:
+async def test_a_dialog_that_the_browser_closes_by_itself_is_removed(visit: Opener) -> None:
     box = await visit()
     await box.launch()
     await box.at("consent")
     await box.page.evaluate("document.querySelector('html > div').shadowRoot.querySelector('dialog').close()")
     await box.is_gone()
-    assert len(await box.told("exit")) == 1
-    assert (await box.traces())[3] == "visible"
+    assert len(await box.called("exit")) == 1
+    assert (await box.page_state())[3] == "visible"
 
 
 async def test_the_dialog_and_its_frame_are_named_and_the_frame_is_sandboxed(visit: Opener) -> None:
@@ -234,7 +237,9 @@ async def test_the_dialog_and_its_frame_are_named_and_the_frame_is_sandboxed(vis
 
 
 @pytest.mark.parametrize(("width", "height", "filled"), [(1000, 800, False), (390, 800, True), (320, 568, True)])
-async def test_it_is_centered_and_fills_phones(visit: Opener, width: int, height: int, filled: bool) -> None:
+async def test_the_lightbox_is_centered_and_fills_the_screen_of_a_phone(
+    visit: Opener, width: int, height: int, filled: bool
+) -> None:
     box = await visit()
     await box.page.set_viewport_size({"width": width, "height": height})
     await box.launch()

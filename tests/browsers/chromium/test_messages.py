@@ -1,4 +1,4 @@
-"""Who may frame Link, and whom the lightbox believes: exact origins, exact windows, nothing else."""
+"""Which pages may frame Link, and which messages the two sides accept: exact origins and exact windows only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.world import Shop, shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
-# Every shape that the SDK or the frame reacts to, well formed and bent: what somebody would try.
+# Posts messages of each type that the SDK or the frame handles, well formed and malformed, as an attacker would.
 FUZZ = """([target, count, seed]) => {
   const pick = list => list[(seed = (seed * 1103515245 + 12345) % 2147483648) % list.length];
   const odd = [undefined, null, 0, -1, 1e9, '', 'pt_test_' + 'A'.repeat(43), {}, [], true, NaN, '__proto__'];
@@ -41,7 +41,7 @@ EVIL = '<!doctype html><title>Evil</title><link rel="icon" href="data:,"><body>{
 
 
 async def settled(page: Page) -> None:
-    """Every message posted before has been delivered."""
+    """Waits until the page has received every message that was posted before."""
     await page.evaluate(
         "new Promise(done => { const { port1, port2 } = new MessageChannel(); "
         "port1.onmessage = () => setTimeout(done, 50); port2.postMessage(0); })"
@@ -54,9 +54,9 @@ async def test_a_thousand_forged_messages_from_other_windows_do_nothing(
     box = await visit()
     await box.launch()
     await box.at("consent")
-    await box.shown("consent")
-    before = (await box.page.evaluate("JSON.stringify(log)"), await box.traces())
-    # The page itself, a frame of another site, a frame of Link's own origin, and a window that was opened.
+    await box.pane_reported("consent")
+    before = (await box.page.evaluate("JSON.stringify(log)"), await box.page_state())
+    # They come from the page itself, a frame of another site, a frame of Link's own origin, and a pop-up window.
     await box.page.evaluate(f"seed => ({FUZZ})([window, 250, seed])", 1)
     site.put("/evil", EVIL.format(body=""))
     other = f"http://127.0.0.1:{site.port}/evil"
@@ -77,40 +77,40 @@ async def test_a_thousand_forged_messages_from_other_windows_do_nothing(
         await frame.evaluate("frame => frame.remove()")
     await popup.close()
     await settled(box.page)
-    assert (await box.page.evaluate("JSON.stringify(log)"), (await box.traces())[1:]) == (before[0], before[1][1:])
+    assert (await box.page.evaluate("JSON.stringify(log)"), (await box.page_state())[1:]) == (before[0], before[1][1:])
     await box.sign_in()
-    [[_, token]] = await box.told("success")
+    [[_, token]] = await box.called("success")
     assert not token.startswith("pt_test_AAAA")
 
 
 async def test_malformed_messages_from_link_itself_do_nothing(visit: Opener) -> None:  # S-116
     box = await visit()
     await box.launch()
-    await box.shown("consent")
+    await box.pane_reported("consent")
     before = await box.page.evaluate("JSON.stringify(log)")
-    bent = """() => { for (const each of [null, 0, 'close', [], { type: 'close' }, { cobalt: '1', type: 'close' },
+    malformed = """() => { for (const each of [null, 0, 'close', [], { type: 'close' }, { cobalt: '1', type: 'close' },
         { cobalt: 1 }, { cobalt: 1, type: 'success' }, { cobalt: 1, type: 'success', public_token: 7 },
         { cobalt: 1, type: 'success', public_token: 'at_test_1' }, { cobalt: 1, type: 'event', name: 7, seq: 99 },
         { cobalt: 1, type: 'event', name: 'x', seq: '99' }, { cobalt: 1, type: 'event', name: 'x', seq: 1 }])
         parent.postMessage(each, document.documentElement.dataset.parent); }"""
-    await box.frame.locator("main").evaluate(bent)
+    await box.frame.locator("main").evaluate(malformed)
     await settled(box.page)
     assert await box.page.evaluate("JSON.stringify(log)") == before
     assert await box.dialog.count() == 1
 
 
-async def test_the_frame_believes_only_the_window_around_it(visit: Opener, app: Shop) -> None:  # S-116
+async def test_the_frame_listens_only_to_the_window_around_it(visit: Opener, app: Shop) -> None:  # S-116
     box = await visit()
     await box.launch()
     await box.agree()
     await box.type()
-    # The frame's own window has another origin than the one that it was told of.
+    # This message has the frame's own window and origin, not those of the page around it.
     await box.frame.locator("main").evaluate("postMessage({ cobalt: 1, type: 'leave' }, location.origin)")
     await settled(box.page)
     await expect(box.frame.locator("form[data-pane=credentials]")).to_be_visible()
 
 
-def test_no_message_is_sent_to_whoever_listens() -> None:  # S-116
+def test_every_message_names_the_origin_that_may_read_it() -> None:  # S-116
     sources = [*CLIENT.glob("*/src/*.ts")]
     assert len(sources) > 5
     texts = [each.read_text() for each in sources]
@@ -118,8 +118,8 @@ def test_no_message_is_sent_to_whoever_listens() -> None:  # S-116
     assert not [text for text in texts if re.search(r"""postMessage\([^;]*["'`]\*["'`]""", text)]
 
 
-async def test_an_origin_that_is_not_registered_is_told_so_within_two_seconds(
-    visit: Opener, house: House, app: Shop, client: object, site: Site
+async def test_an_origin_that_is_not_registered_gets_an_error_within_two_seconds(
+    visit: Opener, house: House, app: Shop, site: Site
 ) -> None:
     stranger = await shop(house, app.http, "Stranger", origins=["https://elsewhere.example"])
     box = await visit(token=await stranger.link_token())
@@ -129,7 +129,7 @@ async def test_an_origin_that_is_not_registered_is_told_so_within_two_seconds(
         while not box.page.frames[-1].url.startswith("chrome-error:"):
             await asyncio.sleep(0.01)
     await box.page.clock.run_for(2000)
-    [[_, code, message, _]] = await box.told("exit")
+    [[_, code, message, _]] = await box.called("exit")
     assert code == "origin_not_registered"
     assert f"--origin {site.address}" in message
     await expect(box.dialog).to_contain_text(f"cobalt clients update CLIENT --origin {site.address}")
@@ -145,7 +145,7 @@ async def test_an_origin_that_is_not_registered_is_told_so_within_two_seconds(
 async def test_init_without_a_token_says_so_and_opens_nothing(visit: Opener) -> None:
     box = await visit(token="")
     await box.launch()
-    [[_, code, message, _]] = await box.told("exit")
+    [[_, code, message, _]] = await box.called("exit")
     assert code == "no_token"
     assert "POST /link/token/create" in message
     assert await box.dialog.count() == 0
@@ -153,14 +153,14 @@ async def test_init_without_a_token_says_so_and_opens_nothing(visit: Opener) -> 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def many_names() -> AsyncIterator[Browser]:
-    """A browser in which every name under .test is this machine."""
+    """A browser that resolves each name under .test to this machine."""
     async with chromium("--host-resolver-rules=MAP *.test 127.0.0.1") as running:
         yield running
 
 
 @pytest.fixture
 async def next_door(site: Site) -> AsyncIterator[Site]:
-    """The same pages at another port of the same host."""
+    """The same pages on another port of the same host."""
     async with served() as other:
         other.pages = site.pages
         yield other
@@ -174,7 +174,7 @@ async def names(many_names: Browser) -> AsyncIterator[BrowserContext]:
 
 
 async def framed(context: BrowserContext, address: str) -> bool:
-    """Whether Link shows in the innermost frame of this page."""
+    """Whether Link shows in the innermost frame of the page."""
     page = await context.new_page()
     await page.goto(address, wait_until="load")
     inner = page.frames[-1]
@@ -225,26 +225,26 @@ async def test_a_page_under_the_documented_policy_opens_link(
     policy = policy.replace("script-src", "script-src 'self'")  # the app's own script
     site.put("/strict", html, Content_Security_Policy=policy)
     box = await visit("/strict")
-    said: list[str] = []
-    box.page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    errors: list[str] = []
+    box.page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     await box.launch()
     await box.sign_in()
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
     await box.press()
     await box.is_gone()
-    assert said == []
+    assert errors == []
 
 
-async def test_a_page_whose_policy_forbids_the_frame_is_told(visit: Opener, site: Site, house: House) -> None:
+async def test_a_page_whose_policy_forbids_the_frame_gets_an_error(visit: Opener, site: Site, house: House) -> None:
     site.put("/", site.pages["/"][0], Content_Security_Policy="frame-src 'self'")
     box = await visit()
     await box.launch()
-    [[_, _, message, _]] = await box.told("exit")
+    [[_, _, message, _]] = await box.called("exit")
     assert f"frame-src {house.settings.public_url}" in message
 
 
 @pytest.mark.parametrize(("body", "runs"), [(assets.source("init.js"), True), (b"another file", False)])
-async def test_the_sdk_may_be_checked_by_its_hash(
+async def test_the_browser_checks_the_sdk_by_its_hash(
     visit: Opener, site: Site, house: House, body: bytes, runs: bool
 ) -> None:
     link = house.settings.public_url

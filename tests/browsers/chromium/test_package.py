@@ -1,10 +1,11 @@
-"""The npm package and the committed assets: they are what their sources make, small, and at home in React."""
+"""The committed scripts and the npm package: built from the sources, small, and correct in React."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from tests.link.gallery import gallery
 from tests.support.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+
+ReactOpener = Callable[..., Awaitable[Lightbox]]
 
 SDK_MOST, REACT_MOST = 2560, 900  # bytes, gzip -9
 PAGE = """<!doctype html><title>App</title><link rel="icon" href="data:,">
@@ -58,8 +61,9 @@ def test_the_committed_scripts_are_what_the_sources_make(built: Built, name: str
 
 @pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("name", ["init.js", "link.js", "link.css"])
-async def test_the_brotli_copy_of_a_file_holds_the_file(page: Page, house: House, name: str) -> None:
-    # Python has no brotli: the browser unpacks. So this fails without Node too, above all after a change of the style.
+async def test_the_brotli_copy_of_a_file_has_the_same_content(page: Page, house: House, name: str) -> None:
+    # Python has no brotli, so the browser decompresses. Unlike a build, this check needs no Node. It also fails for a
+    # developer without Node who changed the style sheet.
     path = "/init.js" if name == "init.js" else assets.static_url(name)
     response = await page.goto(house.settings.public_url + path)
     assert response and response.headers["content-encoding"] == "br"
@@ -109,25 +113,25 @@ async def test_the_sources_and_an_app_that_uses_the_types_pass_the_compiler(buil
 
 
 @pytest.fixture
-def react(site: Site, house: House, visit: Opener, app_script: str):  # type: ignore[no-untyped-def]
-    """`await react("hook")` is a person at the React app."""
+def react(site: Site, house: House, visit: Opener, app_script: str) -> ReactOpener:
+    """`await react("hook")` opens the React app. app.jsx says what else it can do."""
     site.put("/app.js", app_script)
     site.put("/react", PAGE.format(more=""))
     site.put("/preloaded", PAGE.format(more=f'<script src="{house.settings.public_url}/init.js"></script>'))
 
-    async def opened(what: str, path: str = "/react") -> Lightbox:
-        return await visit(f"{path}?as={what}&link={house.settings.public_url}")
+    async def opened(how: str, path: str = "/react") -> Lightbox:
+        return await visit(f"{path}?as={how}&link={house.settings.public_url}")
 
     return opened
 
 
-async def test_a_react_app_links_from_a_click(react, app: Shop) -> None:  # type: ignore[no-untyped-def]
+async def test_a_react_app_opens_link_at_a_click(react: ReactOpener, app: Shop) -> None:
     box = await react("hook")
     await box.launch()
     await box.at("consent")
     await box.page.evaluate("again()")  # a new render, with new callbacks
     await box.sign_in()
-    [[_, public_token, renders]] = await box.told("success")
+    [[_, public_token, renders]] = await box.called("success")
     assert renders == 1
     assert (await app.exchange(public_token)).json()["success"] is True
     assert await box.page.locator("script[src$='/init.js']").count() == 1
@@ -136,25 +140,25 @@ async def test_a_react_app_links_from_a_click(react, app: Shop) -> None:  # type
     assert await box.log("exit") == []
 
 
-@pytest.mark.parametrize(("what", "path"), [("auto", "/react"), ("auto", "/preloaded"), ("eager", "/preloaded")])
-async def test_strict_mode_opens_link_once_and_closes_nothing(react, what: str, path: str) -> None:  # type: ignore[no-untyped-def]
-    box = await react(what, path)
+@pytest.mark.parametrize(("how", "path"), [("auto", "/react"), ("auto", "/preloaded"), ("eager", "/preloaded")])
+async def test_strict_mode_opens_link_once_and_keeps_it_open(react: ReactOpener, how: str, path: str) -> None:
+    box = await react(how, path)
     await box.sign_in()
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
     assert await box.log("exit") == []
     assert await box.log("load") == [["load"]]
     assert await box.page.evaluate(FRAMES) == 1
 
 
-async def test_link_closes_with_the_component_that_opened_it(react) -> None:  # type: ignore[no-untyped-def]
+async def test_link_closes_when_its_component_unmounts(react: ReactOpener) -> None:
     box = await react("auto")
     await box.at("consent")
     await box.page.evaluate("show(false)")
     await box.is_gone()
-    assert [each[1] for each in await box.told("exit")] == [None]
+    assert [each[1] for each in await box.called("exit")] == [None]
 
 
-async def test_a_script_that_does_not_load_is_an_error_of_the_hook(react) -> None:  # type: ignore[no-untyped-def]
+async def test_the_hook_reports_a_script_that_does_not_load(react: ReactOpener) -> None:
     box = await react("hook")
     await box.page.context.route(re.compile(r"/init\.js$"), lambda route: route.abort())
     await box.page.reload()
@@ -162,12 +166,12 @@ async def test_a_script_that_does_not_load_is_an_error_of_the_hook(react) -> Non
     assert await box.page.locator("#go").is_disabled()
 
 
-async def test_the_pattern_of_the_contract_loads_the_script_once_and_links(react) -> None:  # type: ignore[no-untyped-def]
-    box = await react("old")
+async def test_the_pattern_in_the_contract_loads_the_script_once(react: ReactOpener) -> None:
+    box = await react("contract")
     assert await box.page.locator("script[src$='/init.js']").count() == 1
     await box.page.locator("#go").first.click()
     await box.sign_in()
-    assert len(await box.told("success")) == 1
+    assert len(await box.called("success")) == 1
 
 
 async def test_the_react_sample_of_the_docs_opens_link(

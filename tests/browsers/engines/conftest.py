@@ -1,4 +1,4 @@
-"""Firefox started once, on a screen for keys, and an app of another site with Link in its pages."""
+"""Firefox, started once on a virtual screen, and an app on another site than Link."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def screen() -> AsyncIterator[Screen]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def fox(screen: Screen) -> AsyncIterator[Browser]:
-    """Firefox as it comes, on the screen."""
+    """Firefox with its default settings, on the screen."""
     async with firefox(screen) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""A real Firefox with Playwright's hands: over WebDriver BiDi, as Mozilla ships it."""
+"""A Firefox as Mozilla ships it, driven by Playwright over WebDriver BiDi."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.house.tree import ROOT
 
 ALL_COOKIES_BLOCKED = {"network.cookie.cookieBehavior": 2}
 THEMES = {"dark": 0, "light": 1}
-PREFERENCES = {
-    # What a person's Firefox has, where Playwright sets something else.
-    "network.cookie.cookieBehavior": 5,  # third-party cookies: a jar for each site around them
+PREFERENCES: dict[str, str | float | bool] = {
+    # The defaults of Firefox, where Playwright sets something else.
+    "network.cookie.cookieBehavior": 5,  # partition third-party cookies by the site around them
     "focusmanager.testmode": False,
     "dom.disable_open_during_load": True,
-    # The mouse reaches a frame of another site only as an event of the whole window.
+    # A mouse event must go to the whole window. Otherwise it does not reach a frame of another site.
     "remote.events.async.mouse.enabled": True,
     "network.security.ports.banned.override": "9",  # where pages from memory are (tests/link/chromium.py)
     "ui.prefersReducedMotion": 1,
@@ -33,7 +33,7 @@ PREFERENCES = {
 async def firefox(
     screen: Screen | None = None, theme: str = "light", preferences: dict[str, int] | None = None
 ) -> AsyncIterator[Browser]:
-    """The machine's Firefox, on this screen or on none."""
+    """The installed Firefox, on this screen, or headless without one."""
     path = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))))
     chosen = {"layout.css.prefers-color-scheme.content-override": THEMES[theme]}
     with TemporaryDirectory() as folder:
@@ -46,8 +46,8 @@ async def firefox(
                 channel="moz-firefox",
                 executable_path=program,
                 headless=screen is None,
-                env=screen.env if screen else None,
-                firefox_user_prefs=PREFERENCES | chosen | (preferences or {}),
+                env={**screen.env} if screen else None,
+                firefox_user_prefs={**PREFERENCES, **chosen, **(preferences or {})},
                 timeout=120_000,
             )
             try:

@@ -1,4 +1,4 @@
-"""A screen of the test's own (Xvfb), with keys that a browser cannot tell from those of a keyboard."""
+"""A virtual screen (Xvfb) with a keyboard (xdotool). To a browser its keys are those of a real keyboard."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 
 
 class Screen:
-    """`env` is the environment of a program that shows itself here."""
+    """`env`: the environment for a program that should show on this screen."""
 
     def __init__(self, display: str) -> None:
         self.env = os.environ | {"DISPLAY": display, "GDK_BACKEND": "x11", "NO_AT_BRIDGE": "1"}
 
     async def press(self, *keys: str) -> None:
-        """Keys by their names: `Tab`, `Return`, `Escape`."""
+        """Presses keys by name: `Tab`, `Return`, `Escape`."""
         await self._xdotool("key", "--clearmodifiers", *keys)
 
     async def type(self, text: str) -> None:
@@ -28,14 +28,14 @@ class Screen:
 
 @asynccontextmanager
 async def screen() -> AsyncIterator[Screen]:
-    """An empty screen with a number that no other has."""
+    """An empty screen. Xvfb itself picks a free number for it."""
     reading, writing = os.pipe()
     command = ("Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp")
     quiet = asyncio.subprocess.DEVNULL
-    with os.fdopen(reading) as said:
+    with os.fdopen(reading) as display:
         process = await asyncio.create_subprocess_exec(*command, pass_fds=(writing,), stdout=quiet, stderr=quiet)
         os.close(writing)
-        number = await asyncio.to_thread(said.readline)  # said once it can be drawn on
+        number = await asyncio.to_thread(display.readline)  # comes once the screen is ready
         assert number, "Xvfb ended"
         try:
             yield Screen(f":{number.strip()}")

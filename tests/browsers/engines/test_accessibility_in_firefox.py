@@ -1,4 +1,4 @@
-"""axe-core in a real Firefox, on a page of every kind: light and dark, as wide as the lightbox and as a small phone."""
+"""axe-core in Firefox, on a page of each kind: light and dark, in the width of the lightbox and of a small phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lightbox over an app's page in a real Firefox: Link at 127.0.0.1, the app at localhost, so two sites."""
+"""The lightbox in Firefox. Link is at 127.0.0.1 and the app at localhost, so they are two sites."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ async def cookieless() -> AsyncIterator[Browser]:
         yield running
 
 
-async def links(box: Lightbox, app: Shop) -> None:
-    """From the button to the exchanged token, and the page as it was before."""
+async def complete_link(box: Lightbox, app: Shop) -> None:
+    """Links from the button to the exchanged token, and checks that the page is restored."""
     await box.page.evaluate("document.documentElement.setAttribute('style', 'overflow:scroll;color:red')")
     await box.page.evaluate("document.querySelector('#go').focus(), scrollTo(0, 120)")
-    before = await box.traces()
+    before = await box.page_state()
     await box.page.locator("#go").press("Enter")
     await box.at("consent")
-    assert (await box.traces())[3] == "hidden"
+    assert (await box.page_state())[3] == "hidden"
     await box.sign_in("user_code", "not my password")
     await box.reads("Wrong username or password")
     await box.type("user_code")
     await box.press()
     await box.frame.locator("[name=code]").fill("123456", timeout=SECONDS)
     await box.press()
-    [[_, public_token]] = await box.told("success")
+    [[_, public_token]] = await box.called("success")
     assert (await app.exchange(public_token)).json()["success"] is True
     await box.press()
     await box.is_gone()
-    assert await box.traces() == before
+    assert await box.page_state() == before
     assert await box.page.evaluate("document.activeElement.id") == "go"
     assert (await box.log("exit"), await box.log("load")) == ([], [["load"]])
-    told = [each[2]["seq"] for each in await box.log("event")]
-    assert told == list(range(1, len(told) + 1)) and told
+    seqs = [each[2]["seq"] for each in await box.log("event")]
+    assert seqs == list(range(1, len(seqs) + 1)) and seqs
 
 
-async def test_link_completes_and_leaves_the_page_as_it_was(visit: Opener, app: Shop) -> None:  # S-117
-    await links(await visit(), app)
+async def test_link_completes_and_restores_the_page(visit: Opener, app: Shop) -> None:  # S-117
+    await complete_link(await visit(), app)
 
 
 async def test_link_completes_with_all_cookies_blocked(visit: Opener, app: Shop, cookieless: Browser) -> None:  # S-117
     context = await cookieless.new_context(viewport={"width": 1000, "height": 800})
     box = await visit(at=await context.new_page())
     assert await box.page.evaluate("document.cookie = 'kept=1', document.cookie") == ""
-    await links(box, app)
+    await complete_link(box, app)
     assert await context.cookies() == []
     await context.close()
 
 
-class Hands:
-    """A person at the keyboard without a mouse. Keys arrive when they arrive: each is followed by what it leads to."""
+class Keyboard:
+    """A user with a keyboard and no mouse. A key takes time to arrive, so each method waits for its effect."""
 
     def __init__(self, screen: Screen, box: Lightbox) -> None:
         self.screen, self.box = screen, box
@@ -75,7 +75,7 @@ class Hands:
         await self.screen.press("Return")
 
     async def press_the_first(self, name: str) -> None:
-        """A pane without a field begins at its heading; one Tab leads to what most people want."""
+        """In a pane without a field the heading has the focus. One Tab leads to the main button."""
         await expect(self.box.frame.locator("h1")).to_be_focused(timeout=SECONDS)
         await self.screen.press("Tab")
         await expect(self.box.frame.get_by_role("button", name=name)).to_be_focused(timeout=SECONDS)
@@ -90,41 +90,41 @@ class Hands:
         await self.box.page.wait_for_function(focused, timeout=SECONDS)
 
 
-async def test_the_keyboard_alone_links(visit: Opener, app: Shop, screen: Screen) -> None:  # S-124
+async def test_a_user_links_with_the_keyboard_alone(visit: Opener, app: Shop, screen: Screen) -> None:  # S-124
     box = await visit()
-    hands = Hands(screen, box)
-    await hands.open_link()
-    await hands.press_the_first("Allow and continue")
-    await hands.starts_in("username")
+    keyboard = Keyboard(screen, box)
+    await keyboard.open_link()
+    await keyboard.press_the_first("Allow and continue")
+    await keyboard.starts_in("username")
     await screen.type("user_code")
     await screen.press("Tab")
     await screen.type("pass_good")
     await screen.press("Return")
-    await hands.starts_in("code")
+    await keyboard.starts_in("code")
     await screen.type("123456")
     await screen.press("Return")
-    [[_, public_token]] = await box.told("success")
+    [[_, public_token]] = await box.called("success")
     assert (await app.exchange(public_token)).json()["success"] is True
-    await hands.press_the_first("Back to Acme Scribe")
-    await hands.back_at_the_button()
+    await keyboard.press_the_first("Back to Acme Scribe")
+    await keyboard.back_at_the_button()
     assert await box.log("exit") == []
 
 
-async def test_escape_asks_before_it_drops_what_was_typed_and_a_second_one_closes(
+async def test_escape_asks_before_it_drops_what_was_typed_and_a_second_escape_closes_link(
     visit: Opener, screen: Screen
 ) -> None:  # S-124
     box = await visit()
-    hands = Hands(screen, box)
-    await hands.open_link()
-    await hands.press_the_first("Allow and continue")
-    await hands.starts_in("username")
+    keyboard = Keyboard(screen, box)
+    await keyboard.open_link()
+    await keyboard.press_the_first("Allow and continue")
+    await keyboard.starts_in("username")
     await screen.press("Escape")
-    await hands.back_at_the_button()
+    await keyboard.back_at_the_button()
     await screen.press("Return")
-    await hands.starts_in("username")
+    await keyboard.starts_in("username")
     await screen.type("user")
     await screen.press("Escape")
     await expect(box.frame.locator("h1")).to_have_text("Stop connecting?", timeout=SECONDS)
     await screen.press("Escape")
-    await hands.back_at_the_button()
-    assert [each[1] for each in await box.told("exit", 2)] == [None, None]
+    await keyboard.back_at_the_button()
+    assert [each[1] for each in await box.called("exit", 2)] == [None, None]

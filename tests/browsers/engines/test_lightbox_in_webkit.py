@@ -1,4 +1,4 @@
-"""The lightbox over an app's page in a real WebKitGTK: Link at 127.0.0.1, the app at localhost, so two sites."""
+"""The lightbox in WebKitGTK. Link is at 127.0.0.1 and the app at localhost, so they are two sites."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.xdist_group("webkit"),
-    pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning"),  # selenium calls itself so
+    pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning"),  # in selenium itself
 ]
 
 FRAME = "return document.querySelector('html > div')?.shadowRoot.querySelector('iframe')"
 GONE = "return !document.querySelector('html > div')"
-LEFT = "return [document.documentElement.outerHTML, document.activeElement.id, document.adoptedStyleSheets.length]"
+PAGE_STATE = (
+    "return [document.documentElement.outerHTML, document.activeElement.id, document.adoptedStyleSheets.length]"
+)
 
 
-def links(screen: Screen, address: str) -> tuple[list[object], list[object], list[list[object]]]:
-    """Somebody links over the page at this address: the page before and after, and what it was told."""
+def link(screen: Screen, address: str) -> tuple[list[object], list[object], list[list[object]]]:
+    """Links over the page at this address. Returns the page before and after, and the calls of its callbacks."""
     with webkit(screen) as seen:
         seen.goto(address)
         seen.driver.execute_script("document.querySelector('#go').focus()")
-        before = seen.driver.execute_script(LEFT)
+        before = seen.driver.execute_script(PAGE_STATE)
         seen.press("Link account")
         seen.driver.switch_to.frame(seen.until(FRAME))
         seen.at("Let Acme Scribe use your EHR?")
@@ -44,11 +46,11 @@ def links(screen: Screen, address: str) -> tuple[list[object], list[object], lis
         seen.press("Back to Acme Scribe")
         seen.driver.switch_to.default_content()
         seen.until(GONE)
-        return before, seen.driver.execute_script(LEFT), seen.driver.execute_script("return log")
+        return before, seen.driver.execute_script(PAGE_STATE), seen.driver.execute_script("return log")
 
 
-async def test_link_completes_and_leaves_the_page_as_it_was(site: Site, app: Shop, screen: Screen) -> None:
-    before, after, log = await asyncio.to_thread(links, screen, f"{site.address}/#token={await app.link_token()}")
+async def test_link_completes_and_restores_the_page(site: Site, app: Shop, screen: Screen) -> None:
+    before, after, log = await asyncio.to_thread(link, screen, f"{site.address}/#token={await app.link_token()}")
     assert after == before and after[1] == "go"
     [public_token] = [each[1] for each in log if each[0] == "success"]
     assert [each for each in log if each[0] in ("exit", "load")] == [["load"]]

@@ -1,4 +1,4 @@
-"""Link in a new window of a real Firefox, from the example app's link to its callback, the exchange and the visits."""
+"""Link in a new window of Firefox: from the link in the example app to its callback, the exchange, and the visits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.world import Sandbox
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("firefox")]
 
 
-async def test_a_code_after_a_wrong_password(
+async def test_a_user_links_with_a_code_after_a_wrong_password(
     house: House, client: httpx2.AsyncClient, sandbox: Sandbox, fox: Browser
 ) -> None:
     async with scribe(house, client, org_id="river") as app, watched(fox) as seen:

@@ -1,4 +1,4 @@
-"""Link in a new window of a real WebKitGTK, from the example app's link to its callback, exchange and visits."""
+"""Link in a new window of WebKitGTK: from the link in the example app to its callback, the exchange, and the visits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.xdist_group("webkit"),
-    pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning"),  # selenium calls itself so
+    pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning"),  # in selenium itself
 ]
 
 
-def links(screen: Screen, address: str) -> tuple[str, list[str]]:
-    """Somebody links from the app at this address; where they end, and whose visits they see."""
+def link(screen: Screen, address: str) -> tuple[str, list[str]]:
+    """Links from the app at this address. Returns the last address and the patients whose visits show there."""
     with webkit(screen) as seen:
         seen.goto(address)
         seen.at("Notes that write themselves")
@@ -48,12 +48,12 @@ def sign_in(seen: Window, password: str) -> None:
     seen.press("Sign in")
 
 
-async def test_a_code_after_a_wrong_password(
+async def test_a_user_links_with_a_code_after_a_wrong_password(
     house: House, client: httpx2.AsyncClient, sandbox: Sandbox, screen: Screen
 ) -> None:
     async with scribe(house, client, org_id="river") as app:
         await app.app.link_token(org_id="river", emr_name="Sandbox EHR", emr_instance_domain=sandbox.address)
-        where, patients = await asyncio.to_thread(links, screen, app.address)
+        where, patients = await asyncio.to_thread(link, screen, app.address)
     assert where == f"{app.address}/"
     assert patients
     assert await sandbox.logins() == 2

@@ -1,4 +1,4 @@
-"""A real WebKitGTK: MiniBrowser, driven by selenium through WebKitWebDriver. A deed waits until it can be done."""
+"""WebKitGTK: MiniBrowser, driven by selenium through WebKitWebDriver. Each action waits until it is possible."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from selenium.webdriver.webkitgtk.service import Service
 
 from tests.browsers.engines.screen import Screen
 
-SECONDS = 60.0  # how long anything may take on a busy machine
+SECONDS = 60.0  # generous, because the machine may be busy
 NOT_YET = (
     ElementClickInterceptedException,
     ElementNotInteractableException,
@@ -34,7 +34,7 @@ NOT_YET = (
 
 
 class Window:
-    """What a person sees and does, in the window in front. Every call takes a thread until it is done."""
+    """What a user sees and does in the front window. The methods block their thread."""
 
     def __init__(self, driver: WebKitGTK) -> None:
         self.driver = driver
@@ -50,35 +50,35 @@ class Window:
         self._wait.until(visibility_of_element_located((By.XPATH, f'//main//*[contains(text(), "{text}")]')))
 
     def press(self, name: str) -> None:
-        self._once_it_can(f'//button[normalize-space()="{name}"]', lambda button: button.click())
+        self._when_ready(f'//button[normalize-space()="{name}"]', lambda button: button.click())
 
     def follow_into_new_window(self, name: str) -> None:
         before = set(self.driver.window_handles)
-        self._once_it_can(f'//a[starts-with(normalize-space(), "{name}")]', lambda link: link.click())
+        self._when_ready(f'//a[starts-with(normalize-space(), "{name}")]', lambda link: link.click())
         [opened] = self._wait.until(lambda driver: set(driver.window_handles) - before)
         self.driver.switch_to.window(opened)
 
     def type(self, name: str, text: str) -> None:
-        """Types into a field by its name, whatever stood there before."""
+        """Replaces the text of a field, found by its name."""
 
         def retype(field: WebElement) -> None:
             field.clear()
             field.send_keys(text)
 
-        self._once_it_can(f'//input[@name="{name}"]', retype)
+        self._when_ready(f'//input[@name="{name}"]', retype)
 
     def until(self, script: str) -> Any:
-        """What this script gives as soon as it gives something."""
+        """Runs the script until it returns something, and returns that."""
         return self._wait.until(lambda driver: driver.execute_script(script))
 
     def texts(self, path: str) -> list[str]:
         return [each.text for each in self.driver.find_elements(By.XPATH, path)]
 
-    def _once_it_can(self, path: str, deed: Callable[[WebElement], None]) -> None:
-        """Does it as soon as the element is there and at rest; a page that is just being changed has none."""
+    def _when_ready(self, path: str, action: Callable[[WebElement], None]) -> None:
+        """Acts on the element as soon as it is there and still. While a page is being swapped, there is none."""
 
         def done(driver: WebKitGTK) -> bool:
-            deed(driver.find_element(By.XPATH, path))
+            action(driver.find_element(By.XPATH, path))
             return True
 
         self._wait.until(done)
