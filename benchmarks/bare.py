@@ -15,12 +15,12 @@ from psycopg_pool import AsyncConnectionPool
 INSERT = """
 INSERT INTO link_tokens (hash, client, created_at, expires_at, org, user_id) VALUES (%s, %s, %s, %s, %s, %s)
 """
-# In one statement: the attempt that is won, and the access token that counts from now on.
+# In one statement: the link session that is won, and the access token that counts from now on.
 UPDATE = """
 WITH won AS (
-    UPDATE attempts SET exchanged_at = %(now)s FROM public_tokens p
-    WHERE attempts.id = p.attempt AND p.hash = %(hash)s AND p.client = %(client)s AND attempts.exchanged_at IS NULL
-    RETURNING granted, attempts.client
+    UPDATE link_sessions SET exchanged_at = %(now)s FROM public_tokens p
+    WHERE link_sessions.id = p.link_session AND p.hash = %(hash)s AND p.client = %(client)s AND
+    link_sessions.exchanged_at IS NULL RETURNING granted, link_sessions.client
 )
 INSERT INTO access_tokens (hash, account, client, created_at) SELECT %(token)s, granted, client, %(now)s FROM won
 RETURNING account

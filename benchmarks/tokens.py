@@ -97,7 +97,7 @@ def _posts(here: World, bodies: list[dict[str, str]]) -> Iterator[bytes]:
 
 
 async def granted(here: World, count: int) -> list[tuple[str, bytes]]:
-    """Public tokens of attempts that were granted, written as Link writes them; (token, its hash)."""
+    """Public tokens of link sessions that were granted, written as Link writes them; (token, its hash)."""
     texts = [tokens.mint(tokens.PUBLIC, "test") for _ in range(count)]
     made = [(text, here.vault.fingerprint(PUBLIC, text)) for text in texts]
     await here.db.run(GRANTED, {"client": here.client, "hashes": [each for _, each in made]})
@@ -111,7 +111,7 @@ WITH account AS (
             'active', now())
     RETURNING id
 ), made AS (
-    INSERT INTO attempts (id, link_token, client, org, user_id, browser, answered, state, public_key, granted,
+    INSERT INTO link_sessions (id, link_token, client, org, user_id, browser, answered, state, public_key, granted,
                           created_at, expires_at, settled_at)
     SELECT replace(gen_random_uuid()::text, '-', ''), hash, %(client)s, 'o', 'u', hash, true, 'granted', hash,
            account.id,
@@ -119,6 +119,6 @@ WITH account AS (
     FROM unnest(%(hashes)s::bytea[]) AS hash, account
     RETURNING id, link_token
 )
-INSERT INTO public_tokens (hash, attempt, client, via, expires_at)
+INSERT INTO public_tokens (hash, link_session, client, via, expires_at)
 SELECT link_token, id, %(client)s, 'browser', now() + interval '30 minutes' FROM made
 """

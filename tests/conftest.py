@@ -63,7 +63,7 @@ async def template(server_dsn: str) -> AsyncIterator[str]:
     """The name of a migrated database that nobody is connected to."""
     async with database_on(server_dsn) as dsn:
         await migrate(dsn)
-        yield psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+        yield str(psycopg.conninfo.conninfo_to_dict(dsn)["dbname"])
 
 
 @pytest.fixture

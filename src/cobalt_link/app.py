@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cobalt_link.accounts import api as accounts_api
 from cobalt_link.accounts import upkeep
-from cobalt_link.accounts.access import Access
-from cobalt_link.accounts.instance_health import Places
+from cobalt_link.accounts.access import AccessTokens
+from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.leases import Leases
-from cobalt_link.accounts.sessions import Sessions
-from cobalt_link.accounts.table import Accounts
+from cobalt_link.accounts.leases import RenewalLeases
+from cobalt_link.accounts.sessions import EhrSessions
+from cobalt_link.accounts.table import AccountTable
 from cobalt_link.conformance.cases import Given
 from cobalt_link.conformance.check import judge
 from cobalt_link.conformance.report import Verdict
@@ -37,33 +37,33 @@ from cobalt_link.jobs.queue import Jobs
 from cobalt_link.jobs.worker import Chore
 from cobalt_link.kit.clock import Clock, SystemClock
 from cobalt_link.link.api import routes as link_api
-from cobalt_link.link.api.link_tokens import LinkSessions
+from cobalt_link.link.api.link_tokens import LinkTokenApi
 from cobalt_link.link.connections import routes as link_connections
-from cobalt_link.link.flow.answers import Visits
-from cobalt_link.link.flow.connections import Finding
-from cobalt_link.link.flow.runner import ADVANCE, Advance
+from cobalt_link.link.flow.answers import SessionAnswers
+from cobalt_link.link.flow.connections import ConnectionLookup
+from cobalt_link.link.flow.runner import RUN_SESSION, SessionRunner
 from cobalt_link.link.pages import files, texts
 from cobalt_link.link.pages import routes as link_pages
-from cobalt_link.link.pages.access import Hosted
-from cobalt_link.link.pages.loading import Stage
-from cobalt_link.link.session.ehr_requests import Requests
+from cobalt_link.link.pages.access import PageAccess
+from cobalt_link.link.pages.loading import ContextLoader
+from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.inspector import inspected
-from cobalt_link.link.session.sessions import Attempts
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.link.session.upkeep import LinkUpkeep
 from cobalt_link.net.http import Http
 from cobalt_link.records import api as records_api
-from cobalt_link.records.engine import Reads
+from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.settings import Settings, load
 from cobalt_link.store.database import Database, DatabaseUnavailable
-from cobalt_link.store.database_address import reached
+from cobalt_link.store.database_address import open_database_address
 from cobalt_link.store.migrate import migrate
 from cobalt_link.store.signals import Signals
 from cobalt_link.vault import Vault
 from cobalt_link.vault.master_key import open_vault
 from cobalt_link.web import Auth, Call, Routes, mount, openapi, server, system
-from cobalt_link.web.fields import Credentials
+from cobalt_link.web.fields import CallerCredentials
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import Problem, Unauthorized, Unavailable
 from cobalt_link.web.rates import RateLimits
@@ -110,10 +110,10 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     db: Database
     jobs: Jobs
     rooms: tuple[tuple[Routes, object], ...]
-    hosted: Hosted
+    hosted: PageAccess
     callers: Callers
     clients: Clients
-    access: Access
+    access: AccessTokens
     clock: Clock
     metrics: Metrics
     chores: tuple[Chore, ...]
@@ -125,7 +125,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
     clock = clock or SystemClock()
     vault = open_vault(settings)
     async with AsyncExitStack() as stack:
-        dsn = await stack.enter_async_context(reached(settings))
+        dsn = await stack.enter_async_context(open_database_address(settings))
         await migrate(dsn)
         db = await Database.open(dsn, size=settings.pool_size)
         stack.push_async_callback(db.close)
@@ -152,23 +152,27 @@ def _furnished(
     connectors = {key: each(http) for key, each in connector_classes().items()}
     clients, orgs = Clients(db, vault, clock), Orgs(db, clock, resolve_ehr)
     keys = DataKeys(db, vault)
-    accounts, access = Accounts(db, vault, keys, clock), Access(db, vault, clock)
-    places = Places(db, clock)
-    sessions = Sessions(accounts, Leases(db, keys, clock, seconds=40.0), places, connectors, clock)
+    accounts, access = AccountTable(db, vault, keys, clock), AccessTokens(db, vault, clock)
+    health = InstanceHealth(db, clock)
+    sessions = EhrSessions(accounts, RenewalLeases(db, keys, clock, seconds=40.0), health, connectors, clock)
     stack.push_async_callback(sessions.close)
-    attempts = Attempts(db, vault)
+    link_sessions = LinkSessionTable(db, vault)
     tokens = Tokens(db, vault, clock, public_minutes=settings.public_token_minutes)
     exchanges = Exchanges(db, vault, clock, access)
-    visits = Visits(db, vault, clock, jobs, signals, tokens, attempts, minutes=settings.attempt_minutes)
-    finding = Finding(clock, attempts, accounts, sessions, clients, connectors)
-    requests = Requests(db, clock, attempts, orgs)
-    stage = Stage(settings, clock, visits, clients, orgs, accounts, places, finding, requests, connectors)
+    visits = SessionAnswers(
+        db, vault, clock, jobs, signals, tokens, link_sessions, minutes=settings.link_session_minutes
+    )
+    finding = ConnectionLookup(clock, link_sessions, accounts, sessions, clients, connectors)
+    requests = EhrRequests(db, clock, link_sessions, orgs)
+    stage = ContextLoader(settings, clock, visits, clients, orgs, accounts, health, finding, requests, connectors)
     minutes = settings.link_token_minutes
-    link = LinkSessions(db, clock, tokens, attempts, exchanges, orgs, access, requests, connectors, minutes=minutes)
-    advance = Advance(db, clock, jobs, attempts, accounts, places, orgs, finding, settings.ehr_addresses)
-    jobs.task(ADVANCE, advance.__call__)
-    metrics, door = Metrics(), Hosted(stage, visits, finding, requests)
-    link_upkeep = LinkUpkeep(db, clock, attempts, tokens, exchanges, timedelta(days=settings.retention_days))
+    link = LinkTokenApi(
+        db, clock, tokens, link_sessions, exchanges, orgs, access, requests, connectors, minutes=minutes
+    )
+    advance = SessionRunner(db, clock, jobs, link_sessions, accounts, health, orgs, finding, settings.ehr_addresses)
+    jobs.task(RUN_SESSION, advance.__call__)
+    metrics, door = Metrics(), PageAccess(stage, visits, finding, requests)
+    link_upkeep = LinkUpkeep(db, clock, link_sessions, tokens, exchanges, timedelta(days=settings.retention_days))
     return House(
         settings=settings,
         db=db,
@@ -181,7 +185,7 @@ def _furnished(
             (link_connections.routes, door),
             (accounts_api.routes, accounts_api.AccountsRoom(accounts, access, sessions, connectors)),
             (developers_api.routes, orgs),
-            (records_api.routes, Reads(sessions, accounts, orgs, keys, connectors, db)),
+            (records_api.routes, RecordsEngine(sessions, accounts, orgs, keys, connectors, db)),
         ),
         hosted=door,
         callers=Callers(db, vault, clock),
@@ -196,20 +200,20 @@ def _furnished(
 def _chores(
     vault: Vault,
     jobs: Jobs,
-    advance: Advance,
-    sessions: Sessions,
+    advance: SessionRunner,
+    sessions: EhrSessions,
     link_upkeep: LinkUpkeep,
-    access: Access,
+    access: AccessTokens,
     keys: DataKeys,
 ) -> tuple[Chore, ...]:
     return (
-        Chore("attempts", 5.0, advance.sweep),
+        Chore("link_sessions", 5.0, advance.sweep),
         Chore("expiry", 20.0, link_upkeep.expire),
         Chore("renewals", 15.0, sessions.sweep),
         Chore("keyring", 5.0, lambda: _refresh(vault)),
         Chore("pruning", 600.0, link_upkeep.prune),
         Chore("shredding", 600.0, lambda: upkeep.hourly(access, keys)),
-        Chore("shredding of attempts", 600.0, link_upkeep.shred),
+        Chore("shredding of link sessions", 600.0, link_upkeep.shred),
         Chore("stalled jobs", 60.0, jobs.forget_stalled),
     )
 
@@ -268,14 +272,14 @@ def work(settings: Settings) -> None:
     asyncio.run(run())
 
 
-def show_attempt(settings: Settings, name: str) -> dict[str, Any]:
-    """An attempt's journal without what it holds, by its id or the reference on its pages."""
+def show_session(settings: Settings, name: str) -> dict[str, Any]:
+    """A link session's journal without what it holds, by its id or the reference on its pages."""
 
     async def run() -> dict[str, Any]:
-        async with reached(settings) as dsn:
+        async with open_database_address(settings) as dsn:
             db = await Database.open(dsn, size=1)
             try:
-                return await inspected(db, Attempts(db, open_vault(settings)), name)
+                return await inspected(db, LinkSessionTable(db, open_vault(settings)), name)
             finally:
                 await db.close()
 
@@ -327,7 +331,7 @@ async def working(house: House) -> AsyncIterator[None]:
             await task
 
 
-async def _authenticate(house: House, found: Credentials, auth: Auth, call: Call) -> None:
+async def _authenticate(house: House, found: CallerCredentials, auth: Auth, call: Call) -> None:
     client: Client = await house.callers.authenticate(found)
     call.caller = client
     if auth is Auth.ACCOUNT:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import structlog
 
-from cobalt_link.accounts.instance_health import Places
+from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.leases import Leases
-from cobalt_link.accounts.sessions import Sessions
-from cobalt_link.accounts.table import Accounts
+from cobalt_link.accounts.leases import RenewalLeases
+from cobalt_link.accounts.sessions import EhrSessions
+from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connectors.sandbox import Sandbox
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.net.http import Http
@@ -27,9 +27,9 @@ async def main(dsn: str, ring: str, account_id: str) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     db, vault, clock = await Database.open(dsn), Vault(Keyring.load(Path(ring))), SystemClock()
     keys, http = DataKeys(db, vault), Http(allow_private=True)
-    accounts = Accounts(db, vault, keys, clock)
-    leases, places = Leases(db, keys, clock, seconds=45), Places(db, clock)
-    sessions = Sessions(accounts, leases, places, {"sandbox": Sandbox(http)}, clock)
+    accounts = AccountTable(db, vault, keys, clock)
+    leases, health = RenewalLeases(db, keys, clock, seconds=45), InstanceHealth(db, clock)
+    sessions = EhrSessions(accounts, leases, health, {"sandbox": Sandbox(http)}, clock)
 
     async def read() -> str:
         try:

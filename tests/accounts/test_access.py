@@ -16,14 +16,14 @@ async def test_a_token_finds_its_account_also_years_later(world: World) -> None:
     client, account = await world.linked()
     token = await world.token(account)
     world.later(10 * 365 * 86400)
-    assert (await world.access.resolve(client.id, token)).id == account.id
+    assert (await world.holder(client, token)).id == account.id
 
 
 async def test_an_account_that_needs_its_user_is_still_found(world: World) -> None:
     client, account = await world.linked()
     token = await world.token(account)
     await world.accounts.mark_login_required(account, "locked")
-    assert (await world.access.resolve(client.id, token)).health == "login_required"
+    assert (await world.holder(client, token)).health == "login_required"
 
 
 async def test_the_rivals_token_is_exactly_like_an_unknown_one(world: World) -> None:
@@ -66,7 +66,7 @@ async def test_rotating_without_overlap_ends_all_earlier_tokens_before_it_answer
         fresh = await world.access.rotate(account, client.env, timedelta())
         found = await asyncio.gather(*(other.access.resolve(client.id, token) for token in old * 40))
         assert found == [None] * 120
-        assert (await other.access.resolve(client.id, fresh)).id == account.id
+        assert (await other.holder(client, fresh)).id == account.id
     finally:
         await elsewhere.close()
     assert tokens.environment(fresh) == "test" and tokens.well_formed(fresh, tokens.ACCESS)

@@ -50,7 +50,7 @@ async def test_an_account_is_listed_with_every_key_and_no_secret(ask: Api, acme:
 
 async def test_the_list_needs_no_access_token_and_shows_health(ask: Api, acme: Caller) -> None:
     await ask.world.accounts.mark_login_required(acme.account, "password_expired")
-    acme.token = None
+    acme.token = ""
     _, body = await ask(acme, "/v1/accounts", params={"user_id": "dr_ann", "org_id": "riverside"})
     assert [(each["health"], each["health_reason"]) for each in body["accounts"]] == [
         ("login_required", "password_expired")

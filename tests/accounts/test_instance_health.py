@@ -2,15 +2,15 @@
 
 import pytest
 
-from cobalt_link.accounts.instance_health import Places
-from cobalt_link.accounts.problems import EhrDown
+from cobalt_link.accounts.instance_health import InstanceHealth
+from cobalt_link.accounts.problems import EhrUnavailable
 from cobalt_link.connector import refusals
 from cobalt_link.connector.connector import Chart, Connector
 from tests.accounts.world import PLACE, World
 
 
 async def test_the_latest_success_of_anybody_is_what_counts(world: World) -> None:
-    mine, others = Places(world.db, world.clock), Places(world.db, world.clock)
+    mine, others = InstanceHealth(world.db, world.clock), InstanceHealth(world.db, world.clock)
     assert await mine.last_worked("tiny", PLACE.address) is None
     await mine.worked("tiny", PLACE.address)
     first = await mine.last_worked("tiny", PLACE.address)
@@ -20,14 +20,15 @@ async def test_the_latest_success_of_anybody_is_what_counts(world: World) -> Non
     assert await others.last_worked("tiny", PLACE.address) == first  # exact to a minute
     world.later(31)
     await others.worked("tiny", PLACE.address)
-    assert await mine.last_worked("tiny", PLACE.address) > first
+    second = await mine.last_worked("tiny", PLACE.address)
+    assert second is not None and second > first
     assert await mine.last_worked("tiny", "https://other.example") is None
     assert await mine.last_worked("huge", PLACE.address) is None
 
 
 async def test_a_read_that_works_is_noted_and_one_that_does_not_is_not(world: World) -> None:
     _, account = await world.linked()
-    places = Places(world.db, world.clock)
+    health = InstanceHealth(world.db, world.clock)
 
     async def read(connector: Connector, chart: Chart) -> str:
         return "read"
@@ -35,16 +36,17 @@ async def test_a_read_that_works_is_noted_and_one_that_does_not_is_not(world: Wo
     async def fails(connector: Connector, chart: Chart) -> None:
         raise refusals.EhrDown
 
-    with pytest.raises(EhrDown):
+    with pytest.raises(EhrUnavailable):
         await world.sessions.read(account, fails)
-    assert await places.last_worked("tiny", PLACE.address) is None
+    assert await health.last_worked("tiny", PLACE.address) is None
     assert await world.sessions.read(account, read) == "read"
-    assert await places.last_worked("tiny", PLACE.address) <= world.clock.now()
+    worked = await health.last_worked("tiny", PLACE.address)
+    assert worked is not None and worked <= world.clock.now()
 
 
 async def test_a_note_that_cannot_be_written_does_not_cost_the_read(world: World) -> None:
     _, account = await world.linked()
-    await world.db.run("DROP TABLE ehr_places")
+    await world.db.run("DROP TABLE ehr_instances")
 
     async def read(connector: Connector, chart: Chart) -> str:
         return "read"

@@ -19,13 +19,13 @@ import pytest
 from httpx2 import AsyncClient
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import CredentialsAnswer
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.connectors.sandbox import Sandbox
 from cobalt_link.net.http import Http
 from cobalt_link.signin.journal import MemoryJournal
-from cobalt_link.signin.replay import Granted, encoded, tell
+from cobalt_link.signin.replay import Granted, encoded, replay
 from cobalt_link.store.database import Database
 from sandbox_ehr.server import running
 from tests.accounts.world import World
@@ -83,9 +83,11 @@ class Process:
         return await self.heard()
 
     def tell(self, command: str) -> None:
+        assert self.child.stdin is not None
         self.child.stdin.write(f"{command}\n".encode())
 
     async def heard(self) -> Any:
+        assert self.child.stdout is not None
         line = await self.child.stdout.readline()
         assert line, "the process died"
         return json.loads(line)
@@ -112,14 +114,16 @@ async def linked(db: Database, ehr: Ehr) -> tuple[World, Account]:
     """A world with an account linked at the Sandbox EHR."""
     await ehr.http.post("/api/_lab/reset")
     world = World(db)
-    place = Place(address=str(ehr.http.base_url).rstrip("/"))
+    instance = EhrInstance(address=str(ehr.http.base_url).rstrip("/"))
     saved = {"credentials": encoded(CredentialsAnswer(username="user_good", password=Secret("pass_good")))}
     http = Http(allow_private=True)
-    outcome = await tell(partial(Sandbox(http).sign_in, place=place), MemoryJournal(), saved=saved)
+    outcome = await replay(partial(Sandbox(http).sign_in, instance=instance), MemoryJournal(), saved=saved)
     await http.close()
     assert isinstance(outcome, Granted)
     org = await world.org(await world.client())
-    account = await world.keep(org, connector="sandbox", place=place, grant=outcome.grant, answers=outcome.answers)
+    account = await world.keep(
+        org, connector="sandbox", instance=instance, grant=outcome.grant, answers=outcome.answers
+    )
     await ehr.http.post("/api/_lab/reset")
     return world, account
 
@@ -147,6 +151,7 @@ async def start(linked: tuple[World, Account], dsn: str, tmp_path: Path) -> Asyn
     for child in children:
         if child.returncode is None:
             child.send_signal(signal.SIGCONT)
+            assert child.stdin is not None
             child.stdin.close()
     for child in children:
         await child.wait()

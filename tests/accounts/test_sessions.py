@@ -5,7 +5,14 @@ import asyncio
 import pytest
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.problems import EhrBusy, EhrDown, EhrUnexpected, LoginRequired, NoRights, NotSupported
+from cobalt_link.accounts.problems import (
+    EhrThrottled,
+    EhrUnavailable,
+    EhrUnexpected,
+    MissingRights,
+    NotSupported,
+    ReconnectRequired,
+)
 from cobalt_link.connector import refusals
 from cobalt_link.connector.connector import Chart, Connector
 from cobalt_link.web.problems import Problem
@@ -39,7 +46,7 @@ async def test_an_ended_session_is_renewed_silently_and_the_call_answered(world:
 async def test_a_session_known_to_have_expired_is_renewed_before_the_ehr_is_asked(world: World) -> None:
     client = await world.client()
     grant = world.grant()
-    expiring = type(grant)(person=grant.person, session=grant.session, expires_at=world.clock.now())
+    expiring = type(grant)(user=grant.user, session=grant.session, expires_at=world.clock.now())
     account = await world.keep(await world.org(client), grant=expiring)
     assert await world.sessions.read(account, names) == DOCTORS
     assert world.ehr.logins == 1
@@ -84,11 +91,11 @@ async def test_a_changed_password_ends_in_the_contracts_403_and_is_tried_once_fo
     found = await asyncio.gather(
         *(sessions.read(account, names) for sessions in processes for _ in range(8)), return_exceptions=True
     )
-    assert {type(each) for each in found} == {LoginRequired}
+    assert {type(each) for each in found} == {ReconnectRequired}
     now = await world.again(account)
     assert (now.health, now.health_reason) == ("login_required", "wrong_credentials")
     for stale_or_not in (account, now):
-        with pytest.raises(LoginRequired) as refused:
+        with pytest.raises(ReconnectRequired) as refused:
             await world.sessions.read(stale_or_not, names)
         body = refused.value.body("r1")
         assert refused.value.status == 403
@@ -100,7 +107,7 @@ async def test_a_repaired_account_works_again_with_what_was_typed_then(world: Wo
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.password = "changed"
-    with pytest.raises(LoginRequired):
+    with pytest.raises(ReconnectRequired):
         await world.sessions.read(account, names)
     async with world.db.transaction() as tx:
         repaired = await world.accounts.repair(tx, account.id, world.grant(), answers("changed"))
@@ -122,7 +129,7 @@ async def test_what_only_the_person_can_mend_asks_for_the_person(world: World, n
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.trouble = no
-    with pytest.raises(LoginRequired):
+    with pytest.raises(ReconnectRequired):
         await world.sessions.read(account, names)
     assert (await world.again(account)).health_reason == reason
 
@@ -131,7 +138,7 @@ async def test_an_ehr_that_wants_a_code_now_asks_for_the_person(world: World) ->
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.second_factor = True
-    with pytest.raises(LoginRequired):
+    with pytest.raises(ReconnectRequired):
         await world.sessions.read(account, names)
     assert (await world.again(account)).health_reason == "login_required"
 
@@ -139,8 +146,8 @@ async def test_an_ehr_that_wants_a_code_now_asks_for_the_person(world: World) ->
 async def test_a_sign_in_that_ends_as_somebody_else_is_not_kept(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
-    world.ehr.person = "u-2"
-    with pytest.raises(LoginRequired):
+    world.ehr.user = "u-2"
+    with pytest.raises(ReconnectRequired):
         await world.sessions.read(account, names)
     assert (await world.again(account)).health_reason == "other_account"
     assert (await world.accounts.opened(account, "read")).chart.session == {"number": 1}
@@ -149,9 +156,9 @@ async def test_a_sign_in_that_ends_as_somebody_else_is_not_kept(world: World) ->
 @pytest.mark.parametrize(
     ("no", "kind"),
     [
-        (refusals.EhrDown(), EhrDown),
-        (refusals.EhrBusy(seconds=30), EhrBusy),
-        (refusals.NoRights(rights="Appointments"), NoRights),
+        (refusals.EhrDown(), EhrUnavailable),
+        (refusals.EhrBusy(seconds=30), EhrThrottled),
+        (refusals.NoRights(rights="Appointments"), MissingRights),
         (refusals.Unsupported(what="version 3"), NotSupported),
         (refusals.NotThisAddress(reason="not_allowed"), EhrUnexpected),
         (refusals.SessionEnded(), EhrUnexpected),
@@ -183,7 +190,7 @@ async def test_rests_grow_with_each_failure_and_end_with_a_success(world: World)
     world.ehr.trouble = refusals.EhrDown()
     rests = []
     for _ in range(10):
-        with pytest.raises(EhrDown) as down:
+        with pytest.raises(EhrUnavailable) as down:
             await world.sessions.read(account, names)
         rests.append(int(down.value.headers["Retry-After"]))
         await world.db.run("UPDATE accounts SET rest_until = clock_timestamp()")
@@ -196,13 +203,13 @@ async def test_rests_grow_with_each_failure_and_end_with_a_success(world: World)
 @pytest.mark.parametrize(
     ("no", "kind", "words"),
     [
-        (refusals.EhrDown(), EhrDown, "Tiny EHR at tiny.example does not answer. Try again in 10 s"),
-        (refusals.EhrBusy(seconds=7), EhrBusy, "Try again in 7 s"),
-        (refusals.NoRights(rights="Patients"), NoRights, "They have to turn on: Patients."),
+        (refusals.EhrDown(), EhrUnavailable, "Tiny EHR at tiny.example does not answer. Try again in 10 s"),
+        (refusals.EhrBusy(seconds=7), EhrThrottled, "Try again in 7 s"),
+        (refusals.NoRights(rights="Patients"), MissingRights, "They have to turn on: Patients."),
         (refusals.Unsupported(what="locations"), NotSupported, "does not support locations"),
         (refusals.Unexpected(reference="AB12-34CD"), EhrUnexpected, "the reference AB12-34CD"),
         (KeyError("chart of Betz"), EhrUnexpected, "Tiny EHR at tiny.example gave an answer"),
-        (refusals.Locked(), LoginRequired, "Account link expired"),
+        (refusals.Locked(), ReconnectRequired, "Account link expired"),
     ],
 )
 async def test_a_read_that_the_ehr_refuses_says_what_to_do(
@@ -215,7 +222,7 @@ async def test_a_read_that_the_ehr_refuses_says_what_to_do(
     assert type(told.value) is kind
     assert "Betz" not in told.value.message
     assert world.ehr.attempts == 0
-    assert ("Retry-After" in told.value.headers) == (kind in (EhrDown, EhrBusy))
+    assert ("Retry-After" in told.value.headers) == (kind in (EhrUnavailable, EhrThrottled))
 
 
 async def test_a_session_that_ends_again_right_after_its_renewal_is_not_renewed_for_ever(world: World) -> None:
@@ -276,7 +283,7 @@ async def test_a_crash_inside_a_renewal_is_tried_once_more_and_then_asks_the_per
     for _ in range(2):
         await _die_inside(world, account)
     assert world.ehr.attempts == 2
-    with pytest.raises(LoginRequired):
+    with pytest.raises(ReconnectRequired):
         await world.sessions.read(account, names)
     assert world.ehr.attempts == 2
     assert (await world.again(account)).health_reason == "interrupted"
@@ -312,7 +319,7 @@ async def test_while_another_process_renews_a_call_waits_only_so_long(world: Wor
     world.ehr.gate.clear()
     busy = asyncio.create_task(world.sessions.read(account, names))
     await world.ehr.knocked.wait()
-    with pytest.raises(EhrBusy, match="being renewed"):
+    with pytest.raises(EhrThrottled, match="being renewed"):
         await world.new_sessions(patience=0.0).read(account, names)
     world.ehr.gate.set()
     assert await busy == DOCTORS
@@ -322,7 +329,7 @@ async def test_a_sign_in_that_never_ends_is_given_up_within_its_lease(world: Wor
     _, account = await world.linked()
     world.ehr.end_sessions()
     world.ehr.gate.clear()
-    with pytest.raises(EhrDown):
+    with pytest.raises(EhrUnavailable):
         await world.new_sessions(renewal_seconds=0.05).read(account, names)
     row = await world.row(account)
     assert (row["lease_until"], row["renewals_begun"], row["rest_code"]) == (None, 0, "ehr_down")

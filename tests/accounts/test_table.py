@@ -1,7 +1,7 @@
 """One account per EHR user, sealed under its own key, audited before it opens, and gone when disconnected."""
 
 import asyncio
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
@@ -10,7 +10,7 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.sealing import owner
 from cobalt_link.accounts.table import MOST
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.refusals import OtherAccount
 from cobalt_link.developers.clients import Client
 from cobalt_link.store.database import Database
@@ -18,13 +18,15 @@ from cobalt_link.vault import CannotOpen, Context
 from cobalt_link.web.problems import Unavailable
 from tests.accounts.world import PLACE, World, answers
 
+SEALED_TABLES: tuple[LiteralString, ...] = ("accounts", "audit", "data_keys")
+
 
 async def test_a_first_link_makes_an_account_that_opens_to_what_was_granted(world: World) -> None:
     client, account = await world.linked()
     assert (account.client, account.org_id, account.user_id) == (client.id, "riverside", "dr_ann")
     assert (account.reference, account.health, account.health_reason) == ("dr_ann", "active", None)
     opened = await world.accounts.opened(account, "read")
-    assert (opened.account, opened.chart.place, opened.person.username) == (account, PLACE, "ann")
+    assert (opened.account, opened.chart.instance, opened.user.username) == (account, PLACE, "ann")
     assert (opened.chart.session, opened.chart.known, opened.known) == ({"number": 1}, {"seen": True}, {"seen": True})
     assert opened.answers == answers("pass_good")
     assert (await world.accounts.opened(account, "read", answers=False)).answers == {}
@@ -35,7 +37,7 @@ async def test_linking_the_same_ehr_user_again_gives_the_same_account_with_the_n
     await world.accounts.mark_login_required(first, "wrong_credentials")
     world.ehr.end_sessions()
     world.ehr.password = "changed"
-    again = await world.keep(await world.orgs.known(first.client, "riverside"))
+    again = await world.keep(await world.known(first.client))
     assert (again.id, again.health, again.health_reason, again.linked_at) == (first.id, "active", None, first.linked_at)
     opened = await world.accounts.opened(again, "read")
     assert (opened.chart.session, opened.answers) == ({"number": 2}, answers("changed"))
@@ -46,7 +48,7 @@ async def test_another_app_user_who_links_the_same_ehr_user_takes_the_account_ov
     world: World,
 ) -> None:
     _, first = await world.linked()
-    org = await world.orgs.known(first.client, "riverside")
+    org = await world.known(first.client)
     moved = await world.keep(org, user_id="dr_ann_2")
     assert (moved.id, moved.user_id, moved.reference) == (first.id, "dr_ann_2", "dr_ann_2")
     labelled = await world.accounts.refer(moved, "ward 3")
@@ -64,7 +66,7 @@ async def test_twelve_links_of_one_ehr_user_at_once_make_one_account(world: Worl
 
 async def test_a_second_account_of_the_same_ehr_user_is_made_only_when_it_is_wanted(world: World) -> None:
     client, first = await world.linked()
-    org = await world.orgs.known(client.id, "riverside")
+    org = await world.known(client.id)
     second = await world.keep(org, another=True)
     assert second.id != first.id
     assert (await world.keep(org)).id == first.id
@@ -72,12 +74,12 @@ async def test_a_second_account_of_the_same_ehr_user_is_made_only_when_it_is_wan
     assert [each.id for each in await world.accounts.standing(*at, world.grant())] == [first.id, second.id]
     assert (await world.keep(org, kept=second.id)).id == second.id
     assert (await world.keep(org, kept="0" * 32)).id == first.id  # it was disconnected meanwhile
-    assert await world.accounts.standing(*at, world.grant(person="u-2")) == []
+    assert await world.accounts.standing(*at, world.grant(user="u-2")) == []
     assert await world.accounts.standing(org.client, "another org", *at[2:], world.grant()) == []
     # Each can be repaired, and the person finds both.
     async with world.db.transaction() as tx:
         await world.accounts.repair(tx, second.id, world.grant(), answers("changed"))
-        found = await world.accounts.of_person(tx, "tiny", PLACE.address, world.grant())
+        found = await world.accounts.of_ehr_user(tx, "tiny", PLACE.address, world.grant())
     assert {each.id for each in found} == {first.id, second.id}
     # One that is left is the one that linking again leads to, and the free place is taken by the next that is wanted.
     await world.accounts.disconnect(first)
@@ -91,18 +93,18 @@ async def test_a_second_account_of_the_same_ehr_user_is_made_only_when_it_is_wan
 
 async def test_nobody_gets_more_accounts_than_a_person_can_tell_apart(world: World) -> None:
     client, first = await world.linked()
-    org = await world.orgs.known(client.id, "riverside")
+    org = await world.known(client.id)
     made = {(await world.keep(org, another=True)).id for _ in range(MOST + 2)}
     assert first.id in made and len(made) == MOST
 
 
 async def test_another_user_tenant_address_connector_org_or_client_is_another_account(world: World) -> None:
     client, first = await world.linked()
-    org = await world.orgs.known(client.id, "riverside")
+    org = await world.known(client.id)
     others = [
-        await world.keep(org, grant=world.grant(person="u-2")),
+        await world.keep(org, grant=world.grant(user="u-2")),
         await world.keep(org, grant=world.grant(tenant="clinic b")),
-        await world.keep(org, place=Place(address="https://other.example")),
+        await world.keep(org, instance=EhrInstance(address="https://other.example")),
         await world.keep(org, connector="huge"),
         await world.keep(await world.org(client, "hillside")),
         await world.keep(await world.org(await world.client("Rival Notes"))),
@@ -114,15 +116,15 @@ async def test_a_new_hash_key_still_finds_the_account_and_its_token(db: Database
     world = World(db)
     client, first = await world.linked()
     token = await world.token(first)
-    second = await world.keep(await world.orgs.known(client.id, "riverside"), another=True)
+    second = await world.keep(await world.known(client.id), another=True)
     world.ring.promote(world.ring.add_hash_key())
     after = World(db, world.ring)
-    org = await after.orgs.known(client.id, "riverside")
+    org = await after.known(client.id)
     standing = await after.accounts.standing(org.client, org.id, "tiny", PLACE.address, after.grant())
     assert [each.id for each in standing] == [first.id, second.id]
     assert (await after.keep(org, another=True)).id not in (first.id, second.id)
     assert [(await after.keep(org)).id for _ in range(2)] == [first.id, first.id]
-    assert (await after.access.resolve(client.id, token)).id == first.id
+    assert (await after.holder(client, token)).id == first.id
 
 
 async def test_repairing_gives_the_account_a_new_grant_and_its_health_back(world: World) -> None:
@@ -138,7 +140,7 @@ async def test_repairing_gives_the_account_a_new_grant_and_its_health_back(world
 
 async def test_somebody_else_cannot_repair_an_account(world: World) -> None:
     _, account = await world.linked()
-    for other in (world.grant(person="u-2"), world.grant(tenant="clinic b")):
+    for other in (world.grant(user="u-2"), world.grant(tenant="clinic b")):
         with pytest.raises(OtherAccount):
             async with world.db.transaction() as tx:
                 await world.accounts.repair(tx, account.id, other, answers("theirs"))
@@ -186,7 +188,7 @@ async def test_disconnecting_ends_the_tokens_and_leaves_nothing_that_opens(world
     after = await world.row(account)
     assert await world.access.resolve(client.id, token) is None
     assert await world.keys.get(owner(account.id)) is None
-    assert [after[name] for name in ("sealed_grant", "sealed_answers", "person_fingerprint")] == [None, None, None]
+    assert [after[name] for name in ("sealed_grant", "sealed_answers", "ehr_user_fingerprint")] == [None, None, None]
     with pytest.raises(AccountGone):
         await world.accounts.opened(account, "read")
     with pytest.raises(AccountGone):
@@ -202,7 +204,7 @@ async def test_disconnecting_ends_the_tokens_and_leaves_nothing_that_opens(world
 async def test_who_was_disconnected_links_anew_as_a_new_account(world: World) -> None:
     client, account = await world.linked()
     await world.accounts.disconnect(account)
-    again = await world.keep(await world.orgs.known(client.id, "riverside"))
+    again = await world.keep(await world.known(client.id))
     assert again.id != account.id
     with pytest.raises(AccountGone):
         async with world.db.transaction() as tx:
@@ -225,7 +227,7 @@ async def test_a_sealed_grant_opens_only_in_its_own_row(world: World) -> None:
 
 async def test_the_database_shows_neither_password_nor_session_nor_person(world: World) -> None:
     await world.linked()
-    dump = repr([await world.db.rows(f"SELECT * FROM {table}") for table in ("accounts", "audit", "data_keys")])
+    dump = repr([await world.db.rows(f"SELECT * FROM {table}") for table in SEALED_TABLES])
     for secret in ("pass_good", "u-1", "Dr. Ann", '"number"'):
         assert secret not in dump
 
@@ -258,7 +260,8 @@ async def test_last_used_is_exact_to_a_minute_and_costs_no_write_in_between(worl
     assert (await world.again(account)).last_used_at == first
     world.later(31)
     await world.accounts.opened(account, "read")
-    assert (await world.again(account)).last_used_at > first
+    last = (await world.again(account)).last_used_at
+    assert first is not None and last is not None and last > first
 
 
 async def _ids(world: World, client: Client, **asked: Any) -> tuple[list[str], int]:

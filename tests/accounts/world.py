@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cobalt_link.accounts.access import ISSUE, Access
+from cobalt_link.accounts.access import ISSUE, AccessTokens
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.instance_health import Places
+from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.leases import Leases
-from cobalt_link.accounts.sessions import Sessions
-from cobalt_link.accounts.table import Accounts
+from cobalt_link.accounts.leases import RenewalLeases
+from cobalt_link.accounts.sessions import EhrSessions
+from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.grant import Grant, Person
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.grant import EhrUser, Grant
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import CredentialsAnswer
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.developers.clients import Client, Clients
@@ -26,10 +26,10 @@ from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
 from tests.accounts.tiny import TinyConnector, TinyEhr
 
-PLACE = Place(address="https://tiny.example", practice="Riverside")
+PLACE = EhrInstance(address="https://tiny.example", practice="Riverside")
 
 
-async def issued(db: Database, access: Access, account: str, client: str, token: str) -> None:
+async def issued(db: Database, access: AccessTokens, account: str, client: str, token: str) -> None:
     """Makes a token count, as the exchange does."""
     sql = f"WITH issues AS (SELECT %(account)s AS account, %(client)s AS client, %(hash)s::bytea AS hash) {ISSUE}"
     hashed = access.fingerprint(token)
@@ -51,14 +51,16 @@ class World:
         self.keys = DataKeys(db, self.vault)
         self.clients = Clients(db, self.vault, self.clock)
         self.orgs = Orgs(db, self.clock, lambda name: "tiny")
-        self.accounts = Accounts(db, self.vault, self.keys, self.clock)
-        self.access = Access(db, self.vault, self.clock)
+        self.accounts = AccountTable(db, self.vault, self.keys, self.clock)
+        self.access = AccessTokens(db, self.vault, self.clock)
         self.sessions = self.new_sessions()
 
-    def new_sessions(self, lease_seconds: float = 45.0, **options: Any) -> Sessions:
+    def new_sessions(self, lease_seconds: float = 45.0, **options: Any) -> EhrSessions:
         """As another process would have them."""
-        leases = Leases(self.db, self.keys, self.clock, seconds=lease_seconds)
-        return Sessions(self.accounts, leases, Places(self.db, self.clock), self.connectors, self.clock, **options)
+        leases = RenewalLeases(self.db, self.keys, self.clock, seconds=lease_seconds)
+        return EhrSessions(
+            self.accounts, leases, InstanceHealth(self.db, self.clock), self.connectors, self.clock, **options
+        )
 
     async def client(self, name: str = "Acme Scribe") -> Client:
         return (await self.clients.create(name, test=True))[0]
@@ -66,10 +68,16 @@ class World:
     async def org(self, client: Client, org_id: str = "riverside") -> Org:
         return await self.orgs.ensure(client, org_id)
 
+    async def known(self, client: str, org_id: str = "riverside") -> Org:
+        """An org that is there; `client` is our id of it."""
+        found = await self.orgs.known(client, org_id)
+        assert found is not None
+        return found
+
     async def keep(self, org: Org, user_id: str = "dr_ann", **changes: Any) -> Account:
         wanted: dict[str, Any] = {
             "client": org.client, "org": org.id, "org_id": org.org_id, "user_id": user_id, "connector": "tiny",
-            "place": PLACE, "grant": self.grant(), "answers": answers(self.ehr.password), **changes,
+            "instance": PLACE, "grant": self.grant(), "answers": answers(self.ehr.password), **changes,
         }  # fmt: skip
         async with self.db.transaction() as tx:
             return await self.accounts.keep(tx, **wanted)
@@ -83,9 +91,15 @@ class World:
         await issued(self.db, self.access, account.id, account.client, token)
         return token
 
-    def grant(self, person: str | None = None, tenant: str = "") -> Grant:
-        who = Person(id=person or self.ehr.person, username="ann", name="Dr. Ann")
-        return Grant(person=who, tenant=tenant, session={"number": self.ehr.session}, known={"seen": True})
+    async def holder(self, client: Client, token: str) -> Account:
+        """The account that a living access token belongs to."""
+        found = await self.access.resolve(client.id, token)
+        assert found is not None
+        return found
+
+    def grant(self, user: str | None = None, tenant: str = "") -> Grant:
+        who = EhrUser(id=user or self.ehr.user, username="ann", name="Dr. Ann")
+        return Grant(user=who, tenant=tenant, session={"number": self.ehr.session}, known={"seen": True})
 
     async def again(self, account: Account) -> Account:
         """The account as it is now."""

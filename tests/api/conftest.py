@@ -8,11 +8,11 @@ import pytest
 
 import sandbox_ehr.server
 from cobalt_link import app
-from cobalt_link.accounts.access import Access
+from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.table import Accounts
-from cobalt_link.connector.grant import Grant, Person
-from cobalt_link.connector.instance import Place
+from cobalt_link.accounts.table import AccountTable
+from cobalt_link.connector.grant import EhrUser, Grant
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import CredentialsAnswer
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.developers.clients import Clients
@@ -66,16 +66,16 @@ async def full_app_credentials(house: app.House, sandbox_url: str) -> dict[str, 
     token = tokens.mint(tokens.ACCESS, tokens.TEST)
     password = CredentialsAnswer(username="user_good", password=Secret("pass_good"))
     async with house.db.transaction() as tx:
-        account = await Accounts(house.db, vault, DataKeys(house.db, vault), house.clock).keep(
+        account = await AccountTable(house.db, vault, DataKeys(house.db, vault), house.clock).keep(
             tx,
             client=client.id,
             org=org.id,
             org_id=org.org_id,
             user_id="dr_ann",
             connector="sandbox",
-            place=Place(address=sandbox_url, practice=""),
-            grant=Grant(person=Person(id="1", username="user_good", name="Ann"), tenant="", session={}, known={}),
+            instance=EhrInstance(address=sandbox_url, practice=""),
+            grant=Grant(user=EhrUser(id="1", username="user_good", name="Ann"), tenant="", session={}, known={}),
             answers={"credentials": encoded(password)},
         )
-    await issued(house.db, Access(house.db, vault, house.clock), account.id, account.client, token)
+    await issued(house.db, AccessTokens(house.db, vault, house.clock), account.id, account.client, token)
     return {"client_id": client.client_id, "client_secret": secret, "access_token": token}

@@ -8,7 +8,7 @@ from cobalt_link.developers.auth import Callers
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
-from cobalt_link.web.fields import Credentials
+from cobalt_link.web.fields import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.cli.conftest import Run
 
@@ -22,7 +22,7 @@ def calls(db: Database, data: Path) -> Calls:
     async def calls(client_id: str, secret: str) -> str | None:
         callers = Callers(db, Vault(Keyring.load(data / "master.key")), SystemClock())
         try:
-            return (await callers.authenticate(Credentials(client_id=client_id, client_secret=secret))).name
+            return (await callers.authenticate(CallerCredentials(client_id=client_id, client_secret=secret))).name
         except Unauthorized:
             return None
 

@@ -10,17 +10,18 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import uvicorn
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cobalt_link.cli.check_address import check_address
 from cobalt_link.cli.check_database import check_database, skew
 from cobalt_link.cli.check_files import check_files
-from cobalt_link.cli.diagnostics import Finding
+from cobalt_link.cli.diagnostics import Diagnostic
 from cobalt_link.developers import api
 from cobalt_link.settings import load
 from cobalt_link.web import Auth, Call, mount
-from cobalt_link.web.fields import Credentials
+from cobalt_link.web.fields import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.cli.cobalt import Said
 from tests.cli.conftest import Run
@@ -28,7 +29,7 @@ from tests.cli.conftest import Run
 Proxy = Callable[[ASGIApp], ASGIApp]
 
 
-def by_name(findings: list[Finding]) -> dict[str, Finding]:
+def by_name(findings: list[Diagnostic]) -> dict[str, Diagnostic]:
     return {each.what: each for each in findings}
 
 
@@ -63,8 +64,8 @@ def by_name_json(said: Said) -> dict[str, Any]:
 # S-093
 async def test_a_database_that_could_lose_commits_is_a_finding(dsn: str) -> None:
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-        name = conninfo_to_dict(dsn)["dbname"]
-        await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+        name = sql.Identifier(connection.info.dbname)
+        await connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))
     found = by_name(await check_database(dsn))
     assert (found["database"].state, "synchronous_commit" in found["database"].text) == ("fail", True)
 
@@ -81,10 +82,11 @@ async def through_a_pooler(dsn: str) -> AsyncIterator[str]:
     """The database through a relay that, as a transaction pooler does, keeps no LISTEN after its statement."""
     parts = conninfo_to_dict(dsn)
     host, port = str(parts.get("host") or "127.0.0.1"), int(parts.get("port") or 5432)
-    tasks = set()
+    tasks: set[asyncio.Task[None]] = set()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
+        assert task is not None
         tasks.add(task)
         there = (
             asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
@@ -140,7 +142,7 @@ def test_a_database_password_that_others_can_read_is_a_finding(data: Path) -> No
     assert by_name(check_files(load({"data": data}, {})))["cobalt.toml"].state == "warn"
 
 
-async def nobody(credentials: Credentials, auth: Auth, call: Call) -> None:
+async def nobody(credentials: CallerCredentials, auth: Auth, call: Call) -> None:
     raise Unauthorized
 
 

@@ -42,7 +42,7 @@ ISSUE = {
     "orgs list": set(),
     "orgs show": set(),
     "orgs set": {"--time-zone", "--visit-type", "--allowed-ehr-domain", "--branding-name"},
-    "attempts show": set(),
+    "sessions show": set(),
     "keys generate": set(),
     "keys rotate": set(),
     "backup": set(),

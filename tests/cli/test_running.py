@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from psycopg import sql
 
 from cobalt_link.store.database import Database
 from tests.cli.cobalt import cobalt, free_port, running
@@ -40,7 +41,7 @@ async def test_an_attempt_is_shown_by_its_id_without_anything_secret(data: Path,
         attempt = re.search(r'action="/link/([0-9a-f]{32})', page)
         assert attempt, page
         shown, text = await asyncio.gather(
-            cobalt("attempts", "show", attempt[1], "--json", data=data),
+            cobalt("sessions", "show", attempt[1], "--json", data=data),
             cobalt("attempts", "show", attempt[1], data=data),
         )
         assert (shown.json["id"], shown.json["user_id"]) == (attempt[1], "u1")
@@ -62,8 +63,9 @@ async def test_a_second_server_on_the_same_port_is_told_so(data: Path) -> None:
 async def test_a_server_that_could_lose_commits_is_refused_at_the_start(
     run: Run, db: Database, dsn: str, setting: str
 ) -> None:
-    name = (await db.one("SELECT current_database() AS name"))["name"]
-    await db.run(f'ALTER DATABASE "{name}" SET {setting} = off')
+    async with db.connection() as connection:
+        name, off = sql.Identifier(connection.info.dbname), sql.Identifier(setting)
+        await connection.execute(sql.SQL("ALTER DATABASE {} SET {} = off").format(name, off))
     said = await run("serve", "--port", str(free_port()))
     assert (said.code, setting in said.err) == (1, True), said
 

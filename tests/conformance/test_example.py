@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from cobalt_link.conformance import rules
-from cobalt_link.conformance.cases import Case, Program, Step
+from cobalt_link.conformance.cases import Case, CaseStep, Program
 from cobalt_link.conformance.manifests import FILTERS
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.grant import Grant
@@ -54,7 +54,7 @@ def test_the_page_tells_every_verb(name: str) -> None:
     assert ("await ask(pane)" if name == "__call__" else f"await ask.{name}(") in TEXT
 
 
-@pytest.mark.parametrize("name", [name for name in Step.__struct_fields__ if name != "json"])
+@pytest.mark.parametrize("name", [name for name in CaseStep.__struct_fields__ if name != "json"])
 def test_the_page_tells_every_step_of_a_case(name: str) -> None:
     assert re.search(rf"[{{,] {name} = ", TEXT)
 
@@ -121,11 +121,11 @@ def added(*lines: str) -> Change:
 
 
 NO_WORD = '[unsupported]\nsecond_factor = "Your way to prove that it’s you"\n'
-SAME_PRICE = "        step = await password(http, ask, place)\n"
-LOGGED_IN = "    return step_of(await call(http, login_url(place), body))\n"
-SIGN_IN = "        return await sign_in.sign_in(self.http, ask, place)\n"
+SAME_PRICE = "        step = await password(http, ask, instance)\n"
+LOGGED_IN = "    return step_of(await call(http, login_url(instance), body))\n"
+SIGN_IN = "        return await sign_in.sign_in(self.http, ask, instance)\n"
 KEPT = "    return msgspec.structs.replace(step, user=step.user | {'password': who.password.reveal()})\n"
-ONCE_MORE = "await ask.once('log_in', partial(call, http, place.at('/api/settings'), token=step.token))"
+ONCE_MORE = "await ask.once('log_in', partial(call, http, instance.at('/api/settings'), token=step.token))"
 
 # What is changed, the rule that finds it, and words of the finding.
 BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
@@ -141,7 +141,7 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         [manifest('["en", "es"]', '["en"]')], "manifest", ("leaves out 'es'",),
     ),
     "steps that nobody does": (
-        [manifest("story = 1", 'story = 1\nsteps = ["log_in", "dance"]')], "manifest", ("dance",),
+        [manifest("sign_in_version = 1", 'sign_in_version = 1\nsteps = ["log_in", "dance"]')], "manifest", ("dance",),
     ),
     "a filter that nobody asks for": ([manifest('"mrn", ', '"mrn", "shoe_size", ')], "reads", ("by shoe_size",)),
     "a read that is declared and not written": (
@@ -153,7 +153,7 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
     "a declared read that no case reads": (
         [("cases.toml", 'reads = ["patients", "providers"]', 'reads = ["patients"]')], "cases", ("reads providers",),
     ),
-    "a deed without a text": (
+    "a step without a text": (
         [english("log_in =", "log_out ="), spanish("log_in =", "log_out =")], "texts", ("log_out", "used by nothing"),
     ),
     "a text in one language only": (
@@ -178,14 +178,14 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         [story(SAME_PRICE[4:], f"    try:\n{SAME_PRICE}    finally:\n        pass\n")],
         "story", ("sign_in.py", "each time the story waits"),
     ),
-    "a deed under a name that is put together": (
+    "a step under a name that is put together": (
         [story('ask.once("log_in",', 'ask.once("log" + "_in",')], "story", ("sign_in.py", "cannot be read"),
     ),
     "a result that comes back as another type": (
         [story("who), returns=Step,", "who),")], "cases", ("Told in pieces it ends in unexpected",),
     ),
     "a request in the story itself": (
-        [added("await call(http, place.at('/api/settings'), token=step.token)")],
+        [added("await call(http, instance.at('/api/settings'), token=step.token)")],
         "cases", ("GET /api/settings", "outside of `ask.once`"),
     ),
     "a story that depends on how often it was told": (
@@ -194,7 +194,7 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         "cases", ("Told in pieces it", "not in the journal"),
     ),
     "a connector that remembers": (
-        [("__init__.py", SIGN_IN, f"        setattr(self, 'last', place)\n{SIGN_IN}")],
+        [("__init__.py", SIGN_IN, f"        setattr(self, 'last', instance)\n{SIGN_IN}")],
         "cases", ("connector object changed",),
     ),
     "a story that breaks": ([added("step.user['nothing']")], "cases", ("broke with KeyError at sign_in.py",)),
@@ -225,7 +225,8 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         [story('id=step.user["id"]', 'id=step.token')], "cases", ("another person.id",),
     ),
     "a password that is kept against the promise": (
-        [manifest("story = 1", "story = 1\nkeeps_password = false")], "cases", ("not kept, and it is",),
+        [manifest("sign_in_version = 1", "sign_in_version = 1\nkeeps_password = false")],
+        "cases", ("not kept, and it is",),
     ),
     "an EHR that is not recognized": (
         [("__init__.py", "except SessionEnded:\n            return", "except SessionEnded:\n            pass")],
@@ -239,7 +240,7 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
 
 async def test_a_password_that_is_forgotten_keeps_the_promise(tmp_path: Path, sandbox: Sandbox) -> None:
     forgetful = story('return await ask.once("log_in"', 'step = await ask.once("log_in"')
-    promise = manifest("story = 1", "story = 1\nkeeps_password = false")
+    promise = manifest("sign_in_version = 1", "sign_in_version = 1\nkeeps_password = false")
     after = story("returns=Step, reaches_user=texts)\n", "returns=Step, reaches_user=texts)\n"
                   "            await ask.forget(who)\n            return step\n")  # fmt: skip
     verdict = await judged(tmp_path, promise, forgetful, after, address=sandbox.address)

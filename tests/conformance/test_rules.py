@@ -43,7 +43,7 @@ BAD = {
         STORY + "    try:\n        who = await ask(Credentials())\n    finally:\n        log()\n",
         rules.cleans_up_around_an_ask,
     ),
-    "finally around a deed": (
+    "finally around a step": (
         STORY + "    try:\n        await ask.once('a', b)\n    finally:\n        log()\n",
         rules.cleans_up_around_an_ask,
     ),
@@ -110,16 +110,16 @@ BAD = {
         + "    await ask(self.a())\ndef a(self):\n    return b()\ndef b():\n    return time()\n",
         rules.reaches_outside,
     ),
-    "an ask in a deed": (STORY + "    await ask.once('a', lambda: ask(Code()))\n", rules.asks_inside_a_deed),
-    "a deed in a deed": (
-        STORY + "    async def deed():\n        return await ask.once('b', c)\n    await ask.once('a', deed)\n",
+    "an ask in a step": (STORY + "    await ask.once('a', lambda: ask(Code()))\n", rules.asks_inside_a_deed),
+    "a step in a step": (
+        STORY + "    async def step():\n        return await ask.once('b', c)\n    await ask.once('a', step)\n",
         rules.asks_inside_a_deed,
     ),
     "state of the connector": ("class A:\n    def b(self):\n        self.c = 1\n", rules.keeps_state),
     "state below the connector": ("class A:\n    def b(self):\n        self.c['d'] += 1\n", rules.keeps_state),
     "state of the class": ("class A:\n    def b(cls):\n        cls.c, d = 1, 2\n", rules.keeps_state),
     "nonlocal": (
-        STORY + "    n = 0\n    async def deed():\n        nonlocal n\n        n += 1\n    await ask.once('a', deed)\n",
+        STORY + "    n = 0\n    async def step():\n        nonlocal n\n        n += 1\n    await ask.once('a', step)\n",
         rules.keeps_state,
     ),
     "global": ("def a():\n    global b\n    b = 1\n", rules.keeps_state),
@@ -240,24 +240,24 @@ def test_names_are_read_off_the_code_wherever_they_are_written(tmp_path: Path) -
         folder(
             tmp_path,
             sign_in=STORY
-            + "    await ask.once('plain', deed)\n"
-            + "    await ask.once(name='named', deed=deed)\n"
+            + "    await ask.once('plain', step)\n"
+            + "    await ask.once(name='named', step=step)\n"
             + "    await ask.until('a' if place else 'b', poll, pane=Waiting(name='a'))\n"
             + "    await post(ask, 'given')\n"
             + "    await self.ask(Choice(name='clinic', options=(Choosable(value='1', label='one', known=True),)))\n"
             + "    await ask(pick('database'))\n"
             + "    await ask.once('_unseen', lambda: ask_nobody('not_a_name'))\n",
-            helper="async def post(ask, name):\n    return await ask.once(name, deed)\n"
+            helper="async def post(ask, name):\n    return await ask.once(name, step)\n"
             + "def pick(which):\n    return Choice(name=which, options=(Choosable(value='2', label='theirs'),))\n",
         )
     )
-    assert names.deeds == {"plain", "named", "a", "b", "given", "_unseen"}
+    assert names.steps == {"plain", "named", "a", "b", "given", "_unseen"}
     assert names.choices == {"clinic", "database"}
     assert names.options == {"one"}
     assert not names.unclear
 
 
 def test_a_name_that_is_put_together_is_a_finding(tmp_path: Path) -> None:
-    text = STORY + "    await ask.once('log' + x, deed)\n    await ask(Choice(name=f'{x}', options=()))\n"
+    text = STORY + "    await ask.once('log' + x, step)\n    await ask(Choice(name=f'{x}', options=()))\n"
     found = told(names_in(folder(tmp_path, sign_in=text)).unclear)
     assert [each.partition(": ")[0] for each in found] == ["sign_in.py:2", "sign_in.py:3"]

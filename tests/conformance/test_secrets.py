@@ -28,7 +28,7 @@ IMPORTS = story(
 )
 
 
-def deed(*lines: str) -> Change:
+def step(*lines: str) -> Change:
     """Lines in the log-in, where the password is open."""
     return story(
         LOGGED_IN, "    secret = who.password.reveal()\n" + "".join(f"    {line}\n" for line in lines) + LOGGED_IN
@@ -38,20 +38,20 @@ def deed(*lines: str) -> Change:
 def result(text: str) -> tuple[Change, ...]:
     """A result of the log-in with `text` in it."""
     kept = LOGGED_IN.replace("return", "step =") + "    return msgspec.structs.replace(step, sent_to=kept)\n"
-    return (deed(f"kept = {text}"), story(LOGGED_IN, kept))
+    return (step(f"kept = {text}"), story(LOGGED_IN, kept))
 
 
 LEAKS: dict[str, tuple[tuple[Change, ...], str]] = {
-    "the log": ((deed('structlog.get_logger().info("login", who=[secret])'),), "the log"),
-    "a log below what is shown": ((deed('logging.getLogger("larkspur").debug("login of %s", secret)'),), "the log"),
+    "the log": ((step('structlog.get_logger().info("login", who=[secret])'),), "the log"),
+    "a log below what is shown": ((step('logging.getLogger("larkspur").debug("login of %s", secret)'),), "the log"),
     "a traceback in the log": (
-        (deed("try:", "    raise ValueError(secret)", "except ValueError:", '    logging.exception("oh")'),), "the log",
+        (step("try:", "    raise ValueError(secret)", "except ValueError:", '    logging.exception("oh")'),), "the log",
     ),
-    "standard output": ((deed("print(secret)"),), "the log"),
-    "an exception": ((deed("raise ValueError(secret)"),), "an exception in log_in"),
-    "an exception that quotes it": ((deed('raise KeyError({"sent": secret})'),), "an exception in log_in"),
-    "a refusal": ((deed("raise Unsupported(what=secret)"),), "the refusal unsupported"),
-    "a pane": ((deed("raise WrongCredentials(typed=secret)"),), "pane 2"),
+    "standard output": ((step("print(secret)"),), "the log"),
+    "an exception": ((step("raise ValueError(secret)"),), "an exception in log_in"),
+    "an exception that quotes it": ((step('raise KeyError({"sent": secret})'),), "an exception in log_in"),
+    "a refusal": ((step("raise Unsupported(what=secret)"),), "the refusal unsupported"),
+    "a pane": ((step("raise WrongCredentials(typed=secret)"),), "pane 2"),
     "a result": (result("secret"), "the result of log_in"),
     "a result in base64": (result("base64.b64encode(f'user:{secret}'.encode()).decode()"), "base64"),
     "a result in JSON": (result("json.dumps(json.dumps([secret]))"), "the result of log_in"),
@@ -78,7 +78,7 @@ async def test_a_code_that_comes_out_is_found(tmp_path: Path, sandbox: Sandbox) 
 
 
 async def test_nothing_is_found_where_nothing_came_out(tmp_path: Path, sandbox: Sandbox) -> None:
-    verdict = await judged(tmp_path, REAL, IMPORTS, deed("del secret"), address=sandbox.address)
+    verdict = await judged(tmp_path, REAL, IMPORTS, step("del secret"), address=sandbox.address)
     assert not found(verdict, "secrets")
 
 
@@ -101,7 +101,7 @@ async def test_nothing_is_found_where_nothing_came_out(tmp_path: Path, sandbox: 
     ],
 )
 def test_every_spelling_of_a_secret_is_found(text: str) -> None:
-    assert [place for place, _ in leaks([CANARY], [("here", text)])] == ["here"]
+    assert [instance for instance, _ in leaks([CANARY], [("here", text)])] == ["here"]
 
 
 def test_a_secret_is_not_found_where_it_is_not() -> None:

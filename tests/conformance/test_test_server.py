@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from cobalt_link.conformance.cases import Case, CaseBroken, Program, Step, answer_to, filled, read_cases, wanted
+from cobalt_link.conformance.cases import Case, CaseBroken, CaseStep, Program, answer_to, filled, read_cases, wanted
 from cobalt_link.conformance.check import judge
 from cobalt_link.conformance.manifests import shared_names
 from cobalt_link.conformance.test_server import send, standing
-from cobalt_link.connector.installed import Found, installed
+from cobalt_link.connector.installed import Installed, installed
 from cobalt_link.connector.manifest import read_manifest
-from cobalt_link.connector.panes import Choice, Choosable, Code, Consent, Credentials, Pane, Waiting
+from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Option, Pane, Waiting
 from cobalt_link.net.http import Http
 from tests.conformance.worked_example import HOUSE, loaded, write
 from tests.support.world import Sandbox
@@ -28,10 +28,10 @@ async def test_the_program_runs_while_it_is_needed_and_leaves_nothing_behind(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     http = Http(allow_private=True)
     async with standing(PROGRAM) as address:
-        await send(http, address, Step(send="PUT /api/_lab/clock", json={"advance": 60}))
+        await send(http, address, CaseStep(send="PUT /api/_lab/clock", json={"advance": 60}))
         assert [*tmp_path.iterdir()]
     with pytest.raises(CaseBroken):
-        await send(http, address, Step(send="GET /api/_lab/clock"))
+        await send(http, address, CaseStep(send="GET /api/_lab/clock"))
     await http.close()
     assert not [*tmp_path.iterdir()]
 
@@ -50,31 +50,31 @@ async def test_a_program_that_does_not_start_says_why(program: Program, said: st
 async def test_a_request_that_the_ehr_refuses_breaks_the_case(sandbox: Sandbox) -> None:
     http = Http(allow_private=True)
     with pytest.raises(CaseBroken, match="PUT /api/_lab/clock: the EHR answered 400"):
-        await send(http, sandbox.address, Step(send="PUT /api/_lab/clock", json={"tick": 1}))
+        await send(http, sandbox.address, CaseStep(send="PUT /api/_lab/clock", json={"tick": 1}))
     await http.close()
 
 
 def test_names_in_braces_are_filled_in_everywhere() -> None:
     case = Case(
         name="x", ends="granted", needs=("clinic",),
-        prepare=(Step(send="PUT /users/{login}", json={"password": ["{canary}", 5]}),),
-        steps=(Step(username="{login}", password="{password}"),),
+        prepare=(CaseStep(send="PUT /users/{login}", json={"password": ["{canary}", 5]}),),
+        steps=(CaseStep(username="{login}", password="{password}"),),
     )  # fmt: skip
     assert wanted(case) == {"login", "password", "clinic"}
     values = {"login": "ann", "password": lambda: "secret", "canary": "c"}
-    assert filled(case.prepare[0], values) == Step(send="PUT /users/ann", json={"password": ["c", 5]})
-    assert filled(case.steps[0], values) == Step(username="ann", password="secret")
+    assert filled(case.prepare[0], values) == CaseStep(send="PUT /users/ann", json={"password": ["c", 5]})
+    assert filled(case.steps[0], values) == CaseStep(username="ann", password="secret")
 
 
-CHOICE = Choice(name="clinic", options=(Choosable(value="1", label="One"),))
+CHOICE = Choice(name="clinic", options=(Option(value="1", label="One"),))
 
 
 @pytest.mark.parametrize(
     ("pane", "step"),
-    [(Credentials(), Step(code="1")), (Credentials(), Step(username="ann")), (Code(), Step(value="1")),
-     (CHOICE, Step(action="resend")), (Waiting(), Step(none=True)), (Consent(), Step(action="again"))],
+    [(Credentials(), CaseStep(code="1")), (Credentials(), CaseStep(username="ann")), (Code(), CaseStep(value="1")),
+     (CHOICE, CaseStep(action="resend")), (Waiting(), CaseStep(none=True)), (Consent(), CaseStep(action="again"))],
 )  # fmt: skip
-def test_an_answer_to_another_pane_breaks_the_case(pane: Pane, step: Step) -> None:
+def test_an_answer_to_another_pane_breaks_the_case(pane: Pane, step: CaseStep) -> None:
     with pytest.raises(CaseBroken):
         answer_to(pane, step)
 
@@ -82,14 +82,14 @@ def test_an_answer_to_another_pane_breaks_the_case(pane: Pane, step: Step) -> No
 @pytest.mark.parametrize(
     ("pane", "step", "said"),
     [
-        (Code(), Step(resend=True), "resend=True"),
-        (CHOICE, Step(value="1"), "value='1'"),
-        (CHOICE, Step(none=True), "value=None"),
-        (Waiting(), Step(action="resend"), "action='resend'"),
-        (Credentials(), Step(username="a", password="b"), "Secret(•••)"),
+        (Code(), CaseStep(resend=True), "resend=True"),
+        (CHOICE, CaseStep(value="1"), "value='1'"),
+        (CHOICE, CaseStep(none=True), "value=None"),
+        (Waiting(), CaseStep(action="resend"), "action='resend'"),
+        (Credentials(), CaseStep(username="a", password="b"), "Secret(•••)"),
     ],
 )
-def test_a_step_becomes_the_typed_answer(pane: Pane, step: Step, said: str) -> None:
+def test_a_step_becomes_the_typed_answer(pane: Pane, step: CaseStep, said: str) -> None:
     assert said in repr(answer_to(pane, step))
 
 
@@ -116,7 +116,7 @@ def test_two_connectors_with_one_name_are_found(tmp_path: Path) -> None:
 async def test_an_entry_point_goes_by_the_key(tmp_path: Path, sandbox: Sandbox) -> None:
     write(tmp_path)
     with loaded(tmp_path) as connector:
-        (verdict,) = await judge([Found(name="other", connector=connector)], HOUSE, address=sandbox.address)
+        (verdict,) = await judge([Installed(name="other", connector=connector)], HOUSE, address=sandbox.address)
     assert [each.text for each in verdict.findings] == ["the entry point is 'other': give it the key's name."]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from cobalt_link.conformance.check import judge
 from cobalt_link.conformance.report import Finding, Verdict
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.installed import Found
+from cobalt_link.connector.installed import Installed
 from cobalt_link.link.pages import texts
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-connector.md"
@@ -62,7 +62,7 @@ async def judged(folder: Path, *changes: Change, address: str | None = None) -> 
     """The verdict on the example with these changes; the case file's own EHR, unless there is an address."""
     write(folder, *changes)
     with loaded(folder) as connector:
-        (verdict,) = await judge([Found(name="larkspur", connector=connector)], HOUSE, address=address)
+        (verdict,) = await judge([Installed(name="larkspur", connector=connector)], HOUSE, address=address)
     return verdict
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cobalt_link.connector import secrets
 from cobalt_link.connector.panes import CredentialsAnswer
-from cobalt_link.connector.secrets import Secret, SecretOutsideDeed
+from cobalt_link.connector.secrets import Secret, SecretOutsideStep
 from cobalt_link.signin.replay import decoded, encoded
 
 TEXT = "correct horse"
@@ -17,11 +17,11 @@ TEXT = "correct horse"
 
 def test_it_opens_inside_a_deed_only() -> None:
     secret = Secret(TEXT)
-    with pytest.raises(SecretOutsideDeed):
+    with pytest.raises(SecretOutsideStep):
         secret.reveal()
-    with secrets.deed():
+    with secrets.step():
         assert secret.reveal() == TEXT
-    with pytest.raises(SecretOutsideDeed):
+    with pytest.raises(SecretOutsideStep):
         secret.reveal()
 
 
@@ -29,13 +29,13 @@ async def test_a_deed_opens_secrets_for_itself_and_not_for_what_runs_beside() ->
     secret, inside, done = Secret(TEXT), asyncio.Event(), asyncio.Event()
 
     async def a_deed() -> None:
-        with secrets.deed():
+        with secrets.step():
             inside.set()
             await done.wait()
 
     running = asyncio.create_task(a_deed())
     await inside.wait()
-    with pytest.raises(SecretOutsideDeed):
+    with pytest.raises(SecretOutsideStep):
         secret.reveal()
     done.set()
     await running

@@ -9,7 +9,7 @@ from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.orgs import Org, Orgs
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.web import Auth, Call, mount
-from cobalt_link.web.fields import Credentials
+from cobalt_link.web.fields import CallerCredentials
 from tests.developers.conftest import App
 
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
@@ -19,7 +19,7 @@ Ask = Callable[..., Awaitable[tuple[int, Any]]]
 async def ask(callers: Callers, orgs: Orgs, clock: MovedClock) -> AsyncIterator[Ask]:
     """`await ask(who, method, path, **what)`, through the whole route table."""
 
-    async def authenticate(credentials: Credentials, auth: Auth, call: Call) -> None:
+    async def authenticate(credentials: CallerCredentials, auth: Auth, call: Call) -> None:
         call.caller = await callers.authenticate(credentials)
 
     app = mount([(api.routes, orgs)], authenticate=authenticate, clock=clock)

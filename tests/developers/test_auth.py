@@ -12,13 +12,13 @@ from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
-from cobalt_link.web.fields import Credentials
+from cobalt_link.web.fields import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.developers.conftest import App
 
 
-def sent(client: Client, secret: str) -> Credentials:
-    return Credentials(client_id=client.client_id, client_secret=secret)
+def sent(client: Client, secret: str) -> CallerCredentials:
+    return CallerCredentials(client_id=client.client_id, client_secret=secret)
 
 
 async def test_the_right_pair_names_its_client(callers: Callers, acme: App, rival: App) -> None:
@@ -34,17 +34,17 @@ async def test_wrong_missing_unknown_and_disabled_look_the_same(
     await clients.disable(rival[0])
     unknown = tokens.mint(tokens.CLIENT_ID, tokens.LIVE)
     tries = {
-        "missing both": Credentials(),
-        "missing secret": Credentials(client_id=client.client_id),
-        "missing id": Credentials(client_secret=secret),
-        "garbage": Credentials(
+        "missing both": CallerCredentials(),
+        "missing secret": CallerCredentials(client_id=client.client_id),
+        "missing id": CallerCredentials(client_secret=secret),
+        "garbage": CallerCredentials(
             client_id="ci_live_198908HJDKJSH98789OHKJL", client_secret="cs_live_9827hofdsklOYYHJLJh"
         ),
-        "unknown": Credentials(client_id=unknown, client_secret=secret),
+        "unknown": CallerCredentials(client_id=unknown, client_secret=secret),
         "wrong secret": sent(client, tokens.mint(tokens.CLIENT_SECRET, tokens.LIVE)),
         "another's secret": sent(client, rival[1]),
         "disabled": sent(*rival),
-        "swapped": Credentials(client_id=secret, client_secret=client.client_id),
+        "swapped": CallerCredentials(client_id=secret, client_secret=client.client_id),
     }
     bodies = set()
     for credentials in tries.values():
@@ -59,7 +59,9 @@ async def test_a_made_up_pair_costs_no_look_into_the_database(db: Database, vaul
     callers = Callers(db, vault, clock)
     await db.close()
     with pytest.raises(Unauthorized):
-        await callers.authenticate(Credentials(client_id="ci_live_" + "a" * 49, client_secret="cs_live_" + "a" * 49))
+        await callers.authenticate(
+            CallerCredentials(client_id="ci_live_" + "a" * 49, client_secret="cs_live_" + "a" * 49)
+        )
 
 
 async def test_a_known_caller_costs_no_round_trip(callers: Callers, db: Database, acme: App) -> None:
@@ -87,7 +89,7 @@ async def test_a_revoked_secret_and_a_disabled_client_are_refused_within_a_secon
         assert (await callers.authenticate(sent(acme[0], fresh))).id == acme[0].id
 
 
-async def refused(callers: Callers, credentials: Credentials) -> float:
+async def refused(callers: Callers, credentials: CallerCredentials) -> float:
     """The moment from which on the caller is refused; gives up after two seconds."""
     until = time.monotonic() + 2
     while time.monotonic() < until:
@@ -154,7 +156,7 @@ async def test_secrets_survive_two_new_hash_keys(db: Database, clock: MovedClock
 # S-004
 async def test_time_does_not_tell_an_unknown_client_from_a_wrong_secret(callers: Callers, acme: App) -> None:
     wrong = sent(acme[0], tokens.mint(tokens.CLIENT_SECRET, tokens.LIVE))
-    unknown = Credentials(client_id=tokens.mint(tokens.CLIENT_ID, tokens.LIVE), client_secret=wrong.client_secret)
+    unknown = CallerCredentials(client_id=tokens.mint(tokens.CLIENT_ID, tokens.LIVE), client_secret=wrong.client_secret)
     taken = {"wrong": [], "unknown": []}
     for _ in range(250):
         for name, credentials in (("wrong", wrong), ("unknown", unknown)):

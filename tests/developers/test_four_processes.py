@@ -23,7 +23,7 @@ async def four(dsn: str, tmp_path: Path) -> AsyncIterator[list[httpx2.AsyncClien
     Keyring.generate().save(data / "master.key")
     env = {"DATABASE_URL": dsn, "COBALT_RATE_LIMITS": "off", "COBALT_POOL_SIZE": "2", "COBALT_LOG_LEVEL": "warning"}
     async with AsyncExitStack() as stack:
-        servers = [running("serve", "--port", free_port(), data=data, home=tmp_path, **env) for _ in range(4)]
+        servers = [running("serve", "--port", str(free_port()), data=data, home=tmp_path, **env) for _ in range(4)]
         started = await asyncio.gather(*(stack.enter_async_context(each) for each in servers))
         yield [
             await stack.enter_async_context(httpx2.AsyncClient(base_url=each.said["url"], trust_env=False))

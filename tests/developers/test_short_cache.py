@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from cobalt_link.developers import short_cache
-from cobalt_link.developers.short_cache import FRESH, Remembered
+from cobalt_link.developers.short_cache import FRESH, ShortCache
 
 
 class Source:
@@ -30,17 +30,17 @@ def source() -> Source:
 
 
 @pytest.fixture
-def memory(source: Source) -> Remembered[str, str]:
-    return Remembered(source.read, ticks=lambda: source.now)
+def memory(source: Source) -> ShortCache[str, str]:
+    return ShortCache(source.read, ticks=lambda: source.now)
 
 
-async def test_what_was_just_read_is_not_read_again(memory: Remembered[str, str], source: Source) -> None:
+async def test_what_was_just_read_is_not_read_again(memory: ShortCache[str, str], source: Source) -> None:
     assert [await memory("a"), await memory("a")] == ["a 1", "a 1"]
     assert source.reads == 1
 
 
 # S-128
-async def test_after_less_than_a_second_it_is_read_again(memory: Remembered[str, str], source: Source) -> None:
+async def test_after_less_than_a_second_it_is_read_again(memory: ShortCache[str, str], source: Source) -> None:
     assert FRESH < 1
     await memory("a")
     source.now = FRESH + 0.01
@@ -48,7 +48,7 @@ async def test_after_less_than_a_second_it_is_read_again(memory: Remembered[str,
 
 
 # S-128
-async def test_age_counts_from_before_the_read_began(memory: Remembered[str, str], source: Source) -> None:
+async def test_age_counts_from_before_the_read_began(memory: ShortCache[str, str], source: Source) -> None:
     source.gate.clear()
     slow = asyncio.ensure_future(memory("a"))
     await asyncio.sleep(0)
@@ -59,12 +59,12 @@ async def test_age_counts_from_before_the_read_began(memory: Remembered[str, str
     assert [await slow, await late] == ["a 1", "a 2"]
 
 
-async def test_askers_at_one_moment_share_one_read(memory: Remembered[str, str], source: Source) -> None:
+async def test_askers_at_one_moment_share_one_read(memory: ShortCache[str, str], source: Source) -> None:
     assert await asyncio.gather(*(memory("a") for _ in range(50))) == ["a 1"] * 50
 
 
 async def test_an_asker_that_hangs_up_leaves_the_read_to_the_others(
-    memory: Remembered[str, str], source: Source
+    memory: ShortCache[str, str], source: Source
 ) -> None:
     source.gate.clear()
     first, second = (asyncio.ensure_future(memory("a")) for _ in range(2))
@@ -75,21 +75,21 @@ async def test_an_asker_that_hangs_up_leaves_the_read_to_the_others(
     assert await second == "a 1"
 
 
-async def test_a_failure_is_not_kept(memory: Remembered[str, str], source: Source) -> None:
+async def test_a_failure_is_not_kept(memory: ShortCache[str, str], source: Source) -> None:
     for _ in range(2):
         with pytest.raises(LookupError):
             await memory("broken")
     assert source.reads == 2
 
 
-async def test_what_is_forgotten_is_read_again(memory: Remembered[str, str]) -> None:
+async def test_what_is_forgotten_is_read_again(memory: ShortCache[str, str]) -> None:
     await memory("a")
     memory.forget("a")
     assert await memory("a") == "a 2"
 
 
 async def test_it_keeps_a_bounded_number(
-    memory: Remembered[str, str], source: Source, monkeypatch: pytest.MonkeyPatch
+    memory: ShortCache[str, str], source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(short_cache, "MOST", 3)
     for key in "abcdefg":

@@ -28,7 +28,7 @@ EXPIRES = f"{link_tokens.SHORTEST.total_seconds():.0f} to {link_tokens.LONGEST.t
         (CHOICES, f"for {exchange.KEPT // HOUR} hours"),
         (LINK, f"| {NAMES['public_token_minutes'].default} minutes, one exchange |"),
         (LINK, f"| {NAMES['link_token_minutes'].default} minutes, or `expires_in`"),
-        (LINK, f"A link session has {NAMES['attempt_minutes'].default} minutes"),
+        (LINK, f"A link session has {NAMES['link_session_minutes'].default} minutes"),
         (RATES, f"{rates.MAX_BUCKETS:,} buckets"),
         (RATES, f"({serving.DENIED_PER_MINUTE} a minute)"),
     ],

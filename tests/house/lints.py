@@ -29,7 +29,11 @@ def catches_everything(tree: ast.AST) -> list[int]:
 
 def cleans_up_around_an_ask(tree: ast.AST) -> list[int]:
     """`finally`, `with` or a `TaskGroup` around an `ask`: it would run at every suspend, not at the end."""
-    return [node.lineno for node in ast.walk(tree) if any("ask" in _names(part) for part in _cleaned_up(node))]
+    return [
+        getattr(node, "lineno", 0)
+        for node in ast.walk(tree)
+        if any("ask" in _names(part) for part in _cleaned_up(node))
+    ]
 
 
 def formats_a_log_entry(tree: ast.AST) -> list[int]:

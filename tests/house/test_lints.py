@@ -164,14 +164,14 @@ def test_cryptography_stays_in_the_vault() -> None:
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 JOINED = """
-    WITH spent AS (UPDATE link_tokens SET spent = true WHERE hash = %s RETURNING attempt)
-    INSERT INTO events (attempt) SELECT attempt FROM spent JOIN attempts AS a ON a.id = spent.attempt
+    WITH spent AS (UPDATE link_tokens SET spent = true WHERE hash = %s RETURNING link_session)
+    INSERT INTO events (link_session) SELECT link_session FROM spent JOIN link_sessions AS a ON a.id = spent.attempt
     WHERE a.state IS DISTINCT FROM a.past FOR UPDATE
 """
 
 
 def test_the_tables_of_a_statement_are_seen() -> None:
-    assert lints.tables(JOINED) == {"link_tokens", "events", "attempts"}
+    assert lints.tables(JOINED) == {"link_tokens", "events", "link_sessions"}
     assert lints.tables_written(JOINED) == {"link_tokens", "events"}
     assert lints.tables("SELECT now() FROM unnest(%s)") == set()
     assert [*lints.statements(ast.parse(f"SQL = '''{JOINED}'''\nTEXT = 'Select an EHR from the list'"))] == [JOINED]

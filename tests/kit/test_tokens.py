@@ -31,7 +31,7 @@ def test_only_known_kinds_and_environments_are_minted() -> None:
 
 def test_the_random_part_holds_256_bits_and_uses_every_digit_alike() -> None:
     assert 62**43 >= 2**256
-    counts = dict.fromkeys(tokens.ALPHABET, 0)
+    counts: dict[str, int] = dict.fromkeys(tokens.ALPHABET, 0)
     minted = [tokens.mint("at", "live") for _ in range(10_000)]
     assert len(set(minted)) == len(minted)
     for token in minted:

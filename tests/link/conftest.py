@@ -26,24 +26,24 @@ async def idle_acme(house: House, idle: httpx2.AsyncClient) -> Shop:
     return await shop(house, idle, "Acme Scribe")
 
 
-async def attempt_row(house: House) -> dict[str, Any]:
-    """The latest attempt, as it rests."""
-    row = await house.db.one("SELECT * FROM attempts ORDER BY created_at DESC LIMIT 1")
+async def session_row(house: House) -> dict[str, Any]:
+    """The latest link_session, as it rests."""
+    row = await house.db.one("SELECT * FROM link_sessions ORDER BY created_at DESC LIMIT 1")
     assert row is not None
     return row
 
 
 async def until(house: House, condition: str) -> None:
-    """Until the latest attempt meets an SQL condition."""
-    found = f"SELECT {condition} AS yes FROM attempts ORDER BY created_at DESC LIMIT 1"
+    """Until the latest link session meets an SQL condition."""
+    found = f"SELECT {condition} AS yes FROM link_sessions ORDER BY created_at DESC LIMIT 1"
     async with asyncio.timeout(20):
         while not (await house.db.one(found) or {}).get("yes"):  # type: ignore[arg-type]
             await asyncio.sleep(0.01)
 
 
-async def until_begun(house: House, deed: str) -> None:
-    """Until this deed stands in the journal as begun and not finished."""
+async def until_begun(house: House, step: str) -> None:
+    """Until this step stands in the journal as begun and not finished."""
     found = "SELECT count(*) AS n FROM journal WHERE name = %s AND state = 'open'"
     async with asyncio.timeout(20):
-        while (await house.db.one(found, (deed,)) or {"n": 0})["n"] == 0:
+        while (await house.db.one(found, (step,)) or {"n": 0})["n"] == 0:
             await asyncio.sleep(0.01)

@@ -8,14 +8,14 @@ import msgspec
 
 from cobalt_link.connector.panes import (
     Choice,
-    Choosable,
     Code,
     Consent,
     Credentials,
     Message,
+    Option,
     Pane,
+    PaneRefusal,
     Picker,
-    Problem,
     Waiting,
 )
 from cobalt_link.connector.refusals import catalogue
@@ -23,7 +23,7 @@ from cobalt_link.link.flow import already
 from cobalt_link.link.pages import connection_list, render, texts
 from cobalt_link.link.pages.closed import CLOSED
 from cobalt_link.link.pages.connection_list import Connection
-from cobalt_link.link.pages.context import Framed, Match, Scene, Search, Step
+from cobalt_link.link.pages.context import Framed, Match, PageContext, Search, ShownStep
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 CONNECTOR_TEXTS = {
@@ -74,25 +74,25 @@ START = Search("", (), 0, VENDORS)
 WAYS = Choice(
     name="code_way",
     options=(
-        Choosable(value="text", label="text", detail="34", known=True),
-        Choosable(value="email", label="email", detail="m•••••@riverside.example", known=True),
-        Choosable(value="app", label="app", known=True),
-        Choosable(value="push", label="choice.code_way.push", known=True),
-        Choosable(value="call", label="call", detail="07", known=True),
+        Option(value="text", label="text", detail="34", known=True),
+        Option(value="email", label="email", detail="m•••••@riverside.example", known=True),
+        Option(value="app", label="app", known=True),
+        Option(value="push", label="choice.code_way.push", known=True),
+        Option(value="call", label="call", detail="07", known=True),
     ),
 )
 CLINICS = Choice(
     name="clinic",
     options=(
-        Choosable(value="1", label="Riverside Main Street", detail="120 Main Street, Springfield, IL"),
-        Choosable(value="2", label="Riverside North", detail="48 Lincoln Avenue, Sherman, IL"),
-        Choosable(value="3", label="Riverside Telehealth", detail="Video visits only"),
+        Option(value="1", label="Riverside Main Street", detail="120 Main Street, Springfield, IL"),
+        Option(value="2", label="Riverside North", detail="48 Lincoln Avenue, Sherman, IL"),
+        Option(value="3", label="Riverside Telehealth", detail="Video visits only"),
     ),
 )
 DATABASES = Choice(
-    name="database", options=(Choosable(value="a", label="hospital_2024"), Choosable(value="b", label="training"))
+    name="database", options=(Option(value="a", label="hospital_2024"), Option(value="b", label="training"))
 )
-ROOMS = Choice(name="room", options=(Choosable(value="a", label="1"),), none_of_these=True)
+ROOMS = Choice(name="room", options=(Option(value="a", label="1"),), none_of_these=True)
 
 # One page of every make: the others differ from these by words only.
 KINDS = (
@@ -105,10 +105,10 @@ KINDS = (
 )  # fmt: skip
 
 
-def scene(**changed: object) -> Scene:
+def scene(**changed: object) -> PageContext:
     """A scene in which everything is known; `changed` fields replace these."""
     locale = str(changed.get("locale", "en"))
-    plain = Scene(
+    plain = PageContext(
         locale=locale,
         app_name="Acme Scribe",
         app_mark="AS",
@@ -135,7 +135,7 @@ def scene(**changed: object) -> Scene:
     return msgspec.structs.replace(plain, **changed)
 
 
-def unchosen(**changed: object) -> Scene:
+def unchosen(**changed: object) -> PageContext:
     """A scene before an EHR was chosen."""
     return scene(ehr_name=None, ehr_mark=None, practice=None, host=None, **changed)
 
@@ -166,7 +166,7 @@ def gallery(locale: str = "en") -> dict[str, str]:
     return shown
 
 
-def pickers(at: Scene) -> dict[str, str]:
+def pickers(at: PageContext) -> dict[str, str]:
     few = Search("river", MATCHES, 5, VENDORS)
     many = Search("river", MATCHES, 23, VENDORS)
     one = Search("bend", MATCHES[-1:], 1, VENDORS)
@@ -174,7 +174,7 @@ def pickers(at: Scene) -> dict[str, str]:
     reasons = {
         f"picker-address-{reason}": render.pane(
             at,
-            msgspec.structs.replace(by_hand, problem=Problem("not_this_address", {"reason": reason})),
+            msgspec.structs.replace(by_hand, problem=PaneRefusal("not_this_address", {"reason": reason})),
             search=START,
         )
         for reason in ("not_found", "other_ehr", "not_https", "not_allowed", "")
@@ -198,9 +198,9 @@ def pickers(at: Scene) -> dict[str, str]:
     }
 
 
-def credentials(here: Scene, plain: Scene, mending: Scene) -> dict[str, str]:
+def credentials(here: PageContext, plain: PageContext, mending: PageContext) -> dict[str, str]:
     fixed = Credentials(username="m.carter", fixed=True)
-    wrong = Problem("wrong_credentials", DETAILS["wrong_credentials"])
+    wrong = PaneRefusal("wrong_credentials", DETAILS["wrong_credentials"])
     empty = {"username": "credentials.username_empty", "password": "credentials.password_empty"}
     return {
         "credentials": render.pane(here, Credentials()),
@@ -210,7 +210,7 @@ def credentials(here: Scene, plain: Scene, mending: Scene) -> dict[str, str]:
             scene(locale=here.locale, operator="Acme Scribe", keeps_password=False), Credentials()
         ),
         "credentials-wrong": render.pane(here, Credentials(username="m.carter", problem=wrong)),
-        "credentials-wrong-unknown": render.pane(here, Credentials(problem=Problem("wrong_credentials"))),
+        "credentials-wrong-unknown": render.pane(here, Credentials(problem=PaneRefusal("wrong_credentials"))),
         "credentials-empty": render.pane(here, Credentials(), errors=empty, typed={"username": ""}),
         "credentials-stale": render.pane(here, Credentials(), stale=True),
         "credentials-closing": render.pane(msgspec.structs.replace(here, expires_at=soon(seconds=100)), Credentials()),
@@ -225,15 +225,15 @@ def credentials(here: Scene, plain: Scene, mending: Scene) -> dict[str, str]:
     }
 
 
-def codes(here: Scene) -> dict[str, str]:
+def codes(here: PageContext) -> dict[str, str]:
     text = Code(way="text", sent_to="34", length=6, expires_at=soon(minutes=4), resend=True)
     again = msgspec.structs.replace
     sent = {
         "code": text,
         "code-resent": again(text, resent=True),
-        "code-wrong": again(text, problem=Problem("wrong_code", {"tries_left": 2})),
-        "code-wrong-unknown": again(text, problem=Problem("wrong_code")),
-        "code-ended": again(text, problem=Problem("code_expired")),
+        "code-wrong": again(text, problem=PaneRefusal("wrong_code", {"tries_left": 2})),
+        "code-wrong-unknown": again(text, problem=PaneRefusal("wrong_code")),
+        "code-ended": again(text, problem=PaneRefusal("code_expired")),
         "code-short": again(text, length=4, resend=False, expires_at=soon(seconds=1)),
         "code-minute": again(text, length=5, expires_at=soon(minutes=1)),
         "code-hour": again(text, length=7, expires_at=soon(hours=1)),
@@ -249,7 +249,7 @@ def codes(here: Scene) -> dict[str, str]:
     return shown
 
 
-def choices(here: Scene) -> dict[str, str]:
+def choices(here: PageContext) -> dict[str, str]:
     bare = msgspec.structs.replace(here, connector_texts={})
     return {
         "choice-way": render.pane(here, WAYS),
@@ -261,19 +261,19 @@ def choices(here: Scene) -> dict[str, str]:
     }
 
 
-def waits(here: Scene) -> dict[str, str]:
+def waits(here: PageContext) -> dict[str, str]:
     full = Waiting(number="47", sent_to="34", expires_at=soon(seconds=98), resend=True, other_way=True)
-    denied = msgspec.structs.replace(full, problem=Problem("push_denied"))
+    denied = msgspec.structs.replace(full, problem=PaneRefusal("push_denied"))
     return {
         "push": render.pane(here, full),
         "push-denied": render.pane(here, denied),
         "push-number": render.pane(here, Waiting(number="47", expires_at=soon(seconds=42))),
         "push-phone": render.pane(here, Waiting(sent_to="34", resend=True)),
-        "push-plain": render.pane(here, Waiting(problem=Problem("push_expired"))),
+        "push-plain": render.pane(here, Waiting(problem=PaneRefusal("push_expired"))),
     }
 
 
-def messages(here: Scene) -> dict[str, str]:
+def messages(here: PageContext) -> dict[str, str]:
     shown = {}
     known = msgspec.structs.replace(here, last_worked=NOW - timedelta(minutes=12))
     for code in (*catalogue(), "disconnected"):
@@ -293,29 +293,34 @@ def messages(here: Scene) -> dict[str, str]:
     return shown
 
 
-def problems(here: Scene) -> dict[str, str]:
+def problems(here: PageContext) -> dict[str, str]:
     """Every refusal as the reason why a pane is asked again."""
     asked: tuple[Pane, ...] = (Picker(), Consent(), Credentials(), Code(length=6), CLINICS, Waiting())
     return {
         f"problem-{code}-{type(pane).__name__.lower()}": render.pane(
-            here, msgspec.structs.replace(pane, problem=Problem(code, DETAILS.get(code, {}))), search=START
+            here, msgspec.structs.replace(pane, problem=PaneRefusal(code, DETAILS.get(code, {}))), search=START
         )
         for code in catalogue()
         for pane in asked
     }
 
 
-STEPS = (Step("check_address", "was"), Step("log_in", "was"), Step("open_schedule", "now"))
-OTHER_STEPS = (Step("send_code", "was"), Step("check_code", "was"), Step("save", "was"), Step("own", "now"))
+STEPS = (ShownStep("check_address", "was"), ShownStep("log_in", "was"), ShownStep("open_schedule", "now"))
+OTHER_STEPS = (
+    ShownStep("send_code", "was"),
+    ShownStep("check_code", "was"),
+    ShownStep("save", "was"),
+    ShownStep("own", "now"),
+)
 
 
-def worked(at: Scene, steps: tuple[Step, ...], next_url: str = "/link/6f1c", *, slow: bool = False) -> str:
+def worked(at: PageContext, steps: tuple[ShownStep, ...], next_url: str = "/link/6f1c", *, slow: bool = False) -> str:
     """The working page after `steps`."""
     head, step, tail = render.working(at, slow=slow)
     return head + "".join(map(step, steps)) + tail(next_url)
 
 
-def ends(here: Scene) -> dict[str, str]:
+def ends(here: PageContext) -> dict[str, str]:
     again = msgspec.structs.replace(here, since=date(2026, 3, 3), last_used=NOW - timedelta(hours=2))
     unknown = msgspec.structs.replace(here, practice=None)
     return {
@@ -333,7 +338,7 @@ def ends(here: Scene) -> dict[str, str]:
     }
 
 
-def own(here: Scene) -> dict[str, str]:
+def own(here: PageContext) -> dict[str, str]:
     """The person's own connections, and what other pages say on the way there."""
     at = own_scene(here.locale)
     unchosen = msgspec.structs.replace(at, ehr_name=None, ehr_mark=None, host=None)
@@ -362,7 +367,7 @@ def own(here: Scene) -> dict[str, str]:
     }
 
 
-def own_scene(locale: str) -> Scene:
+def own_scene(locale: str) -> PageContext:
     """A scene of a person's own attempt."""
     return scene(
         locale=locale,
@@ -400,7 +405,7 @@ CONNECTIONS = (
 )
 
 
-def closed(here: Scene) -> dict[str, str]:
+def closed(here: PageContext) -> dict[str, str]:
     said = {"locale": here.locale, "operator": here.operator}
     shown = {f"closed-{code}": render.closed(code, **said) for code in CLOSED}
     framed = {"app_name": here.app_name, "parent": "https://app.example"}

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from cobalt_link.connector.panes import Choosable, Message, Pane, Problem
-from cobalt_link.link.pages.context import Scene, Step
+from cobalt_link.connector.panes import Message, Option, Pane, PaneRefusal
+from cobalt_link.link.pages.context import PageContext, ShownStep
 
 BREAKOUTS = ("", '"', "'", ">", '">', "'>", "</title>", "</option></select>", "--><", "{{7*7}}</code>")
 VECTORS = (
@@ -27,7 +27,11 @@ VECTORS = (
 ATTACKS = tuple(breakout + vector for breakout in BREAKOUTS for vector in VECTORS)
 
 # What is ours and chosen from a closed list: the page's path, its keys and its codes.
-_OURS: dict[type, set[str]] = {Scene: {"path", "locale", "sees", "does"}, Problem: {"code"}, Message: {"code", "name"}}
+_OURS: dict[type, set[str]] = {
+    PageContext: {"path", "locale", "sees", "does"},
+    PaneRefusal: {"code"},
+    Message: {"code", "name"},
+}
 _OF_PANES = {"name", "way"}
 
 
@@ -71,6 +75,6 @@ class Hostile:
         return value
 
     def _ours(self, value: msgspec.Struct) -> set[str]:
-        if isinstance(value, Choosable | Step):
+        if isinstance(value, Option | ShownStep):
             return set()
         return self._kept | _OURS.get(type(value), _OF_PANES if isinstance(value, Pane) else set())

@@ -1,4 +1,5 @@
-"""A person's browser at an attempt: whose it is, what it may send, how it leaves, and where it is sent afterwards."""
+"""A person's browser at a link session: whose it is, what it may send, how it leaves, and where it is sent
+afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from cobalt_link.connector.panes import ConsentAnswer
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.store.database import DatabaseUnavailable
-from tests.link.conftest import attempt_row, until_begun
+from tests.link.conftest import session_row, until_begun
 from tests.link.reading import read
 from tests.support.text_browser import Browser, Form, Page, go_on, link_by_http, public_token_of
 from tests.support.world import CALLBACK, Sandbox, Shop, connected, shop
@@ -22,7 +23,8 @@ from tests.support.world import CALLBACK, Sandbox, Shop, connected, shop
 GOOD = {"username": "user_good", "password": "pass_good"}
 
 
-# Whose attempt it is ----------------------------------------------------------------------------------------------
+# Whose link session it is
+# ----------------------------------------------------------------------------------------------
 
 
 async def test_until_the_first_answer_another_opening_takes_over(
@@ -59,14 +61,14 @@ async def test_an_answer_from_a_browser_that_was_taken_over_meanwhile_does_not_c
 ) -> None:  # S-024
     link = await acme.link_token()
     await link_by_http(client, link, until="consent")
-    let_in = await house.hosted.visits.find((await attempt_row(house))["id"])
+    let_in = await house.hosted.visits.find((await session_row(house))["id"])
     assert let_in is not None
     async with connected(house) as other:
         assert (await Browser(other).open(f"/?token={link}")).pane == "consent"
     # The first browser was let in before the other took over, and its answer comes after.
     assert not await house.hosted.visits.answer(let_in, let_in.pane_n or 0, ConsentAnswer(agree=True))
     assert not await house.hosted.visits.again(let_in, let_in.pane_n or 0)
-    assert (await attempt_row(house))["answered"] is False
+    assert (await session_row(house))["answered"] is False
 
 
 async def test_a_first_pane_in_a_frame_that_fails_halfway_is_asked_for_again(
@@ -361,16 +363,17 @@ async def test_a_live_client_without_a_callback_never_shows_the_token_and_its_se
     page = await link_by_http(client, await test.link_token(user_id="t"))
     assert "pt_test_" in (await Browser(client).submit(page)).text
     link = await live.link_token(emr_name=None)
-    # A live client sees no sandbox, so what a granted attempt shows is looked at with the test client's.
+    # A live client sees no sandbox, so what a granted link session shows is looked at with the test client's.
     await Browser(client).open(f"/?token={link}")
-    granted = await house.db.one("SELECT granted, person FROM attempts WHERE granted IS NOT NULL")
+    granted = await house.db.one("SELECT granted, ehr_user_name FROM link_sessions WHERE granted IS NOT NULL")
     assert granted is not None
     await house.db.run(
-        "UPDATE attempts SET state = 'granted', settled_at = now(), granted = %(granted)s, person = %(person)s"
+        "UPDATE link_sessions SET state = 'granted', settled_at = now(), granted = %(granted)s,"
+        " ehr_user_name = %(ehr_user_name)s"
         " WHERE granted IS NULL",
         granted,
     )
-    page = await Browser(client).open(f"/link/{(await attempt_row(house))['id']}")
+    page = await Browser(client).open(f"/link/{(await session_row(house))['id']}")
     assert page.pane == "done"
     for headers in ({}, {"Accept": "application/json"}):
         headers |= {"Origin": Browser(client).origin}

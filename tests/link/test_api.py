@@ -22,7 +22,8 @@ def basic(app: Shop) -> dict[str, str]:
 
 
 async def create(http: httpx2.AsyncClient, path: str = "/link/token/create", **options: Any) -> httpx2.Response:
-    return await http.post(path, **({"json": WANTED} | options))
+    sent: dict[str, Any] = {"json": WANTED} | options
+    return await http.post(path, **sent)
 
 
 # Contract §9 row 1 -----------------------------------------------------------------------------------------------
@@ -66,8 +67,9 @@ async def test_a_public_token_may_come_in_query_body_or_form(
 
 
 async def test_creating_takes_json_form_and_query(acme: Shop, client: httpx2.AsyncClient) -> None:
-    for options in ({"json": WANTED}, {"data": WANTED}, {"params": WANTED}):
-        answer = await acme.call("POST", "/link/token/create", **options)
+    for way in ("json", "data", "params"):
+        sent: dict[str, Any] = {way: WANTED}
+        answer = await acme.call("POST", "/link/token/create", **sent)
         assert answer.status_code == 200, answer.text
 
 
@@ -97,7 +99,8 @@ async def test_credentials_may_come_in_many_ways(acme: Shop, client: httpx2.Asyn
         {"data": WANTED | {"client_id": name, "client_secret": secret}},
     ]
     for way in ways:
-        answer = await create(client, **({"json": WANTED} if "data" not in way else {"json": None}) | way)
+        sent: dict[str, Any] = {"json": None if "data" in way else WANTED} | way
+        answer = await create(client, **sent)
         assert answer.status_code == 200, (way, answer.text)
 
 

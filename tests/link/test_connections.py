@@ -10,7 +10,7 @@ import httpx2
 from cobalt_link.accounts import audit
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from tests.link.conftest import attempt_row
+from tests.link.conftest import session_row
 from tests.support.text_browser import Browser, Page, go_on, public_token_by_http
 from tests.support.world import Sandbox, Shop, connected
 
@@ -100,10 +100,10 @@ async def test_no_account_is_made_and_the_session_of_the_sign_in_is_not_kept(
     before = await sandbox.counts()
     async with connected(house) as http:
         await signed_in(http)
-    row = await attempt_row(house)
+    row = await session_row(house)
     assert (row["state"], row["granted"], row["client"]) == ("signed_in", None, "")
-    for table in ("journal", "attempt_keys"):
-        found = await house.db.one(f"SELECT count(*) AS n FROM {table} WHERE attempt = %s", (row["id"],))  # type: ignore[arg-type]
+    for table in ("journal", "link_session_keys"):
+        found = await house.db.one(f"SELECT count(*) AS n FROM {table} WHERE link_session = %s", (row["id"],))  # type: ignore[arg-type]
         assert found == {"n": 0}, table
     assert await house.db.one("SELECT count(*) AS n FROM accounts") == {"n": 1}
     async with asyncio.timeout(20):
@@ -150,8 +150,9 @@ async def test_leaving_forgets_everything_and_the_list_does_not_come_back(house:
         assert left.heading == "You’re signed out here"
         assert (await browser.open(end)).status == 404
         assert "Acme" not in (await browser.open(page.form.action.removesuffix("/exit"))).text
-    row = await attempt_row(house)
-    assert [row[name] for name in ("person", "connector", "address", "username", "accounts")] == [None] * 4 + [[]]
+    row = await session_row(house)
+    erased = ("ehr_user_name", "connector", "address", "username", "accounts")
+    assert [row[name] for name in erased] == [None] * 4 + [[]]
 
 
 async def test_the_list_ends_after_a_quarter_of_an_hour(house: House, acme: Shop, clock: MovedClock) -> None:
@@ -165,12 +166,12 @@ async def test_the_list_ends_after_a_quarter_of_an_hour(house: House, acme: Shop
         assert any(link.endswith("/connections") for link in over.links)
         assert await works(acme, headers)
         await upkeep(house, "expiry")
-        row = await attempt_row(house)
-        assert (row["state"], row["person"], row["accounts"]) == ("expired", None, [])
+        row = await session_row(house)
+        assert (row["state"], row["ehr_user_name"], row["accounts"]) == ("expired", None, [])
         assert (await browser.open(asked.url)).heading == "This page timed out"
     clock.move(timedelta(hours=2))
     await upkeep(house, "pruning")
-    assert await house.db.one("SELECT FROM attempts WHERE purpose = 'connections'") is None
+    assert await house.db.one("SELECT FROM link_sessions WHERE purpose = 'connections'") is None
     assert await house.db.one("SELECT FROM link_events WHERE name = 'signed_in'") is None
 
 
@@ -183,6 +184,6 @@ async def test_a_sign_in_that_is_not_finished_ends_too_and_its_key_with_it(
         clock.move(timedelta(minutes=15))
         assert (await Browser(http).submit(page, username="user_good", password="pass_good")).status == 410
     await upkeep(house, "expiry")
-    row = await attempt_row(house)
-    assert await house.db.one("SELECT FROM attempt_keys WHERE attempt = %s", (row["id"],)) is None
+    row = await session_row(house)
+    assert await house.db.one("SELECT FROM link_session_keys WHERE link_session = %s", (row["id"],)) is None
     assert row["state"] == "expired"

@@ -9,7 +9,7 @@ import pytest
 
 from cobalt_link.app import House
 from cobalt_link.web.rates import RateLimits
-from tests.link.conftest import attempt_row
+from tests.link.conftest import session_row
 from tests.link.test_connections import ends, linked, signed_in, works
 from tests.support.text_browser import Browser, Page
 from tests.support.world import Sandbox, Shop, connected
@@ -140,8 +140,8 @@ async def test_no_password_goes_to_an_address_where_nothing_is_connected(
             page = await browser.submit(start, ehr="sandbox", url=url)
             assert page.status == 422 and "No app is connected to an EHR at this address." in page.text
     assert (await sandbox.counts())["login_attempts"] == calls
-    row = await attempt_row(house)
-    assert await house.db.one("SELECT count(*) AS n FROM journal WHERE attempt = %s", (row["id"],)) == {"n": 0}
+    row = await session_row(house)
+    assert await house.db.one("SELECT count(*) AS n FROM journal WHERE link_session = %s", (row["id"],)) == {"n": 0}
 
 
 async def test_practices_of_clients_are_not_listed_and_cannot_be_picked(house: House, acme: Shop) -> None:
@@ -184,4 +184,4 @@ async def test_nobodys_browser_may_be_framed_or_handed_a_token(house: House, acm
         sent = {"csrf": page.form.fields["csrf"]}
         done = await http.post(f"{own}/done", data=sent, headers={"Origin": str(http.base_url).rstrip("/")})
         assert (done.status_code, urlsplit(done.headers["location"]).path) == (303, own)
-    assert await house.db.one("SELECT count(*) AS n FROM public_tokens WHERE attempt = %s", (own[6:],)) == {"n": 0}
+    assert await house.db.one("SELECT count(*) AS n FROM public_tokens WHERE link_session = %s", (own[6:],)) == {"n": 0}

@@ -1,10 +1,11 @@
-"""`kill -9` of a real worker before, inside and after each deed: a deed is never repeated, and the person is told."""
+"""`kill -9` of a real worker before, inside and after each step: a step is never repeated, and the person is told."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 from datetime import timedelta
+from typing import LiteralString
 
 import httpx2
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from cobalt_link import app
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from tests.link.conftest import attempt_row, until_begun
+from tests.link.conftest import session_row, until_begun
 from tests.support.processes import Moment, a_worker, one_telling
 from tests.support.text_browser import Browser, Page, go_on, link_by_http
 from tests.support.world import Sandbox, Shop, connected
@@ -87,17 +88,17 @@ async def test_a_code_is_never_sent_twice_by_itself(
 
 
 @pytest.mark.parametrize("moment", ["before", "begun", "done", "recorded"])
-@pytest.mark.parametrize("deed", ["check_address", "open_schedule"])
+@pytest.mark.parametrize("step", ["check_address", "open_schedule"])
 async def test_a_deed_that_does_no_harm_is_repeated_unseen(
     house: House,
     idle_acme: Shop,
     idle: httpx2.AsyncClient,
     sandbox: Sandbox,
     clock: MovedClock,
-    deed: str,
+    step: str,
     moment: Moment,
 ) -> None:
-    page = await through_a_crash(house, idle_acme, idle, clock, (moment, deed), "user_good")
+    page = await through_a_crash(house, idle_acme, idle, clock, (moment, step), "user_good")
     assert page.pane == "done" and await sandbox.logins() == 1
 
 
@@ -132,7 +133,7 @@ async def test_every_telling_may_be_another_process(
         if going.done():
             ready.cancel()
             break
-        with one_telling(house.settings, (await attempt_row(house))["id"]) as process:
+        with one_telling(house.settings, (await session_row(house))["id"]) as process:
             await process.ready()
             await process.says("told")
             assert await process.ended() == 0
@@ -150,8 +151,8 @@ async def test_a_worker_that_slept_past_its_lease_changes_nothing(
     await sandbox.lab("faults", {"slow_ms": 700, "only_path": "/api/login", "times": 1})
     going = asyncio.create_task(Browser(idle).submit(page, username="user_good", password="pass_good"))
     await until_ready(house)
-    attempt = (await attempt_row(house))["id"]
-    with one_telling(house.settings, attempt) as sleeper:
+    link_session = (await session_row(house))["id"]
+    with one_telling(house.settings, link_session) as sleeper:
         await sleeper.ready()
         await until_begun(house, "log_in")
         sleeper.send(signal.SIGSTOP)
@@ -182,11 +183,11 @@ async def test_a_lost_wake_up_is_swept(
 
 async def until_ready(house: House) -> None:
     async with asyncio.timeout(20):
-        while not await house.db.rows("SELECT id FROM attempts WHERE state = 'ready'"):
+        while not await house.db.rows("SELECT id FROM link_sessions WHERE state = 'due'"):
             await asyncio.sleep(0.01)
 
 
 async def everything_of(house: House) -> list[object]:
     """All that a worker could have changed."""
-    tables = ("attempts", "journal", "link_events", "accounts", "audit")
+    tables: tuple[LiteralString, ...] = ("link_sessions", "journal", "link_events", "accounts", "audit")
     return [await house.db.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for name in tables]

@@ -13,7 +13,7 @@ from cobalt_link.app import House
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.session.ehr_requests import MOST
-from tests.link.conftest import attempt_row
+from tests.link.conftest import session_row
 from tests.support.text_browser import Browser, Page, link_by_http
 from tests.support.world import Shop, connected
 
@@ -72,7 +72,7 @@ async def test_what_is_asked_for_while_another_tab_leaves_is_not_noted(
 ) -> None:
     token = await acme.link_token(org_id="no-ehr", emr_name=None)
     await not_listed(acme, client, token)
-    seen = await house.hosted.visits.find((await attempt_row(house))["id"])
+    seen = await house.hosted.visits.find((await session_row(house))["id"])
     assert seen is not None
     await house.hosted.visits.leave(seen)
     assert await house.hosted.requests.ask(seen) is False
@@ -81,7 +81,7 @@ async def test_what_is_asked_for_while_another_tab_leaves_is_not_noted(
 
 async def test_one_attempt_asks_for_so_many_and_no_more(house: House, acme: Shop, client: httpx2.AsyncClient) -> None:
     await not_listed(acme, client)
-    seen = await house.hosted.visits.find((await attempt_row(house))["id"])
+    seen = await house.hosted.visits.find((await session_row(house))["id"])
     assert seen is not None
     for number in range(MOST + 3):
         elsewhere = msgspec.structs.replace(seen, address=f"https://{number}.example")

@@ -119,7 +119,7 @@ async def test_a_retry_that_overtakes_the_commit_of_the_first_still_gets_its_tok
     one, two = (exchanges._wish(acme.record.id, acme.record.env, token, "order-1") for _ in range(2))
     async with house.db.transaction() as tx:
         first = await exchanges._write(tx, [one])
-        # The retry has looked for a kept answer before this commit, and waits for the attempt's row.
+        # The retry has looked for a kept answer before this commit, and waits for the link session's row.
         retry = asyncio.create_task(acme.exchange(token, "order-1"))
         await until_blocked(house)
     assert (await retry).json()["token"] == first[0]
@@ -134,7 +134,7 @@ async def test_an_event_that_is_noted_while_an_exchange_waits_for_the_row_stays_
     async with connected(house) as http:
         token = await public_token_by_http(http, link)
     async with house.db.transaction() as tx:
-        held = await (await tx.execute("SELECT id, link_token FROM attempts FOR UPDATE")).fetchone()
+        held = await (await tx.execute("SELECT id, link_token FROM link_sessions FOR UPDATE")).fetchone()
         assert held is not None
         exchange = asyncio.create_task(acme.exchange(token))
         # It has counted the events by now, and counts them again once it has the row.

@@ -84,9 +84,9 @@ def test_the_account_being_repaired_is_not_the_senders_to_choose() -> None:
 
 
 def test_a_value_called_none_is_a_row_where_the_pane_has_one() -> None:
-    from cobalt_link.connector.panes import Choice, Choosable
+    from cobalt_link.connector.panes import Choice, Option
 
-    pane = Choice(name="database", options=(Choosable(value="none", label="none"),))
+    pane = Choice(name="database", options=(Option(value="none", label="none"),))
     assert read(pane, {"pick": "none"}) == ChoiceAnswer(value="none")
 
 

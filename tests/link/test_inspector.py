@@ -1,4 +1,4 @@
-"""An attempt as the operator may see it: everything that happened, and nothing that was typed."""
+"""A link session as the operator may see it: everything that happened, and nothing that was typed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cobalt_link.app import House
 from cobalt_link.kit.ids import reference
 from cobalt_link.link.session.inspector import inspected
 from cobalt_link.web.problems import NotFound
-from tests.link.conftest import attempt_row
+from tests.link.conftest import session_row
 from tests.support.text_browser import Browser, link_by_http
 from tests.support.world import Shop
 
@@ -19,12 +19,12 @@ async def test_an_attempt_is_found_by_id_and_by_the_reference_on_its_pages(
     house: House, acme: Shop, client: httpx2.AsyncClient
 ) -> None:
     await link_by_http(client, await acme.link_token(), until="credentials")
-    attempts, number = house.hosted.visits._attempts, (await attempt_row(house))["id"]
-    shown = await inspected(house.db, attempts, number)
-    assert await inspected(house.db, attempts, reference(number).lower()) == shown
+    link_sessions, number = house.hosted.visits._sessions, (await session_row(house))["id"]
+    shown = await inspected(house.db, link_sessions, number)
+    assert await inspected(house.db, link_sessions, reference(number).lower()) == shown
     assert (shown["state"], shown["pane"], shown["connector"]) == ("waiting", "credentials", "sandbox")
-    with pytest.raises(NotFound, match="There is no attempt XXXX"):
-        await inspected(house.db, attempts, "XXXX")
+    with pytest.raises(NotFound, match="There is no link session XXXX"):
+        await inspected(house.db, link_sessions, "XXXX")
 
 
 async def test_it_shows_every_step_and_nothing_that_was_typed(
@@ -32,16 +32,16 @@ async def test_it_shows_every_step_and_nothing_that_was_typed(
 ) -> None:  # S-049
     page = await link_by_http(client, await acme.link_token(), "user_code", until="code")
     await Browser(client).submit(page, code="987654")
-    shown = await inspected(house.db, house.hosted.visits._attempts, (await attempt_row(house))["id"])
+    shown = await inspected(house.db, house.hosted.visits._sessions, (await session_row(house))["id"])
     steps = [(line["kind"], line["name"], line["state"]) for line in shown["journal"]]
     assert steps == [
-        ("deed", "check_address", "done"),
+        ("step", "check_address", "done"),
         ("ask", "consent", "done"),
-        ("deed", "_connector_version", "done"),
+        ("step", "_connector_version", "done"),
         ("ask", "credentials", "done"),
-        ("deed", "log_in", "done"),
+        ("step", "log_in", "done"),
         ("ask", "code", "done"),
-        ("deed", "check_code", "refused"),
+        ("step", "check_code", "refused"),
     ]
     text = msgspec.json.encode(shown)
     assert not [each for each in (b"pass_good", b"987654", b"user_code", b"sealed") if each in text]

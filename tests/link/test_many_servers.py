@@ -38,28 +38,28 @@ async def servers(house: House, dsn: str, sandbox: Sandbox, tmp_path: Path) -> A
 
 
 async def granted(house: House, acme: Shop, client: httpx2.AsyncClient) -> str:
-    """The id of one granted attempt; others are made from it by copying its rows, which costs no sign-in."""
+    """The id of one granted link session; others are made from it by copying its rows, which costs no sign-in."""
     assert (await link_by_http(client, await acme.link_token())).pane == "done"
-    row = await house.db.one("SELECT id FROM attempts")
+    row = await house.db.one("SELECT id FROM link_sessions")
     assert row is not None
     return row["id"]
 
 
-async def fresh_tokens(house: House, acme: Shop, attempt: str, number: str) -> tuple[str, str]:
-    """A copy of a granted attempt, with a public token handed to the browser and one to the app's server."""
+async def fresh_tokens(house: House, acme: Shop, link_session: str, number: str) -> tuple[str, str]:
+    """A copy of a granted link_session, with a public token handed to the browser and one to the app's server."""
     vault = house.hosted.visits._vault
     made = tokens.mint(tokens.PUBLIC, "test"), tokens.mint(tokens.PUBLIC, "test")
     async with house.db.transaction() as tx:
         await tx.execute(
-            """INSERT INTO attempts (id, link_token, client, org, user_id, browser, state, public_key, granted,
+            """INSERT INTO link_sessions (id, link_token, client, org, user_id, browser, state, public_key, granted,
                                      created_at, expires_at, settled_at)
                SELECT %s, sha256(%s::bytea), client, org, user_id, browser, state, public_key, granted,
-                      created_at, expires_at, settled_at FROM attempts WHERE id = %s""",
-            (number, number.encode(), attempt),
+                      created_at, expires_at, settled_at FROM link_sessions WHERE id = %s""",
+            (number, number.encode(), link_session),
         )
         for token, via in zip(made, ("browser", "server"), strict=True):
             await tx.execute(
-                """INSERT INTO public_tokens (hash, attempt, client, via, expires_at)
+                """INSERT INTO public_tokens (hash, link_session, client, via, expires_at)
                    VALUES (%s, %s, %s, %s, now() + interval '30 minutes')""",
                 (vault.fingerprint(PUBLIC, token), number, acme.record.id, via),
             )
@@ -67,13 +67,13 @@ async def fresh_tokens(house: House, acme: Shop, attempt: str, number: str) -> t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kinds", ["one token", "both tokens of an attempt"])
+@pytest.mark.parametrize("kinds", ["one token", "both tokens of a link session"])
 async def test_of_32_contenders_on_four_servers_one_wins_every_round(
     house: House, acme: Shop, client: httpx2.AsyncClient, servers: list[httpx2.AsyncClient], kinds: str
 ) -> None:  # S-010
-    attempt = await granted(house, acme, client)
+    link_session = await granted(house, acme, client)
     for number in range(ROUNDS):
-        pair = await fresh_tokens(house, acme, attempt, f"round-{number}")
+        pair = await fresh_tokens(house, acme, link_session, f"round-{number}")
         gate = asyncio.Barrier(CONTENDERS)
 
         async def contend(who: int, gate: asyncio.Barrier = gate, pair: tuple[str, str] = pair) -> httpx2.Response:
@@ -91,11 +91,11 @@ async def test_of_32_contenders_on_four_servers_one_wins_every_round(
 async def test_a_retry_with_the_same_key_gets_the_same_token_wherever_the_server_was_killed(
     house: House, acme: Shop, client: httpx2.AsyncClient, dsn: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:  # S-011
-    attempt = await granted(house, acme, client)
+    link_session = await granted(house, acme, client)
     dice = random.Random(11)
     told, lost = 0, 0
     for number in range(KILLS):
-        token, _ = await fresh_tokens(house, acme, attempt, f"kill-{number}")
+        token, _ = await fresh_tokens(house, acme, link_session, f"kill-{number}")
         settings = settings_for(tmp_path, dsn, sandbox.address)
         with a_server(settings) as server:
             await server.ready()

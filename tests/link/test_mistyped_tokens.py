@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from cobalt_link.accounts.access import Access
+from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.developers.auth import Callers
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.vault import Keyring, Vault
-from cobalt_link.web.fields import Credentials
+from cobalt_link.web.fields import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.kit.forging import edits
 
@@ -34,7 +34,7 @@ class Untouched:
 
 DB: Any = Untouched()
 VAULT, CLOCK = Vault(Keyring.generate()), SystemClock()
-ACCESS = Access(DB, VAULT, CLOCK)
+ACCESS = AccessTokens(DB, VAULT, CLOCK)
 LINKS = Tokens(DB, VAULT, CLOCK, public_minutes=30)
 EXCHANGES = Exchanges(DB, VAULT, CLOCK, ACCESS)
 CALLERS = Callers(DB, VAULT, CLOCK)
@@ -44,8 +44,8 @@ DOORS: dict[str, Callable[[str], Awaitable[object]]] = {
     tokens.LINK: LINKS.look_up,
     tokens.PUBLIC: lambda token: EXCHANGES("client", "test", token, None),
     tokens.ACCESS: lambda token: ACCESS.resolve("client", token),
-    tokens.CLIENT_ID: lambda text: CALLERS.authenticate(Credentials(text, GOOD_SECRET)),
-    tokens.CLIENT_SECRET: lambda text: CALLERS.authenticate(Credentials(GOOD_ID, text)),
+    tokens.CLIENT_ID: lambda text: CALLERS.authenticate(CallerCredentials(text, GOOD_SECRET)),
+    tokens.CLIENT_SECRET: lambda text: CALLERS.authenticate(CallerCredentials(GOOD_ID, text)),
 }
 
 

@@ -10,11 +10,21 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from cobalt_link.connector.panes import Choice, Choosable, Code, Consent, Credentials, Message, Picker, Problem, Waiting
+from cobalt_link.connector.panes import (
+    Choice,
+    Code,
+    Consent,
+    Credentials,
+    Message,
+    Option,
+    PaneRefusal,
+    Picker,
+    Waiting,
+)
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.link.pages import assets, render
 from cobalt_link.link.pages.closed import CLOSED
-from cobalt_link.link.pages.context import Search, Step
+from cobalt_link.link.pages.context import Search, ShownStep
 from tests.link.gallery import NOW, START, gallery, scene, unchosen
 from tests.link.reading import Element, read
 
@@ -319,9 +329,9 @@ def test_working_is_streamed_and_ends_in_a_refresh_of_no_seconds() -> None:
     assert head.endswith("\n")
     assert "<ol" in head
     assert "</ol>" not in head
-    assert step(Step("log_in", "now")).startswith("<li>")
-    assert "Opening your schedule" in step(Step("open_schedule", "now"))
-    assert "Talking to" in step(Step("whatever", "was"))
+    assert step(ShownStep("log_in", "now")).startswith("<li>")
+    assert "Opening your schedule" in step(ShownStep("open_schedule", "now"))
+    assert "Talking to" in step(ShownStep("whatever", "was"))
     refresh = read(head + tail("/link/6f1c?x=1&y")).one("meta", http_equiv="refresh")
     assert refresh.attrs["content"] == "0;url=/link/6f1c?x=1&y"
 
@@ -416,13 +426,13 @@ def test_static_files_change_their_path_with_their_bytes_and_nothing_else_is_ser
 
 
 def test_pages_without_an_ehr_still_speak_whole_sentences() -> None:
-    page = read(render.pane(unchosen(), Picker(problem=Problem("ehr_down")), search=START))
+    page = read(render.pane(unchosen(), Picker(problem=PaneRefusal("ehr_down")), search=START))
     assert "your EHR isn’t answering" in page.text
     assert read(render.pane(unchosen(), Picker(), search=Search("", (), 0, ()))).one("h1").text == "Find your practice"
 
 
 def test_rows_without_letters_still_have_a_mark() -> None:
-    pane = Choice(name="room", options=(Choosable(value="a", label="—"),))
+    pane = Choice(name="room", options=(Option(value="a", label="—"),))
     assert read(render.pane(scene(), pane)).one("button", value="a").text.startswith("•")
 
 

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from cobalt_link.connector.panes import Credentials, Message, Problem
+from cobalt_link.connector.panes import Credentials, Message, PaneRefusal
 from cobalt_link.link.pages import render
 from tests.link.gallery import gallery, scene
 from tests.link.reading import Element, read
@@ -47,10 +47,10 @@ def test_a_forgotten_password_is_reset_at_the_ehr_in_a_window_of_its_own() -> No
     ],
 )
 def test_a_link_with_the_name_of_an_ehr_leads_nowhere_else(url: str) -> None:
-    wrong = Problem("wrong_credentials", {"url": url})
+    wrong = PaneRefusal("wrong_credentials", {"url": url})
     assert "Reset it at" not in render.pane(scene(), Credentials(problem=wrong))
     assert "Reset it at" in render.pane(
-        scene(), Credentials(problem=Problem("wrong_credentials", {"url": "https://login.larkspur.example/x"}))
+        scene(), Credentials(problem=PaneRefusal("wrong_credentials", {"url": "https://login.larkspur.example/x"}))
     )
 
 

@@ -13,15 +13,15 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.grant import Grant, Person
-from cobalt_link.connector.instance import Place
-from cobalt_link.connector.panes import Choice, Choosable
+from cobalt_link.connector.grant import EhrUser, Grant
+from cobalt_link.connector.instance import EhrInstance
+from cobalt_link.connector.panes import Choice, Option
 from cobalt_link.connector.refusals import StartedOver
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.session.journal import _info
 from cobalt_link.link.session.sessions import private_key_context
 from cobalt_link.vault import CannotOpen, Keyring, Vault, open_with
-from tests.link.conftest import attempt_row, until
+from tests.link.conftest import session_row, until
 from tests.support.text_browser import Browser, Page, go_on, link_by_http, public_token_by_http, public_token_of
 from tests.support.world import Sandbox, Shop, connected
 
@@ -69,7 +69,7 @@ async def test_an_answer_that_comes_during_a_poll_is_taken(
     await sandbox.lab("users/user_push", {"push_plan": "ignore"})
     page = await link_by_http(client, await acme.link_token(), "user_push", until="waiting")
     await sandbox.lab("faults", {"slow_ms": 400, "only_path": "/api/login/push"})
-    await until(house, "state = 'advancing'")
+    await until(house, "state = 'running'")
     await sandbox.wait(31)  # the EHR sends no second push within half a minute
     page = await Browser(client).submit(page, action="resend")
     assert page.pane == "waiting" and not page.stale
@@ -122,7 +122,7 @@ async def test_an_org_that_got_another_ehr_in_mid_flow_starts_over_from_the_top_
     link = await acme.link_token(emr_name=None, org_id="open")
     page = await link_by_http(client, link, until="credentials")
     await acme.link_token(org_id="open", emr_name="sandbox", emr_instance_domain=sandbox.address)
-    await until_known(house.hosted.stage._orgs.by_id, (await attempt_row(house))["org"], "address")
+    await until_known(house.hosted.stage._orgs.by_id, (await session_row(house))["org"], "address")
     page = await Browser(client).submit(page, username="user_good", password="pass_good")
     assert page.pane == "consent" and "We had to start over" in page.text, page.text
     page = await go_on(Browser(client), page, "user_good", "pass_good")
@@ -134,7 +134,7 @@ async def test_an_org_that_got_another_ehr_in_mid_flow_starts_over_from_the_top_
 async def test_a_story_that_always_starts_over_does_not_spin(
     house: House, acme: Shop, client: httpx2.AsyncClient
 ) -> None:
-    async def confused(ask: Ask, place: Place) -> Grant:
+    async def confused(ask: Ask, place: EhrInstance) -> Grant:
         raise StartedOver
 
     the_connector(house).sign_in = confused  # type: ignore[method-assign]
@@ -147,10 +147,10 @@ async def test_a_story_that_always_starts_over_does_not_spin(
 async def test_what_no_database_takes_is_an_odd_answer_of_the_ehr(
     house: House, acme: Shop, client: httpx2.AsyncClient, where: str
 ) -> None:
-    async def garbled(ask: Ask, place: Place) -> Grant:
+    async def garbled(ask: Ask, place: EhrInstance) -> Grant:
         if where == "a label":
-            await ask(Choice(name="clinic", options=(Choosable(value="1", label="One\0"),)))
-        return Grant(person=Person(id="1", username="ann", name="Ann\0Lee"), tenant="t", session={})
+            await ask(Choice(name="clinic", options=(Option(value="1", label="One\0"),)))
+        return Grant(user=EhrUser(id="1", username="ann", name="Ann\0Lee"), tenant="t", session={})
 
     the_connector(house).sign_in = garbled  # type: ignore[method-assign]
     page = await link_by_http(client, await acme.link_token())
@@ -200,19 +200,19 @@ async def test_after_settling_nothing_in_the_journal_opens(
     house: House, acme: Shop, client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:  # S-059
     page = await link_by_http(client, await acme.link_token(), "user_code", until="code")
-    key = await house.db.one("SELECT sealed FROM attempt_keys")
+    key = await house.db.one("SELECT sealed FROM link_session_keys")
     assert key is not None
     assert b"pass_good" in await opened_with_the_master_key(house, key["sealed"], tmp_path)
     page = await Browser(client).submit(page, code="123456")
     assert page.pane == "done"
-    assert await house.db.rows("SELECT * FROM attempt_keys") == []
-    attempt = await attempt_row(house)
+    assert await house.db.rows("SELECT * FROM link_session_keys") == []
+    link_session = await session_row(house)
     rows = await house.db.rows("SELECT n, sealed FROM journal WHERE sealed IS NOT NULL")
     assert len(rows) >= 4
     for private in every_key(tmp_path):
         for row in rows:
             with pytest.raises(CannotOpen):
-                open_with(private, row["sealed"], _info(attempt["id"], row["n"]))
+                open_with(private, row["sealed"], _info(link_session["id"], row["n"]))
 
 
 @pytest.mark.parametrize("end", ["granted", "left", "expired"])
@@ -232,9 +232,9 @@ async def test_every_end_deletes_the_key_and_what_was_typed(
         case "expired":
             clock.move(timedelta(minutes=31))
             await next(chore for chore in house.chores if chore.name == "expiry").work()
-    row = await attempt_row(house)
+    row = await session_row(house)
     assert (row["state"], row["username"], row["pane"]) == (end, None, None)
-    assert await house.db.rows("SELECT * FROM attempt_keys") == []
+    assert await house.db.rows("SELECT * FROM link_session_keys") == []
 
 
 async def test_linking_the_same_user_again_gives_the_same_account_and_another_token(
@@ -265,8 +265,8 @@ async def test_update_mode_repairs_with_the_same_token_and_refuses_another_perso
 
 
 async def opened_with_the_master_key(house: House, sealed: bytes, folder: Path) -> bytes:
-    """All that the journal holds, for somebody who has database and master key while the attempt is open."""
-    row = await attempt_row(house)
+    """All that the journal holds, for somebody who has database and master key while the link session is open."""
+    row = await session_row(house)
     vault = Vault(Keyring.load(folder / "master.key"))
     private = vault.open(sealed, private_key_context(row["client"], row["id"]))
     entries = await house.db.rows("SELECT n, sealed FROM journal WHERE sealed IS NOT NULL")

@@ -57,9 +57,9 @@ async def test_random_walks_obey_the_machine_and_end(house: House, acme: Shop, c
     for chore in house.chores:
         if chore.name == "expiry":
             await chore.work()
-    left = await house.db.one("SELECT count(*) AS n FROM attempts WHERE settled_at IS NULL")
+    left = await house.db.one("SELECT count(*) AS n FROM link_sessions WHERE settled_at IS NULL")
     assert left == {"n": 0}
-    assert await house.db.one("SELECT count(*) AS n FROM attempt_keys") == {"n": 0}
+    assert await house.db.one("SELECT count(*) AS n FROM link_session_keys") == {"n": 0}
 
 
 async def _walk(chance: random.Random, app: Shop, browser: Browser, token: str) -> None:

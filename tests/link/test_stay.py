@@ -10,7 +10,7 @@ import httpx2
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from tests.link.chromium import chromium
-from tests.link.conftest import attempt_row, until
+from tests.link.conftest import session_row, until
 from tests.support.text_browser import Browser, Form, Page, go_on, link_by_http
 from tests.support.world import Shop, connected
 
@@ -55,9 +55,9 @@ async def test_two_clicks_at_once_keep_it_open_once(
     house: House, acme: Shop, client: httpx2.AsyncClient, clock: MovedClock
 ) -> None:
     page = await late(acme, client, clock, 29)
-    before = await attempt_row(house)
+    before = await session_row(house)
     await asyncio.gather(*(Browser(client).submit(page, keeping(page)[0]) for _ in range(4)))
-    row = await attempt_row(house)
+    row = await session_row(house)
     assert timedelta(minutes=29) < row["expires_at"] - clock.now() <= timedelta(minutes=30)
     assert (before["extended"], row["extended"], row["version"]) == (False, True, before["version"])
 
@@ -78,7 +78,7 @@ async def test_nobody_else_keeps_it_open(
         assert (await Browser(other).submit(page, keeping(page)[0])).status == 403
     answer = await client.post(keeping(page)[0].action, headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403
-    assert not (await attempt_row(house))["extended"]
+    assert not (await session_row(house))["extended"]
 
 
 async def test_the_way_to_the_own_connections_can_be_kept_open_too(house: House, acme: Shop, clock: MovedClock) -> None:

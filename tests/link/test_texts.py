@@ -11,14 +11,14 @@ from markupsafe import Markup
 
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.link.pages import texts as texts_module
-from cobalt_link.link.pages.texts import LOCALES, Words, choose, placeholders, texts
+from cobalt_link.link.pages.texts import LOCALES, Texts, choose, placeholders, texts
 from tests.link.gallery import gallery
 
 TEMPLATES = Path(texts_module.__file__).parent / "templates"
 
 
-def voice(**theirs: str) -> Words:
-    return Words("en", theirs=theirs, names={"app": "Acme", "ehr": "Larkspur"})
+def voice(**theirs: str) -> Texts:
+    return Texts("en", theirs=theirs, names={"app": "Acme", "ehr": "Larkspur"})
 
 
 class Watched(dict[str, str]):
@@ -76,7 +76,7 @@ def test_templates_hold_no_words_of_their_own() -> None:
 
 
 def test_names_are_escaped_and_isolated() -> None:
-    said = Words("en", theirs={}, names={"app": "<b>\u202eAcme"})("page.back")
+    said = Texts("en", theirs={}, names={"app": "<b>\u202eAcme"})("page.back")
     assert said == "Back to <bdi>&lt;b&gt;Acme</bdi>"
 
 
@@ -86,7 +86,7 @@ def test_markup_of_ours_and_numbers_stay_as_they_are() -> None:
 
 
 def test_plain_text_carries_no_markup() -> None:
-    assert Words("en", theirs={}, names={"app": "A<i>&B"}).plain("page.back") == "Back to A<i>&B"
+    assert Texts("en", theirs={}, names={"app": "A<i>&B"}).plain("page.back") == "Back to A<i>&B"
 
 
 def test_a_connectors_text_wins_over_ours() -> None:

@@ -1,4 +1,5 @@
-"""S-002: whatever is done with the public tokens of an attempt, one exchange succeeds, and only of a live latest one.
+"""S-002: whatever is done with the public tokens of a link session, one exchange succeeds, and only of a live latest
+one.
 
 Sequences of hand-overs, waits and exchanges against a model of a few lines: a thousand of them with the rooms alone and
 a clock that stands still, so that a second before and after the end are exact, and some over HTTP with a browser.
@@ -14,18 +15,18 @@ import httpx2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cobalt_link.accounts.access import Access
+from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken
-from cobalt_link.link.session.sessions import Attempt, Attempts
+from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.vault.master_key import open_vault
 from tests.support.text_browser import Browser, Page, link_by_http, public_token_of
 from tests.support.world import Shop
 
 LIFE, SECOND, MINUTE = timedelta(minutes=30), timedelta(seconds=1), timedelta(minutes=1)
-RESET = """WITH a AS (UPDATE attempts SET exchanged_at = NULL), e AS (DELETE FROM link_events)
+RESET = """WITH a AS (UPDATE link_sessions SET exchanged_at = NULL), e AS (DELETE FROM link_events)
            DELETE FROM public_tokens"""
 DEEDS = ["browser", "browser", "server", "exchange old", "exchange old", "exchange new", "wait"]
 EDGES = ["until a second before", "until a second after"]
@@ -93,13 +94,13 @@ class StillClock:
 class Rooms:
     """The rooms of Link themselves, on the database of a house."""
 
-    def __init__(self, house: House, attempt: Attempt) -> None:
+    def __init__(self, house: House, link_session: LinkSession) -> None:
         self._clock = StillClock(house.clock.now())
         self._began = self._clock.at
-        self._attempt = attempt
+        self._attempt = link_session
         vault = open_vault(house.settings)
         self._tokens = Tokens(house.db, vault, self._clock, public_minutes=30)
-        self._exchanges = Exchanges(house.db, vault, self._clock, Access(house.db, vault, self._clock))
+        self._exchanges = Exchanges(house.db, vault, self._clock, AccessTokens(house.db, vault, self._clock))
 
     async def hand_over(self, way: str) -> str | None:
         return await self._tokens.hand_over(self._attempt, "test", way)
@@ -146,10 +147,10 @@ async def test_in_a_thousand_sequences_one_exchange_succeeds_to_the_second(
     house: House, acme: Shop, client: httpx2.AsyncClient
 ) -> None:
     assert (await link_by_http(client, await acme.link_token())).pane == "done"
-    row = await house.db.one("SELECT id FROM attempts")
-    attempt = await Attempts(house.db, open_vault(house.settings)).by_id(row["id"] if row else "")
-    assert attempt is not None
-    place, seen = Rooms(house, attempt), Counter[str]()
+    row = await house.db.one("SELECT id FROM link_sessions")
+    link_session = await LinkSessionTable(house.db, open_vault(house.settings)).by_id(row["id"] if row else "")
+    assert link_session is not None
+    place, seen = Rooms(house, link_session), Counter[str]()
     made = sequences(DEEDS + EDGES, 1000)
     assert len(made) >= 1000
     for steps in made:

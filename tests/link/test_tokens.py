@@ -188,7 +188,7 @@ async def test_asking_again_and_again_leaves_one_event_and_one_live_token(
 async def test_no_issued_token_rests_anywhere_on_the_disk(
     house: House, acme: Shop, client: httpx2.AsyncClient, server_dsn: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:  # S-046
-    folder = Path(psycopg.conninfo.conninfo_to_dict(server_dsn).get("passfile", "/nowhere/x")).parent
+    folder = Path(str(psycopg.conninfo.conninfo_to_dict(server_dsn).get("passfile", "/nowhere/x"))).parent
     if not (folder / "data").exists():
         pytest.skip("The files of a server that was given can't be read here.")
     issued = [acme.secret]

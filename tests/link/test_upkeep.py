@@ -1,10 +1,11 @@
-"""Ends what was not finished, forgets what is over, and makes the keys of ended attempts leave the disk."""
+"""Ends what was not finished, forgets what is over, and makes the keys of ended link sessions leave the disk."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import LiteralString
 
 import httpx2
 import pytest
@@ -13,11 +14,19 @@ from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.session.upkeep import LinkUpkeep
 from cobalt_link.store.embedded import acquire
-from tests.link.conftest import attempt_row
+from tests.link.conftest import session_row
 from tests.support.text_browser import Browser, link_by_http, public_token_by_http
 from tests.support.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
-TABLES = ("link_tokens", "attempts", "attempt_keys", "journal", "public_tokens", "exchanges", "link_events")
+TABLES: tuple[LiteralString, ...] = (
+    "link_tokens",
+    "link_sessions",
+    "link_session_keys",
+    "journal",
+    "public_tokens",
+    "exchanges",
+    "link_events",
+)
 
 
 @pytest.fixture
@@ -48,7 +57,7 @@ async def test_an_attempt_past_its_time_ends_and_no_other(
     assert (await acme.session(link))["events"][-1]["name"] == "expired"
     await upkeep.expire()
     assert [each["name"] for each in (await acme.session(link))["events"]].count("expired") == 1
-    assert (await counts(house))["attempt_keys"] == 1
+    assert (await counts(house))["link_session_keys"] == 1
 
 
 async def test_a_granted_attempt_does_not_expire_under_the_person(
@@ -74,7 +83,7 @@ async def test_after_the_stated_days_nothing_of_a_session_is_left(
     clock.move(timedelta(days=30) - timedelta(minutes=32))
     await upkeep.prune()
     kept = await counts(house)
-    assert kept["attempts"] == 2 and kept["link_tokens"] == 3 and kept["journal"] > 0 and kept["link_events"] > 0
+    assert kept["link_sessions"] == 2 and kept["link_tokens"] == 3 and kept["journal"] > 0 and kept["link_events"] > 0
     assert kept["public_tokens"] == kept["exchanges"] == 0
     clock.move(timedelta(minutes=33))
     await upkeep.prune()
@@ -89,12 +98,12 @@ async def test_a_thousand_old_sessions_are_forgotten_in_one_round(
     await link_by_http(client, await acme.link_token())
     columns = "client, org, user_id, browser, state, public_key, granted, created_at, expires_at, settled_at"
     await house.db.run(
-        f"""INSERT INTO attempts (id, link_token, {columns})
-            SELECT n::text, sha256(n::text::bytea), {columns} FROM attempts, generate_series(1, 1000) n"""
+        f"""INSERT INTO link_sessions (id, link_token, {columns})
+            SELECT n::text, sha256(n::text::bytea), {columns} FROM link_sessions, generate_series(1, 1000) n"""
     )
     await house.db.run(
-        "INSERT INTO journal SELECT id, 1, 'ask', 'consent', 'done', 'x', now(), now() FROM attempts"
-        " WHERE id NOT IN (SELECT attempt FROM journal)"
+        "INSERT INTO journal SELECT id, 1, 'ask', 'consent', 'done', 'x', now(), now() FROM link_sessions"
+        " WHERE id NOT IN (SELECT link_session FROM journal)"
     )
     clock.move(timedelta(days=31))
     await upkeep.prune()
@@ -119,7 +128,7 @@ async def test_the_keys_of_ended_attempts_leave_table_and_log(
     async with open_for_business(house) as http:
         acme = await shop(house, http, "Acme Scribe")
         page = await link_by_http(http, await acme.link_token(), until="credentials")
-        key = (await house.db.one("SELECT sealed FROM attempt_keys") or {})["sealed"][9:]
+        key = (await house.db.one("SELECT sealed FROM link_session_keys") or {})["sealed"][9:]
         await house.db.run("CHECKPOINT")
         assert holding(data, key) == {"base", "pg_wal"}
         match end:
@@ -132,7 +141,7 @@ async def test_the_keys_of_ended_attempts_leave_table_and_log(
                 clock.move(timedelta(minutes=31))
     upkeep = upkeep_of(house)
     await upkeep.expire()
-    assert (await attempt_row(house))["state"] == end
+    assert (await session_row(house))["state"] == end
     await house.db.run("CHECKPOINT")
     assert holding(data, key), "Deleting alone would not do; should this fail one day, shredding can go."
     assert await upkeep.shred()
@@ -141,7 +150,7 @@ async def test_the_keys_of_ended_attempts_leave_table_and_log(
 
 
 async def test_every_worker_shreds_within_the_hour(house: House) -> None:  # S-064
-    chore = next(each for each in house.chores if each.name == "shredding of attempts")
+    chore = next(each for each in house.chores if each.name == "shredding of link sessions")
     assert chore.seconds <= 1200
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from cobalt_link.net.http import Http, HttpTrouble
+from cobalt_link.net.http import Http, HttpError
 from tests.net.denied import table
 
 reached: set[str] = set()
@@ -44,7 +44,7 @@ async def connected_by(http: Http, scheme: str, port: int) -> list[str]:
     found = []
     for host, _ in table():
         reached.clear()
-        with contextlib.suppress(HttpTrouble):
+        with contextlib.suppress(HttpError):
             await http.request("GET", f"{scheme}://{host}:{port}/", timeout=3)
         await asyncio.sleep(0)
         if reached:

@@ -3,14 +3,17 @@
 import asyncio
 import gzip
 import zlib
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 
-from cobalt_link.net.http import Answer, BrokenAnswer, Http, HttpTrouble, NoAnswer, NotJson, TooSlow
+from cobalt_link.net.http import Answer, BrokenAnswer, Http, HttpError, NoAnswer, NotJson, TooSlow
 from tests.net.wires import Wire, listening, plain
 
 
-async def ask(wire: Wire, **words) -> Answer:
+async def ask(wire: Wire, **words: Any) -> Answer:
     http = Http(allow_private=True, max_body=words.pop("max_body", 2**20), timeout=words.pop("timeout", 20.0))
     try:
         return await http.request(words.pop("method", "GET"), wire.url + words.pop("path", "/"), **words)
@@ -35,11 +38,11 @@ async def test_a_body_that_is_not_json_is_told_apart(body: bytes) -> None:
         answer = await ask(ehr)
     with pytest.raises(NotJson, match="answered 502 with text/html"):
         answer.json()
-    assert answer.text() is not None and issubclass(NotJson, HttpTrouble)
+    assert answer.text() is not None and issubclass(NotJson, HttpError)
 
 
 @pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-async def test_compressed_bodies_are_unpacked_within_the_limit(encoding: str, pack) -> None:
+async def test_compressed_bodies_are_unpacked_within_the_limit(encoding: str, pack: Callable[[bytes], bytes]) -> None:
     bomb = pack(b"0" * 50_000_000)
     async with listening(plain(pack(b"chart " * 100), Content_Encoding=encoding)) as ehr:
         assert (await ask(ehr)).body == b"chart " * 100
@@ -71,7 +74,7 @@ async def test_garbage_is_a_broken_answer(garbage: bytes) -> None:
                 await ask(wire, timeout=5)
 
 
-def cut_after_an_answer(answer: bytes):
+def cut_after_an_answer(answer: bytes) -> AbstractAsyncContextManager[Wire]:
     """Without a full length the server hangs up after its last byte."""
     return listening(lambda _request: answer.replace(b"Content-Length: 10", b"content-length: 10"))
 
@@ -109,7 +112,7 @@ async def test_a_closed_port_is_no_answer_and_the_message_keeps_the_secrets() ->
 
 async def test_header_injection_sends_nothing() -> None:
     async with listening(plain()) as ehr:
-        with pytest.raises(HttpTrouble):
+        with pytest.raises(HttpError):
             await ask(ehr, headers={"X-Name": "a\r\nHost: evil"})
     assert not ehr.heard
 

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from tests.net.wires import listening, plain
 PROBE = Path(__file__).with_name("every_address_is_here.py")
 
 
-def resolver(*answers: Sequence[str]):
+def resolver(*answers: Sequence[str]) -> Callable[[str, int], Awaitable[Sequence[str]]]:
     """Gives one answer after the other, the last one for good."""
     waiting = list(answers)
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from cobalt_link.net.http import Http, TlsTrouble, TooSlow
+from cobalt_link.net.http import Http, TlsError, TooSlow
 from cobalt_link.net.transport import system_trust
 from tests.net.wires import listening, plain
 
@@ -29,7 +29,9 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.certificate = self._sign(self._key.public_key(), self._name, NOW + DAY, None)
 
-    def _sign(self, public, subject: x509.Name, until: datetime.datetime, names: list[str] | None) -> x509.Certificate:
+    def _sign(
+        self, public: ec.EllipticCurvePublicKey, subject: x509.Name, until: datetime.datetime, names: list[str] | None
+    ) -> x509.Certificate:
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(public)
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(NOW - 10 * DAY)
         builder = builder.not_valid_after(until)
@@ -105,7 +107,7 @@ async def test_an_untrustworthy_server_hears_nothing(tmp_path: Path, fault: str,
         "address in place of a name": lambda: authority.serves("127.0.0.1"),
     }[fault]()
     async with listening(plain(), tls=context) as ehr:
-        with pytest.raises(TlsTrouble, match=f"no trustworthy certificate.*{why}.*nothing was sent"):
+        with pytest.raises(TlsError, match=f"no trustworthy certificate.*{why}.*nothing was sent"):
             await tell_secret(f"https://ehr.example.org:{ehr.port}/?token=s3cret", authority.trusted())
     assert not ehr.heard
 
@@ -113,7 +115,7 @@ async def test_an_untrustworthy_server_hears_nothing(tmp_path: Path, fault: str,
 async def test_an_authority_that_is_no_longer_in_the_store_is_not_trusted(tmp_path: Path) -> None:
     # S-044
     async with listening(plain(), tls=Authority(tmp_path).serves("ehr.example.org")) as ehr:
-        with pytest.raises(TlsTrouble):
+        with pytest.raises(TlsError):
             await tell_secret(f"https://ehr.example.org:{ehr.port}/", None)
     assert not ehr.heard
 
@@ -126,7 +128,7 @@ async def test_tls_1_1_is_not_spoken(tmp_path: Path) -> None:
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     async with listening(plain(), tls=context) as ehr:
-        with pytest.raises(TlsTrouble):
+        with pytest.raises(TlsError):
             await tell_secret(f"https://ehr.example.org:{ehr.port}/", authority.trusted())
     assert not ehr.heard
 
@@ -140,7 +142,7 @@ async def test_a_server_without_tls_hears_no_request() -> None:
         writer.close()
 
     async with await asyncio.start_server(say_bad_request, "127.0.0.1", 0) as server:
-        with pytest.raises(TlsTrouble):
+        with pytest.raises(TlsError):
             await tell_secret(f"https://ehr.example.org:{server.sockets[0].getsockname()[1]}/", None)
     assert heard and b"s3cret" not in heard and b"POST" not in heard
 
@@ -166,7 +168,7 @@ async def test_a_connection_verified_for_one_name_is_not_used_for_another_on_the
     async with listening(plain(), tls=authority.serves("a.example")) as ehr:
         http = Http(allow_private=True, tls=authority.trusted(), resolve=here)
         assert (await http.request("GET", f"https://a.example:{ehr.port}/")).status == 200
-        with pytest.raises(TlsTrouble):
+        with pytest.raises(TlsError):
             await http.request("GET", f"https://b.example:{ehr.port}/")
         await http.close()
     assert len(ehr.heard) == 1
@@ -181,6 +183,6 @@ async def test_certificates_named_by_the_environment_are_not_trusted(
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
     async with listening(plain(), tls=authority.serves("ehr.example.org")) as ehr:
-        with pytest.raises(TlsTrouble):
+        with pytest.raises(TlsError):
             await tell_secret(f"https://ehr.example.org:{ehr.port}/", None)
     assert not ehr.heard and not (tmp_path / "keys.log").exists()

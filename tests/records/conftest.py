@@ -12,10 +12,10 @@ from cobalt_link.accounts.api import AccountsRoom
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client
 from cobalt_link.records import api
-from cobalt_link.records.engine import Reads
+from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.store.database import Database
 from cobalt_link.web import Auth, Call, mount
-from cobalt_link.web.fields import Credentials
+from cobalt_link.web.fields import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.accounts.world import World
 
@@ -37,12 +37,12 @@ class Api:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.reads = Reads(world.sessions, world.accounts, world.orgs, world.keys, world.connectors, world.db)
+        self.reads = RecordsEngine(world.sessions, world.accounts, world.orgs, world.keys, world.connectors, world.db)
         room = AccountsRoom(world.accounts, world.access, world.sessions, world.connectors)
         rooms = [(api.routes, self.reads), (accounts_api.routes, room)]
         callers = Callers(world.db, world.vault, world.clock)
 
-        async def authenticate(found: Credentials, auth: Auth, call: Call) -> None:
+        async def authenticate(found: CallerCredentials, auth: Auth, call: Call) -> None:
             call.caller = await callers.authenticate(found)
             if auth is Auth.ACCOUNT:
                 call.account = await world.access.resolve(call.caller.id, found.access_token or "")

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
+import msgspec
 import pytest
 
 from cobalt_link.connector.models import Appointment
@@ -219,8 +220,8 @@ async def test_both_ids_find_the_appointment_on_both_paths(ask: Api, acme: Calle
 
 async def test_ids_stay_the_same_over_reads_relinks_and_colleagues(ask: Api, acme: Caller) -> None:
     _, first = await ask(acme, "/v1/appointments", params=WEEK)
-    org = await ask.world.orgs.known(acme.client.id, "riverside")
-    colleague = await ask.world.keep(org, user_id="dr_bo", grant=ask.world.grant(person="u-2"))
+    org = await ask.world.known(acme.client.id)
+    colleague = await ask.world.keep(org, user_id="dr_bo", grant=ask.world.grant(user="u-2"))
     token = await ask.world.token(colleague)
     again = type(acme)(acme.client, acme.secret, colleague, token)
     _, second = await ask(again, "/v1/appointments", params=WEEK)
@@ -254,7 +255,7 @@ async def test_the_rival_sees_nothing(ask: Api, acme: Caller, rival: Caller) -> 
 
 async def test_an_orgs_time_zone_decides_what_a_day_is(ask: Api, acme: Caller) -> None:
     early = datetime(2026, 3, 4, 2, 30, tzinfo=UTC)  # still March 3rd in Phoenix
-    ask.world.ehr.book = [Appointment(**{**_fields(BARE), "start": early})]
+    ask.world.ehr.book = [msgspec.structs.replace(BARE, start=early)]
     await ask.world.orgs.change(acme.client, "riverside", OrgChange(time_zone="America/Phoenix"))
     for day, found in (("2026-03-03", 1), ("2026-03-04", 0)):
         _, body = await ask(acme, "/v1/appointments", params={"start_date": day, "end_date": day})
@@ -286,7 +287,3 @@ async def test_an_account_that_needs_its_user_answers_the_contracts_403(ask: Api
 def _bare(answer: tuple[int, Any]) -> tuple[int, Any]:
     status, body = answer
     return status, body | {"request_id": ""}
-
-
-def _fields(appointment: Appointment) -> dict[str, Any]:
-    return {name: getattr(appointment, name) for name in appointment.__struct_fields__}

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from cobalt_link.records.ids import RecordIds
+from cobalt_link.records.ids import Kind, RecordIds
 from tests.accounts.world import World
 
-NAMES = [("appointment", "1"), ("patient", "1"), ("patient", "2")]
+NAMES: list[tuple[Kind, str]] = [("appointment", "1"), ("patient", "1"), ("patient", "2")]
 
 
 async def test_the_same_record_keeps_its_id_and_different_ones_differ(world: World) -> None:
@@ -20,10 +20,10 @@ async def test_the_same_record_keeps_its_id_and_different_ones_differ(world: Wor
 
 async def test_an_id_resolves_for_its_kind_ehr_org_and_client_only(world: World) -> None:
     client, account = await world.linked()
-    org = await world.orgs.known(client.id, "riverside")
+    org = await world.known(client.id)
     ids = RecordIds(world.db, world.keys)
     ours = (await ids.give(account, [("appointment", "77")]))["appointment", "77"]
-    colleague = await world.keep(org, grant=world.grant(person="u-2"))
+    colleague = await world.keep(org, grant=world.grant(user="u-2"))
     assert await ids.resolve(account, "appointment", ours) == "77"
     assert await ids.resolve(colleague, "appointment", ours) == "77"
     other_clinic = await world.keep(org, grant=world.grant(tenant="clinic b"))
@@ -45,7 +45,7 @@ async def test_an_org_without_any_id_resolves_nothing(world: World) -> None:
 async def test_many_at_once_agree_on_one_key_and_one_row_each(world: World) -> None:
     _, account = await world.linked()
     ids = RecordIds(world.db, world.keys)
-    names = [("patient", str(n)) for n in range(200)]
+    names: list[tuple[Kind, str]] = [("patient", str(n)) for n in range(200)]
     tries = [names if turn % 2 else names[::-1] for turn in range(12)]
     found = await asyncio.gather(*(ids.give(account, each) for each in tries))
     assert all(each == found[0] for each in found)

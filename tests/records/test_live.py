@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import ChoiceAnswer, CredentialsAnswer
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.connectors.sandbox import Sandbox
 from cobalt_link.net.http import Http
 from cobalt_link.signin.journal import MemoryJournal
-from cobalt_link.signin.replay import Asking, Granted, encoded, tell
+from cobalt_link.signin.replay import Asking, Granted, encoded, replay
 from sandbox_ehr.server import running
 from tests.records.conftest import Api, Caller
 
@@ -40,16 +40,18 @@ async def doctor(ask: Api, ehr: AsyncClient) -> AsyncIterator[Doctor]:
     """`await doctor(username, clinic)`: a caller whose account is linked at the Sandbox EHR."""
     http = Http(allow_private=True)
     ask.world.connectors["sandbox"] = Sandbox(http)
-    place = Place(address=str(ehr.base_url).rstrip("/"))
+    instance = EhrInstance(address=str(ehr.base_url).rstrip("/"))
 
     async def link(name: str = "Acme Scribe", username: str = "user_good", clinic: str | None = None) -> Caller:
         saved = {"credentials": encoded(CredentialsAnswer(username=username, password=Secret("pass_good")))}
         if clinic:
             saved["clinic"] = encoded(ChoiceAnswer(value=clinic))
-        outcome = await tell(partial(Sandbox(http).sign_in, place=place), MemoryJournal(), saved=saved)
+        outcome = await replay(partial(Sandbox(http).sign_in, instance=instance), MemoryJournal(), saved=saved)
         assert not isinstance(outcome, Asking), outcome
         assert isinstance(outcome, Granted)
-        return await ask.caller(name, connector="sandbox", place=place, grant=outcome.grant, answers=outcome.answers)
+        return await ask.caller(
+            name, connector="sandbox", instance=instance, grant=outcome.grant, answers=outcome.answers
+        )
 
     yield link
     await http.close()

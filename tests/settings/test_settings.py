@@ -8,7 +8,7 @@ from cobalt_link.settings import DECLARED, Settings, SettingsError, load
 from cobalt_link.settings import values as values
 
 
-def settings(tmp_path: Path, flags: dict[str, Any] | None = None, **env: str) -> Settings:
+def settings(tmp_path: Path, flags: dict[str, Any] | None = None, /, **env: str) -> Settings:
     return load({"data": tmp_path} | (flags or {}), env)
 
 
@@ -174,3 +174,16 @@ def test_every_setting_has_a_row_with_an_origin_and_a_help_text(tmp_path: Path) 
                                             ("", False), (None, False)])  # fmt: skip
 def test_loopback_is_told_from_every_other_host(host: str | None, near: bool) -> None:
     assert values.is_loopback(host) is near
+
+
+@pytest.mark.parametrize("former", ["env", "file", "toml"])
+def test_the_former_name_of_a_setting_still_works(tmp_path: Path, former: str) -> None:
+    (tmp_path / "minutes").write_text("45\n")
+    if former == "toml":
+        (tmp_path / "cobalt.toml").write_text("attempt_minutes = 45\n")
+    env = {
+        "env": {"COBALT_ATTEMPT_MINUTES": "45"},
+        "file": {"COBALT_ATTEMPT_MINUTES_FILE": str(tmp_path / "minutes")},
+        "toml": {},
+    }[former]
+    assert load({"data": tmp_path}, env).link_session_minutes == 45

@@ -7,60 +7,60 @@ from typing import Any
 
 import msgspec
 
-from cobalt_link.connector.grant import Grant, Person
+from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.connector.panes import Answer, CodeAnswer, CredentialsAnswer, WaitingAnswer
 from cobalt_link.connector.secrets import Secret
-from cobalt_link.signin.journal import Entry, MemoryJournal
-from cobalt_link.signin.replay import Asking, Outcome, Resting, Story, Waited, encoded, tell
+from cobalt_link.signin.journal import JournalEntry, MemoryJournal
+from cobalt_link.signin.replay import Asking, Outcome, Polling, SignIn, WaitResult, encoded, replay
 
 PASSWORD = "correct horse battery"
-GRANT = Grant(person=Person(id="7", username="ann", name="Ann Lee"), tenant="t", session={"token": "s"})
+GRANT = Grant(user=EhrUser(id="7", username="ann", name="Ann Lee"), tenant="t", session={"token": "s"})
 
 
 class Shelf:
-    """The journal between two tellings, as bytes. `tell` is one telling by a process of its own."""
+    """The journal between two tellings, as bytes. `replay` is one telling by a process of its own."""
 
-    def __init__(self, story: Story, **options: Any) -> None:
+    def __init__(self, story: SignIn, **options: Any) -> None:
         self.story = story
         self.options = options
         self.written = msgspec.msgpack.encode([])
 
     @property
-    def entries(self) -> list[Entry]:
-        return msgspec.msgpack.decode(self.written, type=list[Entry])
+    def entries(self) -> list[JournalEntry]:
+        return msgspec.msgpack.decode(self.written, type=list[JournalEntry])
 
-    async def tell(self, journal: type[MemoryJournal] = MemoryJournal) -> Outcome:
+    async def replay(self, journal: type[MemoryJournal] = MemoryJournal) -> Outcome:
         """Tells it; what was written stays also if the telling dies."""
         opened = journal(self.entries)
         try:
-            return await tell(self.story, opened, **self.options)
+            return await replay(self.story, opened, **self.options)
         finally:
             self.keep(await opened.read())
 
-    def keep(self, entries: list[Entry]) -> None:
+    def keep(self, entries: list[JournalEntry]) -> None:
         self.written = msgspec.msgpack.encode(entries)
 
     def answer(self, outcome: Outcome, answer: Answer) -> None:
         """What Link does when the person answers."""
-        assert isinstance(outcome, Asking | Resting)
+        assert isinstance(outcome, Asking | Polling)
         kind, value = ("ask", encoded(answer))
-        if isinstance(outcome, Resting):
+        if isinstance(outcome, Polling):
             assert isinstance(answer, WaitingAnswer)
-            kind, value = ("wait", encoded(Waited(answer=answer)))
+            kind, value = ("wait", encoded(WaitResult(answer=answer)))
         before = {entry.n: entry for entry in self.entries}
         name = before[outcome.n].name if outcome.n in before else outcome.pane.name
-        before[outcome.n] = Entry(n=outcome.n, kind=kind, name=name, state="done", value=value)
+        before[outcome.n] = JournalEntry(n=outcome.n, kind=kind, name=name, state="done", value=value)
         self.keep([before[n] for n in sorted(before)])
 
     async def through(self, *answers: Answer) -> Outcome:
         """Answers pane after pane; each is told twice, for a telling without news must end the same."""
-        outcome = await self.tell()
+        outcome = await self.replay()
         for answer in answers:
             before = self.written
-            again = await self.tell()
+            again = await self.replay()
             assert (again, self.written) == (outcome, before)
             self.answer(outcome, answer)
-            outcome = await self.tell()
+            outcome = await self.replay()
         return outcome
 
 
@@ -79,7 +79,7 @@ class Ehr:
         self.says = says
         self.done: list[str] = []
 
-    def deed(self, name: str) -> Callable[[], Awaitable[Any]]:
+    def step(self, name: str) -> Callable[[], Awaitable[Any]]:
         async def do() -> Any:
             self.done.append(name)
             said = self.says.get(name)

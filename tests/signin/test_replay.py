@@ -12,21 +12,21 @@ from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.panes import (
     Choice,
     ChoiceAnswer,
-    Choosable,
     Code,
     Consent,
     ConsentAnswer,
     Credentials,
-    Problem,
+    Option,
+    PaneRefusal,
     Waiting,
     WaitingAnswer,
 )
 from cobalt_link.connector.refusals import EhrDown, LoginRequired, PushDenied, WrongCode, WrongCredentials
-from cobalt_link.signin.journal import Entry, LostClaim, MemoryJournal
-from cobalt_link.signin.replay import KNOCK, Asking, Granted, Refused, Resting
+from cobalt_link.signin.journal import JournalEntry, LostClaim, MemoryJournal
+from cobalt_link.signin.replay import CONFIRM, Asking, Granted, Polling, Refused, SignIn
 from tests.signin.telling import GRANT, PASSWORD, Ehr, Shelf, code, credentials, saved
 
-CLINIC = Choice(name="clinic", options=(Choosable(value="1", label="One"), Choosable(value="2", label="Two")))
+CLINIC = Choice(name="clinic", options=(Option(value="1", label="One"), Option(value="2", label="Two")))
 
 
 class Session(msgspec.Struct):
@@ -34,21 +34,21 @@ class Session(msgspec.Struct):
     second: bool = False
 
 
-def a_sign_in(ehr: Ehr):
+def a_sign_in(ehr: Ehr) -> SignIn:
     """Password until right, then a code until right."""
 
     async def story(ask: Ask) -> Grant:
         who = await ask(Credentials())
         while True:
             try:
-                session = await ask.once("log_in", ehr.deed("log_in"), returns=Session)
+                session = await ask.once("log_in", ehr.step("log_in"), returns=Session)
                 break
             except WrongCredentials as no:
-                who = await ask(Credentials(username=who.username, problem=Problem(no.code, no.details)))
+                who = await ask(Credentials(username=who.username, problem=PaneRefusal(no.code, no.details)))
         while session.second:
             typed = await ask(Code())
             try:
-                await ask.once("check", ehr.deed(f"check {typed.code}"))
+                await ask.once("check", ehr.step(f"check {typed.code}"))
                 session = Session("full")
             except WrongCode as no:
                 del no
@@ -61,9 +61,11 @@ async def test_every_telling_by_a_fresh_process_goes_on_where_the_journal_ends()
     ehr = Ehr(log_in=[WrongCredentials(tries_left=2), {"token": "s", "second": False}])
     shelf = Shelf(a_sign_in(ehr))
     outcome = await shelf.through(credentials("wrong"))
-    assert outcome == Asking(3, Credentials(username="ann", problem=Problem("wrong_credentials", {"tries_left": 2})))
+    assert outcome == Asking(
+        3, Credentials(username="ann", problem=PaneRefusal("wrong_credentials", {"tries_left": 2}))
+    )
     shelf.answer(outcome, credentials())
-    granted = await shelf.tell()
+    granted = await shelf.replay()
     assert isinstance(granted, Granted) and granted.grant.session == {"token": "s"}
     assert ehr.done == ["log_in", "log_in"]
 
@@ -72,7 +74,7 @@ async def test_a_whole_journal_told_again_gives_the_same_grant_and_does_nothing(
     ehr = Ehr(log_in={"token": "s", "second": False})
     shelf = Shelf(a_sign_in(ehr))
     first = await shelf.through(credentials())
-    assert [await shelf.tell() for _ in range(3)] == [first] * 3
+    assert [await shelf.replay() for _ in range(3)] == [first] * 3
     assert ehr.done == ["log_in"]
 
 
@@ -80,8 +82,8 @@ async def test_what_a_deed_returned_comes_back_as_the_same_type() -> None:
     seen: list[object] = []
 
     async def story(ask: Ask) -> Grant:
-        seen.append(await ask.once("typed", Ehr(typed={"token": "s"}).deed("typed"), returns=Session))
-        seen.append(await ask.once("plain", Ehr(plain=[[1, "a", None]]).deed("plain")))
+        seen.append(await ask.once("typed", Ehr(typed={"token": "s"}).step("typed"), returns=Session))
+        seen.append(await ask.once("plain", Ehr(plain=[[1, "a", None]]).step("plain")))
         await ask(Consent())
         return GRANT
 
@@ -95,7 +97,7 @@ async def test_a_refusal_is_recorded_with_its_details_and_raised_again() -> None
 
     async def story(ask: Ask) -> Grant:
         try:
-            await ask.once("log_in", Ehr(log_in=WrongCredentials(tries_left=1)).deed("log_in"))
+            await ask.once("log_in", Ehr(log_in=WrongCredentials(tries_left=1)).step("log_in"))
         except WrongCredentials as no:
             heard.append((no.code, dict(no.details)))
         await ask(Consent())
@@ -126,10 +128,10 @@ async def test_a_secret_opens_inside_a_deed_and_nowhere_else() -> None:
 async def test_a_deed_that_was_begun_is_never_repeated() -> None:
     ehr = Ehr(log_in=asyncio.CancelledError())  # the process dies inside
     shelf = Shelf(a_sign_in(ehr))
-    shelf.answer(await shelf.tell(), credentials())
+    shelf.answer(await shelf.replay(), credentials())
     with pytest.raises(asyncio.CancelledError):
-        await shelf.tell()
-    outcomes = [await shelf.tell() for _ in range(3)]
+        await shelf.replay()
+    outcomes = [await shelf.replay() for _ in range(3)]
     assert [each.refusal.code for each in outcomes if isinstance(each, Refused)] == ["interrupted"] * 3
     assert ehr.done == ["log_in"]
 
@@ -138,13 +140,13 @@ async def test_a_deed_that_does_no_harm_is_repeated() -> None:
     ehr = Ehr(look=[asyncio.CancelledError(), "seen"])
 
     async def story(ask: Ask) -> Grant:
-        assert await ask.once("look", ehr.deed("look"), again=True) == "seen"
+        assert await ask.once("look", ehr.step("look"), again=True) == "seen"
         return GRANT
 
     shelf = Shelf(story)
     with pytest.raises(asyncio.CancelledError):
-        await shelf.tell()
-    assert isinstance(await shelf.tell(), Granted)
+        await shelf.replay()
+    assert isinstance(await shelf.replay(), Granted)
     assert ehr.done == ["look", "look"]
 
 
@@ -153,15 +155,15 @@ async def test_a_deed_is_written_down_before_it_is_done() -> None:
     shelf = Shelf(a_sign_in(Ehr()))
 
     class Watched(MemoryJournal):
-        async def begin(self, entry: Entry) -> None:
+        async def begin(self, entry: JournalEntry) -> None:
             written.append((entry.name, entry.state))
             raise ConnectionError  # it does not get onto the disk
 
     ehr = Ehr()
     shelf = Shelf(a_sign_in(ehr))
-    shelf.answer(await shelf.tell(), credentials())
+    shelf.answer(await shelf.replay(), credentials())
     with pytest.raises(ConnectionError):
-        await shelf.tell(Watched)
+        await shelf.replay(Watched)
     assert written == [("log_in", "open")] and ehr.done == []
 
 
@@ -170,18 +172,18 @@ async def test_a_connector_can_swallow_neither_a_lost_claim_nor_a_journal_that_f
     reached: list[str] = []
 
     class Failing(MemoryJournal):
-        async def finish(self, entry: Entry) -> None:
+        async def finish(self, entry: JournalEntry) -> None:
             raise error
 
     async def story(ask: Ask) -> Grant:
         try:
-            await ask.once("log_in", Ehr().deed("log_in"))
+            await ask.once("log_in", Ehr().step("log_in"))
         except Exception:
             reached.append("went on")
         return GRANT
 
     with pytest.raises(type(error)):
-        await Shelf(story).tell(Failing)
+        await Shelf(story).replay(Failing)
     assert reached == []
 
 
@@ -196,7 +198,7 @@ async def test_a_connector_that_catches_every_exception_still_suspends() -> None
         reached.append("went on")
         return GRANT
 
-    assert await Shelf(story).tell() == Asking(1, Consent())
+    assert await Shelf(story).replay() == Asking(1, Consent())
     assert reached == []
 
 
@@ -204,7 +206,7 @@ async def test_a_connector_that_catches_every_exception_still_suspends() -> None
 async def test_a_story_that_changed_under_its_journal_starts_over(version: str) -> None:
     async def before(ask: Ask) -> Grant:
         await ask(Credentials())
-        await ask.once("log_in", Ehr().deed("log_in"))
+        await ask.once("log_in", Ehr().step("log_in"))
         await ask(Consent())
         return GRANT
 
@@ -213,14 +215,14 @@ async def test_a_story_that_changed_under_its_journal_starts_over(version: str) 
             await ask(Consent())
         await ask(Credentials())
         if version == "another kind":
-            await ask.until("log_in", Ehr().deed("log_in"), pane=Waiting())
-        await ask.once("sign_in", Ehr().deed("sign_in"))
+            await ask.until("log_in", Ehr().step("log_in"), pane=Waiting())
+        await ask.once("sign_in", Ehr().step("sign_in"))
         return GRANT
 
     shelf = Shelf(before)
     await shelf.through(credentials())
     shelf.story = after
-    outcome = await shelf.tell()
+    outcome = await shelf.replay()
     assert isinstance(outcome, Refused) and outcome.refusal.code == "started_over"
     assert outcome.refusal.details["entry"] == (1 if version == "moved" else 2)
 
@@ -228,14 +230,14 @@ async def test_a_story_that_changed_under_its_journal_starts_over(version: str) 
 async def test_forgetting_erases_the_secret_from_the_journal_and_from_what_is_kept() -> None:
     async def story(ask: Ask) -> Grant:
         who = await ask(Credentials())
-        await ask.once("log_in", Ehr().deed("log_in"))
+        await ask.once("log_in", Ehr().step("log_in"))
         await ask.forget(who)
         await ask(Consent())
         assert who.username == "ann"
         return GRANT
 
     shelf = Shelf(story)
-    shelf.answer(await shelf.tell(), credentials())
+    shelf.answer(await shelf.replay(), credentials())
     assert PASSWORD.encode() in shelf.written
     outcome = await shelf.through(ConsentAnswer(agree=True))
     assert PASSWORD.encode() not in shelf.written and b'"ann"' in shelf.written
@@ -258,22 +260,22 @@ async def test_password_and_remembered_choice_are_kept_for_renewal_and_a_code_ne
 async def test_saved_answers_go_first_and_a_refused_one_is_asked_for() -> None:
     ehr = Ehr(log_in=[WrongCredentials(), {"token": "s"}])
     shelf = Shelf(a_sign_in(ehr), saved=saved(credentials("old")))
-    outcome = await shelf.tell()
-    assert isinstance(outcome, Asking) and outcome.pane.problem == Problem("wrong_credentials")
+    outcome = await shelf.replay()
+    assert isinstance(outcome, Asking) and outcome.pane.problem == PaneRefusal("wrong_credentials")
     shelf.answer(outcome, credentials("new"))
-    granted = await shelf.tell()
+    granted = await shelf.replay()
     assert isinstance(granted, Granted) and b'"new"' in granted.answers["credentials"]
     assert ehr.done == ["log_in", "log_in"]
 
 
 async def test_silence_renews_without_a_pane() -> None:
     shelf = Shelf(a_sign_in(Ehr(log_in={"token": "s"})), saved=saved(credentials()), silent=True)
-    assert isinstance(await shelf.tell(), Granted)
+    assert isinstance(await shelf.replay(), Granted)
 
 
 @pytest.mark.parametrize("says", [WrongCredentials(), {"token": "s", "second": True}])
 async def test_silence_ends_in_login_required_where_the_person_is_needed(says: object) -> None:
-    outcome = await Shelf(a_sign_in(Ehr(log_in=says)), saved=saved(credentials()), silent=True).tell()
+    outcome = await Shelf(a_sign_in(Ehr(log_in=says)), saved=saved(credentials()), silent=True).replay()
     assert isinstance(outcome, Refused) and isinstance(outcome.refusal, LoginRequired)
 
 
@@ -282,60 +284,60 @@ async def test_before_a_deed_reaches_somebody_who_has_said_nothing_yet_they_are_
 
     async def story(ask: Ask) -> Grant:
         await ask(Credentials())
-        await ask.once("look", ehr.deed("look"))
-        await ask.once("text", ehr.deed("text"), reaches_user=True)
-        await ask.once("text_again", ehr.deed("text_again"), reaches_user=True)
+        await ask.once("look", ehr.step("look"))
+        await ask.once("text", ehr.step("text"), reaches_user=True)
+        await ask.once("text_again", ehr.step("text_again"), reaches_user=True)
         return GRANT
 
-    knock = Consent(name=KNOCK)
-    shelf = Shelf(story, saved=saved(credentials()), knock=knock)
-    outcome = await shelf.tell()
-    assert (outcome, ehr.done) == (Asking(3, knock), ["look"])
+    confirm = Consent(name=CONFIRM)
+    shelf = Shelf(story, saved=saved(credentials()), confirm=confirm)
+    outcome = await shelf.replay()
+    assert (outcome, ehr.done) == (Asking(3, confirm), ["look"])
     shelf.answer(outcome, ConsentAnswer(agree=True))
     # From now on they are there; and later tellings, which are not told to knock, know that it was asked.
-    shelf.options["knock"] = None
-    first = await shelf.tell()
+    shelf.options["confirm"] = None
+    first = await shelf.replay()
     assert isinstance(first, Granted) and ehr.done == ["look", "text", "text_again"]
-    assert await shelf.tell() == first and ehr.done == ["look", "text", "text_again"]
+    assert await shelf.replay() == first and ehr.done == ["look", "text", "text_again"]
 
 
 async def test_nobody_is_asked_where_the_ehr_reaches_nobody_or_where_they_have_just_typed() -> None:
     ehr = Ehr(log_in={"token": "s", "second": False})
-    quiet = Shelf(a_sign_in(ehr), saved=saved(credentials()), knock=Consent(name=KNOCK))
-    assert isinstance(await quiet.tell(), Granted)
+    quiet = Shelf(a_sign_in(ehr), saved=saved(credentials()), confirm=Consent(name=CONFIRM))
+    assert isinstance(await quiet.replay(), Granted)
 
     async def story(ask: Ask) -> Grant:
         await ask(Credentials())
-        await ask.once("text", ehr.deed("text"), reaches_user=True)
+        await ask.once("text", ehr.step("text"), reaches_user=True)
         return GRANT
 
-    typed = Shelf(story, knock=Consent(name=KNOCK))
-    outcome = await typed.tell()
+    typed = Shelf(story, confirm=Consent(name=CONFIRM))
+    outcome = await typed.replay()
     typed.answer(outcome, credentials())
-    typed.options["knock"] = None
-    assert isinstance(await typed.tell(), Granted)
+    typed.options["confirm"] = None
+    assert isinstance(await typed.replay(), Granted)
 
 
 async def test_silence_never_does_a_deed_that_reaches_the_person() -> None:
     ehr = Ehr()
 
     async def texting(ask: Ask) -> Grant:
-        await ask.once("text", ehr.deed("text"), reaches_user=True)
+        await ask.once("text", ehr.step("text"), reaches_user=True)
         return GRANT
 
     async def pushing(ask: Ask) -> Grant:
-        await ask.until("push", ehr.deed("push"), pane=Waiting())
+        await ask.until("push", ehr.step("push"), pane=Waiting())
         return GRANT
 
     for story in (texting, pushing):
-        outcome = await Shelf(story, silent=True).tell()
+        outcome = await Shelf(story, silent=True).replay()
         assert isinstance(outcome, Refused) and isinstance(outcome.refusal, LoginRequired)
     assert ehr.done == []
 
 
-def a_push(ehr: Ehr, heard: list[object]):
+def a_push(ehr: Ehr, heard: list[object]) -> SignIn:
     async def story(ask: Ask) -> Grant:
-        got = await ask.until("approval", ehr.deed("poll"), pane=Waiting(number="47"), every=3.0, returns=Session)
+        got = await ask.until("approval", ehr.step("poll"), pane=Waiting(number="47"), every=3.0, returns=Session)
         heard.append(got)
         return GRANT
 
@@ -345,24 +347,24 @@ def a_push(ehr: Ehr, heard: list[object]):
 async def test_a_wait_rests_between_polls_until_one_has_a_result() -> None:
     ehr, heard = Ehr(poll=[None, None, {"token": "s"}]), []
     shelf = Shelf(a_push(ehr, heard))
-    rest = Resting(1, Waiting(number="47"), 3.0)
-    assert [await shelf.tell(), await shelf.tell()] == [rest, rest]
-    assert isinstance(await shelf.tell(), Granted) and isinstance(await shelf.tell(), Granted)
+    rest = Polling(1, Waiting(number="47"), 3.0)
+    assert [await shelf.replay(), await shelf.replay()] == [rest, rest]
+    assert isinstance(await shelf.replay(), Granted) and isinstance(await shelf.replay(), Granted)
     assert heard == [Session("s")] * 2 and ehr.done == ["poll"] * 3
 
 
 async def test_a_person_may_answer_instead_of_waiting() -> None:
     ehr, heard = Ehr(), []
     shelf = Shelf(a_push(ehr, heard))
-    shelf.answer(await shelf.tell(), WaitingAnswer(action="resend"))
-    assert isinstance(await shelf.tell(), Granted)
+    shelf.answer(await shelf.replay(), WaitingAnswer(action="resend"))
+    assert isinstance(await shelf.replay(), Granted)
     assert heard == [WaitingAnswer(action="resend")] and ehr.done == ["poll"]
 
 
 async def test_a_wait_that_ends_in_a_no_is_recorded() -> None:
     async def story(ask: Ask) -> Grant:
         with pytest.raises(PushDenied):
-            await ask.until("approval", ehr.deed("poll"), pane=Waiting())
+            await ask.until("approval", ehr.step("poll"), pane=Waiting())
         await ask(Consent())
         return GRANT
 
@@ -375,8 +377,8 @@ async def test_a_poll_that_was_cut_off_is_repeated() -> None:
     ehr, heard = Ehr(poll=[asyncio.CancelledError(), {"token": "s"}]), []
     shelf = Shelf(a_push(ehr, heard))
     with pytest.raises(asyncio.CancelledError):
-        await shelf.tell()
-    assert isinstance(await shelf.tell(), Granted)
+        await shelf.replay()
+    assert isinstance(await shelf.replay(), Granted)
 
 
 async def test_an_error_that_nobody_foresaw_is_told_without_what_it_carried(
@@ -387,7 +389,7 @@ async def test_an_error_that_nobody_foresaw_is_told_without_what_it_carried(
     assert isinstance(outcome, Refused) and outcome.refusal.code == "unexpected" and outcome.username == "ann"
     printed = capsys.readouterr()
     assert PASSWORD not in caplog.text + printed.out + printed.err + str(outcome)
-    assert PASSWORD.encode() not in b"".join(entry.value or b"" for entry in shelf.entries if entry.kind == "deed")
+    assert PASSWORD.encode() not in b"".join(entry.value or b"" for entry in shelf.entries if entry.kind == "step")
 
 
 async def test_a_result_that_is_no_json_does_not_lose_the_deed() -> None:

@@ -89,7 +89,7 @@ def postmaster(folder: Path) -> psutil.Process:
 
 
 def server_processes(folder: Path) -> list[psutil.Process]:
-    """The guardian, the postmaster and its children: whatever holds the lock that says "this folder is served"."""
+    """The supervisor, the postmaster and its children: whatever holds the lock that says "this folder is served"."""
     lock = (folder / "server.lock").stat()
     return [process for process in psutil.process_iter() if (lock.st_ino, lock.st_dev) in set(_open_files(process.pid))]
 
@@ -103,7 +103,7 @@ def _open_files(pid: int) -> Iterator[tuple[int, int]]:
 
 
 def kill_server(folder: Path) -> None:
-    """As a power cut would: guardian, postmaster and children at once, without a word."""
+    """As a power cut would: supervisor, postmaster and children at once, without a word."""
     for process in sorted(server_processes(folder), key=lambda process: process.pid):
         try:
             process.kill()

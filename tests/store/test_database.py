@@ -40,7 +40,7 @@ async def test_a_callers_own_mistake_is_not_called_unavailable(db: Database) -> 
 
 async def test_times_come_back_in_utc_from_every_server(db: Database) -> None:
     row = await db.one("SELECT timestamptz '2026-03-01 12:00+05' AS at")
-    assert row["at"].isoformat() == "2026-03-01T07:00:00+00:00"
+    assert row is not None and row["at"].isoformat() == "2026-03-01T07:00:00+00:00"
 
 
 async def test_a_cancelled_caller_gives_its_connection_back(dsn: str) -> None:

@@ -84,9 +84,9 @@ async def test_the_server_stops_cleanly_when_the_last_process_was_killed(folder:
 async def test_an_orphan_is_adopted(folder: Path) -> None:
     holder = await (await Holder.start(folder)).ready()
     server = postmaster(folder)
-    guardian = server.parent()
-    assert guardian is not None and "supervisor.py" in " ".join(guardian.cmdline())
-    guardian.kill()
+    supervisor = server.parent()
+    assert supervisor is not None and "supervisor.py" in " ".join(supervisor.cmdline())
+    supervisor.kill()
     await holder.kill()
     assert server.is_running()
     async with await acquire(folder) as lease:
@@ -116,12 +116,12 @@ async def test_what_a_dead_postmaster_left_behind_does_not_block_the_next(folder
     """Its backends may wait for ever for a lock of one that died; a stopped one stands for them here."""
     holder = await (await Holder.start(folder)).ready()
     server = postmaster(folder)
-    guardian = server.parent()
-    assert guardian is not None
+    supervisor = server.parent()
+    assert supervisor is not None
     backend = next(child for child in server.children() if "cobalt" in child.cmdline()[0])
     backend.send_signal(signal.SIGSTOP)
     if not guarded:
-        guardian.kill()
+        supervisor.kill()
     server.kill()
     await asyncio.to_thread(server.wait)
     async with await acquire(folder) as lease:
@@ -215,8 +215,8 @@ async def test_ctrl_c_in_our_terminal_does_not_reach_the_server(folder: Path) ->
     holder = await (await Holder.start(folder, start_new_session=True)).ready()
     server = postmaster(folder)
     assert os.getsid(server.pid) != os.getsid(holder.process.pid)
-    guardian = server.parent()
-    assert guardian is not None and os.getsid(guardian.pid) != os.getsid(holder.process.pid)
+    supervisor = server.parent()
+    assert supervisor is not None and os.getsid(supervisor.pid) != os.getsid(holder.process.pid)
     await holder.leave()
 
 
@@ -247,7 +247,8 @@ async def test_a_database_of_another_major_version_names_the_way_over(folder: Pa
 async def test_other_binaries_can_serve(tmp_path: Path) -> None:
     async with await acquire(tmp_path / "postgres", OLD) as lease:
         db = await Database.open(lease.dsn)
-        assert (await db.one("SHOW server_version"))["server_version"].startswith("15")
+        (row,) = await db.rows("SHOW server_version")
+        assert row["server_version"].startswith("15")
         await db.close()
 
 

@@ -10,7 +10,7 @@ from tests.support.text_browser import Browser, Page, go_on
 
 
 class Person:
-    """`page` is what is on the screen. Every deed gives the page that it led to."""
+    """`page` is what is on the screen. Every step gives the page that it led to."""
 
     def __init__(self, http: httpx2.AsyncClient, username: str = "user_good", password: str = "pass_good") -> None:
         self.browser = Browser(http)

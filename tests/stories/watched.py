@@ -96,7 +96,7 @@ class Watched:
 @asynccontextmanager
 async def watched(browser: Browser, **options: Any) -> AsyncIterator[Watched]:
     """A browser of somebody's own; `options` as for Playwright's `new_context`."""
-    kept = {"viewport": {"width": 1000, "height": 800}, "reduced_motion": "reduce"}
+    kept: dict[str, Any] = {"viewport": {"width": 1000, "height": 800}, "reduced_motion": "reduce"}
     context = await browser.new_context(**(kept | options))
     try:
         yield Watched(context)

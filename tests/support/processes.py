@@ -9,7 +9,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from multiprocessing.connection import Connection
@@ -20,7 +20,7 @@ from cobalt_link.kit.clock import SystemClock
 from cobalt_link.link.flow import runner
 from cobalt_link.link.session.journal import DurableJournal
 from cobalt_link.settings import Settings, load
-from cobalt_link.signin.journal import Entry
+from cobalt_link.signin.journal import JournalEntry
 
 Moment = Literal["before", "begun", "done", "recorded"]
 
@@ -75,15 +75,15 @@ class Running:
 def a_worker(
     settings: Settings, *, lease: timedelta | None = None, crash: tuple[Moment, str] | None = None
 ) -> Iterator[Running]:
-    """A worker; it kills itself at the `crash`: before, begun, done or recorded, of the deed of that name."""
+    """A worker; it kills itself at the `crash`: before, begun, done or recorded, of the step of that name."""
     with _started(_work, settings, lease, crash) as running:
         yield running
 
 
 @contextmanager
-def one_telling(settings: Settings, attempt_id: str, *, lease: timedelta | None = None) -> Iterator[Running]:
-    """Advances one attempt once, says "told" and ends."""
-    with _started(_tell_once, settings, attempt_id, lease) as running:
+def one_telling(settings: Settings, session_id: str, *, lease: timedelta | None = None) -> Iterator[Running]:
+    """Advances one link session once, says "told" and ends."""
+    with _started(_tell_once, settings, session_id, lease) as running:
         yield running
 
 
@@ -108,7 +108,7 @@ def _started(target: Callable[..., Any], settings: Settings, *more: Any) -> Iter
         running.close()
 
 
-def _run(target: Callable[..., Awaitable[None]], said: Connection, flags: dict[str, Any], *more: Any) -> None:
+def _run(target: Callable[..., Coroutine[Any, Any, None]], said: Connection, flags: dict[str, Any], *more: Any) -> None:
     asyncio.run(target(said, load(flags, {}), *more))
 
 
@@ -123,11 +123,11 @@ async def _work(
         await app.worker(house)
 
 
-async def _tell_once(said: Connection, settings: Settings, attempt_id: str, lease: timedelta | None) -> None:
+async def _tell_once(said: Connection, settings: Settings, session_id: str, lease: timedelta | None) -> None:
     async with app.opened(settings, SystemClock()) as house:
         _shorten(house, lease)
         said.send("ready")
-        await house.jobs.app.tasks[runner.ADVANCE].func(attempt_id)
+        await house.jobs.app.tasks[runner.RUN_SESSION].func(session_id)
         said.send("told")
 
 
@@ -139,23 +139,23 @@ async def _serve(said: Connection, settings: Settings) -> None:
 
 def _shorten(house: app.House, lease: timedelta | None) -> None:
     if lease:
-        house.hosted.visits._attempts.lease = lease
+        house.hosted.visits._sessions.lease = lease
 
 
 def _crash_at(moment: Moment, name: str) -> None:
     """In this process only: the journal that dies in the very moment."""
 
-    def die(now: Moment, entry: Entry) -> None:
+    def die(now: Moment, entry: JournalEntry) -> None:
         if (now, entry.name) == (moment, name) and entry.kind != "ask":
             os.kill(os.getpid(), signal.SIGKILL)
 
     class Dying(DurableJournal):
-        async def begin(self, entry: Entry) -> None:
+        async def begin(self, entry: JournalEntry) -> None:
             die("before", entry)
             await DurableJournal.finish(self, entry)
             die("begun", entry)
 
-        async def finish(self, entry: Entry) -> None:
+        async def finish(self, entry: JournalEntry) -> None:
             die("done", entry)
             await super().finish(entry)
             die("recorded", entry)

@@ -128,7 +128,7 @@ class Browser:
     async def open(self, address: str) -> Page:
         return await self._arrive(await self._send("GET", address))
 
-    async def submit(self, page: Page, form: Form | None = None, **typed: str) -> Page:
+    async def submit(self, page: Page, form: Form | None = None, /, **typed: str) -> Page:
         """Sends a form with what was typed over its fields, as same-origin browsers do."""
         form = form or page.form
         fields = form.fields | typed

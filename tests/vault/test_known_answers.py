@@ -8,6 +8,7 @@ import hmac
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -23,7 +24,8 @@ from cobalt_link.vault.hpke import SUITE
 ANSWERS = json.loads(Path(__file__).with_name("known_answers.json").read_text())
 
 
-def rows(name: str) -> list[list[bytes | None]]:
+def rows(name: str) -> list[list[Any]]:
+    """Bytes; None where the answer is that nothing opens."""
     return [[None if value is None else bytes.fromhex(value) for value in row] for row in ANSWERS[name]]
 
 

@@ -1,13 +1,13 @@
 """Requests as a server hands them over, for the tests of tolerance."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-Headers = dict[str, str] | Iterable[tuple[str, str]]
+Headers = dict[str, str] | Sequence[tuple[str, str]]
 
 
 def request(

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import httpx2
 import msgspec
-from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.types import ASGIApp
 
-from cobalt_link.web import Alias, Auth, Call, Credentials, Idempotency, Rate, Routes, Tenant, mount
+from cobalt_link.web import Alias, Auth, Call, CallerCredentials, Idempotency, Rate, Routes, Tenant, mount
 from cobalt_link.web.problems import Conflict, NotFound, Unauthorized
 
 HEADERS = {"client_id": "ci_test_one", "client_secret": "cs_test_one"}
@@ -192,7 +192,7 @@ async def fail(room: Shop, call: Call, id: str) -> Thing:  # noqa: A002
 
 @routes.page(
     "/panes/{id}",
-    tenant=Tenant.ATTEMPT,
+    tenant=Tenant.LINK_SESSION,
     rate=Rate.PAGE,
     audit=None,
     summary="A page",
@@ -208,7 +208,7 @@ async def pane(room: Shop, call: Call, id: str) -> HTMLResponse:  # noqa: A002
 @routes.page(
     "/panes/{id}",
     method="POST",
-    tenant=Tenant.ATTEMPT,
+    tenant=Tenant.LINK_SESSION,
     rate=Rate.PAGE,
     audit=None,
     summary="Answer a page",
@@ -230,7 +230,7 @@ async def stream(room: Shop, call: Call) -> StreamingResponse:
     return StreamingResponse(steps(), media_type="text/html")
 
 
-async def authenticate(given: Credentials, auth: Auth, call: Call) -> None:
+async def authenticate(given: CallerCredentials, auth: Auth, call: Call) -> None:
     if given.client_secret != str(given.client_id).replace("ci_", "cs_"):
         raise Unauthorized
     if auth is Auth.ACCOUNT and given.access_token != "at_test_one":
@@ -239,7 +239,7 @@ async def authenticate(given: Credentials, auth: Auth, call: Call) -> None:
     call.account = given.access_token
 
 
-def sample(**says: Any) -> Starlette:
+def sample(**says: Any) -> ASGIApp:
     """The sample app, with what else `mount` should be told."""
     room = Shop("shop")
     return mount([(routes, room), (faults, room)], authenticate=authenticate, **says)

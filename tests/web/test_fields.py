@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from starlette.datastructures import Headers
 
-from cobalt_link.web.fields import Alias, Credentials, aliases, convert, credentials, gather, unquoted
+from cobalt_link.web.fields import Alias, CallerCredentials, aliases, convert, credentials, gather, unquoted
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem, UnknownField
 from tests.web.asking import json_request, request
 
@@ -280,20 +280,22 @@ def test_one_pair_of_quotes_is_taken_off_a_header(value: str, bare: str) -> None
 @pytest.mark.parametrize(
     ("headers", "found"),
     [
-        ([("client_id", "c"), ("client-secret", "s")], Credentials("c", "s")),
-        ([("authorization", "Basic YzpzOnM=")], Credentials("c", "s:s")),
-        ([("authorization", "basic YzpzOnM="), ("authorization", 'BEARER "t"')], Credentials("c", "s:s", "t")),
-        ([("authorization", "Bearer t"), ("client_id", "c")], Credentials("c", None, "t")),
-        ([("authorization", "Basic !!!")], Credentials()),
-        ([("authorization", "Basic YzpzOnM=extra")], Credentials()),
-        ([("authorization", "Basic /w==")], Credentials()),
-        ([("authorization", "Basic YWxvbmU=")], Credentials()),
-        ([("authorization", "Bearer ")], Credentials()),
-        ([("authorization", "")], Credentials()),
-        ([("client_id", "")], Credentials()),
+        ([("client_id", "c"), ("client-secret", "s")], CallerCredentials("c", "s")),
+        ([("authorization", "Basic YzpzOnM=")], CallerCredentials("c", "s:s")),
+        ([("authorization", "basic YzpzOnM="), ("authorization", 'BEARER "t"')], CallerCredentials("c", "s:s", "t")),
+        ([("authorization", "Bearer t"), ("client_id", "c")], CallerCredentials("c", None, "t")),
+        ([("authorization", "Basic !!!")], CallerCredentials()),
+        ([("authorization", "Basic YzpzOnM=extra")], CallerCredentials()),
+        ([("authorization", "Basic /w==")], CallerCredentials()),
+        ([("authorization", "Basic YWxvbmU=")], CallerCredentials()),
+        ([("authorization", "Bearer ")], CallerCredentials()),
+        ([("authorization", "")], CallerCredentials()),
+        ([("client_id", "")], CallerCredentials()),
     ],
 )
-def test_credentials_are_found_in_headers_of_every_kind(headers: list[tuple[str, str]], found: Credentials) -> None:
+def test_credentials_are_found_in_headers_of_every_kind(
+    headers: list[tuple[str, str]], found: CallerCredentials
+) -> None:
     raw = [(name.encode(), value.encode()) for name, value in headers]
     assert credentials(Headers(raw=raw)) == found
 
@@ -301,10 +303,10 @@ def test_credentials_are_found_in_headers_of_every_kind(headers: list[tuple[str,
 def test_own_headers_go_before_authorization_and_that_before_fields() -> None:
     headers = Headers({"client_id": "header", "authorization": "Basic Yjpi"})
     fields = {"client_id": "field", "client_secret": "field", "access_token": "field"}
-    assert credentials(headers, fields) == Credentials("header", "b", "field")
-    assert credentials(Headers({}), {"client_id": 5, "client_secret": ["x"]}) == Credentials()
+    assert credentials(headers, fields) == CallerCredentials("header", "b", "field")
+    assert credentials(Headers({}), {"client_id": 5, "client_secret": ["x"]}) == CallerCredentials()
 
 
 def test_credentials_do_not_show_themselves() -> None:
     # S-049
-    assert repr(Credentials("ci_canary", "cs_canary", None)) == "Credentials(client_id, client_secret)"
+    assert repr(CallerCredentials("ci_canary", "cs_canary", None)) == "Credentials(client_id, client_secret)"

@@ -86,10 +86,10 @@ def test_a_handler_must_be_async_and_annotated() -> None:
     def sync(room: object, call: Call) -> Answer:
         return Answer()
 
-    async def no_answer(room: object, call: Call):  # type: ignore[no-untyped-def]
+    async def no_answer(room: object, call: Call):  # noqa: ANN202
         return Answer()
 
-    async def no_body(room: object, call: Call, body) -> Answer:  # type: ignore[no-untyped-def]
+    async def no_body(room: object, call: Call, body) -> Answer:  # noqa: ANN001
         return Answer()
 
     with pytest.raises(RouteMistake, match="must be an async function"):
@@ -134,7 +134,7 @@ def test_a_page_answers_a_response() -> None:
         ({"also": ("/v1/{other}",)}, "the same parameters"),
         ({"path": "/thing/"}, "do not end with one"),
         ({"path": "thing"}, "paths start with /"),
-        ({"auth": Auth.PAGE, "tenant": Tenant.ATTEMPT}, "says whether a foreign form may change something"),
+        ({"auth": Auth.PAGE, "tenant": Tenant.LINK_SESSION}, "says whether a foreign form may change something"),
     ],
 )
 def test_a_row_that_contradicts_itself_fails_at_import(changes: dict[str, Any], mistake: str) -> None:

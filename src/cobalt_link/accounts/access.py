@@ -21,7 +21,7 @@ PURPOSE = "access_token"
 ISSUE = statements.ISSUE  # for the statement of whoever wins them
 
 
-class Access:
+class AccessTokens:
     """Keeps the table `access_tokens`."""
 
     def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import msgspec
 
 from cobalt_link.connector.connector import Chart
-from cobalt_link.connector.grant import Grant, Person
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.grant import EhrUser, Grant
+from cobalt_link.connector.instance import EhrInstance
 
 Health = Literal["active", "login_required"]
 
@@ -37,30 +37,30 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     last_used_at: datetime | None
 
     @property
-    def place(self) -> Place:
-        return Place(address=self.address, practice=self.practice)
+    def instance(self) -> EhrInstance:
+        return EhrInstance(address=self.address, practice=self.practice)
 
 
-class Held(msgspec.Struct, frozen=True):
+class SealedGrant(msgspec.Struct, frozen=True):
     """A grant as it rests: JSON, sealed by the account's data key."""
 
-    person: Person
+    user: EhrUser
     session: dict[str, Any]
     known: dict[str, Any]
     expires_at: datetime | None = None
     keep_alive: int | None = None
 
     @classmethod
-    def of(cls, grant: Grant) -> Held:
-        return cls(grant.person, grant.session, grant.known, grant.expires_at, grant.keep_alive)
+    def of(cls, grant: Grant) -> SealedGrant:
+        return cls(grant.user, grant.session, grant.known, grant.expires_at, grant.keep_alive)
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):
     """An account opened for use. `answers` (by pane name) may be left shut; `number` counts the account's grants."""
 
     account: Account
     chart: Chart
-    person: Person
+    user: EhrUser
     known: dict[str, Any]
     expires_at: datetime | None
     answers: dict[str, bytes]

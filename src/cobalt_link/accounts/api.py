@@ -9,11 +9,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from cobalt_link.accounts.access import Access
+from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.account import Account, Health
 from cobalt_link.accounts.problems import AccountGone
-from cobalt_link.accounts.sessions import Sessions
-from cobalt_link.accounts.table import Accounts
+from cobalt_link.accounts.sessions import EhrSessions
+from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
 from cobalt_link.web.paging import Page, Pagination
@@ -25,9 +25,9 @@ routes = Routes("accounts")
 class AccountsRoom(msgspec.Struct, frozen=True):
     """What the routes work with."""
 
-    accounts: Accounts
-    access: Access
-    sessions: Sessions
+    accounts: AccountTable
+    access: AccessTokens
+    sessions: EhrSessions
     connectors: Mapping[str, Connector]
 
 

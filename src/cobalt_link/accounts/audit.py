@@ -13,7 +13,7 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.store.database import Database, Tx
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One row; every part is an id, a code or a number, never what a person typed or a chart holds.
 
     `what` is one word or two joined by a dot: linked, repaired, read, link.repair, renewal_begun, renewed,
@@ -28,18 +28,20 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
 
 
-def entry(account: Account, what: str, now: datetime, detail: str | None = None) -> Entry:
+def entry(account: Account, what: str, now: datetime, detail: str | None = None) -> AuditEntry:
     """A row about an account, with the id of the request that is being served."""
     request_id = get_contextvars().get("request_id")
-    return Entry(at=now, client=account.client, account=account.id, what=what, request_id=request_id, detail=detail)
+    return AuditEntry(
+        at=now, client=account.client, account=account.id, what=what, request_id=request_id, detail=detail
+    )
 
 
-async def note(tx: Tx, *entries: Entry) -> None:
+async def note(tx: Tx, *entries: AuditEntry) -> None:
     """Writes rows in the caller's transaction, all in one statement."""
     columns = zip(*(msgspec.structs.astuple(each) for each in entries), strict=True)
     await tx.execute(statements.NOTE, [list(column) for column in columns])
 
 
-async def trail(db: Database, client: str, account: str) -> Sequence[Entry]:
+async def trail(db: Database, client: str, account: str) -> Sequence[AuditEntry]:
     """What happened with an account, oldest first; also after it was disconnected."""
-    return [Entry(**row) for row in await db.rows(statements.TRAIL, (client, account))]
+    return [AuditEntry(**row) for row in await db.rows(statements.TRAIL, (client, account))]

@@ -15,13 +15,14 @@ log = structlog.get_logger()
 EXACT = timedelta(minutes=1)
 
 WORKED = """
-INSERT INTO ehr_places AS p (connector, address, worked_at) VALUES (%s, %s, %s)
+INSERT INTO ehr_instances AS p (connector, address, worked_at) VALUES (%s, %s, %s)
 ON CONFLICT (connector, address) DO UPDATE SET worked_at = excluded.worked_at WHERE p.worked_at < excluded.worked_at"""
-LAST = "SELECT worked_at FROM ehr_places WHERE connector = %s AND address = %s"
+LAST = "SELECT worked_at FROM ehr_instances WHERE connector = %s AND address = %s"
 
 
-class Places:
-    """Keeps the table `ehr_places`, exact to a minute: a row that all accounts of an EHR share is not written often."""
+class InstanceHealth:
+    """Keeps the table `ehr_instances`, exact to a minute: a row that all accounts of an EHR share is not written
+    often."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db

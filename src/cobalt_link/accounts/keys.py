@@ -1,4 +1,4 @@
-"""The data keys of accounts and attempts: made, opened, destroyed, sealed again under a new master key.
+"""The data keys of accounts and link sessions: made, opened, destroyed, sealed again under a new master key.
 
 Only wrapped keys rest here, and none is kept in memory: a destroyed key is gone for every process with the commit
 (opening one costs 20 µs, far less than reading its row).

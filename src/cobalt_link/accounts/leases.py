@@ -15,7 +15,7 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from cobalt_link.accounts import audit, sealing, statements
-from cobalt_link.accounts.account import Account, Health, Opened
+from cobalt_link.accounts.account import Account, Health, OpenAccount
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.table import account_of
@@ -28,20 +28,20 @@ from cobalt_link.vault import DataKey
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """The right to renew. `begun` counts renewals, this one included, whose end is not known; `failed` those in a row
-    that the EHR did not answer; `person` is the account's fingerprint of its EHR user."""
+    that the EHR did not answer; `user` is the account's fingerprint of its EHR user."""
 
-    opened: Opened
+    opened: OpenAccount
     fence: int
     begun: int
     failed: int
-    person: bytes
+    user: bytes
 
     @property
     def account(self) -> Account:
         return self.opened.account
 
 
-class Standing(msgspec.Struct, frozen=True):
+class RenewalState(msgspec.Struct, frozen=True):
     """How renewing stands. While `rest_seconds` are left nobody signs in."""
 
     grant_number: int
@@ -59,7 +59,7 @@ class Standing(msgspec.Struct, frozen=True):
         return kind(**{**(self.rest_details or {}), "rest": self.rest_seconds})
 
 
-class Leases:
+class RenewalLeases:
     """The lease's columns of the table `accounts`. `seconds` must be longer than any renewal may take."""
 
     def __init__(self, db: Database, keys: DataKeys, clock: Clock, *, seconds: float) -> None:
@@ -84,15 +84,15 @@ class Leases:
             fence=row["fence"],
             begun=row["renewals_begun"],
             failed=row["renewals_failed"],
-            person=row["person_fingerprint"],
+            user=row["ehr_user_fingerprint"],
         )
 
-    async def standing(self, account: Account) -> Standing:
+    async def standing(self, account: Account) -> RenewalState:
         """Raises AccountGone."""
         row = await self._db.one(statements.STANDING, (account.id,))
         if row is None:
             raise AccountGone
-        return Standing(**row)
+        return RenewalState(**row)
 
     async def renewed(self, claim: Claim, grant: Grant, answers: Mapping[str, bytes]) -> bool:
         """Stores the new grant; False if the claim was lost meanwhile, and then nothing is changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cobalt_link.web.problems import Problem
 
 
-class LoginRequired(Problem):
+class ReconnectRequired(Problem):
     """Account link expired. Please go through the integration setup again."""
 
     # The body that the contract documents in §3.4; clients compare its text.
@@ -13,7 +13,7 @@ class LoginRequired(Problem):
     status = 403
 
 
-class NoRights(Problem):
+class MissingRights(Problem):
     """The EHR does not let this user see what was asked for. Ask the EHR's administrator for the right."""
 
     code = "no_rights"
@@ -34,14 +34,14 @@ class NotSupported(Problem):
     status = 400
 
 
-class EhrDown(Problem):
+class EhrUnavailable(Problem):
     """The EHR does not answer. Try again after the seconds in the Retry-After header."""
 
     code = "ehr_down"
     status = 503
 
 
-class EhrBusy(Problem):
+class EhrThrottled(Problem):
     """The EHR asks us to wait. Try again after the seconds in the Retry-After header."""
 
     code = "ehr_busy"

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from cobalt_link.accounts.problems import EhrBusy, EhrDown, EhrUnexpected, LoginRequired, NoRights, NotSupported
+from cobalt_link.accounts.problems import (
+    EhrThrottled,
+    EhrUnavailable,
+    EhrUnexpected,
+    MissingRights,
+    NotSupported,
+    ReconnectRequired,
+)
 from cobalt_link.connector import refusals
 from cobalt_link.connector.refusals import Refusal
 from cobalt_link.web.problems import Problem
@@ -11,7 +18,7 @@ DOWN_SECONDS = 10
 BUSY_SECONDS = 10
 
 
-def needs_the_person(refusal: Refusal) -> bool:
+def needs_the_user(refusal: Refusal) -> bool:
     """Whether nothing but a new sign-in by the person helps. Missing rights are the EHR's administrator's to mend."""
     return isinstance(refusal, refusals.AskAgain | refusals.AskAHuman | refusals.TooManyCodes) and not isinstance(
         refusal, refusals.NoRights
@@ -27,15 +34,15 @@ def reason(refusal: Refusal) -> str:
 
 def problem_of(refusal: Refusal, ehr: str, host: str) -> Problem:
     """What the caller is told; `ehr` is the EHR's name, `host` the one of this installation."""
-    if needs_the_person(refusal):
-        return LoginRequired()
+    if needs_the_user(refusal):
+        return ReconnectRequired()
     match refusal:
         case refusals.EhrDown():
-            return _later(EhrDown, f"{ehr} at {host} does not answer.", refusal, DOWN_SECONDS)
+            return _later(EhrUnavailable, f"{ehr} at {host} does not answer.", refusal, DOWN_SECONDS)
         case refusals.EhrBusy():
-            return _later(EhrBusy, f"{ehr} at {host} asks us to wait.", refusal, BUSY_SECONDS)
+            return _later(EhrThrottled, f"{ehr} at {host} asks us to wait.", refusal, BUSY_SECONDS)
         case refusals.NoRights():
-            return NoRights(_no_rights(refusal, ehr))
+            return MissingRights(_no_rights(refusal, ehr))
         case refusals.Unsupported():
             what = refusal.details.get("what", "this")
             return NotSupported(f"{ehr} at {host} does not support {what}. Leave it out for this EHR.")
@@ -63,7 +70,7 @@ def rest(refusal: Refusal, failures: int) -> int:
 
 
 def _later(kind: type[Problem], text: str, refusal: Refusal, usual: int) -> Problem:
-    asked = refusal.details.get("rest", refusal.details.get("seconds") if kind is EhrBusy else None)
+    asked = refusal.details.get("rest", refusal.details.get("seconds") if kind is EhrThrottled else None)
     seconds = min(max(asked, 1), 3600) if isinstance(asked, int) else usual
     return kind(
         f"{text} Try again in {seconds} s (the Retry-After header).",

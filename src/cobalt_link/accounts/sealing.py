@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from cobalt_link.accounts.account import Account, Held, Opened
+from cobalt_link.accounts.account import Account, OpenAccount, SealedGrant
 from cobalt_link.connector.connector import Chart
 from cobalt_link.connector.grant import Grant
 from cobalt_link.store.database import Row
@@ -21,18 +21,18 @@ def owner(account_id: str) -> str:
 def sealed(key: DataKey, account: Account, grant: Grant, answers: Mapping[str, bytes]) -> dict[str, bytes]:
     """The two sealed columns, as parameters of the statements that store them."""
     return {
-        "grant": key.seal(msgspec.json.encode(Held.of(grant)), _context(account, "grant")),
+        "grant": key.seal(msgspec.json.encode(SealedGrant.of(grant)), _context(account, "grant")),
         "answers": key.seal(msgspec.json.encode(dict(answers)), _context(account, "answers")),
     }
 
 
-def opened(key: DataKey, account: Account, row: Row, *, answers: bool = True) -> Opened:
+def opened(key: DataKey, account: Account, row: Row, *, answers: bool = True) -> OpenAccount:
     """What a row's sealed columns hold; the answers, passwords among them, stay shut unless they are needed."""
-    held = msgspec.json.decode(key.open(row["sealed_grant"], _context(account, "grant")), type=Held)
-    return Opened(
+    held = msgspec.json.decode(key.open(row["sealed_grant"], _context(account, "grant")), type=SealedGrant)
+    return OpenAccount(
         account=account,
-        chart=Chart(place=account.place, tenant=account.tenant, session=held.session, known=held.known),
-        person=held.person,
+        chart=Chart(instance=account.instance, tenant=account.tenant, session=held.session, known=held.known),
+        user=held.user,
         known=held.known,
         expires_at=held.expires_at,
         answers=_answers(key, account, row) if answers else {},

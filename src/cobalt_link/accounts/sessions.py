@@ -15,18 +15,18 @@ from typing import TypeVar
 import structlog
 
 from cobalt_link.accounts import refusal_problems
-from cobalt_link.accounts.account import Account, Opened
-from cobalt_link.accounts.instance_health import Places
-from cobalt_link.accounts.leases import Claim, Leases
-from cobalt_link.accounts.problems import AccountGone, EhrBusy, EhrUnexpected, LoginRequired
-from cobalt_link.accounts.table import Accounts
+from cobalt_link.accounts.account import Account, OpenAccount
+from cobalt_link.accounts.instance_health import InstanceHealth
+from cobalt_link.accounts.leases import Claim, RenewalLeases
+from cobalt_link.accounts.problems import AccountGone, EhrThrottled, EhrUnexpected, ReconnectRequired
+from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Chart, Connector
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.refusals import EhrDown, Refusal, SessionEnded
 from cobalt_link.kit.clock import Clock
 from cobalt_link.signin.journal import MemoryJournal
-from cobalt_link.signin.replay import Granted, Outcome, Refused, tell
+from cobalt_link.signin.replay import Granted, Outcome, Refused, replay
 from cobalt_link.signin.translate import as_refusal
 from cobalt_link.vault import VaultProblem
 from cobalt_link.web.problems import Problem
@@ -34,22 +34,22 @@ from cobalt_link.web.problems import Problem
 log = structlog.get_logger()
 
 T = TypeVar("T")
-Deed = Callable[[Connector, Chart], Awaitable[T]]
+EhrCall = Callable[[Connector, Chart], Awaitable[T]]
 
 MOST_BEGUN = 2  # sign-ins whose end nobody knows, before the person is asked
 EARLY = timedelta(seconds=5)
 SIGN_OUT_SECONDS = 5
 
 
-class Sessions:
+class EhrSessions:
     """Bound to one process. `renewal_seconds` bounds a silent sign-in, `lease_seconds` (longer) its lease, and
     `patience` is how long a call waits for a renewal that another process does."""
 
     def __init__(
         self,
-        accounts: Accounts,
-        leases: Leases,
-        places: Places,
+        accounts: AccountTable,
+        leases: RenewalLeases,
+        health: InstanceHealth,
         connectors: Mapping[str, Connector],
         clock: Clock,
         *,
@@ -58,34 +58,34 @@ class Sessions:
     ) -> None:
         self._accounts = accounts
         self._leases = leases
-        self._places = places
+        self._health = health
         self._connectors = connectors
         self._clock = clock
         self._renewal_seconds = renewal_seconds
         self._patience = patience
         self._flights: dict[tuple[str, int], asyncio.Task[None]] = {}
 
-    async def read(self, account: Account, deed: Deed[T]) -> T:
-        """What `deed(connector, chart)` reads, the session renewed once if need be.
+    async def read(self, account: Account, step: EhrCall[T]) -> T:
+        """What `step(connector, chart)` reads, the session renewed once if need be.
 
         Raises LoginRequired, EhrDown, EhrBusy, NoRights, NotSupported, EhrUnexpected or AccountGone. An account that
         needs its person costs the EHR nothing (S-141).
         """
         if account.health == "login_required":
-            raise LoginRequired
+            raise ReconnectRequired
         opened = await self._accounts.opened(account, "read", answers=False)
         if not self._has_expired(opened):
             try:
-                return await self._do(opened, deed)
+                return await self._do(opened, step)
             except SessionEnded:
                 pass
         opened = await self.renewed(account, opened.number)
         try:
-            return await self._do(opened, deed)
+            return await self._do(opened, step)
         except SessionEnded as again:
             raise self._problem(account, again) from None
 
-    async def renewed(self, account: Account, seen: int) -> Opened:
+    async def renewed(self, account: Account, seen: int) -> OpenAccount:
         """The account with a grant later than number `seen`, which the EHR honours no longer."""
         flight = self._flights.get((account.id, seen)) or self._start(account, seen)
         # Shielded: a caller that hangs up must not end the sign-in under the others.
@@ -95,7 +95,7 @@ class Sessions:
     async def disconnect(self, account: Account, by: str | None = None) -> None:
         """Ends the account here, then, as far as the EHR answers, its session there. Raises AccountGone.
 
-        `by`: see `Accounts.disconnect`.
+        `by`: see `AccountTable.disconnect`.
         """
         try:
             opened = await self._accounts.opened(account, "sign_out", answers=False)
@@ -126,21 +126,21 @@ class Sessions:
         """Waits for the sign-ins that have begun, so that none of them is left in the middle."""
         await asyncio.gather(*self._flights.values(), return_exceptions=True)
 
-    def _has_expired(self, opened: Opened) -> bool:
+    def _has_expired(self, opened: OpenAccount) -> bool:
         return opened.expires_at is not None and opened.expires_at - EARLY <= self._clock.now()
 
-    async def _do(self, opened: Opened, deed: Deed[T]) -> T:
+    async def _do(self, opened: OpenAccount, step: EhrCall[T]) -> T:
         account = opened.account
         try:
-            found = await deed(self._connector(account), opened.chart)
+            found = await step(self._connector(account), opened.chart)
         except (Problem, SessionEnded):
             raise
         except Exception as error:
             no = as_refusal(error)
-            if refusal_problems.needs_the_person(no):
+            if refusal_problems.needs_the_user(no):
                 await self._accounts.mark_login_required(account, no.code)
             raise self._problem(account, no) from error
-        await self._places.worked(account.connector, account.address)
+        await self._health.worked(account.connector, account.address)
         return found
 
     def _start(self, account: Account, seen: int) -> asyncio.Task[None]:
@@ -164,13 +164,13 @@ class Sessions:
             # Also after our own sign-in: only what stands in the table counts, we may have lost the claim meanwhile.
             standing = await self._leases.standing(account)
             if standing.health == "login_required":
-                raise LoginRequired
+                raise ReconnectRequired
             if standing.grant_number != seen:
                 return
             if standing.rest:
                 raise self._problem(account, standing.rest)
             if time.monotonic() > deadline:
-                raise EhrBusy(
+                raise EhrThrottled(
                     "The session at the EHR is being renewed. Try again in 5 s (the Retry-After header).",
                     headers={"Retry-After": "5"},
                 )
@@ -182,16 +182,16 @@ class Sessions:
             # Twice a process died in the middle and the password may have gone out twice: the person decides.
             await self._leases.dead(claim, "interrupted")
             return
-        connector, place = self._connector(claim.account), claim.account.place
+        connector, instance = self._connector(claim.account), claim.account.instance
 
         async def story(ask: Ask) -> Grant:
-            return await connector.sign_in(ask, place)
+            return await connector.sign_in(ask, instance)
 
         opened = claim.opened
         try:
             async with asyncio.timeout(self._renewal_seconds):
                 saved, known = opened.answers, opened.known
-                outcome = await tell(story, MemoryJournal(), saved=saved, known=known, silent=True)
+                outcome = await replay(story, MemoryJournal(), saved=saved, known=known, silent=True)
         except TimeoutError:
             outcome = Refused(EhrDown())
         await self._settle(claim, outcome)
@@ -199,11 +199,11 @@ class Sessions:
     async def _settle(self, claim: Claim, outcome: Outcome) -> None:
         match outcome:
             case Granted(grant, answers):
-                if self._accounts.is_person_of(claim.account, grant, claim.person):
+                if self._accounts.is_ehr_user_of(claim.account, grant, claim.user):
                     await self._leases.renewed(claim, grant, answers or claim.opened.answers)
                 else:
                     await self._leases.dead(claim, "other_account")
-            case Refused(refusal) if not refusal_problems.needs_the_person(refusal):
+            case Refused(refusal) if not refusal_problems.needs_the_user(refusal):
                 await self._leases.rest(claim, refusal, refusal_problems.rest(refusal, claim.failed))
             case Refused(refusal):
                 await self._leases.dead(claim, refusal_problems.reason(refusal))
@@ -219,4 +219,4 @@ class Sessions:
         return connector
 
     def _problem(self, account: Account, refusal: Refusal) -> Problem:
-        return refusal_problems.problem_of(refusal, self._connector(account).manifest.name, account.place.host)
+        return refusal_problems.problem_of(refusal, self._connector(account).manifest.name, account.instance.host)

@@ -11,22 +11,22 @@ ACCOUNT: LiteralString = (
 
 # After a new hash key: what was found under an older one is found under the current one from now on.
 REPRINT: LiteralString = """
-UPDATE accounts SET person_fingerprint = %s WHERE person_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
+UPDATE accounts SET ehr_user_fingerprint = %s WHERE ehr_user_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
 
 # DO UPDATE here, unlike for orgs: the row belongs to one person, and the update is what locks it against a twin.
 KEEP: LiteralString = f"""
 INSERT INTO accounts AS a (id, client, org, org_id, user_id, connector, address, practice, tenant,
-                           person_fingerprint, reference, health, linked_at)
+                           ehr_user_fingerprint, reference, health, linked_at)
 VALUES (%(id)s, %(client)s, %(org)s, %(org_id)s, %(user_id)s, %(connector)s, %(address)s, %(practice)s, %(tenant)s,
         %(fingerprint)s, %(user_id)s, 'active', %(now)s)
-ON CONFLICT (person_fingerprint) WHERE disconnected_at IS NULL DO UPDATE
+ON CONFLICT (ehr_user_fingerprint) WHERE disconnected_at IS NULL DO UPDATE
 SET user_id = excluded.user_id,
     reference = CASE WHEN a.reference = a.user_id THEN excluded.user_id ELSE a.reference END,
     practice = coalesce(excluded.practice, a.practice)
 RETURNING {ACCOUNT}"""
 
 LOCK: LiteralString = f"""
-SELECT {ACCOUNT}, a.person_fingerprint FROM accounts a WHERE a.id = %s AND a.disconnected_at IS NULL FOR UPDATE"""
+SELECT {ACCOUNT}, a.ehr_user_fingerprint FROM accounts a WHERE a.id = %s AND a.disconnected_at IS NULL FOR UPDATE"""
 
 # A new grant by a person: whoever is renewing the old one has lost (fence).
 GRANT: LiteralString = f"""
@@ -69,18 +69,18 @@ TENANTS_AT: LiteralString = """
 SELECT DISTINCT client, org FROM accounts
 WHERE connector = %s AND address = %s AND tenant = %s AND disconnected_at IS NULL"""
 
-OF_PERSON: LiteralString = f"""
-SELECT {ACCOUNT}, a.person_fingerprint FROM accounts a
-WHERE a.person_fingerprint = ANY(%s) AND a.disconnected_at IS NULL ORDER BY a.linked_at DESC, a.id"""
+OF_EHR_USER: LiteralString = f"""
+SELECT {ACCOUNT}, a.ehr_user_fingerprint FROM accounts a
+WHERE a.ehr_user_fingerprint = ANY(%s) AND a.disconnected_at IS NULL ORDER BY a.linked_at DESC, a.id"""
 
 TAKEN: LiteralString = """
-SELECT id, person_fingerprint FROM accounts WHERE person_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
+SELECT id, ehr_user_fingerprint FROM accounts WHERE ehr_user_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
 
 ADDRESSES: LiteralString = """
 SELECT DISTINCT address FROM accounts WHERE connector = %s AND disconnected_at IS NULL"""
 
 DISCONNECT: LiteralString = """
-UPDATE accounts SET disconnected_at = %s, person_fingerprint = NULL, sealed_grant = NULL, sealed_answers = NULL,
+UPDATE accounts SET disconnected_at = %s, ehr_user_fingerprint = NULL, sealed_grant = NULL, sealed_answers = NULL,
     fence = fence + 1, lease_holder = NULL, lease_until = NULL
 WHERE id = %s AND disconnected_at IS NULL"""
 
@@ -102,7 +102,7 @@ SET fence = fence + 1, lease_holder = %(holder)s, renewals_begun = renewals_begu
 WHERE id = %(id)s AND grant_number = %(seen)s AND health = 'active' AND disconnected_at IS NULL
   AND (lease_until IS NULL OR lease_until < clock_timestamp())
   AND (rest_until IS NULL OR rest_until <= clock_timestamp())
-RETURNING id, client, fence, renewals_begun, renewals_failed, person_fingerprint, sealed_grant, sealed_answers,
+RETURNING id, client, fence, renewals_begun, renewals_failed, ehr_user_fingerprint, sealed_grant, sealed_answers,
   grant_number
 ), noted AS (INSERT INTO audit (at, client, account, what, request_id, detail)
 SELECT %(at)s, client, id, 'renewal_begun', %(request_id)s, format('fence %%s, try %%s', fence, renewals_begun)

@@ -12,11 +12,11 @@ import msgspec
 import psycopg
 
 from cobalt_link.accounts import audit, sealing, statements
-from cobalt_link.accounts.account import Account, Opened
+from cobalt_link.accounts.account import Account, OpenAccount
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.refusals import OtherAccount
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import new_id
@@ -30,7 +30,7 @@ TOUCHED = timedelta(minutes=1)  # how exact `last_used_at` is
 MOST = 10  # accounts of one EHR user in one org: the first, and those that the person wanted beside it
 
 
-class Accounts:
+class AccountTable:
     """Keeps the table `accounts`."""
 
     def __init__(self, db: Database, vault: Vault, keys: DataKeys, clock: Clock) -> None:
@@ -49,7 +49,7 @@ class Accounts:
         org_id: str,
         user_id: str,
         connector: str,
-        place: Place,
+        instance: EhrInstance,
         grant: Grant,
         answers: Mapping[str, bytes],
         kept: str | None = None,
@@ -61,11 +61,11 @@ class Accounts:
         that link at once get the same account: the second waits for the first's transaction. `kept` is the id of the
         account that the person keeps, of several; `another`: they want a new one beside them, past `MOST` in vain.
         """
-        own = self._fingerprints(client, org, connector, place.address, grant)
+        own = self._fingerprints(client, org, connector, instance.address, grant)
         fingerprint = await self._fingerprint(tx, own, kept, another)
         new = {
             "id": new_id(), "client": client, "org": org, "org_id": org_id, "user_id": user_id, "connector": connector,
-            "address": place.address, "practice": place.practice, "tenant": grant.tenant,
+            "address": instance.address, "practice": instance.practice, "tenant": grant.tenant,
             "fingerprint": fingerprint, "now": self._clock.now(),
         }  # fmt: skip
         row = await (await tx.execute(statements.KEEP, new)).fetchone()
@@ -82,12 +82,12 @@ class Accounts:
         if row is None:
             raise AccountGone
         account = account_of(row)
-        if not self.is_person_of(account, grant, row["person_fingerprint"]):
+        if not self.is_ehr_user_of(account, grant, row["ehr_user_fingerprint"]):
             raise OtherAccount
         await audit.note(tx, audit.entry(account, "repaired", self._clock.now()))
         return await self._grant(tx, account, grant, answers)
 
-    async def opened(self, account: Account, what: str, *, answers: bool = True) -> Opened:
+    async def opened(self, account: Account, what: str, *, answers: bool = True) -> OpenAccount:
         """The account's grant and the answers to renew with; raises AccountGone if it was disconnected.
 
         `what` says in the audit trail what for. Concurrent openings share one transaction with their audit rows, and
@@ -147,10 +147,10 @@ class Accounts:
     async def standing(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[Account]:
         """The accounts of this EHR user in the org, the first one first: linking again leads to that."""
         prints = [each for own in self._fingerprints(client, org, connector, address, grant) for each in own]
-        rows = {row["person_fingerprint"]: row for row in await self._db.rows(statements.OF_PERSON, (prints,))}
+        rows = {row["ehr_user_fingerprint"]: row for row in await self._db.rows(statements.OF_EHR_USER, (prints,))}
         return [account_of(rows[each]) for each in prints if each in rows]
 
-    async def of_person(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
+    async def of_ehr_user(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
         """Every account of the EHR user who has just signed in there, whichever client's, the last linked first."""
         tenants = await (await tx.execute(statements.TENANTS_AT, (connector, address, grant.tenant))).fetchall()
         prints = [
@@ -159,7 +159,7 @@ class Accounts:
             for own in self._fingerprints(row["client"], row["org"], connector, address, grant)
             for each in own
         ]
-        rows = await (await tx.execute(statements.OF_PERSON, (prints,))).fetchall()
+        rows = await (await tx.execute(statements.OF_EHR_USER, (prints,))).fetchall()
         return [account_of(row) for row in rows]
 
     async def addresses(self, connector: str) -> set[str]:
@@ -180,7 +180,7 @@ class Accounts:
             await audit.note(tx, audit.entry(account, "disconnected", now, by))
         return True
 
-    def is_person_of(self, account: Account, grant: Grant, fingerprint: bytes) -> bool:
+    def is_ehr_user_of(self, account: Account, grant: Grant, fingerprint: bytes) -> bool:
         """Whether a grant is of the very EHR user, at the very EHR, that the account was linked with."""
         own = self._fingerprints(account.client, account.org, account.connector, account.address, grant)
         return any(fingerprint in prints for prints in own)
@@ -192,7 +192,7 @@ class Accounts:
             if earlier:
                 await tx.execute(statements.REPRINT, (current, earlier))
         rows = await (await tx.execute(statements.TAKEN, ([prints[0] for prints in own],))).fetchall()
-        taken = {row["person_fingerprint"]: row["id"] for row in rows}
+        taken = {row["ehr_user_fingerprint"]: row["id"] for row in rows}
         if chosen := [each for each in taken if taken[each] == kept and not another]:
             return chosen[0]
         return next((prints[0] for prints in own if (prints[0] in taken) is not another), own[0][0])
@@ -200,7 +200,7 @@ class Accounts:
     def _fingerprints(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[list[bytes]]:
         """Of each account that this EHR user may have in the org, the first one first: by the current hash key, then
         by earlier ones."""
-        who = [org, connector, address, grant.tenant, grant.person.id]
+        who = [org, connector, address, grant.tenant, grant.user.id]
         each = ([*who, number] if number else who for number in range(MOST))
         return [self._vault.fingerprints(PURPOSE, msgspec.json.encode(one), client) for one in each]
 
@@ -211,7 +211,7 @@ class Accounts:
         assert row is not None
         return account_of(row)
 
-    async def _open_group(self, tx: Tx, entries: Sequence[audit.Entry]) -> list[Row | None]:
+    async def _open_group(self, tx: Tx, entries: Sequence[audit.AuditEntry]) -> list[Row | None]:
         now = self._clock.now()
         ids = list({each.account for each in entries})
         async with tx.pipeline():

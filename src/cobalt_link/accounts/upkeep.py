@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from cobalt_link.accounts.access import Access
+from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.sessions import Sessions
+from cobalt_link.accounts.sessions import EhrSessions
 
 
-async def often(sessions: Sessions) -> None:
+async def often(sessions: EhrSessions) -> None:
     """No account stays between healthy and `login_required` for longer than a lease and this (S-013)."""
     await sessions.sweep()
 
 
-async def hourly(access: Access, keys: DataKeys) -> None:
+async def hourly(access: AccessTokens, keys: DataKeys) -> None:
     """Forgets access tokens that have ended, and shreds what disconnecting destroyed."""
     await access.prune()
     await keys.shred()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from cobalt_link.cli.diagnostics import Finding, fail, ok, warn
+from cobalt_link.cli.diagnostics import Diagnostic, fail, ok, warn
 from cobalt_link.kit import tokens
 from cobalt_link.settings import Settings
 
@@ -17,12 +17,12 @@ ROUTE = "/v1/orgs?page_size=1"
 NGINX = "in nginx: underscores_in_headers on; (or let the apps send client-id, client-secret, access-token)"
 
 
-async def check_address(settings: Settings) -> list[Finding]:
+async def check_address(settings: Settings) -> list[Diagnostic]:
     """The public address as a caller sees it, and the hosts that settings name."""
     return [await _public(settings.public_url), *await _hosts(settings)]
 
 
-async def _public(address: str) -> Finding:
+async def _public(address: str) -> Diagnostic:
     name, secret = tokens.mint(tokens.CLIENT_ID, tokens.LIVE), tokens.mint(tokens.CLIENT_SECRET, tokens.LIVE)
     try:
         async with httpx2.AsyncClient(base_url=address, trust_env=False, timeout=5) as browser:
@@ -35,7 +35,7 @@ async def _public(address: str) -> Finding:
     return judged(address, none, under, hyphen)
 
 
-def judged(address: str, none: Any, under: Any, hyphen: Any) -> Finding:
+def judged(address: str, none: Any, under: Any, hyphen: Any) -> Diagnostic:
     """From three answers: without credentials, with made-up ones named with underscores, and named with hyphens.
 
     Credentials that arrive are refused in other words than credentials that are missing.
@@ -61,7 +61,7 @@ async def _asked(browser: httpx2.AsyncClient, headers: dict[str, str]) -> str | 
     return body.get("message") if answer.status_code == 401 and isinstance(body, dict) else None
 
 
-async def _hosts(settings: Settings) -> list[Finding]:
+async def _hosts(settings: Settings) -> list[Diagnostic]:
     named = {"public_url": settings.public_url} | {f"EHR {key}": url for key, url in settings.ehr_addresses.items()}
     found = []
     for what, url in named.items():

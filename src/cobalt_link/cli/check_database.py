@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg import AsyncConnection
 
-from cobalt_link.cli.diagnostics import Finding, fail, ok, warn
+from cobalt_link.cli.diagnostics import Diagnostic, fail, ok, warn
 from cobalt_link.store.database import Database
 from cobalt_link.store.errors import DatabaseUnavailable, UnsafeDatabase
 from cobalt_link.store.migrate import SchemaTooNew, pending
@@ -20,7 +20,7 @@ SELECT current_setting('server_version') AS version, clock_timestamp() AS now, i
     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS ssl"""
 
 
-async def check_database(dsn: str) -> list[Finding]:
+async def check_database(dsn: str) -> list[Diagnostic]:
     """All findings about one database; only the first when it cannot be reached."""
     try:
         database = await Database.open(dsn, size=2)
@@ -34,7 +34,7 @@ async def check_database(dsn: str) -> list[Finding]:
         await database.close()
 
 
-async def _server(database: Database) -> list[Finding]:
+async def _server(database: Database) -> list[Diagnostic]:
     before = datetime.now(UTC)
     row = await database.one(SERVER)
     assert row is not None
@@ -47,7 +47,7 @@ async def _server(database: Database) -> list[Finding]:
     return findings
 
 
-def skew(theirs: datetime, before: datetime, after: datetime) -> Finding:
+def skew(theirs: datetime, before: datetime, after: datetime) -> Diagnostic:
     """The difference of the clocks, as far as the time of the question does not explain it."""
     apart = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
     if apart < 2:
@@ -56,7 +56,7 @@ def skew(theirs: datetime, before: datetime, after: datetime) -> Finding:
     return (fail if apart > 60 else warn)("clock", text, "run an NTP client on both machines")
 
 
-async def _schema(dsn: str) -> Finding:
+async def _schema(dsn: str) -> Diagnostic:
     try:
         missing = await pending(dsn)
     except SchemaTooNew as error:
@@ -66,7 +66,7 @@ async def _schema(dsn: str) -> Finding:
     return ok("schema", "up to date")
 
 
-async def _listen(dsn: str) -> Finding:
+async def _listen(dsn: str) -> Diagnostic:
     """Whether a signal arrives. Behind a transaction pooler the LISTEN is gone with its transaction."""
     async with (
         await AsyncConnection.connect(dsn, autocommit=True) as ear,

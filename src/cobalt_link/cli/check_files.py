@@ -5,17 +5,17 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from cobalt_link.cli.diagnostics import Finding, fail, ok, warn
+from cobalt_link.cli.diagnostics import Diagnostic, fail, ok, warn
 from cobalt_link.settings import Settings
 from cobalt_link.vault import KeyringProblem
 from cobalt_link.vault.master_key import open_keyring
 
 
-def check_files(settings: Settings) -> list[Finding]:
+def check_files(settings: Settings) -> list[Diagnostic]:
     return [_key(settings), *_folders(settings), *_secrets(settings)]
 
 
-def _key(settings: Settings) -> Finding:
+def _key(settings: Settings) -> Diagnostic:
     try:
         keyring = open_keyring(settings)
     except KeyringProblem as problem:
@@ -24,7 +24,7 @@ def _key(settings: Settings) -> Finding:
     return ok("master key", f"{origin}, sealing with {keyring.primary}")
 
 
-def _folders(settings: Settings) -> list[Finding]:
+def _folders(settings: Settings) -> list[Diagnostic]:
     """The data folder and, inside it, every folder that others could enter."""
     if not settings.data.is_dir():
         return [warn("data folder", f"{settings.data} is not there yet", "cobalt keys generate makes it")]
@@ -36,7 +36,7 @@ def _folders(settings: Settings) -> list[Finding]:
     return [ok("data folder", f"{settings.data}, its folders are closed to other users")]
 
 
-def _secrets(settings: Settings) -> list[Finding]:
+def _secrets(settings: Settings) -> list[Diagnostic]:
     file = settings.data / "cobalt.toml"
     if file.is_file() and _others(file) and any(settings.origins[name] == str(file) for name in ("database_url",)):
         return [warn("cobalt.toml", f"other users can read the database's password in {file}", f"chmod 600 {file}")]

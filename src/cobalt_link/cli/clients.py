@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from cobalt_link.cli.answers import fields, say, table
 from cobalt_link.cli.main import Failure
-from cobalt_link.cli.opening import HERE, Desk, Where, opened
+from cobalt_link.cli.opening import HERE, OpenInstallation, Where, opened
 
 if TYPE_CHECKING:
     from cobalt_link.developers.clients import Client
@@ -132,7 +132,7 @@ async def rotate_secret(
     say(where.json, value, fields([*list(value.items())[:2], ("former secret ends", ends or "now")]))
 
 
-async def _tell(desk: Desk, where: Where, client: Client) -> None:
+async def _tell(desk: OpenInstallation, where: Where, client: Client) -> None:
     secrets = await desk.clients.secrets(client)
     shown = _shown(client) | {
         "secrets": [

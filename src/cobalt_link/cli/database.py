@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from cobalt_link.cli.answers import say
 from cobalt_link.cli.opening import HERE, Where
-from cobalt_link.store.database_address import reached
+from cobalt_link.store.database_address import open_database_address
 
 app = App(name="db", help="The database itself: url.")
 
@@ -22,7 +22,7 @@ async def url(*, where: Where = HERE) -> None:
 
     The embedded server runs while a `serve`, `worker` or other command uses it.
     """
-    async with reached(where.settings()) as dsn:
+    async with open_database_address(where.settings()) as dsn:
         say(where.json, {"url": dsn}, dsn)
 
 
@@ -30,7 +30,7 @@ async def migrate(*, where: Where = HERE) -> None:
     """Bring the schema up to this version; nothing happens when it is there already."""
     from cobalt_link.store import migrate as steps
 
-    async with reached(where.settings()) as dsn:
+    async with open_database_address(where.settings()) as dsn:
         done = await steps.migrate(dsn)
     text = f"Done: {', '.join(done)}." if done else "The schema is up to date."
     say(where.json, {"done": done}, text)
@@ -44,7 +44,7 @@ async def backup(file: File, /, *, where: Where = HERE) -> None:
     from cobalt_link.store import backup as copies
 
     settings = where.settings()
-    async with reached(settings) as dsn:
+    async with open_database_address(settings) as dsn:
         await copies.backup(dsn, file, settings.postgres_bin)
     text = f"{file} is written ({file.stat().st_size} bytes). It needs this installation's master.key to be of any use."
     say(where.json, {"file": str(file), "bytes": file.stat().st_size}, text)
@@ -61,7 +61,7 @@ async def restore(
     from cobalt_link.store import backup as copies
 
     settings = where.settings()
-    async with reached(settings) as dsn:
+    async with open_database_address(settings) as dsn:
         await copies.restore(dsn, file, settings.postgres_bin, replace=replace)
     say(
         where.json, {"file": str(file)}, f"{file} is restored. Start `cobalt serve` with the master.key of that backup."

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Diagnostic(msgspec.Struct, frozen=True):
     """`fix` is empty only where there is nothing to do."""
 
     state: Literal["ok", "warn", "fail"]
@@ -16,13 +16,13 @@ class Finding(msgspec.Struct, frozen=True):
     fix: str = ""
 
 
-def ok(what: str, text: str) -> Finding:
-    return Finding("ok", what, text)
+def ok(what: str, text: str) -> Diagnostic:
+    return Diagnostic("ok", what, text)
 
 
-def warn(what: str, text: str, fix: str) -> Finding:
-    return Finding("warn", what, text, fix)
+def warn(what: str, text: str, fix: str) -> Diagnostic:
+    return Diagnostic("warn", what, text, fix)
 
 
-def fail(what: str, text: str, fix: str) -> Finding:
-    return Finding("fail", what, text, fix)
+def fail(what: str, text: str, fix: str) -> Diagnostic:
+    return Diagnostic("fail", what, text, fix)

@@ -6,10 +6,10 @@ from cobalt_link.cli.answers import say
 from cobalt_link.cli.check_address import check_address
 from cobalt_link.cli.check_database import check_database
 from cobalt_link.cli.check_files import check_files
-from cobalt_link.cli.diagnostics import Finding, fail
+from cobalt_link.cli.diagnostics import Diagnostic, fail
 from cobalt_link.cli.opening import HERE, Where
 from cobalt_link.settings import Settings
-from cobalt_link.store.database_address import reached
+from cobalt_link.store.database_address import open_database_address
 
 SIGNS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
@@ -23,14 +23,14 @@ async def doctor(*, where: Where = HERE) -> int:
     return 1 if failed else 0
 
 
-async def _database(settings: Settings) -> list[Finding]:
+async def _database(settings: Settings) -> list[Diagnostic]:
     try:
-        async with reached(settings) as dsn:
+        async with open_database_address(settings) as dsn:
             return await check_database(dsn)
     except Exception as error:
         return [fail("database", " ".join(str(error).split()), "see the message; `cobalt config` shows the settings")]
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: Diagnostic) -> str:
     fix = f"\n      fix: {finding.fix}" if finding.fix else ""
     return f"{SIGNS[finding.state]}  {finding.what}: {finding.text}{fix}"

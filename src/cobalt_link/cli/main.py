@@ -31,7 +31,7 @@ COMMANDS = (
     (RUN, "sandbox", "sandbox:sandbox", "Run the sandbox EHR: made-up patients, logins for every case."),
     (MANAGE, "clients", "clients:app", "Apps that may call: create, list, show, update, disable, rotate-secret."),
     (MANAGE, "orgs", "orgs:app", "A client's clinics and their settings: list, show, set."),
-    (MANAGE, "attempts", "sessions:app", "One try to link, step by step, without secrets: show."),
+    (MANAGE, "sessions", "sessions:app", "One link session, step by step, without secrets: show."),
     (MANAGE, "connectors", "connectors:app", "The EHRs that can be linked: list, check."),
     (CARE, "keys", "keys:app", "The master keys: generate, list, rotate, rewrap."),
     (CARE, "migrate", "database:migrate", "Bring the schema up to this version."),
@@ -58,10 +58,14 @@ def run() -> None:
     sys.exit(main(sys.argv[1:]))
 
 
+# Former names of commands: they still work.
+RENAMED = {"attempts": "sessions"}
+
+
 def main(tokens: list[str]) -> int:
     """Carry out one command line; gives the exit code."""
     try:
-        result = app(tokens)
+        result = app([RENAMED.get(token, token) if place == 0 else token for place, token in enumerate(tokens)])
     except CycloptsError as error:
         return _complain(tokens, "bad_usage", f"{error} See `{_command(tokens)} --help`.", 2)
     except Exception as error:

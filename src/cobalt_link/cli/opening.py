@@ -37,7 +37,7 @@ class Where:
 HERE = Where()
 
 
-class Desk:
+class OpenInstallation:
     """Open settings, vault and database."""
 
     def __init__(self, settings: Settings, vault: Vault, db: Database) -> None:
@@ -68,21 +68,21 @@ def resolve_ehr(name: str) -> str | None:
 
 
 @asynccontextmanager
-async def opened(where: Where) -> AsyncIterator[Desk]:
+async def opened(where: Where) -> AsyncIterator[OpenInstallation]:
     """Settings, vault and a migrated database, for the time of one command. No key, no database (S-052)."""
     from cobalt_link.kit.logs import configure_logging
     from cobalt_link.store.database import Database
-    from cobalt_link.store.database_address import reached
+    from cobalt_link.store.database_address import open_database_address
     from cobalt_link.store.migrate import migrate
     from cobalt_link.vault.master_key import open_vault
 
     settings = where.settings()
     configure_logging(settings.log_json, settings.log_level)  # standard error: the answer alone goes out
     vault = open_vault(settings)
-    async with reached(settings) as dsn:
+    async with open_database_address(settings) as dsn:
         await migrate(dsn)
         db = await Database.open(dsn, size=2)
         try:
-            yield Desk(settings, vault, db)
+            yield OpenInstallation(settings, vault, db)
         finally:
             await db.close()

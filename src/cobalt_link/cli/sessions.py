@@ -1,4 +1,4 @@
-"""`cobalt attempts`: one try to link, step by step, without secrets."""
+"""`cobalt sessions`: one link session, step by step, without secrets."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from cyclopts import App, Parameter
 from cobalt_link.cli.answers import fields, say, table
 from cobalt_link.cli.opening import HERE, Where
 
-app = App(name="attempts", help="One try to link, step by step, without secrets: show.")
+app = App(name="sessions", help="One link session, step by step, without secrets: show.")
 
 
 @app.command
 def show(
-    attempt: Annotated[str, Parameter(help="Id of the attempt, or the reference that its pages show.")],
+    session: Annotated[str, Parameter(help="Id of the link session, or the reference that its pages show.")],
     /,
     *,
     where: Where = HERE,
 ) -> None:
-    """Show an attempt's journal: every pane and deed with its time; no secret is in it."""
+    """Show a link session's journal: every pane and step with its time. It holds no secret."""
     from cobalt_link import app as wiring
 
-    found = wiring.show_attempt(where.settings(), attempt)
+    found = wiring.show_session(where.settings(), session)
     say(where.json, found, _text(found))
 
 

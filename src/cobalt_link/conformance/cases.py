@@ -43,7 +43,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reset: str | None = None
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CaseStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One answer, or a request (`send`, with a `json` body) that changes the EHR before the next one."""
 
     username: str | None = None
@@ -70,8 +70,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     needs: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     panes: tuple[str, ...] = ()
-    prepare: tuple[Step, ...] = ()
-    steps: tuple[Step, ...] = ()
+    prepare: tuple[CaseStep, ...] = ()
+    steps: tuple[CaseStep, ...] = ()
     reads: tuple[Capability, ...] = ()
     renewed: Literal["granted", "login_required"] | None = None
     timeout: float = 20.0
@@ -96,9 +96,9 @@ def wanted(case: Case) -> set[str]:
     return {*_OPEN.findall(texts), *case.needs} - {"canary"}
 
 
-def filled(step: Step, values: Given) -> Step:
+def filled(step: CaseStep, values: Given) -> CaseStep:
     """The step with every {name} replaced; a value that is a function is asked now."""
-    return msgspec.convert(_filled(msgspec.to_builtins(step), values), Step)
+    return msgspec.convert(_filled(msgspec.to_builtins(step), values), CaseStep)
 
 
 def _filled(value: Any, values: Given) -> Any:
@@ -116,7 +116,7 @@ def _value(given: str | Callable[[], str]) -> str:
     return given if isinstance(given, str) else given()
 
 
-def answer_to(pane: Pane, step: Step) -> Answer:
+def answer_to(pane: Pane, step: CaseStep) -> Answer:
     """The step as the typed answer to a pane. Raises CaseBroken when it answers another kind."""
     kind = ANSWERS[type(pane)]
     if kind is CredentialsAnswer and step.username is not None and step.password is not None:

@@ -16,13 +16,13 @@ from cobalt_link.conformance.scenarios import rehearse
 from cobalt_link.conformance.texts import House, text_findings
 from cobalt_link.conformance.tree import Folder
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.installed import Found
+from cobalt_link.connector.installed import Installed
 
 NOTHING: Given = {}
 
 
 async def judge(
-    found: Iterable[Found], house: House, *, address: str | None = None, given: Given = NOTHING
+    found: Iterable[Installed], house: House, *, address: str | None = None, given: Given = NOTHING
 ) -> list[Verdict]:
     """One verdict for each.
 
@@ -39,7 +39,7 @@ async def judge(
     return verdicts
 
 
-async def _judged(found: Found, house: House, address: str | None, given: Given) -> Verdict:
+async def _judged(found: Installed, house: House, address: str | None, given: Given) -> Verdict:
     if found.connector is None:
         finding = Finding("manifest", found.name, f"It cannot be loaded: {found.trouble}")
         return Verdict(connector=found.name, findings=(finding,))

@@ -30,12 +30,12 @@ def manifest_findings(connector: type[Connector], names: Names) -> Iterator[Find
         (not KEY.fullmatch(manifest.key), "key has lower-case letters, digits and _, and begins with a letter."),
         (not manifest.name.strip() or not manifest.summary.strip(), "people see name and summary: fill them in."),
         (not 0 < len(manifest.mark) <= MARK_MOST or not manifest.mark.isalnum(), "mark is one or two letters."),
-        (manifest.story < 1, "story counts from 1."),
+        (manifest.sign_in_version < 1, "sign_in_version counts from 1."),
         (len(set(manifest.sees)) + len(set(manifest.does)) < len(manifest.sees) + len(manifest.does),
          "sees and does name each key once."),
         (not manifest.sees and not manifest.does, "sees or does is empty: the consent pane would promise nothing."),
-        (bool(set(manifest.steps) - names.deeds),
-         f"steps names deeds that the story has not: {_listed(set(manifest.steps) - names.deeds)}."),
+        (bool(set(manifest.steps) - names.steps),
+         f"steps names steps that the story has not: {_listed(set(manifest.steps) - names.steps)}."),
     ):  # fmt: skip
         if broken:
             yield Finding("manifest", "manifest.toml", text)

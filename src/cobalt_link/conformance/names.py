@@ -1,4 +1,4 @@
-"""The names that a story gives to its deeds, waits and choices, as far as the syntax tree shows them."""
+"""The names that a story gives to its steps, waits and choices, as far as the syntax tree shows them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEPTH = 3
 class Names(msgspec.Struct, frozen=True, kw_only=True):
     """`options` are the labels of known rows that stand in the code. `unclear` are those that cannot be read off it."""
 
-    deeds: frozenset[str]
+    steps: frozenset[str]
     choices: frozenset[str]
     options: frozenset[str]
     unclear: tuple[Finding, ...] = ()
@@ -24,14 +24,14 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
 
 def names_in(folder: Folder) -> Names:
     """What the story is going to call things."""
-    deeds: set[str] = set()
+    steps: set[str] = set()
     unclear: list[Finding] = []
     for part in folder.told:
         for call in _verbs(part):
             found = _texts(folder, part, _argument(call, 0, "name"))
-            deeds |= found
+            steps |= found
             if not found:
-                unclear.append(_unclear(part.module, call, "deed"))
+                unclear.append(_unclear(part.module, call, "step"))
     choices, more = _constructed(folder, "Choice", "name")
     options = {
         label.value
@@ -40,7 +40,7 @@ def names_in(folder: Folder) -> Names:
         if isinstance(label := _argument(call, None, "label"), ast.Constant)
     }
     return Names(
-        deeds=frozenset(deeds), choices=frozenset(choices), options=frozenset(map(str, options)),
+        steps=frozenset(steps), choices=frozenset(choices), options=frozenset(map(str, options)),
         unclear=(*unclear, *more),
     )  # fmt: skip
 
@@ -95,19 +95,19 @@ def _given(folder: Folder, part: Part, name: str, depth: int) -> set[str]:
     names = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
     if name not in names and name not in [each.arg for each in arguments.kwonlyargs]:
         return set()
-    place = names.index(name) - (names[:1] == ["self"]) if name in names else None
+    instance = names.index(name) - (names[:1] == ["self"]) if name in names else None
     found: set[str] = set()
     for caller in folder.functions:
         for node in own(caller.node):
             if isinstance(node, ast.Call) and _called(node) == part.node.name:
-                found |= _texts(folder, caller, _argument(node, place, name), depth)
+                found |= _texts(folder, caller, _argument(node, instance, name), depth)
     return found
 
 
-def _argument(call: ast.Call, place: int | None, keyword: str) -> ast.AST | None:
+def _argument(call: ast.Call, instance: int | None, keyword: str) -> ast.AST | None:
     named = next((each.value for each in call.keywords if each.arg == keyword), None)
-    if named is None and place is not None and place < len(call.args):
-        return call.args[place]
+    if named is None and instance is not None and instance < len(call.args):
+        return call.args[instance]
     return named
 
 

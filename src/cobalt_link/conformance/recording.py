@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 import structlog
 from structlog.testing import capture_logs
 
-from cobalt_link.connector.secrets import inside_a_deed
+from cobalt_link.connector.secrets import inside_a_step
 from cobalt_link.net.http import Answer, Http
 from cobalt_link.net.transport import system_trust
 
 
 class WatchedHttp(Http):
-    """The guarded client, with a list of what was sent; `loose` are requests that no deed made."""
+    """The guarded client, with a list of what was sent; `loose` are requests that no step made."""
 
     def __init__(self, *, timeout: float = 20.0) -> None:
         super().__init__(allow_private=True, timeout=timeout, tls=trust())
@@ -30,7 +30,7 @@ class WatchedHttp(Http):
     async def request(self, method: str, url: str, **options: Any) -> Answer:
         line = f"{method} {urlsplit(url).path or '/'}"
         self.sent.append(line)
-        if not inside_a_deed():
+        if not inside_a_step():
             self.loose.append(line)
         return await super().request(method, url, **options)
 

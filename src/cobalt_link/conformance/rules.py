@@ -29,7 +29,7 @@ def catches_everything(folder: Folder) -> Iterator[Finding]:
 
 def cleans_up_around_an_ask(folder: Folder) -> Iterator[Finding]:
     """`finally`, `with` and a TaskGroup would run at every suspend: a log-out there would log out at every pane."""
-    text = "This would run each time the story waits for the person. Put the clean-up into a deed of its own."
+    text = "This would run each time the story waits for the person. Put the clean-up into a step of its own."
     for part in folder.functions:
         for node in own(part.node):
             if any(is_ask(each) for wrapped in _cleaned_up(node) for each in ast.walk(wrapped)):
@@ -45,14 +45,14 @@ def reaches_outside(folder: Folder) -> Iterator[Finding]:
 
 
 def asks_inside_a_deed(folder: Folder) -> Iterator[Finding]:
-    """A deed is done once and from one end to the other: nobody can be asked within it."""
+    """A step is done once and from one end to the other: nobody can be asked within it."""
     for part in folder.told:
         for inner in own(part.node):
             if isinstance(inner, ast.Lambda | Function) and any(
                 isinstance(node, ast.Call) and _asks(node) for node in ast.walk(inner)
             ):
                 yield _at(
-                    part.module, inner, "This asks inside a deed. Ask in the story, and give the answer to the deed."
+                    part.module, inner, "This asks inside a step. Ask in the story, and give the answer to the step."
                 )
 
 
@@ -61,7 +61,7 @@ def keeps_state(folder: Folder) -> Iterator[Finding]:
     for part in folder.functions:
         for node in own(part.node):
             if isinstance(node, ast.Nonlocal | ast.Global):
-                yield _at(part.module, node, "What this keeps is lost at the next telling. Return it from the deed.")
+                yield _at(part.module, node, "What this keeps is lost at the next telling. Return it from the step.")
             for target in _assigned(node):
                 if part.node.name not in ("__init__", "__init_subclass__") and _of_self(target):
                     text = f"`{chain(target)}` is set outside `__init__`. A connector keeps nothing between two calls."

@@ -18,12 +18,12 @@ from cobalt_link.conformance.script import Script
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import CodeAnswer, CredentialsAnswer, Pane, Waiting, WaitingAnswer
 from cobalt_link.connector.refusals import Refusal
-from cobalt_link.connector.secrets import deed as opened
-from cobalt_link.signin.journal import Entry, MemoryJournal
-from cobalt_link.signin.replay import Asking, Granted, Refused, Resting, Waited, encoded, tell
+from cobalt_link.connector.secrets import step as opened
+from cobalt_link.signin.journal import JournalEntry, MemoryJournal
+from cobalt_link.signin.replay import Asking, Granted, Polling, Refused, WaitResult, encoded, replay
 from cobalt_link.signin.translate import as_refusal
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Told(msgspec.Struct, kw_only=True):
 
     ends: str = ""
     panes: list[Pane] = []
-    deeds: list[str] = []
+    steps: list[str] = []
     sent: list[str] = []
     traces: list[tuple[str, str]] = []
     faults: list[str] = []
@@ -79,14 +79,14 @@ class Straight(Ask):
         self._told.shown(pane)
         return await self._script.answer(pane)
 
-    async def once(self, name: str, deed: Callable[[], Awaitable[T]], **_options: Any) -> T:
-        self._told.deeds.append(name)
-        return await self._do(name, deed)
+    async def once(self, name: str, step: Callable[[], Awaitable[T]], **_options: Any) -> T:
+        self._told.steps.append(name)
+        return await self._do(name, step)
 
     async def until(
         self, name: str, poll: Callable[[], Awaitable[T | None]], *, pane: Waiting, every: float = 2.0, **_options: Any
     ) -> T | WaitingAnswer:
-        self._told.deeds.append(name)
+        self._told.steps.append(name)
         if pane.name != name:
             self._told.faults.append(f"`until({name!r}, …)` shows a pane named {pane.name!r}. Give both the same name.")
         for polls in range(POLLS):
@@ -104,12 +104,12 @@ class Straight(Ask):
         raise CaseBroken(f"{name} was polled {POLLS} times, and brought nothing")
 
     async def forget(self, answer: CredentialsAnswer | CodeAnswer) -> None:
-        self._told.deeds.append("(forget)")
+        self._told.steps.append("(forget)")
 
-    async def _do(self, name: str, deed: Callable[[], Awaitable[T]]) -> T:
+    async def _do(self, name: str, step: Callable[[], Awaitable[T]]) -> T:
         try:
             with opened():
-                result = await deed()
+                result = await step()
         except Exception as error:
             self._told.traces.append((f"an exception in {name}", "".join(traceback.format_exception_only(error))))
             raise as_refusal(error) from error
@@ -124,15 +124,17 @@ def _json(result: object) -> str:
         return repr(result)
 
 
-Teller: TypeAlias = Callable[[type[Connector], Place, Script, WatchedHttp, Told], Awaitable[None]]
+Teller: TypeAlias = Callable[[type[Connector], EhrInstance, Script, WatchedHttp, Told], Awaitable[None]]
 
 
-async def told_straight(kind: type[Connector], place: Place, script: Script, http: WatchedHttp, told: Told) -> None:
+async def told_straight(
+    kind: type[Connector], instance: EhrInstance, script: Script, http: WatchedHttp, told: Told
+) -> None:
     """The story from one end to the other in one go; `told` is filled in."""
     connector = kind(http)
     before = repr(vars(connector))
     try:
-        told.granted(await connector.sign_in(Straight(script, http, told), place))
+        told.granted(await connector.sign_in(Straight(script, http, told), instance))
     except Refusal as no:
         told.refused(no)
     except Exception as error:
@@ -150,7 +152,7 @@ class Cut(BaseException):
 class CuttingJournal(MemoryJournal):
     """Ends the telling after each entry that it is given."""
 
-    async def finish(self, entry: Entry) -> None:
+    async def finish(self, entry: JournalEntry) -> None:
         before = self.entries.get(entry.n)
         await super().finish(entry)
         if before is None or before.state == "open":
@@ -158,31 +160,35 @@ class CuttingJournal(MemoryJournal):
 
     def by_the_next_process(self) -> CuttingJournal:
         """The same, after a way through bytes."""
-        return CuttingJournal(msgspec.json.decode(msgspec.json.encode([*self.entries.values()]), type=list[Entry]))
+        return CuttingJournal(
+            msgspec.json.decode(msgspec.json.encode([*self.entries.values()]), type=list[JournalEntry])
+        )
 
 
-async def told_by_many(kind: type[Connector], place: Place, script: Script, http: WatchedHttp, told: Told) -> None:
+async def told_by_many(
+    kind: type[Connector], instance: EhrInstance, script: Script, http: WatchedHttp, told: Told
+) -> None:
     """The story as processes tell it that each live for one entry. The last telling has them all and sends nothing."""
     journal = CuttingJournal()
     for _ in range(TELLINGS):
         journal = journal.by_the_next_process()
         connector, before = kind(http), len(http.sent)
         try:
-            outcome = await tell(lambda ask, teller=connector: teller.sign_in(ask, place), journal)
+            outcome = await replay(lambda ask, teller=connector: teller.sign_in(ask, instance), journal)
         except Cut:
             continue
         match outcome:
             case Asking(n, pane):
                 told.shown(pane)
                 value = encoded(await script.answer(pane))
-                journal.entries[n] = Entry(n=n, kind="ask", name=pane.name, state="done", value=value)
-            case Resting(n, pane, seconds):
+                journal.entries[n] = JournalEntry(n=n, kind="ask", name=pane.name, state="done", value=value)
+            case Polling(n, pane, seconds):
                 del http.sent[before:]
                 if pane not in told.panes:
                     told.shown(pane)
                 if answer := await script.instead_of_waiting(pane):
-                    value = encoded(Waited(answer=answer))
-                    journal.entries[n] = Entry(n=n, kind="wait", name=pane.name, state="done", value=value)
+                    value = encoded(WaitResult(answer=answer))
+                    journal.entries[n] = JournalEntry(n=n, kind="wait", name=pane.name, state="done", value=value)
                 else:
                     await asyncio.sleep(min(seconds, POLL_SECONDS))
             case Granted(grant, answers):
@@ -199,11 +205,11 @@ async def told_by_many(kind: type[Connector], place: Place, script: Script, http
 
 def _note_journal(told: Told, journal: MemoryJournal, http: WatchedHttp) -> None:
     for entry in journal.entries.values():
-        if entry.kind in ("deed", "wait"):
-            told.deeds.append(entry.name)
+        if entry.kind in ("step", "wait"):
+            told.steps.append(entry.name)
             told.traces.append((f"the journal's {entry.name}", (entry.value or b"").decode()))
         elif entry.kind == "forget":
-            told.deeds.append("(forget)")
+            told.steps.append("(forget)")
         told.traces.append(("a name in the journal", entry.name))
     told.sent, told.faults = list(http.sent), _loose(http)
 

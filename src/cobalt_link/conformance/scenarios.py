@@ -11,7 +11,7 @@ from typing import get_args
 
 import msgspec
 
-from cobalt_link.conformance.cases import Case, CaseBroken, Cases, Given, Step, filled, wanted
+from cobalt_link.conformance.cases import Case, CaseBroken, Cases, CaseStep, Given, filled, wanted
 from cobalt_link.conformance.leaks import leaks
 from cobalt_link.conformance.names import Names
 from cobalt_link.conformance.reads import misread
@@ -23,12 +23,12 @@ from cobalt_link.conformance.test_server import send, standing
 from cobalt_link.conformance.texts import Seen
 from cobalt_link.connector.connector import Chart, Connector
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.manifest import Capability
 from cobalt_link.connector.panes import Choice, Code
 from cobalt_link.net.http import Http
 from cobalt_link.signin.journal import MemoryJournal
-from cobalt_link.signin.replay import Granted, Refused, tell
+from cobalt_link.signin.replay import Granted, Refused, replay
 
 CASE_SECONDS = 120.0
 NO_EHR = "no EHR to run against. Start one and say --address URL"
@@ -60,7 +60,7 @@ async def rehearse(kind: type[Connector], cases: Cases, names: Names, address: s
         run.findings.append(Finding("cases", "cases.toml", str(broken)))
         return run
     if not run.skipped:
-        for name in sorted((names.deeds | names.choices) - run.reached):
+        for name in sorted((names.steps | names.choices) - run.reached):
             run.findings.append(Finding("cases", "cases.toml", f"No case comes to {name!r}. Add one that does."))
     return run
 
@@ -86,7 +86,7 @@ async def _ehr(cases: Cases, address: str | None) -> AsyncIterator[str]:
 async def _recognized(kind: type[Connector], where: str, run: Rehearsal) -> None:
     http = WatchedHttp()
     try:
-        await kind(http).recognize(Place(address=where))
+        await kind(http).recognize(EhrInstance(address=where))
     except Exception as error:
         text = f"`recognize` refuses the EHR of the cases with {type(error).__name__}."
         run.findings.append(Finding("cases", "recognize", text))
@@ -130,25 +130,29 @@ async def _compared(
     if not findings:
         findings += [*_differences(case, straight, pieces), *dict.fromkeys(straight.faults + pieces.faults)]
     traces = [*straight.traces, *pieces.traces, *(("the log", line) for line in said)]
-    for place, how in dict.fromkeys(leaks(typed, traces)):
-        findings.append(f"A secret that was typed stands in {place}, {how}.")
+    for instance, how in dict.fromkeys(leaks(typed, traces)):
+        findings.append(f"A secret that was typed stands in {instance}, {how}.")
     return findings
 
 
 async def _told(kind: type[Connector], cases: Cases, case: Case, where: str, values: Given, teller: Teller) -> Told:
-    http, own, place = WatchedHttp(timeout=case.timeout), Http(allow_private=True, tls=trust()), Place(address=where)
+    http, own, instance = (
+        WatchedHttp(timeout=case.timeout),
+        Http(allow_private=True, tls=trust()),
+        EhrInstance(address=where),
+    )
     told, script = Told(), Script(case, where, own, values)
     try:
         if cases.ehr and cases.ehr.reset:
-            await send(own, where, Step(send=cases.ehr.reset))
+            await send(own, where, CaseStep(send=cases.ehr.reset))
         for step in case.prepare:
             await send(own, where, filled(step, values))
-        await teller(kind, place, script, http, told)
+        await teller(kind, instance, script, http, told)
         if left := script.left_over():
             told.faults.append(f"It ended with {len(left)} of its answers unasked.")
         if teller is told_by_many:
             told.typed = script.typed
-            told.faults += await _afterwards(kind, case, place, told, http)
+            told.faults += await _afterwards(kind, case, instance, told, http)
     except CaseBroken as broken:
         told.broken = str(broken)
     finally:
@@ -158,19 +162,19 @@ async def _told(kind: type[Connector], cases: Cases, case: Case, where: str, val
     return told
 
 
-async def _afterwards(kind: type[Connector], case: Case, place: Place, told: Told, http: Http) -> list[str]:
+async def _afterwards(kind: type[Connector], case: Case, instance: EhrInstance, told: Told, http: Http) -> list[str]:
     """What the grant is good for: the declared reads, and a renewal without the person."""
     if told.grant is None:
         return ["It was to read or renew, and there is no grant."] if case.reads or case.renewed else []
     findings = [] if kind.manifest.keeps_password else _kept(told)
     grant, connector = told.grant, kind(http)
-    chart = Chart(place=place, tenant=grant.tenant, session=grant.session, known=grant.known)
+    chart = Chart(instance=instance, tenant=grant.tenant, session=grant.session, known=grant.known)
     for capability in case.reads:
         try:
             findings += [text async for text in misread(connector, chart, capability, datetime.now(UTC).date())]
         except Exception as error:
             findings.append(f"Reading {capability} ended in {type(error).__name__}.")
-    return findings + (await _renewed(connector, case, place, told, grant) if case.renewed else [])
+    return findings + (await _renewed(connector, case, instance, told, grant) if case.renewed else [])
 
 
 def _kept(told: Told) -> list[str]:
@@ -181,28 +185,28 @@ def _kept(told: Told) -> list[str]:
     return [promise] if any(leaks(told.typed, [("", kept)])) else []
 
 
-async def _renewed(connector: Connector, case: Case, place: Place, told: Told, grant: Grant) -> list[str]:
-    outcome = await tell(
-        lambda ask: connector.sign_in(ask, place), MemoryJournal(),
+async def _renewed(connector: Connector, case: Case, instance: EhrInstance, told: Told, grant: Grant) -> list[str]:
+    outcome = await replay(
+        lambda ask: connector.sign_in(ask, instance), MemoryJournal(),
         saved=told.answers, known=grant.known, silent=True,
     )  # fmt: skip
     findings: list[str] = []
     ended = "granted" if isinstance(outcome, Granted) else outcome.refusal.code if isinstance(outcome, Refused) else "?"
     if ended != case.renewed:
         findings.append(f"Renewing without the person ends in {ended}, not in {case.renewed}.")
-    if isinstance(outcome, Granted) and outcome.grant.person.id != grant.person.id:
+    if isinstance(outcome, Granted) and outcome.grant.user.id != grant.user.id:
         findings.append("Renewing gives another person.id: the account would not be known again.")
     sent = {pane.name for pane in told.panes if isinstance(pane, Code) and pane.way != "app"}
     if isinstance(outcome, Refused) and outcome.refusal.details.get("reason") in sent:
         # It got as far as the code: by then the EHR had sent one, and nobody was there.
-        findings.append("Renewing makes the EHR send a code. Say reaches_user=True of the deed that does.")
+        findings.append("Renewing makes the EHR send a code. Say reaches_user=True of the step that does.")
     return findings
 
 
 def _note(run: Rehearsal, told: Told, typed: set[str]) -> None:
     """What the texts and the list of cases are held against; never what somebody typed."""
     seen = run.seen
-    run.reached |= set(told.deeds)
+    run.reached |= set(told.steps)
     for pane in told.panes:
         if isinstance(pane, Choice):
             run.reached.add(pane.name)
@@ -222,7 +226,7 @@ def _differences(case: Case, straight: Told, pieces: Told) -> list[str]:
     for what, one, other in (
         ("ends in", straight.ends, pieces.ends),
         ("shows the panes", straight.labels, pieces.labels),
-        ("does", straight.deeds, pieces.deeds),
+        ("does", straight.steps, pieces.steps),
         ("sends", _methods(straight), _methods(pieces)),
     ):
         if one != other:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cobalt_link.conformance.cases import Case, CaseBroken, Given, Step, answer_to, filled, label
+from cobalt_link.conformance.cases import Case, CaseBroken, CaseStep, Given, answer_to, filled, label
 from cobalt_link.conformance.test_server import send
 from cobalt_link.connector.panes import Answer, Pane, Waiting, WaitingAnswer
 from cobalt_link.net.http import Http
@@ -37,7 +37,7 @@ class Script:
             return answer
         return None
 
-    def left_over(self) -> list[Step]:
+    def left_over(self) -> list[CaseStep]:
         """The answers that nobody asked for."""
         return [step for step in self._left if step.send is None]
 
@@ -45,5 +45,5 @@ class Script:
         while self._left and self._left[0].send is not None:
             await send(self._http, self._address, self._next())
 
-    def _next(self) -> Step:
+    def _next(self) -> CaseStep:
         return filled(self._left.pop(0), self._values)

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cobalt_link.conformance.cases import CaseBroken, Program, Step
-from cobalt_link.net.errors import HttpTrouble
+from cobalt_link.conformance.cases import CaseBroken, CaseStep, Program
+from cobalt_link.net.errors import HttpError
 from cobalt_link.net.http import Http
 
 START_SECONDS = 30.0
@@ -47,12 +47,12 @@ async def _address(process: asyncio.subprocess.Process, module: str, errors: Pat
     return address.rstrip("/")
 
 
-async def send(http: Http, address: str, step: Step) -> None:
+async def send(http: Http, address: str, step: CaseStep) -> None:
     """Carries out a `send`: "PUT /path", with the step's `json`. Raises CaseBroken unless the EHR answers with 2xx."""
     method, _, path = (step.send or "").partition(" ")
     try:
         answer = await http.request(method, f"{address}{path}", json=step.json)
-    except HttpTrouble as trouble:
+    except HttpError as trouble:
         raise CaseBroken(f"{step.send}: {trouble}") from None
     if not 200 <= answer.status < 300:
         raise CaseBroken(f"{step.send}: the EHR answered {answer.status}")

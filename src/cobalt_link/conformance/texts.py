@@ -19,7 +19,7 @@ House = Mapping[str, Texts]
 Wanted = list[tuple[tuple[str, ...], str]]
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
-# Known to every page of an attempt; what a text of ours may hold besides, the same text of a connector may, too.
+# Known to every page of a link session; what a text of ours may hold besides, the same text of a connector may, too.
 EVERYWHERE = frozenset({"app", "ehr", "place", "operator", "host"})
 CHOICE_PARTS = ("title", "why", "list", "none")
 ROW_PARTS = ("", "_ending", "_detail")
@@ -57,7 +57,7 @@ def text_findings(
 def _wanted(connector: type[Connector], folder: Folder, names: Names, seen: Seen) -> Wanted:
     """Keys of which one has to be there, and why."""
     manifest = connector.manifest
-    wanted: Wanted = [((f"step.{name}",), "the story does it") for name in sorted(names.deeds) if name[0] != "_"]
+    wanted: Wanted = [((f"step.{name}",), "the story does it") for name in sorted(names.steps) if name[0] != "_"]
     wanted += [((f"consent.{verb}.{key}",), f"the manifest's {verb} names it")
                for verb, keys in (("sees", manifest.sees), ("does", manifest.does)) for key in keys]  # fmt: skip
     wanted += [((f"choice.{name}.title",), "the story asks this choice") for name in sorted(names.choices)]
@@ -86,16 +86,16 @@ def _fillable(key: str, house: House) -> frozenset[str]:
     """Rows, steps and names of rights stand alone; the others are filled with what their place in Link knows."""
     if key.startswith(("step.", "consent.", "no_rights.", "unsupported.")):
         return EVERYWHERE
-    place = key.rpartition(".")[0]
-    near = f"{place}.title", f"{place}.why", f"{place}.list", f"{place}.none"
-    if place.startswith("choice."):
+    instance = key.rpartition(".")[0]
+    near = f"{instance}.title", f"{instance}.why", f"{instance}.list", f"{instance}.none"
+    if instance.startswith("choice."):
         return EVERYWHERE | ({"count"} if key in near else {"ending"})
     return EVERYWHERE.union(
         *(
             _PLACEHOLDER.findall(text)
             for texts in house.values()
             for name, text in texts.items()
-            if name.startswith(place)
+            if name.startswith(instance)
         )
     )
 

@@ -71,7 +71,7 @@ class Folder:
 
     @cached_property
     def told(self) -> list[Part]:
-        """The story's own body: whatever uses `ask`, and what that calls directly, which is not a deed."""
+        """The story's own body: whatever uses `ask`, and what that calls directly, which is not a step."""
         found = [part for part in self.functions if any(map(is_ask, own(part.node))) or takes_ask(part.node)]
         for part in found:  # grows while it is gone through
             names = {name for node in own(part.node) if isinstance(node, ast.Call) if (name := self._callee(node))}
@@ -99,7 +99,7 @@ class Folder:
 
 
 def own(function: ast.AST) -> Iterator[ast.AST]:
-    """What a function does itself, without the functions inside it: those are deeds, done once."""
+    """What a function does itself, without the functions inside it: those are steps, done once."""
     for child in ast.iter_child_nodes(function):
         yield child
         if not isinstance(child, _NESTED):

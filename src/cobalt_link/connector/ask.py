@@ -64,16 +64,16 @@ class Ask(ABC):
     async def once(
         self,
         name: str,
-        deed: Callable[[], Awaitable[T]],
+        step: Callable[[], Awaitable[T]],
         *,
         returns: type[T] | None = None,
         again: bool = False,
         reaches_user: bool = False,
     ) -> T:
-        """Does a deed at most once and keeps its result, or the refusal that it raised.
+        """Does a step at most once and keeps its result, or the refusal that it raised.
 
         `name` is a key of the texts (`step.<name>`) and shows as a step while it runs. The result is JSON: a
-        `msgspec.Struct` (then name it in `returns`), dict, list, str, number or None. A deed that was started and whose
+        `msgspec.Struct` (then name it in `returns`), dict, list, str, number or None. A step that was started and whose
         end is not known is never repeated, the person is told; say `again=True` where repeating does no harm.
         `reaches_user=True` marks what makes the EHR text, call or notify the person: renewing in the background
         stops there.
@@ -97,4 +97,5 @@ class Ask(ABC):
 
     @abstractmethod
     async def forget(self, answer: CredentialsAnswer | CodeAnswer) -> None:
-        """Erases the secrets of an answer now rather than when the attempt settles. They are not kept for renewal."""
+        """Erases the secrets of an answer now rather than when the link session settles. They are not kept for
+        renewal."""

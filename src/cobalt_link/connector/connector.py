@@ -14,8 +14,8 @@ import msgspec
 
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import Place
-from cobalt_link.connector.manifest import Manifest, read_manifest, read_texts, story_version
+from cobalt_link.connector.instance import EhrInstance
+from cobalt_link.connector.manifest import Manifest, read_manifest, read_texts, sign_in_version
 from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
@@ -31,7 +31,7 @@ from cobalt_link.net.http import Http
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """An account opened for reading: the EHR's place and tenant, the session and what the grant knew."""
 
-    place: Place
+    instance: EhrInstance
     tenant: str
     session: dict[str, Any]
     known: dict[str, Any] = {}
@@ -53,7 +53,7 @@ class Connector:
     def __init_subclass__(cls) -> None:
         cls.folder = Path(inspect.getfile(cls)).parent
         cls.manifest = read_manifest(cls.folder)
-        cls.version = story_version(cls.folder, cls.manifest.story)
+        cls.version = sign_in_version(cls.folder, cls.manifest.sign_in_version)
 
     def __init__(self, http: Http) -> None:
         self.http = http
@@ -62,11 +62,11 @@ class Connector:
         """This connector's own texts, flat, with English where the locale has none."""
         return read_texts(self.folder, "en") | read_texts(self.folder, locale)
 
-    async def recognize(self, place: Place) -> None:
+    async def recognize(self, instance: EhrInstance) -> None:
         """Whether this EHR is at that address; raises `NotThisAddress`. Sends nothing that anybody typed."""
-        await self.http.check(place.address)
+        await self.http.check(instance.address)
 
-    async def sign_in(self, ask: Ask, place: Place) -> Grant:
+    async def sign_in(self, ask: Ask, instance: EhrInstance) -> Grant:
         """The whole sign-in as one plain story; see `cobalt_link.connector.ask`."""
         raise NotImplementedError
 

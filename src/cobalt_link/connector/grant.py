@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True):
+class EhrUser(msgspec.Struct, frozen=True, kw_only=True):
     """The EHR's user. `id` is the EHR's own, stable over sign-ins; `username` as typed or as the EHR spells it."""
 
     id: str
@@ -20,13 +20,13 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a sign-in story.
 
     `tenant` names the database or practice inside the EHR at that address ("" when there is only one): together with
-    connector and address it is the identity of the EHR, and with `person.id` that of the account.
+    connector and address it is the identity of the EHR, and with `user.id` that of the account.
     `session` is JSON of the connector's own (cookies, tokens); it rests sealed. `known` is JSON that later runs of the
     story see as `ask.known` (was there a second factor?). `expires_at`: when the session ends by itself;
     `keep_alive`: seconds of idleness after which the EHR drops it.
     """
 
-    person: Person
+    user: EhrUser
     tenant: str = ""
     session: dict[str, Any] = {}
     known: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from cobalt_link.connector.connector import Connector
 GROUP = "cobalt_link.connectors"
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """One entry point: the connector's class, or why there is none."""
 
     name: str
@@ -35,17 +35,17 @@ def classes() -> list[type[Connector]]:
     return [each.connector for each in found if each.connector]
 
 
-def installed() -> list[Found]:
+def installed() -> list[Installed]:
     """All of them by name. Nothing is raised for a broken one: the judge tells it, and the others are judged."""
     return sorted(map(_loaded, entry_points(group=GROUP)), key=lambda each: each.name)
 
 
-def _loaded(point: object) -> Found:
+def _loaded(point: object) -> Installed:
     name = str(getattr(point, "name", ""))
     try:
         connector = point.load()  # type: ignore[attr-defined]
     except Exception as error:
-        return Found(name=name, trouble=f"{type(error).__name__}: {error}")
+        return Installed(name=name, trouble=f"{type(error).__name__}: {error}")
     if not (isinstance(connector, type) and issubclass(connector, Connector)):
-        return Found(name=name, trouble="it is no subclass of cobalt_link.connector.connector.Connector")
-    return Found(name=name, connector=connector)
+        return Installed(name=name, trouble="it is no subclass of cobalt_link.connector.connector.Connector")
+    return Installed(name=name, connector=connector)

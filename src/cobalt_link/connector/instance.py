@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class EhrInstance(msgspec.Struct, frozen=True, kw_only=True):
     """One EHR installation. `address` has a scheme and a host, no trailing slash: `https://ehr.example/path`."""
 
     address: str

@@ -14,7 +14,8 @@ Capability = Literal["appointments", "patients", "providers", "locations", "sett
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`key` is the folder's name; `story` is raised by hand when a running sign-in could not go on with the new code.
+    """`key` is the folder's name; `sign_in_version` is raised by hand when a running sign-in could not go on with the
+    new code.
 
     `reads` names each capability with the filters it honours: a filter not named here is refused with a clear 400.
     `sees` and `does` are keys of the texts that the consent pane shows (`consent.sees.<key>`).
@@ -23,7 +24,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     key: str
     name: str
-    story: int
+    sign_in_version: int
     summary: str
     mark: str
     aliases: tuple[str, ...] = ()
@@ -67,7 +68,7 @@ def flat(tree: dict[str, object], before: str = "") -> dict[str, str]:
 
 
 @cache
-def story_version(folder: Path, story: int) -> str:
+def sign_in_version(folder: Path, sign_in_version: int) -> str:
     """Changes when the code of the story could have changed: the manifest's number and a hash of the folder's modules.
 
     Texts and logos are left out: a corrected spelling must not restart anyone's sign-in.
@@ -75,4 +76,4 @@ def story_version(folder: Path, story: int) -> str:
     digest = sha256()
     for file in sorted(folder.glob("*.py")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return f"{story}-{digest.hexdigest()[:16]}"
+    return f"{sign_in_version}-{digest.hexdigest()[:16]}"

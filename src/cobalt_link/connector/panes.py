@@ -1,7 +1,7 @@
 """What a sign-in can ask of a person: a closed union of panes, and the typed answer to each.
 
 A pane says what is asked, never in words (those live in text catalogues) and never with a secret or chart data:
-it rests readable while the attempt is open.
+it rests readable while the link session is open.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import msgspec
 from cobalt_link.connector.secrets import Secret
 
 
-class Problem(msgspec.Struct, frozen=True):
+class PaneRefusal(msgspec.Struct, frozen=True):
     """Why a pane is asked again. `code` is a refusal's code; `details` are the refusal's, for its text."""
 
     code: str
     details: dict[str, str | int] = {}
 
 
-class Choosable(msgspec.Struct, frozen=True, kw_only=True):
+class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One row of a choice. `label` is the EHR's own word (a clinic's name) or, when `known`, a key of the texts."""
 
     value: str
@@ -34,7 +34,7 @@ class Picker(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="p
     """Which practice, or which EHR at which address."""
 
     name: str = "picker"
-    problem: Problem | None = None
+    problem: PaneRefusal | None = None
     manual: bool = False
     ehr: str | None = None
     address: str | None = None
@@ -44,7 +44,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     """May the app use this EHR with the person's account?"""
 
     name: str = "consent"
-    problem: Problem | None = None
+    problem: PaneRefusal | None = None
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="credentials"):
@@ -53,7 +53,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
     name: str = "credentials"
     username: str | None = None
     fixed: bool = False
-    problem: Problem | None = None
+    problem: PaneRefusal | None = None
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="code"):
@@ -66,7 +66,7 @@ class Code(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="cod
     expires_at: datetime | None = None
     resend: bool = False
     resent: bool = False
-    problem: Problem | None = None
+    problem: PaneRefusal | None = None
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="choice"):
@@ -76,10 +76,10 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="c
     """
 
     name: str
-    options: tuple[Choosable, ...]
+    options: tuple[Option, ...]
     none_of_these: bool = True
     remember: bool = False
-    problem: Problem | None = None
+    problem: PaneRefusal | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="waiting"):
@@ -91,7 +91,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     expires_at: datetime | None = None
     resend: bool = False
     other_way: bool = False
-    problem: Problem | None = None
+    problem: PaneRefusal | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="message"):
@@ -101,7 +101,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     name: str = "message"
     details: dict[str, str | int] = {}
     again: bool = True
-    problem: Problem | None = None
+    problem: PaneRefusal | None = None
 
 
 Pane: TypeAlias = Picker | Consent | Credentials | Code | Choice | Waiting | Message
@@ -122,7 +122,7 @@ class ConsentAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CredentialsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed. The password opens only inside a deed."""
+    """What was typed. The password opens only inside a step."""
 
     username: str
     password: Secret

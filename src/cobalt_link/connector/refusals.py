@@ -126,7 +126,7 @@ class SessionEnded(TryLater):
 
 
 class Interrupted(TryLater):
-    """A deed was started and its end is not known. It is never repeated by itself."""
+    """A step was started and its end is not known. It is never repeated by itself."""
 
     code = "interrupted"
 

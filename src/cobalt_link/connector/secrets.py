@@ -1,4 +1,4 @@
-"""A secret that a person typed: it opens only inside a deed, and shows itself nowhere else."""
+"""A secret that a person typed: it opens only inside a step, and shows itself nowhere else."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_inside_a_deed: ContextVar[bool] = ContextVar("inside_a_deed", default=False)
+_inside_a_step: ContextVar[bool] = ContextVar("inside_a_deed", default=False)
 
 
-class SecretOutsideDeed(RuntimeError):
+class SecretOutsideStep(RuntimeError):
     """A secret may be opened only inside `ask.once` or `ask.until`: outside, every replay would hold it in memory."""
 
 
 class Secret:
-    """A password or code. `reveal()` gives the text inside a deed and raises `SecretOutsideDeed` elsewhere."""
+    """A password or code. `reveal()` gives the text inside a step and raises `SecretOutsideStep` elsewhere."""
 
     __slots__ = ("_text",)
 
@@ -22,8 +22,8 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        if not _inside_a_deed.get():
-            raise SecretOutsideDeed
+        if not _inside_a_step.get():
+            raise SecretOutsideStep
         return self._text
 
     def __repr__(self) -> str:
@@ -42,18 +42,18 @@ class Secret:
 
 
 @contextmanager
-def deed() -> Iterator[None]:
+def step() -> Iterator[None]:
     """Secrets may be opened in here."""
-    token = _inside_a_deed.set(True)
+    token = _inside_a_step.set(True)
     try:
         yield
     finally:
-        _inside_a_deed.reset(token)
+        _inside_a_step.reset(token)
 
 
-def inside_a_deed() -> bool:
-    """Whether a deed is being done here; the connector kit asks when it sees a request."""
-    return _inside_a_deed.get()
+def inside_a_step() -> bool:
+    """Whether a step is being done here; the connector kit asks when it sees a request."""
+    return _inside_a_step.get()
 
 
 def for_sealing(value: object) -> object:

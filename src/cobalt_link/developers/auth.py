@@ -11,12 +11,12 @@ from hmac import compare_digest
 from secrets import token_bytes
 
 from cobalt_link.developers.clients import PURPOSE, Client, Clients, Known
-from cobalt_link.developers.short_cache import MOST, Remembered
+from cobalt_link.developers.short_cache import MOST, ShortCache
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Vault
-from cobalt_link.web.fields import Credentials
+from cobalt_link.web.fields import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 
 NOBODY = bytes(32)
@@ -28,11 +28,11 @@ class Callers:
     def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
         self._vault = vault
         self._clock = clock
-        self._known = Remembered(Clients(db, vault, clock).known)
+        self._known = ShortCache(Clients(db, vault, clock).known)
         self._prints: dict[bytes, list[bytes]] = {}
         self._of_this_process = token_bytes(32)
 
-    async def authenticate(self, credentials: Credentials) -> Client:
+    async def authenticate(self, credentials: CallerCredentials) -> Client:
         """The client, or Unauthorized."""
         name, secret = credentials.client_id or "", credentials.client_secret or ""
         pair = blake2b(f"{name}\0{secret}".encode("utf-8", "surrogatepass"), key=self._of_this_process).digest()

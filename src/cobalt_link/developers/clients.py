@@ -13,7 +13,7 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from cobalt_link.developers import addresses, branding
-from cobalt_link.developers.short_cache import Remembered
+from cobalt_link.developers.short_cache import ShortCache
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import new_id
@@ -46,7 +46,7 @@ class Client(msgspec.Struct, frozen=True):
         return self.env == tokens.TEST
 
 
-class Secret(msgspec.Struct, frozen=True):
+class ClientSecret(msgspec.Struct, frozen=True):
     """A secret without itself: `hint` is its last four signs; `expires_at` is None for the one that goes on."""
 
     hint: str
@@ -95,7 +95,7 @@ class Clients:
         self._db = db
         self._vault = vault
         self._clock = clock
-        self._by_id = Remembered(self.find)
+        self._by_id = ShortCache(self.find)
 
     async def create(
         self, name: str, *, test: bool = False, callback_urls: Iterable[str] = (), origins: Iterable[str] = ()
@@ -132,9 +132,9 @@ class Clients:
         """As it was within the last second, disabled or not; raises ClientProblem."""
         return await self._by_id(id)
 
-    async def secrets(self, client: Client) -> list[Secret]:
+    async def secrets(self, client: Client) -> list[ClientSecret]:
         """The live ones, newest first."""
-        rows = [msgspec.convert(row, Secret) for row in await self._db.rows(SECRETS, (client.id,))]
+        rows = [msgspec.convert(row, ClientSecret) for row in await self._db.rows(SECRETS, (client.id,))]
         return [each for each in rows if each.expires_at is None or each.expires_at > self._clock.now()]
 
     async def update(self, client: Client, **changes: Any) -> Client:

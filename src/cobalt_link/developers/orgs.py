@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from cobalt_link.developers import addresses
 from cobalt_link.developers.clients import Client
 from cobalt_link.developers.org_settings import OrgChange, OrgProblem, OrgSettings, changed
-from cobalt_link.developers.short_cache import Remembered
+from cobalt_link.developers.short_cache import ShortCache
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import new_id
 from cobalt_link.store.database import Database, Row
@@ -87,8 +87,8 @@ class Orgs:
         self._db = db
         self._clock = clock
         self._resolve = resolve_ehr
-        self._known = Remembered(self._read)
-        self._recent = Remembered(self._read_by_id)
+        self._known = ShortCache(self._read)
+        self._recent = ShortCache(self._read_by_id)
 
     async def ensure(self, client: Client, org_id: str, emr_name: str | None = None, domain: str | None = None) -> Org:
         """The org, made if new; a known one costs no round trip. Raises OrgMismatch, UnknownEmr, InvalidRequest."""

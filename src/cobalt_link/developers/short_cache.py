@@ -17,7 +17,7 @@ FRESH = 0.75  # seconds; with the read itself this stays under the promised seco
 MOST = 10_000
 
 
-class Remembered(Generic[Key, Value]):
+class ShortCache(Generic[Key, Value]):
     """`await remembered(key)` gives what `read(key)` gave at most `FRESH` seconds ago; failures are not kept."""
 
     def __init__(self, read: Callable[[Key], Awaitable[Value]], *, ticks: Callable[[], float] = time.monotonic) -> None:

@@ -18,11 +18,11 @@ from cobalt_link.net.addresses import Target
 from cobalt_link.net.errors import (
     AddressRefused,
     BrokenAnswer,
-    HttpTrouble,
+    HttpError,
     NoAnswer,
     NoSuchName,
     NotJson,
-    TlsTrouble,
+    TlsError,
     TooSlow,
 )
 
@@ -31,12 +31,12 @@ __all__ = [
     "Answer",
     "BrokenAnswer",
     "Http",
-    "HttpTrouble",
+    "HttpError",
     "NoAnswer",
     "NoSuchName",
     "NotJson",
     "Resolve",
-    "TlsTrouble",
+    "TlsError",
     "TooSlow",
 ]
 
@@ -96,7 +96,7 @@ class Http:
         params: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Answer:
-        """One request, one answer of any status; raises a HttpTrouble when there is none.
+        """One request, one answer of any status; raises a HttpError when there is none.
 
         params: added to the query that the URL has. json: anything that JSON can hold, sent as the body.
         timeout: seconds, instead of the client's.
@@ -135,7 +135,7 @@ class Http:
             try:
                 return await self._once(target, ip, message, seconds / len(ips))
             except transport.HandshakeFailed as why:
-                raise TlsTrouble(_untrusted(target, str(why))) from None
+                raise TlsError(_untrusted(target, str(why))) from None
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
             except (httpcore2.NetworkError, httpcore2.ProtocolError):

@@ -6,15 +6,15 @@ from typing import Any
 
 from cobalt_link.accounts.problems import (
     AccountGone,
-    EhrBusy,
-    EhrDown,
+    EhrThrottled,
+    EhrUnavailable,
     EhrUnexpected,
-    LoginRequired,
-    NoRights,
+    MissingRights,
     NotSupported,
+    ReconnectRequired,
 )
 from cobalt_link.records.days import MissingParameters
-from cobalt_link.records.engine import Reads
+from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.resources import appointments, locations, patients, providers, settings
 from cobalt_link.records.resources.appointments import (
     AppointmentAnswer,
@@ -37,7 +37,16 @@ from cobalt_link.web.problems import InvalidRequest, MissingField, Unavailable, 
 
 routes = Routes("records")
 
-LIVE = (LoginRequired, NoRights, AccountGone, NotSupported, EhrDown, EhrBusy, EhrUnexpected, Unavailable)
+LIVE = (
+    ReconnectRequired,
+    MissingRights,
+    AccountGone,
+    NotSupported,
+    EhrUnavailable,
+    EhrThrottled,
+    EhrUnexpected,
+    Unavailable,
+)
 READ: Any = {
     "auth": Auth.ACCOUNT,
     "tenant": Tenant.ACCOUNT,
@@ -48,7 +57,7 @@ READ: Any = {
 
 
 @routes.get("/v1/patients", **READ, errors=(*LIVE, InvalidRequest), summary="Find patients, one page at a time.")
-async def list_patients(room: Reads, call: Call, body: PatientsAsked) -> PatientsAnswer:
+async def list_patients(room: RecordsEngine, call: Call, body: PatientsAsked) -> PatientsAnswer:
     return await patients.read(room, call.account, body)
 
 
@@ -58,7 +67,7 @@ async def list_patients(room: Reads, call: Call, body: PatientsAsked) -> Patient
     errors=(*LIVE, InvalidRequest, MissingParameters),
     summary="Read the schedule of some days.",
 )
-async def list_appointments(room: Reads, call: Call, body: AppointmentsAsked) -> AppointmentsAnswer:
+async def list_appointments(room: RecordsEngine, call: Call, body: AppointmentsAsked) -> AppointmentsAnswer:
     return await appointments.read(room, call.account, body)
 
 
@@ -69,22 +78,22 @@ async def list_appointments(room: Reads, call: Call, body: AppointmentsAsked) ->
     errors=(*LIVE, AppointmentNotFound),
     summary="Read one appointment by its id, ours or the EHR's own.",
 )
-async def show_appointment(room: Reads, call: Call, appointment_id: str) -> AppointmentAnswer:
+async def show_appointment(room: RecordsEngine, call: Call, appointment_id: str) -> AppointmentAnswer:
     return await appointments.read_one(room, call.account, appointment_id)
 
 
 @routes.get("/v1/providers", **READ, errors=LIVE, summary="List the practice's providers.")
-async def list_providers(room: Reads, call: Call) -> ProvidersAnswer:
+async def list_providers(room: RecordsEngine, call: Call) -> ProvidersAnswer:
     return await providers.read(room, call.account)
 
 
 @routes.get("/v1/locations", **READ, errors=LIVE, summary="List the practice's locations.")
-async def list_locations(room: Reads, call: Call) -> LocationsAnswer:
+async def list_locations(room: RecordsEngine, call: Call) -> LocationsAnswer:
     return await locations.read(room, call.account)
 
 
 @routes.get("/v1/settings", **READ, errors=LIVE, summary="Read the practice's settings; those of the org win.")
-async def show_settings(room: Reads, call: Call) -> SettingsAnswer:
+async def show_settings(room: RecordsEngine, call: Call) -> SettingsAnswer:
     return await settings.read(room, call.account)
 
 
@@ -94,15 +103,15 @@ async def show_settings(room: Reads, call: Call) -> SettingsAnswer:
     errors=(AccountGone, MissingField, UnknownField, InvalidRequest),
     summary="Set your own label for this access token.",
 )
-async def set_reference(room: Reads, call: Call, body: ReferenceAsked) -> ReferenceAnswer:
+async def set_reference(room: RecordsEngine, call: Call, body: ReferenceAsked) -> ReferenceAnswer:
     return await settings.refer(room, call.account, body)
 
 
 @routes.get("/v1/visit-types", **READ, errors=LIVE, summary="List the codes for kinds of visits.")
-async def list_visit_types(room: Reads, call: Call) -> VisitTypesAnswer:
+async def list_visit_types(room: RecordsEngine, call: Call) -> VisitTypesAnswer:
     return await settings.visit_types(room, call.account)
 
 
 @routes.get("/v1/visit-statuses", **READ, errors=LIVE, summary="List the codes for the states of a visit.")
-async def list_visit_statuses(room: Reads, call: Call) -> VisitStatusesAnswer:
+async def list_visit_statuses(room: RecordsEngine, call: Call) -> VisitStatusesAnswer:
     return await settings.visit_statuses(room, call.account)

@@ -13,8 +13,8 @@ import msgspec
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.problems import NotSupported
-from cobalt_link.accounts.sessions import Sessions
-from cobalt_link.accounts.table import Accounts
+from cobalt_link.accounts.sessions import EhrSessions
+from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Chart, Connector
 from cobalt_link.connector.manifest import Capability
 from cobalt_link.developers.org_settings import OrgSettings
@@ -33,13 +33,13 @@ class Resource(msgspec.Struct, Generic[Found], frozen=True):
     named: Callable[[Found], Iterable[Named]]
 
 
-class Reads:
+class RecordsEngine:
     """What the routes of this room work with."""
 
     def __init__(
         self,
-        sessions: Sessions,
-        accounts: Accounts,
+        sessions: EhrSessions,
+        accounts: AccountTable,
         orgs: Orgs,
         keys: DataKeys,
         connectors: Mapping[str, Connector],
@@ -55,13 +55,13 @@ class Reads:
         self,
         account: Account,
         resource: Resource[Found],
-        deed: Callable[[Connector, Chart], Awaitable[Found]],
+        step: Callable[[Connector, Chart], Awaitable[Found]],
         filters: Iterable[str] = (),
     ) -> tuple[Found, Ids]:
-        """What `deed` reads, with our ids of what it named. Raises what `Sessions.read` raises, and NotSupported for a
-        resource or a filter that the connector's manifest does not declare."""
+        """What `step` reads, with our ids of what it named. Raises what `EhrSessions.read` raises, and NotSupported
+        for a resource or a filter that the connector's manifest does not declare."""
         self._refuse_undeclared(account, resource.capability, filters)
-        found = await self._sessions.read(account, deed)
+        found = await self._sessions.read(account, step)
         return found, await self._ids.give(account, resource.named(found))
 
     async def resolve(self, account: Account, kind: Kind, either_id: str) -> str:
@@ -80,7 +80,7 @@ class Reads:
     def _refuse_undeclared(self, account: Account, capability: Capability, filters: Iterable[str]) -> None:
         connector = self._connectors.get(account.connector)
         if connector is None:
-            return  # `Sessions.read` says so
+            return  # `EhrSessions.read` says so
         name, declared = connector.manifest.name, connector.manifest.reads.get(capability)
         if declared is None:
             raise NotSupported(f"{name} does not offer {capability}. Leave this call out for {name}.")

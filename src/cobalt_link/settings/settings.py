@@ -70,7 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_token_minutes: Annotated[
         Minutes, Meta(description="How long a public token can be exchanged, in minutes.")
     ] = 30
-    attempt_minutes: Annotated[Minutes, Meta(description="How long a user has to finish linking, in minutes.")] = 30
+    link_session_minutes: Annotated[Minutes, Meta(description="How long a user has to finish linking, in minutes.")] = (
+        30
+    )
     retention_days: Annotated[
         int, Meta(ge=1, le=3650, description="After how many days stored requests and events are erased.")
     ] = 30
@@ -146,6 +148,8 @@ def _setting(field: Any, hint: Any) -> Setting:
 
 DECLARED = _declared()
 NAMES = {each.name: each for each in DECLARED}
+# Former names of settings: they still work, in the environment and in cobalt.toml.
+RENAMED = {"attempt_minutes": "link_session_minutes"}
 CHECKS: dict[str, Callable[[Any], Any]] = {
     "public_url": values.public_address,
     "privacy_url": values.web_address,
@@ -200,7 +204,8 @@ def _from_flags(flags: Mapping[str, object]) -> dict[str, Found]:
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Found]:
     direct = {each.variable: each for each in DECLARED}
-    by_file = {f"{each.variable}_FILE": each for each in DECLARED}
+    direct |= {f"COBALT_{former.upper()}": NAMES[name] for former, name in RENAMED.items()}
+    by_file = {f"{variable}_FILE": each for variable, each in direct.items()}
     found: dict[str, Found] = {}
     # COBALT_TEST_… belongs to the test suite.
     for variable in sorted(name for name in env if name.startswith("COBALT_") and not name.startswith("COBALT_TEST_")):
@@ -240,8 +245,8 @@ def _from_file(file: Path) -> dict[str, Found]:
     if "data" in table:
         raise SettingsError(f"{file} lies in the data folder and cannot name it: use --data or COBALT_DATA.")
     for name in table:
-        _known(name, str(file), NAMES, name)
-    return {name: (value, str(file)) for name, value in table.items()}
+        _known(name, str(file), [*NAMES, *RENAMED], name)
+    return {RENAMED.get(name, name): (value, str(file)) for name, value in table.items()}
 
 
 def _known(name: str, origin: str, known: Any, asked: str) -> None:

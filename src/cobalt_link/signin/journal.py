@@ -6,12 +6,12 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Kind = Literal["ask", "deed", "wait", "forget"]
+Kind = Literal["ask", "step", "wait", "forget"]
 State = Literal["open", "done", "refused"]
 
 
-class Entry(msgspec.Struct, kw_only=True):
-    """One line. `value` is JSON (an answer, a deed's result, a refusal), present unless `state` is open."""
+class JournalEntry(msgspec.Struct, kw_only=True):
+    """One line. `value` is JSON (an answer, a step's result, a refusal), present unless `state` is open."""
 
     n: int
     kind: Kind
@@ -21,23 +21,23 @@ class Entry(msgspec.Struct, kw_only=True):
 
 
 class Journal(Protocol):
-    """Every call is durable when it returns; a caller that lost its claim on the attempt gets `LostClaim`."""
+    """Every call is durable when it returns; a caller that lost its claim on the link session gets `LostClaim`."""
 
-    async def read(self) -> list[Entry]:
+    async def read(self) -> list[JournalEntry]:
         """All entries in order."""
         ...
 
-    async def begin(self, entry: Entry) -> None:
-        """Writes an open entry before the deed is done."""
+    async def begin(self, entry: JournalEntry) -> None:
+        """Writes an open entry before the step is done."""
         ...
 
-    async def finish(self, entry: Entry) -> None:
+    async def finish(self, entry: JournalEntry) -> None:
         """Sets the state and value of an entry, new or begun."""
         ...
 
 
 class LostClaim(BaseException):
-    """Another worker has taken the attempt over: this one stops at once and changes nothing more.
+    """Another worker has taken the link session over: this one stops at once and changes nothing more.
 
     A BaseException, so that no connector can catch it and go on.
     """
@@ -46,14 +46,14 @@ class LostClaim(BaseException):
 class MemoryJournal:
     """A journal that lives as long as the process: for a renewal in the background, and for the connector kit."""
 
-    def __init__(self, entries: list[Entry] | None = None) -> None:
+    def __init__(self, entries: list[JournalEntry] | None = None) -> None:
         self.entries = {entry.n: entry for entry in entries or []}
 
-    async def read(self) -> list[Entry]:
+    async def read(self) -> list[JournalEntry]:
         return [self.entries[n] for n in sorted(self.entries)]
 
-    async def begin(self, entry: Entry) -> None:
+    async def begin(self, entry: JournalEntry) -> None:
         self.entries[entry.n] = entry
 
-    async def finish(self, entry: Entry) -> None:
+    async def finish(self, entry: JournalEntry) -> None:
         self.entries[entry.n] = entry

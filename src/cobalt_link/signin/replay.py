@@ -1,6 +1,6 @@
 """Tells a sign-in story against its journal: recorded entries answer at once, the first open one ends the telling.
 
-Pure: no database, no clock, no process owns a story between two tellings. A deed is written down before it is done;
+Pure: no database, no clock, no process owns a story between two tellings. A step is written down before it is done;
 begun and not finished it is repeated only where the connector said that this does no harm.
 """
 
@@ -25,12 +25,12 @@ from cobalt_link.connector.panes import (
     kept_for_renewal,
 )
 from cobalt_link.connector.refusals import Interrupted, LoginRequired, Refusal, StartedOver, catalogue
-from cobalt_link.signin.journal import Entry, Journal, Kind
+from cobalt_link.signin.journal import Journal, JournalEntry, Kind
 from cobalt_link.signin.translate import as_refusal
 
 T = TypeVar("T")
-KNOCK = "reconnect"  # the name of the pane that is asked before the EHR reaches the person
-Story: TypeAlias = Callable[[Ask], Awaitable[Grant]]
+CONFIRM = "reconnect"  # the name of the pane that is asked before the EHR reaches the person
+SignIn: TypeAlias = Callable[[Ask], Awaitable[Grant]]
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class Asking(msgspec.Struct, frozen=True):
     pane: Pane
 
 
-class Resting(msgspec.Struct, frozen=True):
+class Polling(msgspec.Struct, frozen=True):
     """The story wants to be told again in `seconds`; meanwhile `pane` is shown and may be answered as entry `n`."""
 
     n: int
@@ -62,13 +62,13 @@ class Refused(msgspec.Struct, frozen=True):
     username: str | None = None
 
 
-Outcome: TypeAlias = Asking | Resting | Granted | Refused
+Outcome: TypeAlias = Asking | Polling | Granted | Refused
 
 
 class Suspend(BaseException):
     """Ends a telling at the first open entry. A BaseException: a connector's `except Exception` lets it pass."""
 
-    def __init__(self, outcome: Asking | Resting | Refused) -> None:
+    def __init__(self, outcome: Asking | Polling | Refused) -> None:
         self.outcome = outcome
 
 
@@ -79,7 +79,7 @@ class JournalFailed(BaseException):
         self.error = error
 
 
-class Waited(msgspec.Struct, frozen=True, omit_defaults=True):
+class WaitResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a wait ended: with a poll's result, or with what the person did instead."""
 
     result: msgspec.Raw = msgspec.Raw()
@@ -101,47 +101,47 @@ def decoded(value: bytes, kind: Any) -> Any:
     return msgspec.json.decode(value, type=kind, dec_hook=secrets.from_sealed)
 
 
-async def tell(
-    story: Story,
+async def replay(
+    sign_in: SignIn,
     journal: Journal,
     *,
     saved: Mapping[str, bytes] | None = None,
     known: Mapping[str, Any] | None = None,
     silent: bool = False,
-    knock: Pane | None = None,
+    confirm: Pane | None = None,
 ) -> Outcome:
-    """Tells `story` as far as it goes.
+    """Tells `sign_in` as far as it goes.
 
     `saved` answers (by pane name) are given to the first pane of that name, if nothing is recorded for it; `known` is
-    what the account's earlier grant left. `silent`: nobody is there to answer, and no deed may reach the person:
-    both end as `Refused(LoginRequired)`. `knock`: the person has answered nothing yet, and is asked this before a deed
-    makes the EHR text or call them. Raises what the journal raises, and nothing else.
+    what the account's earlier grant left. `silent`: nobody is there to answer, and no step may reach the person:
+    both end as `Refused(LoginRequired)`. `confirm`: the person has answered nothing yet, and is asked this before a
+    step makes the EHR text or call them. Raises what the journal raises, and nothing else.
     """
-    telling = _Telling(journal, await journal.read(), saved or {}, known or {}, silent, knock)
+    run = _Replay(journal, await journal.read(), saved or {}, known or {}, silent, confirm)
     try:
-        grant = await story(telling)
+        grant = await sign_in(run)
     except Suspend as stopped:
         return stopped.outcome
     except JournalFailed as failed:
         raise failed.error from None
     except Refusal as no:
-        return Refused(no, telling.username)
+        return Refused(no, run.username)
     except Exception as broken:
-        return Refused(as_refusal(broken), telling.username)
-    return Granted(grant, telling.kept)
+        return Refused(as_refusal(broken), run.username)
+    return Granted(grant, run.kept)
 
 
-class _Telling(Ask):
+class _Replay(Ask):
     """One telling, from the top to the first open entry."""
 
     def __init__(
         self,
         journal: Journal,
-        entries: list[Entry],
+        entries: list[JournalEntry],
         saved: Mapping[str, bytes],
         known: Mapping[str, Any],
         silent: bool,
-        knock: Pane | None,
+        confirm: Pane | None,
     ) -> None:
         self.known = known
         self.kept: dict[str, bytes] = {}
@@ -150,9 +150,9 @@ class _Telling(Ask):
         self._recorded = {entry.n: entry for entry in entries}
         self._saved = dict(saved)
         self._silent = silent
-        self._knock = knock
+        self._confirm = confirm
         self._n = 0
-        self._asked: dict[int, tuple[Answer, Entry]] = {}
+        self._asked: dict[int, tuple[Answer, JournalEntry]] = {}
 
     async def __call__(self, pane: Pane) -> Any:
         entry = self._next("ask", pane.name)
@@ -166,23 +166,23 @@ class _Telling(Ask):
     async def once(
         self,
         name: str,
-        deed: Callable[[], Awaitable[T]],
+        step: Callable[[], Awaitable[T]],
         *,
         returns: type[T] | None = None,
         again: bool = False,
         reaches_user: bool = False,
     ) -> T:
         if reaches_user:
-            await self._knocked()
-        entry = self._next("deed", name)
+            await self._confirmed()
+        entry = self._next("step", name)
         if entry is None:
             if reaches_user and self._silent:
                 raise self._ended(LoginRequired(reason=name))
-            entry = await self._begin("deed", name) if not (again and name[0] == "_") else self._open("deed", name)
+            entry = await self._begin("step", name) if not (again and name[0] == "_") else self._open("step", name)
         elif entry.state == "open" and not again:
             raise self._ended(Interrupted())
         if entry.state == "open":
-            entry = await self._do(entry, deed)
+            entry = await self._do(entry, step)
         return self._result(entry, returns or Any)
 
     async def until(
@@ -200,8 +200,8 @@ class _Telling(Ask):
                 raise self._ended(LoginRequired(reason=name))
             entry = await self._begin("wait", name)
         if entry.state == "open":
-            entry = await self._do(entry, lambda: _polled(poll, Resting(self._n, pane, every)))
-        waited: Waited = self._result(entry, Waited)
+            entry = await self._do(entry, lambda: _polled(poll, Polling(self._n, pane, every)))
+        waited: WaitResult = self._result(entry, WaitResult)
         if waited.answer is not None:
             return waited.answer
         return decoded(bytes(waited.result) or b"null", returns or Any)
@@ -212,17 +212,17 @@ class _Telling(Ask):
         if self._next("forget", entry.name) is None:
             redacted = msgspec.structs.replace(answer, **{_secret_field(answer): secrets.Secret("")})
             await self._finish(msgspec.structs.replace(entry, value=encoded(redacted)))
-            await self._finish(Entry(n=self._n, kind="forget", name=entry.name, state="done", value=b"null"))
+            await self._finish(JournalEntry(n=self._n, kind="forget", name=entry.name, state="done", value=b"null"))
 
-    async def _knocked(self) -> None:
+    async def _confirmed(self) -> None:
         """Asks before the EHR reaches the person, once; in later tellings the journal knows that it was asked."""
         following = self._recorded.get(self._n + 1)
-        if following is not None and (following.kind, following.name) == ("ask", KNOCK):
+        if following is not None and (following.kind, following.name) == ("ask", CONFIRM):
             self._n += 1
-        elif following is None and self._knock is not None:
-            await self(self._knock)
+        elif following is None and self._confirm is not None:
+            await self(self._confirm)
 
-    def _next(self, kind: Kind, name: str) -> Entry | None:
+    def _next(self, kind: Kind, name: str) -> JournalEntry | None:
         self._n += 1
         entry = self._recorded.get(self._n)
         if entry is not None and (entry.kind, entry.name) != (kind, name):
@@ -230,28 +230,28 @@ class _Telling(Ask):
             raise self._ended(StartedOver(entry=self._n))
         return entry
 
-    async def _from_saved(self, pane: Pane) -> Entry:
+    async def _from_saved(self, pane: Pane) -> JournalEntry:
         saved = self._saved.get(pane.name) if kept_for_renewal(pane) and pane.problem is None else None
         if saved is None:
             why = pane.problem.code if pane.problem else pane.name
             raise self._ended(LoginRequired(reason=why)) if self._silent else Suspend(Asking(self._n, pane))
-        return await self._finish(Entry(n=self._n, kind="ask", name=pane.name, state="done", value=saved))
+        return await self._finish(JournalEntry(n=self._n, kind="ask", name=pane.name, state="done", value=saved))
 
-    async def _do(self, entry: Entry, deed: Callable[[], Awaitable[Any]]) -> Entry:
+    async def _do(self, entry: JournalEntry, step: Callable[[], Awaitable[Any]]) -> JournalEntry:
         try:
-            with secrets.deed():
-                value = encoded(await deed())
+            with secrets.step():
+                value = encoded(await step())
             done = msgspec.structs.replace(entry, state="done", value=value)
         except Exception as error:
             no = as_refusal(error)
             done = msgspec.structs.replace(entry, state="refused", value=encoded(RecordedRefusal(no.code, no.details)))
         return await self._finish(done)
 
-    def _open(self, kind: Kind, name: str) -> Entry:
+    def _open(self, kind: Kind, name: str) -> JournalEntry:
         """Not written down by itself: that suffices for what may be done again, and what nobody is shown (`_…`)."""
-        return Entry(n=self._n, kind=kind, name=name, state="open")
+        return JournalEntry(n=self._n, kind=kind, name=name, state="open")
 
-    async def _begin(self, kind: Kind, name: str) -> Entry:
+    async def _begin(self, kind: Kind, name: str) -> JournalEntry:
         entry = self._open(kind, name)
         try:
             await self._journal.begin(entry)
@@ -259,20 +259,20 @@ class _Telling(Ask):
             raise JournalFailed(error) from None
         return entry
 
-    async def _finish(self, entry: Entry) -> Entry:
+    async def _finish(self, entry: JournalEntry) -> JournalEntry:
         try:
             await self._journal.finish(entry)
         except Exception as error:
             raise JournalFailed(error) from None
         return entry
 
-    def _result(self, entry: Entry, kind: Any) -> Any:
+    def _result(self, entry: JournalEntry, kind: Any) -> Any:
         if entry.state == "refused":
             no = decoded(entry.value or b"", RecordedRefusal)
             raise catalogue()[no.code](**no.details)
         return decoded(entry.value or b"null", kind)
 
-    def _note(self, pane: Pane, entry: Entry, answer: Answer) -> None:
+    def _note(self, pane: Pane, entry: JournalEntry, answer: Answer) -> None:
         # The answer is kept beside its entry, else a freed answer's id could come back.
         self._asked[id(answer)] = (answer, entry)
         if isinstance(answer, CredentialsAnswer):
@@ -284,11 +284,11 @@ class _Telling(Ask):
         return Suspend(Refused(refusal, self.username))
 
 
-async def _polled(poll: Callable[[], Awaitable[object]], rest: Resting) -> Waited:
+async def _polled(poll: Callable[[], Awaitable[object]], rest: Polling) -> WaitResult:
     result = await poll()
     if result is None:
         raise Suspend(rest)
-    return Waited(result=msgspec.Raw(encoded(result)))
+    return WaitResult(result=msgspec.Raw(encoded(result)))
 
 
 def _secret_field(answer: CredentialsAnswer | CodeAnswer) -> str:

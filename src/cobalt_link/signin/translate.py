@@ -22,7 +22,7 @@ def as_refusal(error: Exception) -> Refusal:
             return NotThisAddress(reason="not_allowed")
         case http.TooSlow():
             return EhrDown(seconds=round(error.seconds))
-        case http.NoAnswer() | http.TlsTrouble():
+        case http.NoAnswer() | http.TlsError():
             return EhrDown()
     return _unexpected(error)
 

@@ -81,14 +81,14 @@ class Cluster:
 
         `held` is the open lock of this folder: programs inherit it, so that nobody comes in while one still writes.
         """
-        runas = choose(self.folder, self.binaries / "postgres")
-        runas.own(self.folder)
+        run_as = choose(self.folder, self.binaries / "postgres")
+        run_as.own(self.folder)
         if not self.data.exists():
-            self._create(runas, held)
+            self._create(run_as, held)
         if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         socket = self._socket_folder()
-        runas.own(socket)
+        run_as.own(socket)
         settings = {
             "listen_addresses": "",
             "port": "5432",
@@ -96,7 +96,7 @@ class Cluster:
             "unix_socket_permissions": "0700",
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
-        return runas, [*runas.prefix, str(self.binaries / "postgres"), "-D", str(self.data), *options]
+        return run_as, [*run_as.prefix, str(self.binaries / "postgres"), "-D", str(self.data), *options]
 
     def forget_socket(self) -> None:
         """While no server runs: what is left of its socket goes, and a socket folder elsewhere too."""
@@ -122,18 +122,18 @@ class Cluster:
         tail = self.log.read_text(errors="replace")[-800:].strip()
         return f"The embedded database did not start. The end of {self.log}:\n{tail}"
 
-    def _create(self, runas: RunAs, held: int) -> None:
+    def _create(self, run_as: RunAs, held: int) -> None:
         # Renamed at the end, so that a process killed in the middle leaves no half-made database behind.
         unfinished = self.folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        runas.own(unfinished)
+        run_as.own(unfinished)
         passwords = {ADMIN: secrets.token_hex(32), USER: secrets.token_hex(32)}
         _write_private(self.pgpass, "".join(f"*:*:*:{user}:{word}\n" for user, word in passwords.items()))
-        self._initdb(runas, held, unfinished)
+        self._initdb(run_as, held, unfinished)
         _write_private(unfinished / "pg_hba.conf", _HBA)
         _write_private(unfinished / "postgresql.conf", _CONF + (_CONF_18 if self._major() >= 18 else ""))
-        runas.own(unfinished / "pg_hba.conf", unfinished / "postgresql.conf")
+        run_as.own(unfinished / "pg_hba.conf", unfinished / "postgresql.conf")
         first = [
             f"ALTER ROLE {ADMIN} PASSWORD '{passwords[ADMIN]}'",
             f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{passwords[USER]}'",
@@ -142,19 +142,19 @@ class Cluster:
         ]
         # Through standard input: the password stands in no process list. One statement a line.
         command = ["postgres", "--single", "-D", str(unfinished), "-c", "exit_on_error=on", ADMIN]
-        self._run(runas, held, command, "".join(f"{statement};\n" for statement in first))
+        self._run(run_as, held, command, "".join(f"{statement};\n" for statement in first))
         unfinished.rename(self.data)
 
-    def _initdb(self, runas: RunAs, held: int, data: Path) -> None:
+    def _initdb(self, run_as: RunAs, held: int, data: Path) -> None:
         options = ["--encoding=UTF8", "--auth=scram-sha-256", "--no-instructions", f"--username={ADMIN}"]
         # PostgreSQL's own collation does not change under an index when the system's C library is upgraded (from 17).
         modern = self._major() >= 17
         options += ["--locale-provider=builtin", "--locale=C.UTF-8"] if modern else ["--locale=C"]
         nothing = self.folder / "pgpass.new"
         _write_private(nothing, secrets.token_hex(32) + "\n")
-        runas.own(nothing)
+        run_as.own(nothing)
         try:
-            self._run(runas, held, ["initdb", "-D", str(data), f"--pwfile={nothing}", *options])
+            self._run(run_as, held, ["initdb", "-D", str(data), f"--pwfile={nothing}", *options])
         finally:
             nothing.unlink()
 
@@ -163,8 +163,8 @@ class Cluster:
         found = re.search(rb"\) (\d+)", version)
         return int(found[1]) if found else 0
 
-    def _run(self, runas: RunAs, held: int, command: list[str], text: str = "") -> None:
-        done = runas.run(
+    def _run(self, run_as: RunAs, held: int, command: list[str], text: str = "") -> None:
+        done = run_as.run(
             [str(self.binaries / command[0]), *command[1:]],
             input=text.encode(),
             capture_output=True,

@@ -8,7 +8,7 @@ from cobalt_link.store import embedded
 
 
 @asynccontextmanager
-async def reached(settings: Settings) -> AsyncIterator[str]:
+async def open_database_address(settings: Settings) -> AsyncIterator[str]:
     """The database's address; the embedded server runs at least as long as the block. Raises EmbeddedServerError."""
     if settings.database_url:
         yield settings.database_url

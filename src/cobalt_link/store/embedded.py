@@ -23,7 +23,7 @@ from cobalt_link.store.cluster import DATABASE, ENVIRONMENT, USER, Cluster, open
 from cobalt_link.store.errors import EmbeddedServerError
 from cobalt_link.store.supervisor import end_orphans
 
-_GUARDIAN = Path(__file__).with_name("supervisor.py")
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _LOOK = 0.003  # seconds between two looks at a file that another process writes
 _PATIENCE = 60.0  # seconds
 _GRACE = 2.0  # seconds in which a server whose postmaster is dead should have ended by itself
@@ -81,7 +81,7 @@ def _acquire(cluster: Cluster) -> Lease:
     with _gate(cluster):
         held = _open(cluster, "users.lock")
         try:
-            # Waits while the guardian stops the server for users that are all gone.
+            # Waits while the supervisor stops the server for users that are all gone.
             fcntl.flock(held, fcntl.LOCK_SH)
             socket = _ensure_running(cluster)
         except BaseException:
@@ -132,11 +132,11 @@ def _forget_dead(cluster: Cluster) -> None:
 
 
 def _start(cluster: Cluster, free: IO[str]) -> None:
-    runas, command = cluster.prepare(free.fileno())
+    run_as, command = cluster.prepare(free.fileno())
     order = {
         "command": command,
-        "user": runas.user,
-        "group": runas.group,
+        "user": run_as.user,
+        "group": run_as.group,
         "users": str(cluster.folder / "users.lock"),
         "held": free.fileno(),
         "note": str(cluster.data / "postmaster.pid"),
@@ -144,7 +144,7 @@ def _start(cluster: Cluster, free: IO[str]) -> None:
     log = open_private(cluster.log, os.O_WRONLY | os.O_APPEND)
     try:
         subprocess.run(  # noqa: S603
-            [sys.executable, "-I", "-S", str(_GUARDIAN), json.dumps(order)],
+            [sys.executable, "-I", "-S", str(_SUPERVISOR), json.dumps(order)],
             check=True,
             env=ENVIRONMENT,
             cwd="/",
@@ -172,7 +172,7 @@ def _wait_ready(cluster: Cluster) -> str:
 def _stop(cluster: Cluster) -> None:
     told = None
     with _open(cluster, "server.lock") as lock:
-        # Looked at again and again: the guardian may be about to start a killed one anew.
+        # Looked at again and again: the supervisor may be about to start a killed one anew.
         for state in _looks(cluster):
             if _try_lock(lock):
                 return

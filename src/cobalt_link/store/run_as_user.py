@@ -46,9 +46,9 @@ def choose(folder: Path, postgres: Path) -> RunAs:
     if owner == 0 and (namespace := _namespace()):
         return namespace
     for entry in _candidates(owner):
-        runas = RunAs(user=entry.pw_uid, group=entry.pw_gid)
-        if _reaches(runas, folder, postgres):
-            return runas
+        run_as = RunAs(user=entry.pw_uid, group=entry.pw_gid)
+        if _reaches(run_as, folder, postgres):
+            return run_as
     raise EmbeddedServerError(
         "PostgreSQL must not run as root, and here it can neither get a user namespace (`unshare --user` fails) nor "
         f"run as a user ({', '.join(_USERS)}) who reaches {folder.parent} and {postgres}. Do one of these: start "
@@ -74,8 +74,8 @@ def _candidates(owner: int) -> list[pwd.struct_passwd]:
     return [entry for entry in pwd.getpwall() if entry.pw_name in _USERS]
 
 
-def _reaches(runas: RunAs, folder: Path, postgres: Path) -> bool:
+def _reaches(run_as: RunAs, folder: Path, postgres: Path) -> bool:
     """Whether that user may enter the folder above ours and run the program; we change no mode to make it so."""
     test = 'test -x "$1" && "$2" -V'
     command = ["/bin/sh", "-c", test, "sh", str(folder.parent), str(postgres)]
-    return runas.run(command, capture_output=True, cwd="/").returncode == 0
+    return run_as.run(command, capture_output=True, cwd="/").returncode == 0

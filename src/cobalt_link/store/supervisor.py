@@ -22,7 +22,7 @@ SHORTEST, LONGEST = 0.25, 5.0  # seconds before a server that died is started ag
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Guardian:
+class Supervisor:
     def __init__(self, order: dict[str, Any]) -> None:
         self.order = order
         self.wanted = True
@@ -93,7 +93,7 @@ def end_orphans(lock: os.stat_result) -> None:
     holders = {pid: parent for pid, parent in _processes() if _holds(pid, lock)}
     for pid, parent in holders.items():
         with contextlib.suppress(OSError):
-            # A living server's processes have a parent that holds the lock too: the postmaster, or its guardian.
+            # A living server's processes have a parent that holds the lock too: the postmaster, or its supervisor.
             if parent not in holders and Path(f"/proc/{pid}/exe").readlink().name == "postgres":
                 os.kill(pid, signal.SIGKILL)
 
@@ -126,9 +126,9 @@ def main() -> None:
     # Ctrl-C and a service manager's SIGTERM are for the processes we serve; when they are gone, we go.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    guardian = Guardian(json.loads(sys.argv[1]))
-    threading.Thread(target=guardian.stop_when_unused, daemon=True).start()
-    guardian.keep()
+    supervisor = Supervisor(json.loads(sys.argv[1]))
+    threading.Thread(target=supervisor.stop_when_unused, daemon=True).start()
+    supervisor.keep()
     os._exit(0)
 
 

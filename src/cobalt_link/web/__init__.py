@@ -11,7 +11,7 @@ A handler takes the room and the call, then `body` if it wants one, then any pat
 
 from cobalt_link.web.call import Call
 from cobalt_link.web.csrf import ForeignForm, FormToken
-from cobalt_link.web.fields import Alias, Credentials
+from cobalt_link.web.fields import Alias, CallerCredentials
 from cobalt_link.web.serving import Authenticate, PageProblem, mount
 from cobalt_link.web.table import Auth, Handler, Idempotency, Rate, Route, RouteMistake, Routes, Tenant
 
@@ -20,7 +20,7 @@ __all__ = [
     "Auth",
     "Authenticate",
     "Call",
-    "Credentials",
+    "CallerCredentials",
     "ForeignForm",
     "FormToken",
     "Handler",

@@ -40,7 +40,7 @@ class Alias:
         self.names = names
 
 
-class Credentials(msgspec.Struct, frozen=True):
+class CallerCredentials(msgspec.Struct, frozen=True):
     """Who calls, as sent; each is None when absent."""
 
     client_id: str | None = None
@@ -68,7 +68,7 @@ async def release(request: Request) -> None:
         await file.close()
 
 
-def credentials(headers: Headers, fields: Mapping[str, Any] | None = None) -> Credentials:
+def credentials(headers: Headers, fields: Mapping[str, Any] | None = None) -> CallerCredentials:
     """The three credentials: own headers (underscores or hyphens), else `Authorization`, else fields of the request."""
     # Read from the end, so that of a header that came twice the first counts.
     sent = dict(reversed(headers.raw))
@@ -79,7 +79,7 @@ def credentials(headers: Headers, fields: Mapping[str, Any] | None = None) -> Cr
         raw = sent.get(underscored) or sent.get(hyphened)
         if raw and (value := unquoted(raw.decode("latin-1"))):
             found[name] = value
-    return Credentials(*[found.get(name) or None for name in CREDENTIALS])
+    return CallerCredentials(*[found.get(name) or None for name in CREDENTIALS])
 
 
 def unquoted(value: str) -> str:

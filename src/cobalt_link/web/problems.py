@@ -45,7 +45,7 @@ class Problem(Exception):
         }
 
 
-def default_message(kind: type[Problem]) -> str:
+def default_message(kind: type[Exception]) -> str:
     """The docstring of a kind of problem as one line."""
     return " ".join(inspect.cleandoc(kind.__doc__ or "").split())
 

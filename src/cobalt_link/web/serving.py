@@ -20,7 +20,7 @@ from cobalt_link.web.call import Call
 from cobalt_link.web.client_address import Network, client_address, networks
 from cobalt_link.web.csrf import ForeignForm, FormToken, Sender, sender
 from cobalt_link.web.edge import REQUEST_ID, Edge
-from cobalt_link.web.fields import Credentials, Fields, convert, credentials, gather, release
+from cobalt_link.web.fields import CallerCredentials, Fields, convert, credentials, gather, release
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import NotFound, Problem, Unauthorized
 from cobalt_link.web.rates import RateLimits, neighbourhood
@@ -28,7 +28,7 @@ from cobalt_link.web.responses import Known, json_answer, problem_of, refusal
 from cobalt_link.web.router import Table
 from cobalt_link.web.table import Auth, Idempotency, Route, Routes
 
-Authenticate = Callable[[Credentials, Auth, Call], Awaitable[None]]
+Authenticate = Callable[[CallerCredentials, Auth, Call], Awaitable[None]]
 PageProblem = Callable[[Call, Problem], Awaitable[Response]]
 DENIED_PER_MINUTE = 60
 
@@ -101,7 +101,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
             caller = found.client_id or caller
         self.limits.take(caller, row.rate.name, row.rate.per_minute)
 
-    async def _authenticate(self, found: Credentials, call: Call, caller: str) -> None:
+    async def _authenticate(self, found: CallerCredentials, call: Call, caller: str) -> None:
         try:
             _refuse_absent(found, call.route.auth)
             await self.authenticate(found, call.route.auth, call)
@@ -126,7 +126,7 @@ class _Sent:
     async def release(self) -> None:
         await release(self.request)
 
-    async def credentials(self, auth: Auth) -> Credentials:
+    async def credentials(self, auth: Auth) -> CallerCredentials:
         found = credentials(self.request.headers)
         return found if not _absent(found, auth) else credentials(self.request.headers, await self.fields())
 
@@ -185,7 +185,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.removesuffix(port)}"
 
 
-def _absent(found: Credentials, auth: Auth) -> list[str]:
+def _absent(found: CallerCredentials, auth: Auth) -> list[str]:
     if found.client_id and found.client_secret and (found.access_token or auth is not Auth.ACCOUNT):
         return []
     wanted: Mapping[str, str | None] = {"client_id": found.client_id, "client_secret": found.client_secret}
@@ -194,7 +194,7 @@ def _absent(found: Credentials, auth: Auth) -> list[str]:
     return [name for name, value in wanted.items() if not value]
 
 
-def _refuse_absent(found: Credentials, auth: Auth) -> None:
+def _refuse_absent(found: CallerCredentials, auth: Auth) -> None:
     if absent := _absent(found, auth):
         raise Unauthorized(f"Missing {' and '.join(absent)}. Send them as headers of the request.")
 

@@ -33,7 +33,7 @@ class Tenant(enum.Enum):
     NONE = "none"
     CLIENT = "client"
     ACCOUNT = "account"
-    ATTEMPT = "attempt"
+    LINK_SESSION = "link_session"
 
 
 class Rate(enum.Enum):

@@ -8,8 +8,8 @@ from typing import Any
 
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Chart, Connector
-from cobalt_link.connector.grant import Grant, Person
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.grant import EhrUser, Grant
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
@@ -20,7 +20,7 @@ from cobalt_link.connector.models import (
     PracticeSettings,
     Provider,
 )
-from cobalt_link.connector.panes import Code, Credentials, CredentialsAnswer, Problem
+from cobalt_link.connector.panes import Code, Credentials, CredentialsAnswer, PaneRefusal
 from cobalt_link.connector.refusals import SessionEnded, WrongCredentials
 
 
@@ -33,7 +33,7 @@ class TinyEhr:
         self.logins = 0
         self.attempts = 0
         self.logouts: list[int] = []
-        self.person = "u-1"
+        self.user = "u-1"
         self.second_factor = False
         self.trouble: Exception | None = None
         self.read_trouble: Exception | None = None
@@ -59,25 +59,26 @@ class TinyEhr:
         if who.password.reveal() != self.password:
             raise WrongCredentials
         self.logins += 1
-        return {"number": self.session, "person": self.person}
+        return {"number": self.session, "person": self.user}
 
 
 class TinyConnector(Connector):
     def __init__(self, ehr: TinyEhr) -> None:
         self.ehr = ehr
 
-    async def sign_in(self, ask: Ask, place: Place) -> Grant:
-        session = problem = None
-        while session is None:
+    async def sign_in(self, ask: Ask, instance: EhrInstance) -> Grant:
+        problem = None
+        while True:
             who = await ask(Credentials(problem=problem))
             try:
                 session = await ask.once("log_in", partial(self.ehr.log_in, who))
+                break
             except WrongCredentials as no:
-                problem = Problem(no.code, no.details)
+                problem = PaneRefusal(no.code, no.details)
         if self.ehr.second_factor:
             await ask(Code())
-        person = Person(id=session["person"], username=who.username, name="Dr. Ann")
-        return Grant(person=person, session={"number": session["number"]}, known={"seen": True})
+        user = EhrUser(id=session["person"], username=who.username, name="Dr. Ann")
+        return Grant(user=user, session={"number": session["number"]}, known={"seen": True})
 
     async def sign_out(self, chart: Chart) -> None:
         self.ehr.logouts.append(chart.session["number"])

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.refusals import NotThisAddress, Unsupported
 from cobalt_link.connectors.gnuhealth import GnuHealth
 from cobalt_link.net.http import Http
@@ -20,8 +20,8 @@ DOCTOR = credentials("ccameron", seed.USERS["ccameron"])
 
 
 async def test_gnu_health_is_recognized_with_and_without_a_database(gnuhealth: Bench, connector: GnuHealth) -> None:
-    await connector.recognize(Place(address=gnuhealth.url))
-    await connector.recognize(Place(address=f"{gnuhealth.url}/riverside"))
+    await connector.recognize(EhrInstance(address=gnuhealth.url))
+    await connector.recognize(EhrInstance(address=f"{gnuhealth.url}/riverside"))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ async def test_something_else_at_the_address_is_not_taken_for_it(connector: GnuH
     async with listening(answer) as other:
         for path in ("", "/riverside"):
             with pytest.raises(NotThisAddress) as no:
-                await connector.recognize(Place(address=other.url + path))
+                await connector.recognize(EhrInstance(address=other.url + path))
             assert no.value.details == {"reason": "other_ehr"}
 
 
@@ -42,7 +42,7 @@ async def test_a_name_that_does_not_resolve_is_not_found() -> None:
         return []
 
     with pytest.raises(NotThisAddress) as no:
-        await GnuHealth(Http(resolve=nowhere)).recognize(Place(address="https://gnuhealth.example.org"))
+        await GnuHealth(Http(resolve=nowhere)).recognize(EhrInstance(address="https://gnuhealth.example.org"))
     assert no.value.details == {"reason": "not_found"}
 
 

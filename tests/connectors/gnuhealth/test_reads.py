@@ -72,7 +72,7 @@ async def test_filters_find_who_they_should(
 
 @pytest.mark.parametrize("filters", [{}, {"last_name": "é"}])
 async def test_pages_share_out_all_patients_in_one_order(
-    connector: GnuHealth, chart: Chart, filters: dict[str, str]
+    connector: GnuHealth, chart: Chart, filters: dict[str, Any]
 ) -> None:
     whole = await connector.patients(chart, PatientQuery(**filters))
     pages = [await connector.patients(chart, PatientQuery(offset=n, limit=3, **filters)) for n in range(0, 9, 3)]

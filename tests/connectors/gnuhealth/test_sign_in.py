@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cobalt_link.connector.panes import Choice, ChoiceAnswer, Code, Credentials, Problem
+from cobalt_link.connector.panes import Choice, ChoiceAnswer, Code, Credentials, PaneRefusal
 from cobalt_link.connector.refusals import SessionEnded
 from cobalt_link.connectors.gnuhealth import GnuHealth
 from tests.connectors.gnuhealth.walk import Walk, code, credentials
@@ -20,7 +20,7 @@ DOCTOR = credentials("ccameron", seed.USERS["ccameron"])
 async def test_a_password_alone_is_asked_where_the_server_wants_no_more(gnuhealth: Bench) -> None:
     walk = await Walk(gnuhealth.url).go(DOCTOR)
     assert walk.panes == [Credentials()]
-    assert (walk.grant.tenant, walk.grant.person.username, walk.grant.person.name) == (
+    assert (walk.grant.tenant, walk.grant.user.username, walk.grant.user.name) == (
         "riverside", "ccameron", "Cora Cameron",
     )  # fmt: skip
     assert walk.grant.known == {"database": "riverside", "factor": None}
@@ -69,9 +69,9 @@ async def test_the_address_may_name_the_database(gnuhealth_two: Bench) -> None:
 async def test_a_wrong_password_is_asked_again_with_the_username_kept(gnuhealth: Bench) -> None:
     gnuhealth.forget_attempts()
     walk = await Walk(gnuhealth.url).go(credentials("ccameron", "not-this-one"))
-    assert walk.pane == Credentials(username="ccameron", problem=Problem("wrong_credentials"))
+    assert walk.pane == Credentials(username="ccameron", problem=PaneRefusal("wrong_credentials"))
     walk = await Walk(gnuhealth.url).go(credentials("nobody", "not-this-one"), DOCTOR)
-    assert walk.grant.person.username == "ccameron"
+    assert walk.grant.user.username == "ccameron"
     gnuhealth.forget_attempts()
 
 
@@ -104,7 +104,7 @@ async def test_a_wrong_code_is_asked_again_and_texts_nobody(gnuhealth_mfa: Bench
     walk = await Walk(gnuhealth_mfa.url).go(DOCTOR)
     texts = len(gnuhealth_mfa.texts())
     await walk.go(code("000000"), code(""))
-    assert walk.pane == Code(way="text", problem=Problem("wrong_code"))
+    assert walk.pane == Code(way="text", problem=PaneRefusal("wrong_code"))
     await walk.go(code(f" {gnuhealth_mfa.last_code('ccameron')} "))
     assert walk.grant and len(gnuhealth_mfa.texts()) == texts
 
@@ -117,7 +117,7 @@ async def test_a_code_that_came_too_late_is_followed_by_the_one_that_the_server_
     await walk.go(code(late))
     assert walk.pane == Code(way="text", resent=True)
     await walk.go(code("000000"))
-    assert walk.pane == Code(way="text", problem=Problem("wrong_code"))
+    assert walk.pane == Code(way="text", problem=PaneRefusal("wrong_code"))
     await walk.go(code(gnuhealth_mfa.last_code("ccameron")))
     assert walk.grant
 
@@ -135,7 +135,7 @@ async def test_a_password_session_is_renewed_without_the_person(gnuhealth: Bench
     walk = await Walk(gnuhealth.url).go(DOCTOR)
     gnuhealth.drop_sessions()
     renewed = await walk.renewal().go()
-    assert renewed.panes == [] and renewed.grant.person == walk.grant.person
+    assert renewed.panes == [] and renewed.grant.user == walk.grant.user
     assert renewed.grant.session["key"] != walk.grant.session["key"]
 
 
@@ -157,7 +157,7 @@ async def test_an_update_offers_the_saved_password_and_asks_for_the_code_alone(g
     update = await walk.renewal(silent=False).go()
     assert update.panes == [Code(way="text")]
     await update.go(code(gnuhealth_mfa.last_code("ccameron")))
-    assert update.grant.person == walk.grant.person
+    assert update.grant.user == walk.grant.user
 
 
 async def test_a_changed_password_needs_the_person(gnuhealth: Bench) -> None:
@@ -167,9 +167,9 @@ async def test_a_changed_password_needs_the_person(gnuhealth: Bench) -> None:
         renewed = await walk.renewal().go()
         assert (renewed.refusal.code, renewed.refusal.details) == ("login_required", {"reason": "wrong_credentials"})
         update = await walk.renewal(silent=False).go()
-        assert update.pane == Credentials(username="rforeman", problem=Problem("wrong_credentials"))
+        assert update.pane == Credentials(username="rforeman", problem=PaneRefusal("wrong_credentials"))
         await update.go(credentials("rforeman", "Another-Ward-221B"))
-        assert update.grant.person == walk.grant.person
+        assert update.grant.user == walk.grant.user
     finally:
         gnuhealth.set_password("rforeman", seed.USERS["rforeman"])
         gnuhealth.forget_attempts()

@@ -5,14 +5,14 @@ from typing import Any
 
 from cobalt_link.connector.connector import Chart
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import Answer, CodeAnswer, CredentialsAnswer, Pane
 from cobalt_link.connector.refusals import Refusal
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.connectors.gnuhealth import GnuHealth
 from cobalt_link.net.http import Http
-from cobalt_link.signin.journal import Entry, MemoryJournal
-from cobalt_link.signin.replay import Asking, Granted, Outcome, Refused, encoded, tell
+from cobalt_link.signin.journal import JournalEntry, MemoryJournal
+from cobalt_link.signin.replay import Asking, Granted, Outcome, Refused, encoded, replay
 
 
 def connector() -> GnuHealth:
@@ -45,15 +45,19 @@ class Walk:
         for answer in answers:
             assert isinstance(self.outcome, Asking), f"no pane is open for {answer}: {self.outcome}"
             value = encoded(answer)
-            entry = Entry(n=self.outcome.n, kind="ask", name=self.outcome.pane.name, state="done", value=value)
+            entry = JournalEntry(n=self.outcome.n, kind="ask", name=self.outcome.pane.name, state="done", value=value)
             await self.journal.finish(entry)
             await self._tell()
         return self
 
     async def _tell(self) -> None:
-        each, place = connector(), Place(address=self.address)
-        self.outcome = await tell(
-            lambda ask: each.sign_in(ask, place), self.journal, saved=self.saved, known=self.known, silent=self.silent
+        each, instance = connector(), EhrInstance(address=self.address)
+        self.outcome = await replay(
+            lambda ask: each.sign_in(ask, instance),
+            self.journal,
+            saved=self.saved,
+            known=self.known,
+            silent=self.silent,
         )
         if isinstance(self.outcome, Asking):
             self.panes.append(self.outcome.pane)
@@ -81,7 +85,9 @@ class Walk:
     @property
     def chart(self) -> Chart:
         grant = self.grant
-        return Chart(place=Place(address=self.address), tenant=grant.tenant, session=grant.session, known=grant.known)
+        return Chart(
+            instance=EhrInstance(address=self.address), tenant=grant.tenant, session=grant.session, known=grant.known
+        )
 
     def renewal(self, **changes: Any) -> "Walk":
         """The background run that a finished walk leads to later."""

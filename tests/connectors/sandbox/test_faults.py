@@ -76,7 +76,7 @@ async def test_a_right_that_was_taken_away_is_named(
 ) -> None:
     lacking, kept = ("patients.read", "schedule.read")[:: 1 if name == "patients" else -1]
     await sandbox.lab("users/user_good", {"rights": [kept]})
-    without = Chart(place=chart.place, tenant="1", session={"token": await sandbox.session("user_good")})
+    without = Chart(instance=chart.instance, tenant="1", session={"token": await sandbox.session("user_good")})
     with pytest.raises(NoRights) as no:
         await READS[name](connector, without)
     assert no.value.details == {"rights": lacking}
@@ -84,6 +84,6 @@ async def test_a_right_that_was_taken_away_is_named(
 
 @pytest.mark.parametrize("name", READS)
 async def test_a_session_that_nobody_opened_has_ended(name: str, connector: Connector, chart: Chart) -> None:
-    stranger = Chart(place=chart.place, tenant="1", session={"token": "made-up"})
+    stranger = Chart(instance=chart.instance, tenant="1", session={"token": "made-up"})
     with pytest.raises(SessionEnded):
         await READS[name](connector, stranger)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,6 +17,8 @@ from tests.support.world import Sandbox
 NOON = "2026-03-04T12:00:00-05:00"
 TODAY = date(2026, 3, 4)
 MONTH = AppointmentQuery(start=TODAY - timedelta(days=30), end=TODAY + timedelta(days=30))
+
+SEXES: dict[str, Literal["female", "male", "unknown"]] = {"F": "female", "M": "male", "U": "unknown"}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +55,7 @@ async def test_a_patient_has_every_field_that_the_ehr_has(sandbox: Sandbox, conn
         assert each == Patient(
             ehr_id=row["id"], mrn=row["mrn"], first_name=row["first_name"], last_name=row["last_name"],
             middle_name=row["middle_name"] or None, dob=date.fromisoformat(row["dob"]),
-            sex={"F": "female", "M": "male", "U": "unknown"}[row["sex"]],
+            sex=SEXES[row["sex"]],
             phone=phones["home"] or phones["mobile"] or None, cell_phone=phones["mobile"] or None,
             email=row["email"] or None, address_street=address["street"] or None,
             address_line2=address["line2"] or None, address_city=address["city"] or None,
@@ -100,8 +102,8 @@ async def test_names_match_partly_and_in_any_case(connector: Connector, chart: C
 @pytest.mark.parametrize("form", ["{}", "+1 {}", "({0:.3}) {0}", "1-{}"])
 async def test_a_phone_is_found_in_any_spelling(form: str, connector: Connector, chart: Chart) -> None:
     whole = (await connector.patients(chart, PatientQuery(limit=500))).items
-    someone = next(each for each in whole if each.phone)
-    spelled = form.format(someone.phone) if "0" not in form else f"({someone.phone[:3]}) {someone.phone[4:]}"
+    someone, phone = next((each, each.phone) for each in whole if each.phone)
+    spelled = form.format(phone) if "0" not in form else f"({phone[:3]}) {phone[4:]}"
     assert someone in (await connector.patients(chart, PatientQuery(limit=500, phone=spelled))).items
 
 

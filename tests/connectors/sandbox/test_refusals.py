@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from cobalt_link.connector.instance import Place
-from cobalt_link.connector.panes import Problem
+from cobalt_link.connector.instance import EhrInstance
+from cobalt_link.connector.panes import PaneRefusal
 from cobalt_link.connector.refusals import AskAgain, NotThisAddress, catalogue
 from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.link.pages import refusal
-from cobalt_link.link.pages.texts import Words, bare
+from cobalt_link.link.pages.texts import Texts, bare
 from sandbox_ehr.refusals import ERROR_CODES
 from tests.connectors.sandbox.told import CODE, password, told
 from tests.support.world import Sandbox
@@ -90,9 +90,9 @@ async def test_an_unexpected_answer_has_a_reference_and_nothing_else(sandbox: Sa
 
 
 async def test_another_program_at_the_address_is_said(sandbox: Sandbox, connector: Connector) -> None:
-    await connector.recognize(Place(address=sandbox.address))
+    await connector.recognize(EhrInstance(address=sandbox.address))
     with pytest.raises(NotThisAddress) as no:
-        await connector.recognize(Place(address=f"{sandbox.address}/somewhere"))
+        await connector.recognize(EhrInstance(address=f"{sandbox.address}/somewhere"))
     assert no.value.details == {"reason": "other_ehr"}
     assert await sandbox.logins() == 0
 
@@ -111,8 +111,8 @@ SAID = [
 def test_a_person_reads_it_in_words(
     locale: str, code: str, details: dict[str, str | int], said: str, connector: Connector
 ) -> None:
-    words = Words(locale, theirs=connector.texts(locale), names={"ehr": "Sandbox EHR"})
+    words = Texts(locale, theirs=connector.texts(locale), names={"ehr": "Sandbox EHR"})
     if code == "no_rights":
         assert bare(refusal.filling(words, details)["rights"]) == said
     else:
-        assert said in bare(refusal.why(words, Problem(code, details)) or Markup())
+        assert said in bare(refusal.why(words, PaneRefusal(code, details)) or Markup())

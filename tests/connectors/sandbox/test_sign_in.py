@@ -30,7 +30,7 @@ async def test_the_judge_has_nothing_to_say() -> None:
 async def test_a_sign_in_in_pieces_logs_in_once(sandbox: Sandbox) -> None:
     seen = await told(sandbox.address, password("user_good"))
     grant = seen.grant
-    assert grant and (grant.person.username, grant.person.name) == ("user_good", "Dana Goodwin")
+    assert grant and (grant.user.username, grant.user.name) == ("user_good", "Dana Goodwin")
     assert (grant.tenant, grant.keep_alive) == ("1", 900)
     assert grant.known == {"second_factor": False, "clinic": "Riverside Family Medicine"}
     counts = await sandbox.counts()
@@ -137,7 +137,7 @@ async def test_a_password_session_is_renewed_without_the_person(sandbox: Sandbox
     seen = await told(sandbox.address, password("user_good"))
     later = await renewed(seen, connector, sandbox.address)
     assert isinstance(later, Granted) and seen.grant
-    assert later.grant.person == seen.grant.person and later.grant.session != seen.grant.session
+    assert later.grant.user == seen.grant.user and later.grant.session != seen.grant.session
 
 
 @pytest.mark.parametrize(

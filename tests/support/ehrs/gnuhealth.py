@@ -48,7 +48,8 @@ def _seed(folder: Path) -> None:
 def start_gnuhealth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts a server: `start_gnuhealth("a", "b", authentications="password+sms", max_age=5)`; all stop at the end.
 
-    max_attempt: failed sign-ins until 429. max_age: seconds that a session lives. timeout: seconds of the lock-out.
+    max_link_session: failed sign-ins until 429. max_age: seconds that a session lives. timeout: seconds of the
+    lock-out.
     """
     running: list[GnuHealth] = []
 

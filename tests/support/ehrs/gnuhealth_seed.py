@@ -12,7 +12,7 @@ USERS = {"ccameron": "Cuddy-Ward-221B", "rforeman": "Foreman-Ward-221B", "clerk"
 MOBILES = {"admin": "+15550100", "ccameron": "+15550101", "rforeman": "+15550102", "clerk": "+15550103"}
 
 # first name, last name, sex, born, PUID, (kind of number, number)...
-PATIENTS = [
+PATIENTS: list[tuple[Any, ...]] = [
     ("Ana", "Betz", "f", date(1985, 10, 4), "PUID-000", ("mobile", "+1 (555) 201-0001"), ("email", "ana@example.org")),
     ("Matt", "Betz", "m", date(1983, 2, 28), "PUID-001", ("phone", "555-201-0002")),
     ("Ángela", "Núñez Ibarra", "f", date(2001, 2, 3), "PUID-002", ("mobile", "555 201 0003")),

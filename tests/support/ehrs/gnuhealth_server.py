@@ -47,7 +47,7 @@ class Server:
     def __init__(self, folder: Path, databases: list[str], users: dict[str, str], **config: Any) -> None:
         self.folder, self.databases, self.users = folder, databases, users
         self.port = free_port()
-        self.config = {"authentications": "password"} | config
+        self.config: dict[str, Any] = {"authentications": "password"} | config
         self._process: subprocess.Popen[bytes] | None = None
         self._admin: dict[str, str] = {}
 
@@ -144,7 +144,7 @@ class Server:
         self.users[login] = new
 
     def _rows(self, sql: str, *values: Any) -> list[Any]:
-        """Only for what time would do: the sessions, codes and attempts that the server keeps."""
+        """Only for what time would do: the sessions, codes and link sessions that the server keeps."""
         found: list[Any] = []
         for name in self.databases:
             connection = sqlite3.connect(self.folder / f"{name}.sqlite", timeout=30)

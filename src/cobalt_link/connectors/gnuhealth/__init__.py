@@ -8,7 +8,7 @@ from __future__ import annotations
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Chart, Connector
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
@@ -23,11 +23,11 @@ from cobalt_link.connectors.gnuhealth.server import Server
 
 
 class GnuHealth(Connector):
-    async def recognize(self, place: Place) -> None:
-        await sign_in.recognize(self.http, place)
+    async def recognize(self, instance: EhrInstance) -> None:
+        await sign_in.recognize(self.http, instance)
 
-    async def sign_in(self, ask: Ask, place: Place) -> Grant:
-        return await sign_in.sign_in(self.http, ask, place)
+    async def sign_in(self, ask: Ask, instance: EhrInstance) -> Grant:
+        return await sign_in.sign_in(self.http, ask, instance)
 
     async def sign_out(self, chart: Chart) -> None:
         await self._server(chart).call("common.db.logout")

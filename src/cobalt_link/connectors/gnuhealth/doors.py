@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.refusals import NotThisAddress, Unsupported
 from cobalt_link.connectors.gnuhealth.server import Denied, Fault, rpc
 from cobalt_link.net.http import BrokenAnswer, Http, NoSuchName
@@ -19,13 +19,13 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     databases: list[str]
 
 
-async def find(http: Http, place: Place, known: str | None = None) -> Door:
+async def find(http: Http, instance: EhrInstance, known: str | None = None) -> Door:
     """The server at `https://host` with the databases that it lists, or the one named in `https://host/database`.
 
     A server can hide its list (`[database] list = False`): then the address has to name the database, unless it is
     `known` from an earlier sign-in. Raises NotThisAddress, or Unsupported for a hidden list.
     """
-    address = place.address.rstrip("/")
+    address = instance.address.rstrip("/")
     base, _, last = address.rpartition("/")
     try:
         names = await rpc(http, f"{address}/", "common.db.list")

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import msgspec
 
 from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.grant import Grant, Person
-from cobalt_link.connector.instance import Place
-from cobalt_link.connector.panes import Choice, Choosable, Code, CodeAnswer, Credentials, CredentialsAnswer, Problem
+from cobalt_link.connector.grant import EhrUser, Grant
+from cobalt_link.connector.instance import EhrInstance
+from cobalt_link.connector.panes import Choice, Code, CodeAnswer, Credentials, CredentialsAnswer, Option, PaneRefusal
 from cobalt_link.connector.refusals import (
     AskAgain,
     EhrBusy,
@@ -53,22 +53,22 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None
 
 
-async def recognize(http: Http, place: Place) -> None:
+async def recognize(http: Http, instance: EhrInstance) -> None:
     """Raises NotThisAddress unless a Tryton server answers there."""
-    await version(http, await find(http, place))
+    await version(http, await find(http, instance))
 
 
-async def sign_in(http: Http, ask: Ask, place: Place) -> Grant:
-    looking = partial(find, http, place, ask.known.get("database"))
+async def sign_in(http: Http, ask: Ask, instance: EhrInstance) -> Grant:
+    looking = partial(find, http, instance, ask.known.get("database"))
     door = await ask.once("find_databases", looking, returns=Door, again=True)
     database = await _database(ask, door)
     login, factor, step = await _enter(http, ask, database_url(door.base, database))
     session = Session(base=door.base, database=database, login=login, user=step.user, key=step.key)
-    deed = partial(_open, http, session)
-    opened = await ask.once("open_chart", deed, returns=Opened, again=True)
+    call = partial(_open, http, session)
+    opened = await ask.once("open_chart", call, returns=Opened, again=True)
     session = opened.session
     return Grant(
-        person=Person(id=str(session.user), username=session.login, name=opened.name),
+        user=EhrUser(id=str(session.user), username=session.login, name=opened.name),
         tenant=session.database,
         session=msgspec.to_builtins(session),
         known={"database": session.database, "factor": factor},
@@ -82,7 +82,7 @@ async def _database(ask: Ask, door: Door) -> str:
         return str(known)
     if len(door.databases) == 1:
         return door.databases[0]
-    rows = tuple(Choosable(value=name, label=name) for name in door.databases)
+    rows = tuple(Option(value=name, label=name) for name in door.databases)
     chosen = await ask(Choice(name="database", options=rows, remember=True))
     if chosen.value not in door.databases:
         raise NotThisAddress(reason="other_ehr")
@@ -99,11 +99,11 @@ async def _enter(http: Http, ask: Ask, url: str) -> tuple[str, str | None, Step]
     while True:
         who = await ask(pane)
         try:
-            deed = partial(log_in, http, url, who)
-            step = await ask.once("log_in", deed, returns=Step, reaches_user=reaches_user)
+            call = partial(log_in, http, url, who)
+            step = await ask.once("log_in", call, returns=Step, reaches_user=reaches_user)
             return who.username, step.asks, await _code(http, ask, url, who, step) if step.asks else step
         except AskAgain as no:
-            pane = Credentials(username=who.username, problem=Problem(no.code, no.details))
+            pane = Credentials(username=who.username, problem=PaneRefusal(no.code, no.details))
 
 
 async def _code(http: Http, ask: Ask, url: str, who: CredentialsAnswer, step: Step) -> Step:
@@ -113,15 +113,15 @@ async def _code(http: Http, ask: Ask, url: str, who: CredentialsAnswer, step: St
     pane = Code(way=way)
     while True:
         answer = await ask(pane)
-        deed = partial(log_in, http, url, who, field, answer)
-        step = await ask.once("check_code", deed, returns=Step, reaches_user=True)
+        call = partial(log_in, http, url, who, field, answer)
+        step = await ask.once("check_code", call, returns=Step, reaches_user=True)
         if not step.asks:
             return step
         # A wrong code and one that came too late look the same; with the latter the server has sent the next one.
         if step.at - sent_at >= CODE_SECONDS and way == "text":
             pane, sent_at = Code(way=way, resent=True), step.at
         else:
-            pane = Code(way=way, problem=Problem("wrong_code"))
+            pane = Code(way=way, problem=PaneRefusal("wrong_code"))
 
 
 async def log_in(

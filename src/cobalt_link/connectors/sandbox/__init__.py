@@ -5,7 +5,7 @@ from __future__ import annotations
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Chart, Connector
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
@@ -23,17 +23,17 @@ from cobalt_link.connectors.sandbox.wire import Portal
 class Sandbox(Connector):
     """Speaks the JSON API of `sandbox_ehr`; see docs/reference/sandbox-ehr.md."""
 
-    async def recognize(self, place: Place) -> None:
+    async def recognize(self, instance: EhrInstance) -> None:
         # Without a session this EHR answers 401 and its own code: nothing else does.
-        answer = await self.http.request("GET", place.at("/api/me"))
+        answer = await self.http.request("GET", instance.at("/api/me"))
         if answer.status != 401 or b"session_expired" not in answer.body:
             raise NotThisAddress(reason="other_ehr")
 
-    async def sign_in(self, ask: Ask, place: Place) -> Grant:
-        return await sign_in.tell(Portal(self.http, place), ask)
+    async def sign_in(self, ask: Ask, instance: EhrInstance) -> Grant:
+        return await sign_in.tell(Portal(self.http, instance), ask)
 
     async def sign_out(self, chart: Chart) -> None:
-        await Portal(self.http, chart.place, chart.session).call("POST", "/api/logout")
+        await Portal(self.http, chart.instance, chart.session).call("POST", "/api/logout")
 
     async def appointments(self, chart: Chart, query: AppointmentQuery) -> list[Appointment]:
         return await _reader(self, chart).appointments(query)
@@ -55,7 +55,7 @@ class Sandbox(Connector):
 
 
 def _reader(connector: Sandbox, opened: Chart) -> chart.Reader:
-    return chart.Reader(Portal(connector.http, opened.place, opened.session))
+    return chart.Reader(Portal(connector.http, opened.instance, opened.session))
 
 
 connector = Sandbox

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.grant import Grant, Person
-from cobalt_link.connector.panes import Choice, Choosable, Code, Credentials, CredentialsAnswer, Problem, Waiting
+from cobalt_link.connector.grant import EhrUser, Grant
+from cobalt_link.connector.panes import Choice, Code, Credentials, CredentialsAnswer, Option, PaneRefusal, Waiting
 from cobalt_link.connector.refusals import (
     CodeExpired,
     EhrBusy,
@@ -76,8 +76,8 @@ class _SignIn:
         who = await self.ask(Credentials())
         while True:
             try:
-                deed = partial(self._log_in, who)
-                return await self.ask.once("log_in", deed, returns=Step, reaches_user=reaches_user)
+                call = partial(self._log_in, who)
+                return await self.ask.once("log_in", call, returns=Step, reaches_user=reaches_user)
             except WrongCredentials as no:
                 who = await self.ask(Credentials(username=who.username, problem=_problem(no)))
 
@@ -96,7 +96,7 @@ class _SignIn:
 
     async def _way(self, step: Step) -> Step:
         options = tuple(
-            Choosable(value=way["way"], label=way["way"], detail=way["hint"] or None, known=True)
+            Option(value=way["way"], label=way["way"], detail=way["hint"] or None, known=True)
             for way in step.asked("ways")
         )
         chosen = await self.ask(Choice(name="code_way", options=options))
@@ -142,7 +142,7 @@ class _SignIn:
 
     async def _clinic(self, step: Step) -> Step:
         options = tuple(
-            Choosable(value=each["id"], label=each["name"], detail=each["city"]) for each in step.asked("clinics")
+            Option(value=each["id"], label=each["name"], detail=each["city"]) for each in step.asked("clinics")
         )
         chosen = await self.ask(Choice(name="clinic", options=options, remember=True))
         if chosen.value is None:
@@ -152,8 +152,8 @@ class _SignIn:
     async def _post(
         self, step: Step, name: str, path: str, body: dict[str, Any], *, reaches_user: bool = False
     ) -> Step:
-        deed = partial(self._answer, step, path, body)
-        return await self.ask.once(name, deed, returns=Step, reaches_user=reaches_user)
+        call = partial(self._answer, step, path, body)
+        return await self.ask.once(name, call, returns=Step, reaches_user=reaches_user)
 
     async def _log_in(self, who: CredentialsAnswer) -> Step:
         body = {"username": who.username, "password": who.password.reveal()}
@@ -189,18 +189,18 @@ def _code_pane(step: Step) -> Code:
     )
 
 
-def _problem(no: Refusal) -> Problem:
-    return Problem(no.code, no.details)
+def _problem(no: Refusal) -> PaneRefusal:
+    return PaneRefusal(no.code, no.details)
 
 
 async def _open(portal: Portal, step: Step) -> None:
-    await Portal(portal.http, portal.place, {"token": step.token}).call("GET", "/api/settings")
+    await Portal(portal.http, portal.instance, {"token": step.token}).call("GET", "/api/settings")
 
 
 def _grant(step: Step, second_factor: bool) -> Grant:
     user = step.user
     return Grant(
-        person=Person(id=str(user["id"]), username=user["username"], name=user["name"]),
+        user=EhrUser(id=str(user["id"]), username=user["username"], name=user["name"]),
         tenant=str(step.clinic["id"]),
         session={"token": step.token},
         known={"second_factor": second_factor, "clinic": step.clinic["name"]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.refusals import (
     CodeExpired,
     Declined,
@@ -36,8 +36,8 @@ class NotUnderstood(Exception):
 class Portal:
     """One installation, with a session or without."""
 
-    def __init__(self, http: Http, place: Place, session: dict[str, Any] | None = None) -> None:
-        self.place = place
+    def __init__(self, http: Http, instance: EhrInstance, session: dict[str, Any] | None = None) -> None:
+        self.instance = instance
         self.http = http
         self._session = session
 
@@ -46,7 +46,7 @@ class Portal:
     ) -> dict[str, Any]:
         """The JSON answer. Raises the refusal that the EHR's answer means, or NotFound."""
         headers = {"Authorization": f"Bearer {self._session['token']}"} if self._session else None
-        answer = await self.http.request(method, self.place.at(path), headers=headers, json=body, params=params)
+        answer = await self.http.request(method, self.instance.at(path), headers=headers, json=body, params=params)
         if answer.status == 429:
             raise EhrBusy(seconds=_seconds(answer.headers.get("retry-after")))
         if answer.status >= 500:
@@ -68,7 +68,7 @@ class Portal:
 
     def _page(self, path: Any) -> str | None:
         """A page of the EHR for people; whatever path it names, its host is the one that the person knows."""
-        return self.place.at(quote(str(path))) if path else None
+        return self.instance.at(quote(str(path))) if path else None
 
 
 def refusal_of(code: str, found: dict[str, Any]) -> Refusal | NotUnderstood:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from cobalt_link.accounts.access import Access
+from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.connector.connector import Connector
 from cobalt_link.developers.addresses import same_callback
 from cobalt_link.developers.clients import Client
@@ -15,10 +15,10 @@ from cobalt_link.developers.orgs import Orgs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link.flow.linking import offered
 from cobalt_link.link.session import events
-from cobalt_link.link.session.ehr_requests import Requests
+from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.events import Event
 from cobalt_link.link.session.exchange import Exchanges
-from cobalt_link.link.session.sessions import Attempt, Attempts
+from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
 from cobalt_link.link.session.states import SessionState
 from cobalt_link.link.session.tokens import LinkToken, Tokens
 from cobalt_link.store.database import Database
@@ -57,7 +57,7 @@ Create a client of the other kind with `cobalt clients create`, with or without 
     status = 400
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class LinkTokenRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What an app asks a link token for. `expires_in` in seconds."""
 
     user_id: str | None = None
@@ -71,7 +71,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     locale: str | None = None
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a link token. `public_token` is there once the user has finished, until it is exchanged."""
 
     state: SessionState
@@ -81,7 +81,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str | None = None
 
 
-class LinkSessions:
+class LinkTokenApi:
     """The app server's side of Link."""
 
     def __init__(
@@ -89,11 +89,11 @@ class LinkSessions:
         db: Database,
         clock: Clock,
         tokens: Tokens,
-        attempts: Attempts,
+        sessions: LinkSessionTable,
         exchanges: Exchanges,
         orgs: Orgs,
-        access: Access,
-        requests: Requests,
+        access: AccessTokens,
+        requests: EhrRequests,
         connectors: Mapping[str, Connector],
         *,
         minutes: int,
@@ -101,7 +101,7 @@ class LinkSessions:
         self._db = db
         self._clock = clock
         self._tokens = tokens
-        self._attempts = attempts
+        self._sessions = sessions
         self._exchanges = exchanges
         self._orgs = orgs
         self._access = access
@@ -109,7 +109,7 @@ class LinkSessions:
         self._connectors = connectors
         self._life = timedelta(minutes=minutes)
 
-    async def create(self, client: Client, wanted: Wanted) -> tuple[str, datetime]:
+    async def create(self, client: Client, wanted: LinkTokenRequest) -> tuple[str, datetime]:
         """A link token and when it ends."""
         now = self._clock.now()
         row = LinkToken(
@@ -128,40 +128,40 @@ class LinkSessions:
         """The access token; see `Exchanges`."""
         return await self._exchanges(client.id, client.env, public_token, key)
 
-    async def status(self, client: Client, link_token: str) -> Session:
+    async def status(self, client: Client, link_token: str) -> SessionStatus:
         """How the session stands, so that the app's server learns it even if the browser died (S-006)."""
         token = await self._tokens.look_up(link_token, client.id)
         if token is None:
             raise InvalidLinkToken
-        attempt = await self._attempts.of_link_token(token.hash)
-        state = self._state(token, attempt)
-        ready = attempt if state == "granted" else None
-        return Session(
+        session = await self._sessions.of_link_token(token.hash)
+        state = self._state(token, session)
+        ready = session if state == "granted" else None
+        return SessionStatus(
             state=state,
             events=await events.listed(self._db, token.hash),
-            expires_at=attempt.expires_at if attempt else token.expires_at,
+            expires_at=session.expires_at if session else token.expires_at,
             public_token=await self._tokens.hand_over(ready, client.env, "server") if ready else None,
-            account_id=attempt.granted if attempt else None,
+            account_id=session.granted if session else None,
         )
 
-    def _state(self, token: LinkToken, attempt: Attempt | None) -> SessionState:
+    def _state(self, token: LinkToken, session: LinkSession | None) -> SessionState:
         now = self._clock.now()
-        if attempt is None:
+        if session is None:
             return "expired" if token.expires_at <= now else "created"
-        if attempt.exchanged_at:
+        if session.exchanged_at:
             return "exchanged"
-        if attempt.state in ("granted", "left"):
-            return attempt.state
-        return "expired" if attempt.state == "expired" or attempt.expires_at <= now else "open"
+        if session.state in ("granted", "left"):
+            return session.state
+        return "expired" if session.state == "expired" or session.expires_at <= now else "open"
 
-    def _lifetime(self, wanted: Wanted) -> timedelta:
+    def _lifetime(self, wanted: LinkTokenRequest) -> timedelta:
         if wanted.expires_in is None:
             return self._life
         if not SHORTEST.total_seconds() <= wanted.expires_in <= LONGEST.total_seconds():
             raise InvalidRequest("expires_in is in seconds, from 300 (5 minutes) to 604800 (7 days).")
         return timedelta(seconds=wanted.expires_in)
 
-    async def _first(self, client: Client, wanted: Wanted, row: LinkToken) -> LinkToken:
+    async def _first(self, client: Client, wanted: LinkTokenRequest, row: LinkToken) -> LinkToken:
         missing = [name for name in ("user_id", "org_id") if not getattr(wanted, name)]
         if missing or not wanted.user_id or not wanted.org_id:
             raise MissingField(*missing)
@@ -170,7 +170,7 @@ class LinkSessions:
             raise EmrNotOffered
         return msgspec.structs.replace(row, org=org.id, user_id=wanted.user_id)
 
-    async def _repairing(self, client: Client, wanted: Wanted, row: LinkToken) -> LinkToken:
+    async def _repairing(self, client: Client, wanted: LinkTokenRequest, row: LinkToken) -> LinkToken:
         """Update mode: the account says who and where; what else was sent must not contradict it."""
         token = wanted.access_token or ""
         account = await self._access.resolve(client.id, token)

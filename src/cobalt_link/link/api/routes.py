@@ -14,8 +14,8 @@ from cobalt_link.link.api.link_tokens import (
     EmrNotOffered,
     InvalidAccessToken,
     InvalidLinkToken,
-    LinkSessions,
-    Wanted,
+    LinkTokenApi,
+    LinkTokenRequest,
 )
 from cobalt_link.link.session.ehr_requests import EhrRequest
 from cobalt_link.link.session.events import Event
@@ -31,7 +31,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Address = Annotated[str, Meta(max_length=2000)]
 
 
-class CreateLinkToken(Wanted, frozen=True, kw_only=True):
+class CreateLinkToken(LinkTokenRequest, frozen=True, kw_only=True):
     """`user_id` and `org_id` are needed, unless `access_token` says which account to repair. No PII in `user_id`."""
 
     user_id: Annotated[Id | None, Meta(description="Your own id of the user. Needed without access_token.")] = None
@@ -82,7 +82,7 @@ class GetLinkToken(msgspec.Struct, frozen=True):
     link_token: Annotated[Id, Alias("token"), Meta(description="As it was made, open, used or over.")]
 
 
-class LinkSession(msgspec.Struct, frozen=True):
+class LinkTokenStatus(msgspec.Struct, frozen=True):
     """`public_token` is there when the user has finished and nobody has exchanged yet."""
 
     state: SessionState
@@ -126,7 +126,7 @@ CREATE_ERRORS = (
     errors=CREATE_ERRORS,
     summary="Create a link token for one user, to open Link with.",
 )
-async def create(room: LinkSessions, call: Call, body: CreateLinkToken) -> LinkTokenCreated:
+async def create(room: LinkTokenApi, call: Call, body: CreateLinkToken) -> LinkTokenCreated:
     token, expires_at = await room.create(call.caller, body)
     return LinkTokenCreated(token, token, expires_at)
 
@@ -145,7 +145,7 @@ EXCHANGE_ERRORS = (InvalidRequest, MissingField, InvalidPublicToken, KeyReused)
     errors=EXCHANGE_ERRORS,
     summary="Exchange a public token for the permanent access token.",
 )
-async def exchange(room: LinkSessions, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
+async def exchange(room: LinkTokenApi, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
     token = await room.exchange(call.caller, body.public_token, call.idempotency_key)
     return AccessTokenGranted(token, token)
 
@@ -161,7 +161,7 @@ async def exchange(room: LinkSessions, call: Call, body: ExchangePublicToken) ->
     errors=EXCHANGE_ERRORS,
     summary="Exchange a public token for the permanent access token.",
 )
-async def exchange_by_post(room: LinkSessions, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
+async def exchange_by_post(room: LinkTokenApi, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
     return await exchange(room, call, body)
 
 
@@ -176,9 +176,9 @@ async def exchange_by_post(room: LinkSessions, call: Call, body: ExchangePublicT
     errors=(InvalidRequest, MissingField, InvalidLinkToken),
     summary="What became of a link token: its state, its events, and the public token if the user has finished.",
 )
-async def get(room: LinkSessions, call: Call, body: GetLinkToken) -> LinkSession:
+async def get(room: LinkTokenApi, call: Call, body: GetLinkToken) -> LinkTokenStatus:
     session = await room.status(call.caller, body.link_token)
-    return LinkSession(session.state, session.events, session.expires_at, session.public_token, session.account_id)
+    return LinkTokenStatus(session.state, session.events, session.expires_at, session.public_token, session.account_id)
 
 
 @routes.get(
@@ -191,7 +191,7 @@ async def get(room: LinkSessions, call: Call, body: GetLinkToken) -> LinkSession
     errors=(InvalidRequest,),
     summary="List what your users asked for in Link because their EHR cannot be connected, the latest first.",
 )
-async def ehr_requests(room: LinkSessions, call: Call, body: EhrRequestsQuery) -> EhrRequestsAnswer:
+async def ehr_requests(room: LinkTokenApi, call: Call, body: EhrRequestsQuery) -> EhrRequestsAnswer:
     start = (body.page - 1) * body.page_size
     found, total = await room.requests.listed(call.caller.id, limit=body.page_size, offset=start)
     return EhrRequestsAnswer(found, Pagination.of(body.page, body.page_size, total))
@@ -207,5 +207,5 @@ async def ehr_requests(room: LinkSessions, call: Call, body: EhrRequestsQuery) -
     errors=(),
     summary="The states of a link session and the events between them.",
 )
-async def states(room: LinkSessions, call: Call) -> StateMachine:
+async def states(room: LinkTokenApi, call: Call) -> StateMachine:
     return machine()

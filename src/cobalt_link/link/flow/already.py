@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.connector.panes import Choice, ChoiceAnswer, Choosable, Pane
+from cobalt_link.connector.panes import Choice, ChoiceAnswer, Option, Pane
 
 NAME = "already"
 ANOTHER = "another"
@@ -11,7 +11,7 @@ ANOTHER = "another"
 
 def pane_of(account_id: str) -> Choice:
     """Which account it is stands in the pane: the page says since when, and when it was last used."""
-    rows = (Choosable(value=account_id, label="keep", known=True), Choosable(value=ANOTHER, label=ANOTHER, known=True))
+    rows = (Option(value=account_id, label="keep", known=True), Option(value=ANOTHER, label=ANOTHER, known=True))
     return Choice(name=NAME, options=rows, none_of_these=False)
 
 

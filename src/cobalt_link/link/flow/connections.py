@@ -11,43 +11,44 @@ from urllib.parse import urlsplit
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import AccountGone
-from cobalt_link.accounts.sessions import Sessions
-from cobalt_link.accounts.table import Accounts
+from cobalt_link.accounts.sessions import EhrSessions
+from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Chart, Connector
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link.flow.linking import offered
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import forget_all
-from cobalt_link.link.session.sessions import OWN_LIFE, Attempt, Attempts, Found
+from cobalt_link.link.session.sessions import OWN_LIFE, ChosenEhr, LinkSession, LinkSessionTable
 from cobalt_link.store.database import Tx
 
 
-class Finding:
-    """What a person's own attempt may reach, and what it finds."""
+class ConnectionLookup:
+    """What a person's own link session may reach, and what it finds."""
 
     def __init__(
         self,
         clock: Clock,
-        attempts: Attempts,
-        accounts: Accounts,
-        sessions: Sessions,
+        sessions: LinkSessionTable,
+        accounts: AccountTable,
+        ehr_sessions: EhrSessions,
         clients: Clients,
         connectors: Mapping[str, Connector],
     ) -> None:
         self._clock = clock
-        self._attempts = attempts
-        self._accounts = accounts
         self._sessions = sessions
+        self._accounts = accounts
+        self._ehr_sessions = ehr_sessions
         self._clients = clients
         self._connectors = connectors
 
-    async def offered(self, attempt: Attempt) -> dict[str, Connector]:
-        """The EHRs to pick from: those of the attempt's client, or for a person of their own those of any client."""
-        if not attempt.is_own:
-            return offered(self._connectors, test=(await self._clients.by_id(attempt.client)).test)
+    async def offered(self, session: LinkSession) -> dict[str, Connector]:
+        """The EHRs to pick from: those of the link session's client, or for a person of their own those of any
+        client."""
+        if not session.is_own:
+            return offered(self._connectors, test=(await self._clients.by_id(session.client)).test)
         testing = await self._clients.any_test()
         return {key: each for key, each in self._connectors.items() if testing or not each.manifest.test_only}
 
@@ -62,42 +63,42 @@ class Finding:
             return address if address in known else None
         return same_host[0]
 
-    async def settle(self, tx: Tx, attempt: Attempt, grant: Grant, found: Found) -> None:
+    async def settle(self, tx: Tx, session: LinkSession, grant: Grant, found: ChosenEhr) -> None:
         """The person has shown who they are: no account is made, theirs are looked up."""
         connector, now = self._connectors[found.connector or ""], self._clock.now()
-        theirs = await self._accounts.of_person(tx, connector.manifest.key, found.address or "", grant)
+        theirs = await self._accounts.of_ehr_user(tx, connector.manifest.key, found.address or "", grant)
         ids = [each.id for each in theirs if await self._belongs(each, connector)]
-        person, until = grant.person.name or grant.person.username, now + OWN_LIFE
-        await forget_all(tx, [attempt.id])
-        await self._attempts.sign_in(tx, attempt, accounts=ids, person=person, found=found, now=now, until=until)
-        await events.note(tx, attempt.link_token, "signed_in", now)
+        name, until = grant.user.name or grant.user.username, now + OWN_LIFE
+        await forget_all(tx, [session.id])
+        await self._sessions.sign_in(tx, session, accounts=ids, ehr_user_name=name, found=found, now=now, until=until)
+        await events.note(tx, session.link_token, "signed_in", now)
 
-    async def drop(self, grant: Grant, found: Found) -> None:
+    async def drop(self, grant: Grant, found: ChosenEhr) -> None:
         """Signs out at the EHR, as far as it answers: the session was only to show who somebody is."""
-        place = Place(address=found.address or "", practice=found.practice)
-        chart = Chart(place=place, tenant=grant.tenant, session=grant.session, known=grant.known)
-        await self._sessions.sign_out(found.connector or "", chart)
+        instance = EhrInstance(address=found.address or "", practice=found.practice)
+        chart = Chart(instance=instance, tenant=grant.tenant, session=grant.session, known=grant.known)
+        await self._ehr_sessions.sign_out(found.connector or "", chart)
 
-    async def connections(self, attempt: Attempt) -> list[tuple[Account, Client]]:
+    async def connections(self, session: LinkSession) -> list[tuple[Account, Client]]:
         """What was found and is still connected, with whose it is."""
         found = []
-        for account_id in attempt.accounts:
+        for account_id in session.accounts:
             if account := await self._account(account_id):
                 found.append((account, await self._clients.by_id(account.client)))
         return found
 
-    async def disconnect(self, attempt: Attempt, account_id: str) -> None:
+    async def disconnect(self, session: LinkSession, account_id: str) -> None:
         """Ends a connection of this person at once and for good; nothing happens if it has ended already.
 
         `account_id` must be one that was found, which the caller has looked at.
         """
-        assert account_id in attempt.accounts
+        assert account_id in session.accounts
         if account := await self._account(account_id):
             with suppress(AccountGone):
-                await self._sessions.disconnect(account, by="person")
-                async with self._attempts.db.transaction() as tx:
-                    await self._attempts.lock(tx, attempt)
-                    await events.note(tx, attempt.link_token, "disconnected", self._clock.now())
+                await self._ehr_sessions.disconnect(account, by="person")
+                async with self._sessions.db.transaction() as tx:
+                    await self._sessions.lock(tx, session)
+                    await events.note(tx, session.link_token, "disconnected", self._clock.now())
 
     async def _account(self, account_id: str) -> Account | None:
         try:

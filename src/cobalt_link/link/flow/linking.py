@@ -8,19 +8,19 @@ from typing import TypeAlias
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import Place
-from cobalt_link.connector.panes import Consent, Picker, Problem
+from cobalt_link.connector.instance import EhrInstance
+from cobalt_link.connector.panes import Consent, PaneRefusal, Picker
 from cobalt_link.connector.refusals import EhrDown, NotThisAddress, StartedOver, Unsupported
 from cobalt_link.developers.addresses import is_allowed
 from cobalt_link.link.flow import already
-from cobalt_link.link.session.sessions import Found
+from cobalt_link.link.session.sessions import ChosenEhr
 
 OTHER_EHR = "other"  # "another EHR, or I'm not sure"
 
-Standing: TypeAlias = Callable[[Grant, Found], Awaitable[str | None]]
+Standing: TypeAlias = Callable[[Grant, ChosenEhr], Awaitable[str | None]]
 
 
-class Linking:
+class LinkSignIn:
     """One link, told any number of times. `fixed` is what is known beforehand; what turned out stands in `found`.
 
     `fixed.address` without `connector`, or the other way round, only fills the picker's form in. `consents`: the person
@@ -31,7 +31,7 @@ class Linking:
     def __init__(
         self,
         connectors: Mapping[str, Connector],
-        fixed: Found,
+        fixed: ChosenEhr,
         *,
         domains: Sequence[str] = (),
         consents: bool = True,
@@ -47,13 +47,13 @@ class Linking:
         self.kept: str | None = None
 
     async def __call__(self, ask: Ask) -> Grant:
-        connector, place = await self._practice(ask)
+        connector, instance = await self._practice(ask)
         if self._consents:
             await ask(Consent())
         # The journal of a sign-in that a deploy interrupted belongs to another story: ask anew rather than guess.
         if await ask.once("_connector_version", lambda: _version(connector), again=True) != connector.version:
             raise StartedOver
-        grant = await connector.sign_in(ask, place)
+        grant = await connector.sign_in(ask, instance)
         if self._standing:
             await self._keep_or_add(ask, self._standing, grant)
         return grant
@@ -64,37 +64,37 @@ class Linking:
             self.another = already.wants_another(await ask(already.pane_of(account)))
             self.kept = None if self.another else account
 
-    async def _practice(self, ask: Ask) -> tuple[Connector, Place]:
+    async def _practice(self, ask: Ask) -> tuple[Connector, EhrInstance]:
         if self._fixed.connector and self._fixed.address:
             return await self._checked(ask)
         manual = bool(self._fixed.connector or self._fixed.address)
         pane = Picker(manual=manual, ehr=self._fixed.connector, address=self._fixed.address)
         while True:
             picked = await ask(pane)
-            self.found = Found(connector=picked.connector, address=picked.address, practice=picked.practice)
+            self.found = ChosenEhr(connector=picked.connector, address=picked.address, practice=picked.practice)
             try:
                 return await self._checked(ask)
             except NotThisAddress as no:
-                problem = Problem(no.code, no.details)
+                problem = PaneRefusal(no.code, no.details)
             except EhrDown:
                 # A practice that is known is down; where an address was typed, a typing mistake is likelier.
                 if picked.practice:
                     raise
-                problem = Problem(NotThisAddress.code, {"reason": "not_found"})
+                problem = PaneRefusal(NotThisAddress.code, {"reason": "not_found"})
             pane = Picker(manual=True, ehr=picked.connector, address=picked.address, problem=problem)
 
-    async def _checked(self, ask: Ask) -> tuple[Connector, Place]:
+    async def _checked(self, ask: Ask) -> tuple[Connector, EhrInstance]:
         connector = self._connectors.get(self.found.connector or "")
         if connector is None:
             raise Unsupported(what=None if self.found.connector == OTHER_EHR else self.found.connector)
-        place = Place(address=self.found.address or "", practice=self.found.practice)
-        await ask.once("check_address", lambda: self._check(connector, place), again=True)
-        return connector, place
+        instance = EhrInstance(address=self.found.address or "", practice=self.found.practice)
+        await ask.once("check_address", lambda: self._check(connector, instance), again=True)
+        return connector, instance
 
-    async def _check(self, connector: Connector, place: Place) -> None:
-        if not is_allowed(place.address, self._domains):
+    async def _check(self, connector: Connector, instance: EhrInstance) -> None:
+        if not is_allowed(instance.address, self._domains):
             raise NotThisAddress(reason="not_allowed")
-        await connector.recognize(place)
+        await connector.recognize(instance)
 
 
 async def _version(connector: Connector) -> str:

@@ -1,4 +1,5 @@
-"""The door of the hosted pages: which browser may see which attempt, and the headers that every page goes out with."""
+"""The door of the hosted pages: which browser may see which link_session, and the headers that every page goes out
+with."""
 
 from __future__ import annotations
 
@@ -9,14 +10,14 @@ from starlette.responses import HTMLResponse, Response
 
 from cobalt_link.connector.panes import CodeAnswer, CredentialsAnswer
 from cobalt_link.developers.clients import Client
-from cobalt_link.link.flow.answers import Entered, Visits, cookie_name
-from cobalt_link.link.flow.connections import Finding
+from cobalt_link.link.flow.answers import SessionAnswers, SessionOpened, cookie_name
+from cobalt_link.link.flow.connections import ConnectionLookup
 from cobalt_link.link.pages import render
-from cobalt_link.link.pages.context import Scene
+from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.headers import page_headers
-from cobalt_link.link.pages.loading import Stage, locale_of
-from cobalt_link.link.session.ehr_requests import Requests
-from cobalt_link.link.session.sessions import Attempt
+from cobalt_link.link.pages.loading import ContextLoader, locale_of
+from cobalt_link.link.session.ehr_requests import EhrRequests
+from cobalt_link.link.session.sessions import LinkSession
 from cobalt_link.web import Call
 from cobalt_link.web.problems import Problem
 from cobalt_link.web.rates import RateLimits, neighbourhood
@@ -31,10 +32,12 @@ CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "ot
 TRIES_FROM_ONE_PLACE, TRIES_FOR_ONE_ACCOUNT = 10, 3
 
 
-class Hosted:
+class PageAccess:
     """What the pages' routes answer from."""
 
-    def __init__(self, stage: Stage, visits: Visits, finding: Finding, requests: Requests) -> None:
+    def __init__(
+        self, stage: ContextLoader, visits: SessionAnswers, finding: ConnectionLookup, requests: EhrRequests
+    ) -> None:
         self.stage = stage
         self.visits = visits
         self.finding = finding
@@ -44,35 +47,35 @@ class Hosted:
         # Browsers that give a frame a cookie at all take a secure one from their own machine too.
         self.loopback = urlsplit(stage.settings.public_url).hostname in ("127.0.0.1", "localhost", "::1")
 
-    def secrets(self, call: Call, attempt_id: str) -> Mapping[str, str]:
+    def secrets(self, call: Call, session_id: str) -> Mapping[str, str]:
         """The cookies of a request, and the secret that a script sent instead of one."""
         sent = call.header(SECRET_HEADER)
-        return {**self.cookies(call), **({cookie_name(attempt_id): sent} if sent else {})}
+        return {**self.cookies(call), **({cookie_name(session_id): sent} if sent else {})}
 
     def cookies(self, call: Call) -> Mapping[str, str]:
         """Over https only those that no neighbor under the same domain can have set (`__Host-`)."""
         found = call.request.cookies
         return {name: found[name] for name in found if name.startswith("__Host-")} if self.https else found
 
-    async def own(self, call: Call, attempt_id: str) -> Attempt | Response:
-        """The attempt if this browser may see it, else the page that says why not."""
-        attempt = await self.visits.find(attempt_id)
-        client = await self.client(attempt)
-        if attempt is None or (client is None and not attempt.is_own):
+    async def own(self, call: Call, session_id: str) -> LinkSession | Response:
+        """The link session if this browser may see it, else the page that says why not."""
+        session = await self.visits.find(session_id)
+        client = await self.client(session)
+        if session is None or (client is None and not session.is_own):
             return self.closed(call, "link_unknown")
-        secrets = self.secrets(call, attempt_id)
-        if not self.visits.is_own(attempt, secrets):
+        secrets = self.secrets(call, session_id)
+        if not self.visits.is_own(session, secrets):
             has_some = secrets or call.request.cookies
             return self.closed(call, "other_browser" if has_some else "no_cookies", client=client)
-        if attempt.is_own and attempt.expires_at <= call.now:
+        if session.is_own and session.expires_at <= call.now:
             return self.closed(call, "connections_expired", back_url=f"{self.stage.settings.public_url}/connections")
-        if attempt.state == "expired" or (attempt.settled_at is None and attempt.expires_at <= call.now):
-            return self.closed(call, "link_expired", client=client, back_url=await self.visits.back_url(attempt))
-        return attempt
+        if session.state == "expired" or (session.settled_at is None and session.expires_at <= call.now):
+            return self.closed(call, "link_expired", client=client, back_url=await self.visits.back_url(session))
+        return session
 
-    async def client(self, attempt: Attempt | None) -> Client | None:
-        """The client of an attempt, unless it was disabled meanwhile."""
-        client = await self.stage.clients.by_id(attempt.client) if attempt and not attempt.is_own else None
+    async def client(self, session: LinkSession | None) -> Client | None:
+        """The client of a link session, unless it was disabled meanwhile."""
+        client = await self.stage.clients.by_id(session.client) if session and not session.is_own else None
         return client if client and client.disabled_at is None else None
 
     def closed(
@@ -84,7 +87,8 @@ class Hosted:
         back_url: str | None = None,
         client: Client | None = None,
     ) -> Response:
-        """A page with nothing of any attempt on it. Origins of `client` may frame it, so that it can be read there."""
+        """A page with nothing of any link session on it. Origins of `client` may frame it, so that it can be read
+        there."""
         locale = locale_of(None, call.header("Accept-Language"), call.request.query_params.get("lang"))
         operator = self.stage.settings.operator or "Cobalt Link"
         parent = self.parent(call, client)
@@ -97,41 +101,41 @@ class Hosted:
         origin = call.request.query_params.get("origin") or call.header(PARENT_HEADER)
         return origin if client and origin in client.origins else None
 
-    def keep(self, response: Response, visit: Entered, *, framed: bool = False) -> None:
-        """Gives the browser the secret of an attempt that it has just entered."""
+    def keep(self, response: Response, visit: SessionOpened, *, framed: bool = False) -> None:
+        """Gives the browser the secret of a link session that it has just entered."""
         if visit.secret is None:
             return
         # A frame of another site gets a cookie only if it is partitioned, and that takes `Secure` (pages §10).
         secure = self.https or (framed and self.loopback)
         site = "None; Secure; Partitioned" if secure and framed else "Lax; Secure" if secure else "Lax"
-        name = cookie_name(visit.attempt_id, secure=secure)
+        name = cookie_name(visit.session_id, secure=secure)
         response.headers.append("Set-Cookie", f"{name}={visit.secret}; Path=/; HttpOnly; SameSite={site}")
 
-    def brake(self, call: Call, attempt: Attempt, answer: object) -> None:
+    def brake(self, call: Call, session: LinkSession, answer: object) -> None:
         """Raises RateLimited when somebody types too many passwords or codes where no app has let them in: by their
         address, and by whose account it is, however many addresses they have."""
-        if attempt.is_own and isinstance(answer, CredentialsAnswer | CodeAnswer):
+        if session.is_own and isinstance(answer, CredentialsAnswer | CodeAnswer):
             self._brake.take(neighbourhood(call.address), "own secrets", TRIES_FROM_ONE_PLACE)
-        if attempt.is_own and isinstance(answer, CredentialsAnswer):
-            account = f"{attempt.connector} {attempt.address} {answer.username.strip().casefold()}"
+        if session.is_own and isinstance(answer, CredentialsAnswer):
+            account = f"{session.connector} {session.address} {answer.username.strip().casefold()}"
             self._brake.take(account, "own secrets of one", TRIES_FOR_ONE_ACCOUNT)
 
-    async def page(self, attempt: Attempt, html: str, status: int = 200) -> Response:
-        return HTMLResponse(html, status, await self.headers_of(attempt))
+    async def page(self, session: LinkSession, html: str, status: int = 200) -> Response:
+        return HTMLResponse(html, status, await self.headers_of(session))
 
-    async def headers_of(self, attempt: Attempt) -> dict[str, str]:
-        """For a page of an attempt: its forms may lead to the callback, its client's origins may frame it."""
-        if attempt.is_own:
+    async def headers_of(self, session: LinkSession) -> dict[str, str]:
+        """For a page of a link session: its forms may lead to the callback, its client's origins may frame it."""
+        if session.is_own:
             return self.headers()
-        client = await self.stage.clients.by_id(attempt.client)
-        return self.headers(await self.visits.callback(attempt), client.origins)
+        client = await self.stage.clients.by_id(session.client)
+        return self.headers(await self.visits.callback(session), client.origins)
 
     def headers(self, callback: str | None = None, frame_ancestors: tuple[str, ...] = ()) -> dict[str, str]:
         targets = [callback] if callback else []
         return page_headers(https=self.https, form_targets=targets, frame_ancestors=frame_ancestors)
 
-    async def scene(self, call: Call, attempt: Attempt) -> Scene:
-        return await self.stage.scene(attempt, locale_of(attempt, call.header("Accept-Language")))
+    async def scene(self, call: Call, session: LinkSession) -> PageContext:
+        return await self.stage.scene(session, locale_of(session, call.header("Accept-Language")))
 
     async def problem(self, call: Call, problem: Problem) -> Response:
         """A refused request as a page."""
@@ -141,9 +145,9 @@ class Hosted:
         return response
 
     async def form_token(self, call: Call, fields: Mapping[str, object]) -> bool:
-        """Whether a form carries its attempt's token: for browsers that do not say where a form comes from."""
-        attempt_id = str(call.request.path_params.get("attempt_id", ""))
-        attempt = await self.visits.find(attempt_id)
-        if attempt is None or not self.visits.is_own(attempt, self.secrets(call, attempt_id)):
+        """Whether a form carries its link session's token: for browsers that do not say where a form comes from."""
+        session_id = str(call.request.path_params.get("session_id", ""))
+        session = await self.visits.find(session_id)
+        if session is None or not self.visits.is_own(session, self.secrets(call, session_id)):
             return False
-        return fields.get("csrf") == self.visits.form_token(attempt)
+        return fields.get("csrf") == self.visits.form_token(session)

@@ -7,11 +7,11 @@ from typing import Any
 from cobalt_link.connector.panes import Choice
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages.layout import Head
-from cobalt_link.link.pages.pane_view import Asked
+from cobalt_link.link.pages.pane_view import PaneShowing
 from cobalt_link.link.pages.texts import isolated
 
 
-def view(asked: Asked, pane: Choice) -> dict[str, Any]:
+def view(asked: PaneShowing, pane: Choice) -> dict[str, Any]:
     t, scene = asked.words, asked.scene
     since = t.day(scene.since, scene.now.date()) if scene.since else None
     used = t.moment(scene.last_used, scene.now) if scene.last_used else t("page.never_used")

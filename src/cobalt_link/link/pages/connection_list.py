@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.developers.clients import Client
-from cobalt_link.link.pages.context import Scene
+from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.layout import Head, Notice, draw, ends_of, words_of
 from cobalt_link.link.pages.loading import app_mark
-from cobalt_link.link.pages.texts import Words, isolated
+from cobalt_link.link.pages.texts import Texts, isolated
 
 _HEAD = Head(wire="at5", joined=True, leave=False)
 
@@ -44,22 +44,22 @@ def rows(found: Iterable[tuple[Account, Client]]) -> list[Connection]:
     ]
 
 
-def listed(scene: Scene, found: Sequence[Connection], person: str, *, ended: bool = False) -> str:
-    """All connections of `person`, as the EHR names them; `ended`: one has just been disconnected."""
+def listed(scene: PageContext, found: Sequence[Connection], ehr_user_name: str, *, ended: bool = False) -> str:
+    """All connections of `ehr_user_name`, as the EHR names them; `ended`: one has just been disconnected."""
     t = words_of(scene)
     rows = [(each, _about(scene, t, each)) for each in found]
     kind = "some" if rows else "none"
     notice = Notice(icon="check", title=t("connections.ended"), text=t("connections.ended_why")) if ended else None
-    why = t(f"connections.{kind}_why", person=person)
+    why = t(f"connections.{kind}_why", ehr_user_name=ehr_user_name)
     given = {"scene": scene, "why": why, "notice": notice, "rows": rows}
     return draw("connections", t, ends_of(scene, t), _HEAD, t(f"connections.{kind}"), **given)
 
 
-def asked(scene: Scene, one: Connection, person: str) -> str:
+def asked(scene: PageContext, one: Connection, ehr_user_name: str) -> str:
     """Whether to disconnect one app."""
     t = words_of(scene).knowing(app=one.app)
     facts = [
-        (t("connections.account"), isolated(person)),
+        (t("connections.account"), isolated(ehr_user_name)),
         *([(t("fact.practice"), isolated(one.practice))] if one.practice else []),
         (t("connections.since"), t.day(one.since.date(), scene.now.date())),
         (t("fact.last_used"), _last_used(scene, t, one)),
@@ -71,12 +71,12 @@ def asked(scene: Scene, one: Connection, person: str) -> str:
     return draw("disconnect", t, ends, head, t("disconnect.title"), **given)
 
 
-def _about(scene: Scene, t: Words, one: Connection) -> Markup:
+def _about(scene: PageContext, t: Texts, one: Connection) -> Markup:
     since = t("connections.row_since", day=t.day(one.since.date(), scene.now.date()))
     used = t("connections.row_used", when=_last_used(scene, t, one)) if one.last_used else t("page.never_used")
     practice = [isolated(one.practice)] if one.practice else []
     return Markup("<br>").join([*practice, since, used])
 
 
-def _last_used(scene: Scene, t: Words, one: Connection) -> Markup:
+def _last_used(scene: PageContext, t: Texts, one: Connection) -> Markup:
     return t.moment(one.last_used, scene.now) if one.last_used else t("page.never_used")

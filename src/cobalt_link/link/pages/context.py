@@ -1,4 +1,4 @@
-"""Who asks whom for what: everything about an attempt that a hosted page may say, and nothing else of it."""
+"""Who asks whom for what: everything about a link session that a hosted page may say, and nothing else of it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Framed(msgspec.Struct, frozen=True):
     secret: str = ""
 
 
-class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt as its pages see it.
+class PageContext(msgspec.Struct, frozen=True, kw_only=True):
+    """One link session as its pages see it.
 
     `path` is where forms post to. `ehr_name`, `ehr_mark`, `practice` and `host` are None until an EHR was chosen.
     `connector_texts` are the connector's own texts in the scene's locale, as flat keys; `sees` and `does` are keys of
@@ -71,8 +71,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
         return self.practice or self.ehr_name
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One deed of the sign-in while it runs. `name` is a key of the texts (`step.<name>`)."""
+class ShownStep(msgspec.Struct, frozen=True):
+    """One step of the sign-in while it runs. `name` is a key of the texts (`step.<name>`)."""
 
     name: str
     state: Literal["was", "now"]

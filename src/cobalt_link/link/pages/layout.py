@@ -11,9 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from cobalt_link.link.pages.assets import accent_url, static_url
-from cobalt_link.link.pages.context import Scene
+from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.hosts import web_url
-from cobalt_link.link.pages.texts import LOCALES, Words, clean, isolated
+from cobalt_link.link.pages.texts import LOCALES, Texts, clean, isolated
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ def _template(name: str) -> Template:
     return _environment().get_template(f"{name}.html")
 
 
-def draw(template: str, words: Words, ends: Ends, head: Head, title: Markup, **more: Any) -> str:
+def draw(template: str, words: Texts, ends: Ends, head: Head, title: Markup, **more: Any) -> str:
     """A page. `more`: `why`, `notice`, `failed` of every page, and what the template asks for."""
     given = {"t": words, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
     scene = more.get("scene")
@@ -101,7 +101,7 @@ def draw_part(macro: str, *given: Any) -> Markup:
     return getattr(_template("parts").module, macro)(*given)
 
 
-def words_of(scene: Scene) -> Words:
+def words_of(scene: PageContext) -> Texts:
     """The voice of a scene's pages."""
     words = bare_words(scene.locale, scene.operator, scene.app_name, scene.connector_texts)
     ehr = isolated(scene.ehr_name) if scene.ehr_name else words("page.your_ehr")
@@ -110,14 +110,14 @@ def words_of(scene: Scene) -> Words:
     return words.knowing(ehr=ehr, place=place, host=scene.host, connections=connections)
 
 
-def bare_words(locale: str, operator: str, app_name: str | None, theirs: dict[str, str] | None = None) -> Words:
+def bare_words(locale: str, operator: str, app_name: str | None, theirs: dict[str, str] | None = None) -> Texts:
     """The voice of pages that know no EHR, or not even the app."""
-    words = Words(locale, theirs=theirs or {}, names={"operator": operator, "app": app_name})
+    words = Texts(locale, theirs=theirs or {}, names={"operator": operator, "app": app_name})
     return words if app_name else words.knowing(app=words("page.the_app"))
 
 
-def ends_of(scene: Scene, words: Words, here: str = "") -> Ends:
-    """Header and footer of a page of the attempt, which stands at `here` under the attempt's path."""
+def ends_of(scene: PageContext, words: Texts, here: str = "") -> Ends:
+    """Header and footer of a page of the link_session, which stands at `here` under the link session's path."""
     return Ends(
         app=isolated(scene.app_name),
         app_mark=scene.app_mark,
@@ -131,8 +131,8 @@ def ends_of(scene: Scene, words: Words, here: str = "") -> Ends:
     )
 
 
-def ends_of_nothing(words: Words, app_name: str | None) -> Ends:
-    """Header and footer of a page that shows nothing of an attempt."""
+def ends_of_nothing(words: Texts, app_name: str | None) -> Ends:
+    """Header and footer of a page that shows nothing of a link session."""
     return Ends(
         app=isolated(app_name) if app_name else words("page.the_app_short"),
         app_mark=None,
@@ -141,6 +141,6 @@ def ends_of_nothing(words: Words, app_name: str | None) -> Ends:
     )
 
 
-def other_languages(words: Words) -> tuple[tuple[str, str], ...]:
+def other_languages(words: Texts) -> tuple[tuple[str, str], ...]:
     """The other locales, each by its own name."""
     return tuple((locale, str(words(f"language.{locale}"))) for locale in LOCALES if locale != words.locale)

@@ -7,21 +7,21 @@ from collections.abc import Mapping
 import msgspec
 from markupsafe import Markup
 
-from cobalt_link.link.pages.context import Scene, Search
+from cobalt_link.link.pages.context import PageContext, Search
 from cobalt_link.link.pages.layout import Head
-from cobalt_link.link.pages.texts import Words
+from cobalt_link.link.pages.texts import Texts
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class PaneShowing(msgspec.Struct, frozen=True, kw_only=True):
     """One showing of a pane. `errors` are sentences by field; `typed` is what may be shown again."""
 
-    scene: Scene
-    words: Words
+    scene: PageContext
+    words: Texts
     search: Search
     errors: dict[str, Markup]
     typed: Mapping[str, str]
 
 
-def head_of(asked: Asked, wire: str) -> Head:
+def head_of(asked: PaneShowing, wire: str) -> Head:
     """A form's header: how far the wire is, or the mend while an account is being repaired."""
     return Head(wire="mend" if asked.scene.repairing else wire)

@@ -10,16 +10,16 @@ from cobalt_link.connector.panes import Picker
 from cobalt_link.link.flow.linking import OTHER_EHR
 from cobalt_link.link.pages import refusal
 from cobalt_link.link.pages.context import Search
-from cobalt_link.link.pages.pane_view import Asked, head_of
-from cobalt_link.link.pages.texts import Words
+from cobalt_link.link.pages.pane_view import PaneShowing, head_of
+from cobalt_link.link.pages.texts import Texts
 
 
-def picker(asked: Asked, pane: Picker) -> dict[str, Any]:
+def picker(asked: PaneShowing, pane: Picker) -> dict[str, Any]:
     by_hand = pane.manual or not asked.errors.keys().isdisjoint({"ehr", "url"})
     return (_manual if by_hand else _search)(asked, pane) | {"search": asked.search, "head": head_of(asked, "at1")}
 
 
-def _search(asked: Asked, pane: Picker) -> dict[str, Any]:
+def _search(asked: PaneShowing, pane: Picker) -> dict[str, Any]:
     t, search = asked.words, asked.search
     return {
         "title": t("picker.title"),
@@ -28,14 +28,14 @@ def _search(asked: Asked, pane: Picker) -> dict[str, Any]:
     }
 
 
-def _found(t: Words, search: Search) -> Markup:
+def _found(t: Texts, search: Search) -> Markup:
     shown = len(search.matches)
     if search.total > shown:
         return t("picker.found_more", shown=shown, total=search.total)
     return t.count("picker.found", shown)
 
 
-def _manual(asked: Asked, pane: Picker) -> dict[str, Any]:
+def _manual(asked: PaneShowing, pane: Picker) -> dict[str, Any]:
     t, typed = asked.words, asked.typed
     errors, chosen = asked.errors, typed.get("ehr", pane.ehr or "")
     ehrs = {vendor.value.rpartition(":")[2]: vendor.name for vendor in asked.search.vendors}

@@ -7,27 +7,27 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Message, Pane, Picker, Problem, Waiting
+from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Message, Pane, PaneRefusal, Picker, Waiting
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages import already as already_page
 from cobalt_link.link.pages import refusal
-from cobalt_link.link.pages.context import Scene
+from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.hosts import drawn, same_site, web_url
 from cobalt_link.link.pages.layout import Notice
-from cobalt_link.link.pages.pane_view import Asked, head_of
+from cobalt_link.link.pages.pane_view import PaneShowing, head_of
 from cobalt_link.link.pages.picker import picker
 from cobalt_link.link.pages.second_step import choice, code, sent, waiting
-from cobalt_link.link.pages.texts import Words
-from cobalt_link.signin.replay import KNOCK
+from cobalt_link.link.pages.texts import Texts
+from cobalt_link.signin.replay import CONFIRM
 
 
-def given(asked: Asked, pane: Pane) -> dict[str, Any]:
+def given(asked: PaneShowing, pane: Pane) -> dict[str, Any]:
     """The template's name, header, title and everything else that it asks for."""
     view = _OWN_VIEWS.get((type(pane), pane.name)) or _VIEWS[type(pane)]
     return {"template": type(pane).__struct_config__.tag} | view(asked, pane)
 
 
-def _consent(asked: Asked, pane: Consent) -> dict[str, Any]:
+def _consent(asked: PaneShowing, pane: Consent) -> dict[str, Any]:
     t = asked.words
     facts = [
         *allowed(asked.scene, t),
@@ -36,7 +36,7 @@ def _consent(asked: Asked, pane: Consent) -> dict[str, Any]:
     return {"head": head_of(asked, "at2"), "title": t("consent.title"), "why": t("consent.why"), "facts": facts}
 
 
-def allowed(scene: Scene, t: Words) -> list[tuple[Markup, Markup]]:
+def allowed(scene: PageContext, t: Texts) -> list[tuple[Markup, Markup]]:
     """What the app may see and do, as facts. Raises KeyError where the connector has no words for it."""
     lists = {"sees": scene.sees, "does": scene.does}
     return [
@@ -46,7 +46,7 @@ def allowed(scene: Scene, t: Words) -> list[tuple[Markup, Markup]]:
     ]
 
 
-def _reconnect(asked: Asked, pane: Consent) -> dict[str, Any]:
+def _reconnect(asked: PaneShowing, pane: Consent) -> dict[str, Any]:
     t = asked.words
     return {
         "template": "reconnect",
@@ -57,7 +57,7 @@ def _reconnect(asked: Asked, pane: Consent) -> dict[str, Any]:
     }
 
 
-def _credentials(asked: Asked, pane: Credentials) -> dict[str, Any]:
+def _credentials(asked: PaneShowing, pane: Credentials) -> dict[str, Any]:
     t, scene, errors = asked.words, asked.scene, asked.errors
     username = pane.username or "" if pane.fixed else asked.typed.get("username", pane.username or "")
     refusal = "why" if pane.problem and pane.problem.code == "wrong_credentials" else ""
@@ -82,13 +82,13 @@ def _credentials(asked: Asked, pane: Credentials) -> dict[str, Any]:
     }
 
 
-def _reset(asked: Asked, problem: Problem) -> str | None:
+def _reset(asked: PaneShowing, problem: PaneRefusal) -> str | None:
     """Where a forgotten password is reset: only at the very EHR whose name stands on the link."""
     url = web_url(problem.details.get("url"))
     return url if same_site(url, asked.scene.host) else None
 
 
-def _sign_in_why(asked: Asked, pane: Credentials) -> Markup | None:
+def _sign_in_why(asked: PaneShowing, pane: Credentials) -> Markup | None:
     t, scene = asked.words, asked.scene
     if pane.problem:
         return None
@@ -97,7 +97,7 @@ def _sign_in_why(asked: Asked, pane: Credentials) -> Markup | None:
     return t("credentials.why" if scene.practice else "credentials.why_plain")
 
 
-def _promise(scene: Scene, t: Words) -> Markup:
+def _promise(scene: PageContext, t: Texts) -> Markup:
     if scene.repairing and scene.since:
         return t("reconnect.promise", since=t.day(scene.since, scene.now.date()))
     key = "credentials.kept" if scene.keeps_password else "credentials.not_kept"
@@ -105,8 +105,8 @@ def _promise(scene: Scene, t: Words) -> Markup:
     return t(f"{key}_same" if scene.operator.casefold() == scene.app_name.casefold() else key)
 
 
-def _message(asked: Asked, pane: Message) -> dict[str, Any]:
-    t, problem = asked.words, Problem(pane.code, pane.details)
+def _message(asked: PaneShowing, pane: Message) -> dict[str, Any]:
+    t, problem = asked.words, PaneRefusal(pane.code, pane.details)
     return {
         "head": refusal.head(pane.code),
         "title": refusal.title(t, problem),
@@ -116,7 +116,7 @@ def _message(asked: Asked, pane: Message) -> dict[str, Any]:
     }
 
 
-_VIEWS: dict[type[Pane], Callable[[Asked, Any], dict[str, Any]]] = {
+_VIEWS: dict[type[Pane], Callable[[PaneShowing, Any], dict[str, Any]]] = {
     Picker: picker,
     Consent: _consent,
     Credentials: _credentials,
@@ -127,16 +127,16 @@ _VIEWS: dict[type[Pane], Callable[[Asked, Any], dict[str, Any]]] = {
 }
 
 # Panes of Link's own, by the name that they have beside their kind.
-_OWN_VIEWS: dict[tuple[type[Pane], str], Callable[[Asked, Any], dict[str, Any]]] = {
+_OWN_VIEWS: dict[tuple[type[Pane], str], Callable[[PaneShowing, Any], dict[str, Any]]] = {
     (Choice, already.NAME): already_page.view,
-    (Consent, KNOCK): _reconnect,
+    (Consent, CONFIRM): _reconnect,
 }
 
 WARNED = 120  # seconds before the end
 FIELDS = frozenset({"ehr", "url", "username", "password", "code"})
 
 
-def notice(asked: Asked, pane: Pane, shown: dict[str, Any], *, stale: bool, stayed: bool) -> Notice | None:
+def notice(asked: PaneShowing, pane: Pane, shown: dict[str, Any], *, stale: bool, stayed: bool) -> Notice | None:
     """The one notice above the form, if there is anything to say that no field says."""
     t = asked.words
     if loose := [text for field, text in asked.errors.items() if field not in FIELDS]:
@@ -155,17 +155,17 @@ def notice(asked: Asked, pane: Pane, shown: dict[str, Any], *, stale: bool, stay
     return closing(asked.scene, t, left) if left <= WARNED else None
 
 
-def seconds_left(scene: Scene) -> float:
+def seconds_left(scene: PageContext) -> float:
     return max((scene.expires_at - scene.now).total_seconds(), 1)
 
 
-def closing(scene: Scene, t: Words, seconds: float) -> Notice:
+def closing(scene: PageContext, t: Texts, seconds: float) -> Notice:
     """The page closes in so many seconds, unless it is kept open."""
     said = stays(scene, t) if scene.can_stay else None
     return Notice(tone="warn", icon="clock", text=t("page.closing", span=t.span(seconds)), stays=said)
 
 
-def stays(scene: Scene, t: Words) -> Markup:
+def stays(scene: PageContext, t: Texts) -> Markup:
     """For how long a page stays open that is kept open, or has just been."""
     whole = scene.expires_at - (scene.started if scene.can_stay else scene.now)
     return t("page.stays", span=t.span(whole.total_seconds()))

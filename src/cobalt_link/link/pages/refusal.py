@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 import msgspec
 from markupsafe import Markup
 
-from cobalt_link.connector.panes import Message, Problem
+from cobalt_link.connector.panes import Message, PaneRefusal
 from cobalt_link.connector.refusals import AskAgain, catalogue
-from cobalt_link.link.pages.context import Scene
+from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.hosts import drawn, web_url
 from cobalt_link.link.pages.layout import Act, Head, Notice
-from cobalt_link.link.pages.texts import Words, isolated
+from cobalt_link.link.pages.texts import Texts, isolated
 
 Fact = tuple[Markup, Markup, str]
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
+class RefusalStyle(msgspec.Struct, frozen=True, kw_only=True):
     """The knot on the wire, the facts below the sentence, which way forward comes first, and whether again can help."""
 
     knot: str
@@ -29,36 +29,36 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = True
 
 
-_GENERIC = Look(knot="ask", facts=("next", "reference"))
-_LOOKS = {
-    "wrong_credentials": Look(knot="key"),
-    "wrong_code": Look(knot="key"),
-    "code_expired": Look(knot="clock"),
-    "push_denied": Look(knot="ban"),
-    "push_expired": Look(knot="clock"),
-    "too_many_codes": Look(knot="clock", first="back"),
-    "locked": Look(knot="lock", tone="bad", facts=("wait", "ask"), first="back"),
-    "password_expired": Look(knot="key", facts=("opens",), first="open"),
-    "no_rights": Look(knot="user", facts=("ask", "turn_on")),
-    "declined": Look(knot="ban"),
-    "login_required": Look(knot="key"),
-    "ehr_down": Look(knot="alert", facts=("last_worked", "next", "reference")),
-    "ehr_busy": Look(knot="clock"),
-    "session_ended": Look(knot="clock"),
-    "interrupted": Look(knot="again"),
-    "started_over": Look(knot="again"),
-    "unsupported": Look(knot="plug", facts=("sends",), first="ask", again=False),
-    "not_this_address": Look(knot="plug", first="change"),
+_GENERIC = RefusalStyle(knot="ask", facts=("next", "reference"))
+_STYLES = {
+    "wrong_credentials": RefusalStyle(knot="key"),
+    "wrong_code": RefusalStyle(knot="key"),
+    "code_expired": RefusalStyle(knot="clock"),
+    "push_denied": RefusalStyle(knot="ban"),
+    "push_expired": RefusalStyle(knot="clock"),
+    "too_many_codes": RefusalStyle(knot="clock", first="back"),
+    "locked": RefusalStyle(knot="lock", tone="bad", facts=("wait", "ask"), first="back"),
+    "password_expired": RefusalStyle(knot="key", facts=("opens",), first="open"),
+    "no_rights": RefusalStyle(knot="user", facts=("ask", "turn_on")),
+    "declined": RefusalStyle(knot="ban"),
+    "login_required": RefusalStyle(knot="key"),
+    "ehr_down": RefusalStyle(knot="alert", facts=("last_worked", "next", "reference")),
+    "ehr_busy": RefusalStyle(knot="clock"),
+    "session_ended": RefusalStyle(knot="clock"),
+    "interrupted": RefusalStyle(knot="again"),
+    "started_over": RefusalStyle(knot="again"),
+    "unsupported": RefusalStyle(knot="plug", facts=("sends",), first="ask", again=False),
+    "not_this_address": RefusalStyle(knot="plug", first="change"),
     "unexpected": _GENERIC,
-    "other_account": Look(knot="user"),
+    "other_account": RefusalStyle(knot="user"),
     # Not an EHR's refusal: the account that was to be repaired is gone.
-    "disconnected": Look(knot="plug", again=False),
+    "disconnected": RefusalStyle(knot="plug", again=False),
 }
 SILENT = ("ehr_down",)  # then the page says when the EHR last answered
 _CHANGE_HELPS = ("unsupported", "not_this_address")
 
 
-def filling(words: Words, details: Mapping[str, str | int]) -> dict[str, Any]:
+def filling(words: Texts, details: Mapping[str, str | int]) -> dict[str, Any]:
     """A refusal's details as texts want them: `tries`, `wait`, the connector's names for rights and kinds."""
     values: dict[str, Any] = dict(details)
     if isinstance(tries := details.get("tries_left"), int):
@@ -76,46 +76,46 @@ def filling(words: Words, details: Mapping[str, str | int]) -> dict[str, Any]:
     return values
 
 
-def title(words: Words, problem: Problem) -> Markup:
+def title(words: Texts, problem: PaneRefusal) -> Markup:
     """What happened, as a heading without a full stop."""
     return words(f"refusal.{_known(problem.code)}.title", **filling(words, problem.details))
 
 
-def why(words: Words, problem: Problem) -> Markup | None:
+def why(words: Texts, problem: PaneRefusal) -> Markup | None:
     """Why, or what to do: the text that says most of what the details know."""
     key = f"refusal.{_known(problem.code)}.why"
     reason = problem.details.get("reason", problem.details.get("what", ""))
     return words.best(f"{key}_{reason}", key, f"{key}_bare", f"{key}_plain", **filling(words, problem.details))
 
 
-def notice(words: Words, problem: Problem) -> Notice:
+def notice(words: Texts, problem: PaneRefusal) -> Notice:
     """The refusal as a notice on a pane that is asked again."""
     mendable = issubclass(catalogue().get(problem.code, Exception), AskAgain)
-    tone, icon = ("bad", "alert") if mendable else ("warn", _look(problem.code).knot)
+    tone, icon = ("bad", "alert") if mendable else ("warn", _style(problem.code).knot)
     return Notice(tone=tone, icon=icon, title=title(words, problem), text=why(words, problem))
 
 
-def in_a_sentence(words: Words, problem: Problem) -> Markup:
+def in_a_sentence(words: Texts, problem: PaneRefusal) -> Markup:
     """The refusal as the error of one field."""
     return Markup(" ").join(filter(None, (title(words, problem) + ".", why(words, problem))))
 
 
 def head(code: str) -> Head:
     """The header of the moment: the wire is cut, the knot says why."""
-    return Head(hero=True, wire="cut", knot=_look(code).knot, tone=_look(code).tone)
+    return Head(hero=True, wire="cut", knot=_style(code).knot, tone=_style(code).tone)
 
 
-def facts(words: Words, scene: Scene, pane: Message) -> list[Fact]:
+def facts(words: Texts, scene: PageContext, pane: Message) -> list[Fact]:
     """The moment's facts: only those of which the details know enough."""
     found: list[Fact] = []
     values = filling(words, pane.details)
-    for name in _look(pane.code).facts:
+    for name in _style(pane.code).facts:
         if text := _fact(words, scene, pane, name, values):
             found.append((words(f"fact.{name}"), text, "ref" if name == "reference" else ""))
     return found
 
 
-def _fact(words: Words, scene: Scene, pane: Message, name: str, values: dict[str, Any]) -> Markup | None:
+def _fact(words: Texts, scene: PageContext, pane: Message, name: str, values: dict[str, Any]) -> Markup | None:
     if name == "reference":
         return isolated(pane.details.get("reference", scene.reference))
     if name == "sends":
@@ -132,44 +132,44 @@ def _fact(words: Words, scene: Scene, pane: Message, name: str, values: dict[str
     return words.best(key, f"{key}_plain", **values)
 
 
-def acts(words: Words, scene: Scene, pane: Message) -> list[Act]:
+def acts(words: Texts, scene: PageContext, pane: Message) -> list[Act]:
     """At most two ways forward, the better one first; × in the header leads out of all of them."""
     possible = {
         "ask": _ask(words, pane) if scene.can_ask and not scene.has_asked else None,
         "open": _open(words, pane),
-        "again": _again(words, pane) if pane.again and _look(pane.code).again else None,
+        "again": _again(words, pane) if pane.again and _style(pane.code).again else None,
         "change": _change(words, scene, pane),
         "back": Act(label=words("page.back"), name="stop", value="1", to=f"{scene.path}/exit"),
     }
-    order = sorted(possible, key=lambda name: name != _look(pane.code).first)
+    order = sorted(possible, key=lambda name: name != _style(pane.code).first)
     return [act for name in order if (act := possible[name])][:2]
 
 
-def _ask(words: Words, pane: Message) -> Act:
+def _ask(words: Texts, pane: Message) -> Act:
     values = filling(words, pane.details)
     # What the connector has a phrase for is a part of an EHR, not the name of one.
     key = "refusal.unsupported.ask_plain" if values.get("what") else "refusal.unsupported.ask"
     return Act(label=words.best(key, **values) or words("refusal.unsupported.ask_plain"), value="ask")
 
 
-def _open(words: Words, pane: Message) -> Act | None:
+def _open(words: Texts, pane: Message) -> Act | None:
     url = web_url(pane.details.get("url"))
     return Act(label=words("page.open_ehr"), url=url) if url else None
 
 
-def _again(words: Words, pane: Message) -> Act:
+def _again(words: Texts, pane: Message) -> Act:
     key = f"refusal.{_known(pane.code)}.again"
     return Act(label=words.best(key) or words("page.again"), value="again")
 
 
-def _change(words: Words, scene: Scene, pane: Message) -> Act | None:
+def _change(words: Texts, scene: PageContext, pane: Message) -> Act | None:
     helps = scene.can_change and pane.code in _CHANGE_HELPS
     return Act(label=words("page.change_long"), value="change") if helps else None
 
 
-def _look(code: str) -> Look:
-    return _LOOKS.get(code, _GENERIC)
+def _style(code: str) -> RefusalStyle:
+    return _STYLES.get(code, _GENERIC)
 
 
 def _known(code: str) -> str:
-    return code if code in _LOOKS else "unexpected"
+    return code if code in _STYLES else "unexpected"

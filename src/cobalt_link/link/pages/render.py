@@ -15,7 +15,7 @@ from cobalt_link.connector.panes import Pane
 from cobalt_link.link.pages import questions
 from cobalt_link.link.pages.assets import accent_url
 from cobalt_link.link.pages.closed import CLOSED
-from cobalt_link.link.pages.context import Framed, Scene, Search, Step
+from cobalt_link.link.pages.context import Framed, PageContext, Search, ShownStep
 from cobalt_link.link.pages.hosts import web_url
 from cobalt_link.link.pages.layout import (
     Act,
@@ -29,8 +29,8 @@ from cobalt_link.link.pages.layout import (
     ends_of_nothing,
     words_of,
 )
-from cobalt_link.link.pages.pane_view import Asked
-from cobalt_link.link.pages.texts import Words, isolated
+from cobalt_link.link.pages.pane_view import PaneShowing
+from cobalt_link.link.pages.texts import Texts, isolated
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _NO_SEARCH = Search("", (), 0, ())
@@ -38,7 +38,7 @@ _STEPS = "<!--steps-->"
 
 
 def pane(
-    scene: Scene,
+    scene: PageContext,
     pane: Pane,
     *,
     search: Search | None = None,
@@ -52,7 +52,7 @@ def pane(
     words = words_of(scene)
     length = getattr(pane, "length", None)
     said = {field: words(key, length=length) for field, key in errors.items()}
-    asked = Asked(scene=scene, words=words, search=search or _NO_SEARCH, errors=said, typed=typed)
+    asked = PaneShowing(scene=scene, words=words, search=search or _NO_SEARCH, errors=said, typed=typed)
     given: dict[str, Any] = {"errors": said} | questions.given(asked, pane)
     notice = questions.notice(asked, pane, given, stale=stale, stayed=stayed)
     failed = bool(given["errors"] or pane.problem)
@@ -72,8 +72,8 @@ def held_open(page: str) -> tuple[str, Callable[[str], str]]:
     return head, lambda next_url: str(refresh.format(next_url)) + end + tail
 
 
-def working(scene: Scene, *, slow: bool = False) -> tuple[str, Callable[[Step], str], Callable[[str], str]]:
-    """The page that stays open while deeds run: its head, a list item for each step, and the tail that goes on.
+def working(scene: PageContext, *, slow: bool = False) -> tuple[str, Callable[[ShownStep], str], Callable[[str], str]]:
+    """The page that stays open while steps run: its head, a list item for each step, and the tail that goes on.
 
     `slow` says from the start what a script says after a while."""
     words = words_of(scene)
@@ -87,22 +87,22 @@ def working(scene: Scene, *, slow: bool = False) -> tuple[str, Callable[[Step], 
         before, _, after = whole.partition(_STEPS)
         return before, after
 
-    def step(shown: Step) -> str:
+    def step(shown: ShownStep) -> str:
         text = words.best(f"step.{shown.name}", "step.other")
         return draw_part("step", words, text, shown.state)
 
     return page(scene.path)[0], step, lambda next_url: page(next_url)[1]
 
 
-def done(scene: Scene, person: str) -> str:
-    """The end of a link: what the app may do now, and the way back to it. `person` as the EHR names them."""
+def done(scene: PageContext, ehr_user_name: str) -> str:
+    """The end of a link: what the app may do now, and the way back to it. `ehr_user_name` as the EHR names them."""
     t = words_of(scene)
-    who = (t("fact.person"), isolated(person))
+    who = (t("fact.person"), isolated(ehr_user_name))
     facts = [who, *questions.allowed(scene, t), (t("fact.until"), t("done.until"))]
     return _moment("done", scene, t, _JOINED, t("done.title"), why=t("done.why"), facts=facts)
 
 
-def after(scene: Scene, *, public_token: str | None, client_id: str | None) -> str:
+def after(scene: PageContext, *, public_token: str | None, client_id: str | None) -> str:
     """The end without a way back: where the client has no callback (then `client_id` tells its developer how to
     register one, and for test clients the public token), or the app has exchanged the token already."""
     t = words_of(scene)
@@ -110,15 +110,15 @@ def after(scene: Scene, *, public_token: str | None, client_id: str | None) -> s
     return _moment("after", scene, t, _JOINED, t("done.title"), why=why, token=public_token, client_id=client_id)
 
 
-def leaving(scene: Scene) -> str:
-    """Asks before an attempt is given up. The form posts `stop=1` to the exit."""
+def leaving(scene: PageContext) -> str:
+    """Asks before a link session is given up. The form posts `stop=1` to the exit."""
     t = words_of(scene)
     head = Head(hero=True, wire="cut", knot="pause", leave=False)
     return _moment("leaving", scene, t, head, t("leaving.title"), why=t("leaving.why"), here="/exit")
 
 
-def left(scene: Scene, back_url: str | None) -> str:
-    """After an attempt was given up, where the app has no address to return to by itself."""
+def left(scene: PageContext, back_url: str | None) -> str:
+    """After a link session was given up, where the app has no address to return to by itself."""
     t = words_of(scene)
     head = Head(hero=True, wire="cut", knot="check", leave=False)
     url = web_url(back_url)
@@ -134,10 +134,10 @@ def closed(
     operator: str,
     app_name: str | None = None,
     back_url: str | None = None,
-    scene: Scene | None = None,
+    scene: PageContext | None = None,
     parent: str | None = None,
 ) -> str:
-    """A page with nothing of the attempt on it. `code` is one of `closing.CLOSED`; `scene` only for the header.
+    """A page with nothing of the link session on it. `code` is one of `closing.CLOSED`; `scene` only for the header.
 
     `parent` is the registered origin that frames the page: there the way out closes the frame.
     """
@@ -175,11 +175,11 @@ def _is_closed(code: str, parent: str | None) -> bool:
     return parent is not None and (code == "no_cookies" or not CLOSED[code].stay)
 
 
-def _close(t: Words) -> Act:
+def _close(t: Texts) -> Act:
     return Act(label=t("page.close"), url=CLOSE)
 
 
-def _way_out(t: Words, code: str, stay: bool, back_url: str | None, scene: Scene | None) -> Act | None:
+def _way_out(t: Texts, code: str, stay: bool, back_url: str | None, scene: PageContext | None) -> Act | None:
     if stay:  # an empty address is the page itself, asked for once more
         return Act(label=t("page.again"), url=scene.path if scene else "")
     url = web_url(back_url)
@@ -190,6 +190,8 @@ CLOSE = "#close"  # what the script of a framed page takes as: close the frame
 _JOINED = Head(hero=True, wire="at5", knot="check", tone="on", joined=True, leave=False)
 
 
-def _moment(template: str, scene: Scene, t: Words, head: Head, title: Markup, here: str = "", **more: object) -> str:
+def _moment(
+    template: str, scene: PageContext, t: Texts, head: Head, title: Markup, here: str = "", **more: object
+) -> str:
     ends: Ends = ends_of(scene, t, here)
     return draw(template, t, ends, head, title, scene=scene, **more)

@@ -16,13 +16,13 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from cobalt_link.connector.panes import ConsentAnswer, Message, Picker, Waiting
 from cobalt_link.developers.clients import Client
-from cobalt_link.link.flow.answers import Closed, Entered, Turned, is_working
+from cobalt_link.link.flow.answers import NotOpened, NotOpenedReason, SessionOpened, is_working
 from cobalt_link.link.pages import connection_list, forms, render
-from cobalt_link.link.pages.access import Hosted
-from cobalt_link.link.pages.context import Framed, Scene, Step
+from cobalt_link.link.pages.access import PageAccess
+from cobalt_link.link.pages.context import Framed, PageContext, ShownStep
 from cobalt_link.link.pages.loading import locale_of
 from cobalt_link.link.pages.texts import LOCALES
-from cobalt_link.link.session.sessions import Attempt
+from cobalt_link.link.session.sessions import LinkSession
 from cobalt_link.web import Call, Rate, Routes, Tenant
 
 log = structlog.get_logger()
@@ -34,17 +34,17 @@ STREAMED = 25.0
 SCRIPT_HEADER = "Cobalt-Script"  # the page's own script asks
 
 
-class Opening(msgspec.Struct, frozen=True):
+class OpenQuery(msgspec.Struct, frozen=True):
     """`origin`: the page that opens Link in a frame, which the client must have registered. `closed`: why a token that
     was here before opened nothing."""
 
     token: Annotated[str, Meta(max_length=200)] = ""
-    closed: Closed | Literal[""] = ""
+    closed: NotOpenedReason | Literal[""] = ""
     lang: str | None = None
     origin: Annotated[str, Meta(max_length=500)] = ""
 
 
-class Look(msgspec.Struct, frozen=True):
+class PageQuery(msgspec.Struct, frozen=True):
     """`q` searches the picker, `manual` shows its address form with `ehr` chosen, `stale` says that it was answered,
     `ended` that a connection was ended, `stayed` that the page was kept open."""
 
@@ -58,11 +58,11 @@ class Look(msgspec.Struct, frozen=True):
     origin: Annotated[str, Meta(max_length=500)] = ""
 
 
-class After(msgspec.Struct, frozen=True):
+class EventsQuery(msgspec.Struct, frozen=True):
     after: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
-class Sent(msgspec.Struct, frozen=True):
+class PaneForm(msgspec.Struct, frozen=True):
     """Every field that a pane's form may send."""
 
     pane: str = ""
@@ -81,13 +81,13 @@ class Sent(msgspec.Struct, frozen=True):
 
 @routes.page(
     "/", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
-    summary="Open a link token: binds the attempt to this browser and takes the token out of the address bar.",
+    summary="Open a link token: binds the link session to this browser and takes the token out of the address bar.",
 )  # fmt: skip
-async def enter(room: Hosted, call: Call, body: Opening) -> Response:
+async def enter(room: PageAccess, call: Call, body: OpenQuery) -> Response:
     if body.closed and not body.token:
         return room.closed(call, body.closed)
     visit = await room.visits.enter(body.token, room.cookies(call))
-    if isinstance(visit, Turned):
+    if isinstance(visit, NotOpened):
         if not body.origin:
             # A token that opens nothing leaves the address bar too (S-009).
             return _see_other("/?" + urlencode({"closed": visit.why} | _language(body.lang)), room.headers())
@@ -96,120 +96,121 @@ async def enter(room: Hosted, call: Call, body: Opening) -> Response:
     if body.origin and not _in_window(call):
         return await _framed(room, call, visit, body.origin)
     language = urlencode(_language(body.lang))
-    response = _see_other(f"/link/{visit.attempt_id}{'?' if language else ''}{language}", room.headers())
+    response = _see_other(f"/link/{visit.session_id}{'?' if language else ''}{language}", room.headers())
     room.keep(response, visit)
     return response
 
 
 @routes.page(
-    "/link/{attempt_id}", tenant=Tenant.ATTEMPT, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
-    summary="The open pane of an attempt, or the steps of the sign-in while it works.",
+    "/link/{session_id}", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
+    summary="The open pane of a link session, or the steps of the sign-in while it works.",
 )  # fmt: skip
-async def look(room: Hosted, call: Call, body: Look, attempt_id: str) -> Response:
+async def look(room: PageAccess, call: Call, body: PageQuery, session_id: str) -> Response:
     if body.origin and not _in_window(call):
-        return await _framed_again(room, call, attempt_id)
-    attempt = await room.own(call, attempt_id)
-    if isinstance(attempt, Response):
-        return attempt
+        return await _framed_again(room, call, session_id)
+    session = await room.own(call, session_id)
+    if isinstance(session, Response):
+        return session
     if body.lang:
-        await room.visits.speak(attempt, locale_of(None, None, body.lang))
-        return _see_other(f"/link/{attempt_id}", room.headers())
-    if is_working(attempt) and attempt.pane is None:
-        attempt = await room.visits.settled_down(attempt_id, AT_ONCE) or attempt
-        if attempt.state == "expired":
-            return _back(room, attempt_id)
-    scene = await room.scene(call, attempt)
-    if is_working(attempt) and attempt.pane is None:
-        slow = await room.visits.is_slow(attempt)
-        return await _streamed(room, attempt, _steps(room, scene, attempt_id, slow))
-    html = await _shown(room, scene, attempt, body)
-    if isinstance(attempt.pane, Waiting) and attempt.pane.problem is None:
-        return await _streamed(room, attempt, _held(room, html, attempt))
-    return await room.page(attempt, html)
+        await room.visits.speak(session, locale_of(None, None, body.lang))
+        return _see_other(f"/link/{session_id}", room.headers())
+    if is_working(session) and session.pane is None:
+        session = await room.visits.settled_down(session_id, AT_ONCE) or session
+        if session.state == "expired":
+            return _back(room, session_id)
+    scene = await room.scene(call, session)
+    if is_working(session) and session.pane is None:
+        slow = await room.visits.is_slow(session)
+        return await _streamed(room, session, _steps(room, scene, session_id, slow))
+    html = await _shown(room, scene, session, body)
+    if isinstance(session.pane, Waiting) and session.pane.problem is None:
+        return await _streamed(room, session, _held(room, html, session))
+    return await room.page(session, html)
 
 
 @routes.page(
-    "/link/{attempt_id}", method="POST", tenant=Tenant.ATTEMPT, rate=Rate.PAGE, audit=None, csrf=True,
+    "/link/{session_id}", method="POST", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=True,
     audience="end user", summary="Answer the open pane.",
 )  # fmt: skip
-async def answer(room: Hosted, call: Call, body: Sent, attempt_id: str) -> Response:
-    attempt = await room.own(call, attempt_id)
-    if isinstance(attempt, Response):
-        return attempt
+async def answer(room: PageAccess, call: Call, body: PaneForm, session_id: str) -> Response:
+    session = await room.own(call, session_id)
+    if isinstance(session, Response):
+        return session
     form = {name: value for name, value in msgspec.structs.asdict(body).items() if value}
-    if attempt.pane is None or body.pane != str(attempt.pane_n):
-        return await _next(room, call, attempt_id, _back(room, attempt_id, "?stale=1"))
-    return await _next(room, call, attempt_id, await _answered(room, call, attempt, form))
+    if session.pane is None or body.pane != str(session.pane_n):
+        return await _next(room, call, session_id, _back(room, session_id, "?stale=1"))
+    return await _next(room, call, session_id, await _answered(room, call, session, form))
 
 
 @routes.page(
-    "/link/{attempt_id}/exit", tenant=Tenant.ATTEMPT, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
+    "/link/{session_id}/exit", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
     summary="Ask whether to stop.",
 )  # fmt: skip
-async def ask_to_leave(room: Hosted, call: Call, attempt_id: str) -> Response:
-    attempt = await room.own(call, attempt_id)
-    if isinstance(attempt, Response):
-        return attempt
-    if attempt.settled_at is not None:
-        return _back(room, attempt_id)
-    return await room.page(attempt, render.leaving(await room.scene(call, attempt)))
+async def ask_to_leave(room: PageAccess, call: Call, session_id: str) -> Response:
+    session = await room.own(call, session_id)
+    if isinstance(session, Response):
+        return session
+    if session.settled_at is not None:
+        return _back(room, session_id)
+    return await room.page(session, render.leaving(await room.scene(call, session)))
 
 
 @routes.page(
-    "/link/{attempt_id}/exit", method="POST", tenant=Tenant.ATTEMPT, rate=Rate.PAGE, audit=None, csrf=True,
+    "/link/{session_id}/exit", method="POST", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=True,
     audience="end user", summary="Stop: what was typed no longer opens.",
 )  # fmt: skip
-async def leave(room: Hosted, call: Call, body: Sent, attempt_id: str) -> Response:
-    attempt = await room.own(call, attempt_id)
-    if isinstance(attempt, Response):
-        return attempt
-    await room.visits.leave(attempt)
-    return _back(room, attempt_id)
+async def leave(room: PageAccess, call: Call, body: PaneForm, session_id: str) -> Response:
+    session = await room.own(call, session_id)
+    if isinstance(session, Response):
+        return session
+    await room.visits.leave(session)
+    return _back(room, session_id)
 
 
 @routes.page(
-    "/link/{attempt_id}/stay", method="POST", tenant=Tenant.ATTEMPT, rate=Rate.PAGE, audit=None, csrf=True,
+    "/link/{session_id}/stay", method="POST", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=True,
     audience="end user", summary="Keep the page open for as long again, once.",
 )  # fmt: skip
-async def stay(room: Hosted, call: Call, body: Sent, attempt_id: str) -> Response:
-    attempt = await room.own(call, attempt_id)
-    if isinstance(attempt, Response):
-        return attempt
-    return _back(room, attempt_id, "?stayed=1" if await room.visits.stay(attempt) else "")
+async def stay(room: PageAccess, call: Call, body: PaneForm, session_id: str) -> Response:
+    session = await room.own(call, session_id)
+    if isinstance(session, Response):
+        return session
+    return _back(room, session_id, "?stayed=1" if await room.visits.stay(session) else "")
 
 
 @routes.page(
-    "/link/{attempt_id}/done", method="POST", tenant=Tenant.ATTEMPT, rate=Rate.PAGE, audit="link.handed_over",
+    "/link/{session_id}/done", method="POST", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit="link.handed_over",
     csrf=True, audience="end user", summary="Go back to the app with a public token.",
 )  # fmt: skip
-async def finish(room: Hosted, call: Call, body: Sent, attempt_id: str) -> Response:
-    attempt = await room.own(call, attempt_id)
-    if isinstance(attempt, Response):
-        return attempt
-    if attempt.granted is None:
-        return _back(room, attempt_id)
-    client = await room.stage.clients.by_id(attempt.client)
-    public_token, callback = await room.visits.finish(attempt, client.env)
+async def finish(room: PageAccess, call: Call, body: PaneForm, session_id: str) -> Response:
+    session = await room.own(call, session_id)
+    if isinstance(session, Response):
+        return session
+    if session.granted is None:
+        return _back(room, session_id)
+    client = await room.stage.clients.by_id(session.client)
+    public_token, callback = await room.visits.finish(session, client.env)
     if "application/json" in (call.header("Accept") or "") and client.origins:
-        return JSONResponse({"public_token": public_token}, headers=await room.headers_of(attempt))
+        return JSONResponse({"public_token": public_token}, headers=await room.headers_of(session))
     if callback:
         return _see_other(callback, room.headers(callback))
-    scene = await room.scene(call, attempt)
+    scene = await room.scene(call, session)
     # Only a test client's page shows the token: a live one without an address learns it by link/token/get.
     shown = public_token if client.test else None
     unregistered = client.client_id if public_token else None
-    return await room.page(attempt, render.after(scene, public_token=shown, client_id=unregistered))
+    return await room.page(session, render.after(scene, public_token=shown, client_id=unregistered))
 
 
 @routes.page(
-    "/link/{attempt_id}/events", tenant=Tenant.ATTEMPT, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
+    "/link/{session_id}/events", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=False,
+    audience="end user",
     summary="The events of a session after a number, as JSON for the page's script.",
 )  # fmt: skip
-async def events(room: Hosted, call: Call, body: After, attempt_id: str) -> Response:
-    attempt = await room.own(call, attempt_id)
-    if isinstance(attempt, Response):
-        return attempt
-    found = [each for each in await room.visits.events(attempt) if each.seq > body.after]
+async def events(room: PageAccess, call: Call, body: EventsQuery, session_id: str) -> Response:
+    session = await room.own(call, session_id)
+    if isinstance(session, Response):
+        return session
+    found = [each for each in await room.visits.events(session) if each.seq > body.after]
     return Response(msgspec.json.encode(found), 200, room.headers(), "application/json")
 
 
@@ -224,7 +225,7 @@ def _in_window(call: Call) -> bool:
     return call.header("Sec-Fetch-Dest") == "document"
 
 
-async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Response:
+async def _framed(room: PageAccess, call: Call, visit: SessionOpened, origin: str) -> Response:
     """In a frame: the first pane at once, and with it the secret for its script, as there may be no cookie.
 
     A redirect would cost one way over the network, and the pane another two: the script takes the token out of the
@@ -233,64 +234,64 @@ async def _framed(room: Hosted, call: Call, visit: Entered, origin: str) -> Resp
     client = await room.stage.clients.by_id(visit.client)
     if client.disabled_at is not None or origin not in client.origins:
         return room.closed(call, "not_registered", status=403)
-    attempt = await room.visits.find(visit.attempt_id)
-    assert attempt is not None
-    secret = visit.secret or room.visits.secret_in(attempt, room.cookies(call)) or ""
-    framed = Framed(origin, f"/link/{visit.attempt_id}", secret)
-    head, shell = render.begun(_shell(room, call, client, framed, attempt))
+    session = await room.visits.find(visit.session_id)
+    assert session is not None
+    secret = visit.secret or room.visits.secret_in(session, room.cookies(call)) or ""
+    framed = Framed(origin, f"/link/{visit.session_id}", secret)
+    head, shell = render.begun(_shell(room, call, client, framed, session))
 
     async def parts() -> AsyncIterator[str]:
         yield head  # the browser fetches style and script while the worker is at it
         try:
-            yield await _first(room, call, attempt, framed) or shell
+            yield await _first(room, call, session, framed) or shell
         except Exception as error:
             # Half a page is sent: with the other half its script asks again, and says what is wrong.
-            log.warning("first_pane_failed", attempt=attempt.id, error=type(error).__name__)
+            log.warning("first_pane_failed", session=session.id, error=type(error).__name__)
             yield shell
 
-    response = StreamingResponse(parts(), media_type="text/html", headers=await room.headers_of(attempt))
+    response = StreamingResponse(parts(), media_type="text/html", headers=await room.headers_of(session))
     room.keep(response, visit, framed=True)
     return response
 
 
-async def _first(room: Hosted, call: Call, attempt: Attempt, framed: Framed) -> str | None:
+async def _first(room: PageAccess, call: Call, session: LinkSession, framed: Framed) -> str | None:
     """The rest of the page with the first pane, if that is there soon and still this browser's."""
-    opened = await room.visits.settled_down(attempt.id, AT_ONCE)
-    if opened is None or opened.pane is None or isinstance(opened.pane, Waiting) or opened.browser != attempt.browser:
+    opened = await room.visits.settled_down(session.id, AT_ONCE)
+    if opened is None or opened.pane is None or isinstance(opened.pane, Waiting) or opened.browser != session.browser:
         return None
     scene = msgspec.structs.replace(await room.scene(call, opened), framed=framed)
-    return render.begun(await _shown(room, scene, opened, Look()))[1]
+    return render.begun(await _shown(room, scene, opened, PageQuery()))[1]
 
 
-async def _framed_again(room: Hosted, call: Call, attempt_id: str) -> Response:
+async def _framed_again(room: PageAccess, call: Call, session_id: str) -> Response:
     """A frame that is loaded anew: its script has the secret in the fragment, which no server and no log ever sees."""
-    attempt = await room.visits.find(attempt_id)
-    client = await room.client(attempt)
+    session = await room.visits.find(session_id)
+    client = await room.client(session)
     parent = room.parent(call, client)
     if client is None or parent is None:
         return room.closed(call, "not_registered", status=403)
-    html = _shell(room, call, client, Framed(parent, f"/link/{attempt_id}"), attempt)
+    html = _shell(room, call, client, Framed(parent, f"/link/{session_id}"), session)
     return HTMLResponse(html, 200, room.headers(frame_ancestors=client.origins))
 
 
-def _shell(room: Hosted, call: Call, client: Client, framed: Framed, attempt: Attempt | None) -> str:
+def _shell(room: PageAccess, call: Call, client: Client, framed: Framed, session: LinkSession | None) -> str:
     """An empty page for a frame; its script fetches the pane."""
-    locale = locale_of(attempt, call.header("Accept-Language"))
+    locale = locale_of(session, call.header("Accept-Language"))
     operator = room.stage.settings.operator or client.name
     accent = client.branding.get("accent")
     return render.shell(locale=locale, operator=operator, app_name=client.name, framed=framed, accent=accent)
 
 
-async def _shown(room: Hosted, scene: Scene, attempt: Attempt, look: Look) -> str:
-    """The page of an attempt that waits for the person, or is over."""
-    if attempt.state == "granted":
-        return render.done(scene, attempt.person or "")
-    if attempt.state == "left":
-        return render.left(scene, await room.visits.back_url(attempt))
-    if attempt.state == "signed_in":
-        found = connection_list.rows(await room.finding.connections(attempt))
-        return connection_list.listed(scene, found, attempt.person or "", ended=bool(look.ended))
-    pane = attempt.pane
+async def _shown(room: PageAccess, scene: PageContext, session: LinkSession, look: PageQuery) -> str:
+    """The page of a link session that waits for the person, or is over."""
+    if session.state == "granted":
+        return render.done(scene, session.ehr_user_name or "")
+    if session.state == "left":
+        return render.left(scene, await room.visits.back_url(session))
+    if session.state == "signed_in":
+        found = connection_list.rows(await room.finding.connections(session))
+        return connection_list.listed(scene, found, session.ehr_user_name or "", ended=bool(look.ended))
+    pane = session.pane
     assert pane is not None
     if not isinstance(pane, Picker):
         return render.pane(scene, pane, stale=bool(look.stale), stayed=bool(look.stayed))
@@ -298,77 +299,77 @@ async def _shown(room: Hosted, scene: Scene, attempt: Attempt, look: Look) -> st
         pane = Picker(manual=True, ehr=look.ehr or pane.ehr, address=pane.address)
     elif look.q or look.manual == "0":
         pane = Picker()
-    search = await room.stage.search(attempt, look.q)
+    search = await room.stage.search(session, look.q)
     return render.pane(scene, pane, search=search, stale=bool(look.stale), stayed=bool(look.stayed))
 
 
-async def _answered(room: Hosted, call: Call, attempt: Attempt, form: dict[str, str]) -> Response:
-    pane, n = attempt.pane, attempt.pane_n or 0
+async def _answered(room: PageAccess, call: Call, session: LinkSession, form: dict[str, str]) -> Response:
+    pane, n = session.pane, session.pane_n or 0
     assert pane is not None
     read = forms.read(pane, form)
     if isinstance(read, forms.Picked):
-        read = await room.stage.resolve(attempt, read)
+        read = await room.stage.resolve(session, read)
         if isinstance(read, str):
-            return _back(room, attempt.id, f"?manual=1&ehr={read}")
+            return _back(room, session.id, f"?manual=1&ehr={read}")
     if isinstance(read, dict):
-        return await _asked_again(room, call, attempt, form, read)
+        return await _asked_again(room, call, session, form, read)
     if isinstance(read, forms.AskFor):
-        return _back(room, attempt.id, "" if await room.requests.ask(attempt) else "?stale=1")
+        return _back(room, session.id, "" if await room.requests.ask(session) else "?stale=1")
     if isinstance(read, forms.Change) or isinstance(pane, Message):
-        taken = await room.visits.again(attempt, n, elsewhere=isinstance(read, forms.Change))
+        taken = await room.visits.again(session, n, elsewhere=isinstance(read, forms.Change))
     elif isinstance(read, ConsentAnswer) and not read.agree:
-        return _back(room, attempt.id, "/exit")
+        return _back(room, session.id, "/exit")
     else:
-        room.brake(call, attempt, read)
-        taken = await room.visits.answer(attempt, n, read)
-    return _back(room, attempt.id, "" if taken else "?stale=1")
+        room.brake(call, session, read)
+        taken = await room.visits.answer(session, n, read)
+    return _back(room, session.id, "" if taken else "?stale=1")
 
 
-async def _next(room: Hosted, call: Call, attempt_id: str, answered: Response) -> Response:
+async def _next(room: PageAccess, call: Call, session_id: str, answered: Response) -> Response:
     """For a script the page that an answer leads to, at once: a redirect costs it one more way over the network."""
     here, _, query = answered.headers.get("location", "").partition("?")
-    if call.header(SCRIPT_HEADER) and here == f"/link/{attempt_id}" and query in ("", "stale=1"):
-        return await look(room, call, Look(stale="1" if query else ""), attempt_id)
+    if call.header(SCRIPT_HEADER) and here == f"/link/{session_id}" and query in ("", "stale=1"):
+        return await look(room, call, PageQuery(stale="1" if query else ""), session_id)
     return answered
 
 
 async def _asked_again(
-    room: Hosted, call: Call, attempt: Attempt, form: dict[str, str], errors: dict[str, str]
+    room: PageAccess, call: Call, session: LinkSession, form: dict[str, str], errors: dict[str, str]
 ) -> Response:
-    scene, pane = await room.scene(call, attempt), attempt.pane
+    scene, pane = await room.scene(call, session), session.pane
     assert pane is not None
     search = None
     if isinstance(pane, Picker):
         pane = Picker(manual=True, ehr=form.get("ehr"), address=form.get("url")) if "pick" not in errors else pane
-        search = await room.stage.search(attempt, "")
+        search = await room.stage.search(session, "")
     html = render.pane(scene, pane, search=search, errors=errors, typed=forms.typed(form))
-    return await room.page(attempt, html, 422)
+    return await room.page(session, html, 422)
 
 
-async def _steps(room: Hosted, scene: Scene, attempt_id: str, slow: bool) -> AsyncIterator[str]:
+async def _steps(room: PageAccess, scene: PageContext, session_id: str, slow: bool) -> AsyncIterator[str]:
     """The working page: each step is sent when it starts; the last thing sent leads on (pages §8)."""
     head, step, tail = render.working(scene, slow=slow)
     yield head
-    async for name in room.visits.steps(attempt_id, STREAMED):
-        yield step(Step(name, "now"))
+    async for name in room.visits.steps(session_id, STREAMED):
+        yield step(ShownStep(name, "now"))
     yield tail(scene.path)
 
 
-async def _held(room: Hosted, html: str, attempt: Attempt) -> AsyncIterator[str]:
+async def _held(room: PageAccess, html: str, session: LinkSession) -> AsyncIterator[str]:
     """A page that waits for something outside: it stays open and goes on by itself."""
     head, tail = render.held_open(html)
     yield head
-    await room.visits.moved_on(attempt, STREAMED)
-    yield tail(f"/link/{attempt.id}")
+    await room.visits.moved_on(session, STREAMED)
+    yield tail(f"/link/{session.id}")
 
 
-async def _streamed(room: Hosted, attempt: Attempt, parts: AsyncIterator[str]) -> Response:
-    headers = {**await room.headers_of(attempt), "Cobalt-Streamed": "1"}
+async def _streamed(room: PageAccess, session: LinkSession, parts: AsyncIterator[str]) -> Response:
+    headers = {**await room.headers_of(session), "Cobalt-Streamed": "1"}
     return StreamingResponse(parts, media_type="text/html", headers=headers)
 
 
-def _back(room: Hosted, attempt_id: str, more: str = "") -> Response:
-    return _see_other(f"/link/{attempt_id}{more}", room.headers())
+def _back(room: PageAccess, session_id: str, more: str = "") -> Response:
+    return _see_other(f"/link/{session_id}{more}", room.headers())
 
 
 def _see_other(url: str, headers: Mapping[str, str]) -> Response:

@@ -6,17 +6,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cobalt_link.connector.panes import Choice, Choosable, Code, Waiting
+from cobalt_link.connector.panes import Choice, Code, Option, Waiting
 from cobalt_link.link.pages import refusal
 from cobalt_link.link.pages.layout import Act, Head
-from cobalt_link.link.pages.pane_view import Asked, head_of
-from cobalt_link.link.pages.texts import Words, bare, clean, isolated
+from cobalt_link.link.pages.pane_view import PaneShowing, head_of
+from cobalt_link.link.pages.texts import Texts, bare, clean, isolated
 
 _WAY_ICONS = {"text": "text", "sms": "text", "email": "mail", "app": "app", "push": "phone", "call": "phone"}
 _FIELD_PROBLEMS = ("wrong_code", "code_expired")
 
 
-def code(asked: Asked, pane: Code) -> dict[str, Any]:
+def code(asked: PaneShowing, pane: Code) -> dict[str, Any]:
     t, errors = asked.words, dict(asked.errors)
     problem = pane.problem if pane.problem and pane.problem.code in _FIELD_PROBLEMS else None
     if problem and not errors:
@@ -36,20 +36,20 @@ def code(asked: Asked, pane: Code) -> dict[str, Any]:
     }
 
 
-def sent(t: Words, pane: Code, key: str) -> Markup:
+def sent(t: Texts, pane: Code, key: str) -> Markup:
     way = pane.way or "other"
     ending = pane.sent_to if pane.sent_to and pane.sent_to.isdigit() else None
     return t.best(f"{key}.{way}_ending", f"{key}.{way}_to", f"{key}.{way}", ending=ending, to=pane.sent_to) or t(key)
 
 
-def _code_left(asked: Asked, pane: Code) -> Markup | None:
+def _code_left(asked: PaneShowing, pane: Code) -> Markup | None:
     if pane.expires_at is None:
         return None
     seconds = (pane.expires_at - asked.scene.now).total_seconds()
     return asked.words("code.left", span=asked.words.span(seconds)) if seconds > 0 else None
 
 
-def choice(asked: Asked, pane: Choice) -> dict[str, Any]:
+def choice(asked: PaneShowing, pane: Choice) -> dict[str, Any]:
     t, count = asked.words, len(pane.options)
     words = {
         part: t.best(f"choice.{pane.name}.{part}", f"choice.any.{part}", count=count)
@@ -65,7 +65,7 @@ def choice(asked: Asked, pane: Choice) -> dict[str, Any]:
     }
 
 
-def _option(t: Words, name: str, option: Choosable) -> dict[str, Any]:
+def _option(t: Texts, name: str, option: Option) -> dict[str, Any]:
     key = option.label if t.best(option.label) else f"choice.{name}.{option.label}"
     known = t.best(key) if option.known else None
     ending = option.detail if option.detail and option.detail.isdigit() else None
@@ -85,7 +85,7 @@ def monogram(name: str) -> str:
     return "".join(initials[:2]).upper() or "•"
 
 
-def waiting(asked: Asked, pane: Waiting) -> dict[str, Any]:
+def waiting(asked: PaneShowing, pane: Waiting) -> dict[str, Any]:
     t = asked.words
     number = Markup('<b class="num" dir="ltr">{}</b>').format(clean(pane.number)) if pane.number else None
     seconds = (pane.expires_at - asked.scene.now).total_seconds() if pane.expires_at else 0
@@ -108,7 +108,7 @@ def _is_over(pane: Waiting) -> bool:
     return pane.problem is not None and pane.resend
 
 
-def _waiting_acts(t: Words, pane: Waiting) -> list[Act]:
+def _waiting_acts(t: Texts, pane: Waiting) -> list[Act]:
     possible = {"check": True, "resend": pane.resend, "other": pane.other_way}
     names = [name for name, is_possible in possible.items() if is_possible]
     if _is_over(pane):

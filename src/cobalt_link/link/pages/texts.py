@@ -51,7 +51,7 @@ def texts(locale: str) -> Mapping[str, str]:
 
 
 def instead(locale: str) -> dict[str, str]:
-    """What the pages of a person's own attempt say instead, where no app asks for anything."""
+    """What the pages of a person's own link session say instead, where no app asks for anything."""
     known = texts(locale)
     return {key.removeprefix("instead."): known[key] for key in known if key.startswith("instead.")}
 
@@ -73,7 +73,7 @@ def clean(value: object) -> str:
     return _UNSEEN.sub("", str(value))
 
 
-class Words:
+class Texts:
     """One page's voice: a locale, the connector's texts, and the names that any text may mention."""
 
     def __init__(self, locale: str, *, theirs: Mapping[str, str], names: Mapping[str, str | None]) -> None:
@@ -83,9 +83,9 @@ class Words:
         self._ours = texts(self.locale)
         self._names = {key: name for key, name in names.items() if name}
 
-    def knowing(self, **names: str | None) -> Words:
+    def knowing(self, **names: str | None) -> Texts:
         """The same voice with more names; one that is Markup is taken as it is."""
-        return Words(self.locale, theirs=self._theirs, names=self._names | names)
+        return Texts(self.locale, theirs=self._theirs, names=self._names | names)
 
     def __call__(self, key: str, **values: object) -> Markup:
         """The text as markup. Raises KeyError when there is no such text or a placeholder has no value."""

@@ -30,7 +30,7 @@ async def note(
     pane: str | None = None,
     code: str | None = None,
 ) -> None:
-    """Adds an event in the caller's transaction, which holds the attempt's row and so the order."""
+    """Adds an event in the caller's transaction, which holds the link session's row and so the order."""
     sql = """INSERT INTO link_events (link_token, seq, name, pane, code, at)
              SELECT %(token)s, coalesce(max(seq), 0) + 1, %(name)s, %(pane)s, %(code)s, %(at)s
              FROM link_events WHERE link_token = %(token)s"""

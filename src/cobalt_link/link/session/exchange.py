@@ -1,7 +1,7 @@
 """The exchange of a public token for the access token: once for ever, also in a race, after a crash, or asked twice.
 
-The attempt's row is what is won; with an Idempotency-Key the answer is kept, sealed, for a day, so that a lost response
-loses nothing (S-010, S-011).
+The link session's row is what is won; with an Idempotency-Key the answer is kept, sealed, for a day, so that a lost
+response loses nothing (S-010, S-011).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import LiteralString
 import msgspec
 from psycopg.errors import UniqueViolation
 
-from cobalt_link.accounts.access import ISSUE, Access
+from cobalt_link.accounts.access import ISSUE, AccessTokens
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link.session import events, sessions
@@ -44,7 +44,7 @@ class KeyReused(Problem):
 Key = tuple[str, bytes]  # a client, and the hash of its Idempotency-Key or of its token
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request. `access_token` is given out if it wins; `key_hash` is of its Idempotency-Key."""
 
     client: str
@@ -65,7 +65,7 @@ Won = Mapping[int, Row]  # what was won, by the number of the wish
 class Exchanges:
     """All SQL of the exchange, and on the table `exchanges`."""
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock, access: Access) -> None:
+    def __init__(self, db: Database, vault: Vault, clock: Clock, access: AccessTokens) -> None:
         self._vault = vault
         self._clock = clock
         self._access = access
@@ -84,9 +84,9 @@ class Exchanges:
     async def prune(self, tx: Tx, now: datetime) -> None:
         await tx.execute("DELETE FROM exchanges WHERE expires_at <= %s", (now,))
 
-    def _wish(self, client: str, env: str, token: str, key: str | None) -> Wish:
+    def _wish(self, client: str, env: str, token: str, key: str | None) -> ExchangeRequest:
         access_token = tokens.mint(tokens.ACCESS, env)
-        return Wish(
+        return ExchangeRequest(
             client=client,
             hashes=self._vault.fingerprints(PUBLIC, token),
             access_token=access_token,
@@ -94,18 +94,18 @@ class Exchanges:
             key_hash=self._vault.fingerprint("idempotency_key", key, client) if key else None,
         )
 
-    async def _write_plain(self, connection: Tx, wishes: Sequence[Wish]) -> list[Answer]:
+    async def _write_plain(self, connection: Tx, wishes: Sequence[ExchangeRequest]) -> list[Answer]:
         """Requests without an Idempotency-Key: one statement, so no BEGIN and COMMIT."""
         asked = dict(enumerate(wishes))
         try:
             won = await self._claim(connection, asked, self._clock.now())
         except UniqueViolation:
-            # While it waited for an attempt's row, another event was noted there: it has changed nothing.
+            # While it waited for a link session's row, another event was noted there: it has changed nothing.
             async with connection.transaction():
                 return await self._write(connection, wishes)
         return [self._new_answer(wish, won.get(number)) or InvalidPublicToken for number, wish in asked.items()]
 
-    async def _write(self, tx: Tx, wishes: Sequence[Wish]) -> list[Answer]:
+    async def _write(self, tx: Tx, wishes: Sequence[ExchangeRequest]) -> list[Answer]:
         now = self._clock.now()
         kept = await self._kept(tx, wishes, now)
         claiming = _claiming(wishes, kept)
@@ -125,19 +125,19 @@ class Exchanges:
         await self._keep(tx, kept, now)
         return answers
 
-    async def _kept(self, tx: Tx, wishes: Sequence[Wish], now: datetime) -> dict[Key, Row]:
+    async def _kept(self, tx: Tx, wishes: Sequence[ExchangeRequest], now: datetime) -> dict[Key, Row]:
         keys = [wish.key_hash for wish in wishes if wish.key_hash]
         if not keys:
             return {}
         rows = await (await tx.execute(KEPT_ANSWERS, (keys, now))).fetchall()
         return {(row["client"], row["key_hash"]): row for row in rows}
 
-    async def _claim(self, tx: Tx, asked: Mapping[int, Wish], now: datetime) -> Won:
-        """Claims granted attempts, each once for ever. Another client's token is not found, whoever else asks."""
+    async def _claim(self, tx: Tx, asked: Mapping[int, ExchangeRequest], now: datetime) -> Won:
+        """Claims granted link sessions, each once for ever. Another client's token is not found, whoever else asks."""
         rows = await (await tx.execute(EXCHANGE, {"asked": _asked(asked), "now": now})).fetchall()
         return {row["n"]: row for row in rows}
 
-    def _kept_answer(self, wish: Wish, kept: dict[Key, Row], otherwise: Answer) -> Answer:
+    def _kept_answer(self, wish: ExchangeRequest, kept: dict[Key, Row], otherwise: Answer) -> Answer:
         row = kept.get(wish.key) if wish.key else None
         if row is None or wish.key is None:
             return otherwise
@@ -147,7 +147,7 @@ class Exchanges:
             row["answer"] = self._vault.open(row["sealed_answer"], _answer_context(*wish.key)).decode()
         return row["answer"]
 
-    def _new_answer(self, wish: Wish, row: Row | None) -> Answer | None:
+    def _new_answer(self, wish: ExchangeRequest, row: Row | None) -> Answer | None:
         if row is None:
             return None
         if row["sealed"] is not None:
@@ -162,9 +162,9 @@ class Exchanges:
                 await tx.execute(KEEP, (client, key_hash, row["token_hash"], sealed, now + KEPT))
 
 
-def _claiming(wishes: Sequence[Wish], kept: dict[Key, Row]) -> dict[int, Wish]:
+def _claiming(wishes: Sequence[ExchangeRequest], kept: dict[Key, Row]) -> dict[int, ExchangeRequest]:
     """Those that may win: one whose Idempotency-Key belongs to another request must not burn its token."""
-    first: dict[Key, Wish] = {}
+    first: dict[Key, ExchangeRequest] = {}
     return {
         number: wish
         for number, wish in enumerate(wishes)
@@ -172,7 +172,7 @@ def _claiming(wishes: Sequence[Wish], kept: dict[Key, Row]) -> dict[int, Wish]:
     }
 
 
-def _asked(wishes: Mapping[int, Wish]) -> str:
+def _asked(wishes: Mapping[int, ExchangeRequest]) -> str:
     return as_json(
         {"n": number, "client": wish.client, "hash": each, "access": wish.access_hash}
         for number, wish in wishes.items()

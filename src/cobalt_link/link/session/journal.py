@@ -1,4 +1,5 @@
-"""The durable journal of an attempt: sealed to the attempt's own key, written only by the holder of its claim."""
+"""The durable journal of a link session: sealed to the link session's own key, written only by the holder of its
+claim."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import LiteralString
 
-from cobalt_link.link.session.sessions import Attempt, close_pane, topic
-from cobalt_link.signin.journal import Entry, LostClaim
+from cobalt_link.link.session.sessions import LinkSession, close_pane, topic
+from cobalt_link.signin.journal import JournalEntry, LostClaim
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import ANNOUNCED
 from cobalt_link.vault import open_with, seal_to
@@ -15,44 +16,44 @@ from cobalt_link.vault import open_with, seal_to
 # One way to the server for each line: a sign-in waits for every one of them.
 WRITE: LiteralString = f"""
 WITH written AS (
-INSERT INTO journal (attempt, n, kind, name, state, sealed, began_at, ended_at)
-SELECT %(attempt)s, %(n)s, %(kind)s, %(name)s, %(state)s, %(sealed)s, %(now)s,
+INSERT INTO journal (link_session, n, kind, name, state, sealed, began_at, ended_at)
+SELECT %(link_session)s, %(n)s, %(kind)s, %(name)s, %(state)s, %(sealed)s, %(now)s,
        CASE WHEN %(state)s = 'open' THEN NULL ELSE %(now)s END
-WHERE EXISTS (SELECT FROM attempts WHERE id = %(attempt)s AND claim = %(claim)s FOR UPDATE)
-ON CONFLICT (attempt, n) DO UPDATE SET state = excluded.state, sealed = excluded.sealed, ended_at = excluded.ended_at
-RETURNING n
+WHERE EXISTS (SELECT FROM link_sessions WHERE id = %(link_session)s AND claim = %(claim)s FOR UPDATE)
+ON CONFLICT (link_session, n) DO UPDATE SET state = excluded.state, sealed = excluded.sealed, ended_at =
+excluded.ended_at RETURNING n
 ) SELECT n, {ANNOUNCED} FROM written
 """
 
 
-def sealed_for(attempt: Attempt, entry: Entry) -> bytes | None:
-    """An entry's value, sealed so that only the attempt's private key opens it, and only in this place."""
-    return None if entry.value is None else seal_to(attempt.public_key, entry.value, _info(attempt.id, entry.n))
+def sealed_for(session: LinkSession, entry: JournalEntry) -> bytes | None:
+    """An entry's value, sealed so that only the link session's private key opens it, and only in this place."""
+    return None if entry.value is None else seal_to(session.public_key, entry.value, _info(session.id, entry.n))
 
 
-def _info(attempt: str, n: int) -> bytes:
-    return f"cobalt journal {attempt} {n}".encode()
+def _info(session: str, n: int) -> bytes:
+    return f"cobalt journal {session} {n}".encode()
 
 
 class DurableJournal:
     """The `Journal` of a claimed attempt. `private` opens its values."""
 
-    def __init__(self, db: Database, attempt: Attempt, private: bytes, now: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database, session: LinkSession, private: bytes, now: Callable[[], datetime]) -> None:
         self._db = db
-        self._attempt = attempt
+        self._session = session
         self._private = private
         self._now = now
 
-    async def read(self) -> list[Entry]:
-        sql = "SELECT n, kind, name, state, sealed FROM journal WHERE attempt = %s ORDER BY n"
-        return [self._entry(row) for row in await self._db.rows(sql, (self._attempt.id,))]
+    async def read(self) -> list[JournalEntry]:
+        sql = "SELECT n, kind, name, state, sealed FROM journal WHERE link_session = %s ORDER BY n"
+        return [self._entry(row) for row in await self._db.rows(sql, (self._session.id,))]
 
-    async def begin(self, entry: Entry) -> None:
+    async def begin(self, entry: JournalEntry) -> None:
         await self.finish(entry)
 
-    async def finish(self, entry: Entry) -> None:
-        row = _row(self._attempt, entry, self._now())
-        row |= {"claim": self._attempt.claim, "topic": topic(self._attempt.id)}
+    async def finish(self, entry: JournalEntry) -> None:
+        row = _row(self._session, entry, self._now())
+        row |= {"claim": self._session.claim, "topic": topic(self._session.id)}
         if entry.kind != "wait" or entry.state == "open":
             if await self._db.one(WRITE, row) is None:
                 raise LostClaim
@@ -60,45 +61,46 @@ class DurableJournal:
         async with self._db.transaction() as tx:
             if (await tx.execute(WRITE, row)).rowcount == 0:
                 raise LostClaim
-            await close_pane(tx, self._attempt, entry.n)
+            await close_pane(tx, self._session, entry.n)
 
-    def _entry(self, row: Row) -> Entry:
+    def _entry(self, row: Row) -> JournalEntry:
         sealed = row.pop("sealed")
-        value = open_with(self._private, sealed, _info(self._attempt.id, row["n"])) if sealed else None
-        return Entry(**row, value=value)
+        value = open_with(self._private, sealed, _info(self._session.id, row["n"])) if sealed else None
+        return JournalEntry(**row, value=value)
 
 
-async def note_answer(tx: Tx, attempt: Attempt, entry: Entry, now: datetime) -> None:
-    """Writes what a person answered. The caller's compare-and-set on the attempt makes sure that it is the first."""
-    sql = """INSERT INTO journal (attempt, n, kind, name, state, sealed, began_at, ended_at)
-             VALUES (%(attempt)s, %(n)s, %(kind)s, %(name)s, %(state)s, %(sealed)s, %(now)s, %(now)s)
-             ON CONFLICT (attempt, n)
+async def note_answer(tx: Tx, session: LinkSession, entry: JournalEntry, now: datetime) -> None:
+    """Writes what a person answered. The caller's compare-and-set on the link session makes sure that it is the
+    first."""
+    sql = """INSERT INTO journal (link_session, n, kind, name, state, sealed, began_at, ended_at)
+             VALUES (%(link_session)s, %(n)s, %(kind)s, %(name)s, %(state)s, %(sealed)s, %(now)s, %(now)s)
+             ON CONFLICT (link_session, n)
              DO UPDATE SET state = excluded.state, sealed = excluded.sealed, ended_at = excluded.ended_at"""
-    await tx.execute(sql, _row(attempt, entry, now))
+    await tx.execute(sql, _row(session, entry, now))
 
 
-async def forget_all(tx: Tx, attempts: list[str]) -> None:
+async def forget_all(tx: Tx, sessions: list[str]) -> None:
     """Erases whole journals."""
-    await tx.execute("DELETE FROM journal WHERE attempt = ANY(%s)", (attempts,))
+    await tx.execute("DELETE FROM journal WHERE link_session = ANY(%s)", (sessions,))
 
 
-async def forget_after(tx: Tx, attempt: str, n: int) -> None:
+async def forget_after(tx: Tx, session: str, n: int) -> None:
     """Erases the entries after `n`: the story is told anew from there."""
-    await tx.execute("DELETE FROM journal WHERE attempt = %s AND n > %s", (attempt, n))
+    await tx.execute("DELETE FROM journal WHERE link_session = %s AND n > %s", (session, n))
 
 
-async def lines(db: Database, attempt: str) -> list[Row]:
+async def lines(db: Database, session: str) -> list[Row]:
     """The journal without what it holds: for the steps of the working page, and the inspector."""
-    sql = "SELECT n, kind, name, state, began_at, ended_at FROM journal WHERE attempt = %s ORDER BY n"
-    return await db.rows(sql, (attempt,))
+    sql = "SELECT n, kind, name, state, began_at, ended_at FROM journal WHERE link_session = %s ORDER BY n"
+    return await db.rows(sql, (session,))
 
 
-def _row(attempt: Attempt, entry: Entry, now: datetime) -> dict[str, object]:
-    line: dict[str, object] = {"attempt": attempt.id, "n": entry.n, "kind": entry.kind, "name": entry.name}
-    return line | {"state": entry.state, "sealed": sealed_for(attempt, entry), "now": now}
+def _row(session: LinkSession, entry: JournalEntry, now: datetime) -> dict[str, object]:
+    line: dict[str, object] = {"link_session": session.id, "n": entry.n, "kind": entry.kind, "name": entry.name}
+    return line | {"state": entry.state, "sealed": sealed_for(session, entry), "now": now}
 
 
-async def last_entry(tx: Tx, attempt: str) -> int:
+async def last_entry(tx: Tx, session: str) -> int:
     """The number of the last entry, 0 for none."""
-    row = await (await tx.execute("SELECT max(n) AS n FROM journal WHERE attempt = %s", (attempt,))).fetchone()
+    row = await (await tx.execute("SELECT max(n) AS n FROM journal WHERE link_session = %s", (session,))).fetchone()
     return row["n"] or 0 if row else 0

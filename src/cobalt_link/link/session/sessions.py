@@ -1,6 +1,6 @@
-"""The table of attempts: one person's way through Link, owned by no process between two clicks.
+"""The table of link sessions: one person's way through Link, owned by no process between two clicks.
 
-Every change is a compare-and-set on the attempt's row: a second answer to a pane is stale, a worker that lost its
+Every change is a compare-and-set on the link session's row: a second answer to a pane is stale, a worker that lost its
 claim changes nothing, and settling deletes the only key that opens what was typed.
 """
 
@@ -13,21 +13,21 @@ from uuid import UUID, uuid4
 import msgspec
 from psycopg.types.json import Jsonb
 
-from cobalt_link.connector.instance import Place
+from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import Pane
 from cobalt_link.signin.journal import LostClaim
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import announce
 from cobalt_link.vault import Context, Vault, new_pair
 
-State = Literal["ready", "advancing", "waiting", "resting", "granted", "signed_in", "left", "expired"]
+State = Literal["due", "running", "waiting", "polling", "granted", "signed_in", "left", "expired"]
 Purpose = Literal["link", "connections"]
 LEASE = timedelta(seconds=30)
 OWN_LIFE = timedelta(minutes=15)  # to sign in, and then to look at the connections
 NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
     """A row. `pane_n` is the entry of the journal that an answer has to name.
 
     With the purpose `connections` a person looks at what uses their own EHR account: there is no client, org or user
@@ -55,7 +55,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     practice: str | None
     username: str | None
     notice: str | None
-    person: str | None
+    ehr_user_name: str | None
     granted: str | None
     locale: str | None
     created_at: datetime
@@ -71,41 +71,44 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return self.purpose == "connections"
 
     @property
-    def place(self) -> Place | None:
-        return Place(address=self.address, practice=self.practice) if self.address else None
+    def instance(self) -> EhrInstance | None:
+        return EhrInstance(address=self.address, practice=self.practice) if self.address else None
 
 
 COLUMNS: LiteralString = (
     "id, link_token, client, org, user_id, account, browser, answered, state, version, claim, public_key, pane, pane_n,"
-    " consented_n, connector, address, practice, username, notice, person, granted, locale, created_at, expires_at,"
-    " settled_at, exchanged_at, purpose, accounts, extended"
+    " consented_n, connector, address, practice, username, notice, ehr_user_name, granted, locale, created_at,"
+    " expires_at, settled_at, exchanged_at, purpose, accounts, extended"
 )
 
 
-# What is claimed, and what was won, as CTEs for the exchange's statement. Of several that ask for one attempt the first
-# wins. LIMIT keeps the planner at the index: it takes every JSON for a hundred rows and would read the whole table.
+# What is claimed, and what was won, as CTEs for the exchange's statement. Of several that ask for one link session
+# the first wins. LIMIT keeps the planner at the index: it takes every JSON for a hundred rows and would read the whole
+# table.
 ASKED: LiteralString = """
 asked AS (
-    SELECT DISTINCT ON (p.attempt) p.attempt, t.n, decode(t.access, 'base64') AS access
+    SELECT DISTINCT ON (p.link_session) p.link_session, t.n, decode(t.access, 'base64') AS access
     FROM json_to_recordset(%(asked)s::json) AS t (n int, client text, hash text, access text), LATERAL (
         SELECT * FROM public_tokens
         WHERE hash = decode(t.hash, 'base64') AND client = t.client AND expires_at > %(now)s LIMIT 1
-    ) p ORDER BY p.attempt, t.n
+    ) p ORDER BY p.link_session, t.n
 )"""
 WON: LiteralString = f"""
 {ASKED}, locked AS (
     SELECT a.id, n, access, sealed_access_token
-    FROM asked JOIN attempts a ON a.id = attempt LEFT JOIN link_tokens l ON l.hash = a.link_token
+    FROM asked JOIN link_sessions a ON a.id = link_session LEFT JOIN link_tokens l ON l.hash = a.link_token
     ORDER BY a.id FOR UPDATE OF a
 ), won AS (
-    UPDATE attempts a SET exchanged_at = %(now)s FROM locked
+    UPDATE link_sessions a SET exchanged_at = %(now)s FROM locked
     WHERE a.id = locked.id AND a.exchanged_at IS NULL AND a.granted IS NOT NULL
     RETURNING n, a.granted, a.client, a.link_token, a.account, access, sealed_access_token
 )"""
-LOCK: LiteralString = f"WITH {ASKED} SELECT FROM asked JOIN attempts a ON a.id = attempt ORDER BY a.id FOR UPDATE OF a"
+LOCK: LiteralString = (
+    f"WITH {ASKED} SELECT FROM asked JOIN link_sessions a ON a.id = link_session ORDER BY a.id FOR UPDATE OF a"
+)
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class ChosenEhr(msgspec.Struct, frozen=True, kw_only=True):
     """What the story has found out so far, for the pages: which EHR, where."""
 
     connector: str | None = None
@@ -113,8 +116,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     practice: str | None = None
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True):
-    """What an attempt begins with, from its link token; one with the purpose `connections` has a random one."""
+class NewLinkSession(msgspec.Struct, frozen=True, kw_only=True):
+    """What a link session begins with, from its link token; one with the purpose `connections` has a random one."""
 
     id: str
     purpose: Purpose = "link"
@@ -129,168 +132,174 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-def topic(attempt: str) -> str:
-    """Where changes of an attempt are announced."""
-    return f"attempt:{attempt}"
+def topic(session: str) -> str:
+    """Where changes of a link session are announced."""
+    return f"link_session:{session}"
 
 
-def private_key_context(client: str, attempt: str) -> Context:
-    return Context("attempt_keys", client, attempt, "private_key")
+def private_key_context(client: str, session: str) -> Context:
+    return Context("link_session_keys", client, session, "private_key")
 
 
-class Attempts:
-    """All SQL on `attempts`, `attempt_keys`, `attempt_keys_erased`. A worker silent for a `lease` loses its claim."""
+class LinkSessionTable:
+    """All SQL on `sessions`, `link_session_keys`, `link_session_keys_erased`. A worker silent for a `lease` loses its
+    claim."""
 
     def __init__(self, db: Database, vault: Vault, *, lease: timedelta = LEASE) -> None:
         self.db = db
         self.lease = lease
         self._vault = vault
 
-    async def open(self, tx: Tx, opening: Opening) -> bool:
-        """Begins the attempt of a link token; False if it has one already."""
+    async def open(self, tx: Tx, opening: NewLinkSession) -> bool:
+        """Begins the link session of a link token; False if it has one already."""
         private, public = new_pair()
-        sql = """INSERT INTO attempts (id, purpose, link_token, client, org, user_id, account, browser, locale,
+        sql = """INSERT INTO link_sessions (id, purpose, link_token, client, org, user_id, account, browser, locale,
                                        created_at, expires_at, public_key, state)
                  VALUES (%(id)s, %(purpose)s, %(link_token)s, %(client)s, %(org)s, %(user_id)s, %(account)s,
-                         %(browser)s, %(locale)s, %(created_at)s, %(expires_at)s, %(public_key)s, 'ready')
+                         %(browser)s, %(locale)s, %(created_at)s, %(expires_at)s, %(public_key)s, 'due')
                  ON CONFLICT (link_token) DO NOTHING"""
         row = {**msgspec.structs.asdict(opening), "public_key": public}
         if (await tx.execute(sql, row)).rowcount == 0:
             return False
         sealed = self._vault.seal(private, private_key_context(opening.client, opening.id))
-        await tx.execute("INSERT INTO attempt_keys (attempt, sealed) VALUES (%s, %s)", (opening.id, sealed))
+        await tx.execute("INSERT INTO link_session_keys (link_session, sealed) VALUES (%s, %s)", (opening.id, sealed))
         return True
 
     async def take_over(self, link_token: bytes, browser: bytes) -> bool:
-        """Until the first answer another opening takes the attempt over: people reload, and previews look."""
-        sql = "UPDATE attempts SET browser = %s WHERE link_token = %s AND NOT answered AND settled_at IS NULL"
+        """Until the first answer another opening takes the link session over: people reload, and previews look."""
+        sql = "UPDATE link_sessions SET browser = %s WHERE link_token = %s AND NOT answered AND settled_at IS NULL"
         return await self.db.run(sql, (browser, link_token)) == 1
 
-    async def by_id(self, id: str) -> Attempt | None:  # noqa: A002
-        return _attempt(await self.db.one(f"SELECT {COLUMNS} FROM attempts WHERE id = %s", (id,)))
+    async def by_id(self, id: str) -> LinkSession | None:  # noqa: A002
+        return _session(await self.db.one(f"SELECT {COLUMNS} FROM link_sessions WHERE id = %s", (id,)))
 
-    async def of_link_token(self, link_token: bytes) -> Attempt | None:
-        return _attempt(await self.db.one(f"SELECT {COLUMNS} FROM attempts WHERE link_token = %s", (link_token,)))
+    async def of_link_token(self, link_token: bytes) -> LinkSession | None:
+        return _session(await self.db.one(f"SELECT {COLUMNS} FROM link_sessions WHERE link_token = %s", (link_token,)))
 
     async def recent(self) -> list[str]:
         """The ids of the latest ten thousand."""
-        rows = await self.db.rows("SELECT id FROM attempts ORDER BY created_at DESC LIMIT 10000")
+        rows = await self.db.rows("SELECT id FROM link_sessions ORDER BY created_at DESC LIMIT 10000")
         return [row["id"] for row in rows]
 
-    async def accept(self, tx: Tx, attempt: Attempt, *, consented: bool, now: datetime) -> bool:
+    async def accept(self, tx: Tx, session: LinkSession, *, consented: bool, now: datetime) -> bool:
         """The open pane is answered: hand over to a worker. False if another answer was first."""
-        sql = """UPDATE attempts SET state = 'ready', answered = true, pane = NULL, version = version + 1,
+        sql = """UPDATE link_sessions SET state = 'due', answered = true, pane = NULL, version = version + 1,
                         consented_n = CASE WHEN %s THEN pane_n ELSE consented_n END
-                 WHERE id = %s AND state IN ('waiting', 'resting') AND version = %s AND browser = %s
+                 WHERE id = %s AND state IN ('waiting', 'polling') AND version = %s AND browser = %s
                    AND expires_at > %s"""
-        params = (consented, attempt.id, attempt.version, attempt.browser, now)
+        params = (consented, session.id, session.version, session.browser, now)
         return (await tx.execute(sql, params)).rowcount == 1
 
-    async def rewind(self, tx: Tx, attempt: Attempt, *, keep_n: int, username: str | None, now: datetime) -> bool:
+    async def rewind(self, tx: Tx, session: LinkSession, *, keep_n: int, username: str | None, now: datetime) -> bool:
         """Tell the story again from entry `keep_n` + 1: the person wants another try, or another practice."""
-        sql = """UPDATE attempts SET state = 'ready', answered = true, pane = NULL, version = version + 1,
+        sql = """UPDATE link_sessions SET state = 'due', answered = true, pane = NULL, version = version + 1,
                         username = %s, consented_n = CASE WHEN %s < consented_n THEN NULL ELSE consented_n END
-                 WHERE id = %s AND state IN ('waiting', 'resting') AND version = %s AND browser = %s
+                 WHERE id = %s AND state IN ('waiting', 'polling') AND version = %s AND browser = %s
                    AND expires_at > %s"""
-        params = (username, keep_n, attempt.id, attempt.version, attempt.browser, now)
+        params = (username, keep_n, session.id, session.version, session.browser, now)
         return (await tx.execute(sql, params)).rowcount == 1
 
-    async def claim(self, id: str, now: datetime) -> Attempt | None:  # noqa: A002
-        """Takes an attempt that has work to do; None if there is none, or another worker has it."""
-        sql = f"""UPDATE attempts SET state = 'advancing', claim = %s, claimed_until = %s, version = version + 1
+    async def claim(self, id: str, now: datetime) -> LinkSession | None:  # noqa: A002
+        """Takes a link session that has work to do; None if there is none, or another worker has it."""
+        sql = f"""UPDATE link_sessions SET state = 'running', claim = %s, claimed_until = %s, version = version + 1
                   WHERE id = %s AND expires_at > %s
-                    AND (state = 'ready' OR (state = 'resting' AND wake_at <= %s)
-                         OR (state = 'advancing' AND claimed_until <= %s))
+                    AND (state = 'due' OR (state = 'polling' AND wake_at <= %s)
+                         OR (state = 'running' AND claimed_until <= %s))
                   RETURNING {COLUMNS}"""
-        return _attempt(await self.db.one(sql, (uuid4(), now + self.lease, id, now, now, now)))
+        return _session(await self.db.one(sql, (uuid4(), now + self.lease, id, now, now, now)))
 
-    async def hurry(self, tx: Tx, attempt: Attempt) -> bool:
-        """A resting attempt is to be told again now rather than later; its pane stays open."""
-        sql = "UPDATE attempts SET state = 'ready', version = version + 1 WHERE id = %s AND version = %s"
-        return (await tx.execute(sql, (attempt.id, attempt.version))).rowcount == 1
+    async def hurry(self, tx: Tx, session: LinkSession) -> bool:
+        """A resting link session is to be told again now rather than later; its pane stays open."""
+        sql = "UPDATE link_sessions SET state = 'due', version = version + 1 WHERE id = %s AND version = %s"
+        return (await tx.execute(sql, (session.id, session.version))).rowcount == 1
 
-    async def hold(self, attempt: Attempt, now: datetime) -> bool:
+    async def hold(self, session: LinkSession, now: datetime) -> bool:
         """Keeps the claim for another lease."""
-        sql = "UPDATE attempts SET claimed_until = %s WHERE id = %s AND claim = %s AND state = 'advancing'"
-        return await self.db.run(sql, (now + self.lease, attempt.id, attempt.claim)) == 1
+        sql = "UPDATE link_sessions SET claimed_until = %s WHERE id = %s AND claim = %s AND state = 'running'"
+        return await self.db.run(sql, (now + self.lease, session.id, session.claim)) == 1
 
-    async def extend(self, attempt: Attempt, now: datetime, until: datetime) -> bool:
-        """Keeps an attempt open that has not ended, once; False if it has ended or was kept open before."""
-        sql = """UPDATE attempts SET expires_at = %s, extended = true
+    async def extend(self, session: LinkSession, now: datetime, until: datetime) -> bool:
+        """Keeps a link session open that has not ended, once; False if it has ended or was kept open before."""
+        sql = """UPDATE link_sessions SET expires_at = %s, extended = true
                  WHERE id = %s AND NOT extended AND settled_at IS NULL AND expires_at > %s"""
-        return await self.db.run(sql, (until, attempt.id, now)) == 1
+        return await self.db.run(sql, (until, session.id, now)) == 1
 
     async def speak(self, id: str, locale: str) -> None:  # noqa: A002
         """The language that the person chose."""
-        await self.db.run("UPDATE attempts SET locale = %s WHERE id = %s", (locale, id))
+        await self.db.run("UPDATE link_sessions SET locale = %s WHERE id = %s", (locale, id))
 
     async def due(self, now: datetime) -> list[str]:
-        """Attempts whose wake-up was lost, or whose worker died."""
-        sql = """SELECT id FROM attempts WHERE expires_at > %s
-                   AND (state = 'ready' OR (state = 'resting' AND wake_at <= %s)
-                        OR (state = 'advancing' AND claimed_until <= %s)) LIMIT 100"""
+        """Link sessions whose wake-up was lost, or whose worker died."""
+        sql = """SELECT id FROM link_sessions WHERE expires_at > %s
+                   AND (state = 'due' OR (state = 'polling' AND wake_at <= %s)
+                        OR (state = 'running' AND claimed_until <= %s)) LIMIT 100"""
         return [row["id"] for row in await self.db.rows(sql, (now, now, now))]
 
     async def show(
-        self, tx: Tx, attempt: Attempt, pane: Pane, n: int, found: Found, *, wake_at: datetime | None = None
+        self, tx: Tx, session: LinkSession, pane: Pane, n: int, found: ChosenEhr, *, wake_at: datetime | None = None
     ) -> None:
-        """Gives the attempt back with a pane to answer; with `wake_at`, to be told again by then."""
-        state = "resting" if wake_at else "waiting"
+        """Gives the link session back with a pane to answer; with `wake_at`, to be told again by then."""
+        state = "polling" if wake_at else "waiting"
         shown = {"pane": Jsonb(msgspec.to_builtins(pane)), "pane_n": n, "wake_at": wake_at}
-        await self._release(tx, attempt, found, {"state": state, **shown})
+        await self._release(tx, session, found, {"state": state, **shown})
 
-    async def again(self, tx: Tx, attempt: Attempt, found: Found, notice: str, *, keep_n: int) -> None:
-        """Gives the attempt back to be told once more; the next pane says why (`notice` is a refusal's code)."""
-        await self._release(tx, attempt, found, {"state": "ready", **NO_PANE, "notice": notice})
-        sql = "UPDATE attempts SET consented_n = NULL WHERE id = %s AND consented_n > %s"
-        await tx.execute(sql, (attempt.id, keep_n))
+    async def again(self, tx: Tx, session: LinkSession, found: ChosenEhr, notice: str, *, keep_n: int) -> None:
+        """Gives the link session back to be told once more; the next pane says why (`notice` is a refusal's code)."""
+        await self._release(tx, session, found, {"state": "due", **NO_PANE, "notice": notice})
+        sql = "UPDATE link_sessions SET consented_n = NULL WHERE id = %s AND consented_n > %s"
+        await tx.execute(sql, (session.id, keep_n))
 
-    async def settle(self, tx: Tx, attempt: Attempt, *, account: str, person: str, found: Found, now: datetime) -> None:
+    async def settle(
+        self, tx: Tx, session: LinkSession, *, account: str, ehr_user_name: str, found: ChosenEhr, now: datetime
+    ) -> None:
         """Granted: from here nothing in the journal opens, even with the master key in hand."""
-        await self._release(tx, attempt, found, {"state": "granted", **NO_PANE})
-        sql = "UPDATE attempts SET granted = %s, person = %s, username = NULL, settled_at = %s WHERE id = %s"
-        await tx.execute(sql, (account, person, now, attempt.id))
-        await self._erase(tx, [attempt.id])
+        await self._release(tx, session, found, {"state": "granted", **NO_PANE})
+        sql = """UPDATE link_sessions SET granted = %s, ehr_user_name = %s, username = NULL, settled_at = %s
+                 WHERE id = %s"""
+        await tx.execute(sql, (account, ehr_user_name, now, session.id))
+        await self._erase(tx, [session.id])
 
     async def sign_in(
         self,
         tx: Tx,
-        attempt: Attempt,
+        session: LinkSession,
         *,
         accounts: list[str],
-        person: str,
-        found: Found,
+        ehr_user_name: str,
+        found: ChosenEhr,
         now: datetime,
         until: datetime,
     ) -> None:
-        """A person's own attempt has its list; nothing else of the sign-in is kept."""
-        await self._release(tx, attempt, found, {"state": "signed_in", **NO_PANE})
-        sql = """UPDATE attempts SET accounts = %s, person = %s, username = NULL, settled_at = %s, expires_at = %s
+        """A person's own link session has its list; nothing else of the sign-in is kept."""
+        await self._release(tx, session, found, {"state": "signed_in", **NO_PANE})
+        sql = """UPDATE link_sessions SET accounts = %s, ehr_user_name = %s, username = NULL, settled_at = %s,
+                        expires_at = %s
                  WHERE id = %s"""
-        await tx.execute(sql, (accounts, person, now, until, attempt.id))
-        await self._erase(tx, [attempt.id])
+        await tx.execute(sql, (accounts, ehr_user_name, now, until, session.id))
+        await self._erase(tx, [session.id])
 
-    async def lock(self, tx: Tx, attempt: Attempt) -> bool:
-        """Holds the attempt's row until the end of the transaction: whoever notes an event has to. Whether the row is
-        still as `attempt` says."""
-        sql = "SELECT version FROM attempts WHERE id = %s FOR UPDATE"
-        row = await (await tx.execute(sql, (attempt.id,))).fetchone()
-        return row is not None and row["version"] == attempt.version
+    async def lock(self, tx: Tx, session: LinkSession) -> bool:
+        """Holds the link session's row until the end of the transaction: whoever notes an event has to. Whether the
+        row is still as `session` says."""
+        sql = "SELECT version FROM link_sessions WHERE id = %s FOR UPDATE"
+        row = await (await tx.execute(sql, (session.id,))).fetchone()
+        return row is not None and row["version"] == session.version
 
     async def forget_own(
-        self, tx: Tx, state: Literal["left", "expired"], now: datetime, attempt: str | None
+        self, tx: Tx, state: Literal["left", "expired"], now: datetime, session: str | None
     ) -> list[str]:
-        """Empties one own attempt, or with None all whose time is over; the rows stay to say so for a while.
+        """Empties one own link_session, or with None all whose time is over; the rows stay to say so for a while.
 
         Gives their ids: the caller erases their journals.
         """
-        sql = """UPDATE attempts SET state = %(state)s, pane = NULL, username = NULL, person = NULL, connector = NULL,
-                        address = NULL, practice = NULL, accounts = '{}', claim = NULL, version = version + 1,
+        sql = """UPDATE link_sessions SET state = %(state)s, pane = NULL, username = NULL, ehr_user_name = NULL,
+                        connector = NULL, address = NULL, practice = NULL, accounts = '{}', claim = NULL,
+                        version = version + 1,
                         settled_at = coalesce(settled_at, %(now)s)
                  WHERE purpose = 'connections' AND state <> 'expired'
                    AND CASE WHEN %(id)s::text IS NULL THEN expires_at <= %(now)s ELSE id = %(id)s END
                  RETURNING id"""
-        rows = await (await tx.execute(sql, {"state": state, "now": now, "id": attempt})).fetchall()
+        rows = await (await tx.execute(sql, {"state": state, "now": now, "id": session})).fetchall()
         ids = [row["id"] for row in rows]
         await self._erase(tx, ids)
         for each in ids:
@@ -298,71 +307,71 @@ class Attempts:
         return ids
 
     async def prune_own(self, tx: Tx, before: datetime) -> list[bytes]:
-        """Forgets that there were own attempts which ended before then; their link tokens, for the events."""
-        sql = "DELETE FROM attempts WHERE purpose = 'connections' AND expires_at < %s RETURNING link_token"
+        """Forgets that there were own link sessions which ended before then; their link tokens, for the events."""
+        sql = "DELETE FROM link_sessions WHERE purpose = 'connections' AND expires_at < %s RETURNING link_token"
         return [row["link_token"] for row in await (await tx.execute(sql, (before,))).fetchall()]
 
-    async def leave(self, tx: Tx, attempt: Attempt, now: datetime) -> bool:
+    async def leave(self, tx: Tx, session: LinkSession, now: datetime) -> bool:
         """The person stops. A grant that is there already stays."""
-        sql = """UPDATE attempts SET state = 'left', pane = NULL, username = NULL, version = version + 1,
+        sql = """UPDATE link_sessions SET state = 'left', pane = NULL, username = NULL, version = version + 1,
                         claim = NULL, settled_at = %s
                  WHERE id = %s AND settled_at IS NULL"""
-        if (await tx.execute(sql, (now, attempt.id))).rowcount == 0:
+        if (await tx.execute(sql, (now, session.id))).rowcount == 0:
             return False
-        await self._erase(tx, [attempt.id])
-        await announce(tx, topic(attempt.id))
+        await self._erase(tx, [session.id])
+        await announce(tx, topic(session.id))
         return True
 
     async def expire(self, tx: Tx, now: datetime) -> list[bytes]:
         """Ends what was not finished in time; the link tokens of the ended ones."""
-        sql = """UPDATE attempts SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %s
+        sql = """UPDATE link_sessions SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %s
                  WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %s RETURNING id, link_token"""
         ended = await (await tx.execute(sql, (now, now))).fetchall()
         await self._erase(tx, [row["id"] for row in ended])
         return [row["link_token"] for row in ended]
 
     async def prune(self, tx: Tx, before: datetime) -> None:
-        """Forgets attempts that settled before then, with their journal (S-098)."""
-        await tx.execute("DELETE FROM attempts WHERE settled_at < %s", (before,))
+        """Forgets link sessions that settled before then, with their journal (S-098)."""
+        await tx.execute("DELETE FROM link_sessions WHERE settled_at < %s", (before,))
 
-    async def private_key(self, attempt: Attempt) -> bytes | None:
-        """Opens the attempt's own key, for a worker only; None once the attempt has settled."""
-        row = await self.db.one("SELECT sealed FROM attempt_keys WHERE attempt = %s", (attempt.id,))
-        return self._vault.open(row["sealed"], private_key_context(attempt.client, attempt.id)) if row else None
+    async def private_key(self, session: LinkSession) -> bytes | None:
+        """Opens the link session's own key, for a worker only; None once the link session has settled."""
+        row = await self.db.one("SELECT sealed FROM link_session_keys WHERE link_session = %s", (session.id,))
+        return self._vault.open(row["sealed"], private_key_context(session.client, session.id)) if row else None
 
     async def erased(self) -> int:
         """The last key that was deleted and may still lie on the disk; 0 if there is none."""
-        row = await self.db.one("SELECT coalesce(max(id), 0) AS last FROM attempt_keys_erased")
+        row = await self.db.one("SELECT coalesce(max(id), 0) AS last FROM link_session_keys_erased")
         return row["last"] if row else 0
 
     async def shredded(self, last: int) -> None:
-        await self.db.run("DELETE FROM attempt_keys_erased WHERE id <= %s", (last,))
+        await self.db.run("DELETE FROM link_session_keys_erased WHERE id <= %s", (last,))
 
-    async def _release(self, tx: Tx, attempt: Attempt, found: Found, changes: dict[str, Any]) -> None:
-        sql = """UPDATE attempts SET claim = NULL, claimed_until = NULL, version = version + 1, state = %(state)s,
+    async def _release(self, tx: Tx, session: LinkSession, found: ChosenEhr, changes: dict[str, Any]) -> None:
+        sql = """UPDATE link_sessions SET claim = NULL, claimed_until = NULL, version = version + 1, state = %(state)s,
                         pane = %(pane)s, pane_n = %(pane_n)s, wake_at = %(wake_at)s, connector = %(connector)s,
                         address = %(address)s, practice = %(practice)s, notice = %(notice)s
                  WHERE id = %(id)s AND claim = %(held)s"""
         kept = {"notice": None, **msgspec.structs.asdict(found)}
-        row = {**kept, **changes, "id": attempt.id, "held": attempt.claim}
+        row = {**kept, **changes, "id": session.id, "held": session.claim}
         if (await tx.execute(sql, row)).rowcount == 0:
             raise LostClaim
-        await announce(tx, topic(attempt.id))
+        await announce(tx, topic(session.id))
 
     async def _erase(self, tx: Tx, ids: list[str]) -> None:
-        sql = """WITH gone AS (DELETE FROM attempt_keys WHERE attempt = ANY(%s) RETURNING attempt)
-                 INSERT INTO attempt_keys_erased SELECT FROM gone"""
+        sql = """WITH gone AS (DELETE FROM link_session_keys WHERE link_session = ANY(%s) RETURNING link_session)
+                 INSERT INTO link_session_keys_erased SELECT FROM gone"""
         await tx.execute(sql, (ids,))
 
 
-async def close_pane(tx: Tx, attempt: Attempt, n: int) -> None:
+async def close_pane(tx: Tx, session: LinkSession, n: int) -> None:
     """What pane `n` waited for has come: from here an answer to it is stale, and the page shows the steps."""
-    sql = "UPDATE attempts SET pane = NULL, version = version + 1 WHERE id = %s AND claim = %s AND pane_n = %s"
-    await tx.execute(sql, (attempt.id, attempt.claim, n))
+    sql = "UPDATE link_sessions SET pane = NULL, version = version + 1 WHERE id = %s AND claim = %s AND pane_n = %s"
+    await tx.execute(sql, (session.id, session.claim, n))
 
 
-def _attempt(row: Row | None) -> Attempt | None:
+def _session(row: Row | None) -> LinkSession | None:
     if row is None:
         return None
     row["pane"] = msgspec.convert(row["pane"], Pane) if row["pane"] else None
-    return Attempt(**row)
+    return LinkSession(**row)

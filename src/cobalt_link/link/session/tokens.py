@@ -14,7 +14,7 @@ import msgspec
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link.session import events
-from cobalt_link.link.session.sessions import Attempt
+from cobalt_link.link.session.sessions import LinkSession
 from cobalt_link.store.database import Database, Tx, as_json
 from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Context, Vault
@@ -63,21 +63,22 @@ class Tokens:
         row = await self._db.one(sql, (self._vault.fingerprints(LINK, token), client, client))
         return LinkToken(**row) if row else None
 
-    async def of_attempt(self, attempt: Attempt) -> LinkToken | None:
-        row = await self._db.one("SELECT * FROM link_tokens WHERE hash = %s", (attempt.link_token,))
+    async def of_attempt(self, session: LinkSession) -> LinkToken | None:
+        row = await self._db.one("SELECT * FROM link_tokens WHERE hash = %s", (session.link_token,))
         return LinkToken(**row) if row else None
 
-    async def hand_over(self, attempt: Attempt, env: str, via: str) -> str | None:
-        """A public token for a granted attempt; the one before by the same way dies. None once it was exchanged."""
+    async def hand_over(self, session: LinkSession, env: str, via: str) -> str | None:
+        """A public token for a granted link session; the one before by the same way dies. None once it was
+        exchanged."""
         token = tokens.mint(tokens.PUBLIC, env)
         row = {
-            "hash": self._vault.fingerprint(PUBLIC, token), "attempt": attempt.id, "client": attempt.client,
+            "hash": self._vault.fingerprint(PUBLIC, token), "link_session": session.id, "client": session.client,
             "via": via, "until": self._clock.now() + self._public_life,
         }  # fmt: skip
         async with self._db.transaction() as tx:
             handed = await (await tx.execute(HAND_OVER, row)).fetchone()
             if handed is not None and handed["first"]:
-                await events.note(tx, attempt.link_token, "handed_over", self._clock.now())
+                await events.note(tx, session.link_token, "handed_over", self._clock.now())
         return token if handed is not None else None
 
     def seal_access_token(self, client: str, token: str) -> bytes:
@@ -109,13 +110,13 @@ FROM json_to_recordset(%s::json) AS t (
     sealed_access_token text, callback_url text, state text, locale text)
 """
 
-# The lock keeps the events in order: `events.note` counts on whoever holds the attempt's row.
+# The lock keeps the events in order: `events.note` counts on whoever holds the link session's row.
 HAND_OVER = """
-INSERT INTO public_tokens (hash, attempt, client, via, expires_at)
-SELECT %(hash)s, id, client, %(via)s, %(until)s FROM attempts
-WHERE id = %(attempt)s AND granted IS NOT NULL AND exchanged_at IS NULL
+INSERT INTO public_tokens (hash, link_session, client, via, expires_at)
+SELECT %(hash)s, id, client, %(via)s, %(until)s FROM link_sessions
+WHERE id = %(link_session)s AND granted IS NOT NULL AND exchanged_at IS NULL
 FOR UPDATE
-ON CONFLICT (attempt, via) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
+ON CONFLICT (link_session, via) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
 RETURNING xmax = 0 AS first
 """
 

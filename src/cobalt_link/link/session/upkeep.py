@@ -8,34 +8,40 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.link.session import ehr_requests, events
 from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.journal import forget_all
-from cobalt_link.link.session.sessions import Attempts
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.store import erase
 from cobalt_link.store.database import Database
 
-SAID = timedelta(hours=1)  # how long the page of an own attempt that ended still says so
+SAID = timedelta(hours=1)  # how long the page of an own link session that ended still says so
 
 
 class LinkUpkeep:
     """Chores that every worker may do at any time."""
 
     def __init__(
-        self, db: Database, clock: Clock, attempts: Attempts, tokens: Tokens, exchanges: Exchanges, kept: timedelta
+        self,
+        db: Database,
+        clock: Clock,
+        sessions: LinkSessionTable,
+        tokens: Tokens,
+        exchanges: Exchanges,
+        kept: timedelta,
     ) -> None:
         self._db = db
         self._clock = clock
-        self._attempts = attempts
+        self._sessions = sessions
         self._tokens = tokens
         self._exchanges = exchanges
         self._kept = kept
 
     async def expire(self) -> None:
-        """Attempts past their time end, and their keys go."""
+        """Link sessions past their time end, and their keys go."""
         now = self._clock.now()
         async with self._db.transaction() as tx:
-            for link_token in await self._attempts.expire(tx, now):
+            for link_token in await self._sessions.expire(tx, now):
                 await events.note(tx, link_token, "expired", now)
-            await forget_all(tx, await self._attempts.forget_own(tx, "expired", now, None))
+            await forget_all(tx, await self._sessions.forget_own(tx, "expired", now, None))
 
     async def prune(self) -> None:
         """The stated window of S-098: what is over is forgotten after COBALT_RETENTION_DAYS."""
@@ -43,19 +49,19 @@ class LinkUpkeep:
         async with self._db.transaction() as tx:
             await self._exchanges.prune(tx, now)
             await self._tokens.prune(tx, now, now - self._kept)
-            await self._attempts.prune(tx, now - self._kept)
-            await events.forget(tx, await self._attempts.prune_own(tx, now - SAID))
+            await self._sessions.prune(tx, now - self._kept)
+            await events.forget(tx, await self._sessions.prune_own(tx, now - SAID))
             await events.prune(tx, now - self._kept)
             await ehr_requests.prune(tx, now - self._kept)
 
     async def shred(self) -> bool:
-        """The keys of settled attempts leave heap and WAL too, within twenty minutes of settling (S-064).
+        """The keys of settled link sessions leave heap and WAL too, within twenty minutes of settling (S-064).
 
-        False if no attempt has settled since, or if a long transaction still holds on to a key: then the next round
-        does it. Replicas and backups keep them until they expire.
+        False if no link session has settled since, or if a long transaction still holds on to a key: then the next
+        round does it. Replicas and backups keep them until they expire.
         """
-        last = await self._attempts.erased()
-        if not last or not await erase.rewrite(self._db.dsn, ["attempt_keys"]):
+        last = await self._sessions.erased()
+        if not last or not await erase.rewrite(self._db.dsn, ["link_session_keys"]):
             return False
-        await self._attempts.shredded(last)
+        await self._sessions.shredded(last)
         return True

@@ -14,7 +14,7 @@ from msgspec import Meta
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.models import Appointment, AppointmentQuery
 from cobalt_link.records.days import span
-from cobalt_link.records.engine import Ids, Reads, Resource, our_id
+from cobalt_link.records.engine import Ids, RecordsEngine, Resource, our_id
 from cobalt_link.records.ids import Named
 from cobalt_link.web import Alias
 from cobalt_link.web.problems import Problem
@@ -129,7 +129,7 @@ class AppointmentAnswer(msgspec.Struct, frozen=True):
     success: bool = True
 
 
-async def read(reads: Reads, account: Account, asked: AppointmentsAsked) -> AppointmentsAnswer:
+async def read(reads: RecordsEngine, account: Account, asked: AppointmentsAsked) -> AppointmentsAnswer:
     first, last = span(asked.start_date, asked.end_date)
     zone = _zone((await reads.org_settings(account)).time_zone)
     wanted = query(asked, first, last, wider=zone is not None)
@@ -141,17 +141,17 @@ async def read(reads: Reads, account: Account, asked: AppointmentsAsked) -> Appo
     return AppointmentsAnswer([view(each, ids, notes=asked.include_note) for each in inside])
 
 
-async def read_one(reads: Reads, account: Account, either_id: str) -> AppointmentAnswer:
+async def read_one(reads: RecordsEngine, account: Account, either_id: str) -> AppointmentAnswer:
     """By our id or the EHR's own; raises AppointmentNotFound."""
     ehr_id = await reads.resolve(account, "appointment", either_id)
     if not EHR_ID.fullmatch(ehr_id):
         raise AppointmentNotFound
 
-    async def deed(connector: Any, chart: Any) -> list[Appointment]:
+    async def step(connector: Any, chart: Any) -> list[Appointment]:
         found = await connector.appointment(chart, ehr_id)
         return [found] if found else []
 
-    found, ids = await reads.read(account, RESOURCE, deed)
+    found, ids = await reads.read(account, RESOURCE, step)
     if not found:
         raise AppointmentNotFound
     zone = _zone((await reads.org_settings(account)).time_zone)

@@ -8,7 +8,7 @@ import msgspec
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.models import Location
-from cobalt_link.records.engine import Ids, Reads, Resource
+from cobalt_link.records.engine import Ids, RecordsEngine, Resource
 
 RESOURCE: Resource[list[Location]] = Resource("locations", lambda found: [("location", each.ehr_id) for each in found])
 
@@ -38,7 +38,7 @@ class LocationsAnswer(msgspec.Struct, frozen=True):
     success: bool = True
 
 
-async def read(reads: Reads, account: Account) -> LocationsAnswer:
+async def read(reads: RecordsEngine, account: Account) -> LocationsAnswer:
     found, ids = await reads.read(account, RESOURCE, lambda connector, chart: connector.locations(chart))
     return LocationsAnswer([view(each, ids) for each in found])
 

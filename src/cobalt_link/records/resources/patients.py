@@ -11,7 +11,7 @@ from msgspec import Meta
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.models import Patient, PatientQuery, Patients
 from cobalt_link.records.days import day
-from cobalt_link.records.engine import Ids, Reads, Resource
+from cobalt_link.records.engine import Ids, RecordsEngine, Resource
 from cobalt_link.web import Alias
 from cobalt_link.web.paging import Page, Pagination
 
@@ -62,7 +62,7 @@ class PatientsAnswer(msgspec.Struct, frozen=True):
     success: bool = True
 
 
-async def read(reads: Reads, account: Account, asked: PatientsAsked) -> PatientsAnswer:
+async def read(reads: RecordsEngine, account: Account, asked: PatientsAsked) -> PatientsAnswer:
     wanted = query(asked)
     filters = [name for name in FILTERS if getattr(wanted, name) is not None]
     found, ids = await reads.read(

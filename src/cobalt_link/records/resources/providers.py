@@ -8,7 +8,7 @@ import msgspec
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.models import Provider
-from cobalt_link.records.engine import Ids, Reads, Resource
+from cobalt_link.records.engine import Ids, RecordsEngine, Resource
 
 RESOURCE: Resource[list[Provider]] = Resource("providers", lambda found: [("provider", each.ehr_id) for each in found])
 
@@ -31,7 +31,7 @@ class ProvidersAnswer(msgspec.Struct, frozen=True):
     success: bool = True
 
 
-async def read(reads: Reads, account: Account) -> ProvidersAnswer:
+async def read(reads: RecordsEngine, account: Account) -> ProvidersAnswer:
     found, ids = await reads.read(account, RESOURCE, lambda connector, chart: connector.providers(chart))
     zone = (await reads.org_settings(account)).time_zone
     return ProvidersAnswer([view(each, ids, zone) for each in found])

@@ -10,7 +10,7 @@ from msgspec import Meta
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.models import PracticeSettings
 from cobalt_link.developers.org_settings import OrgSettings
-from cobalt_link.records.engine import Reads, Resource
+from cobalt_link.records.engine import RecordsEngine, Resource
 
 RESOURCE: Resource[PracticeSettings] = Resource("settings", lambda found: ())
 
@@ -64,7 +64,7 @@ class ReferenceAnswer(msgspec.Struct, frozen=True):
     success: bool = True
 
 
-async def read(reads: Reads, account: Account) -> SettingsAnswer:
+async def read(reads: RecordsEngine, account: Account) -> SettingsAnswer:
     """The EHR's settings with the org's over them; an EHR without any leaves the org's."""
     org = await reads.org_settings(account)
     ehr = await _practice(reads, account) if reads.offers(account, "settings") else PracticeSettings()
@@ -79,22 +79,22 @@ async def read(reads: Reads, account: Account) -> SettingsAnswer:
     )
 
 
-async def visit_types(reads: Reads, account: Account) -> VisitTypesAnswer:
+async def visit_types(reads: RecordsEngine, account: Account) -> VisitTypesAnswer:
     org = await reads.org_settings(account)
     return VisitTypesAnswer(_visit_types(org, await _practice(reads, account)))
 
 
-async def visit_statuses(reads: Reads, account: Account) -> VisitStatusesAnswer:
+async def visit_statuses(reads: RecordsEngine, account: Account) -> VisitStatusesAnswer:
     ehr = await _practice(reads, account)
     return VisitStatusesAnswer([CodedView(each.code, each.description) for each in ehr.visit_statuses])
 
 
-async def refer(reads: Reads, account: Account, asked: ReferenceAsked) -> ReferenceAnswer:
+async def refer(reads: RecordsEngine, account: Account, asked: ReferenceAsked) -> ReferenceAnswer:
     changed = await reads.accounts.refer(account, asked.access_token_reference_id)
     return ReferenceAnswer(Reference(changed.reference))
 
 
-async def _practice(reads: Reads, account: Account) -> PracticeSettings:
+async def _practice(reads: RecordsEngine, account: Account) -> PracticeSettings:
     found, _ = await reads.read(account, RESOURCE, lambda connector, chart: connector.settings(chart))
     return found
 

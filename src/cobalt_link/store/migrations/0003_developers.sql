@@ -11,7 +11,7 @@ CREATE TABLE clients (
     disabled_at timestamptz
 );
 
--- Only a keyed hash of a secret rests here (S-046); `hint` is its last four signs, for people.
+-- Only a keyed hash of a secret rests here (S-046); `hint` is its last four characters, for people.
 CREATE TABLE client_secrets (
     fingerprint bytea PRIMARY KEY,
     client text NOT NULL REFERENCES clients (id) ON DELETE CASCADE,

@@ -1,5 +1,5 @@
 -- Linked accounts: who is signed in where, the sealed grant, and the lease of the one process that may renew it.
--- `person_fingerprint` is a keyed hash of (client, org, connector, address, tenant, the EHR's user id): the same EHR user
+-- `ehr_user_fingerprint` is a keyed hash of (client, org, connector, address, tenant, the EHR's user id): the same EHR user
 -- is one account. `grant_number` counts stored grants, `fence` everything that makes an earlier renewal stale.
 CREATE TABLE accounts (
     id text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{32}$'),
@@ -11,7 +11,7 @@ CREATE TABLE accounts (
     address text NOT NULL,
     practice text,
     tenant text NOT NULL,
-    person_fingerprint bytea,
+    ehr_user_fingerprint bytea,
     reference text NOT NULL,
     health text NOT NULL CHECK (health IN ('active', 'login_required')),
     health_reason text,
@@ -30,8 +30,9 @@ CREATE TABLE accounts (
     rest_code text,                     -- why: the refusal's code
     rest_details jsonb                  -- and its details, which hold nothing that a person typed
 );
-CREATE UNIQUE INDEX accounts_of_person ON accounts (person_fingerprint) WHERE disconnected_at IS NULL;
+CREATE UNIQUE INDEX accounts_of_ehr_user ON accounts (ehr_user_fingerprint) WHERE disconnected_at IS NULL;
 CREATE INDEX accounts_of_client ON accounts (client, linked_at DESC, id) WHERE disconnected_at IS NULL;
+CREATE INDEX accounts_at_ehr ON accounts (connector, address, tenant) WHERE disconnected_at IS NULL;
 CREATE INDEX accounts_in_renewal ON accounts (lease_until) WHERE lease_until IS NOT NULL;
 
 -- Only a keyed hash of an access token rests here (S-046). `expires_at` is null until the token is rotated.
@@ -57,3 +58,11 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_of_account ON audit (account, id);
 CREATE INDEX audit_of_client ON audit (client, id);
+
+-- When an EHR instance last did what it was asked, whoever asked. Pages tell a user so when the EHR does not answer.
+CREATE TABLE ehr_instances (
+    connector text NOT NULL,
+    address text NOT NULL,
+    worked_at timestamptz NOT NULL,
+    PRIMARY KEY (connector, address)
+);

@@ -1,5 +1,5 @@
--- Link: tokens, attempts and their journal. Everything that a person typed, and every deed's result, is sealed to the
--- attempt's own key; the private half rests in attempt_keys and is deleted when the attempt settles.
+-- Link: tokens, link sessions and their journal. Everything that a person typed, and every deed's result, is sealed to the
+-- link session's own key; the private half rests in link_session_keys and is deleted when the link session settles.
 
 CREATE TABLE link_tokens (
     hash bytea PRIMARY KEY,
@@ -16,16 +16,18 @@ CREATE TABLE link_tokens (
 );
 CREATE INDEX link_tokens_expiry ON link_tokens (expires_at);
 
-CREATE TABLE attempts (
+CREATE TABLE link_sessions (
     id text PRIMARY KEY,
-    link_token bytea NOT NULL UNIQUE,
+    purpose text NOT NULL DEFAULT 'link' CHECK (purpose IN ('link', 'connections')),
+    link_token bytea NOT NULL UNIQUE,   -- of a session with the purpose `connections`: random, and nobody's
     client text NOT NULL,
     org text NOT NULL,
     user_id text NOT NULL,
     account text,                       -- update mode: the account to repair
     browser bytea NOT NULL,             -- keyed hash of the secret in the browser's cookie
     answered boolean NOT NULL DEFAULT false,
-    state text NOT NULL CHECK (state IN ('ready', 'advancing', 'waiting', 'resting', 'granted', 'left', 'expired')),
+    state text NOT NULL CHECK
+        (state IN ('due', 'running', 'waiting', 'polling', 'granted', 'signed_in', 'left', 'expired')),
     version integer NOT NULL DEFAULT 0,
     claim uuid,
     claimed_until timestamptz,
@@ -39,47 +41,51 @@ CREATE TABLE attempts (
     practice text,
     username text,                      -- typed in an earlier run, to be filled in again; erased on settling
     notice text,                        -- why the story was told anew, for the next pane
-    person text,                        -- who signed in, for the last page; erased with the attempt
+    ehr_user_name text,                 -- who signed in, for the last page; erased with the link session
     granted text,                       -- the account
+    accounts text[] NOT NULL DEFAULT '{}',  -- purpose `connections`: the accounts that were found
+    extended boolean NOT NULL DEFAULT false,    -- the user has kept the page open once
     locale text,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     settled_at timestamptz,
-    exchanged_at timestamptz
+    exchanged_at timestamptz,
+    CONSTRAINT link_sessions_of_nobody CHECK ((purpose = 'connections') = (client = ''))
 );
-CREATE INDEX attempts_due ON attempts (state, wake_at, claimed_until) WHERE state IN ('ready', 'advancing', 'resting');
-CREATE INDEX attempts_open ON attempts (expires_at) WHERE settled_at IS NULL;
+CREATE INDEX link_sessions_due ON link_sessions (state, wake_at, claimed_until) WHERE state IN ('due', 'running', 'polling');
+CREATE INDEX link_sessions_open ON link_sessions (expires_at) WHERE settled_at IS NULL;
+CREATE INDEX link_sessions_of_connections ON link_sessions (expires_at) WHERE purpose = 'connections';
 
-CREATE TABLE attempt_keys (
-    attempt text PRIMARY KEY REFERENCES attempts ON DELETE CASCADE,
+CREATE TABLE link_session_keys (
+    link_session text PRIMARY KEY REFERENCES link_sessions ON DELETE CASCADE,
     sealed bytea NOT NULL
 );
 
 -- Keys that were deleted and may still lie in the table's file or in the log (WAL), as in data_keys_erased (S-064).
-CREATE TABLE attempt_keys_erased (
+CREATE TABLE link_session_keys_erased (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE TABLE journal (
-    attempt text NOT NULL REFERENCES attempts ON DELETE CASCADE,
+    link_session text NOT NULL REFERENCES link_sessions ON DELETE CASCADE,
     n integer NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('ask', 'deed', 'wait', 'forget')),
+    kind text NOT NULL CHECK (kind IN ('ask', 'step', 'wait', 'forget')),
     name text NOT NULL,
     state text NOT NULL CHECK (state IN ('open', 'done', 'refused')),
     sealed bytea,
     began_at timestamptz NOT NULL,
     ended_at timestamptz,
-    PRIMARY KEY (attempt, n)
+    PRIMARY KEY (link_session, n)
 );
 
 CREATE TABLE public_tokens (
     hash bytea PRIMARY KEY,
-    attempt text NOT NULL REFERENCES attempts ON DELETE CASCADE,
+    link_session text NOT NULL REFERENCES link_sessions ON DELETE CASCADE,
     client text NOT NULL,
     via text NOT NULL CHECK (via IN ('browser', 'server')),
     expires_at timestamptz NOT NULL,
-    UNIQUE (attempt, via)
+    UNIQUE (link_session, via)
 );
 
 CREATE TABLE exchanges (
@@ -100,3 +106,17 @@ CREATE TABLE link_events (
     at timestamptz NOT NULL,
     PRIMARY KEY (link_token, seq)
 );
+
+-- What people asked the app for in Link, where their EHR could not be connected: each EHR once in a link session.
+CREATE TABLE ehr_requests (
+    link_session text NOT NULL,
+    client text NOT NULL,
+    org_id text NOT NULL,               -- the app's own id of the org
+    practice text,
+    ehr text,
+    what text,
+    address text,
+    asked_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX ehr_requests_of_link_session ON ehr_requests (link_session, coalesce(ehr, ''), coalesce(address, ''));
+CREATE INDEX ehr_requests_of_client ON ehr_requests (client, asked_at DESC, link_session);
