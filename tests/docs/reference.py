@@ -16,7 +16,7 @@ from cobalt_link.web import openapi, problems
 from cobalt_link.web.problems import Problem, default_message
 from cobalt_link.web.table import Auth, Idempotency, Route, members
 from tests.cli import reference as command_line
-from tests.docs import promises, rooms
+from tests.docs import folders, promises, rooms
 from tests.docs.samples import DOCS, ROOT
 from tests.docs.shapes import Struct, inner, table
 
@@ -284,6 +284,7 @@ PAGES = {
     FOLDER / "link-sessions.md": sessions,
     promises.PAGE: lambda: promises.page(WRITTEN),
     rooms.PAGE: rooms.page,
+    folders.PAGE: folders.page,
     DOCS / "README.md": index,
 }
 

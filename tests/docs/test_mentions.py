@@ -24,6 +24,7 @@ CASES = {
     for name in wanted(case)
 }
 VARIABLES |= {f"COBALT_CHECK_{name.upper()}" for name in CASES}
+VARIABLES.add("COBALT_PROOF")  # how large the proofs of a test run are
 PATHS = [path for routes in app.TABLE for row in routes for path in row.paths]
 
 
