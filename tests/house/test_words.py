@@ -11,7 +11,13 @@ from tests.house.tree import SOURCE, parsed, python_files, within
 
 COBALT = SOURCE / "cobalt_link"
 FILES = python_files(COBALT)
-until_the_words_are_renamed = pytest.mark.xfail(reason="the words are being renamed", strict=False)
+# Names that are old and still there. None may join them; a name that is gone is taken out here.
+LEFT = {
+    "Door", "Rehearsal", "SIGNS", "STORY_RULES", "TELLINGS", "TELLING_DIGITS", "Told", "Verdict", "_deeds", "_judge",
+    "_own_scene", "_tell", "_tell_aliases", "_told", "_visits", "asks_inside_a_deed", "door", "doors", "is_own",
+    "judge", "of_attempt", "scene", "stage", "story", "tell", "telling_unavailable", "told", "told_by_many",
+    "told_straight", "verdict", "visits",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -33,19 +39,16 @@ def test_names_of_a_schema_are_seen_and_its_comments_are_not() -> None:
     assert words.old_names(words.names_in_sql(schema)) == ["deeds", "told"]
 
 
-@until_the_words_are_renamed
 def test_no_name_in_the_code_is_an_old_word() -> None:
-    found = {within(path): words.old_names(names(parsed(path))) for path in FILES}
-    assert not {path: old for path, old in found.items() if old}
+    old = {within(path): set(words.old_names(names(parsed(path)))) for path in FILES}
+    assert not {path: sorted(found - LEFT) for path, found in old.items() if found - LEFT}
 
 
-@until_the_words_are_renamed
 def test_no_module_is_named_by_an_old_word() -> None:
     modules = {part for path in FILES for part in path.relative_to(COBALT).with_suffix("").parts}
-    assert not words.old_names(modules)
+    assert not set(words.old_names(modules)) - LEFT
 
 
-@until_the_words_are_renamed
 def test_no_table_or_column_is_named_by_an_old_word() -> None:
     schemas = sorted(COBALT.rglob("*.sql"))
     assert schemas, "no schema was found: the lint looks at nothing"
@@ -58,7 +61,6 @@ def test_a_class_is_seen_at_any_depth() -> None:
     assert sorted(found) == ["A", "A", "B"]
 
 
-@until_the_words_are_renamed
 def test_a_class_name_stands_for_one_thing() -> None:
     own = [path for path in FILES if COBALT / "connectors" not in path.parents]
     count = Counter(name for path in own for name in words.classes(parsed(path)))
