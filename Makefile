@@ -40,7 +40,7 @@ test: lint ## Everything CI checks
 
 nightly: lint ## Every proof at its full size; takes hours
 	@sh tests/need-browsers.sh
-	COBALT_PROOF=nightly PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup
+	COBALT_PROOF=nightly PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup --timeout 14400
 
 bench: setup-dev ## Every benchmark, each with its baseline in the same run
 	$(BIN)/python -m benchmarks

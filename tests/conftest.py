@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
+import hypothesis
 import psycopg
 import pytest
 import structlog
@@ -25,10 +26,15 @@ from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import migrate
 from sandbox_ehr.server import running
+from tests.support import proof
 from tests.support.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
 from tests.support.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
 pytest_plugins = ["tests.house.folders"]
+
+if proof.SIZE == "nightly":
+    hypothesis.settings.register_profile("nightly", max_examples=proof.PROPERTY_EXAMPLES.times, deadline=None)
+    hypothesis.settings.load_profile("nightly")
 
 __all__ = ["gnuhealth", "gnuhealth_mfa", "gnuhealth_two", "start_gnuhealth"]
 

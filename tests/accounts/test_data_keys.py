@@ -14,6 +14,7 @@ from psycopg.errors import UndefinedTable
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.vault import GCM_SIV, XAES, CannotOpen, Context, Keyring, Vault, key_id
+from tests.support.proof import REWRAP_KILLS, REWRAPPED_KEYS
 
 PLACE = Context(table="accounts", tenant="client-1", row="1", field="grant")
 
@@ -198,22 +199,23 @@ asyncio.run(main())
 WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
-async def test_a_rotation_killed_five_times_goes_on_where_it_stopped(
+async def test_a_rotation_killed_again_and_again_goes_on_where_it_stopped(
     db: Database, dsn: str, keys: DataKeys, vault: Vault, path: Path
 ) -> None:
-    """S-054 at 10,000 keys: killed within a batch, held there by a row we lock; all keys readable throughout."""
-    owners = [f"account:{number:05}" for number in range(10_000)]
+    """S-054: killed within a batch, held there by a row we lock; all keys readable throughout."""
+    count, kills = REWRAPPED_KEYS.times, REWRAP_KILLS.times
+    owners = [f"account:{number:06}" for number in range(count)]
     made = await make(db, keys, owners)
     new = rotate(path)
     moved = [0]
-    for at in range(1_550, 9_000, 1_600):
-        await kill_rewrapping_at(db, dsn, path, owners[at])
+    for kill in range(1, kills + 1):
+        await kill_rewrapping_at(db, dsn, path, owners[count * kill // (kills + 1) + 50])
         moved.append((await keys.by_master_key()).get(new, 0))
         assert await opened(db, vault) == made
     assert moved == sorted(set(moved))
-    assert moved[-1] < 10_000
+    assert moved[-1] < count
     await keys.rewrap_all()
-    assert await keys.by_master_key() == {new: 10_000}
+    assert await keys.by_master_key() == {new: count}
     assert await opened(db, vault) == made
 
 

@@ -1,8 +1,4 @@
-"""Four real processes and the real Sandbox EHR: one sign-in per ended session, whatever is stopped or killed.
-
-Scaled down: S-012 runs 64 calls in 12 rounds instead of 1,000, S-013 6 kill points instead of 200,
-S-014 3 rounds instead of 200.
-"""
+"""Four real processes and the real Sandbox EHR: one sign-in per ended session, whatever is stopped or killed."""
 
 import asyncio
 import json
@@ -29,6 +25,7 @@ from cobalt_link.signin.replay import Granted, encoded, replay
 from cobalt_link.store.database import Database
 from sandbox_ehr.server import running
 from tests.accounts.world import World
+from tests.support.proof import RENEWAL_KILLS, RENEWAL_ROUNDS, STOPPED_HOLDERS
 
 
 class Ehr:
@@ -166,12 +163,12 @@ async def test_sixty_four_calls_in_four_processes_sign_in_exactly_once_a_round(
     # S-012
     world, account = linked
     processes = await start(4)
-    for turn in range(1, 13):
+    for turn in range(1, RENEWAL_ROUNDS.times + 1):
         await ehr.end_sessions()
         found = await asyncio.gather(*(process.does("read 16") for process in processes))
         assert found == [SEEN] * 4
         assert await ehr.count("login_attempts") == await ehr.count("logins") == turn
-    assert (await world.row(account))["grant_number"] == 13
+    assert (await world.row(account))["grant_number"] == RENEWAL_ROUNDS.times + 1
 
 
 async def test_a_changed_password_is_tried_once_by_all_processes_together(
@@ -195,7 +192,7 @@ async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(
     # S-014
     world, account = linked
     stopped, other = await start(2)
-    for _ in range(3):
+    for _ in range(STOPPED_HOLDERS.times):
         await ehr.end_sessions()
         await ehr.faults(slow_ms=1500, only_path="/api/settings", times=1)
         logins = await ehr.count("logins")
@@ -211,7 +208,7 @@ async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(
         now = await world.row(account)
         assert {name: now[name] for name in STORED} == {name: kept[name] for name in STORED}
     trail = await world.trail(account)
-    assert (trail.count("renewal_outrun"), trail.count("renewed")) == (3, 3)
+    assert (trail.count("renewal_outrun"), trail.count("renewed")) == (STOPPED_HOLDERS.times, STOPPED_HOLDERS.times)
 
 
 @pytest.mark.parametrize("path", ["/api/login", "/api/settings"])
@@ -221,7 +218,7 @@ async def test_a_process_killed_inside_a_sign_in_leaves_an_account_that_heals(
     # S-013: before the EHR knows of it, and after it gave out a session that we never stored
     world, account = linked
     (healer,) = await start(1)
-    for _ in range(2):
+    for _ in range(RENEWAL_KILLS.times):
         await ehr.end_sessions()
         await _killed_at(ehr, start, path)
         assert (await world.row(account))["renewals_begun"] == 1

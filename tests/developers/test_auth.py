@@ -15,6 +15,7 @@ from cobalt_link.vault import Keyring, Vault
 from cobalt_link.web.fields import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.developers.conftest import App
+from tests.support.proof import TIMED_CALLS
 
 
 def sent(client: Client, secret: str) -> CallerCredentials:
@@ -158,7 +159,7 @@ async def test_time_does_not_tell_an_unknown_client_from_a_wrong_secret(callers:
     wrong = sent(acme[0], tokens.mint(tokens.CLIENT_SECRET, tokens.LIVE))
     unknown = CallerCredentials(client_id=tokens.mint(tokens.CLIENT_ID, tokens.LIVE), client_secret=wrong.client_secret)
     taken = {"wrong": [], "unknown": []}
-    for _ in range(250):
+    for _ in range(TIMED_CALLS.times):
         for name, credentials in (("wrong", wrong), ("unknown", unknown)):
             before = time.perf_counter()
             with pytest.raises(Unauthorized):

@@ -18,6 +18,7 @@ from cobalt_link.vault import Keyring, Vault
 from cobalt_link.web.fields import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.kit.forging import edits
+from tests.support.proof import MISTYPED_TOKENS
 
 
 class Untouched:
@@ -60,7 +61,7 @@ async def outcome(door: Callable[[str], Awaitable[object]], token: str) -> objec
 @pytest.mark.parametrize("kind", DOORS)
 async def test_no_mistyped_token_reaches_the_database(kind: str) -> None:
     rng = random.Random(kind)
-    for number in range(200):
+    for number in range(MISTYPED_TOKENS.times):
         token = tokens.mint(kind, tokens.ENVIRONMENTS[number % 2])
         for edited in edits(rng, token, 100):
             assert await outcome(DOORS[kind], edited) is None, edited

@@ -11,12 +11,13 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.session.states import TRANSITIONS, machine, walked
+from tests.support.proof import RANDOM_WALKS
 from tests.support.text_browser import Browser, Page, answers, public_token_of
 from tests.support.world import Shop, connected
 
 LOGINS = ("user_good", "user_code", "user_choice", "user_clinics", "user_locked", "user_expired")
 PASSWORDS = ("pass_good", "pass_good", "wrong", "error_ehr_down", "error_unexpected", "error_no_rights")
-WALKS, STEPS = 40, 14
+STEPS = 14
 
 
 async def test_the_machine_is_published_whole(client: httpx2.AsyncClient) -> None:
@@ -42,7 +43,7 @@ def test_an_event_that_the_machine_does_not_have_is_refused() -> None:
 async def test_random_walks_obey_the_machine_and_end(house: House, acme: Shop, clock: MovedClock, seed: int) -> None:
     """No token before consent and sign-in, no illegal transition, and every session ends."""
     chance = random.Random(seed)
-    for _ in range(WALKS // 4):
+    for _ in range(RANDOM_WALKS.times // 4):
         token = await acme.link_token(user_id=f"user-{chance.random()}")
         async with connected(house) as http:
             await _walk(chance, acme, Browser(http), token)

@@ -22,6 +22,7 @@ from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken
 from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.vault.master_key import open_vault
+from tests.support.proof import HTTP_SEQUENCES, TOKEN_SEQUENCES
 from tests.support.text_browser import Browser, Page, link_by_http, public_token_of
 from tests.support.world import Shop
 
@@ -143,7 +144,7 @@ class Http:
         self._clock.move(by)
 
 
-async def test_in_a_thousand_sequences_one_exchange_succeeds_to_the_second(
+async def test_in_every_sequence_one_exchange_succeeds_to_the_second(
     house: House, acme: Shop, client: httpx2.AsyncClient
 ) -> None:
     assert (await link_by_http(client, await acme.link_token())).pane == "done"
@@ -151,8 +152,8 @@ async def test_in_a_thousand_sequences_one_exchange_succeeds_to_the_second(
     link_session = await LinkSessionTable(house.db, open_vault(house.settings)).by_id(row["id"] if row else "")
     assert link_session is not None
     place, seen = Rooms(house, link_session), Counter[str]()
-    made = sequences(DEEDS + EDGES, 1000)
-    assert len(made) >= 1000
+    made = sequences(DEEDS + EDGES, TOKEN_SEQUENCES.times)
+    assert len(made) >= TOKEN_SEQUENCES.times
     for steps in made:
         await house.db.run(RESET)
         seen += await played(steps, place)
@@ -166,7 +167,7 @@ async def test_sequences_over_http_end_alike(
     page = await link_by_http(client, link)
     assert page.pane == "done"
     place, seen = Http(acme, client, clock, link, page), Counter[str]()
-    for steps in sequences([*DEEDS, "wait long"], 60):
+    for steps in sequences([*DEEDS, "wait long"], HTTP_SEQUENCES.times):
         await house.db.run(RESET)
         seen += await played(steps, place)
     assert seen["good"] and seen["again"], seen

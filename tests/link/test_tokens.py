@@ -15,6 +15,7 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
+from tests.support.proof import ISSUED_TOKENS
 from tests.support.text_browser import Browser, go_on, link_by_http, public_token_by_http, public_token_of
 from tests.support.world import CALLBACK, Sandbox, Shop, connected, shop
 
@@ -198,7 +199,7 @@ async def test_no_issued_token_rests_anywhere_on_the_disk(
             issued.append(await public_token_by_http(http, issued[-1], "user_code"))
         issued.append((await acme.exchange(issued[-1], f"order-{number}")).json()["token"])
     issued.append(await acme.link_token(access_token=issued[-1]))
-    issued += [await acme.link_token(user_id=f"many-{number}") for number in range(200)]
+    issued += [await acme.link_token(user_id=f"many-{number}") for number in range(ISSUED_TOKENS.times)]
     await house.db.run("CHECKPOINT")
     own = await house.db.one("SELECT oid FROM pg_database WHERE datname = current_database()")
     # `os.walk` passes over a folder that goes while it looks: the database of another test, dropped at this moment.

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.store.serving import Holder, gone, kill_server, postmaster, server_processes
+from tests.support.proof import DISK_KILLS
 
 from cobalt_link.store import embedded
 from cobalt_link.store.database import Database
@@ -133,7 +134,7 @@ async def test_what_a_dead_postmaster_left_behind_does_not_block_the_next(folder
     await gone(folder)
 
 
-# S-094, with fewer points
+# S-094
 @pytest.mark.slow
 async def test_kill_9_of_everything_under_load_loses_nothing(folder: Path) -> None:
     chance = random.Random(94)
@@ -145,7 +146,7 @@ async def test_kill_9_of_everything_under_load_loses_nothing(folder: Path) -> No
                 acknowledged[who].add(int(line))
                 seen.set()
 
-    for point in range(20):
+    for point in range(DISK_KILLS.times):
         holders = {who: await Holder.start(folder, who) for who in acknowledged}
         await asyncio.gather(*(holder.ready() for holder in holders.values()))
         seen = asyncio.Event()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 from tests.store.conftest import Server
+from tests.support.proof import ANSWERED_WRITES
 
 from cobalt_link.store.database import Database, Tx
 from cobalt_link.store.grouped import Grouped
@@ -39,7 +40,7 @@ async def test_the_answer_follows_the_commit(table: Database, dsn: str, single: 
         await grouped(n)
         return bool(await other.rows("SELECT 1 FROM t WHERE a = %s", (n,)))
 
-    assert all(await asyncio.gather(*(write_then_look(n) for n in range(1000))))
+    assert all(await asyncio.gather(*(write_then_look(n) for n in range(ANSWERED_WRITES.times))))
     await other.close()
 
 

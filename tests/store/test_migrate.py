@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.store.conftest import Server
+from tests.support.proof import MIGRATION_KILLS
 
 from cobalt_link.store.backup import backup
 from cobalt_link.store.database import Database, DatabaseUnavailable
@@ -101,7 +102,7 @@ async def test_a_migration_killed_anywhere_is_finished_by_the_next(empty_dsn: st
     chance = random.Random(100)
     for path in steps.glob("00??_more.sql"):
         path.write_text(path.read_text() + "SELECT pg_sleep(0.01);")
-    for _ in range(10):
+    for _ in range(MIGRATION_KILLS.times):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _PROGRAM, empty_dsn, str(steps), stdout=asyncio.subprocess.PIPE
         )

@@ -11,6 +11,7 @@ import pytest
 
 from tests.stories.person import Person
 from tests.stories.programs import Installation, installed
+from tests.support.proof import PROGRAM_DEATHS
 from tests.support.world import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -69,7 +70,8 @@ class AppServer:
             assert session["state"] == "created", token
 
 
-async def test_a_link_outlives_every_one_of_them(place: Installation, sandbox: Sandbox) -> None:  # S-096
+@pytest.mark.parametrize("turn", range(PROGRAM_DEATHS.times))
+async def test_a_link_outlives_every_one_of_them(place: Installation, sandbox: Sandbox, turn: int) -> None:  # S-096
     app = AppServer(place, await place.app())
     first, second, worker, other = place.programs
     async with app.busy(), place.front.browser() as http:

@@ -14,7 +14,7 @@ sanitization.enabled = true
 """
 
 
-async def fuzz(url: str, headers: dict[str, str], folder: Path, *, examples: int = 20, leave_out: str = "") -> str:
+async def fuzz(url: str, headers: dict[str, str], folder: Path, *, examples: int, leave_out: str = "") -> str:
     """Everything that schemathesis found wrong with the API at `url`, or "" if it found nothing.
 
     `leave_out` is a pattern of paths that are not called, `folder` one to work in.

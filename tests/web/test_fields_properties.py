@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 
 from cobalt_link.web.fields import MAX_INT, convert, credentials, gather
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
+from tests.support.proof import PROPERTY_EXAMPLES
 from tests.web.asking import request
 from tests.web.test_fields import Kind, Narrow
 
@@ -49,7 +50,7 @@ def keepable(value: Any) -> bool:
     return all(keepable(item) for item in value) if isinstance(value, list) else True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=PROPERTY_EXAMPLES.times, deadline=None)
 @given(fields=st.dictionaries(names, anything, max_size=6), kind=kinds, method=st.sampled_from(["GET", "POST"]))
 async def test_any_json_becomes_a_struct_or_a_400(fields: dict[str, Any], kind: str, method: str) -> None:
     body = json.dumps({"user_id": "u", "org_id": "o", **fields}).encode()
@@ -58,13 +59,13 @@ async def test_any_json_becomes_a_struct_or_a_400(fields: dict[str, Any], kind: 
         assert keepable(msgspec.to_builtins(found))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=PROPERTY_EXAMPLES.times, deadline=None)
 @given(body=st.binary(max_size=300), query=st.binary(max_size=100), kind=kinds)
 async def test_any_bytes_become_a_struct_or_a_400(body: bytes, query: bytes, kind: str) -> None:
     await taken(request(body=body, query=query.decode("latin-1"), headers={"content-type": kind}))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=PROPERTY_EXAMPLES.times, deadline=None)
 @given(user=plain, org=plain, page=st.integers(0, 10**17), loud=st.booleans())
 async def test_the_same_fields_mean_the_same_in_json_form_and_query(user: str, org: str, page: int, loud: bool) -> None:
     fields = {"user_id": user, "org_id": org, "page": page, "loud": loud}
@@ -74,7 +75,7 @@ async def test_the_same_fields_mean_the_same_in_json_form_and_query(user: str, o
         assert await taken(sent) == Kind(user_id=user, org_id=org, page=page, loud=loud)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=PROPERTY_EXAMPLES.times, deadline=None)
 @given(fields=st.dictionaries(st.text(max_size=8), anything, max_size=6))
 def test_a_struct_that_forbids_unknown_fields_never_lets_one_pass(fields: dict[str, Any]) -> None:
     known = {"subject", "body", "text", "client_id", "client_secret", "access_token"}
@@ -85,7 +86,7 @@ def test_a_struct_that_forbids_unknown_fields_never_lets_one_pass(fields: dict[s
     assert refused.value.status == 400
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=PROPERTY_EXAMPLES.times, deadline=None)
 @given(client=plain, secret=plain)
 def test_what_was_quoted_or_encoded_comes_out_as_it_was(client: str, secret: str) -> None:
     name = client.replace(":", "")

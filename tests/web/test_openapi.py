@@ -9,6 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from cobalt_link.web import Auth, mount, openapi, system
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import Problem
+from tests.support.proof import FUZZED_SAMPLE
 from tests.web.fuzzing import fuzz
 from tests.web.sample import ACCOUNT_HEADERS, Shop, authenticate, faults, routes
 from tests.web.servers import on_uvicorn
@@ -99,5 +100,5 @@ async def test_a_fuzzer_finds_no_contradiction_between_document_and_server(tmp_p
     shop = Shop("shop")
     app = mount([(routes, shop), (faults, shop), (system.routes, room)], authenticate=authenticate)
     async with on_uvicorn(app) as (host, port):
-        found = await fuzz(f"http://{host}:{port}", ACCOUNT_HEADERS, tmp_path, examples=10)
+        found = await fuzz(f"http://{host}:{port}", ACCOUNT_HEADERS, tmp_path, examples=FUZZED_SAMPLE.times)
     assert not found, found

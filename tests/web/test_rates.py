@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from cobalt_link.web.problems import RateLimited
 from cobalt_link.web.rates import RateLimits, neighbourhood
+from tests.support.proof import PROPERTY_EXAMPLES
 
 
 class Seconds:
@@ -33,7 +34,7 @@ def test_a_burst_of_a_minutes_worth_passes_and_then_the_rate() -> None:
     assert [passes(limits), passes(limits)] == [True, False]
 
 
-@settings(max_examples=200)
+@settings(max_examples=PROPERTY_EXAMPLES.times)
 @given(per_minute=st.integers(1, 5000), taken=st.integers(0, 200))
 def test_whoever_waits_as_long_as_told_passes(per_minute: int, taken: int) -> None:
     clock = Seconds()

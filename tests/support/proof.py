@@ -1,0 +1,62 @@
+"""How often a proof is repeated: a count for every landing, and the full size that the promises ask for.
+
+COBALT_PROOF=nightly chooses the full size; `make nightly` sets it. A test that repeats something takes its number here.
+"""
+
+import os
+from typing import NamedTuple
+
+SIZES = ("landing", "nightly")
+SIZE = os.environ.get("COBALT_PROOF") or "landing"
+if SIZE not in SIZES:
+    raise RuntimeError(f"COBALT_PROOF is {SIZE!r}. Use one of: {', '.join(SIZES)}.")
+
+
+class Proof(NamedTuple):
+    """The two counts, and why the smaller one is enough before a landing."""
+
+    landing: int
+    nightly: int
+    enough: str
+
+    @property
+    def times(self) -> int:
+        return getattr(self, SIZE)
+
+
+# Tokens and keys. S-045, S-050, S-051, S-055 and S-056 give the full sizes.
+RANDOM_STRINGS = Proof(1_000_000, 10_000_000, "Finds a checksum of three characters or fewer, where it accepts four.")
+EDITED_TOKENS = Proof(1_000, 1_000, "A hundred edits of each; all of it takes three seconds.")
+MISTYPED_TOKENS = Proof(100, 200, "A hundred edits of each: 10,000 tries per kind meet every character of a token.")
+MINTED_TOKENS = Proof(10_000, 100_000, "Each of the 62 digits is seen 7,000 times, enough to show a bias of 5 %.")
+SEALS = Proof(100_000, 1_000_000, "Finds a nonce of 32 random bits or fewer, and a counter that starts anew.")
+SWAPS = Proof(5_000, 5_000, "Two tries each make the 10,000 of the promise; they take a second.")
+CIPHERTEXTS = Proof(50, 100, "Every bit of 50 values for each algorithm: no bit of the layout is left out.")
+NEW_IDS = Proof(10_000, 1_000_000, "Finds ids of 25 random bits or fewer.")
+SHORT_REFERENCES = Proof(2_000, 2_000, "Every letter comes up. Many more would meet by chance: they have 40 bits.")
+SEALED_ANSWERS = Proof(1_000, 10_000, "Finds a key or nonce that is used again within a process.")
+
+# One winner, no loss, whatever dies. S-002, S-010 to S-014, S-046, S-054, S-094 to S-096 and S-100 give the full sizes.
+TOKEN_SEQUENCES = Proof(300, 1_000, "Each outcome (used, used again, replaced, late) comes up dozens of times.")
+HTTP_SEQUENCES = Proof(25, 200, "The same model over HTTP, which adds only the reading of requests.")
+RACES = Proof(15, 200, "32 contenders in each: an exchange that does not lock has two winners in most rounds.")
+EXCHANGE_KILLS = Proof(20, 500, "Kills are spread over the 30 ms of an exchange; the test asks that answers were lost.")
+RENEWAL_ROUNDS = Proof(12, 1_000, "64 calls in each: without the lease every round signs in several times.")
+RENEWAL_KILLS = Proof(2, 100, "Both moments that matter are held on purpose, so that no luck is needed.")
+ANSWERED_WRITES = Proof(1_000, 1_000, "The full size of S-095 takes two seconds.")
+STOPPED_HOLDERS = Proof(3, 200, "The holder is stopped at the moment that matters, so that no luck is needed.")
+DISK_KILLS = Proof(8, 500, "Four writers lose their server in each: 32 connections are cut in mid-write.")
+PROGRAM_DEATHS = Proof(1, 100, "One story kills every program at least once, eight kills in all.")
+MIGRATION_KILLS = Proof(10, 20, "The kills are spread over the whole migration, which goes on from where each one hit.")
+REWRAPPED_KEYS = Proof(10_000, 100_000, "A hundred batches, five of which are killed.")
+REWRAP_KILLS = Proof(5, 20, "Each is held within a batch on purpose, so that no luck is needed.")
+ISSUED_TOKENS = Proof(200, 1_000, "Every kind of token on its usual way, and a page of rows of the largest table.")
+ROTATED_TOKEN_CALLS = Proof(40, 334, "Three tokens are tried in each, from another process's connections.")
+RANDOM_WALKS = Proof(20, 720, "280 steps reach every state; the nightly 10,000 reach their rare orders (S-144).")
+
+# Anything that a stranger may send. S-004, S-121 and S-145 give the full sizes.
+PROPERTY_EXAMPLES = Proof(200, 5_000, "Hypothesis tries the edges first and searches at random afterwards.")
+TIMED_CALLS = Proof(250, 500, "A median of 250 calls is steady to a tenth of the 2 ms that are allowed.")
+FUZZED_SAMPLE = Proof(5, 200, "The sample has one route of every kind; schemathesis tries the edges first.")
+FUZZED_APP = Proof(20, 200, "Schemathesis tries the edges of each parameter first, which takes about 20 cases.")
+RUNS_OF_ATTACKS = Proof(4, 50, "All 100 attacks reach every text at either size; more runs tell which one worked.")
