@@ -80,7 +80,7 @@ def test_10000_random_swaps_between_places_are_refused() -> None:
 def test_every_flipped_bit_is_refused_with_one_text(algorithm: int) -> None:
     """S-051: each bit of 200 ciphertexts at night (100 per algorithm), header, key id, nonce and tag included."""
     vault = new_vault(algorithm)
-    texts = set()
+    texts, sealed = set(), b""
     for number in range(CIPHERTEXTS.times):
         sealed = vault.seal(bytes(number % 5), PLACE)
         for bit in range(len(sealed) * 8):
