@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import cache, lru_cache
@@ -23,11 +23,8 @@ from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.leases import RenewalLeases
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
-from cobalt_link.conformance.cases import Given
-from cobalt_link.conformance.check import judge
-from cobalt_link.conformance.report import Verdict
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.installed import classes, installed
+from cobalt_link.connector.installed import classes
 from cobalt_link.developers import api as developers_api
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client, Clients
@@ -42,7 +39,7 @@ from cobalt_link.link.connections import routes as link_connections
 from cobalt_link.link.flow.answers import SessionAnswers
 from cobalt_link.link.flow.connections import ConnectionLookup
 from cobalt_link.link.flow.runner import RUN_SESSION, SessionRunner
-from cobalt_link.link.pages import files, texts
+from cobalt_link.link.pages import files
 from cobalt_link.link.pages import routes as link_pages
 from cobalt_link.link.pages.access import PageAccess
 from cobalt_link.link.pages.loading import ContextLoader
@@ -86,15 +83,6 @@ TABLE: tuple[Routes, ...] = (
 def connector_classes() -> Mapping[str, type[Connector]]:
     """Every installed connector by key: the built-in ones and those of other packages, all by entry point."""
     return {each.manifest.key: each for each in sorted(classes(), key=lambda each: each.manifest.name)}
-
-
-async def check_connectors(
-    names: Sequence[str] = (), *, address: str | None = None, given: Given | None = None
-) -> list[Verdict]:
-    """The judge's verdict on the named connectors, or all. Raises KeyError for a name that is not installed."""
-    found = {each.name: each for each in installed()}
-    house = {locale: texts.texts(locale) for locale in texts.LOCALES}
-    return await judge([found[name] for name in names or found], house, address=address, given=given or {})
 
 
 @lru_cache(maxsize=1024)

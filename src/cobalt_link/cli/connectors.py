@@ -42,14 +42,15 @@ async def check(
     where: Where = HERE,
 ) -> int:
     """Judge connectors: manifest, texts, declared capabilities, story under forced replay, no secret left behind."""
-    from cobalt_link import app as wiring
     from cobalt_link.cli.main import Failure
+    from cobalt_link.conformance import check_connectors
+    from cobalt_link.link.pages.texts import by_locale
 
     if address is not None and len(names) != 1:
         raise Failure("--address is one EHR's: name the one connector to check.", code="bad_usage", status=2)
     given = {name.removeprefix(GIVEN).lower(): value for name, value in os.environ.items() if name.startswith(GIVEN)}
     try:
-        verdicts = await wiring.check_connectors(names, address=address, given=given)
+        verdicts = await check_connectors(names, by_locale(), address=address, given=given)
     except KeyError as missing:
         text = f"No connector {missing} is installed. `cobalt connectors list` names those that are."
         raise Failure(text, code="unknown_connector") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -16,9 +16,20 @@ from cobalt_link.conformance.scenarios import rehearse
 from cobalt_link.conformance.texts import House, text_findings
 from cobalt_link.conformance.tree import Folder
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.installed import Installed
+from cobalt_link.connector.installed import Installed, installed
 
 NOTHING: Given = {}
+
+
+async def check_connectors(
+    names: Sequence[str], house: House, *, address: str | None = None, given: Given = NOTHING
+) -> list[Verdict]:
+    """Checks the installed connectors of these names, or all of them when there are none.
+
+    Raises KeyError for a name that is not installed.
+    """
+    found = {each.name: each for each in installed()}
+    return await judge([found[name] for name in names or found], house, address=address, given=given)
 
 
 async def judge(

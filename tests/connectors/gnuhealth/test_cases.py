@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from cobalt_link.app import check_connectors
+from cobalt_link.conformance import check_connectors
 from cobalt_link.conformance.report import Verdict
+from cobalt_link.link.pages.texts import by_locale
 from tests.support.ehrs import gnuhealth_seed as seed
 from tests.support.ehrs.gnuhealth import MARKS, GnuHealth
 
@@ -17,7 +18,7 @@ LOGIN = {"login": "ccameron", "password": seed.USERS["ccameron"]}
 
 async def judged(bench: GnuHealth, **given: str | Callable[[], str]) -> Verdict:
     bench.forget_attempts()
-    (verdict,) = await check_connectors(["gnuhealth"], address=bench.url, given=LOGIN | given)
+    (verdict,) = await check_connectors(["gnuhealth"], by_locale(), address=bench.url, given=LOGIN | given)
     bench.forget_attempts()
     return verdict
 
@@ -47,6 +48,6 @@ async def test_a_texted_code(gnuhealth_mfa: GnuHealth) -> None:
 @pytest.mark.parametrize("missing", ["login", "password"])
 async def test_what_is_not_given_is_said(gnuhealth: GnuHealth, missing: str) -> None:
     given = {name: value for name, value in LOGIN.items() if name != missing}
-    (verdict,) = await check_connectors(["gnuhealth"], address=gnuhealth.url, given=given)
+    (verdict,) = await check_connectors(["gnuhealth"], by_locale(), address=gnuhealth.url, given=given)
     assert verdict.passed and not verdict.told
     assert any(f"COBALT_CHECK_{missing.upper()} is not set" in each for each in verdict.skipped)

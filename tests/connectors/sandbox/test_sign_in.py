@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cobalt_link.app import check_connectors
+from cobalt_link.conformance import check_connectors
 from cobalt_link.connector.connector import Chart
 from cobalt_link.connector.panes import Choice, Code, Waiting
 from cobalt_link.connector.refusals import LoginRequired, SessionEnded
 from cobalt_link.connectors.sandbox import Sandbox as Connector
+from cobalt_link.link.pages.texts import by_locale
 from cobalt_link.signin.replay import Granted, Refused
 from tests.connectors.sandbox.conftest import Open
 from tests.connectors.sandbox.told import CODE, password, renewed, told
@@ -22,7 +23,7 @@ IGNORE = {"push_plan": "ignore"}
 
 
 async def test_the_judge_has_nothing_to_say() -> None:
-    (verdict,) = await check_connectors(["sandbox"])
+    (verdict,) = await check_connectors(["sandbox"], by_locale())
     assert verdict.findings == () and verdict.skipped == ()
     assert len(verdict.told) > 20
 
