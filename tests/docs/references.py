@@ -14,6 +14,7 @@ DOCUMENTS = {
     "pages": DOCS / "develop" / "pages.md",
 }
 PAGE = re.compile(r"(?<![\w./:-])[\w./-]*\w\.md\b")
+SOURCE = re.compile(r"(?<![\w./:{}$-])[a-z_]+(?:/[\w.-]+)*/[\w.-]+\.(?:py|tsx?|mjs|css|html|sql|toml)\b")
 SECTION = re.compile(r"§ ?(?P<section>\d+(?:\.\d+)*)(?:,? rows? (?P<rows>\d+(?:(?:, | and )\d+)*))?")
 # Who a section belongs to: the last of these before it, in the same paragraph.
 OWNER = re.compile(
@@ -27,6 +28,11 @@ def pages_named(text: str) -> Iterator[str]:
     """Names of Markdown files as they are spoken of, without those in web addresses."""
     for found in PAGE.finditer(text):
         yield found[0].lstrip("./")
+
+
+def sources_named(text: str) -> list[str]:
+    """Names of source files with at least one folder, such as `net/http.py`."""
+    return SOURCE.findall(text)
 
 
 def sections_named(text: str) -> Iterator[tuple[str, str, list[str]]]:

@@ -14,6 +14,8 @@ NOTHING = "nothing.m" + "d"
 HERE = Path(__file__)
 KINDS = {"", ".css", ".html", ".jsx", ".md", ".mjs", ".py", ".sh", ".sql", ".toml", ".ts", ".tsx", ".yaml"}
 OTHERS = {"LICENSE", "package-lock.json"}
+# The connector of the guide, and the source of GNU Health's server.
+MADE_UP = ("larkspur/", "trytond/")
 
 
 def readable() -> list[Path]:
@@ -43,6 +45,11 @@ def test_a_page_is_seen_and_an_address_is_not() -> None:
     assert not [*references.pages_named(f"https://example.org/{NOTHING}")]
 
 
+def test_a_source_file_is_seen() -> None:
+    text = "`net/http.py` and (link/pages/static/link.css), not https://example.org/a.py, /etc/b.toml or c.py"
+    assert references.sources_named(text) == ["net/http.py", "link/pages/static/link.css"]
+
+
 def test_sections_and_rows_that_exist_are_told_from_others() -> None:
     assert references.is_there("contract", "9", ["44"])
     assert references.is_there("contract", "4.5", [])
@@ -56,6 +63,15 @@ def test_every_page_that_a_file_names_is_in_the_repository() -> None:
     named = {(within(path), name) for path in readable() for name in references.pages_named(path.read_text())}
     assert len(named) > 50
     assert not sorted(each for each in named if not any(path.endswith(f"/{each[1]}") for path in known))
+
+
+def test_every_source_file_that_a_page_or_a_module_names_is_in_the_repository() -> None:
+    known = [f"/{within(path)}" for path in tracked_files()]
+    files = [path for path in readable() if ROOT / "tests" not in path.parents]  # tests make up names
+    named = {(within(path), name) for path in files for name in references.sources_named(path.read_text())}
+    missing = [each for each in named if not any(path.endswith(f"/{each[1]}") for path in known)]
+    assert len(named) > 50
+    assert not sorted(each for each in missing if not each[1].startswith(MADE_UP))
 
 
 def test_every_section_that_a_file_names_exists() -> None:
