@@ -36,7 +36,7 @@ FOLDERS: dict[str, Budget] = {
     "developers": Budget(200, 12),
     "docs": Budget(600, 12),
     "house": Budget(150, 20),
-    "jobs": Budget(15, 2),
+    "jobs": Budget(20, 6),
     "kit": Budget(90, 5),
     "link": Budget(580, 428),
     "net": Budget(240, 8),

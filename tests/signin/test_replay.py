@@ -22,7 +22,8 @@ from cobalt_link.connector.panes import (
     WaitingAnswer,
 )
 from cobalt_link.connector.refusals import EhrDown, LoginRequired, PushDenied, WrongCode, WrongCredentials
-from cobalt_link.signin.journal import JournalEntry, LostClaim, MemoryJournal
+from cobalt_link.jobs.claims import LostClaim
+from cobalt_link.signin.journal import JournalEntry, MemoryJournal
 from cobalt_link.signin.replay import CONFIRM, Asking, Granted, Polling, Refused, SignIn
 from tests.signin.telling import GRANT, PASSWORD, Ehr, Shelf, code, credentials, saved
 

@@ -11,7 +11,6 @@ import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
@@ -72,18 +71,16 @@ class Running:
 
 
 @contextmanager
-def a_worker(
-    settings: Settings, *, lease: timedelta | None = None, crash: tuple[Moment, str] | None = None
-) -> Iterator[Running]:
+def a_worker(settings: Settings, *, crash: tuple[Moment, str] | None = None) -> Iterator[Running]:
     """A worker; it kills itself at the `crash`: before, begun, done or recorded, of the step of that name."""
-    with _started(_work, settings, lease, crash) as running:
+    with _started(_work, settings, crash) as running:
         yield running
 
 
 @contextmanager
-def one_telling(settings: Settings, session_id: str, *, lease: timedelta | None = None) -> Iterator[Running]:
+def one_telling(settings: Settings, session_id: str) -> Iterator[Running]:
     """Advances one link session once, says "told" and ends."""
-    with _started(_tell_once, settings, session_id, lease) as running:
+    with _started(_tell_once, settings, session_id) as running:
         yield running
 
 
@@ -112,20 +109,16 @@ def _run(target: Callable[..., Coroutine[Any, Any, None]], said: Connection, fla
     asyncio.run(target(said, load(flags, {}), *more))
 
 
-async def _work(
-    said: Connection, settings: Settings, lease: timedelta | None, crash: tuple[Moment, str] | None
-) -> None:
+async def _work(said: Connection, settings: Settings, crash: tuple[Moment, str] | None) -> None:
     async with app.opened(settings, SystemClock()) as house:
-        _shorten(house, lease)
         if crash:
             _crash_at(*crash)
         said.send("ready")
         await app.worker(house)
 
 
-async def _tell_once(said: Connection, settings: Settings, session_id: str, lease: timedelta | None) -> None:
+async def _tell_once(said: Connection, settings: Settings, session_id: str) -> None:
     async with app.opened(settings, SystemClock()) as house:
-        _shorten(house, lease)
         said.send("ready")
         await house.jobs.app.tasks[runner.RUN_SESSION].func(session_id)
         said.send("told")
@@ -135,11 +128,6 @@ async def _serve(said: Connection, settings: Settings) -> None:
     async with app.opened(settings, SystemClock()) as house, app.serving(house):
         said.send("ready")
         await asyncio.Event().wait()
-
-
-def _shorten(house: app.House, lease: timedelta | None) -> None:
-    if lease:
-        house.hosted.visits._sessions.lease = lease
 
 
 def _crash_at(moment: Moment, name: str) -> None:

@@ -21,7 +21,11 @@ class JournalEntry(msgspec.Struct, kw_only=True):
 
 
 class Journal(Protocol):
-    """Every call is durable when it returns; a caller that lost its claim on the link session gets `LostClaim`."""
+    """Every call is durable when it returns.
+
+    A journal may end its caller with a BaseException of its own, as the durable one does when the claim is lost: the
+    replay lets it pass.
+    """
 
     async def read(self) -> list[JournalEntry]:
         """All entries in order."""
@@ -34,13 +38,6 @@ class Journal(Protocol):
     async def finish(self, entry: JournalEntry) -> None:
         """Sets the state and value of an entry, new or begun."""
         ...
-
-
-class LostClaim(BaseException):
-    """Another worker has taken the link session over: this one stops at once and changes nothing more.
-
-    A BaseException, so that no connector can catch it and go on.
-    """
 
 
 class MemoryJournal:

@@ -6,15 +6,13 @@ its claim gone and changes nothing.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 import msgspec
 import psycopg
-import structlog
 from psycopg import DataError
 
 from cobalt_link.accounts.account import Account, OpenAccount
@@ -26,6 +24,7 @@ from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import Consent, Credentials, Message, Pane, PaneRefusal
 from cobalt_link.connector.refusals import OtherAccount, Refusal, StartedOver
 from cobalt_link.developers.orgs import Orgs
+from cobalt_link.jobs.claims import LostClaim
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link.flow import already
@@ -35,12 +34,9 @@ from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import DurableJournal, forget_after, last_entry
 from cobalt_link.link.session.sessions import ChosenEhr, LinkSession, LinkSessionTable
 from cobalt_link.link.session.states import EventName
-from cobalt_link.signin.journal import LostClaim
 from cobalt_link.signin.replay import CONFIRM, Asking, Granted, JournalFailed, Outcome, Polling, Refused, replay
 from cobalt_link.signin.translate import as_refusal
 from cobalt_link.store.database import Database, DatabaseUnavailable, Tx
-
-log = structlog.get_logger()
 
 RUN_SESSION = "link.advance"
 # The account to repair was disconnected meanwhile: not an EHR's refusal, and nothing to try again.
@@ -82,7 +78,7 @@ class SessionRunner:
         if session is None or private is None:
             return
         with suppress(LostClaim):
-            async with self._holding(session):
+            async with self._sessions.claims.kept(session.id, session.claim):
                 try:
                     await self._tell(session, private)
                 except AccountGone:
@@ -214,23 +210,6 @@ class SessionRunner:
         self, tx: Tx, session: LinkSession, name: EventName, *, pane: str | None = None, code: str | None = None
     ) -> None:
         await events.note(tx, session.link_token, name, self._clock.now(), pane=pane, code=code)
-
-    @asynccontextmanager
-    async def _holding(self, session: LinkSession) -> AsyncIterator[None]:
-        keeper = asyncio.create_task(self._hold(session))
-        try:
-            yield
-        finally:
-            keeper.cancel()
-
-    async def _hold(self, session: LinkSession) -> None:
-        while True:
-            await asyncio.sleep(self._sessions.lease.total_seconds() / 3)
-            try:
-                await self._sessions.hold(session, self._clock.now())
-            except Exception as error:
-                # The database may be restarting; past the lease the claim is lost, and that is noticed.
-                log.warning("claim_not_renewed", session=session.id, error=type(error).__name__)
 
 
 def _offered_answers(repaired: Account | None, opened: OpenAccount | None) -> dict[str, bytes]:

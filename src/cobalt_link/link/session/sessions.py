@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any, Literal, LiteralString
-from uuid import UUID, uuid4
 
 import msgspec
 from psycopg.types.json import Jsonb
 
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import Pane
-from cobalt_link.signin.journal import LostClaim
+from cobalt_link.jobs.claims import CLAIM, CLAIMED, FREE, LEASE, RELEASE, Claims, Work
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import announce
 from cobalt_link.vault import Context, Vault, new_pair
 
 State = Literal["due", "running", "waiting", "polling", "granted", "signed_in", "left", "expired"]
 Purpose = Literal["link", "connections"]
-LEASE = timedelta(seconds=30)
+SILENCE = timedelta(seconds=30)  # of a worker, before another one takes its link session over
 OWN_LIFE = timedelta(minutes=15)  # to sign in, and then to look at the connections
 NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
 
@@ -45,7 +44,7 @@ class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
     answered: bool
     state: State
     version: int
-    claim: UUID | None
+    claim: int | None
     public_key: bytes
     pane: Pane | None
     pane_n: int | None
@@ -79,6 +78,17 @@ COLUMNS: LiteralString = (
     "id, link_token, client, org, user_id, account, browser, answered, state, version, claim, public_key, pane, pane_n,"
     " consented_n, connector, address, practice, username, notice, ehr_user_name, granted, locale, created_at,"
     " expires_at, settled_at, exchanged_at, purpose, accounts, extended"
+)
+
+
+DUE: LiteralString = f"""expires_at > %(now)s
+    AND (state = 'due' OR (state = 'polling' AND wake_at <= %(now)s) OR (state = 'running' AND {FREE}))"""
+WORK = Work(
+    name="link_sessions",
+    claim=f"""UPDATE link_sessions SET state = 'running', version = version + 1, {CLAIM}
+              WHERE id = %(id)s AND {DUE} RETURNING {COLUMNS}""",
+    keep=f"UPDATE link_sessions SET {LEASE} WHERE id = %(id)s AND {CLAIMED}",
+    sweep=f"SELECT id FROM link_sessions WHERE {DUE} LIMIT 100",
 )
 
 
@@ -142,12 +152,11 @@ def private_key_context(client: str, session: str) -> Context:
 
 
 class LinkSessionTable:
-    """All SQL on `sessions`, `link_session_keys`, `link_session_keys_erased`. A worker silent for a `lease` loses its
-    claim."""
+    """All SQL on `link_sessions`, `link_session_keys`, `link_session_keys_erased`."""
 
-    def __init__(self, db: Database, vault: Vault, *, lease: timedelta = LEASE) -> None:
+    def __init__(self, db: Database, vault: Vault) -> None:
         self.db = db
-        self.lease = lease
+        self.claims = Claims(db, WORK, SILENCE)
         self._vault = vault
 
     async def open(self, tx: Tx, opening: NewLinkSession) -> bool:
@@ -201,22 +210,12 @@ class LinkSessionTable:
 
     async def claim(self, id: str, now: datetime) -> LinkSession | None:  # noqa: A002
         """Takes a link session that has work to do; None if there is none, or another worker has it."""
-        sql = f"""UPDATE link_sessions SET state = 'running', claim = %s, claimed_until = %s, version = version + 1
-                  WHERE id = %s AND expires_at > %s
-                    AND (state = 'due' OR (state = 'polling' AND wake_at <= %s)
-                         OR (state = 'running' AND claimed_until <= %s))
-                  RETURNING {COLUMNS}"""
-        return _session(await self.db.one(sql, (uuid4(), now + self.lease, id, now, now, now)))
+        return _session(await self.claims.take(id, now=now))
 
     async def hurry(self, tx: Tx, session: LinkSession) -> bool:
         """A resting link session is to be told again now rather than later; its pane stays open."""
         sql = "UPDATE link_sessions SET state = 'due', version = version + 1 WHERE id = %s AND version = %s"
         return (await tx.execute(sql, (session.id, session.version))).rowcount == 1
-
-    async def hold(self, session: LinkSession, now: datetime) -> bool:
-        """Keeps the claim for another lease."""
-        sql = "UPDATE link_sessions SET claimed_until = %s WHERE id = %s AND claim = %s AND state = 'running'"
-        return await self.db.run(sql, (now + self.lease, session.id, session.claim)) == 1
 
     async def extend(self, session: LinkSession, now: datetime, until: datetime) -> bool:
         """Keeps a link session open that has not ended, once; False if it has ended or was kept open before."""
@@ -229,11 +228,8 @@ class LinkSessionTable:
         await self.db.run("UPDATE link_sessions SET locale = %s WHERE id = %s", (locale, id))
 
     async def due(self, now: datetime) -> list[str]:
-        """Link sessions whose wake-up was lost, or whose worker died."""
-        sql = """SELECT id FROM link_sessions WHERE expires_at > %s
-                   AND (state = 'due' OR (state = 'polling' AND wake_at <= %s)
-                        OR (state = 'running' AND claimed_until <= %s)) LIMIT 100"""
-        return [row["id"] for row in await self.db.rows(sql, (now, now, now))]
+        """Link sessions that lost their wake-up or their worker."""
+        return [row["id"] for row in await self.claims.swept(now=now)]
 
     async def show(
         self, tx: Tx, session: LinkSession, pane: Pane, n: int, found: ChosenEhr, *, wake_at: datetime | None = None
@@ -348,14 +344,12 @@ class LinkSessionTable:
         await self.db.run("DELETE FROM link_session_keys_erased WHERE id <= %s", (last,))
 
     async def _release(self, tx: Tx, session: LinkSession, found: ChosenEhr, changes: dict[str, Any]) -> None:
-        sql = """UPDATE link_sessions SET claim = NULL, claimed_until = NULL, version = version + 1, state = %(state)s,
-                        pane = %(pane)s, pane_n = %(pane_n)s, wake_at = %(wake_at)s, connector = %(connector)s,
-                        address = %(address)s, practice = %(practice)s, notice = %(notice)s
-                 WHERE id = %(id)s AND claim = %(held)s"""
+        sql = f"""UPDATE link_sessions SET {RELEASE}, version = version + 1, state = %(state)s,
+                         pane = %(pane)s, pane_n = %(pane_n)s, wake_at = %(wake_at)s, connector = %(connector)s,
+                         address = %(address)s, practice = %(practice)s, notice = %(notice)s
+                  WHERE id = %(id)s AND {CLAIMED}"""
         kept = {"notice": None, **msgspec.structs.asdict(found)}
-        row = {**kept, **changes, "id": session.id, "held": session.claim}
-        if (await tx.execute(sql, row)).rowcount == 0:
-            raise LostClaim
+        await self.claims.settle(sql, {**kept, **changes, "id": session.id, "claim": session.claim}, tx)
         await announce(tx, topic(session.id))
 
     async def _erase(self, tx: Tx, ids: list[str]) -> None:

@@ -29,8 +29,9 @@ CREATE TABLE link_sessions (
     state text NOT NULL CHECK
         (state IN ('due', 'running', 'waiting', 'polling', 'granted', 'signed_in', 'left', 'expired')),
     version integer NOT NULL DEFAULT 0,
-    claim uuid,
-    claimed_until timestamptz,
+    fence bigint NOT NULL DEFAULT 0,    -- how many claims there were: the last fencing number
+    claim bigint,                       -- the number of the worker that has it; null while nobody does
+    claimed_until timestamptz,          -- by the database's clock, which all workers share
     wake_at timestamptz,
     public_key bytea NOT NULL,
     pane jsonb,
