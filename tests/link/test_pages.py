@@ -161,9 +161,9 @@ def test_password_managers_and_paste_find_what_they_look_for() -> None:  # S-124
 
 
 def test_the_page_names_the_host_that_gets_the_password_with_its_domain_in_bold() -> None:
-    place = shown()["credentials"].one("p", **{"class": "place"})
-    assert place.one("bdi").text == "riverside.larkspur.example"
-    assert place.one("b").text == "larkspur.example"
+    host = shown()["credentials"].one("p", **{"class": "host"})
+    assert host.one("bdi").text == "riverside.larkspur.example"
+    assert host.one("b").text == "larkspur.example"
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_the_page_names_the_host_that_gets_the_password_with_its_domain_in_bold(
     ],
 )
 def test_the_registrable_domain_is_what_stands_out(host: str, bold: str) -> None:
-    place = read(render.pane(scene(host=host), Credentials())).one("p", **{"class": "place"})
-    assert (place.one("bdi").text, place.one("b").text) == (host, bold)
+    address = read(render.pane(scene(host=host), Credentials())).one("p", **{"class": "host"})
+    assert (address.one("bdi").text, address.one("b").text) == (host, bold)
 
 
 def test_a_refused_password_keeps_the_name_empties_the_password_and_has_the_focus_there() -> None:
