@@ -10,7 +10,7 @@ from cobalt_link.web import server
 
 async def main(port: int) -> None:
     async with app.opened(load({"port": port})) as house, app.serving(house):
-        await server.stopped()
+        await server.until_stopped()
 
 
 asyncio.run(main(int(sys.argv[1])))

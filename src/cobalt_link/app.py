@@ -60,7 +60,7 @@ from cobalt_link.store.signals import Signals
 from cobalt_link.vault import Vault
 from cobalt_link.vault.master_key import open_vault
 from cobalt_link.web import Auth, Call, Routes, mount, openapi, server, system
-from cobalt_link.web.fields import CallerCredentials
+from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import Problem, Unauthorized, Unavailable
 from cobalt_link.web.rates import RateLimits
@@ -244,7 +244,7 @@ def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
             log.info("ready", url=settings.public_url)
             if ready:
                 ready()
-            await server.stopped()
+            await server.until_stopped()
 
     asyncio.run(run())
 
@@ -255,7 +255,7 @@ def work(settings: Settings) -> None:
     async def run() -> None:
         async with opened(settings) as house, working(house):
             log.info("working")
-            await server.stopped()
+            await server.until_stopped()
 
     asyncio.run(run())
 

@@ -8,7 +8,7 @@ from cobalt_link.developers.auth import Callers
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
-from cobalt_link.web.fields import CallerCredentials
+from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.cli.conftest import Run
 

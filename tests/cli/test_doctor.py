@@ -21,7 +21,7 @@ from cobalt_link.cli.diagnostics import Diagnostic
 from cobalt_link.developers import api
 from cobalt_link.settings import load
 from cobalt_link.web import Auth, Call, mount
-from cobalt_link.web.fields import CallerCredentials
+from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.cli.cobalt import Said
 from tests.cli.conftest import Run

@@ -9,7 +9,7 @@ from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.orgs import Org, Orgs
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.web import Auth, Call, mount
-from cobalt_link.web.fields import CallerCredentials
+from cobalt_link.web.credentials import CallerCredentials
 from tests.developers.conftest import App
 
 Ask = Callable[..., Awaitable[tuple[int, Any]]]

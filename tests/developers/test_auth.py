@@ -12,7 +12,7 @@ from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
-from cobalt_link.web.fields import CallerCredentials
+from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.developers.conftest import App
 from tests.support.proof import TIMED_CALLS

@@ -171,7 +171,7 @@ def _call(row: Route) -> str:
     if row.body and row.body.__struct_fields__:
         parts.append(f"Request:{_docstring(row.body)}\n\n{table(row.body, asked=True)}\n")
     if row.media == "application/json":
-        for kind in members(row.answer):
+        for kind in members(row.response):
             parts.append(f"Answer:{_docstring(kind)}\n\n{table(kind, asked=False)}\n")
     else:
         parts.append(f"Answer: `{row.media}`\n\n")
@@ -180,7 +180,7 @@ def _call(row: Route) -> str:
 
 def _refused(row: Route) -> str:
     everywhere = {"internal_error", "too_large", "unavailable", "unauthorized"} - {each.code for each in row.errors}
-    found = [kind.code for kind in openapi.errors_of(row, {}) if kind.code not in everywhere]
+    found = [kind.code for kind in openapi.problems_of(row, {}) if kind.code not in everywhere]
     return f"Errors: {', '.join(f'[`{code}`](errors.md#{code})' for code in found)}\n\n" if found else ""
 
 
@@ -191,9 +191,10 @@ def _pages(rows: list[Route]) -> str:
 
 
 def _shapes(rows: list[Route]) -> str:
-    answers = [kind for row in rows if not row.page for kind in members(row.answer) if row.media == "application/json"]
-    asked = [row.body for row in rows if row.body and not row.page]
-    found = dict.fromkeys(chain.from_iterable(inner(kind) for kind in [*answers, *asked]))
+    public = [row for row in rows if not row.page]
+    responses = [kind for row in public for kind in members(row.response) if row.media == "application/json"]
+    requests = [row.body for row in public if row.body]
+    found = dict.fromkeys(chain.from_iterable(inner(kind) for kind in [*responses, *requests]))
     parts = [
         f"### {kind.__name__}\n\n{_docstring(kind).strip()}\n\n{table(kind, asked=False)}\n" for kind in _named(found)
     ]

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import fields
 
-from cobalt_link.web.fields import aliases
+from cobalt_link.web.conversion import aliases
 
 Struct = type[msgspec.Struct]
 

@@ -15,7 +15,7 @@ from cobalt_link.kit.clock import SystemClock
 from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.vault import Keyring, Vault
-from cobalt_link.web.fields import CallerCredentials
+from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.kit.forging import edits
 from tests.support.proof import MISTYPED_TOKENS

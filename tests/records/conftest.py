@@ -15,7 +15,7 @@ from cobalt_link.records import api
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.store.database import Database
 from cobalt_link.web import Auth, Call, mount
-from cobalt_link.web.fields import CallerCredentials
+from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 from tests.accounts.world import World
 

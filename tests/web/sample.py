@@ -95,7 +95,7 @@ class Who(msgspec.Struct):
     status=201,
 )
 async def make(room: Shop, call: Call, body: NewThing) -> Thing:
-    call.answer_headers["Location"] = "/things/1"
+    call.response_headers["Location"] = "/things/1"
     return Thing("1", msgspec.to_builtins(body))
 
 

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 from starlette.datastructures import Headers
 
-from cobalt_link.web.fields import Alias, CallerCredentials, aliases, convert, credentials, gather, unquoted
+from cobalt_link.web.conversion import Alias, aliases, convert
+from cobalt_link.web.credentials import CallerCredentials, read_credentials, unquoted
+from cobalt_link.web.fields import read_fields
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem, UnknownField
 from tests.web.asking import json_request, request
 
@@ -76,20 +78,20 @@ def given(**fields: Any) -> Kind:
 )
 async def test_query_and_body_in_any_encoding_are_one_set_of_fields(sent: Any) -> None:
     # Contract §9 rows 2 and 6.
-    assert convert(await gather(sent), Kind) == Kind(user_id="u", org_id="o")
+    assert convert(await read_fields(sent), Kind) == Kind(user_id="u", org_id="o")
 
 
 @pytest.mark.parametrize(
     ("method", "wins"), [("GET", "query"), ("POST", "body"), ("PATCH", "body"), ("DELETE", "body")]
 )
 async def test_a_field_in_both_places_counts_where_the_method_expects_it(method: str, wins: str) -> None:
-    fields = await gather(json_request({"page": "body"}, method, query={"page": "query"}))
+    fields = await read_fields(json_request({"page": "body"}, method, query={"page": "query"}))
     assert fields == {"page": wins}
 
 
 @pytest.mark.parametrize("body", [b"", b"  \n", b"{}"])
 async def test_an_empty_body_has_no_fields(body: bytes) -> None:
-    assert await gather(request(body=body, headers=JSON)) == {}
+    assert await read_fields(request(body=body, headers=JSON)) == {}
 
 
 @pytest.mark.parametrize(
@@ -97,17 +99,17 @@ async def test_an_empty_body_has_no_fields(body: bytes) -> None:
 )
 async def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidRequest, match="JSON object"):
-        await gather(request(body=body, headers=JSON))
+        await read_fields(request(body=body, headers=JSON))
 
 
 async def test_a_multipart_body_that_cannot_be_read_is_refused() -> None:
     for kind, body in [("multipart/form-data", b"x"), ("multipart/form-data; boundary=x", b"--y\r\nnothing")]:
         with pytest.raises(InvalidRequest, match="multipart"):
-            await gather(request(body=body, headers={"content-type": kind}))
+            await read_fields(request(body=body, headers={"content-type": kind}))
 
 
 async def test_a_name_given_twice_is_a_list() -> None:
-    fields = await gather(request("GET", query="ids=a&ids=b&ids=c"))
+    fields = await read_fields(request("GET", query="ids=a&ids=b&ids=c"))
     assert convert({**IDS, **fields}, Kind).ids == ["a", "b", "c"]
     with pytest.raises(InvalidRequest, match="Invalid page: expected a whole number, got a list"):
         given(page=["1", "2"])
@@ -238,19 +240,19 @@ def nested(depth: int) -> bytes:
 async def test_hostile_json_is_a_clean_400(body: bytes) -> None:
     # S-147
     with pytest.raises(InvalidRequest):
-        await gather(request(body=body, headers=JSON))
+        await read_fields(request(body=body, headers=JSON))
 
 
 async def test_nesting_up_to_the_limit_is_fine() -> None:
-    assert await gather(request(body=nested(32), headers=JSON))
+    assert await read_fields(request(body=nested(32), headers=JSON))
 
 
 @pytest.mark.parametrize("query", ["a=%00", "a=%ff", "a%00=1", "a=%ed%a0%80", "&".join(f"a{n}=1" for n in range(1001))])
 async def test_hostile_queries_and_forms_are_a_clean_400(query: str) -> None:
     with pytest.raises(InvalidRequest):
-        await gather(request("GET", query=query))
+        await read_fields(request("GET", query=query))
     with pytest.raises(InvalidRequest):
-        await gather(request(body=query.encode(), headers=FORM))
+        await read_fields(request(body=query.encode(), headers=FORM))
 
 
 def test_json_inside_a_form_field_is_judged_as_strictly() -> None:
@@ -297,16 +299,16 @@ def test_credentials_are_found_in_headers_of_every_kind(
     headers: list[tuple[str, str]], found: CallerCredentials
 ) -> None:
     raw = [(name.encode(), value.encode()) for name, value in headers]
-    assert credentials(Headers(raw=raw)) == found
+    assert read_credentials(Headers(raw=raw)) == found
 
 
 def test_own_headers_go_before_authorization_and_that_before_fields() -> None:
     headers = Headers({"client_id": "header", "authorization": "Basic Yjpi"})
     fields = {"client_id": "field", "client_secret": "field", "access_token": "field"}
-    assert credentials(headers, fields) == CallerCredentials("header", "b", "field")
-    assert credentials(Headers({}), {"client_id": 5, "client_secret": ["x"]}) == CallerCredentials()
+    assert read_credentials(headers, fields) == CallerCredentials("header", "b", "field")
+    assert read_credentials(Headers({}), {"client_id": 5, "client_secret": ["x"]}) == CallerCredentials()
 
 
 def test_credentials_do_not_show_themselves() -> None:
     # S-049
-    assert repr(CallerCredentials("ci_canary", "cs_canary", None)) == "Credentials(client_id, client_secret)"
+    assert repr(CallerCredentials("ci_canary", "cs_canary", None)) == "CallerCredentials(client_id, client_secret)"

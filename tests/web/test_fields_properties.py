@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from cobalt_link.web.fields import MAX_INT, convert, credentials, gather
+from cobalt_link.web.conversion import convert
+from cobalt_link.web.credentials import read_credentials
+from cobalt_link.web.fields import MAX_INT, read_fields
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 from tests.support.proof import PROPERTY_EXAMPLES
 from tests.web.asking import request
@@ -33,8 +35,8 @@ plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 async def taken(sent: Any) -> msgspec.Struct | None:
     try:
-        fields = await gather(sent)
-        credentials(sent.headers, fields)
+        fields = await read_fields(sent)
+        read_credentials(sent.headers, fields)
         return convert(fields, Kind)
     except (InvalidRequest, MissingField):
         return None
@@ -92,5 +94,5 @@ def test_what_was_quoted_or_encoded_comes_out_as_it_was(client: str, secret: str
     name = client.replace(":", "")
     if name:
         encoded = base64.b64encode(f"{name}:{secret}".encode()).decode()
-        found = credentials(Headers({"authorization": f"Basic {encoded}"}))
+        found = read_credentials(Headers({"authorization": f"Basic {encoded}"}))
         assert (found.client_id, found.client_secret) == (name, secret)

@@ -24,9 +24,9 @@ class LinkExpired(Problem):
 
 
 def described() -> dict[str, Any]:
-    always = {Auth.ACCOUNT: (LinkExpired,)}
+    auth_problems = {Auth.ACCOUNT: (LinkExpired,)}
     rows = [*routes, *system.routes]
-    return openapi.document(rows, version="0.1.0", server="http://127.0.0.1", always=always)
+    return openapi.document(rows, version="0.1.0", server="http://127.0.0.1", auth_problems=auth_problems)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,9 @@ def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
 
 
 def test_every_public_route_is_there_under_each_of_its_paths_and_no_page_is(document: dict[str, Any]) -> None:
-    told = {(path, method.upper()) for path, methods in document["paths"].items() for method in methods}
+    text = {(path, method.upper()) for path, methods in document["paths"].items() for method in methods}
     rows = [row for row in [*routes, *system.routes] if not row.page]
-    assert told == {(path, row.method) for row in rows for path in row.paths}
+    assert text == {(path, row.method) for row in rows for path in row.paths}
     ids = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
     assert len(ids) == len(set(ids))
 
@@ -88,7 +88,7 @@ def test_fields_are_told_as_they_are_accepted(document: dict[str, Any]) -> None:
 
 def test_a_struct_that_is_sent_and_answered_stands_once_for_each() -> None:
     schemas = openapi.Schemas([Shop], [Shop])
-    assert schemas.answer(Shop) == {"$ref": "#/components/schemas/Shop"}
+    assert schemas.response(Shop) == {"$ref": "#/components/schemas/Shop"}
     assert schemas.request(Shop) == {"$ref": "#/components/schemas/ShopInput"}
     assert schemas.components["Shop"]["properties"]["name"] == {"type": "string"}
     assert schemas.components["ShopInput"]["properties"]["name"] == {"type": "string", "minLength": 1}

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cobalt_link.web.problems import RateLimited
-from cobalt_link.web.rates import RateLimits, neighbourhood
+from cobalt_link.web.rates import RateLimits, address_key
 from tests.support.proof import PROPERTY_EXAMPLES
 
 
@@ -89,4 +89,4 @@ def test_memory_is_bounded_and_whoever_asks_is_not_forgotten() -> None:
     ],
 )
 def test_an_ipv6_caller_cannot_hop_within_its_own_network(address: str, key: str) -> None:
-    assert neighbourhood(address) == key
+    assert address_key(address) == key

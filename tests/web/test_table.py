@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from starlette.responses import HTMLResponse
 
-from cobalt_link.web import Auth, Call, Idempotency, Rate, RouteMistake, Routes, Tenant, mount
+from cobalt_link.web import Auth, Call, Idempotency, Rate, RouteDeclarationError, Routes, Tenant, mount
 from tests.web.sample import authenticate
 
 WHOLE: dict[str, Any] = {
@@ -59,26 +59,26 @@ def test_a_whole_declaration_stands_in_the_table_with_all_it_says(verb: str) -> 
     assert getattr(routes, verb)("/thing/{id}", also=("/v1/thing/{id}",), **WHOLE)(change) is change
     (row,) = routes
     assert (row.room, row.method, row.paths) == ("room", verb.upper(), ("/thing/{id}", "/v1/thing/{id}"))
-    assert (row.body, row.answer, row.arguments) == (Body, Answer, {"id": str})
+    assert (row.body, row.response, row.arguments) == (Body, Answer, {"id": str})
     assert {key: getattr(row, key) for key in WHOLE} == WHOLE
 
 
 @pytest.mark.parametrize("absent", sorted(WHOLE))
 def test_a_route_that_does_not_say_everything_fails_at_import(absent: str) -> None:
     says = {key: value for key, value in WHOLE.items() if key != absent}
-    with pytest.raises(RouteMistake, match=f"POST /thing does not declare: {absent}"):
+    with pytest.raises(RouteDeclarationError, match=f"POST /thing does not declare: {absent}"):
         Routes("room").post("/thing", **says)
 
 
 @pytest.mark.parametrize("absent", sorted(PAGE))
 def test_a_page_that_does_not_say_everything_fails_at_import(absent: str) -> None:
     says = {key: value for key, value in PAGE.items() if key != absent}
-    with pytest.raises(RouteMistake, match=f"GET /page does not declare: {absent}"):
+    with pytest.raises(RouteDeclarationError, match=f"GET /page does not declare: {absent}"):
         Routes("room").page("/page", **says)
 
 
 def test_a_keyword_that_no_route_has_fails_at_import() -> None:
-    with pytest.raises(RouteMistake, match="what no route has: colour"):
+    with pytest.raises(RouteDeclarationError, match="options that do not exist: colour"):
         declare(handler, colour="blue")
 
 
@@ -92,11 +92,11 @@ def test_a_handler_must_be_async_and_annotated() -> None:
     async def no_body(room: object, call: Call, body) -> Answer:  # noqa: ANN001
         return Answer()
 
-    with pytest.raises(RouteMistake, match="must be an async function"):
+    with pytest.raises(RouteDeclarationError, match="must be an async function"):
         declare(sync)
-    with pytest.raises(RouteMistake, match="does not annotate: return"):
+    with pytest.raises(RouteDeclarationError, match="does not annotate: return"):
         declare(no_answer)
-    with pytest.raises(RouteMistake, match="does not annotate: body"):
+    with pytest.raises(RouteDeclarationError, match="does not annotate: body"):
         declare(no_body)
 
 
@@ -110,16 +110,16 @@ def test_bodies_and_answers_are_structs() -> None:
     async def strange(room: object, call: Call, number: int) -> Answer:
         return Answer()
 
-    with pytest.raises(RouteMistake, match=r"a body must be a msgspec\.Struct"):
+    with pytest.raises(RouteDeclarationError, match=r"a body must be a msgspec\.Struct"):
         declare(loose_body)
-    with pytest.raises(RouteMistake, match=r"a JSON answer must be a msgspec\.Struct"):
+    with pytest.raises(RouteDeclarationError, match=r"a JSON answer must be a msgspec\.Struct"):
         declare(loose_answer)
-    with pytest.raises(RouteMistake, match="takes number, which the path does not have"):
+    with pytest.raises(RouteDeclarationError, match="takes number, which the path does not have"):
         declare(strange)
 
 
 def test_a_page_answers_a_response() -> None:
-    with pytest.raises(RouteMistake, match="must answer a Response"):
+    with pytest.raises(RouteDeclarationError, match="must answer a Response"):
         Routes("room").page("/page", **PAGE)(handler)
     Routes("room").page("/page", **PAGE)(page)
 
@@ -129,28 +129,28 @@ def test_a_page_answers_a_response() -> None:
     [
         ({"summary": " "}, "the summary is empty"),
         ({"errors": (ValueError,)}, "errors must be Problem classes"),
-        ({"auth": Auth.NONE}, "nobody in particular has no tenant"),
-        ({"auth": Auth.ACCOUNT, "tenant": Tenant.NONE}, "an account's token means a tenant"),
+        ({"auth": Auth.NONE}, "a route without authentication cannot have this tenant"),
+        ({"auth": Auth.ACCOUNT, "tenant": Tenant.NONE}, "a route for an account needs a tenant"),
         ({"also": ("/v1/{other}",)}, "the same parameters"),
-        ({"path": "/thing/"}, "do not end with one"),
-        ({"path": "thing"}, "paths start with /"),
-        ({"auth": Auth.PAGE, "tenant": Tenant.LINK_SESSION}, "says whether a foreign form may change something"),
+        ({"path": "/thing/"}, "must not end with /"),
+        ({"path": "thing"}, "paths must start with /"),
+        ({"auth": Auth.PAGE, "tenant": Tenant.LINK_SESSION}, "must declare csrf"),
     ],
 )
 def test_a_row_that_contradicts_itself_fails_at_import(changes: dict[str, Any], mistake: str) -> None:
-    with pytest.raises(RouteMistake, match=mistake):
+    with pytest.raises(RouteDeclarationError, match=mistake):
         declare(handler, **changes)
 
 
 def test_the_same_path_twice_fails_at_import_under_any_name_of_its_parameter() -> None:
     routes = declare(handler, path="/thing/{id}", also=("/v1/thing/{id}",))
-    with pytest.raises(RouteMistake, match=r"POST /v1/thing/\{number\} is declared twice"):
+    with pytest.raises(RouteDeclarationError, match=r"POST /v1/thing/\{number\} is declared twice"):
         routes.post("/v1/thing/{number}", **WHOLE)(handler)
-    with pytest.raises(RouteMistake, match=r"GET /thing/\{number\} is /thing/\{id\} elsewhere"):
+    with pytest.raises(RouteDeclarationError, match=r"GET /thing/\{number\} is /thing/\{id\} elsewhere"):
         routes.get("/thing/{number}", **WHOLE)(handler)
     routes.get("/thing/{id}", **WHOLE)(handler)
 
 
 def test_two_rooms_cannot_answer_the_same_path() -> None:
-    with pytest.raises(RouteMistake, match="declared twice"):
+    with pytest.raises(RouteDeclarationError, match="declared twice"):
         mount([(declare(handler), None), (declare(handler), None)], authenticate=authenticate)

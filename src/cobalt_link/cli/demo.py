@@ -45,7 +45,7 @@ async def run(settings: Settings, *, scribe_port: int, sandbox_port: int, json: 
             callback = f"http://{settings.host}:{scribe_port}/linked"
             async with _scribe(house, callback, scribe_port) as scribe:
                 _announce(json, scribe, settings.public_url, ehr)
-                await server.stopped()
+                await server.until_stopped()
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Vault
-from cobalt_link.web.fields import CallerCredentials
+from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
 
 NOBODY = bytes(32)

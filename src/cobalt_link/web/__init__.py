@@ -1,4 +1,4 @@
-"""The route table: a room declares its routes here, `mount` serves them, OpenAPI and the matrix tests read them.
+"""The route table. Each room declares its routes, `mount` serves them, and OpenAPI and the matrix tests read them.
 
     routes = Routes("link")
 
@@ -6,14 +6,15 @@
                  rate=Rate.TOKEN, idempotency=Idempotency.NONE, audit=None, errors=(UnknownEhr,), summary="…")
     async def create(room: Link, call: Call, body: CreateLinkToken) -> LinkTokenCreated: ...
 
-A handler takes the room and the call, then `body` if it wants one, then any path parameters by name.
+A handler takes the room and the call, then `body` if it needs one, then any path parameters by name.
 """
 
 from cobalt_link.web.call import Call
+from cobalt_link.web.conversion import Alias
+from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.csrf import ForeignForm, FormToken
-from cobalt_link.web.fields import Alias, CallerCredentials
 from cobalt_link.web.serving import Authenticate, PageProblem, mount
-from cobalt_link.web.table import Auth, Handler, Idempotency, Rate, Route, RouteMistake, Routes, Tenant
+from cobalt_link.web.table import Auth, Handler, Idempotency, Rate, Route, RouteDeclarationError, Routes, Tenant
 
 __all__ = [
     "Alias",
@@ -28,7 +29,7 @@ __all__ = [
     "PageProblem",
     "Rate",
     "Route",
-    "RouteMistake",
+    "RouteDeclarationError",
     "Routes",
     "Tenant",
     "mount",

@@ -1,4 +1,4 @@
-"""Whose address a request comes from. `X-Forwarded-For` counts only as far as trusted proxies wrote it."""
+"""The IP address that a request comes from. `X-Forwarded-For` counts only where a trusted proxy wrote it."""
 
 import functools
 import ipaddress
@@ -11,14 +11,15 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def networks(trusted: Iterable[str]) -> tuple[Network, ...]:
-    """Trusted proxies, each an address or a CIDR range; a mistake is a `ValueError` that names it."""
+    """Trusted proxies, each an address or a CIDR range. Raises `ValueError` with the text that is neither."""
     return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in trusted)
 
 
 def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
-    """The nearest address that is no trusted proxy's, else the peer's; "unknown" on a Unix socket."""
+    """The nearest address that does not belong to a trusted proxy, else the peer's; "unknown" on a Unix socket."""
     peer = (scope.get("client") or ("unknown", 0))[0]
     address = peer
+    # From the right: each proxy appends the address that it saw, and a client can write anything on the left.
     for hop in reversed(_hops(scope) if trusted else []):
         if not _is_in(address, trusted):
             break
@@ -44,4 +45,5 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return None
+    # A dual-stack socket shows IPv4 peers as ::ffff:192.0.2.1, which no IPv4 range contains.
     return getattr(parsed, "ipv4_mapped", None) or parsed

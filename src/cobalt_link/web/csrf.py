@@ -1,6 +1,6 @@
-"""Whether a form was sent by our own page (S-118), by what browsers say of themselves.
+"""Cross-site request forgery: whether our own page sent a form (S-118).
 
-`Sec-Fetch-Site` if present, else a non-null `Origin`, else nobody knows and only the form's token can tell.
+Decided by `Sec-Fetch-Site` if the browser sends it, else by `Origin`. A client that sends neither needs the form token.
 """
 
 import enum
@@ -16,7 +16,7 @@ FormToken = Callable[[Call, Mapping[str, Any]], Awaitable[bool]]
 
 
 class Sender(enum.Enum):
-    """Our own page, somebody else's, or a client that does not say."""
+    """Our own page, a foreign page, or a client that sends no header that tells."""
 
     OWN = "own"
     FOREIGN = "foreign"
@@ -24,18 +24,19 @@ class Sender(enum.Enum):
 
 
 class ForeignForm(Forbidden):
-    """This form was not sent from our own page. Go back, reload the page and send it again."""
+    """This form was not sent from our own page. Go back, reload the page, and send the form again."""
 
     code = "foreign_form"
     status = 403
 
 
 def sender(headers: Headers, own_origin: str) -> Sender:
-    """`own_origin` is the public address as scheme, host and port, such as `https://link.example.org`."""
+    """Who sent the form. `own_origin` is scheme, host and port, such as `https://link.example.org`."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None:
-        # "same-site" is another subdomain or port: not ours.
+        # "same-site" is another subdomain or port, so not our page. "none" is the user: a bookmark or a typed address.
         return Sender.OWN if site in ("same-origin", "none") else Sender.FOREIGN
+    # "null" comes from sandboxed frames and after redirects across sites. It says nothing about the page.
     if origin is not None and origin != "null":
         return Sender.OWN if origin == own_origin else Sender.FOREIGN
     return Sender.UNKNOWN

@@ -1,4 +1,7 @@
-"""The outermost ring: request id, body limit, security headers, counts, and no exception gets past it."""
+"""The outermost ASGI middleware: request id, body limit, security headers, metrics.
+
+It turns every exception into a problem, so that none reaches the server.
+"""
 
 import functools
 import re
@@ -12,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cobalt_link.kit.ids import new_id
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import TooLarge
-from cobalt_link.web.responses import Known, problem_of, refusal
+from cobalt_link.web.responses import ProblemMap, problem_response, to_problem
 from cobalt_link.web.table import Route
 
 REQUEST_ID = "cobalt.request_id"
@@ -25,9 +28,10 @@ API_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "server": "cobalt-link",  # else Granian names itself
+    "server": "cobalt-link",  # otherwise Granian sends its own name
 }
-# Defaults of a page that says nothing itself: same-origin, for with no-referrer a form's Origin is null (pages §10).
+# Defaults of a page that sets no headers itself. With no-referrer, browsers send `Origin: null` with a form, so the
+# CSRF check could not tell our page from a foreign one (docs/develop/pages.md §10).
 PAGE_HEADERS = API_HEADERS | {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin-allow-popups",
@@ -37,17 +41,19 @@ Headers = tuple[tuple[bytes, bytes], ...]
 HSTS = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
 
 
-class AnswerBrokenOff(Exception):
-    """Makes the server cut the connection, so that the caller does not take half an answer for a whole one."""
+class ResponseAborted(Exception):
+    """Makes the server close the connection, so that the caller does not take half a response for a whole one."""
 
 
-class Edge:
-    """Pure ASGI. `secure`: the public address is https, so browsers are told to keep to it; `body_limit` in bytes."""
+class EdgeMiddleware:
+    """Pure ASGI middleware. `secure` means that the public address is https and adds HSTS. `body_limit` is in bytes."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, known: Known, secure: bool, body_limit: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, problem_map: ProblemMap, secure: bool, body_limit: int
+    ) -> None:
         self.app = app
         self.metrics = metrics
-        self.known = known
+        self.problem_map = problem_map
         self.body_limit = body_limit
         self.api_headers = _encoded(API_HEADERS | (HSTS if secure else {}))
         self.page_headers = _encoded(PAGE_HEADERS | (HSTS if secure else {}))
@@ -55,30 +61,32 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        passage = _Passage(self, scope, receive, send)
-        bound = structlog.contextvars.bind_contextvars(request_id=passage.request_id)
+        exchange = _Exchange(self, scope, receive, send)
+        bound = structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
-            await self._pass(passage)
+            await self._pass(exchange)
         finally:
             structlog.contextvars.reset_contextvars(**bound)
-            passage.count()
+            exchange.count()
 
-    async def _pass(self, passage: "_Passage") -> None:
+    async def _pass(self, exchange: "_Exchange") -> None:
         try:
-            await self.app(passage.scope, passage.receive, passage.send)
+            await self.app(exchange.scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             return
         except Exception as error:
-            problem = problem_of(error, self.known, passage.label)
-            if passage.status:
-                raise AnswerBrokenOff("an answer broke off after it had begun; the entry above tells where") from None
-            await refusal(problem, passage.request_id)(passage.scope, passage.receive, passage.send)
+            problem = to_problem(error, self.problem_map, exchange.label)
+            if exchange.status:
+                raise ResponseAborted(
+                    "A response broke off after it had begun. The log entry above says where."
+                ) from None
+            await problem_response(problem, exchange.request_id)(exchange.scope, exchange.receive, exchange.send)
 
 
-class _Passage:
-    """One request on its way through."""
+class _Exchange:
+    """One request and its response."""
 
-    def __init__(self, edge: Edge, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, edge: EdgeMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
         self.edge = edge
         self.scope = scope
         self.status = 0
@@ -107,13 +115,13 @@ class _Passage:
         if self._received > limit:
             raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
         if self._received == self._length:
-            # All is here. Granian would say so in another, empty message, which costs a way between its threads.
+            # The body is complete. Granian would send one more, empty message, which costs a switch of threads.
             message["more_body"] = False
         return message
 
     def _limit(self) -> int:
-        own = self.route.max_body if self.route else None
-        return self.edge.body_limit if own is None else own
+        of_route = self.route.max_body if self.route else None
+        return self.edge.body_limit if of_route is None else of_route
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -130,18 +138,18 @@ class _Passage:
         return [*given, *missing, (b"x-request-id", self.request_id.encode())]
 
     def count(self) -> None:
-        status = self.status or 499  # nobody was left to answer
+        status = self.status or 499  # the client closed the connection first; nginx logs the same number
         self.edge.metrics.answered(self.scope["method"], self.label, status, time.perf_counter() - self._begun)
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> str:
-    """The caller's own `X-Request-Id` if it is 8 to 64 plain characters, so that it cannot forge a log line."""
+    """The caller's `X-Request-Id` if it is 8 to 64 plain characters, else a new id. Others could forge a log line."""
     sent = headers.get(b"x-request-id")
     return sent.decode() if sent and re.fullmatch(rb"[A-Za-z0-9._-]{8,64}", sent) else new_id()
 
 
 def _declared_length(headers: Mapping[bytes, bytes]) -> int | None:
-    """None where the end of the body is not known from the start."""
+    """The Content-Length, or None where only the end of the stream tells."""
     length = headers.get(b"content-length", b"")
     return int(length) if length.isdigit() and b"transfer-encoding" not in headers else None
 

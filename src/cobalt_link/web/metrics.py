@@ -1,4 +1,7 @@
-"""What the operator's monitoring reads: counts and durations by route template, never by raw path."""
+"""Metrics for the operator's monitoring: counts and durations by route template.
+
+Raw paths and unknown methods are never labels: anybody could create series without end.
+"""
 
 import functools
 
@@ -10,7 +13,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Metrics:
-    """The numbers of one app. A room adds its own counters to `registry`."""
+    """The metrics of one app. A room adds its own counters to `registry`."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -22,16 +25,17 @@ class Metrics:
             "cobalt_http_request_seconds", "Time to answer.", labels, buckets=BUCKETS, registry=self.registry
         )
         ProcessCollector(registry=self.registry)
-        self._of = functools.cache(self._found)
+        # `labels()` takes a lock and builds a key each time. Methods, routes and statuses are few.
+        self._series = functools.cache(self._labeled)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        count, times = self._of(method if method in METHODS else "OTHER", route, status)
+        count, times = self._series(method if method in METHODS else "OTHER", route, status)
         count.inc()
         times.observe(seconds)
 
-    def _found(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    def _labeled(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
 
     def text(self) -> bytes:
-        """All numbers in the Prometheus text format."""
+        """All metrics in the Prometheus text format."""
         return generate_latest(self.registry)

@@ -1,6 +1,6 @@
-"""The table of routes as an OpenAPI 3.1 document: the canonical description of the public API.
+"""The route table as an OpenAPI 3.1 document: the canonical description of the public API.
 
-It tells the truth about tolerance where a schema can (`"3"` for 3), so that a fuzzer finds no contradiction.
+The schemas include what the server tolerates, such as `"3"` for 3, so that a fuzzer finds no contradiction.
 """
 
 from collections import defaultdict
@@ -30,83 +30,94 @@ SECURITY: dict[Auth, list[dict[str, list[str]]]] = {
     Auth.CLIENT: [{"ClientCredentials": [], "ClientSecret": []}],
     Auth.ACCOUNT: [{"ClientCredentials": [], "ClientSecret": [], "AccessToken": []}],
 }
-Always = Mapping[Auth, tuple[type[Problem], ...]]
+AuthProblems = Mapping[Auth, tuple[type[Problem], ...]]
 
 
 def document(
-    rows: Iterable[Route], *, title: str = "Cobalt API", version: str, server: str, always: Always | None = None
+    routes: Iterable[Route],
+    *,
+    title: str = "Cobalt API",
+    version: str,
+    server: str,
+    auth_problems: AuthProblems | None = None,
 ) -> dict[str, Any]:
-    """The public routes, each under every one of its paths. `always`: problems that authenticating itself can raise."""
-    public = [row for row in rows if row.auth is not Auth.PAGE]
-    answers = [kind for row in public for kind in _structs(row)]
-    schemas = Schemas([row.body for row in public if row.body], answers)
+    """The document of all public routes, under each of their paths.
+
+    auth_problems: what `authenticate` can raise, by the kind of authentication.
+    """
+    public = [route for route in routes if route.auth is not Auth.PAGE]
+    responses = [kind for route in public for kind in _structs(route)]
+    schemas = Schemas([route.body for route in public if route.body], responses)
     paths: dict[str, Any] = defaultdict(dict)
-    for row in public:
-        for number, path in enumerate(row.paths):
-            paths[path][row.method.lower()] = _operation(row, number, schemas, always or {})
+    for route in public:
+        for number, path in enumerate(route.paths):
+            paths[path][route.method.lower()] = _operation(route, number, schemas, auth_problems or {})
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
         "servers": [{"url": server}],
-        "tags": [{"name": room} for room in dict.fromkeys(row.room for row in public)],
+        "tags": [{"name": room} for room in dict.fromkeys(route.room for route in public)],
         "paths": dict(paths),
         "components": {"schemas": {**schemas.components, "Problem": _problem_schema()}, "securitySchemes": _schemes()},
     }
 
 
-def errors_of(row: Route, always: Always) -> list[type[Problem]]:
-    """Everything that a route can refuse with: what it declares, and what its declaration brings along."""
+def problems_of(route: Route, auth_problems: AuthProblems) -> list[type[Problem]]:
+    """Every problem that a route can answer: those it declares, and those that follow from its declaration."""
     implied: list[type[Problem]] = [TooLarge, InternalError, Unavailable]
-    if row.body:
+    if route.body:
         implied += [InvalidRequest, MissingField]
-        implied += [UnknownField] if row.body.__struct_config__.forbid_unknown_fields else []
-    if row.auth in (Auth.CLIENT, Auth.ACCOUNT):
+        implied += [UnknownField] if route.body.__struct_config__.forbid_unknown_fields else []
+    if route.auth in (Auth.CLIENT, Auth.ACCOUNT):
         implied += [Unauthorized, InvalidRequest]
-    if row.idempotency is Idempotency.KEY:
+    if route.idempotency is Idempotency.KEY:
         implied.append(InvalidRequest)
-    if row.rate.per_minute:
+    if route.rate.per_minute:
         implied.append(RateLimited)
-    if parameters(row.path):
+    if parameters(route.path):
         implied.append(NotFound)
-    found = {*implied, *row.errors, *always.get(row.auth, ())}
+    found = {*implied, *route.errors, *auth_problems.get(route.auth, ())}
     return sorted(found, key=lambda kind: (kind.status, kind.code))
 
 
-def _operation(row: Route, number: int, schemas: Schemas, always: Always) -> dict[str, Any]:
+def _operation(route: Route, number: int, schemas: Schemas, auth_problems: AuthProblems) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        # The first path has the plain name; the others, which do the same, are numbered.
-        "operationId": f"{row.room}_{row.handler.__name__}{f'_{number + 1}' if number else ''}",
-        "summary": row.summary,
-        "tags": [row.room],
-        "security": SECURITY[row.auth],
-        "parameters": [*_path_parameters(row), *_query_parameters(row, schemas), *_header_parameters(row)],
-        "responses": {str(row.status): _answer(row, schemas), **_refusals(errors_of(row, always))},
+        # An operationId is unique in the document, so the aliases of a path are numbered.
+        "operationId": f"{route.room}_{route.handler.__name__}{f'_{number + 1}' if number else ''}",
+        "summary": route.summary,
+        "tags": [route.room],
+        "security": SECURITY[route.auth],
+        "parameters": [*_path_parameters(route), *_query_parameters(route, schemas), *_header_parameters(route)],
+        "responses": {
+            str(route.status): _response(route, schemas),
+            **_problem_responses(problems_of(route, auth_problems)),
+        },
     }
-    if row.body and row.method != "GET":
-        operation["requestBody"] = _request_body(row, schemas)
+    if route.body and route.method != "GET":
+        operation["requestBody"] = _request_body(route, schemas)
     return operation
 
 
-def _structs(row: Route) -> tuple[type[msgspec.Struct], ...]:
-    return members(row.answer) if row.media == "application/json" else ()
+def _structs(route: Route) -> tuple[type[msgspec.Struct], ...]:
+    return members(route.response) if route.media == "application/json" else ()
 
 
-def _path_parameters(row: Route) -> list[dict[str, Any]]:
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "integer", "minimum": 0} if row.arguments.get(name) is int else {"type": "string"},
+            "schema": {"type": "integer", "minimum": 0} if route.arguments.get(name) is int else {"type": "string"},
         }
-        for name in sorted(parameters(row.path))
+        for name in sorted(parameters(route.path))
     ]
 
 
-def _query_parameters(row: Route, schemas: Schemas) -> list[dict[str, Any]]:
-    if not row.body or row.method != "GET":
+def _query_parameters(route: Route, schemas: Schemas) -> list[dict[str, Any]]:
+    if not route.body or route.method != "GET":
         return []
-    sent = schemas.sent(row.body)
+    sent = schemas.sent(route.body)
     required = sent.get("required", ())
     return [
         {"name": name, "in": "query", "required": name in required, **_described(schema)}
@@ -119,48 +130,50 @@ def _described(schema: Schema) -> dict[str, Any]:
     return {"schema": rest, **({"description": schema["description"]} if "description" in schema else {})}
 
 
-def _header_parameters(row: Route) -> list[dict[str, Any]]:
-    if row.idempotency is Idempotency.NONE:
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.idempotency is Idempotency.NONE:
         return []
     schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"}
-    told = "The same key again answers what the first request answered and does nothing twice."
-    return [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema, "description": told}]
+    text = "A request with the same key gets the response of the first one, and nothing is done twice."
+    return [{"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema, "description": text}]
 
 
-def _request_body(row: Route, schemas: Schemas) -> dict[str, Any]:
-    assert row.body
-    schema = schemas.request(row.body)
+def _request_body(route: Route, schemas: Schemas) -> dict[str, Any]:
+    assert route.body
+    schema = schemas.request(route.body)
     kinds = ("application/json", "application/x-www-form-urlencoded")
-    if any(field.get("format") == "binary" for field in schemas.sent(row.body)["properties"].values()):
+    if any(field.get("format") == "binary" for field in schemas.sent(route.body)["properties"].values()):
         kinds = ("multipart/form-data",)
-    needed = bool(schemas.sent(row.body).get("required"))
+    needed = bool(schemas.sent(route.body).get("required"))
     return {"required": needed, "content": {kind: {"schema": schema} for kind in kinds}}
 
 
-def _answer(row: Route, schemas: Schemas) -> dict[str, Any]:
-    kinds = _structs(row)
-    found = [schemas.answer(kind) for kind in kinds]
+def _response(route: Route, schemas: Schemas) -> dict[str, Any]:
+    kinds = _structs(route)
+    found = [schemas.response(kind) for kind in kinds]
     schema: Schema = {"type": "string"} if not kinds else found[0] if len(found) == 1 else {"anyOf": found}
-    return {"description": "Done", "headers": _headers(), "content": {row.media: {"schema": schema}}}
+    return {"description": "Done", "headers": _headers(), "content": {route.media: {"schema": schema}}}
 
 
-def _refusals(kinds: list[type[Problem]]) -> dict[str, Any]:
+def _problem_responses(kinds: list[type[Problem]]) -> dict[str, Any]:
     by_status: dict[int, list[type[Problem]]] = defaultdict(list)
     for kind in kinds:
         by_status[kind.status].append(kind)
-    return {str(status): _refusal(same) for status, same in by_status.items()}
+    return {str(status): _problem_response(same) for status, same in by_status.items()}
 
 
-def _refusal(kinds: list[type[Problem]]) -> dict[str, Any]:
-    told = "\n\n".join(f"`{kind.code}`: {default_message(kind)}" for kind in kinds)
+def _problem_response(kinds: list[type[Problem]]) -> dict[str, Any]:
+    text = "\n\n".join(f"`{kind.code}`: {default_message(kind)}" for kind in kinds)
     codes = {"properties": {"error": {"enum": [kind.code for kind in kinds]}}}
     waits = any(kind.status in (429, 503) for kind in kinds)
     schema = {"allOf": [{"$ref": f"{REFERENCE}Problem"}, codes]}
-    return {"description": told, "headers": _headers(waits), "content": {"application/json": {"schema": schema}}}
+    return {"description": text, "headers": _headers(waits), "content": {"application/json": {"schema": schema}}}
 
 
 def _headers(waits: bool = False) -> dict[str, Any]:
-    headers = {"X-Request-Id": {"schema": {"type": "string"}, "description": "Names this request in our logs."}}
+    headers = {
+        "X-Request-Id": {"schema": {"type": "string"}, "description": "The id of this request in the server's log."}
+    }
     if waits:
         headers["Retry-After"] = {"schema": {"type": "string", "pattern": r"^\d+$"}, "description": "Seconds to wait."}
     return headers
@@ -170,7 +183,7 @@ def _problem_schema() -> Schema:
     text = {"type": "string"}
     return {
         "type": "object",
-        "description": "A refusal. `error` is stable; `message` says what to do next.",
+        "description": "An error. `error` is a stable code. `message` says what to do next.",
         "required": ["success", "error", "message", "request_id"],
         "properties": {"success": {"const": False}, "error": text, "message": text, "request_id": text},
     }

@@ -1,4 +1,4 @@
-"""Pages of a list, as the contract's §2 numbers them: from 1, with the totals beside."""
+"""Pages of a list, numbered from 1, with the totals (contract §2)."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ Page = Annotated[int, Meta(ge=1, le=1_000_000, description="Which page, from 1."
 
 
 class Pagination(msgspec.Struct, frozen=True):
-    """Which page this is, and how many there are."""
+    """The number of this page, and the totals of the list."""
 
     current_page: int
     total_pages: int

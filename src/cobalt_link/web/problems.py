@@ -1,6 +1,6 @@
-"""Everything the API can refuse, each with a stable code, a status and a message that says what to do next.
+"""The errors that the API answers, each with a stable code, a status, and a message that says what to do next.
 
-A room adds its own by subclassing `Problem`; the registry feeds OpenAPI and the reference pages.
+A room adds its own by subclassing `Problem`. OpenAPI and the reference pages are made from the catalogue.
 """
 
 import inspect
@@ -12,15 +12,18 @@ _catalogue: dict[str, type["Problem"]] = {}
 
 
 class Problem(Exception):
-    """The request could not be served. The docstring of a kind is its message; `always` holds headers it always has."""
+    """An error that the API answers. The docstring of a subclass is its default message.
+
+    `headers` are added to `default_headers`, `extra` to the fields of the JSON body.
+    """
 
     code: ClassVar[str]
     status: ClassVar[int]
-    always: ClassVar[Mapping[str, str]] = {}
+    default_headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, message: str | None = None, *, headers: Mapping[str, str] | None = None, **extra: Any) -> None:
         self.message = message or default_message(type(self))
-        self.headers = {**self.always, **(headers or {})}
+        self.headers = {**self.default_headers, **(headers or {})}
         self.extra = extra
         super().__init__(self.message)
 
@@ -35,7 +38,7 @@ class Problem(Exception):
             raise TypeError(f"{cls.__qualname__} and {known.__qualname__} share the code {cls.code!r}; choose another")
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """The JSON answer: `success`, `error`, `message`, `request_id` and the extra fields of this kind."""
+        """The JSON body: `success`, `error`, `message`, `request_id` and the extra fields."""
         return {
             "success": False,
             "error": self.code,
@@ -46,17 +49,17 @@ class Problem(Exception):
 
 
 def default_message(kind: type[Exception]) -> str:
-    """The docstring of a kind of problem as one line."""
+    """The docstring of a problem class as one line."""
     return " ".join(inspect.cleandoc(kind.__doc__ or "").split())
 
 
 def catalogue() -> dict[str, type[Problem]]:
-    """Every kind of problem that is imported, by code, in alphabetical order."""
+    """Every problem class that is imported, by code, in alphabetical order."""
     return dict(sorted(_catalogue.items()))
 
 
 class InvalidRequest(Problem):
-    """The request cannot be read. Send JSON, a form or query parameters as the reference shows them."""
+    """The request cannot be read. Send JSON, a form, or query parameters as the reference shows them."""
 
     code = "invalid_request"
     status = 400
@@ -69,9 +72,9 @@ class MissingField(Problem):
     status = 400
 
     def __init__(self, *fields: str, message: str | None = None) -> None:
-        """Names all missing fields at once, in the contract's words, or in other words of its own."""
-        told = f"Missing required field{'s'[: len(fields) > 1]}: {', '.join(fields)}"
-        super().__init__(message or (told if fields else None))
+        """Names all missing fields at once, in the contract's words (§9). `message` replaces those words."""
+        text = f"Missing required field{'s'[: len(fields) > 1]}: {', '.join(fields)}"
+        super().__init__(message or (text if fields else None))
 
 
 class UnknownField(Problem):
@@ -81,20 +84,20 @@ class UnknownField(Problem):
     status = 400
 
     def __init__(self, *fields: str) -> None:
-        """Names all unexpected fields at once, in the contract's words."""
+        """Names all unexpected fields at once, in the contract's words (§9)."""
         super().__init__(f"Unexpected fields in request body: {', '.join(fields)}" if fields else None)
 
 
 class Unauthorized(Problem):
-    """The credentials are missing or wrong. Send the client_id and client_secret of your app as headers."""
+    """The credentials are missing or wrong. Send your app's client_id and client_secret as headers."""
 
     code = "unauthorized"
     status = 401
-    always: ClassVar = {"WWW-Authenticate": 'Basic realm="Cobalt Link", charset="UTF-8"'}  # RFC 9110 §11.6.1
+    default_headers: ClassVar = {"WWW-Authenticate": 'Basic realm="Cobalt Link", charset="UTF-8"'}  # RFC 9110 §11.6.1
 
 
 class Forbidden(Problem):
-    """These credentials may not do this. Use a client that is allowed to."""
+    """These credentials do not allow this request. Use a client that may do it."""
 
     code = "forbidden"
     status = 403
@@ -108,14 +111,14 @@ class NotFound(Problem):
 
 
 class MethodNotAllowed(Problem):
-    """This address does not answer this method. The Allow header lists the ones that it does."""
+    """This address does not accept this method. Use one that the Allow header lists."""
 
     code = "method_not_allowed"
     status = 405
 
 
 class Conflict(Problem):
-    """This contradicts what is already there. Read the current state, then send the request again."""
+    """This request conflicts with the current state. Read the current state, then send the request again."""
 
     code = "conflict"
     status = 409
@@ -129,7 +132,7 @@ class TooLarge(Problem):
 
 
 class RateLimited(Problem):
-    """Too many requests. Wait for the seconds in the Retry-After header, then go on more slowly."""
+    """Too many requests. Wait for the seconds in the Retry-After header, then send requests more slowly."""
 
     code = "rate_limited"
     status = 429
@@ -137,13 +140,13 @@ class RateLimited(Problem):
     @classmethod
     def after(cls, seconds: int) -> "RateLimited":
         return cls(
-            f"Too many requests. Wait {seconds} s (the Retry-After header), then go on more slowly.",
+            f"Too many requests. Wait {seconds} s (the Retry-After header), then send requests more slowly.",
             headers={"Retry-After": str(seconds)},
         )
 
 
 class InternalError(Problem):
-    """Something went wrong on our side. Try again; if it stays, give the operator the request_id."""
+    """Something went wrong on our side. Try again. If it happens again, give the operator the request_id."""
 
     code = "internal_error"
     status = 500
@@ -154,4 +157,4 @@ class Unavailable(Problem):
 
     code = "unavailable"
     status = 503
-    always: ClassVar = {"Retry-After": "2"}
+    default_headers: ClassVar = {"Retry-After": "2"}

@@ -1,6 +1,6 @@
-"""How often a caller may ask: one token bucket per caller and rate class, in this process.
+"""Rate limits: one token bucket per caller and rate class, in this process.
 
-Several processes each keep their own count, so the limit of a cluster is the sum; memory is bounded.
+Each process counts by itself, so the limit of a cluster is the sum of its processes. Memory is bounded.
 """
 
 import functools
@@ -16,9 +16,9 @@ MAX_BUCKETS = 50_000
 
 
 class RateLimits:
-    """Buckets that hold a minute's worth and refill evenly. `off` lets everything pass (for benchmarks).
+    """Each bucket holds the requests of one minute and refills evenly. `off` allows everything (for benchmarks).
 
-    `monotonic` answers seconds; beyond `max_buckets` the callers that were silent longest are forgotten.
+    `monotonic` returns seconds. Beyond `max_buckets`, the bucket that was used least recently is dropped.
     """
 
     def __init__(
@@ -33,10 +33,11 @@ class RateLimits:
         return len(self._buckets)
 
     def take(self, caller: str, rate: str, per_minute: int) -> None:
-        """Take one request from the caller's bucket, or raise `RateLimited` with the seconds to wait."""
+        """Takes one request from the caller's bucket. Raises `RateLimited` with the seconds to wait."""
         if self.off or per_minute <= 0:
             return
         now, key = self._monotonic(), (caller, rate)
+        # Popped and put back, so that the order of the dict is the order of use.
         left, then = self._buckets.pop(key, (float(per_minute), now))
         left = min(per_minute, left + (now - then) * per_minute / 60)
         enough = left >= 1
@@ -48,8 +49,11 @@ class RateLimits:
 
 
 @functools.lru_cache(maxsize=4096)
-def neighbourhood(address: str) -> str:
-    """The key of an address: itself, or the /64 of an IPv6 address, since one caller usually owns all of that."""
+def address_key(address: str) -> str:
+    """The address to count by: an IPv4 address itself, an IPv6 address by its /64.
+
+    An end site gets at least a /64 (RFC 6177), so one caller could use as many addresses as it likes.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

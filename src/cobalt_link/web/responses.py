@@ -1,4 +1,7 @@
-"""How answers leave: structs and problems as JSON, and what an exception tells the caller (nothing of its inside)."""
+"""Responses: structs and problems as JSON, and the problem that an exception becomes.
+
+The text of an exception reaches neither the caller nor the log.
+"""
 
 import traceback
 from collections.abc import Mapping
@@ -13,28 +16,29 @@ from cobalt_link.web.problems import InternalError, InvalidRequest, MethodNotAll
 
 log = structlog.get_logger(__name__)
 
-Known = Mapping[type[Exception], type[Problem]]
+ProblemMap = Mapping[type[Exception], type[Problem]]
 
 
-def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(content), status, headers or None, "application/json")
 
 
-def refusal(problem: Problem, request_id: str) -> Response:
-    return json_answer(problem.body(request_id), problem.status, problem.headers)
+def problem_response(problem: Problem, request_id: str) -> Response:
+    return json_response(problem.body(request_id), problem.status, problem.headers)
 
 
-def problem_of(error: Exception, known: Known, where: str) -> Problem:
-    """What to tell the caller. Unknown exceptions are logged by type and place, never by their text.
+def to_problem(error: Exception, problem_map: ProblemMap, where: str) -> Problem:
+    """The problem that the caller gets. An exception that is no `Problem` is logged by type and place.
 
-    The text of an exception may quote what was sent (a database's DETAIL line does), so it stays out of the log.
+    Its text stays out of the log, because it may quote what was sent (the DETAIL line of a database error does).
     """
     if isinstance(error, Problem):
         return error
     if isinstance(error, HTTPException):
         return _from_starlette(error)
-    log.error("request failed", route=where, error=_chain(error), sqlstate=getattr(error, "sqlstate", None))
-    expected = next((known[kind] for kind in type(error).__mro__ if kind in known), None)
+    log.error("request_failed", route=where, error=_chain(error), sqlstate=getattr(error, "sqlstate", None))
+    # By the method resolution order, so that the most specific class decides.
+    expected = next((problem_map[kind] for kind in type(error).__mro__ if kind in problem_map), None)
     return expected() if expected else InternalError()
 
 

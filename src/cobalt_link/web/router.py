@@ -1,6 +1,7 @@
-"""Finds the row for a path and method: literal paths by look-up, templates in the order of their declaration.
+"""Finds the route for a path and a method.
 
-A slash at the end is tolerated without a redirect, HEAD is answered as GET, and 405 lists what is allowed.
+Literal paths are found by look-up, path templates in the order of their declaration. A slash at the end is accepted
+without a redirect, HEAD is answered as GET, and a 405 lists the allowed methods.
 """
 
 import re
@@ -15,28 +16,28 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cobalt_link.web.edge import ROUTE
 from cobalt_link.web.problems import MethodNotAllowed
-from cobalt_link.web.table import Route, parameters, refuse_twins
+from cobalt_link.web.table import Route, check_duplicates, parameters
 
 Serve = Callable[[Route, object, Request], Awaitable[Response]]
-Choice = tuple[Route, object]
-Found = tuple[dict[str, Choice], dict[str, Any]]  # the choices by method, and the path's parameters
+Endpoint = tuple[Route, object]  # a route, and the room that its handler is called with
+Match = tuple[dict[str, Endpoint], dict[str, Any]]  # the endpoints of a path by method, and the path's parameters
 
 
-class Table:
-    """All rows as one ASGI app, each with the room that its handler is called with; the rest goes to `otherwise`."""
+class Router:
+    """All routes as one ASGI app. Paths that no route has go to the app `otherwise`."""
 
-    def __init__(self, rows: Iterable[Choice], serve: Serve, otherwise: ASGIApp) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], serve: Serve, otherwise: ASGIApp) -> None:
         self._serve = serve
         self._otherwise = otherwise
-        self._literal: dict[str, dict[str, Choice]] = defaultdict(dict)
-        self._templates: dict[str, tuple[re.Pattern[str], dict[str, Choice]]] = {}
-        rows = list(rows)
-        refuse_twins([row for row, _ in rows])
-        for row, room in rows:
-            for path in row.paths:
-                self._methods(path)[row.method] = (row, room)
+        self._literal: dict[str, dict[str, Endpoint]] = defaultdict(dict)
+        self._templates: dict[str, tuple[re.Pattern[str], dict[str, Endpoint]]] = {}
+        endpoints = list(endpoints)
+        check_duplicates([route for route, _ in endpoints])
+        for route, room in endpoints:
+            for path in route.paths:
+                self._methods(path)[route.method] = (route, room)
 
-    def _methods(self, path: str) -> dict[str, Choice]:
+    def _methods(self, path: str) -> dict[str, Endpoint]:
         if not parameters(path):
             return self._literal[path]
         return self._templates.setdefault(path, (compile_path(path)[0], {}))[1]
@@ -44,31 +45,32 @@ class Table:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._otherwise(scope, receive, send)
-        wanted = "GET" if scope["method"] == "HEAD" else scope["method"]
-        found: list[Found] = []
-        for choices, path_params in self._candidates(scope["path"]):
-            found.append((choices, path_params))
-            if wanted in choices:
-                row, room = choices[wanted]
-                scope.update({ROUTE: row, "path_params": path_params})
-                response = await self._serve(row, room, Request(scope, receive, send))
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        matches: list[Match] = []
+        for endpoints, path_params in self._matches(scope["path"]):
+            matches.append((endpoints, path_params))
+            if method in endpoints:
+                route, room = endpoints[method]
+                scope.update({ROUTE: route, "path_params": path_params})
+                response = await self._serve(route, room, Request(scope, receive, send))
                 return await response(scope, receive, send)
-        if not found and wanted != "TRACE":
+        # TRACE is a 405 on every path, unknown ones included: RFC 9110 §9.3.8 has it echo the request, secrets and all.
+        if not matches and method != "TRACE":
             return await self._otherwise(scope, receive, send)
-        raise MethodNotAllowed(headers={"Allow": ", ".join(_allowed(found))})
+        raise MethodNotAllowed(headers={"Allow": ", ".join(_allowed(matches))})
 
-    def _candidates(self, path: str) -> Iterable[Found]:
+    def _matches(self, path: str) -> Iterable[Match]:
         if path != "/":
             path = path.removesuffix("/")
         if path in self._literal:
-            # A path of its own is nobody else's: another method on it is 405, not a parameter of a template.
+            # A literal path hides the templates that it also matches: another method on it is a 405, not a parameter.
             yield self._literal[path], {}
             return
-        for pattern, choices in self._templates.values():
+        for pattern, endpoints in self._templates.values():
             if match := pattern.match(path):
-                yield choices, match.groupdict()
+                yield endpoints, match.groupdict()
 
 
-def _allowed(found: list[Found]) -> list[str]:
-    methods = {method for choices, _ in found for method in choices} or {"GET"}
+def _allowed(matches: list[Match]) -> list[str]:
+    methods = {method for endpoints, _ in matches for method in endpoints} or {"GET"}
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))

@@ -1,4 +1,4 @@
-"""JSON schemas of the structs in the table: answers as they are, requests with what tolerance accepts beside it."""
+"""JSON schemas of the structs in the route table. The schema of a request includes what the server tolerates."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,37 +6,37 @@ from typing import Any
 import msgspec
 from starlette.datastructures import UploadFile
 
-from cobalt_link.web.fields import aliases
+from cobalt_link.web.conversion import aliases
 
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/"
 INTEGER = r"^-?\d{1,18}$"
 NUMBER = r"^-?\d{1,15}(\.\d{1,15})?$"
-NOTHING: Schema = {"enum": [None, ""]}
+NULL_OR_EMPTY: Schema = {"enum": [None, ""]}
 
 
 class Schemas:
-    """The components of a document. A struct that is both sent and answered stands twice, once as `…Input`."""
+    """The components of a document. A struct of both a request and a response has two, one named `…Input`."""
 
-    def __init__(self, requests: Iterable[type[msgspec.Struct]], answers: Iterable[type[msgspec.Struct]]) -> None:
-        self._requests, sent = _built(requests)
-        self._answers, self.components = _built(answers)
+    def __init__(self, requests: Iterable[type[msgspec.Struct]], responses: Iterable[type[msgspec.Struct]]) -> None:
+        self._requests, sent = _components(requests)
+        self._responses, self.components = _components(responses)
         self._twice = sent.keys() & self.components.keys()
         accepted = {self._input(name): self._renamed(_tolerant_object(schema)) for name, schema in sent.items()}
         self.components.update(accepted)
         for kind in self._requests:
-            _tell_aliases(self.sent(kind), kind)
+            _describe_aliases(self.sent(kind), kind)
 
-    def answer(self, kind: type[msgspec.Struct]) -> Schema:
-        """A reference to the schema of an answer."""
-        return self._answers[kind]
+    def response(self, kind: type[msgspec.Struct]) -> Schema:
+        """A reference to the schema of a response."""
+        return self._responses[kind]
 
     def request(self, kind: type[msgspec.Struct]) -> Schema:
         """A reference to the schema of a request."""
         return self._renamed(self._requests[kind])
 
     def sent(self, kind: type[msgspec.Struct]) -> Schema:
-        """The schema of a request itself, with its `properties` and what is `required`."""
+        """The schema of a request, with its `properties` and what is `required`."""
         return self.components[self.request(kind)["$ref"].removeprefix(REFERENCE)]
 
     def _input(self, name: str) -> str:
@@ -53,15 +53,15 @@ class Schemas:
         return renamed
 
 
-def _built(kinds: Iterable[type[msgspec.Struct]]) -> tuple[dict[type, Schema], dict[str, Schema]]:
+def _components(kinds: Iterable[type[msgspec.Struct]]) -> tuple[dict[type, Schema], dict[str, Schema]]:
     kinds = list(dict.fromkeys(kinds))
     references, components = msgspec.json.schema_components(
-        kinds, schema_hook=_special, ref_template=REFERENCE + "{name}"
+        kinds, schema_hook=_schema_hook, ref_template=REFERENCE + "{name}"
     )
     return dict(zip(kinds, references, strict=True)), components
 
 
-def _special(kind: type) -> Schema:
+def _schema_hook(kind: type) -> Schema:
     if kind is UploadFile:
         return {"type": "string", "format": "binary"}
     raise NotImplementedError(f"{kind.__qualname__} has no JSON schema; use a type that msgspec knows")
@@ -72,14 +72,14 @@ def _tolerant_object(schema: Schema) -> Schema:
         return schema
     required = schema.get("required", ())
     properties = {
-        name: _needed(_tolerant(value)) if name in required else _optional(_tolerant(value))
+        name: _required(_tolerant(value)) if name in required else _optional(_tolerant(value))
         for name, value in schema["properties"].items()
     }
     return {**schema, "properties": properties}
 
 
 def _tolerant(schema: Schema) -> Schema:
-    """The forms in which `tolerance` takes one value."""
+    """The schema of one value, with every form that `conversion` accepts."""
     match schema.get("type"):
         case "integer":
             return {**schema, "type": ["integer", "string"], "pattern": INTEGER}
@@ -94,34 +94,34 @@ def _tolerant(schema: Schema) -> Schema:
             texts = schema.get("items", {}).get("type") == "string"
             return {**schema, "type": ["array", "string"] if texts else "array"}
     if "anyOf" in schema:
-        members = [NOTHING if member == {"type": "null"} else _tolerant(member) for member in schema["anyOf"]]
+        members = [NULL_OR_EMPTY if member == {"type": "null"} else _tolerant(member) for member in schema["anyOf"]]
         return {**schema, "anyOf": members}
     return schema
 
 
-def _needed(schema: Schema) -> Schema:
-    """A required text is not empty: an empty one counts as missing. A file may be."""
+def _required(schema: Schema) -> Schema:
+    """A required field: an empty text counts as missing. An empty file does not."""
     if schema.get("type") != "string" or schema.get("format") == "binary":
         return schema
     return {**schema, "minLength": max(1, schema.get("minLength", 0))}
 
 
 def _optional(schema: Schema) -> Schema:
-    """What need not be sent may also be null or empty."""
-    if NOTHING in schema.get("anyOf", ()):
+    """An optional field: null and an empty text count as not sent."""
+    if NULL_OR_EMPTY in schema.get("anyOf", ()):
         return schema
     if "anyOf" in schema:
-        return {**schema, "anyOf": [*schema["anyOf"], NOTHING]}
+        return {**schema, "anyOf": [*schema["anyOf"], NULL_OR_EMPTY]}
     kept = {key: schema[key] for key in ("default", "description") if key in schema}
-    return {**kept, "anyOf": [_without(schema, *kept), NOTHING]}
+    return {**kept, "anyOf": [_without(schema, *kept), NULL_OR_EMPTY]}
 
 
 def _without(schema: Schema, *keys: str) -> Schema:
     return {key: value for key, value in schema.items() if key not in keys}
 
 
-def _tell_aliases(schema: Schema, kind: type[msgspec.Struct]) -> None:
+def _describe_aliases(schema: Schema, kind: type[msgspec.Struct]) -> None:
     for name, others in aliases(kind).items():
-        told = f"Also accepted as {', '.join(f'`{other}`' for other in others)}."
+        text = f"Also accepted as {', '.join(f'`{other}`' for other in others)}."
         field = schema["properties"][name]
-        field["description"] = f"{field.get('description', '')} {told}".strip()
+        field["description"] = f"{field.get('description', '')} {text}".strip()

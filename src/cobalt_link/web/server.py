@@ -1,4 +1,4 @@
-"""Serves an ASGI app with Granian inside the running event loop, on a port that is ours alone, until it is stopped."""
+"""Serves an ASGI app with Granian inside the running event loop, on a port that no other server can share."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from starlette.types import ASGIApp
 
-# Without it Granian closes the handlers of the program that it is embedded in.
+# Granian configures logging when it starts. Without this it closes the log handlers of our program.
 KEEP_LOGGING = {"version": 1, "incremental": True, "handlers": {}, "loggers": {}}
 
 
 @asynccontextmanager
 async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
-    """Requests are answered while the block runs; open ones may finish afterwards. Raises OSError for a taken port."""
-    with _held(host, port):
+    """Answers requests while the block runs. Open requests may finish afterwards. Raises OSError for a taken port."""
+    with _reserved_port(host, port):
         server = Server(
             app,
             address=host,
@@ -33,36 +33,41 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
         )
         task = asyncio.create_task(server.serve())
         try:
-            await _answering(task, host, port)
+            await _until_reachable(task, host, port)
             yield
         finally:
             server.stop()
             await task
 
 
-async def stopped() -> None:
-    """Returns when the process is asked to end (SIGINT, SIGTERM)."""
-    asked = asyncio.Event()
+async def until_stopped() -> None:
+    """Returns when the process gets SIGINT or SIGTERM."""
+    stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    await asked.wait()
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 @contextmanager
-def _held(host: str, port: int) -> Iterator[None]:
-    """Keeps others off the port: Granian shares ports, so two servers on one would both seem to work."""
+def _reserved_port(host: str, port: int) -> Iterator[None]:
+    """Makes sure that no other server uses the port.
+
+    Granian binds with SO_REUSEPORT, so two servers on one port would each get a part of the requests.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Without SO_REUSEPORT this fails if anybody has the port.
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
-    with socket.socket(family) as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind((host, port))
+    # With SO_REUSEPORT, so that Granian can bind to the port while we keep it.
+    with socket.socket(family) as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserved.bind((host, port))
         yield
 
 
-async def _answering(task: asyncio.Task[None], host: str, port: int) -> None:
+async def _until_reachable(task: asyncio.Task[None], host: str, port: int) -> None:
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     while not task.done():
         with contextlib.suppress(OSError):

@@ -1,6 +1,7 @@
-"""From the table to an ASGI app: finds the row, lets the caller in, reads what was sent, answers.
+"""The ASGI app that `mount` makes from the route table.
 
-The order for every route: own form, credentials, rate, body, handler. What fails first answers.
+Every route has the same order: own form (CSRF), credentials, rate limit, body, handler. The first check that fails
+decides the response.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -18,14 +19,16 @@ from starlette.types import ASGIApp, Lifespan
 from cobalt_link.kit.clock import Clock, SystemClock
 from cobalt_link.web.call import Call
 from cobalt_link.web.client_address import Network, client_address, networks
+from cobalt_link.web.conversion import convert
+from cobalt_link.web.credentials import CallerCredentials, read_credentials
 from cobalt_link.web.csrf import ForeignForm, FormToken, Sender, sender
-from cobalt_link.web.edge import REQUEST_ID, Edge
-from cobalt_link.web.fields import CallerCredentials, Fields, convert, credentials, gather, release
+from cobalt_link.web.edge import REQUEST_ID, EdgeMiddleware
+from cobalt_link.web.fields import Fields, close_uploads, read_fields
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import NotFound, Problem, Unauthorized
-from cobalt_link.web.rates import RateLimits, neighbourhood
-from cobalt_link.web.responses import Known, json_answer, problem_of, refusal
-from cobalt_link.web.router import Table
+from cobalt_link.web.rates import RateLimits, address_key
+from cobalt_link.web.responses import ProblemMap, json_response, problem_response, to_problem
+from cobalt_link.web.router import Router
 from cobalt_link.web.table import Auth, Idempotency, Route, Routes
 
 Authenticate = Callable[[CallerCredentials, Auth, Call], Awaitable[None]]
@@ -33,86 +36,86 @@ PageProblem = Callable[[Call, Problem], Awaitable[Response]]
 DENIED_PER_MINUTE = 60
 
 
-class Front(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that stands between a request and its handler, given by `mount`."""
+class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
+    """What every request passes before its handler is called."""
 
     authenticate: Authenticate
     limits: RateLimits
     clock: Clock
-    known: Known
+    problem_map: ProblemMap
     origin: str
     trusted: tuple[Network, ...]
     form_token: FormToken | None
     page_problem: PageProblem | None
 
-    async def serve(self, row: Route, room: object, request: Request) -> Response:
-        """The answer of one route, its problems included."""
+    async def serve(self, route: Route, room: object, request: Request) -> Response:
+        """The response of one route. Problems are responses too."""
         call = Call(
             request=request,
             request_id=request.scope[REQUEST_ID],
-            route=row,
+            route=route,
             clock=self.clock,
             address=client_address(request.scope, self.trusted),
         )
         try:
-            return await self._answer(row, room, call)
+            return await self._response(route, room, call)
         except ClientDisconnect:
             raise
         except Exception as error:
-            return await self._refuse(call, problem_of(error, self.known, row.path))
+            return await self._problem(call, to_problem(error, self.problem_map, route.path))
 
-    async def _answer(self, row: Route, room: object, call: Call) -> Response:
-        sent = _Sent(call.request)
+    async def _response(self, route: Route, room: object, call: Call) -> Response:
+        sent = _RequestInput(call.request)
         try:
-            return await self._serve_sent(row, room, call, sent)
+            return await self._handle(route, room, call, sent)
         finally:
-            await sent.release()
+            await sent.close_uploads()
 
-    async def _serve_sent(self, row: Route, room: object, call: Call, sent: "_Sent") -> Response:
-        if row.csrf:
-            await self._own_form(call, sent)
-        await self._admit(row, call, sent)
-        if row.idempotency is Idempotency.KEY:
-            _ = call.idempotency_key  # refused here if it cannot be kept, whether the handler looks or not
-        given = _arguments(row, call.request)
-        if row.body:
-            given["body"] = convert(await sent.fields(), row.body)
-        answer = await row.handler(room, call, **given)
-        return answer if isinstance(answer, Response) else json_answer(answer, row.status, call.answer_headers)
+    async def _handle(self, route: Route, room: object, call: Call, sent: "_RequestInput") -> Response:
+        if route.csrf:
+            await self._check_form(call, sent)
+        await self._check_caller(route, call, sent)
+        if route.idempotency is Idempotency.KEY:
+            _ = call.idempotency_key  # reading it refuses a malformed key, even if the handler never reads it
+        arguments = _arguments(route, call.request)
+        if route.body:
+            arguments["body"] = convert(await sent.fields(), route.body)
+        result = await route.handler(room, call, **arguments)
+        return result if isinstance(result, Response) else json_response(result, route.status, call.response_headers)
 
-    async def _refuse(self, call: Call, problem: Problem) -> Response:
+    async def _problem(self, call: Call, problem: Problem) -> Response:
         if call.route.page and self.page_problem:
             return await self.page_problem(call, problem)
-        return refusal(problem, call.request_id)
+        return problem_response(problem, call.request_id)
 
-    async def _own_form(self, call: Call, sent: "_Sent") -> None:
+    async def _check_form(self, call: Call, sent: "_RequestInput") -> None:
         who = sender(call.request.headers, self.origin)
         if who is Sender.UNKNOWN and self.form_token and await self.form_token(call, await sent.fields()):
             return
         if who is not Sender.OWN:
             raise ForeignForm
 
-    async def _admit(self, row: Route, call: Call, sent: "_Sent") -> None:
-        """Authenticate, then count the request: by client where one is known, else by address."""
-        caller = neighbourhood(call.address)
-        if row.auth in (Auth.CLIENT, Auth.ACCOUNT):
-            found = await sent.credentials(row.auth)
+    async def _check_caller(self, route: Route, call: Call, sent: "_RequestInput") -> None:
+        """Authenticates, then counts the request: by client if it is known, else by address."""
+        caller = address_key(call.address)
+        if route.auth in (Auth.CLIENT, Auth.ACCOUNT):
+            found = await sent.credentials(route.auth)
             await self._authenticate(found, call, caller)
             caller = found.client_id or caller
-        self.limits.take(caller, row.rate.name, row.rate.per_minute)
+        self.limits.take(caller, route.rate.name, route.rate.per_minute)
 
     async def _authenticate(self, found: CallerCredentials, call: Call, caller: str) -> None:
         try:
-            _refuse_absent(found, call.route.auth)
+            _require(found, call.route.auth)
             await self.authenticate(found, call.route.auth, call)
         except Unauthorized:
-            # Counted only when it fails: behind one proxy nobody can lock out the others.
+            # Counted only when it fails, so that one client behind a shared proxy cannot lock out the others.
             self.limits.take(caller, "denied", DENIED_PER_MINUTE)
             raise
 
 
-class _Sent:
-    """What came with a request, read once and only if asked for."""
+class _RequestInput:
+    """The fields and credentials of a request. The body is read at most once, and only if something needs it."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -120,15 +123,18 @@ class _Sent:
 
     async def fields(self) -> Fields:
         if self._fields is None:
-            self._fields = await gather(self.request)
+            self._fields = await read_fields(self.request)
         return self._fields
 
-    async def release(self) -> None:
-        await release(self.request)
+    async def close_uploads(self) -> None:
+        await close_uploads(self.request)
 
     async def credentials(self, auth: Auth) -> CallerCredentials:
-        found = credentials(self.request.headers)
-        return found if not _absent(found, auth) else credentials(self.request.headers, await self.fields())
+        # Headers first. Most clients send them, and then the body of a refused request is not read.
+        found = read_credentials(self.request.headers)
+        if not _missing_credentials(found, auth):
+            return found
+        return read_credentials(self.request.headers, await self.fields())
 
 
 def mount(
@@ -139,7 +145,7 @@ def mount(
     extra: Sequence[BaseRoute] = (),
     lifespan: Lifespan[Any] | None = None,
     public_url: str = "http://127.0.0.1",
-    problems: Known | None = None,
+    problems: ProblemMap | None = None,
     clock: Clock | None = None,
     metrics: Metrics | None = None,
     trusted_proxies: Iterable[str] = (),
@@ -147,45 +153,50 @@ def mount(
     form_token: FormToken | None = None,
     page_problem: PageProblem | None = None,
 ) -> ASGIApp:
-    """The ASGI app of all rooms; each route is called with the object given beside its `Routes`.
+    """The ASGI app of all rooms. Each handler is called with the room that is given beside its `Routes`.
 
-    `authenticate` sets `call.caller` (and `call.account`) or raises; `problems` maps exceptions of lower rooms to what
-    the caller is told; `form_token` judges a form of a client that sends neither `Sec-Fetch-Site` nor `Origin` (without
-    it such forms are refused); `page_problem` shows problems of pages as HTML; `limits=None` means no limits;
-    `body_limit` in bytes holds where a route has none of its own.
+    authenticate: sets `call.caller` (and `call.account`), or raises.
+    limits: None for no rate limits.
+    extra: Starlette routes beside the table, without its checks.
+    problems: the problem for each exception of lower rooms.
+    body_limit: bytes, for routes without a limit of their own.
+    form_token: checks a form of a client that sends neither `Sec-Fetch-Site` nor `Origin`. Without it, such forms are
+        refused.
+    page_problem: shows a problem of a page as HTML.
     """
-    known: Known = problems or {}
-    front = Front(
+    problem_map: ProblemMap = problems or {}
+    pipeline = RequestPipeline(
         authenticate=authenticate,
         limits=RateLimits(off=True) if limits is None else limits,
         clock=clock or SystemClock(),
-        known=known,
+        problem_map=problem_map,
         origin=_origin(public_url),
         trusted=networks(trusted_proxies),
         form_token=form_token,
         page_problem=page_problem,
     )
     secure = public_url.startswith("https:")
-    others = Starlette(routes=extra, exception_handlers={HTTPException: _from_elsewhere}, lifespan=lifespan)
+    others = Starlette(routes=extra, exception_handlers={HTTPException: _starlette_error}, lifespan=lifespan)
     others.router.redirect_slashes = False
-    # Starlette's own layers cost as much as a grouped write: the table's rows do not pass through them.
-    table = Table([(row, room) for routes, room in rooms for row in routes], front.serve, others)
-    return Edge(table, metrics=metrics or Metrics(), known=known, secure=secure, body_limit=body_limit)
+    # Starlette's middleware and exception layers cost as much as a grouped write, so our routes do not use them.
+    router = Router([(route, room) for routes, room in rooms for route in routes], pipeline.serve, others)
+    metrics = metrics or Metrics()
+    return EdgeMiddleware(router, metrics=metrics, problem_map=problem_map, secure=secure, body_limit=body_limit)
 
 
-async def _from_elsewhere(request: Request, error: Exception) -> Response:
-    """404 and 405 of the `extra` routes and of unknown paths, in our words."""
-    return refusal(problem_of(error, {}, "other"), request.scope[REQUEST_ID])
+async def _starlette_error(request: Request, error: Exception) -> Response:
+    """404 and 405 of the `extra` routes and of unknown paths, as our problems."""
+    return problem_response(to_problem(error, {}, "other"), request.scope[REQUEST_ID])
 
 
 def _origin(url: str) -> str:
-    """As browsers write it: lower case, without the scheme's own port."""
+    """The origin of a URL as browsers send it: lower case, without the default port (RFC 6454 §6.2)."""
     parts = urlsplit(url.lower())
     port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return f"{parts.scheme}://{parts.netloc.removesuffix(port)}"
 
 
-def _absent(found: CallerCredentials, auth: Auth) -> list[str]:
+def _missing_credentials(found: CallerCredentials, auth: Auth) -> list[str]:
     if found.client_id and found.client_secret and (found.access_token or auth is not Auth.ACCOUNT):
         return []
     wanted: Mapping[str, str | None] = {"client_id": found.client_id, "client_secret": found.client_secret}
@@ -194,15 +205,15 @@ def _absent(found: CallerCredentials, auth: Auth) -> list[str]:
     return [name for name, value in wanted.items() if not value]
 
 
-def _refuse_absent(found: CallerCredentials, auth: Auth) -> None:
-    if absent := _absent(found, auth):
+def _require(found: CallerCredentials, auth: Auth) -> None:
+    if absent := _missing_credentials(found, auth):
         raise Unauthorized(f"Missing {' and '.join(absent)}. Send them as headers of the request.")
 
 
-def _arguments(row: Route, request: Request) -> dict[str, Any]:
-    """The path parameters that the handler takes. What no id can be is not found."""
+def _arguments(route: Route, request: Request) -> dict[str, Any]:
+    """The path parameters that the handler takes. A value that no id can have is a 404."""
     given: dict[str, Any] = {}
-    for name, kind in row.arguments.items():
+    for name, kind in route.arguments.items():
         text = str(request.path_params[name])
         if not text.isprintable() or (kind is int and not (text.isascii() and text.isdigit() and len(text) < 19)):
             raise NotFound

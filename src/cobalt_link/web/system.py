@@ -1,4 +1,4 @@
-"""What operators and tools ask of any server: its description, whether it lives, whether it is ready, its numbers."""
+"""The routes that operators and tools expect of a server: OpenAPI document, liveness, readiness, and metrics."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,7 +16,7 @@ routes = Routes("system")
 
 
 class System(msgspec.Struct, frozen=True):
-    """What the routes below answer from. `ready` returns when the server can work and raises when it cannot."""
+    """What the routes below need. `ready` returns if the server can work, and raises if it cannot."""
 
     document: dict[str, Any]
     ready: Ready
@@ -34,8 +34,8 @@ class OpenApi(msgspec.Struct, rename="camel"):
     components: dict[str, Any]
 
 
-class Fine(msgspec.Struct):
-    """All is well."""
+class HealthStatus(msgspec.Struct):
+    """The server is up."""
 
     success: bool = True
     status: str = "ok"
@@ -63,10 +63,10 @@ async def describe(system: System, call: Call) -> OpenApi:
     idempotency=Idempotency.NONE,
     audit=None,
     errors=(),
-    summary="Whether the process is up",
+    summary="Check that the process is up",
 )
-async def healthy(system: System, call: Call) -> Fine:
-    return Fine()
+async def healthy(system: System, call: Call) -> HealthStatus:
+    return HealthStatus()
 
 
 @routes.get(
@@ -77,14 +77,14 @@ async def healthy(system: System, call: Call) -> Fine:
     idempotency=Idempotency.NONE,
     audit=None,
     errors=(Unavailable,),
-    summary="Whether the server can work: its database answers",
+    summary="Check that the server can work: its database answers",
 )
-async def ready(system: System, call: Call) -> Fine:
+async def ready(system: System, call: Call) -> HealthStatus:
     try:
         await system.ready()
     except Exception as error:
         raise Unavailable("Not ready: the database does not answer. Try again in a few seconds.") from error
-    return Fine(status="ready")
+    return HealthStatus(status="ready")
 
 
 @routes.get(
@@ -95,7 +95,7 @@ async def ready(system: System, call: Call) -> Fine:
     idempotency=Idempotency.NONE,
     audit=None,
     errors=(),
-    summary="Numbers for monitoring, in the Prometheus text format",
+    summary="Metrics in the Prometheus text format",
     media="text/plain",
 )
 async def numbers(system: System, call: Call) -> Response:

@@ -1,6 +1,6 @@
-"""The table of routes: what each one is, who may call it, and what it takes and answers.
+"""The route table: for each route its paths, who may call it, what it takes, and what it answers.
 
-A declaration that leaves a question open fails at import, so no route can be forgotten by the matrix tests.
+An incomplete declaration fails when its module is imported, so the matrix tests miss no route.
 """
 
 import enum
@@ -19,7 +19,7 @@ Handler = Callable[..., Awaitable[Any]]
 
 
 class Auth(enum.Enum):
-    """Who must call: nobody in particular, a client, a client with an account's token, a browser with its cookie."""
+    """Who may call: anybody, a client, a client with an account's token, or a browser with its cookie."""
 
     NONE = "none"
     CLIENT = "client"
@@ -28,7 +28,7 @@ class Auth(enum.Enum):
 
 
 class Tenant(enum.Enum):
-    """Whose data a route may touch; the matrix tests call each route as somebody else and expect "not found"."""
+    """Whose data a route may touch. The matrix tests call each route as another tenant and expect "not found"."""
 
     NONE = "none"
     CLIENT = "client"
@@ -37,8 +37,9 @@ class Tenant(enum.Enum):
 
 
 class Rate(enum.Enum):
-    """Rate class; the value is its default in requests per minute and caller, 0 for no limit."""
+    """Rate class. The number is its limit in requests per minute and caller; 0 means no limit."""
 
+    # With a name beside the number: two members with equal values would be one member.
     TOKEN = (600, "token")
     READ = (1200, "read")
     WRITE = (600, "write")
@@ -52,18 +53,18 @@ class Rate(enum.Enum):
 
 
 class Idempotency(enum.Enum):
-    """KEY: the handler honours an `Idempotency-Key` header."""
+    """KEY means that the handler honors an `Idempotency-Key` header."""
 
     NONE = "none"
     KEY = "key"
 
 
-class RouteMistake(TypeError):
-    """A route is not declared whole; raised while its module is imported."""
+class RouteDeclarationError(TypeError):
+    """A route is declared incompletely or contradicts itself. Raised while its module is imported."""
 
 
-class Says(TypedDict):
-    """What a route must say, and what it may say."""
+class RouteOptions(TypedDict):
+    """The required and optional parts of a route's declaration."""
 
     auth: Required[Auth]
     tenant: Required[Tenant]
@@ -79,8 +80,8 @@ class Says(TypedDict):
     max_body: NotRequired[int]
 
 
-class PageSays(TypedDict):
-    """What a page must say, and what it may say."""
+class PageOptions(TypedDict):
+    """The required and optional parts of a page's declaration."""
 
     tenant: Required[Tenant]
     rate: Required[Rate]
@@ -94,10 +95,10 @@ class PageSays(TypedDict):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: a method on a path template (and on the paths in `also`) with everything it declares.
+    """One route: a method on a path template, and on the paths in `also`.
 
-    `body` is the request's struct or None; `answer` the response's type; `arguments` the path parameters that the
-    handler takes with their types; `max_body` counts bytes, None means what the app allows.
+    `body` is the struct of the request or None. `response` is the type of the response. `arguments` are the path
+    parameters that the handler takes, with their types. `max_body` is in bytes; None means the limit of the app.
     """
 
     room: str
@@ -112,7 +113,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[type[Problem], ...]
     summary: str
     body: type[msgspec.Struct] | None
-    answer: Any
+    response: Any
     arguments: dict[str, type]
     also: tuple[str, ...] = ()
     status: int = 200
@@ -131,7 +132,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Routes:
-    """The routes of one room, at module level of its `api.py`."""
+    """The routes of one room. Create it at module level."""
 
     def __init__(self, room: str) -> None:
         self.room = room
@@ -140,41 +141,43 @@ class Routes:
     def __iter__(self) -> Iterator[Route]:
         return iter(self.rows)
 
-    def get(self, path: str, **says: Unpack[Says]) -> Callable[[Handler], Handler]:
-        return self._declare("GET", path, Says, dict(says))
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        return self._declare("GET", path, RouteOptions, dict(options))
 
-    def post(self, path: str, **says: Unpack[Says]) -> Callable[[Handler], Handler]:
-        return self._declare("POST", path, Says, dict(says))
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        return self._declare("POST", path, RouteOptions, dict(options))
 
-    def put(self, path: str, **says: Unpack[Says]) -> Callable[[Handler], Handler]:
-        return self._declare("PUT", path, Says, dict(says))
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        return self._declare("PUT", path, RouteOptions, dict(options))
 
-    def patch(self, path: str, **says: Unpack[Says]) -> Callable[[Handler], Handler]:
-        return self._declare("PATCH", path, Says, dict(says))
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        return self._declare("PATCH", path, RouteOptions, dict(options))
 
-    def delete(self, path: str, **says: Unpack[Says]) -> Callable[[Handler], Handler]:
-        return self._declare("DELETE", path, Says, dict(says))
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        return self._declare("DELETE", path, RouteOptions, dict(options))
 
-    def page(self, path: str, *, method: str = "GET", **says: Unpack[PageSays]) -> Callable[[Handler], Handler]:
-        """An HTML page: its handler returns a Starlette `Response`; it stays out of OpenAPI but in the table."""
+    def page(self, path: str, *, method: str = "GET", **options: Unpack[PageOptions]) -> Callable[[Handler], Handler]:
+        """An HTML page. Its handler returns a Starlette `Response`. It is in the table but not in OpenAPI."""
         fixed = {"auth": Auth.PAGE, "idempotency": Idempotency.NONE, "page": True, "media": "text/html"}
-        return self._declare(method, path, PageSays, {"errors": (), **says}, fixed)
+        return self._declare(method, path, PageOptions, {"errors": (), **options}, fixed)
 
     def _declare(
-        self, method: str, path: str, shape: Any, says: dict[str, Any], fixed: dict[str, Any] | None = None
+        self, method: str, path: str, shape: Any, options: dict[str, Any], fixed: dict[str, Any] | None = None
     ) -> Callable[[Handler], Handler]:
         name = f"{method} {path}"
-        if missing := sorted(shape.__required_keys__ - says.keys()):
-            raise RouteMistake(f"{name} does not declare: {', '.join(missing)}")
-        if unknown := sorted(says.keys() - shape.__required_keys__ - shape.__optional_keys__):
-            raise RouteMistake(f"{name} declares what no route has: {', '.join(unknown)}")
+        if missing := sorted(shape.__required_keys__ - options.keys()):
+            raise RouteDeclarationError(f"{name} does not declare: {', '.join(missing)}")
+        if unknown := sorted(options.keys() - shape.__required_keys__ - shape.__optional_keys__):
+            raise RouteDeclarationError(f"{name} declares options that do not exist: {', '.join(unknown)}")
 
         def register(handler: Handler) -> Handler:
-            shapes = _shapes(name, handler, parameters(path))
-            row = Route(room=self.room, method=method, path=path, handler=handler, **shapes, **says, **(fixed or {}))
-            _judge(row, says)
-            refuse_twins([*self.rows, row])
-            self.rows.append(row)
+            shapes = _handler_types(name, handler, parameters(path))
+            route = Route(
+                room=self.room, method=method, path=path, handler=handler, **shapes, **options, **(fixed or {})
+            )
+            _check_route(route, options)
+            check_duplicates([*self.rows, route])
+            self.rows.append(route)
             return handler
 
         return register
@@ -185,63 +188,67 @@ def parameters(path: str) -> set[str]:
     return set(re.findall(r"{(\w+)(?::\w+)?}", path))
 
 
-def _shapes(name: str, handler: Handler, in_path: set[str]) -> dict[str, Any]:
-    """What a handler takes and answers, by its annotations: `(room, call[, body][, path parameters…]) -> answer`."""
+def _handler_types(name: str, handler: Handler, in_path: set[str]) -> dict[str, Any]:
+    """The types of `(room, call[, body][, path parameters…]) -> response`, from the annotations of the handler."""
     if not inspect.iscoroutinefunction(handler):
-        raise RouteMistake(f"{name}: {handler.__qualname__} must be an async function")
+        raise RouteDeclarationError(f"{name}: {handler.__qualname__} must be an async function")
     given = [*inspect.signature(handler).parameters][2:]
-    hints = _hints(name, handler, [*given, "return"])
+    hints = _annotations(name, handler, [*given, "return"])
     if strange := sorted({*given} - {"body"} - in_path):
-        raise RouteMistake(f"{name}: {handler.__qualname__} takes {', '.join(strange)}, which the path does not have")
+        raise RouteDeclarationError(
+            f"{name}: {handler.__qualname__} takes {', '.join(strange)}, which the path does not have"
+        )
     arguments = {key: hints[key] for key in given if key != "body"}
-    return {"body": hints.get("body"), "answer": hints["return"], "arguments": arguments}
+    return {"body": hints.get("body"), "response": hints["return"], "arguments": arguments}
 
 
-def _hints(name: str, handler: Handler, wanted: list[str]) -> dict[str, Any]:
-    # Only these are resolved: a room's own type may stand under TYPE_CHECKING.
+def _annotations(name: str, handler: Handler, wanted: list[str]) -> dict[str, Any]:
+    # Only the wanted ones are resolved: the type of the room may be imported under TYPE_CHECKING.
     if missing := [key for key in wanted if key not in handler.__annotations__]:
-        raise RouteMistake(f"{name}: {handler.__qualname__} does not annotate: {', '.join(missing)}")
+        raise RouteDeclarationError(f"{name}: {handler.__qualname__} does not annotate: {', '.join(missing)}")
     chosen = SimpleNamespace(__annotations__={key: handler.__annotations__[key] for key in wanted})
     return get_type_hints(chosen, handler.__globals__, include_extras=True)
 
 
-def _judge(row: Route, said: Iterable[str]) -> None:
-    """Refuse a row that contradicts itself."""
+def _check_route(route: Route, declared: Iterable[str]) -> None:
+    """Raises `RouteDeclarationError` if a route contradicts itself."""
     mistakes = {
-        "a body must be a msgspec.Struct": row.body is not None and not _is_struct(row.body),
-        "a JSON answer must be a msgspec.Struct or a union of them": row.media == "application/json"
-        and not all(_is_struct(kind) for kind in members(row.answer)),
-        "a page or another media type must answer a Response": row.media != "application/json"
-        and not all(isinstance(kind, type) and issubclass(kind, Response) for kind in members(row.answer)),
-        "path parameters must be str or int": not set(row.arguments.values()) <= {str, int},
+        "a body must be a msgspec.Struct": route.body is not None and not _is_struct(route.body),
+        "a JSON answer must be a msgspec.Struct or a union of them": route.media == "application/json"
+        and not all(_is_struct(kind) for kind in members(route.response)),
+        "a page or another media type must answer a Response": route.media != "application/json"
+        and not all(isinstance(kind, type) and issubclass(kind, Response) for kind in members(route.response)),
+        "path parameters must be str or int": not set(route.arguments.values()) <= {str, int},
         "the paths in also must have the same parameters": any(
-            parameters(path) != parameters(row.path) for path in row.also
+            parameters(path) != parameters(route.path) for path in route.also
         ),
-        "paths start with / and do not end with one": any(not _is_path(path) for path in row.paths),
-        "the summary is empty": not row.summary.strip(),
-        "errors must be Problem classes": not all(issubclass(kind, Problem) for kind in row.errors),
-        "nobody in particular has no tenant": row.auth is Auth.NONE and row.tenant in (Tenant.CLIENT, Tenant.ACCOUNT),
-        "a browser's change says whether a foreign form may change something (csrf)": row.auth is Auth.PAGE
-        and row.method != "GET"
-        and "csrf" not in said,
-        "an account's token means a tenant": row.auth is Auth.ACCOUNT and row.tenant is Tenant.NONE,
+        "paths must start with / and must not end with /": any(not _is_path(path) for path in route.paths),
+        "the summary is empty": not route.summary.strip(),
+        "errors must be Problem classes": not all(issubclass(kind, Problem) for kind in route.errors),
+        "a route without authentication cannot have this tenant": route.auth is Auth.NONE
+        and route.tenant in (Tenant.CLIENT, Tenant.ACCOUNT),
+        "a page that changes something must declare csrf": route.auth is Auth.PAGE
+        and route.method != "GET"
+        and "csrf" not in declared,
+        "a route for an account needs a tenant": route.auth is Auth.ACCOUNT and route.tenant is Tenant.NONE,
     }
     if found := [text for text, wrong in mistakes.items() if wrong]:
-        raise RouteMistake(f"{row}: {'; '.join(found)}")
+        raise RouteDeclarationError(f"{route}: {'; '.join(found)}")
 
 
-def refuse_twins(rows: list[Route]) -> None:
-    """Refuse two rows for one method and path, and one path whose parameters have two names."""
+def check_duplicates(routes: list[Route]) -> None:
+    """Refuses two routes for one method and path, and one path whose parameters have two names."""
     seen: set[tuple[str, str]] = set()
     templates: dict[str, str] = {}
-    for row in rows:
-        for path in row.paths:
+    for route in routes:
+        for path in route.paths:
             template = re.sub(r"{[^}]*}", "{}", path)
-            if (row.method, template) in seen:
-                raise RouteMistake(f"{row.method} {path} is declared twice")
+            if (route.method, template) in seen:
+                raise RouteDeclarationError(f"{route.method} {path} is declared twice")
             if (known := templates.setdefault(template, path)) != path:
-                raise RouteMistake(f"{row.method} {path} is {known} elsewhere; give its parameters the same names")
-            seen.add((row.method, template))
+                text = f"{route.method} {path} is {known} elsewhere. Give its parameters the same names."
+                raise RouteDeclarationError(text)
+            seen.add((route.method, template))
 
 
 def _is_path(path: str) -> bool:
@@ -249,7 +256,7 @@ def _is_path(path: str) -> bool:
 
 
 def members(kind: Any) -> tuple[Any, ...]:
-    """The types in a union, or the one type that it is."""
+    """The types of a union, or the type itself."""
     return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 

@@ -20,7 +20,7 @@ from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.sessions import LinkSession
 from cobalt_link.web import Call
 from cobalt_link.web.problems import Problem
-from cobalt_link.web.rates import RateLimits, neighbourhood
+from cobalt_link.web.rates import RateLimits, address_key
 
 # In a frame no cookie may be had: there the script holds the link session's secret and sends it.
 SECRET_HEADER = "Cobalt-Session"  # noqa: S105 - the name of a header
@@ -115,7 +115,7 @@ class PageAccess:
         """Raises RateLimited when somebody types too many passwords or codes where no app has let them in: by their
         address, and by whose account it is, however many addresses they have."""
         if session.is_own and isinstance(answer, CredentialsAnswer | CodeAnswer):
-            self._brake.take(neighbourhood(call.address), "own secrets", TRIES_FROM_ONE_PLACE)
+            self._brake.take(address_key(call.address), "own secrets", TRIES_FROM_ONE_PLACE)
         if session.is_own and isinstance(answer, CredentialsAnswer):
             account = f"{session.connector} {session.address} {answer.username.strip().casefold()}"
             self._brake.take(account, "own secrets of one", TRIES_FOR_ONE_ACCOUNT)
