@@ -1,4 +1,4 @@
-"""`cobalt connectors`: which EHRs can be linked, and the judge on the command line, in a process of its own."""
+"""`cobalt connectors`: which EHRs can be linked, and the check on the command line, in a process of its own."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ async def test_the_list_names_every_connector_as_emr_name_may(tmp_path: Path) ->
     assert "Sandbox EHR" in (await run(tmp_path, "list")).out
 
 
-async def test_all_built_in_connectors_pass_and_what_could_not_be_told_is_said(tmp_path: Path) -> None:
+async def test_all_built_in_connectors_pass_and_what_could_not_run_is_said(tmp_path: Path) -> None:
     said = await run(tmp_path, "check", TMPDIR=str(tmp_path))
     assert said.code == 0, said
-    assert "ok    sandbox" in said.out and "ok    gnuhealth: 0 cases told" in said.out
+    assert "ok    sandbox" in said.out and "ok    gnuhealth: 0 cases run" in said.out
     assert said.out.count("skipped: ") == 5 and "--address URL" in said.out
     assert not [*tmp_path.glob("cobalt-check-*")], "the EHR of the cases left its folder behind"
 
@@ -46,9 +46,9 @@ async def test_a_running_ehr_is_used_when_its_address_is_given(tmp_path: Path, s
     words = ("check", "larkspur", "--address", sandbox.address, "--json")
     said = await run(tmp_path, *words, PYTHONPATH=installed(tmp_path / "site"))
     assert said.code == 0, said
-    (verdict,) = said.json["connectors"]
-    assert (said.json["passed"], verdict["connector"], verdict["findings"]) == (True, "larkspur", [])
-    assert len(verdict["told"]) == 5
+    (report,) = said.json["connectors"]
+    assert (said.json["passed"], report["connector"], report["findings"]) == (True, "larkspur", [])
+    assert len(report["ran"]) == 5
     assert (await sandbox.counts())["requests"] > 0
 
 
@@ -62,13 +62,13 @@ async def test_a_connector_that_is_not_installed_is_one_line(tmp_path: Path) -> 
     assert said.code == 1 and '"unknown_connector"' in said.err and said.err.count("\n") == 1
 
 
-async def test_a_connector_of_another_package_is_listed_and_judged(tmp_path: Path) -> None:
+async def test_a_connector_of_another_package_is_listed_and_checked(tmp_path: Path) -> None:
     worked_example.write(tmp_path / "site")
     path = installed(tmp_path / "site")
     listed = await run(tmp_path, "list", "--json", PYTHONPATH=path)
     assert "larkspur" in [each["key"] for each in listed.json["connectors"]]
     said = await run(tmp_path, "check", "larkspur", PYTHONPATH=path)
-    assert said.code == 0 and "ok    larkspur: 5 cases told, 0 findings" in said.out, said
+    assert said.code == 0 and "ok    larkspur: 5 cases run, 0 findings" in said.out, said
 
 
 async def test_findings_fail_the_command_and_say_where(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ async def test_findings_fail_the_command_and_say_where(tmp_path: Path) -> None:
     worked_example.write(tmp_path / "site", change)
     said = await run(tmp_path, "check", "larkspur", PYTHONPATH=installed(tmp_path / "site"))
     assert said.code == 1 and "FAIL  larkspur" in said.out, said
-    assert "story: sign_in.py:" in said.out and "`open` runs again at every telling" in said.out
+    assert "sign_in: sign_in.py:" in said.out and "`open` would run again after each answer" in said.out
 
 
-async def test_a_connector_that_cannot_be_loaded_is_a_finding_and_the_others_are_judged(tmp_path: Path) -> None:
+async def test_a_connector_that_cannot_be_loaded_is_a_finding_and_the_others_are_checked(tmp_path: Path) -> None:
     worked_example.write(tmp_path / "site", ("manifest.toml", 'mark = "LE"\n', ""))
     said = await run(tmp_path, "check", "larkspur", "gnuhealth", "--json", PYTHONPATH=installed(tmp_path / "site"))
     broken, fine = said.json["connectors"]

@@ -1,4 +1,4 @@
-"""The worked example of docs/how-to/write-a-connector.md passes the judge, and each way to break it is found."""
+"""The example of docs/how-to/write-a-connector.md passes the check, and the check finds each way to break it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from cobalt_link.connector.manifest import Capability, Manifest
 from cobalt_link.connector.panes import ANSWERS
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.records.resources import appointments, patients
-from tests.conformance.worked_example import PAGE, Change, found, judged
+from tests.conformance.worked_example import PAGE, Change, checked, found
 from tests.support.world import Sandbox
 
 TEXT = PAGE.read_text("utf-8")
 
 
-async def test_the_worked_example_passes_the_judge_with_an_ehr_of_its_own(tmp_path: Path) -> None:
-    verdict = await judged(tmp_path)
-    assert verdict.findings == ()
-    assert len(verdict.told) == 5 and verdict.skipped == ()
+async def test_the_worked_example_passes_the_check_with_an_ehr_of_its_own(tmp_path: Path) -> None:
+    report = await checked(tmp_path)
+    assert report.findings == ()
+    assert len(report.ran) == 5 and report.skipped == ()
 
 
 @pytest.mark.parametrize(
@@ -45,27 +45,27 @@ async def test_the_worked_example_passes_the_judge_with_an_ehr_of_its_own(tmp_pa
         *Program.__struct_fields__,
     ],
 )
-def test_the_page_tells_every_field_pane_refusal_and_filter(name: str) -> None:
+def test_the_page_explains_every_field_pane_refusal_and_filter(name: str) -> None:
     assert f"`{name}`" in TEXT or f"`{name}(" in TEXT or f"<{name}>" in TEXT, name
 
 
 @pytest.mark.parametrize("name", sorted(Ask.__abstractmethods__))
-def test_the_page_tells_every_verb(name: str) -> None:
+def test_the_page_explains_every_verb(name: str) -> None:
     assert ("await ask(pane)" if name == "__call__" else f"await ask.{name}(") in TEXT
 
 
 @pytest.mark.parametrize("name", [name for name in CaseStep.__struct_fields__ if name != "json"])
-def test_the_page_tells_every_step_of_a_case(name: str) -> None:
+def test_the_page_explains_every_step_of_a_case(name: str) -> None:
     assert re.search(rf"[{{,] {name} = ", TEXT)
 
 
 @pytest.mark.parametrize("option", ["returns", "again", "reaches_user"])
-def test_the_page_tells_every_option_of_a_deed(option: str) -> None:
+def test_the_page_explains_every_option_of_a_step(option: str) -> None:
     assert f"`{option}=" in TEXT
 
 
-def test_the_page_tells_every_rule_of_the_judge() -> None:
-    for rule in ("manifest", "texts", "reads", "imports", "story", "cases", "secrets"):
+def test_the_page_explains_every_rule_of_the_check() -> None:
+    for rule in ("manifest", "texts", "reads", "imports", "sign_in", "cases", "secrets"):
         assert f"| `{rule}` |" in TEXT
     for name in (*rules.OUTSIDE[:3], "nonlocal", "global", "finally", "BaseException", "TaskGroup", "importlib"):
         assert f"`{name}`" in TEXT or f" {name}" in TEXT, name
@@ -110,14 +110,14 @@ def manifest(old: str, new: str) -> Change:
     return "manifest.toml", old, new
 
 
-def story(old: str, new: str) -> Change:
+def sign_in(old: str, new: str) -> Change:
     return "sign_in.py", old, new
 
 
 def added(*lines: str) -> Change:
-    """Lines in the story, once the password was right."""
+    """Lines in the sign-in, once the password was right."""
     line = "    second_factor = bool(step.challenge)\n"
-    return story(line, line + "".join(f"    {each}\n" for each in lines))
+    return sign_in(line, line + "".join(f"    {each}\n" for each in lines))
 
 
 NO_WORD = '[unsupported]\nsecond_factor = "Your way to prove that it’s you"\n'
@@ -154,7 +154,7 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         [("cases.toml", 'reads = ["patients", "providers"]', 'reads = ["patients"]')], "cases", ("reads providers",),
     ),
     "a step without a text": (
-        [english("log_in =", "log_out ="), spanish("log_in =", "log_out =")], "texts", ("log_out", "used by nothing"),
+        [english("log_in =", "log_out ="), spanish("log_in =", "log_out =")], "texts", ("log_out", "is not used"),
     ),
     "a text in one language only": (
         [spanish('practice = "Los profesionales de su clínica"\n', "")], "texts", ("es.toml", "consent.sees.practice"),
@@ -165,7 +165,9 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
     "other placeholders in another language": (
         [spanish("de su clínica", "de {place}")], "texts", ("texts/es.toml", "other placeholders"),
     ),
-    "a placeholder that nobody fills": ([english("of your clinic", "of {clinic}")], "texts", ("fills {clinic} in",)),
+    "a placeholder that nobody fills": (
+        [english("of your clinic", "of {clinic}")], "texts", ("does not fill {clinic}",),
+    ),
     "an empty text": ([english("Checking your code", " ")], "texts", ("step.check_code is empty",)),
     "a kind without a word": (
         [english(NO_WORD, "")], "texts", ("en.toml", "unsupported.second_factor is missing"),
@@ -175,42 +177,42 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         "imports", ("wire.py", "urllib.request"),
     ),
     "an ask with something to clean up": (
-        [story(SAME_PRICE[4:], f"    try:\n{SAME_PRICE}    finally:\n        pass\n")],
-        "story", ("sign_in.py", "each time the story waits"),
+        [sign_in(SAME_PRICE[4:], f"    try:\n{SAME_PRICE}    finally:\n        pass\n")],
+        "sign_in", ("sign_in.py", "each time the sign-in waits"),
     ),
     "a step under a name that is put together": (
-        [story('ask.once("log_in",', 'ask.once("log" + "_in",')], "story", ("sign_in.py", "cannot be read"),
+        [sign_in('ask.once("log_in",', 'ask.once("log" + "_in",')], "sign_in", ("sign_in.py", "cannot read the name"),
     ),
     "a result that comes back as another type": (
-        [story("who), returns=Step,", "who),")], "cases", ("Told in pieces it ends in unexpected",),
+        [sign_in("who), returns=Step,", "who),")], "cases", ("Run in pieces, it ends in unexpected",),
     ),
-    "a request in the story itself": (
+    "a request in the sign-in itself": (
         [added("await call(http, instance.at('/api/settings'), token=step.token)")],
-        "cases", ("GET /api/settings", "outside of `ask.once`"),
+        "cases", ("GET /api/settings", "outside of a step"),
     ),
-    "a story that depends on how often it was told": (
-        [story("class Step(", "TELLINGS: list[int] = []\n\n\nclass Step("),
-         added("TELLINGS.append(1)", "if step.token and len(TELLINGS) % 2:", f"    {ONCE_MORE}")],
-        "cases", ("Told in pieces it", "not in the journal"),
+    "a sign-in that depends on how often it ran": (
+        [sign_in("class Step(", "RUNS: list[int] = []\n\n\nclass Step("),
+         added("RUNS.append(1)", "if step.token and len(RUNS) % 2:", f"    {ONCE_MORE}")],
+        "cases", ("Run in pieces, it", "not in the journal"),
     ),
     "a connector that remembers": (
         [("__init__.py", SIGN_IN, f"        setattr(self, 'last', instance)\n{SIGN_IN}")],
         "cases", ("connector object changed",),
     ),
-    "a story that breaks": ([added("step.user['nothing']")], "cases", ("broke with KeyError at sign_in.py",)),
+    "a sign-in that breaks": ([added("step.user['nothing']")], "cases", ("broke with KeyError at sign_in.py",)),
     "another end than the case says": ([cases(ends="locked")], "cases", ("ends in granted, not in locked",)),
     "other panes than the case says": ([cases(panes=["code"])], "cases", ("shows the panes ['credentials']",)),
     "an answer that nobody asks for": (
-        [cases(steps=[*GOOD["steps"], {"code": "123456"}])], "cases", ("1 of its answers unasked",),
+        [cases(steps=[*GOOD["steps"], {"code": "123456"}])], "cases", ("before 1 of its steps",),
     ),
     "a pane that the case does not answer": ([cases(steps=[])], "cases", ("no step left to answer",)),
-    "an answer to another pane": ([cases(steps=[{"code": "123456"}])], "cases", ("does not answer that",)),
+    "an answer to another pane": ([cases(steps=[{"code": "123456"}])], "cases", ("does not answer it",)),
     "a request that the EHR does not know": (
         [cases(prepare=[{"send": "PUT /api/nothing"}])], "cases", ("PUT /api/nothing", "404"),
     ),
-    "a way through that no case takes": ([cases()], "cases", ("No case comes to 'check_code'",)),
+    "a way through that no case takes": ([cases()], "cases", ("No case reaches 'check_code'",)),
     "cases that cannot be read": ([("cases.toml", "ends =", "end =")], "cases", ("cannot be read", "`end`")),
-    "no cases": ([("cases.toml", "", "")], "cases", ("There is none",)),
+    "no cases": ([("cases.toml", "", "")], "cases", ("There are no cases",)),
     "a filter that does nothing": (
         [("__init__.py", '"mrn": query.mrn or "", ', "")], "cases", ("patients are not filtered by mrn",),
     ),
@@ -218,38 +220,38 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
     "a read that fails": (
         [("__init__.py", "str(query.limit)", '"many"')], "cases", ("Reading patients ended in NotUnderstood",),
     ),
-    "a renewal that texts the person": (
-        [story("reaches_user=texts", "reaches_user=False")], "cases", ("reaches_user=True",),
+    "a renewal that texts the user": (
+        [sign_in("reaches_user=texts", "reaches_user=False")], "cases", ("reaches_user=True",),
     ),
-    "another person after a renewal": (
-        [story('id=step.user["id"]', 'id=step.token')], "cases", ("another person.id",),
+    "another user after a renewal": (
+        [sign_in('id=step.user["id"]', 'id=step.token')], "cases", ("another user.id",),
     ),
     "a password that is kept against the promise": (
         [manifest("sign_in_version = 1", "sign_in_version = 1\nkeeps_password = false")],
-        "cases", ("not kept, and it is",),
+        "cases", ("but the password is kept",),
     ),
     "an EHR that is not recognized": (
         [("__init__.py", "except SessionEnded:\n            return", "except SessionEnded:\n            pass")],
         "cases", ("`recognize` refuses",),
     ),
     "a password in a result": (
-        [story(LOGGED_IN, LOGGED_IN.replace("return", "step =") + KEPT)], "secrets", ("the result of log_in",),
+        [sign_in(LOGGED_IN, LOGGED_IN.replace("return", "step =") + KEPT)], "secrets", ("the result of log_in",),
     ),
 }  # fmt: skip
 
 
 async def test_a_password_that_is_forgotten_keeps_the_promise(tmp_path: Path, sandbox: Sandbox) -> None:
-    forgetful = story('return await ask.once("log_in"', 'step = await ask.once("log_in"')
+    forgetful = sign_in('return await ask.once("log_in"', 'step = await ask.once("log_in"')
     promise = manifest("sign_in_version = 1", "sign_in_version = 1\nkeeps_password = false")
-    after = story("returns=Step, reaches_user=texts)\n", "returns=Step, reaches_user=texts)\n"
+    after = sign_in("returns=Step, reaches_user=texts)\n", "returns=Step, reaches_user=texts)\n"
                   "            await ask.forget(who)\n            return step\n")  # fmt: skip
-    verdict = await judged(tmp_path, promise, forgetful, after, address=sandbox.address)
-    texts = [each.text for each in verdict.findings]
-    assert texts == ["Renewing without the person ends in login_required, not in granted."]
+    report = await checked(tmp_path, promise, forgetful, after, address=sandbox.address)
+    texts = [each.text for each in report.findings]
+    assert texts == ["The renewal in the background ends in login_required, not in granted."]
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=[name.replace(" ", "_") for name in BROKEN])
 async def test_what_is_broken_is_found(case: str, tmp_path: Path, sandbox: Sandbox) -> None:
     changes, rule, parts = BROKEN[case]
-    verdict = await judged(tmp_path, *changes, address=sandbox.address)
-    assert found(verdict, rule, *parts), verdict.findings
+    report = await checked(tmp_path, *changes, address=sandbox.address)
+    assert found(report, rule, *parts), report.findings

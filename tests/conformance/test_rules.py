@@ -1,4 +1,4 @@
-"""What the judge reads off a connector's syntax tree: each rule with what it is for, and with what it lets through."""
+"""The rules that read a connector's syntax tree: what each one finds, and what it lets through."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cobalt_link.conformance import rules
+from cobalt_link.conformance import lines, rules
 from cobalt_link.conformance.imports import forbidden_imports
 from cobalt_link.conformance.names import names_in
 from cobalt_link.conformance.report import Finding
@@ -36,28 +36,28 @@ async def log_in(http, who):
 def grant(session):
     return Grant(session=session, expires_at=datetime.fromisoformat(session["at"]))
 """
-STORY = "async def sign_in(self, ask, place):\n"
+SIGN_IN = "async def sign_in(self, ask, place):\n"
 
 BAD = {
     "finally": (
-        STORY + "    try:\n        who = await ask(Credentials())\n    finally:\n        log()\n",
+        SIGN_IN + "    try:\n        who = await ask(Credentials())\n    finally:\n        log()\n",
         rules.cleans_up_around_an_ask,
     ),
     "finally around a step": (
-        STORY + "    try:\n        await ask.once('a', b)\n    finally:\n        log()\n",
+        SIGN_IN + "    try:\n        await ask.once('a', b)\n    finally:\n        log()\n",
         rules.cleans_up_around_an_ask,
     ),
     "finally with a helper that asks": (
-        STORY + "    try:\n        await code(ask)\n    finally:\n        log()\n",
+        SIGN_IN + "    try:\n        await code(ask)\n    finally:\n        log()\n",
         rules.cleans_up_around_an_ask,
     ),
     "async with": (
-        STORY + "    async with session() as s:\n        code = await ask(Code())\n",
+        SIGN_IN + "    async with session() as s:\n        code = await ask(Code())\n",
         rules.cleans_up_around_an_ask,
     ),
-    "with": (STORY + "    with suppress(Refusal):\n        await ask(Code())\n", rules.cleans_up_around_an_ask),
+    "with": (SIGN_IN + "    with suppress(Refusal):\n        await ask(Code())\n", rules.cleans_up_around_an_ask),
     "a TaskGroup": (
-        STORY + "    async with TaskGroup() as g:\n        g.create_task(second(ask))\n",
+        SIGN_IN + "    async with TaskGroup() as g:\n        g.create_task(second(ask))\n",
         rules.cleans_up_around_an_ask,
     ),
     "an asker that is held": (
@@ -65,61 +65,62 @@ BAD = {
         rules.cleans_up_around_an_ask,
     ),
     "except BaseException": (
-        STORY + "    try:\n        a()\n    except BaseException:\n        b()\n",
+        SIGN_IN + "    try:\n        a()\n    except BaseException:\n        b()\n",
         rules.catches_everything,
     ),
-    "a bare except": (STORY + "    try:\n        a()\n    except:\n        b()\n", rules.catches_everything),
+    "a bare except": (SIGN_IN + "    try:\n        a()\n    except:\n        b()\n", rules.catches_everything),
     "except Suspend": (
-        STORY + "    try:\n        a()\n    except (ValueError, story.Suspend):\n        b()\n",
+        SIGN_IN + "    try:\n        a()\n    except (ValueError, replay.Suspend):\n        b()\n",
         rules.catches_everything,
     ),
     "the clock": (
-        "from datetime import datetime\n" + STORY + "    await ask(Code(at=datetime.now()))\n",
+        "from datetime import datetime\n" + SIGN_IN + "    await ask(Code(at=datetime.now()))\n",
         rules.reaches_outside,
     ),
     "the clock under another name": (
-        "import datetime as dt\n" + STORY + "    await ask(Code(at=dt.datetime.now()))\n",
+        "import datetime as dt\n" + SIGN_IN + "    await ask(Code(at=dt.datetime.now()))\n",
         rules.reaches_outside,
     ),
-    "time": ("from time import monotonic\n" + STORY + "    await ask(Code(at=monotonic()))\n", rules.reaches_outside),
-    "chance": ("import random\n" + STORY + "    await ask(Code(n=random.random()))\n", rules.reaches_outside),
+    "time": ("from time import monotonic\n" + SIGN_IN + "    await ask(Code(at=monotonic()))\n", rules.reaches_outside),
+    "chance": ("import random\n" + SIGN_IN + "    await ask(Code(n=random.random()))\n", rules.reaches_outside),
     "a token": (
-        "from secrets import token_hex\n" + STORY + "    await ask(Code(n=token_hex()))\n",
+        "from secrets import token_hex\n" + SIGN_IN + "    await ask(Code(n=token_hex()))\n",
         rules.reaches_outside,
     ),
-    "an id": ("import uuid\n" + STORY + "    await ask(Code(n=uuid.uuid4()))\n", rules.reaches_outside),
+    "an id": ("import uuid\n" + SIGN_IN + "    await ask(Code(n=uuid.uuid4()))\n", rules.reaches_outside),
     "sleep": (
-        "import asyncio\n" + STORY + "    await asyncio.sleep(1)\n    await ask(Code())\n",
+        "import asyncio\n" + SIGN_IN + "    await asyncio.sleep(1)\n    await ask(Code())\n",
         rules.reaches_outside,
     ),
-    "a file": (STORY + "    await ask(Code(n=open('/x').read()))\n", rules.reaches_outside),
-    "HTTP": (STORY + "    await ask(Code())\n    await self.http.request('GET', '/')\n", rules.reaches_outside),
+    "a file": (SIGN_IN + "    await ask(Code(n=open('/x').read()))\n", rules.reaches_outside),
+    "HTTP": (SIGN_IN + "    await ask(Code())\n    await self.http.request('GET', '/')\n", rules.reaches_outside),
     "a password that is opened": (
-        STORY + "    who = await ask(Credentials())\n    x = who.password.reveal()\n",
+        SIGN_IN + "    who = await ask(Credentials())\n    x = who.password.reveal()\n",
         rules.reaches_outside,
     ),
-    "the clock in a function of the story": (
+    "the clock in a function of the sign-in": (
         "from datetime import datetime\n"
-        + STORY
+        + SIGN_IN
         + "    await ask(pane())\ndef pane():\n    return Code(at=datetime.now())\n",
         rules.reaches_outside,
     ),
     "the clock two functions on": (
         "from time import time\n"
-        + STORY
+        + SIGN_IN
         + "    await ask(self.a())\ndef a(self):\n    return b()\ndef b():\n    return time()\n",
         rules.reaches_outside,
     ),
-    "an ask in a step": (STORY + "    await ask.once('a', lambda: ask(Code()))\n", rules.asks_inside_a_deed),
+    "an ask in a step": (SIGN_IN + "    await ask.once('a', lambda: ask(Code()))\n", rules.asks_inside_a_step),
     "a step in a step": (
-        STORY + "    async def step():\n        return await ask.once('b', c)\n    await ask.once('a', step)\n",
-        rules.asks_inside_a_deed,
+        SIGN_IN + "    async def step():\n        return await ask.once('b', c)\n    await ask.once('a', step)\n",
+        rules.asks_inside_a_step,
     ),
     "state of the connector": ("class A:\n    def b(self):\n        self.c = 1\n", rules.keeps_state),
     "state below the connector": ("class A:\n    def b(self):\n        self.c['d'] += 1\n", rules.keeps_state),
     "state of the class": ("class A:\n    def b(cls):\n        cls.c, d = 1, 2\n", rules.keeps_state),
     "nonlocal": (
-        STORY + "    n = 0\n    async def step():\n        nonlocal n\n        n += 1\n    await ask.once('a', step)\n",
+        SIGN_IN
+        + "    n = 0\n    async def step():\n        nonlocal n\n        n += 1\n    await ask.once('a', step)\n",
         rules.keeps_state,
     ),
     "global": ("def a():\n    global b\n    b = 1\n", rules.keeps_state),
@@ -132,36 +133,36 @@ def folder(where: Path, **files: str) -> Folder:
     return Folder(where)
 
 
-def told(findings: Iterable[Finding]) -> list[str]:
+def texts(findings: Iterable[Finding]) -> list[str]:
     return [f"{each.where}: {each.text}" for each in findings]
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_a_story_may_not_do_is_seen(case: str, tmp_path: Path) -> None:
+def test_what_a_sign_in_may_not_do_is_seen(case: str, tmp_path: Path) -> None:
     source, rule = BAD[case]
-    assert told(rule(folder(tmp_path, sign_in=source)))
+    assert texts(rule(folder(tmp_path, sign_in=source)))
 
 
-@pytest.mark.parametrize("rule", rules.STORY_RULES)
-def test_a_story_as_it_should_be_is_let_through(rule: rules.Rule, tmp_path: Path) -> None:
-    assert not told(rule(folder(tmp_path, sign_in=GOOD)))
+@pytest.mark.parametrize("rule", rules.SIGN_IN_RULES)
+def test_a_sign_in_as_it_should_be_is_let_through(rule: rules.Rule, tmp_path: Path) -> None:
+    assert not texts(rule(folder(tmp_path, sign_in=GOOD)))
 
 
-def test_a_function_of_another_file_is_part_of_the_story_when_it_is_called(tmp_path: Path) -> None:
+def test_a_function_of_another_file_is_part_of_the_sign_in_when_it_is_called(tmp_path: Path) -> None:
     files = folder(
         tmp_path,
-        sign_in="from x import panes\n" + STORY + "    await ask(panes.first())\n",
+        sign_in="from x import panes\n" + SIGN_IN + "    await ask(panes.first())\n",
         panes="import time\ndef first():\n    return Code(at=time.time())\ndef second():\n    return time.time()\n",
     )
-    (found,) = told(rules.reaches_outside(files))
-    assert found.startswith("panes.py:3: `time.time` runs again at every telling")
+    (found,) = texts(rules.reaches_outside(files))
+    assert found.startswith("panes.py:3: `time.time` would run again after each answer")
 
 
 def test_code_in_a_folder_below_is_seen(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "more.py").write_text("x = 1\n")
-    assert told(rules.hides_code(folder(tmp_path, sign_in=GOOD))) == [
-        "inner/more.py: Code stands directly in the connector's folder. Move this file up."
+    assert texts(rules.hides_code(folder(tmp_path, sign_in=GOOD))) == [
+        "inner/more.py: Code must be directly in the connector's folder. Move this file up."
     ]
 
 
@@ -180,7 +181,7 @@ def test_code_in_a_folder_below_is_seen(tmp_path: Path) -> None:
         "from cobalt_link.signin.replay import Suspend",
         "from cobalt_link.signin import replay",
         "import cobalt_link.net.transport",
-        "from cobalt_link.conformance.check import judge",
+        "from cobalt_link.conformance.check import check",
         "from cobalt_link.signin.journal import Entry",
         "from cobalt_link.vault import Vault",
         "from cobalt_link import vault",
@@ -203,7 +204,7 @@ def test_code_in_a_folder_below_is_seen(tmp_path: Path) -> None:
     ],
 )
 def test_an_import_that_is_not_for_connectors_is_seen(line: str, tmp_path: Path) -> None:
-    assert told(forbidden_imports(folder(tmp_path, wire=line), "larkspur"))
+    assert texts(forbidden_imports(folder(tmp_path, wire=line), "larkspur"))
 
 
 @pytest.mark.parametrize(
@@ -225,13 +226,13 @@ def test_an_import_that_is_not_for_connectors_is_seen(line: str, tmp_path: Path)
         "from httpx2_like import x",
     ],
 )
-def test_an_import_of_the_desk_and_of_plain_libraries_is_let_through(line: str, tmp_path: Path) -> None:
-    assert not told(forbidden_imports(folder(tmp_path, wire=line), "larkspur"))
+def test_an_import_of_the_connector_interface_and_of_plain_libraries_is_let_through(line: str, tmp_path: Path) -> None:
+    assert not texts(forbidden_imports(folder(tmp_path, wire=line), "larkspur"))
 
 
 def test_a_built_in_connector_may_import_itself_and_no_other(tmp_path: Path) -> None:
     lines = "from cobalt_link.connectors.sandbox.wire import x\nfrom cobalt_link.connectors.other.wire import y\n"
-    (found,) = told(forbidden_imports(folder(tmp_path, wire=lines), "cobalt_link.connectors.sandbox"))
+    (found,) = texts(forbidden_imports(folder(tmp_path, wire=lines), "cobalt_link.connectors.sandbox"))
     assert found.startswith("wire.py:2:")
 
 
@@ -239,25 +240,44 @@ def test_names_are_read_off_the_code_wherever_they_are_written(tmp_path: Path) -
     names = names_in(
         folder(
             tmp_path,
-            sign_in=STORY
+            sign_in=SIGN_IN
             + "    await ask.once('plain', step)\n"
             + "    await ask.once(name='named', step=step)\n"
             + "    await ask.until('a' if place else 'b', poll, pane=Waiting(name='a'))\n"
             + "    await post(ask, 'given')\n"
-            + "    await self.ask(Choice(name='clinic', options=(Choosable(value='1', label='one', known=True),)))\n"
+            + "    await self.ask(Choice(name='clinic', options=(Option(value='1', label='one', known=True),)))\n"
             + "    await ask(pick('database'))\n"
             + "    await ask.once('_unseen', lambda: ask_nobody('not_a_name'))\n",
             helper="async def post(ask, name):\n    return await ask.once(name, step)\n"
-            + "def pick(which):\n    return Choice(name=which, options=(Choosable(value='2', label='theirs'),))\n",
+            + "def pick(which):\n    return Choice(name=which, options=(Option(value='2', label='theirs'),))\n",
         )
     )
-    assert names.steps == {"plain", "named", "a", "b", "given", "_unseen"}
-    assert names.choices == {"clinic", "database"}
-    assert names.options == {"one"}
+    assert names.steps.keys() == {"plain", "named", "a", "b", "given", "_unseen"}
+    assert names.choices.keys() == {"clinic", "database"}
+    assert names.options.keys() == {"one"}
     assert not names.unclear
 
 
 def test_a_name_that_is_put_together_is_a_finding(tmp_path: Path) -> None:
-    text = STORY + "    await ask.once('log' + x, step)\n    await ask(Choice(name=f'{x}', options=()))\n"
-    found = told(names_in(folder(tmp_path, sign_in=text)).unclear)
+    text = SIGN_IN + "    await ask.once('log' + x, step)\n    await ask(Choice(name=f'{x}', options=()))\n"
+    found = texts(names_in(folder(tmp_path, sign_in=text)).unclear)
     assert [each.partition(": ")[0] for each in found] == ["sign_in.py:2", "sign_in.py:3"]
+
+
+def test_a_line_of_a_toml_file_is_found_by_table_and_key(tmp_path: Path) -> None:
+    file = tmp_path / "manifest.toml"
+    file.write_text('key = "a"\n\n[reads]\npatients = []\n[consent.sees]\n"key" = "b"\n')
+    assert lines.at_key(file, "key") == "manifest.toml:1"
+    assert lines.at_key(file, "patients", "reads") == "manifest.toml:4"
+    assert lines.at_key(file, "consent.sees.key") == "manifest.toml:6"
+    assert lines.at_key(file, "reads") == "manifest.toml:3"
+    assert lines.at_key(file, "nothing") == lines.at_key(tmp_path / "manifest.toml", "x") == "manifest.toml:1"
+
+
+def test_a_case_is_found_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "cases.toml").write_text('[[case]]\nname = "One"\n[[case]]\nname = "Two"\n')
+    assert lines.at_case(tmp_path / "cases.toml", "Two") == "cases.toml:4 (Two)"
+
+
+def test_a_method_is_found_by_its_file_and_line() -> None:
+    assert lines.at_code(rules.catches_everything).startswith("rules.py:")

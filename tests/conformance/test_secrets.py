@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from cobalt_link.conformance.leaks import forms, leaks
-from cobalt_link.conformance.recording import listening
-from tests.conformance.test_example import LOGGED_IN, Change, cases, story
-from tests.conformance.worked_example import found, judged
+from cobalt_link.conformance.recording import recorded_output
+from tests.conformance.test_example import LOGGED_IN, Change, cases, sign_in
+from tests.conformance.worked_example import checked, found
 from tests.support.world import Sandbox
 
 CANARY = 'Kit0123456789abcdef <é&"+/%>'
@@ -22,7 +22,7 @@ REAL = cases(
     prepare=[{"send": "PUT /api/_lab/users/user_good", "json": {"password": "{canary}"}}],
     steps=[{"username": "user_good", "password": "{canary}"}] * 2,
 )
-IMPORTS = story(
+IMPORTS = sign_in(
     "from functools import partial\n",
     "import base64, json, logging, urllib.parse, structlog\nfrom functools import partial\n",
 )
@@ -30,7 +30,7 @@ IMPORTS = story(
 
 def step(*lines: str) -> Change:
     """Lines in the log-in, where the password is open."""
-    return story(
+    return sign_in(
         LOGGED_IN, "    secret = who.password.reveal()\n" + "".join(f"    {line}\n" for line in lines) + LOGGED_IN
     )
 
@@ -38,7 +38,7 @@ def step(*lines: str) -> Change:
 def result(text: str) -> tuple[Change, ...]:
     """A result of the log-in with `text` in it."""
     kept = LOGGED_IN.replace("return", "step =") + "    return msgspec.structs.replace(step, sent_to=kept)\n"
-    return (step(f"kept = {text}"), story(LOGGED_IN, kept))
+    return (step(f"kept = {text}"), sign_in(LOGGED_IN, kept))
 
 
 LEAKS: dict[str, tuple[tuple[Change, ...], str]] = {
@@ -63,23 +63,23 @@ LEAKS: dict[str, tuple[tuple[Change, ...], str]] = {
 @pytest.mark.parametrize("where", LEAKS, ids=[name.replace(" ", "_") for name in LEAKS])
 async def test_a_password_that_comes_out_is_found(where: str, tmp_path: Path, sandbox: Sandbox) -> None:
     changes, part = LEAKS[where]
-    verdict = await judged(tmp_path, REAL, IMPORTS, *changes, address=sandbox.address)
-    assert found(verdict, "secrets", part), verdict.findings
-    assert not any("Kit" in each.text for each in verdict.findings), "the judge itself tells the secret"
+    report = await checked(tmp_path, REAL, IMPORTS, *changes, address=sandbox.address)
+    assert found(report, "secrets", part), report.findings
+    assert not any("Kit" in each.text for each in report.findings), "the check itself leaks the secret"
 
 
 async def test_a_code_that_comes_out_is_found(tmp_path: Path, sandbox: Sandbox) -> None:
     steps = [{"username": "user_code", "password": "pass_good"}, {"code": "123456"}]
     case = cases(steps=steps, panes=["credentials", "code"])
-    change = story("    typed = answer.code.reveal() if answer.code else \"\"\n",
+    change = sign_in("    typed = answer.code.reveal() if answer.code else \"\"\n",
                    "    typed = answer.code.reveal() if answer.code else \"\"\n    print('code', typed)\n")  # fmt: skip
-    verdict = await judged(tmp_path, case, change, address=sandbox.address)
-    assert found(verdict, "secrets", "the log")
+    report = await checked(tmp_path, case, change, address=sandbox.address)
+    assert found(report, "secrets", "the log")
 
 
 async def test_nothing_is_found_where_nothing_came_out(tmp_path: Path, sandbox: Sandbox) -> None:
-    verdict = await judged(tmp_path, REAL, IMPORTS, step("del secret"), address=sandbox.address)
-    assert not found(verdict, "secrets")
+    report = await checked(tmp_path, REAL, IMPORTS, step("del secret"), address=sandbox.address)
+    assert not found(report, "secrets")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_is_too_short_to_mean_anything_is_not_searched() -> None:
 
 def test_listening_hears_every_logger_and_leaves_them_as_they_were() -> None:
     before = logging.getLogger().level, list(logging.getLogger().handlers), structlog.get_config()["processors"][:]
-    with listening() as said:
+    with recorded_output() as said:
         structlog.get_logger().warning("one", field="first")
         logging.getLogger("somebody").debug("second %s", "x")
         print("third")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from cobalt_link.conformance.cases import Case, CaseBroken, CaseStep, Program, answer_to, filled, read_cases, wanted
-from cobalt_link.conformance.check import judge
+from cobalt_link.conformance.check import check
 from cobalt_link.conformance.manifests import shared_names
-from cobalt_link.conformance.test_server import send, standing
+from cobalt_link.conformance.test_server import send, started
 from cobalt_link.connector.installed import Installed, installed
 from cobalt_link.connector.manifest import read_manifest
 from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Option, Pane, Waiting
 from cobalt_link.net.http import Http
-from tests.conformance.worked_example import HOUSE, loaded, write
+from tests.conformance.worked_example import LINK_TEXTS, loaded, write
 from tests.support.world import Sandbox
 
 PROGRAM = Program(module="sandbox_ehr", args=("--port", "0", "--data", "{folder}"))
@@ -27,7 +27,7 @@ async def test_the_program_runs_while_it_is_needed_and_leaves_nothing_behind(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     http = Http(allow_private=True)
-    async with standing(PROGRAM) as address:
+    async with started(PROGRAM) as address:
         await send(http, address, CaseStep(send="PUT /api/_lab/clock", json={"advance": 60}))
         assert [*tmp_path.iterdir()]
     with pytest.raises(CaseBroken):
@@ -43,7 +43,7 @@ async def test_the_program_runs_while_it_is_needed_and_leaves_nothing_behind(
 )  # fmt: skip
 async def test_a_program_that_does_not_start_says_why(program: Program, said: str) -> None:
     with pytest.raises(CaseBroken, match=said):
-        async with standing(program):
+        async with started(program):
             pass
 
 
@@ -109,15 +109,17 @@ def test_two_connectors_with_one_name_are_found(tmp_path: Path) -> None:
     assert not [*shared_names(manifests)]
     ((key, finding),) = shared_names([*manifests, read_manifest(package)])
     assert (key, finding.text) == (
-        "larkspur", "'cobaltsandbox' is also a name of the connector sandbox. Leave it to one of them.",
+        "larkspur", "'cobaltsandbox' is also a name of the connector sandbox. Remove it from one of them.",
     )  # fmt: skip
 
 
 async def test_an_entry_point_goes_by_the_key(tmp_path: Path, sandbox: Sandbox) -> None:
     write(tmp_path)
     with loaded(tmp_path) as connector:
-        (verdict,) = await judge([Installed(name="other", connector=connector)], HOUSE, address=sandbox.address)
-    assert [each.text for each in verdict.findings] == ["the entry point is 'other': give it the key's name."]
+        (report,) = await check([Installed(name="other", connector=connector)], LINK_TEXTS, address=sandbox.address)
+    assert [each.text for each in report.findings] == [
+        "The entry point is named 'other'. Name it 'larkspur', as the key."
+    ]
 
 
 def test_this_process_keeps_no_program() -> None:

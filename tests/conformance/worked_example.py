@@ -1,4 +1,4 @@
-"""The connector of docs/how-to/write-a-connector.md as it stands: written to a folder, changed, loaded, judged."""
+"""The connector of docs/how-to/write-a-connector.md, as the page shows it: written, changed, loaded, and checked."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cobalt_link.conformance.check import judge
-from cobalt_link.conformance.report import Finding, Verdict
+from cobalt_link.conformance.check import check
+from cobalt_link.conformance.report import Finding, Report
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.installed import Installed
 from cobalt_link.link.pages import texts
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-connector.md"
-HOUSE = {locale: texts.texts(locale) for locale in texts.LOCALES}
+LINK_TEXTS = {locale: texts.texts(locale) for locale in texts.LOCALES}
 _FILE = re.compile(r"^`(larkspur/[\w./]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # A file, what stands in it, and what is to stand there; "" is the whole file.
@@ -58,17 +58,17 @@ def loaded(folder: Path, name: str = "larkspur") -> Iterator[type[Connector]]:
         importlib.invalidate_caches()
 
 
-async def judged(folder: Path, *changes: Change, address: str | None = None) -> Verdict:
-    """The verdict on the example with these changes; the case file's own EHR, unless there is an address."""
+async def checked(folder: Path, *changes: Change, address: str | None = None) -> Report:
+    """The report on the example with these changes; the case file's own EHR, unless there is an address."""
     write(folder, *changes)
     with loaded(folder) as connector:
-        (verdict,) = await judge([Installed(name="larkspur", connector=connector)], HOUSE, address=address)
-    return verdict
+        (report,) = await check([Installed(name="larkspur", connector=connector)], LINK_TEXTS, address=address)
+    return report
 
 
-def found(verdict: Verdict, rule: str, *parts: str) -> list[Finding]:
+def found(report: Report, rule: str, *parts: str) -> list[Finding]:
     """The findings of a rule whose place or text holds all of these parts."""
     return [
-        each for each in verdict.findings
+        each for each in report.findings
         if each.rule == rule and all(part in f"{each.where}: {each.text}" for part in parts)
     ]  # fmt: skip

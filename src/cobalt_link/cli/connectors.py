@@ -1,4 +1,4 @@
-"""`cobalt connectors`: the EHRs that can be linked, and the judge of their folders."""
+"""`cobalt connectors`: list the EHRs that can be linked, and check connectors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cobalt_link.cli.answers import say, table
 from cobalt_link.cli.opening import HERE, Where
 
 if TYPE_CHECKING:
-    from cobalt_link.conformance.report import Verdict
+    from cobalt_link.conformance.report import Report
 
 app = App(name="connectors", help="The EHRs that can be linked: list, check.")
 
@@ -41,7 +41,7 @@ async def check(
     ] = None,
     where: Where = HERE,
 ) -> int:
-    """Judge connectors: manifest, texts, declared capabilities, story under forced replay, no secret left behind."""
+    """Check connectors: manifest, texts, declared reads, the sign-in under forced replay, and leaked secrets."""
     from cobalt_link.cli.main import Failure
     from cobalt_link.conformance import check_connectors
     from cobalt_link.link.pages.texts import by_locale
@@ -50,18 +50,18 @@ async def check(
         raise Failure("--address is one EHR's: name the one connector to check.", code="bad_usage", status=2)
     given = {name.removeprefix(GIVEN).lower(): value for name, value in os.environ.items() if name.startswith(GIVEN)}
     try:
-        verdicts = await check_connectors(names, by_locale(), address=address, given=given)
+        reports = await check_connectors(names, by_locale(), address=address, given=given)
     except KeyError as missing:
         text = f"No connector {missing} is installed. `cobalt connectors list` names those that are."
         raise Failure(text, code="unknown_connector") from None
-    passed = all(each.passed for each in verdicts)
-    lines = [line for each in verdicts for line in _lines(each)]
-    say(where.json, {"passed": passed, "connectors": verdicts}, "\n".join(lines))
+    passed = all(each.passed for each in reports)
+    lines = [line for each in reports for line in _lines(each)]
+    say(where.json, {"passed": passed, "connectors": reports}, "\n".join(lines))
     return 0 if passed else 1
 
 
-def _lines(verdict: Verdict) -> Iterator[str]:
-    told = f"{len(verdict.told)} case{'' if len(verdict.told) == 1 else 's'} told"
-    yield f"{'ok  ' if verdict.passed else 'FAIL'}  {verdict.connector}: {told}, {len(verdict.findings)} findings"
-    yield from (f"      {each.rule}: {each.where}: {each.text}" for each in verdict.findings)
-    yield from (f"      skipped: {each}" for each in verdict.skipped)
+def _lines(report: Report) -> Iterator[str]:
+    ran = f"{len(report.ran)} case{'' if len(report.ran) == 1 else 's'} run"
+    yield f"{'ok  ' if report.passed else 'FAIL'}  {report.connector}: {ran}, {len(report.findings)} findings"
+    yield from (f"      {each.rule}: {each.where}: {each.text}" for each in report.findings)
+    yield from (f"      skipped: {each}" for each in report.skipped)

@@ -1,7 +1,7 @@
-"""The connector kit: one judge that proves what a connector's folder says of itself, by its tree and by telling it.
+"""The conformance check of connectors: it reads a connector's folder, and runs its sign-in against an EHR.
 
-`check_connectors` is the way in; docs/how-to/write-a-connector.md tells what is asked of a folder, and why.
-Only the command line and tests import this room: the server runs without it.
+Start with `check_connectors`. docs/how-to/write-a-connector.md lists what the check asks of a folder, and why.
+Only the command line and tests import this room. The server runs without it.
 """
 
 from cobalt_link.conformance.check import check_connectors

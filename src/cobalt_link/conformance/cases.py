@@ -1,4 +1,4 @@
-"""What a connector brings to be told with: `cases.toml`, its sign-ins as lists of answers and what becomes of each."""
+"""`cases.toml`: the sign-ins that a connector is checked with, each as a list of answers and its expected end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cobalt_link.connector.panes import (
 )
 from cobalt_link.connector.secrets import Secret
 
-# What the {names} in the cases stand for; a function is asked when the step is taken (a code that was just texted).
+# Values for the {names} in the cases. A function is called when its step is due: for a code that was just texted, say.
 Given: TypeAlias = Mapping[str, str | Callable[[], str]]
 
 FILE = "cases.toml"
@@ -29,13 +29,16 @@ _OPEN = re.compile(r"\{(\w+)\}")
 
 
 class CaseBroken(BaseException):
-    """The case cannot be told: its answers do not fit, or its EHR does not do as it is told. Passes every connector."""
+    """The case cannot run to its end: its answers do not fit the panes, or the EHR refuses one of its requests.
+
+    A BaseException, so that a connector's `except Exception` lets it pass.
+    """
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An EHR to start for the cases: `python -m <module> <args>`, which prints its address as its first line.
+    """An EHR to start for the cases: `python -m <module> <args>`. It prints its address as its first line.
 
-    `{folder}` in an argument is a temporary folder. `reset` is sent before each telling ("POST /reset").
+    `{folder}` in an argument is a temporary folder. `reset` is sent before each run ("POST /reset").
     """
 
     module: str
@@ -58,11 +61,11 @@ class CaseStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`panes` are the kinds shown, in order, each with the code of its problem if it has one ("code wrong_code").
+    """`panes` are the kinds shown, in order. A pane that is asked again has the refusal's code ("code wrong_code").
 
-    `ends` is "granted" or the code of the refusal. `reads` are read with the grant, `renewed` is how a renewal without
-    the person ends. `timeout` is the client's, in seconds. `needs` and `unless` are {names} that have to be given, or
-    must not be.
+    `ends` is "granted" or a refusal's code. `reads` are read with the grant. `renewed` is how a renewal in the
+    background ends. `timeout` is the HTTP client's, in seconds. The case runs only if every {name} in `needs` is given
+    and none in `unless` is.
     """
 
     name: str
@@ -85,19 +88,19 @@ class Cases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def read_cases(folder: Path) -> Cases | None:
-    """None when the folder has none. Raises msgspec.ValidationError (a ValueError) that names what is wrong."""
+    """None if the folder has no cases. Raises msgspec.ValidationError (a ValueError) that names what is wrong."""
     file = folder / FILE
     return msgspec.toml.decode(file.read_bytes(), type=Cases) if file.is_file() else None
 
 
 def wanted(case: Case) -> set[str]:
-    """The names in braces that somebody has to give a value for."""
+    """The names in braces that need a value."""
     texts = msgspec.json.encode((case.prepare, case.steps)).decode()
     return {*_OPEN.findall(texts), *case.needs} - {"canary"}
 
 
 def filled(step: CaseStep, values: Given) -> CaseStep:
-    """The step with every {name} replaced; a value that is a function is asked now."""
+    """The step with every {name} replaced. A value that is a function is called now."""
     return msgspec.convert(_filled(msgspec.to_builtins(step), values), CaseStep)
 
 
@@ -129,11 +132,11 @@ def answer_to(pane: Pane, step: CaseStep) -> Answer:
         return msgspec.convert({"action": step.action}, WaitingAnswer)
     tag = type(pane).__struct_config__.tag
     if tag in ("picker", "consent", "message"):
-        raise CaseBroken(f"a story does not ask a {tag} pane itself: Link does that")
-    raise CaseBroken(f"the pane is {label(pane)!r}, and the step does not answer that")
+        raise CaseBroken(f"a sign-in cannot ask a {tag} pane, because Link asks it. Remove it from the sign-in")
+    raise CaseBroken(f"the sign-in shows the pane {label(pane)!r}, and the next step of the case does not answer it")
 
 
 def label(pane: Pane) -> str:
-    """A pane as cases write it: its kind, and the code of its problem."""
+    """A pane as cases write it: its kind, and the code of its refusal."""
     kind = str(type(pane).__struct_config__.tag)
     return f"{kind} {pane.problem.code}" if pane.problem else kind

@@ -1,4 +1,4 @@
-"""Judges connectors: by their manifest and texts, by the syntax tree of their story, and by telling it."""
+"""Checks connectors: their manifest and texts, the syntax tree of their sign-in, and their cases against an EHR."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from cobalt_link.conformance.cases import Cases, Given, read_cases
 from cobalt_link.conformance.imports import forbidden_imports
 from cobalt_link.conformance.manifests import manifest_findings, reads_findings, shared_names
 from cobalt_link.conformance.names import names_in
-from cobalt_link.conformance.report import Finding, Verdict
-from cobalt_link.conformance.rules import STORY_RULES
-from cobalt_link.conformance.scenarios import rehearse
-from cobalt_link.conformance.texts import House, text_findings
+from cobalt_link.conformance.report import Finding, Report
+from cobalt_link.conformance.rules import SIGN_IN_RULES
+from cobalt_link.conformance.scenarios import run_cases
+from cobalt_link.conformance.texts import LinkTexts, text_findings
 from cobalt_link.conformance.tree import Folder
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.installed import Installed, installed
@@ -22,57 +22,61 @@ NOTHING: Given = {}
 
 
 async def check_connectors(
-    names: Sequence[str], house: House, *, address: str | None = None, given: Given = NOTHING
-) -> list[Verdict]:
+    names: Sequence[str], link_texts: LinkTexts, *, address: str | None = None, given: Given = NOTHING
+) -> list[Report]:
     """Checks the installed connectors of these names, or all of them when there are none.
 
     Raises KeyError for a name that is not installed.
     """
     found = {each.name: each for each in installed()}
-    return await judge([found[name] for name in names or found], house, address=address, given=given)
+    return await check([found[name] for name in names or found], link_texts, address=address, given=given)
 
 
-async def judge(
-    found: Iterable[Installed], house: House, *, address: str | None = None, given: Given = NOTHING
-) -> list[Verdict]:
-    """One verdict for each.
+async def check(
+    found: Iterable[Installed], link_texts: LinkTexts, *, address: str | None = None, given: Given = NOTHING
+) -> list[Report]:
+    """Gives one report for each connector.
 
-    house: what Link itself can say, by locale and key. address: an EHR to tell the cases against, instead of the one
+    link_texts: Link's own texts, by locale and key. address: a running EHR for the cases, used instead of the program
     that they start. given: values for the {names} in the cases, such as a login that the EHR knows.
     """
     listed = list(found)
     shared = [*shared_names(each.connector.manifest for each in listed if each.connector)]
-    verdicts = []
+    reports = []
     for each in listed:
-        verdict = await _judged(each, house, address, given)
+        report = await _check_one(each, link_texts, address, given)
         ours = tuple(finding for key, finding in shared if each.connector and key == each.connector.manifest.key)
-        verdicts.append(msgspec.structs.replace(verdict, findings=(*verdict.findings, *ours)))
-    return verdicts
+        reports.append(msgspec.structs.replace(report, findings=(*report.findings, *ours)))
+    return reports
 
 
-async def _judged(found: Installed, house: House, address: str | None, given: Given) -> Verdict:
+async def _check_one(found: Installed, link_texts: LinkTexts, address: str | None, given: Given) -> Report:
     if found.connector is None:
-        finding = Finding("manifest", found.name, f"It cannot be loaded: {found.trouble}")
-        return Verdict(connector=found.name, findings=(finding,))
+        finding = Finding("manifest", f"{found.name} (entry point)", f"The connector cannot be loaded: {found.trouble}")
+        return Report(connector=found.name, findings=(finding,))
     kind = found.connector
     folder = Folder(kind.folder)
     names = names_in(folder)
     findings = [*manifest_findings(kind, names), *reads_findings(kind), *names.unclear]
     if found.name != kind.manifest.key:
         findings.append(
-            Finding("manifest", "manifest.toml", f"the entry point is {found.name!r}: give it the key's name.")
+            Finding(
+                "manifest",
+                "manifest.toml",
+                f"The entry point is named {found.name!r}. Name it {kind.manifest.key!r}, as the key.",
+            )
         )
     findings += forbidden_imports(folder, kind.__module__)
-    findings += [finding for rule in STORY_RULES for finding in rule(folder)]
+    findings += [finding for rule in SIGN_IN_RULES for finding in rule(folder)]
     cases, trouble = _cases(kind)
     if cases is None:
-        return Verdict(connector=found.name, findings=(*findings, Finding("cases", "cases.toml", trouble)))
-    run = await rehearse(kind, cases, names, address, given)
-    findings += text_findings(kind, folder, names, run.seen, house)
-    return Verdict(
+        return Report(connector=found.name, findings=(*findings, Finding("cases", "cases.toml:1", trouble)))
+    run = await run_cases(kind, cases, names, address, given)
+    findings += text_findings(kind, folder, names, run.seen, link_texts)
+    return Report(
         connector=found.name,
         findings=(*dict.fromkeys(findings), *run.findings),
-        told=tuple(run.told),
+        ran=tuple(run.ran),
         skipped=tuple(run.skipped),
     )
 
@@ -81,7 +85,7 @@ def _cases(kind: type[Connector]) -> tuple[Cases | None, str]:
     try:
         cases = read_cases(kind.folder)
     except (msgspec.ValidationError, ValueError) as error:
-        return None, f"It cannot be read: {error}"
+        return None, f"The file cannot be read: {error}"
     if cases is None or not cases.case:
-        return None, "There is none. Write down each way through the sign-in, with the answers that lead there."
+        return None, "There are no cases. Write one for each way through the sign-in, with the answers that lead there."
     return cases, ""

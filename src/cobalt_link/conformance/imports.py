@@ -1,4 +1,7 @@
-"""What a connector may import: the author's desk and plain libraries; no network, no secrets of ours, no other EHR."""
+"""What a connector may import: the connector interface and plain libraries.
+
+It gets no network library, no room that holds our secrets, and no other connector.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from collections.abc import Iterator
 from cobalt_link.conformance.report import Finding
 from cobalt_link.conformance.tree import Folder, Module
 
-# The runner's own side of the desk: a connector that reaches for it goes round the journal or the guard.
+# A connector that imports these would bypass the journal or the guarded HTTP client.
 OURS = ("cobalt_link.signin", "cobalt_link.conformance", "cobalt_link.net.transport")
-DESK = ("cobalt_link.connector", "cobalt_link.net", "cobalt_link.kit")
+INTERFACE = ("cobalt_link.connector", "cobalt_link.net", "cobalt_link.kit")
 HIDDEN = ("cobalt_link.web", "cobalt_link.vault", "cobalt_link.settings")
 NETWORK = (
     "aiohttp", "ftplib", "http", "httpcore", "httpcore2", "httpx", "httpx2", "imaplib", "niquests", "playwright",
@@ -22,14 +25,14 @@ HIDING = ("__import__", "compile", "eval", "exec")
 
 
 def forbidden_imports(folder: Folder, package: str) -> Iterator[Finding]:
-    """`package` is the connector's own dotted name."""
+    """`package` is the dotted name of the connector's own package."""
     for module in folder.modules:
         for node, name in _imported(module):
             if why := _why_not(name, package):
                 yield Finding("imports", module.where(node), f"`{name}`: {why}")
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in HIDING:
-                text = f"`{node.func.id}` hides what it runs from this judge. Write it as plain code."
+                text = f"`{node.func.id}` hides code from the check. Write the code directly."
                 yield Finding("imports", module.where(node), text)
 
 
@@ -37,17 +40,17 @@ def _why_not(name: str, package: str) -> str | None:
     if _within(name, (package,)):
         return None
     if name.startswith("."):
-        return "this leads out of the connector's folder. Name the package in full."
+        return "this import leaves the connector's folder. Import the package by its full name."
     if _within(name, NETWORK):
-        return "a connector calls out through `self.http` only: that is where addresses are checked."
+        return "addresses are checked in `self.http` only. Send the request with `self.http`."
     if _within(name, OURS):
-        return "this is the runner's side of the journal. A story has `ask`, panes, refusals and `self.http`."
+        return "this belongs to the engine that runs sign-ins. Use `ask`, panes, refusals, and `self.http`."
     if _within(name, HIDDEN) or _within(name, ELSEWHERE):
-        return "not for connectors: keys, routes, processes and the database belong to the house."
+        return "keys, routes, processes, and the database are not for connectors. Remove the import."
     if _within(name, ("cobalt_link.connectors",)):
-        return "no connector knows another. What two of them need belongs into `cobalt_link.connector`."
-    if _within(name, ("cobalt_link",)) and not _within(name, DESK):
-        return "of this house a connector imports `cobalt_link.connector` only."
+        return "a connector must not import another one. Shared code belongs in `cobalt_link.connector`."
+    if _within(name, ("cobalt_link",)) and not _within(name, INTERFACE):
+        return "of Cobalt Link, a connector imports `cobalt_link.connector` only."
     return None
 
 

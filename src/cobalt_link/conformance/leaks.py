@@ -1,4 +1,4 @@
-"""Finds a secret wherever a telling left something, also base64-, URL-, JSON-, HTML-, hex- or UTF-16-encoded."""
+"""Finds a secret in everything that a run left, also base64-, URL-, JSON-, HTML-, hex-, or UTF-16-encoded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SHORTEST = 4
 
 
 def leaks(secrets: Iterable[str], traces: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """(where, how) for each trace that holds a secret; the secret itself is in neither."""
+    """(where, encoding) for each trace that holds a secret. Neither contains the secret."""
     wanted = {how: text for secret in secrets for how, text in forms(secret)}
     for where, text in traces:
-        # UTF-16 is text with zeros; text that was quoted twice has more backslashes, and no other letters.
+        # UTF-16 is text with zeros. Text that was quoted twice has more backslashes, but the same letters.
         plain = text.replace("\x00", "").replace("\\x00", "").replace("\\u0000", "").replace("\\", "")
         for (how, _), needle in wanted.items():
             if needle.replace("\\", "") in plain:
@@ -24,7 +24,7 @@ def leaks(secrets: Iterable[str], traces: Iterable[tuple[str, str]]) -> Iterator
 
 
 def forms(secret: str) -> Iterator[tuple[tuple[str, str], str]]:
-    """(how, needle) for each way a secret may be spelled; those too short to mean anything are left out."""
+    """(encoding, needle) for each way to spell a secret. Leaves out needles too short to mean anything."""
     encoded = secret.encode()
     if len(secret) < SHORTEST:
         return
@@ -41,7 +41,7 @@ def forms(secret: str) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _base64(secret: bytes) -> Iterator[str]:
-    """The letters that stay the same whatever stands before and after the secret."""
+    """The letters that stay the same, whatever comes before and after the secret."""
     for before in range(3):
         end = len(secret) + before
         first, last = -(-before * 8 // 6), end * 8 // 6

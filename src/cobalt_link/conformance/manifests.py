@@ -1,4 +1,4 @@
-"""Is the manifest true: its own fields, and each read that it declares against the methods of the class."""
+"""Checks the manifest: its own fields, and each read that it declares against the methods of the class."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
+from cobalt_link.conformance.lines import at_code, at_key
 from cobalt_link.conformance.names import Names
 from cobalt_link.conformance.report import Finding
 from cobalt_link.connector.connector import Connector
@@ -14,7 +15,7 @@ from cobalt_link.connector.models import AppointmentQuery, PatientQuery
 
 KEY = re.compile(r"[a-z][a-z0-9_]{1,39}")
 MARK_MOST = 2
-# What the records room calls a filter, by the query that carries it; `mode` goes by the contract's name there.
+# The filters that the API offers, by capability. The query's `mode` has the contract's name there.
 FILTERS: dict[str, frozenset[str]] = {
     "appointments": frozenset({"appointment_mode", *AppointmentQuery.__struct_fields__} - {"start", "end", "mode"}),
     "patients": frozenset(PatientQuery.__struct_fields__) - {"offset", "limit"},
@@ -23,22 +24,26 @@ METHODS = {"appointments": ("appointments", "appointment")}
 
 
 def manifest_findings(connector: type[Connector], names: Names) -> Iterator[Finding]:
-    """What the manifest says of itself and of the folder around it."""
+    """The manifest against the folder around it."""
     manifest, folder = connector.manifest, connector.folder
-    for broken, text in (
-        (manifest.key != folder.name, f"key is {manifest.key!r}, and the folder {folder.name!r}: make them one."),
-        (not KEY.fullmatch(manifest.key), "key has lower-case letters, digits and _, and begins with a letter."),
-        (not manifest.name.strip() or not manifest.summary.strip(), "people see name and summary: fill them in."),
-        (not 0 < len(manifest.mark) <= MARK_MOST or not manifest.mark.isalnum(), "mark is one or two letters."),
-        (manifest.sign_in_version < 1, "sign_in_version counts from 1."),
-        (len(set(manifest.sees)) + len(set(manifest.does)) < len(manifest.sees) + len(manifest.does),
-         "sees and does name each key once."),
-        (not manifest.sees and not manifest.does, "sees or does is empty: the consent pane would promise nothing."),
-        (bool(set(manifest.steps) - names.steps),
-         f"steps names steps that the story has not: {_listed(set(manifest.steps) - names.steps)}."),
+    unknown = _listed(set(manifest.steps) - names.steps.keys())
+    named = [*manifest.sees, *manifest.does]
+    for field, broken, text in (
+        ("key", manifest.key != folder.name,
+         f"The key is {manifest.key!r}, and the folder is {folder.name!r}. Give both the same name."),
+        ("key", not KEY.fullmatch(manifest.key),
+         "The key must have 2 to 40 lower-case letters, digits, and underscores. It must start with a letter."),
+        ("name", not manifest.name.strip(), "The name is empty. Write the name as users know it."),
+        ("summary", not manifest.summary.strip(), "The summary is empty. Write the line below the name."),
+        ("mark", not 0 < len(manifest.mark) <= MARK_MOST or not manifest.mark.isalnum(),
+         "The mark must be one or two letters."),
+        ("sign_in_version", manifest.sign_in_version < 1, "sign_in_version must be 1 or more."),
+        ("sees", len(set(manifest.sees)) + len(set(manifest.does)) < len(named), "Name each key once."),
+        ("sees", not named, "sees and does are empty. Name what the app gets: the consent pane shows it."),
+        ("steps", bool(unknown), f"The sign-in does not have these steps: {unknown}. Remove them."),
     ):  # fmt: skip
         if broken:
-            yield Finding("manifest", "manifest.toml", text)
+            yield _finding(connector, "manifest", text, field)
     yield from _locale_findings(connector)
 
 
@@ -46,44 +51,51 @@ def _locale_findings(connector: type[Connector]) -> Iterator[Finding]:
     declared = connector.manifest.locales
     present = {path.stem for path in (connector.folder / "texts").glob("*.toml")}
     if "en" not in declared or len(set(declared)) < len(declared):
-        yield Finding("manifest", "manifest.toml", "locales name each language once, English (en) among them.")
+        text = "locales must name each language once, and must include English (en)."
+        yield _finding(connector, "manifest", text, "locales")
     for locale in sorted(set(declared) - present):
-        yield Finding("texts", f"texts/{locale}.toml", "This file is missing, and locales declares it.")
+        text = "The manifest declares this language, but the file is missing. Add the file."
+        yield Finding("texts", f"texts/{locale}.toml:1", text)
     for locale in sorted(present - set(declared)):
-        yield Finding("manifest", "manifest.toml", f"locales leaves out {locale!r}, and texts/{locale}.toml is there.")
+        text = f"locales leaves out {locale!r}, but texts/{locale}.toml exists. Add it to locales."
+        yield _finding(connector, "manifest", text, "locales")
 
 
 def reads_findings(connector: type[Connector]) -> Iterator[Finding]:
-    """Each declared read is there, none is there undeclared, each filter is one that somebody can ask for."""
+    """Each declared read has its method, each method is declared, and the API offers each declared filter."""
     declared = connector.manifest.reads
     for capability in get_args(Capability):
         for method in METHODS.get(capability, (capability,)):
             overridden = getattr(connector, method) is not getattr(Connector, method)
             if capability in declared and not overridden:
-                yield _read(f"[reads] declares {capability}, and the class has no `{method}` of its own. Write it.")
+                text = f"[reads] declares {capability}, but the class has no method `{method}`. Write it."
+                yield _finding(connector, "reads", text, capability, "reads")
             if capability not in declared and overridden:
-                yield _read(f"`{method}` is never called: declare {capability} under [reads], or leave the method out.")
+                text = f"`{method}` is never called. Declare {capability} under [reads], or remove the method."
+                yield Finding("reads", at_code(getattr(connector, method)), text)
         filters = declared.get(capability, ())
         if unknown := set(filters) - FILTERS.get(capability, frozenset()):
             known = _listed(FILTERS.get(capability, ())) or "none"
-            yield _read(f"{capability} cannot be filtered by {_listed(unknown)}. Filters of {capability}: {known}.")
+            text = f"{capability} cannot be filtered by {_listed(unknown)}. Filters of {capability}: {known}."
+            yield _finding(connector, "reads", text, capability, "reads")
         if len(set(filters)) < len(filters):
-            yield _read(f"{capability} names a filter twice.")
+            text = f"{capability} names a filter twice. Name each filter once."
+            yield _finding(connector, "reads", text, capability, "reads")
 
 
 def shared_names(manifests: Iterable[Manifest]) -> Iterator[tuple[str, Finding]]:
-    """Two connectors that answer to one name, each with its key: `emr_name` could mean either."""
+    """Names that two connectors share, each with the key of the second: `emr_name` could mean either."""
     owners: dict[str, str] = {}
     for manifest in manifests:
         for name in dict.fromkeys(map(fold, (manifest.key, manifest.name, *manifest.aliases))):
             if name in owners:
-                text = f"{name!r} is also a name of the connector {owners[name]}. Leave it to one of them."
-                yield manifest.key, Finding("manifest", "manifest.toml", text)
+                text = f"{name!r} is also a name of the connector {owners[name]}. Remove it from one of them."
+                yield manifest.key, Finding("manifest", "manifest.toml:1", text)
             owners.setdefault(name, manifest.key)
 
 
-def _read(text: str) -> Finding:
-    return Finding("reads", "manifest.toml", text)
+def _finding(connector: type[Connector], rule: str, text: str, field: str, table: str = "") -> Finding:
+    return Finding(rule, at_key(connector.folder / "manifest.toml", field, table), text)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The names that a story gives to its steps, waits and choices, as far as the syntax tree shows them."""
+"""The names that a sign-in gives to its steps, waits, and choices, as far as the syntax tree shows them."""
 
 from __future__ import annotations
 
@@ -14,39 +14,44 @@ DEPTH = 3
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """`options` are the labels of known rows that stand in the code. `unclear` are those that cannot be read off it."""
+    """Each name with its file and line. `options` are the labels of known options.
 
-    steps: frozenset[str]
-    choices: frozenset[str]
-    options: frozenset[str]
+    `unclear` are findings for names that the tree does not show.
+    """
+
+    steps: dict[str, str]
+    choices: dict[str, str]
+    options: dict[str, str]
     unclear: tuple[Finding, ...] = ()
 
 
 def names_in(folder: Folder) -> Names:
-    """What the story is going to call things."""
-    steps: set[str] = set()
+    """Every name that the sign-in may use."""
+    steps: dict[str, str] = {}
     unclear: list[Finding] = []
-    for part in folder.told:
+    for part in folder.replayed:
         for call in _verbs(part):
             found = _texts(folder, part, _argument(call, 0, "name"))
-            steps |= found
+            steps |= dict.fromkeys(found - steps.keys(), part.module.where(call))
             if not found:
                 unclear.append(_unclear(part.module, call, "step"))
     choices, more = _constructed(folder, "Choice", "name")
     options = {
-        label.value
-        for _, call in folder.calls()
-        if _called(call) == "Choosable" and _says_yes(_argument(call, None, "known"))
+        str(label.value): module.where(call)
+        for module, call in folder.calls()
+        if _called(call) == "Option" and _says_yes(_argument(call, None, "known"))
         if isinstance(label := _argument(call, None, "label"), ast.Constant)
     }
     return Names(
-        steps=frozenset(steps), choices=frozenset(choices), options=frozenset(map(str, options)),
+        steps=steps,
+        choices=choices,
+        options=options,
         unclear=(*unclear, *more),
-    )  # fmt: skip
+    )
 
 
 def said(folder: Folder, kind: str, keyword: str) -> Iterator[tuple[str, str]]:
-    """Where `kind(keyword="…")` stands, and the text: the rights of a NoRights, the `what` of an Unsupported."""
+    """(where, text) of each `kind(keyword="…")`: the rights of a NoRights, the `what` of an Unsupported."""
     for module, call in folder.calls():
         value = _argument(call, None, keyword)
         if _called(call) == kind and isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -60,26 +65,26 @@ def _verbs(part: Part) -> Iterator[ast.Call]:
                 yield node
 
 
-def _constructed(folder: Folder, kind: str, keyword: str) -> tuple[set[str], list[Finding]]:
-    found: set[str] = set()
+def _constructed(folder: Folder, kind: str, keyword: str) -> tuple[dict[str, str], list[Finding]]:
+    found: dict[str, str] = {}
     unclear: list[Finding] = []
     for part in folder.functions:
         for node in own(part.node):
             if isinstance(node, ast.Call) and _called(node) == kind:
                 texts = _texts(folder, part, _argument(node, None, keyword))
-                found |= texts
+                found |= dict.fromkeys(texts - found.keys(), part.module.where(node))
                 if not texts:
                     unclear.append(_unclear(part.module, node, "choice"))
     return found, unclear
 
 
 def _unclear(module: Module, call: ast.Call, what: str) -> Finding:
-    text = f"The name of this {what} cannot be read off the code. Write it out where it is asked."
-    return Finding("story", module.where(call), text)
+    text = f"The check cannot read the name of this {what} from the code. Write the name as a plain string."
+    return Finding("sign_in", module.where(call), text)
 
 
 def _texts(folder: Folder, part: Part, value: ast.AST | None, depth: int = DEPTH) -> set[str]:
-    """What an expression may be: a text, one of two, or a parameter, as its callers give it."""
+    """The texts that an expression can be: a text, one of two, or a parameter as its callers give it."""
     match value:
         case ast.Constant(value=str(text)):
             return {text}

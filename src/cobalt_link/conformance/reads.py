@@ -1,4 +1,4 @@
-"""Reads what a connector declares with a grant: each capability, and each filter by a value that has to be found."""
+"""Reads each declared capability with a grant, and each declared filter with a value that must be found."""
 
 from __future__ import annotations
 

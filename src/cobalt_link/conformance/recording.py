@@ -1,4 +1,4 @@
-"""What goes out while a story is told: every request, log entry and printed line."""
+"""Records what leaves a sign-in while it runs: every request, log entry, and printed line."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from cobalt_link.net.http import Answer, Http
 from cobalt_link.net.transport import system_trust
 
 
-class WatchedHttp(Http):
-    """The guarded client, with a list of what was sent; `loose` are requests that no step made."""
+class RecordingHttp(Http):
+    """The guarded client with a record of what it sent. `loose` are the requests made outside of a step."""
 
     def __init__(self, *, timeout: float = 20.0) -> None:
         super().__init__(allow_private=True, timeout=timeout, tls=trust())
@@ -41,28 +41,28 @@ ABOUT = structlog.processors.format_exc_info
 
 @cache
 def trust() -> ssl.SSLContext:
-    """Read once: it takes longer than most tellings."""
+    """Read once, because it takes longer than most runs."""
     return system_trust()
 
 
 @contextmanager
-def listening() -> Iterator[list[str]]:
-    """All that is logged (before anything is masked) or printed in the block; complete when it ends."""
+def recorded_output() -> Iterator[list[str]]:
+    """All that is logged (before redaction) or printed in the block. Complete when the block ends."""
     said: list[str] = []
-    ear, printed, root = _Ear(said), io.StringIO(), logging.getLogger()
+    recorder, printed, root = _LogRecorder(said), io.StringIO(), logging.getLogger()
     level = root.level
-    root.addHandler(ear)
+    root.addHandler(recorder)
     root.setLevel(logging.DEBUG)
     try:
         with capture_logs([ABOUT]) as entries, redirect_stdout(printed), redirect_stderr(printed):
             yield said
     finally:
-        root.removeHandler(ear)
+        root.removeHandler(recorder)
         root.setLevel(level)
         said += [repr(entry) for entry in entries] + printed.getvalue().splitlines()
 
 
-class _Ear(logging.Handler):
+class _LogRecorder(logging.Handler):
     def __init__(self, said: list[str]) -> None:
         super().__init__()
         self._said = said

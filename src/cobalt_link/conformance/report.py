@@ -1,4 +1,4 @@
-"""What the judge says of one connector: its findings, what was told, and what could not be told here."""
+"""The result of a check of one connector: its findings, the cases that ran, and those that could not run here."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True, order=True):
-    """`rule` is the judge's (manifest, texts, reads, imports, story, cases, secrets); `text` says what to do."""
+    """`rule` is one of manifest, texts, reads, imports, sign_in, cases, secrets. `text` says what to do."""
 
     rule: str
     where: str
     text: str
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """`told` are the cases that ran, `skipped` says for each that did not what it lacks."""
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """`ran` are the names of the cases that ran. `skipped` says for each other case what it lacks."""
 
     connector: str
     findings: tuple[Finding, ...] = ()
-    told: tuple[str, ...] = ()
+    ran: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 
     @property

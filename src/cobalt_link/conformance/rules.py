@@ -1,6 +1,6 @@
-"""What the syntax tree of a story must not hold. Each rule takes a folder and gives its findings.
+"""What the syntax tree of a sign-in must not contain. Each rule takes a folder and gives its findings.
 
-A story is told from the top after each answer: what would run again by itself, or run at a suspend, is found here.
+A sign-in runs from the top after each answer. The rules find code that would run again by itself, or at a suspend.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ CAUGHT = {"BaseException", "Suspend", "JournalFailed", "LostClaim"}
 
 
 def catches_everything(folder: Folder) -> Iterator[Finding]:
-    """A telling ends by an exception that must pass: the next telling goes on where it stopped."""
+    """A run is suspended by an exception that nobody may catch. The next run continues where it stopped."""
     for module in folder.modules:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.ExceptHandler) and (node.type is None or CAUGHT & _names(node.type)):
-                yield _at(module, node, "This catches what suspends a story. Catch `Exception` or a refusal instead.")
+                yield _at(
+                    module,
+                    node,
+                    "This catches the exception that suspends a sign-in. Catch `Exception` or a refusal instead.",
+                )
 
 
 def cleans_up_around_an_ask(folder: Folder) -> Iterator[Finding]:
-    """`finally`, `with` and a TaskGroup would run at every suspend: a log-out there would log out at every pane."""
-    text = "This would run each time the story waits for the person. Put the clean-up into a step of its own."
+    """`finally`, `with`, and a TaskGroup run at every suspend. A log-out there would log out at every pane."""
+    text = "This would run each time the sign-in waits for the user. Put the clean-up into a step of its own."
     for part in folder.functions:
         for node in own(part.node):
             if any(is_ask(each) for wrapped in _cleaned_up(node) for each in ast.walk(wrapped)):
@@ -37,57 +41,61 @@ def cleans_up_around_an_ask(folder: Folder) -> Iterator[Finding]:
 
 
 def reaches_outside(folder: Folder) -> Iterator[Finding]:
-    """Clock, chance, files and the EHR itself, in the story's own body: each telling would ask them anew."""
-    for part in folder.told:
+    """Clock, random numbers, files, and the EHR in the sign-in's own body: each run would ask them again."""
+    for part in folder.replayed:
         for node in own(part.node):
             if isinstance(node, ast.Call) and (name := _outside(part.module, node)):
-                yield _at(part.module, node, f"`{name}` runs again at every telling. Do it inside `ask.once`.")
+                yield _at(
+                    part.module,
+                    node,
+                    f"`{name}` would run again after each answer. Call it in a step, with `ask.once`.",
+                )
 
 
-def asks_inside_a_deed(folder: Folder) -> Iterator[Finding]:
-    """A step is done once and from one end to the other: nobody can be asked within it."""
-    for part in folder.told:
+def asks_inside_a_step(folder: Folder) -> Iterator[Finding]:
+    """A step runs once, from start to end. Nobody can be asked in the middle of it."""
+    for part in folder.replayed:
         for inner in own(part.node):
             if isinstance(inner, ast.Lambda | Function) and any(
                 isinstance(node, ast.Call) and _asks(node) for node in ast.walk(inner)
             ):
                 yield _at(
-                    part.module, inner, "This asks inside a step. Ask in the story, and give the answer to the step."
+                    part.module, inner, "This asks inside a step. Ask before the step, and pass the answer to it."
                 )
 
 
 def keeps_state(folder: Folder) -> Iterator[Finding]:
-    """A connector is shared by all accounts of a process, and the next telling may be in another one."""
+    """All accounts of a process share a connector object, and the next run may be in another process."""
     for part in folder.functions:
         for node in own(part.node):
             if isinstance(node, ast.Nonlocal | ast.Global):
-                yield _at(part.module, node, "What this keeps is lost at the next telling. Return it from the step.")
+                yield _at(part.module, node, "The next run does not see what this keeps. Return it from the step.")
             for target in _assigned(node):
                 if part.node.name not in ("__init__", "__init_subclass__") and _of_self(target):
-                    text = f"`{chain(target)}` is set outside `__init__`. A connector keeps nothing between two calls."
+                    text = f"`{chain(target)}` is set outside of `__init__`. A connector must not keep state."
                     yield _at(part.module, node, text)
 
 
 def hides_code(folder: Folder) -> Iterator[Finding]:
-    """What stands in a folder below is not part of the story's version, so a changed sign-in would not start over."""
+    """Code in a subfolder is not part of the sign-in's version, so a sign-in in progress would not start over."""
     for path in sorted(folder.path.rglob("*.py")):
         if path.parent != folder.path:
             where = path.relative_to(folder.path).as_posix()
-            yield Finding("story", where, "Code stands directly in the connector's folder. Move this file up.")
+            yield Finding("sign_in", where, "Code must be directly in the connector's folder. Move this file up.")
 
 
-STORY_RULES: tuple[Rule, ...] = (
+SIGN_IN_RULES: tuple[Rule, ...] = (
     catches_everything,
     cleans_up_around_an_ask,
     reaches_outside,
-    asks_inside_a_deed,
+    asks_inside_a_step,
     keeps_state,
     hides_code,
 )
 
 
 def _at(module: Module, node: ast.AST, text: str) -> Finding:
-    return Finding("story", module.where(node), text)
+    return Finding("sign_in", module.where(node), text)
 
 
 def _names(tree: ast.AST) -> set[str]:
@@ -105,7 +113,7 @@ def _cleaned_up(node: ast.AST) -> list[ast.AST]:
 
 
 def _outside(module: Module, call: ast.Call) -> str | None:
-    """What a call reaches that is not in the journal."""
+    """The name of a call whose result is not in the journal."""
     plain, spelled = chain(call.func), module.spelled(call.func)
     if isinstance(call.func, ast.Attribute) and call.func.attr == "reveal":
         return "reveal()"

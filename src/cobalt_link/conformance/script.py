@@ -1,4 +1,4 @@
-"""The person of a case: answers panes in order, and does to the EHR what the case says between two answers."""
+"""Plays the user of a case: answers panes in order, and sends the case's requests between two answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cobalt_link.net.http import Http
 
 
 class Script:
-    """Good for one telling. `http` is a client of the case's own, not the watched one; `typed` are the secrets."""
+    """Good for one run. `http` is a client of its own, which is not recorded. `typed` are the secrets."""
 
     def __init__(self, case: Case, address: str, http: Http, values: Given) -> None:
         self.typed: set[str] = set()
@@ -19,16 +19,16 @@ class Script:
         self._left = list(case.steps)
 
     async def answer(self, pane: Pane) -> Answer:
-        """The next answer. Raises CaseBroken when there is none left or it is one to another pane."""
+        """The next answer. Raises CaseBroken if none is left, or if it answers another kind of pane."""
         await self._do_requests()
         if not self._left:
-            raise CaseBroken(f"the pane {label(pane)!r} is shown, and the case has no step left to answer it")
+            raise CaseBroken(f"the sign-in shows the pane {label(pane)!r}, and the case has no step left to answer it")
         step = self._next()
         self.typed |= {secret for secret in (step.password, step.code) if secret}
         return answer_to(pane, step)
 
     async def instead_of_waiting(self, pane: Waiting) -> WaitingAnswer | None:
-        """What the person does while a poll brings nothing; None is to wait, as after a change at the EHR."""
+        """What the user does while polls give nothing. None means to wait, as after a change at the EHR."""
         if self._left and self._left[0].send is not None:
             await self._do_requests()
         elif self._left and self._left[0].action:
@@ -38,7 +38,7 @@ class Script:
         return None
 
     def left_over(self) -> list[CaseStep]:
-        """The answers that nobody asked for."""
+        """The answers that no pane asked for."""
         return [step for step in self._left if step.send is None]
 
     async def _do_requests(self) -> None:

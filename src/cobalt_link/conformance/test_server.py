@@ -1,4 +1,4 @@
-"""The EHR that cases are told against: a program of the connector's own, started for them, or an address given."""
+"""The EHR that cases run against: a program that the connector brings, started for the cases."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ START_SECONDS = 30.0
 
 
 @asynccontextmanager
-async def standing(program: Program) -> AsyncIterator[str]:
-    """The program while the block runs; gives its address. Raises CaseBroken when it does not say one."""
+async def started(program: Program) -> AsyncIterator[str]:
+    """Runs the program during the block, and gives its address. Raises CaseBroken if it does not print one."""
     with TemporaryDirectory(prefix="cobalt-check-") as folder:
         errors = Path(folder) / "errors"
         words = ["-m", program.module, *(each.replace("{folder}", folder) for each in program.args)]
@@ -48,7 +48,7 @@ async def _address(process: asyncio.subprocess.Process, module: str, errors: Pat
 
 
 async def send(http: Http, address: str, step: CaseStep) -> None:
-    """Carries out a `send`: "PUT /path", with the step's `json`. Raises CaseBroken unless the EHR answers with 2xx."""
+    """Sends the request of a `send` step. Raises CaseBroken unless the EHR answers with 2xx."""
     method, _, path = (step.send or "").partition(" ")
     try:
         answer = await http.request(method, f"{address}{path}", json=step.json)

@@ -1,4 +1,4 @@
-"""A connector's folder as syntax trees: its functions, and which of them are told anew each time the person answers."""
+"""A connector's folder as syntax trees: its functions, and which of them run again after each answer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One function, and the module that it stands in."""
+    """A function and its module."""
 
     module: Module
     node: Function
 
 
 class Module:
-    """One file. `aliases` are the names that its imports bind, spelled out: {"datetime": "datetime.datetime"}."""
+    """One file. `aliases` are the names that its imports bind, in full: {"datetime": "datetime.datetime"}."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
@@ -48,13 +48,13 @@ class Module:
         return found
 
     def spelled(self, node: ast.AST) -> str:
-        """A name or chain of attributes with its import spelled out; "" for anything else."""
+        """A name or chain of attributes with its import in full. "" for anything else."""
         first, _, rest = chain(node).partition(".")
         return ".".join(filter(None, (self.aliases.get(first, first), rest)))
 
 
 class Folder:
-    """All modules of a connector; `story_version` covers what stands directly in the folder, so nothing else may."""
+    """All modules of a connector. Only those directly in the folder count for the sign-in's version."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder
@@ -70,16 +70,16 @@ class Folder:
         ]
 
     @cached_property
-    def told(self) -> list[Part]:
-        """The story's own body: whatever uses `ask`, and what that calls directly, which is not a step."""
+    def replayed(self) -> list[Part]:
+        """The functions that run again after each answer: those that use `ask`, and what they call outside of steps."""
         found = [part for part in self.functions if any(map(is_ask, own(part.node))) or takes_ask(part.node)]
-        for part in found:  # grows while it is gone through
+        for part in found:  # the list grows during the loop
             names = {name for node in own(part.node) if isinstance(node, ast.Call) if (name := self._callee(node))}
             found += [each for each in self.functions if each.node.name in names and each not in found]
         return [part for part in found if part.node.name != "__init__"]
 
     def _callee(self, call: ast.Call) -> str | None:
-        """The name of a function of this folder that is called: `f()`, `self.f()` or `module.f()`."""
+        """The name of the function of this folder that is called: `f()`, `self.f()`, or `module.f()`."""
         stems = {module.path.stem for module in self.modules} | {"self", "cls"}
         match call.func:
             case ast.Name(id=name):
@@ -93,13 +93,13 @@ class Folder:
             yield from ((module, node) for node in ast.walk(module.tree) if isinstance(node, ast.Call))
 
     def literals(self) -> set[str]:
-        """Every text that stands in the code."""
+        """Every string in the code."""
         nodes = (node for module in self.modules for node in ast.walk(module.tree))
         return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def own(function: ast.AST) -> Iterator[ast.AST]:
-    """What a function does itself, without the functions inside it: those are steps, done once."""
+    """The nodes of a function without the functions inside it, which are steps."""
     for child in ast.iter_child_nodes(function):
         yield child
         if not isinstance(child, _NESTED):
@@ -107,7 +107,7 @@ def own(function: ast.AST) -> Iterator[ast.AST]:
 
 
 def chain(node: ast.AST) -> str:
-    """`self.portal.http` as a text; "" when there is a call or an index in it."""
+    """`self.portal.http` as a text. "" if it contains a call or an index."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute) and (before := chain(node.value)):
@@ -116,7 +116,7 @@ def chain(node: ast.AST) -> str:
 
 
 def is_ask(node: ast.AST) -> bool:
-    """Whether this is the asker, however it is held: `ask`, `self.ask`, `story._ask`."""
+    """Whether this is the `Ask` object, under any owner: `ask`, `self.ask`, `flow._ask`."""
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
     return name.lstrip("_") == "ask"
 

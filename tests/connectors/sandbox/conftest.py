@@ -5,7 +5,7 @@ import pytest
 from cobalt_link.connector.connector import Chart
 from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.net.http import Http
-from tests.connectors.sandbox.told import chart_of, password, told
+from tests.connectors.sandbox.runs import chart_of, password, run
 from tests.support.world import Sandbox
 
 Open = Callable[..., Awaitable[Chart]]
@@ -31,7 +31,7 @@ def opened(sandbox: Sandbox) -> Open:
     """`await opened("user_good")`: a chart of that user, with further steps after the password."""
 
     async def open_(username: str = "user_good", *steps: dict[str, str]) -> Chart:
-        return chart_of(await told(sandbox.address, password(username), *steps), sandbox.address)
+        return chart_of(await run(sandbox.address, password(username), *steps), sandbox.address)
 
     return open_
 

@@ -12,7 +12,7 @@ from cobalt_link.connector.models import AppointmentQuery, PatientQuery
 from cobalt_link.connector.refusals import NoRights, SessionEnded
 from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.signin.translate import as_refusal
-from tests.connectors.sandbox.told import CODE, password, told
+from tests.connectors.sandbox.runs import CODE, password, run
 from tests.support.world import Sandbox
 
 DAYS = AppointmentQuery(start=date.today(), end=date.today())
@@ -48,7 +48,7 @@ async def code_of(reading: Awaitable[object]) -> str:
 async def test_a_fault_at_the_password_is_its_refusal_and_nothing_is_sent_twice(fault: str, sandbox: Sandbox) -> None:
     value, code = FAULTS[fault]
     await sandbox.lab("faults", {fault: value, "only_path": "/api/login"})
-    seen = await told(sandbox.address, password("user_good"), timeout=0.4)
+    seen = await run(sandbox.address, password("user_good"), timeout=0.4)
     assert (seen.ends, seen.sent) == (code, ["POST /api/login"])
 
 
@@ -56,7 +56,7 @@ async def test_a_fault_at_the_password_is_its_refusal_and_nothing_is_sent_twice(
 async def test_a_fault_at_the_code_is_its_refusal_and_nothing_is_sent_twice(fault: str, sandbox: Sandbox) -> None:
     value, code = FAULTS[fault]
     broken = {"send": "PUT /api/_lab/faults", "json": {fault: value}}
-    seen = await told(sandbox.address, password("user_code"), broken, CODE, timeout=0.4)
+    seen = await run(sandbox.address, password("user_code"), broken, CODE, timeout=0.4)
     assert (seen.ends, seen.sent) == (code, ["POST /api/login", "POST /api/login/code"])
 
 

@@ -14,7 +14,7 @@ from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.link.pages import refusal
 from cobalt_link.link.pages.texts import Texts, bare
 from sandbox_ehr.refusals import ERROR_CODES
-from tests.connectors.sandbox.told import CODE, password, told
+from tests.connectors.sandbox.runs import CODE, password, run
 from tests.support.world import Sandbox
 
 ROOT = Path(__file__).parents[3]
@@ -51,7 +51,7 @@ def test_the_sandbox_can_do_all_of_them() -> None:
 @pytest.mark.parametrize("code", THEIRS)
 async def test_a_refusal_on_demand_ends_in_its_pane_or_its_refusal(code: str, sandbox: Sandbox) -> None:
     second = [CODE] if code in ("wrong_code", "code_expired") else []
-    seen = await told(sandbox.address, password("user_good", f"error_{code}"), *second)
+    seen = await run(sandbox.address, password("user_good", f"error_{code}"), *second)
     if code in ON_A_PANE:
         assert seen.labels[-1] == ON_A_PANE[code] and not seen.ends
     else:
@@ -67,17 +67,17 @@ def test_the_others_are_proven_elsewhere(code: str) -> None:
 
 
 async def test_a_password_to_be_changed_says_where(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, password("user_expired"))
+    seen = await run(sandbox.address, password("user_expired"))
     assert seen.refusal and seen.refusal.details == {"url": f"{sandbox.address}/password"}
 
 
 async def test_an_account_that_only_an_administrator_can_unlock_says_no_time(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, password("user_locked"))
+    seen = await run(sandbox.address, password("user_locked"))
     assert (seen.ends, seen.refusal and seen.refusal.details) == ("locked", {})
 
 
 async def test_the_fifth_wrong_password_locks_and_each_before_says_what_is_left(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, *(password("user_good", "wrong") for _ in range(5)))
+    seen = await run(sandbox.address, *(password("user_good", "wrong") for _ in range(5)))
     left = [pane.problem.details for pane in seen.panes if pane.problem]
     reset = f"{sandbox.address}/forgotten"
     assert left == [{"tries_left": n, "url": reset} for n in (4, 3, 2, 1)]
@@ -85,7 +85,7 @@ async def test_the_fifth_wrong_password_locks_and_each_before_says_what_is_left(
 
 
 async def test_an_unexpected_answer_has_a_reference_and_nothing_else(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, password("user_good", "error_unexpected"))
+    seen = await run(sandbox.address, password("user_good", "error_unexpected"))
     assert seen.refusal and seen.refusal.details.keys() == {"reference"}
 
 

@@ -14,7 +14,7 @@ from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.link.pages.texts import by_locale
 from cobalt_link.signin.replay import Granted, Refused
 from tests.connectors.sandbox.conftest import Open
-from tests.connectors.sandbox.told import CODE, password, renewed, told
+from tests.connectors.sandbox.runs import CODE, password, renewed, run
 from tests.support.world import Sandbox
 
 APPROVE = {"send": "POST /api/_lab/users/user_push/push", "json": {"answer": "approve"}}
@@ -22,14 +22,14 @@ DENY = {"send": "POST /api/_lab/users/user_push/push", "json": {"answer": "deny"
 IGNORE = {"push_plan": "ignore"}
 
 
-async def test_the_judge_has_nothing_to_say() -> None:
-    (verdict,) = await check_connectors(["sandbox"], by_locale())
-    assert verdict.findings == () and verdict.skipped == ()
-    assert len(verdict.told) > 20
+async def test_the_check_finds_nothing() -> None:
+    (report,) = await check_connectors(["sandbox"], by_locale())
+    assert report.findings == () and report.skipped == ()
+    assert len(report.ran) > 20
 
 
 async def test_a_sign_in_in_pieces_logs_in_once(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, password("user_good"))
+    seen = await run(sandbox.address, password("user_good"))
     grant = seen.grant
     assert grant and (grant.user.username, grant.user.name) == ("user_good", "Dana Goodwin")
     assert (grant.tenant, grant.keep_alive) == ("1", 900)
@@ -39,7 +39,7 @@ async def test_a_sign_in_in_pieces_logs_in_once(sandbox: Sandbox) -> None:
 
 
 async def test_a_texted_code_is_asked_for_with_where_it_went_and_how_long_it_works(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, password("user_code"), CODE)
+    seen = await run(sandbox.address, password("user_code"), CODE)
     pane = seen.panes[1]
     assert isinstance(pane, Code)
     assert (pane.way, pane.sent_to, pane.length, pane.resend) == ("text", "34", 6, True)
@@ -50,13 +50,13 @@ async def test_a_texted_code_is_asked_for_with_where_it_went_and_how_long_it_wor
 
 async def test_a_new_code_is_one_more_text(sandbox: Sandbox) -> None:
     later = {"send": "PUT /api/_lab/clock", "json": {"advance": 31}}
-    seen = await told(sandbox.address, password("user_code"), later, {"resend": True}, CODE)
+    seen = await run(sandbox.address, password("user_code"), later, {"resend": True}, CODE)
     assert [isinstance(pane, Code) and pane.resent for pane in seen.panes] == [False, False, True]
     assert (seen.ends, (await sandbox.counts())["texts_sent"]) == ("granted", 2)
 
 
 async def test_a_new_code_too_soon_is_a_wait_on_the_same_pane_and_the_old_code_works(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, password("user_code"), {"resend": True}, CODE)
+    seen = await run(sandbox.address, password("user_code"), {"resend": True}, CODE)
     first, second = seen.panes[1:]
     assert isinstance(first, Code) and isinstance(second, Code) and second.problem
     assert second.problem.code == "ehr_busy" and second.problem.details["reason"] == "resend"
@@ -67,12 +67,12 @@ async def test_a_new_code_too_soon_is_a_wait_on_the_same_pane_and_the_old_code_w
 
 async def test_an_ehr_that_is_busy_while_a_code_is_asked_for_anew_ends_the_sign_in(sandbox: Sandbox) -> None:
     busy = {"send": "PUT /api/_lab/faults", "json": {"busy": True}}
-    seen = await told(sandbox.address, password("user_code"), busy, {"resend": True})
+    seen = await run(sandbox.address, password("user_code"), busy, {"resend": True})
     assert (seen.ends, seen.refusal and seen.refusal.details) == ("ehr_busy", {"seconds": 120})
 
 
 async def test_codes_from_an_app_are_never_sent_again(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, password("user_choice"), {"value": "app"}, CODE)
+    seen = await run(sandbox.address, password("user_choice"), {"value": "app"}, CODE)
     choice, code = seen.panes[1:]
     assert isinstance(choice, Choice) and [(row.value, row.detail) for row in choice.options] == [
         ("text", "34"), ("email", "m•••••@riverside.example"), ("app", None),
@@ -87,14 +87,14 @@ async def test_codes_from_an_app_are_never_sent_again(sandbox: Sandbox) -> None:
 
 
 async def test_an_e_mailed_code_goes_to_the_e_mail(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, password("user_choice"), {"value": "email"}, CODE)
+    seen = await run(sandbox.address, password("user_choice"), {"value": "email"}, CODE)
     counts = await sandbox.counts()
     assert (seen.ends, counts["emails_sent"], counts["texts_sent"]) == ("granted", 1, 0)
 
 
 async def test_a_push_shows_the_number_to_match_and_is_sent_once(sandbox: Sandbox) -> None:
     await sandbox.lab("users/user_push", IGNORE)
-    seen = await told(sandbox.address, password("user_push"), APPROVE)
+    seen = await run(sandbox.address, password("user_push"), APPROVE)
     pane = seen.panes[1]
     assert isinstance(pane, Waiting) and pane.number and pane.number.isdigit() and pane.expires_at and pane.resend
     assert (seen.ends, (await sandbox.counts())["pushes_sent"]) == ("granted", 1)
@@ -102,10 +102,10 @@ async def test_a_push_shows_the_number_to_match_and_is_sent_once(sandbox: Sandbo
 
 async def test_a_denied_push_is_sent_again_only_when_the_person_asks(sandbox: Sandbox) -> None:
     await sandbox.lab("users/user_push", IGNORE)
-    seen = await told(sandbox.address, password("user_push"), DENY)
+    seen = await run(sandbox.address, password("user_push"), DENY)
     assert seen.labels[-1] == "waiting push_denied" and (await sandbox.counts())["pushes_sent"] == 1
     await sandbox.lab("users/user_push", IGNORE)
-    seen = await told(sandbox.address, password("user_push"), DENY, {"action": "resend"}, APPROVE)
+    seen = await run(sandbox.address, password("user_push"), DENY, {"action": "resend"}, APPROVE)
     denied, again = seen.panes[2:]
     assert isinstance(denied, Waiting) and denied.number is None and denied.expires_at is None
     assert isinstance(again, Waiting) and again.number and again.problem is None
@@ -116,26 +116,26 @@ async def test_a_denied_push_is_sent_again_only_when_the_person_asks(sandbox: Sa
 async def test_the_clinic_that_is_chosen_is_the_tenant_and_is_remembered(
     clinic: str, name: str, sandbox: Sandbox, connector: Connector
 ) -> None:
-    seen = await told(sandbox.address, password("user_clinics"), {"value": clinic})
+    seen = await run(sandbox.address, password("user_clinics"), {"value": clinic})
     assert seen.grant and (seen.grant.tenant, seen.grant.known["clinic"]) == (clinic, name)
     later = await renewed(seen, connector, sandbox.address)
     assert isinstance(later, Granted) and later.grant.tenant == clinic
 
 
 async def test_a_clinic_that_is_not_listed_is_a_right_that_is_missing(sandbox: Sandbox) -> None:
-    seen = await told(sandbox.address, password("user_clinics"), {"none": True})
+    seen = await run(sandbox.address, password("user_clinics"), {"none": True})
     assert (seen.ends, seen.refusal and seen.refusal.details) == ("no_rights", {"rights": "clinic"})
     assert (await sandbox.counts())["logins"] == 0
 
 
 async def test_only_the_right_that_is_missing_is_named(sandbox: Sandbox) -> None:
     await sandbox.lab("users/user_good", {"rights": ["schedule.read"]})
-    seen = await told(sandbox.address, password("user_good"))
+    seen = await run(sandbox.address, password("user_good"))
     assert (seen.ends, seen.refusal and seen.refusal.details) == ("no_rights", {"rights": "patients.read"})
 
 
 async def test_a_password_session_is_renewed_without_the_person(sandbox: Sandbox, connector: Connector) -> None:
-    seen = await told(sandbox.address, password("user_good"))
+    seen = await run(sandbox.address, password("user_good"))
     later = await renewed(seen, connector, sandbox.address)
     assert isinstance(later, Granted) and seen.grant
     assert later.grant.user == seen.grant.user and later.grant.session != seen.grant.session
@@ -149,7 +149,7 @@ async def test_a_renewal_never_makes_the_ehr_text_mail_or_call(
     username: str, steps: list[dict[str, str]], sandbox: Sandbox, connector: Connector
 ) -> None:
     await sandbox.lab("users/user_push", IGNORE)
-    seen = await told(sandbox.address, password(username), *steps)
+    seen = await run(sandbox.address, password(username), *steps)
     before = await sandbox.counts()
     later = await renewed(seen, connector, sandbox.address)
     assert isinstance(later, Refused) and isinstance(later.refusal, LoginRequired)
@@ -157,7 +157,7 @@ async def test_a_renewal_never_makes_the_ehr_text_mail_or_call(
 
 
 async def test_a_changed_password_needs_the_person(sandbox: Sandbox, connector: Connector) -> None:
-    seen = await told(sandbox.address, password("user_good"))
+    seen = await run(sandbox.address, password("user_good"))
     await sandbox.lab("users/user_good", {"password": "another-one"})
     later = await renewed(seen, connector, sandbox.address)
     assert isinstance(later, Refused) and later.refusal.details == {"reason": "wrong_credentials"}
