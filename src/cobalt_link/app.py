@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -15,23 +15,17 @@ import msgspec
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cobalt_link.accounts import api as accounts_api
-from cobalt_link.accounts import upkeep
+from cobalt_link.accounts import room as accounts
 from cobalt_link.accounts.access import AccessTokens
-from cobalt_link.accounts.instance_health import InstanceHealth
-from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.leases import RenewalLeases
-from cobalt_link.accounts.sessions import EhrSessions
-from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.installed import classes
-from cobalt_link.developers import api as developers_api
+from cobalt_link.developers import room as developers
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client, Clients
-from cobalt_link.developers.orgs import Orgs
+from cobalt_link.developers.orgs import ehr_resolver
+from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
 from cobalt_link.jobs.queue import Jobs
-from cobalt_link.jobs.worker import Chore
 from cobalt_link.kit.clock import Clock, SystemClock
 from cobalt_link.link.api import routes as link_api
 from cobalt_link.link.api.link_tokens import LinkTokenApi
@@ -50,8 +44,8 @@ from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.link.session.upkeep import LinkUpkeep
 from cobalt_link.net.http import Http
-from cobalt_link.records import api as records_api
-from cobalt_link.records.engine import RecordsEngine
+from cobalt_link.records import room as records
+from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.settings import Settings, load
 from cobalt_link.store.database import Database, DatabaseUnavailable
 from cobalt_link.store.database_address import open_database_address
@@ -73,9 +67,9 @@ TABLE: tuple[Routes, ...] = (
     link_pages.routes,
     files.routes,
     link_connections.routes,
-    accounts_api.routes,
-    developers_api.routes,
-    records_api.routes,
+    *accounts.ROUTES,
+    *developers.ROUTES,
+    *records.ROUTES,
 )
 
 
@@ -85,10 +79,14 @@ def connector_classes() -> Mapping[str, type[Connector]]:
     return {each.manifest.key: each for each in sorted(classes(), key=lambda each: each.manifest.name)}
 
 
-@lru_cache(maxsize=1024)
+@cache
+def _resolver() -> Callable[[str], str | None]:
+    return ehr_resolver(connector_classes())
+
+
 def resolve_ehr(name: str) -> str | None:
     """The connector that answers to an EHR's name or alias, in any case."""
-    return next((key for key, each in connector_classes().items() if each.manifest.answers_to(name)), None)
+    return _resolver()(name)
 
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,90 +118,85 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         signals = await stack.enter_async_context(Signals(dsn))
         http = Http(allow_private=settings.allow_private_networks)
         stack.push_async_callback(http.close)
-        jobs = Jobs(dsn)
-        house = _furnished(settings, clock, vault, db, jobs, signals, http, stack)
-        await jobs.open()
-        stack.push_async_callback(jobs.close)
+        connectors = {key: each(http) for key, each in connector_classes().items()}
+        house, rooms = _furnished(
+            Deps(settings=settings, clock=clock, db=db, vault=vault, signals=signals, connectors=connectors)
+        )
+        for room in rooms:
+            await room.start()
+            stack.push_async_callback(room.close)
         yield house
 
 
-def _furnished(
-    settings: Settings,
-    clock: Clock,
-    vault: Vault,
-    db: Database,
-    jobs: Jobs,
-    signals: Signals,
-    http: Http,
-    stack: AsyncExitStack,
-) -> House:
-    connectors = {key: each(http) for key, each in connector_classes().items()}
-    clients, orgs = Clients(db, vault, clock), Orgs(db, clock, resolve_ehr)
-    keys = DataKeys(db, vault)
-    accounts, access = AccountTable(db, vault, keys, clock), AccessTokens(db, vault, clock)
-    health = InstanceHealth(db, clock)
-    sessions = EhrSessions(accounts, RenewalLeases(db, keys, clock, seconds=40.0), health, connectors, clock)
-    stack.push_async_callback(sessions.close)
+def _furnished(deps: Deps) -> tuple[House, tuple[Room, ...]]:
+    metrics = Metrics()
+    job, developer, account = jobs.open(deps), developers.open(deps), accounts.open(deps)
+    record = records.open(deps, account, developer)
+    linking, hosted = _link(deps, job, developer, account)
+    # The queue last: it wakes workers for the other rooms.
+    rooms = (_system(deps, metrics), linking, account, developer, record, job)
+    house = House(
+        settings=deps.settings,
+        db=deps.db,
+        jobs=job.queue,
+        rooms=tuple(pair for room in rooms for pair in room.routes),
+        hosted=hosted,
+        callers=developer.callers,
+        clients=developer.clients,
+        access=account.access,
+        clock=deps.clock,
+        metrics=metrics,
+        chores=tuple(chore for room in rooms for chore in room.chores),
+    )
+    return house, rooms
+
+
+def _system(deps: Deps, metrics: Metrics) -> Room:
+    answers = system.System(document(deps.settings.public_url), lambda: _ready(deps.db), metrics)
+    return Room(routes=((system.routes, answers),), chores=(Chore("keyring", 5.0, lambda: _refresh(deps.vault)),))
+
+
+def _link(
+    deps: Deps, job: jobs.JobsRoom, developer: developers.DevelopersRoom, account: accounts.AccountsRoom
+) -> tuple[Room, PageAccess]:
+    settings, clock, vault, db, connectors = deps.settings, deps.clock, deps.vault, deps.db, deps.connectors
+    clients, orgs, queue = developer.clients, developer.orgs, job.queue
     link_sessions = LinkSessionTable(db, vault)
     tokens = Tokens(db, vault, clock, public_minutes=settings.public_token_minutes)
-    exchanges = Exchanges(db, vault, clock, access)
+    exchanges = Exchanges(db, vault, clock, account.access)
     visits = SessionAnswers(
-        db, vault, clock, jobs, signals, tokens, link_sessions, minutes=settings.link_session_minutes
+        db, vault, clock, queue, deps.signals, tokens, link_sessions, minutes=settings.link_session_minutes
     )
-    finding = ConnectionLookup(clock, link_sessions, accounts, sessions, clients, connectors)
+    finding = ConnectionLookup(clock, link_sessions, account.accounts, account.sessions, clients, connectors)
     requests = EhrRequests(db, clock, link_sessions, orgs)
-    stage = ContextLoader(settings, clock, visits, clients, orgs, accounts, health, finding, requests, connectors)
+    stage = ContextLoader(
+        settings, clock, visits, clients, orgs, account.accounts, account.health, finding, requests, connectors
+    )
     minutes = settings.link_token_minutes
     link = LinkTokenApi(
-        db, clock, tokens, link_sessions, exchanges, orgs, access, requests, connectors, minutes=minutes
+        db, clock, tokens, link_sessions, exchanges, orgs, account.access, requests, connectors, minutes=minutes
     )
-    advance = SessionRunner(db, clock, jobs, link_sessions, accounts, health, orgs, finding, settings.ehr_addresses)
-    jobs.task(RUN_SESSION, advance.__call__)
-    metrics, door = Metrics(), PageAccess(stage, visits, finding, requests)
-    link_upkeep = LinkUpkeep(db, clock, link_sessions, tokens, exchanges, timedelta(days=settings.retention_days))
-    return House(
-        settings=settings,
-        db=db,
-        jobs=jobs,
-        rooms=(
-            (system.routes, system.System(document(settings.public_url), lambda: _ready(db), metrics)),
+    advance = SessionRunner(
+        db, clock, queue, link_sessions, account.accounts, account.health, orgs, finding, settings.ehr_addresses
+    )
+    queue.task(RUN_SESSION, advance.__call__)
+    door = PageAccess(stage, visits, finding, requests)
+    upkeep = LinkUpkeep(db, clock, link_sessions, tokens, exchanges, timedelta(days=settings.retention_days))
+    room = Room(
+        routes=(
             (link_api.routes, link),
             (link_pages.routes, door),
             (files.routes, door),
             (link_connections.routes, door),
-            (accounts_api.routes, accounts_api.AccountsRoom(accounts, access, sessions, connectors)),
-            (developers_api.routes, orgs),
-            (records_api.routes, RecordsEngine(sessions, accounts, orgs, keys, connectors, db)),
         ),
-        hosted=door,
-        callers=Callers(db, vault, clock),
-        clients=clients,
-        access=access,
-        clock=clock,
-        metrics=metrics,
-        chores=_chores(vault, jobs, advance, sessions, link_upkeep, access, keys),
+        chores=(
+            Chore("link_sessions", 5.0, advance.sweep),
+            Chore("expiry", 20.0, upkeep.expire),
+            Chore("pruning", 600.0, upkeep.prune),
+            Chore("shredding of link sessions", 600.0, upkeep.shred),
+        ),
     )
-
-
-def _chores(
-    vault: Vault,
-    jobs: Jobs,
-    advance: SessionRunner,
-    sessions: EhrSessions,
-    link_upkeep: LinkUpkeep,
-    access: AccessTokens,
-    keys: DataKeys,
-) -> tuple[Chore, ...]:
-    return (
-        Chore("link_sessions", 5.0, advance.sweep),
-        Chore("expiry", 20.0, link_upkeep.expire),
-        Chore("renewals", 15.0, sessions.sweep),
-        Chore("keyring", 5.0, lambda: _refresh(vault)),
-        Chore("pruning", 600.0, link_upkeep.prune),
-        Chore("shredding", 600.0, lambda: upkeep.hourly(access, keys)),
-        Chore("shredding of link sessions", 600.0, link_upkeep.shred),
-        Chore("stalled jobs", 60.0, jobs.forget_stalled),
-    )
+    return room, door
 
 
 def document(public_url: str = "http://127.0.0.1:8420") -> dict[str, Any]:

@@ -330,7 +330,7 @@ async def test_a_sign_in_that_never_ends_is_given_up_within_its_lease(world: Wor
     world.ehr.end_sessions()
     world.ehr.gate.clear()
     with pytest.raises(EhrUnavailable):
-        await world.new_sessions(renewal_seconds=0.05).read(account, names)
+        await world.new_sessions(sign_in=0.05).read(account, names)
     row = await world.row(account)
     assert (row["lease_until"], row["renewals_begun"], row["rest_code"]) == (None, 0, "ehr_down")
 

@@ -14,12 +14,12 @@ async def test_hourly_upkeep_forgets_ended_tokens_and_shreds_destroyed_keys(worl
     world.later(5)
     await world.accounts.disconnect(account)
     assert await world.db.rows("SELECT owner FROM data_keys_erased") != []
-    await upkeep.hourly(world.access, world.keys)
+    await upkeep.shred(world.access, world.keys)
     assert await world.db.rows("SELECT owner FROM data_keys_erased") == []
     assert await world.db.rows("SELECT hash FROM access_tokens") == []
 
 
 async def test_the_sweep_leaves_healthy_accounts_alone(world: World) -> None:
     await world.linked()
-    await upkeep.often(world.sessions)
+    await world.sessions.sweep()
     assert world.ehr.attempts == 0

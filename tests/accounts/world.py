@@ -10,7 +10,7 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.leases import RenewalLeases
-from cobalt_link.accounts.sessions import EhrSessions
+from cobalt_link.accounts.sessions import EhrSessions, RenewalTimes
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import EhrUser, Grant
@@ -55,12 +55,14 @@ class World:
         self.access = AccessTokens(db, self.vault, self.clock)
         self.sessions = self.new_sessions()
 
-    def new_sessions(self, lease_seconds: float = 45.0, **options: Any) -> EhrSessions:
-        """As another process would have them."""
-        leases = RenewalLeases(self.db, self.keys, self.clock, seconds=lease_seconds)
-        return EhrSessions(
-            self.accounts, leases, InstanceHealth(self.db, self.clock), self.connectors, self.clock, **options
+    def new_sessions(self, **seconds: float) -> EhrSessions:
+        """As another process would have them; `seconds` as in `RenewalTimes`."""
+        times = RenewalTimes(**seconds)
+        leases, health = (
+            RenewalLeases(self.db, self.keys, self.clock, seconds=times.lease),
+            InstanceHealth(self.db, self.clock),
         )
+        return EhrSessions(self.accounts, leases, health, self.connectors, self.clock, times)
 
     async def client(self, name: str = "Acme Scribe") -> Client:
         return (await self.clients.create(name, test=True))[0]

@@ -8,11 +8,12 @@ import pytest
 
 from cobalt_link.accounts import api as accounts_api
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.api import AccountsRoom
+from cobalt_link.accounts.api import AccountApi
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client
 from cobalt_link.records import api
 from cobalt_link.records.engine import RecordsEngine
+from cobalt_link.records.ids import RecordIds
 from cobalt_link.store.database import Database
 from cobalt_link.web import Auth, Call, mount
 from cobalt_link.web.credentials import CallerCredentials
@@ -37,8 +38,9 @@ class Api:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.reads = RecordsEngine(world.sessions, world.accounts, world.orgs, world.keys, world.connectors, world.db)
-        room = AccountsRoom(world.accounts, world.access, world.sessions, world.connectors)
+        ids = RecordIds(world.db, world.keys)
+        self.reads = RecordsEngine(world.sessions, world.accounts, world.orgs, ids, world.connectors)
+        room = AccountApi(world.accounts, world.access, world.sessions, world.connectors)
         rooms = [(api.routes, self.reads), (accounts_api.routes, room)]
         callers = Callers(world.db, world.vault, world.clock)
 

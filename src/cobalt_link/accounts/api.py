@@ -22,7 +22,7 @@ from cobalt_link.web.problems import InvalidRequest
 routes = Routes("accounts")
 
 
-class AccountsRoom(msgspec.Struct, frozen=True):
+class AccountApi(msgspec.Struct, frozen=True):
     """What the routes work with."""
 
     accounts: AccountTable
@@ -94,7 +94,7 @@ class Rotated(msgspec.Struct, frozen=True):
     errors=(InvalidRequest,),
     summary="List your linked accounts with their health, the last linked first.",
 )
-async def list_accounts(room: AccountsRoom, call: Call, body: AccountsQuery) -> AccountsAnswer:
+async def list_accounts(room: AccountApi, call: Call, body: AccountsQuery) -> AccountsAnswer:
     start = (body.page - 1) * body.page_size
     accounts, total = await room.accounts.of_client(
         call.caller.id, org_id=body.org_id, user_id=body.user_id, limit=body.page_size, offset=start
@@ -113,7 +113,7 @@ async def list_accounts(room: AccountsRoom, call: Call, body: AccountsQuery) -> 
     errors=(AccountGone,),
     summary="Disconnect an account: its access tokens end at once, what was stored for it never opens again.",
 )
-async def disconnect(room: AccountsRoom, call: Call, account_id: str) -> Disconnected:
+async def disconnect(room: AccountApi, call: Call, account_id: str) -> Disconnected:
     await room.sessions.disconnect(await room.accounts.find(call.caller.id, account_id))
     return Disconnected(account_id, "Account disconnected.")
 
@@ -128,7 +128,7 @@ async def disconnect(room: AccountsRoom, call: Call, account_id: str) -> Disconn
     errors=(AccountGone, InvalidRequest),
     summary="Give an account a new access token; all earlier ones end after the overlap.",
 )
-async def rotate_token(room: AccountsRoom, call: Call, body: Rotation, account_id: str) -> Rotated:
+async def rotate_token(room: AccountApi, call: Call, body: Rotation, account_id: str) -> Rotated:
     account = await room.accounts.find(call.caller.id, account_id)
     token = await room.access.rotate(account, call.caller.env, timedelta(seconds=body.overlap_seconds))
     return Rotated(token, token, account.id)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import TypeVar
 
+import msgspec
 import structlog
 
 from cobalt_link.accounts import refusal_problems
@@ -41,9 +42,20 @@ EARLY = timedelta(seconds=5)
 SIGN_OUT_SECONDS = 5
 
 
+class RenewalTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """In seconds: how long a sign-in in the background may take, how long its lease lasts, which must be longer, and
+    how long a call waits for a renewal that another process does."""
+
+    sign_in: float = 30.0
+    lease: float = 40.0
+    patience: float = 25.0
+
+
+TIMES = RenewalTimes()
+
+
 class EhrSessions:
-    """Bound to one process. `renewal_seconds` bounds a silent sign-in, `lease_seconds` (longer) its lease, and
-    `patience` is how long a call waits for a renewal that another process does."""
+    """Bound to one process."""
 
     def __init__(
         self,
@@ -52,17 +64,14 @@ class EhrSessions:
         health: InstanceHealth,
         connectors: Mapping[str, Connector],
         clock: Clock,
-        *,
-        renewal_seconds: float = 30.0,
-        patience: float = 25.0,
+        times: RenewalTimes = TIMES,
     ) -> None:
         self._accounts = accounts
         self._leases = leases
         self._health = health
         self._connectors = connectors
         self._clock = clock
-        self._renewal_seconds = renewal_seconds
-        self._patience = patience
+        self._times = times
         self._flights: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     async def read(self, account: Account, step: EhrCall[T]) -> T:
@@ -156,7 +165,7 @@ class EhrSessions:
 
     async def _renew(self, account: Account, seen: int) -> None:
         """Returns once there is a later grant, by us or by another process; else raises what to tell the caller."""
-        deadline, pause = time.monotonic() + self._patience, 0.02
+        deadline, pause = time.monotonic() + self._times.patience, 0.02
         while True:
             claim = await self._leases.claim(account, seen)
             if claim:
@@ -189,7 +198,7 @@ class EhrSessions:
 
         opened = claim.opened
         try:
-            async with asyncio.timeout(self._renewal_seconds):
+            async with asyncio.timeout(self._times.sign_in):
                 saved, known = opened.answers, opened.known
                 outcome = await replay(story, MemoryJournal(), saved=saved, known=known, silent=True)
         except TimeoutError:

@@ -5,13 +5,15 @@ Naming an org makes it; its EHR, once named by the app, is contradicted only by 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import LiteralString
 
 import msgspec
 from psycopg.types.json import Jsonb
 
+from cobalt_link.connector.connector import Connector
 from cobalt_link.developers import addresses
 from cobalt_link.developers.clients import Client
 from cobalt_link.developers.org_settings import OrgChange, OrgProblem, OrgSettings, changed
@@ -22,6 +24,17 @@ from cobalt_link.store.database import Database, Row
 from cobalt_link.web.problems import InvalidRequest, Problem
 
 ResolveEhr = Callable[[str], str | None]
+
+
+def ehr_resolver(connectors: Mapping[str, Connector | type[Connector]]) -> ResolveEhr:
+    """Finds the connector that answers to an EHR's name or alias, in any case."""
+
+    # Every link token names its EHR, most of them the same few.
+    @lru_cache(maxsize=1024)
+    def resolve(name: str) -> str | None:
+        return next((key for key, each in connectors.items() if each.manifest.answers_to(name)), None)
+
+    return resolve
 
 
 class Org(msgspec.Struct, frozen=True):

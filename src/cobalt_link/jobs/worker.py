@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
-import msgspec
 import structlog
 
 from cobalt_link.jobs.queue import Jobs
+from cobalt_link.room import Chore
 
 log = structlog.get_logger()
 
 POLL = 0.5
 GRACE = 25.0
-
-
-class Chore(msgspec.Struct, frozen=True):
-    """Repeated every `seconds` by every worker: it must not mind that another one does it at the same time."""
-
-    name: str
-    seconds: float
-    work: Callable[[], Awaitable[object]]
 
 
 async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:

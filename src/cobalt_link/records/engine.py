@@ -11,7 +11,6 @@ from typing import Generic, TypeVar
 import msgspec
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.problems import NotSupported
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
@@ -20,7 +19,6 @@ from cobalt_link.connector.manifest import Capability
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.records.ids import Kind, Named, RecordIds
-from cobalt_link.store.database import Database
 
 Found = TypeVar("Found")
 Ids = Mapping[Named, str]
@@ -41,15 +39,14 @@ class RecordsEngine:
         sessions: EhrSessions,
         accounts: AccountTable,
         orgs: Orgs,
-        keys: DataKeys,
+        ids: RecordIds,
         connectors: Mapping[str, Connector],
-        db: Database,
     ) -> None:
         self.accounts = accounts
         self._sessions = sessions
         self._orgs = orgs
         self._connectors = connectors
-        self._ids = RecordIds(db, keys)
+        self._ids = ids
 
     async def read(
         self,

@@ -1,0 +1,46 @@
+"""Opens the room of linked accounts."""
+
+from __future__ import annotations
+
+from cobalt_link.accounts import api, upkeep
+from cobalt_link.accounts.access import AccessTokens
+from cobalt_link.accounts.api import AccountApi
+from cobalt_link.accounts.instance_health import InstanceHealth
+from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.leases import RenewalLeases
+from cobalt_link.accounts.sessions import TIMES, EhrSessions
+from cobalt_link.accounts.table import AccountTable
+from cobalt_link.room import Chore, Deps, Room
+
+ROUTES = (api.routes,)
+
+
+class AccountsRoom(Room, frozen=True, kw_only=True):
+    """`sessions` reads with an account; `access` gives the account of an access token; `keys` seals what belongs to an
+    account, an org, or another owner."""
+
+    accounts: AccountTable
+    access: AccessTokens
+    sessions: EhrSessions
+    health: InstanceHealth
+    keys: DataKeys
+
+
+def open(deps: Deps) -> AccountsRoom:  # noqa: A001 - every room opens by this name
+    db, clock = deps.db, deps.clock
+    keys, health = DataKeys(db, deps.vault), InstanceHealth(db, clock)
+    accounts, access = AccountTable(db, deps.vault, keys, clock), AccessTokens(db, deps.vault, clock)
+    leases = RenewalLeases(db, keys, clock, seconds=TIMES.lease)
+    sessions = EhrSessions(accounts, leases, health, deps.connectors, clock)
+
+    return AccountsRoom(
+        routes=((api.routes, AccountApi(accounts, access, sessions, deps.connectors)),),
+        # The promise of S-013: an account is in between for no longer than a lease and one round of `renewals`.
+        chores=(Chore("renewals", 15.0, sessions.sweep), Chore("shredding", 600.0, lambda: upkeep.shred(access, keys))),
+        close=sessions.close,
+        accounts=accounts,
+        access=access,
+        sessions=sessions,
+        health=health,
+        keys=keys,
+    )

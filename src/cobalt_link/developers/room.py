@@ -1,0 +1,30 @@
+"""Opens the room of app developers: their clients, the clients' orgs, and who is calling."""
+
+from __future__ import annotations
+
+from cobalt_link.developers import api
+from cobalt_link.developers.auth import Callers
+from cobalt_link.developers.clients import Clients
+from cobalt_link.developers.orgs import Orgs, ehr_resolver
+from cobalt_link.room import Deps, Room
+
+ROUTES = (api.routes,)
+
+
+class DevelopersRoom(Room, frozen=True, kw_only=True):
+    """`callers` authenticates requests."""
+
+    clients: Clients
+    orgs: Orgs
+    callers: Callers
+
+
+def open(deps: Deps) -> DevelopersRoom:  # noqa: A001 - every room opens by this name
+    clients = Clients(deps.db, deps.vault, deps.clock)
+    orgs = Orgs(deps.db, deps.clock, ehr_resolver(deps.connectors))
+    return DevelopersRoom(
+        routes=((api.routes, orgs),),
+        clients=clients,
+        orgs=orgs,
+        callers=Callers(deps.db, deps.vault, deps.clock),
+    )
