@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cobalt_link.accounts.sealing import owner
-from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.chart import Chart
 from tests.accounts.world import World
 from tests.records.conftest import Api, Caller
 

@@ -5,7 +5,8 @@ import pytest
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.problems import EhrUnavailable
 from cobalt_link.connector import refusals
-from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.connector import Connector
 from tests.accounts.world import PLACE, World
 
 

@@ -14,12 +14,13 @@ from cobalt_link.accounts.problems import (
     ReconnectRequired,
 )
 from cobalt_link.connector import refusals
-from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.chart import Chart
 from cobalt_link.web.problems import Problem
+from tests.accounts.tiny import TinyConnector
 from tests.accounts.world import World, answers
 
 
-async def names(connector: Connector, chart: Chart) -> list[str]:
+async def names(connector: TinyConnector, chart: Chart) -> list[str]:
     return [provider.name for provider in await connector.providers(chart)]
 
 

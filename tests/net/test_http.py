@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from cobalt_link.net.http import Answer, BrokenAnswer, Http, HttpError, NoAnswer, NotJson, TooSlow
+from cobalt_link.net.http import BrokenAnswer, Http, HttpError, HttpResponse, NoAnswer, NotJson, TooSlow
 from tests.net.wires import Wire, listening, plain
 
 
-async def ask(wire: Wire, **words: Any) -> Answer:
+async def ask(wire: Wire, **words: Any) -> HttpResponse:
     http = Http(allow_private=True, max_body=words.pop("max_body", 2**20), timeout=words.pop("timeout", 20.0))
     try:
         return await http.request(words.pop("method", "GET"), wire.url + words.pop("path", "/"), **words)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cobalt_link.connector.models import Appointment
+from cobalt_link.connector.models import Appointment, Patient
 from cobalt_link.connector.refusals import EhrDown
 from cobalt_link.developers.org_settings import OrgChange
 from tests.accounts.world import World
@@ -18,10 +18,15 @@ WEEK = {"start_date": "2026-03-02", "end_date": "2026-03-08"}
 FULL = Appointment(
     ehr_id="1276397812",
     start=datetime(2026, 3, 4, 9, 30, tzinfo=PHOENIX),
-    patient_ehr_id="900",
-    patient_mrn="414421",
-    patient_first_name="Ana",
-    patient_last_name="Betz",
+    patient=Patient(
+        ehr_id="900",
+        mrn="414421",
+        first_name="Ana",
+        last_name="Betz",
+        dob=date(1985, 10, 4),
+        sex="female",
+        phone="555-010-0001",
+    ),
     duration=30,
     status="completed",
     appointment_type="f/u",
@@ -30,9 +35,6 @@ FULL = Appointment(
     location_name="Main Street",
     reason="Cough",
     complaint_type="acute",
-    patient_dob=date(1985, 10, 4),
-    patient_sex="female",
-    patient_phone="555-010-0001",
     provider_ehr_id="6644",
     provider_name="Doe, John",
     provider_npi="1234567893",
@@ -52,10 +54,7 @@ FULL = Appointment(
 BARE = Appointment(
     ehr_id="2",
     start=datetime(2026, 3, 5, 8, 0, tzinfo=PHOENIX),
-    patient_ehr_id="901",
-    patient_mrn="",
-    patient_first_name="Bo",
-    patient_last_name="",
+    patient=Patient(ehr_id="901", mrn="", first_name="Bo", last_name=""),
 )
 
 
@@ -190,22 +189,33 @@ async def test_declared_filters_reach_the_ehr(ask: Api, acme: Caller) -> None:
     )
 
 
+async def test_a_filter_that_no_record_can_answer_is_refused_by_its_name_and_never_ignored(
+    ask: Api, acme: Caller
+) -> None:
+    params = {**WEEK, "include_note": "true", "patient_phone": "555"}
+    status, body = await ask(acme, "/v1/appointments", params=params)
+    assert (status, body["error"]) == (400, "not_supported")
+    assert body["message"].startswith("Tiny EHR cannot filter appointments by include_note.")
+    assert ask.world.ehr.asked == []
+
+
 @pytest.mark.parametrize(
-    ("params", "name"),
+    ("params", "found"),
     [
-        ({"patient_phone": "555"}, "patient_phone"),
-        ({"appointment_mode": "office"}, "appointment_mode"),
-        ({"mode": "office"}, "appointment_mode"),
-        ({"include_note": "true"}, "include_note"),
+        ({"patient_phone": "+1 (555) 010-0001"}, ["1276397812"]),
+        ({"patient_phone": "555 010 0009"}, []),
+        ({"appointment_mode": "telemedicine"}, ["1276397812"]),
+        ({"mode": "office"}, ["2"]),
+        ({"mode": "office", "patient_phone": "5550100001"}, []),
     ],
 )
-async def test_a_filter_that_the_ehr_lacks_is_refused_by_its_name_and_never_ignored(
-    ask: Api, acme: Caller, params: dict[str, str], name: str
+async def test_a_filter_that_the_ehr_lacks_is_applied_to_its_records(
+    ask: Api, acme: Caller, params: dict[str, str], found: list[str]
 ) -> None:
     status, body = await ask(acme, "/v1/appointments", params={**WEEK, **params})
-    assert (status, body["error"]) == (400, "not_supported")
-    assert body["message"].startswith(f"Tiny EHR cannot filter appointments by {name}.")
-    assert ask.world.ehr.asked == []
+    assert (status, [each["ehr_appointment_id"] for each in body["appointments"]]) == (200, found)
+    (asked,) = ask.world.ehr.asked
+    assert (asked.patient_phone, asked.mode) == (None, None)  # what is not declared never reaches the connector
 
 
 async def test_both_ids_find_the_appointment_on_both_paths(ask: Api, acme: Caller) -> None:

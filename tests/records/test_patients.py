@@ -98,10 +98,35 @@ async def test_bad_filters_say_what_to_send(ask: Api, acme: Caller, params: dict
 
 
 @pytest.mark.parametrize("name", ["dob", "first_name", "ehr_id", "phone"])
-async def test_a_filter_that_the_ehr_lacks_is_refused_by_name(ask: Api, acme: Caller, name: str) -> None:
+async def test_a_filter_that_the_ehr_lacks_is_refused_by_name_where_the_result_would_be_incomplete(
+    ask: Api, acme: Caller, name: str
+) -> None:
+    ask.world.ehr.people = [Patient(ehr_id=str(n), mrn=f"m{n}", first_name="Bo", last_name="Lee") for n in range(501)]
     status, body = await ask(acme, "/v1/patients", params={name: "1985-10-04"})
     assert (status, body["error"]) == (400, "not_supported")
     assert f"Tiny EHR cannot filter patients by {name}." in body["message"]
+
+
+@pytest.mark.parametrize(
+    ("params", "found"),
+    [
+        ({"dob": "1985-10-04"}, ["900"]),
+        ({"first_name": "AN"}, ["900"]),
+        ({"ehr_id": "3"}, ["3"]),
+        ({"phone": "1-555-010-0002"}, ["900"]),
+        ({"first_name": "bo", "dob": "1985-10-04"}, []),
+        ({"first_name": "bo", "page": 2, "page_size": 4}, ["4", "5"]),
+    ],
+)
+async def test_a_filter_that_the_ehr_lacks_is_applied_to_the_patients_if_there_are_few(
+    ask: Api, acme: Caller, params: dict[str, Any], found: list[str]
+) -> None:
+    status, body = await ask(acme, "/v1/patients", params=params)
+    assert (status, [each["ehr_id"] for each in body["patients"]]) == (200, found)
+    total = 6 if "page" in params else len(found)
+    assert body["pagination"]["total_count"] == total
+    (asked,) = ask.world.ehr.asked
+    assert (asked.dob, asked.first_name, asked.ehr_id, asked.phone) == (None, None, None, None)
 
 
 async def test_the_rival_gets_ids_that_say_nothing_about_ours(ask: Api, acme: Caller, rival: Caller) -> None:

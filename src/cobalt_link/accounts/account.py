@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.connector.instance import EhrInstance
 
@@ -49,10 +49,11 @@ class SealedGrant(msgspec.Struct, frozen=True):
     known: dict[str, Any]
     expires_at: datetime | None = None
     keep_alive: int | None = None
+    zone: str | None = None
 
     @classmethod
     def of(cls, grant: Grant) -> SealedGrant:
-        return cls(grant.user, grant.session, grant.known, grant.expires_at, grant.keep_alive)
+        return cls(grant.user, grant.session, grant.known, grant.expires_at, grant.keep_alive, grant.zone)
 
 
 class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):

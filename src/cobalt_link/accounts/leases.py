@@ -87,6 +87,11 @@ class RenewalLeases:
             user=row["ehr_user_fingerprint"],
         )
 
+    async def count_begun(self, claim: Claim, by: int) -> bool:
+        """Takes this claim out of the begun sign-ins (-1) or counts it again (+1). False if the claim was lost."""
+        wanted = {"id": claim.account.id, "fence": claim.fence, "by": by}
+        return await self._db.run(statements.COUNT_BEGUN, wanted) == 1
+
     async def standing(self, account: Account) -> RenewalState:
         """Raises AccountGone."""
         row = await self._db.one(statements.STANDING, (account.id,))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from cobalt_link.accounts.account import Account, OpenAccount, SealedGrant
-from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import Grant
 from cobalt_link.store.database import Row
 from cobalt_link.vault import Context, DataKey
@@ -31,7 +31,9 @@ def opened(key: DataKey, account: Account, row: Row, *, answers: bool = True) ->
     held = msgspec.json.decode(key.open(row["sealed_grant"], _context(account, "grant")), type=SealedGrant)
     return OpenAccount(
         account=account,
-        chart=Chart(instance=account.instance, tenant=account.tenant, session=held.session, known=held.known),
+        chart=Chart(
+            instance=account.instance, tenant=account.tenant, session=held.session, known=held.known, zone=held.zone
+        ),
         user=held.user,
         known=held.known,
         expires_at=held.expires_at,

@@ -1,7 +1,8 @@
-"""Works with an account's EHR session: opens it, uses it, and renews it silently when the EHR has dropped it.
+"""Works with an account's EHR session: opens it, uses it, and renews it silently when the EHR has ended it.
 
-However many calls in however many processes meet an ended session, one signs in and the others wait for its result. A
-sign-in that the EHR refuses ends in `login_required` and is never repeated; see docs/why/renewal.md.
+However many calls in however many processes meet an ended session, one renews it and the others wait for the result.
+Renewing tries the connector's `renew` first, and the saved answers only then. A sign-in that the EHR refuses ends in
+`login_required` and is never repeated; see docs/why/renewal.md.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -22,9 +23,11 @@ from cobalt_link.accounts.leases import Claim, RenewalLeases
 from cobalt_link.accounts.problems import AccountGone, EhrThrottled, EhrUnexpected, ReconnectRequired
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.connector import Chart, Connector
-from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.refusals import EhrDown, Refusal, SessionEnded
+from cobalt_link.connector.capabilities import RenewsSessions
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.grant import Grant, Renewed
+from cobalt_link.connector.refusals import EhrBusy, EhrDown, Refusal, SessionEnded
 from cobalt_link.kit.clock import Clock
 from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Granted, Outcome, Refused, replay
@@ -35,9 +38,10 @@ from cobalt_link.web.problems import Problem
 log = structlog.get_logger()
 
 T = TypeVar("T")
-EhrCall = Callable[[Connector, Chart], Awaitable[T]]
+# Its first argument is the connector, by the protocol of the capability that the call needs.
+EhrCall = Callable[[Any, Chart], Awaitable[T]]
 
-MOST_BEGUN = 2  # sign-ins whose end nobody knows, before the person is asked
+MOST_BEGUN = 2  # sign-ins whose end nobody knows, before the user is asked
 EARLY = timedelta(seconds=5)
 SIGN_OUT_SECONDS = 5
 
@@ -75,10 +79,10 @@ class EhrSessions:
         self._flights: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     async def read(self, account: Account, step: EhrCall[T]) -> T:
-        """What `step(connector, chart)` reads, the session renewed once if need be.
+        """What `step(connector, chart)` reads. The session is renewed once if necessary.
 
-        Raises LoginRequired, EhrDown, EhrBusy, NoRights, NotSupported, EhrUnexpected or AccountGone. An account that
-        needs its person costs the EHR nothing (S-141).
+        Raises ReconnectRequired, EhrUnavailable, EhrThrottled, MissingRights, NotSupported, EhrUnexpected, or
+        AccountGone. An account that needs its user sends nothing to the EHR (S-141).
         """
         if account.health == "login_required":
             raise ReconnectRequired
@@ -95,7 +99,7 @@ class EhrSessions:
             raise self._problem(account, again) from None
 
     async def renewed(self, account: Account, seen: int) -> OpenAccount:
-        """The account with a grant later than number `seen`, which the EHR honours no longer."""
+        """The account with a grant later than number `seen`, which the EHR no longer accepts."""
         flight = self._flights.get((account.id, seen)) or self._start(account, seen)
         # Shielded: a caller that hangs up must not end the sign-in under the others.
         await asyncio.shield(flight)
@@ -116,7 +120,7 @@ class EhrSessions:
             await self.sign_out(account.connector, opened.chart)
 
     async def sign_out(self, connector: str, chart: Chart) -> None:
-        """Ends an EHR's session that nobody will use any more, as far as the EHR answers: else it ends by itself."""
+        """Ends an EHR's session that nobody will use any more. If the EHR does not answer, it ends by itself."""
         try:
             async with asyncio.timeout(SIGN_OUT_SECONDS):
                 await self._connectors[connector].sign_out(chart)
@@ -124,7 +128,7 @@ class EhrSessions:
             log.info("sign_out_failed", connector=connector, error=type(error).__name__)
 
     async def sweep(self) -> None:
-        """Ends what a renewal left behind whose process died: healthy again or `login_required`, never in between."""
+        """Finishes renewals whose process died: the account is healthy again or `login_required`, never in between."""
         for account, number in await self._leases.abandoned():
             try:
                 await self.renewed(account, number)
@@ -169,7 +173,7 @@ class EhrSessions:
         while True:
             claim = await self._leases.claim(account, seen)
             if claim:
-                await self._sign_in(claim)
+                await self._renew_or_sign_in(claim)
             # Also after our own sign-in: only what stands in the table counts, we may have lost the claim meanwhile.
             standing = await self._leases.standing(account)
             if standing.health == "login_required":
@@ -186,21 +190,49 @@ class EhrSessions:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.25)
 
-    async def _sign_in(self, claim: Claim) -> None:
+    async def _renew_or_sign_in(self, claim: Claim) -> None:
+        until = time.monotonic() + self._times.sign_in
+        connector = self._connector(claim.account)
+        if isinstance(connector, RenewsSessions):
+            # No password is sent, so a process that dies here must not bring the account closer to its last sign-in.
+            if not await self._leases.count_begun(claim, -1) or await self._renewed_session(claim, connector):
+                return
+            if not await self._leases.count_begun(claim, +1):
+                return
+        await self._sign_in(claim, connector, until - time.monotonic())
+
+    async def _renewed_session(self, claim: Claim, connector: RenewsSessions) -> bool:
+        """Tries `renew`. True if that settled the claim; False if the saved answers have to be used."""
+        try:
+            # Only a part of the time, else a sign-in that follows would be cut off in the middle.
+            async with asyncio.timeout(self._times.sign_in / 3):
+                renewed = await connector.renew(claim.opened.chart)
+        except Exception as error:
+            no = EhrDown() if isinstance(error, TimeoutError) else as_refusal(error)
+            if isinstance(no, EhrDown | EhrBusy):
+                # A password that is sent to an EHR in trouble fails too, and may count as a wrong one.
+                await self._settle(claim, Refused(no))
+                return True
+            log.info("session_not_renewed", account=claim.account.id, code=no.code)
+            return False
+        if renewed is not None:
+            await self._leases.renewed(claim, _grant_of(claim, renewed), claim.opened.answers)
+        return renewed is not None
+
+    async def _sign_in(self, claim: Claim, connector: Connector, seconds: float) -> None:
         if claim.begun > MOST_BEGUN:
-            # Twice a process died in the middle and the password may have gone out twice: the person decides.
+            # Twice a process died in the middle and the password may have gone out twice: the user decides.
             await self._leases.dead(claim, "interrupted")
             return
-        connector, instance = self._connector(claim.account), claim.account.instance
+        instance, opened = claim.account.instance, claim.opened
 
-        async def story(ask: Ask) -> Grant:
+        async def sign_in(ask: Ask) -> Grant:
             return await connector.sign_in(ask, instance)
 
-        opened = claim.opened
         try:
-            async with asyncio.timeout(self._times.sign_in):
+            async with asyncio.timeout(seconds):
                 saved, known = opened.answers, opened.known
-                outcome = await replay(story, MemoryJournal(), saved=saved, known=known, silent=True)
+                outcome = await replay(sign_in, MemoryJournal(), saved=saved, known=known, silent=True)
         except TimeoutError:
             outcome = Refused(EhrDown())
         await self._settle(claim, outcome)
@@ -229,3 +261,17 @@ class EhrSessions:
 
     def _problem(self, account: Account, refusal: Refusal) -> Problem:
         return refusal_problems.problem_of(refusal, self._connector(account).manifest.name, account.instance.host)
+
+
+def _grant_of(claim: Claim, renewed: Renewed) -> Grant:
+    """The account's last grant with its new session."""
+    opened = claim.opened
+    return Grant(
+        user=opened.user,
+        tenant=opened.chart.tenant,
+        session=renewed.session,
+        known=opened.known,
+        expires_at=renewed.expires_at,
+        keep_alive=renewed.keep_alive,
+        zone=opened.chart.zone,
+    )

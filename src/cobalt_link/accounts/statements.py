@@ -109,6 +109,11 @@ SELECT %(at)s, client, id, 'renewal_begun', %(request_id)s, format('fence %%s, t
 FROM claimed)
 SELECT * FROM claimed"""
 
+# How many sign-ins were begun and have no known end. Renewing a session without the password is none.
+COUNT_BEGUN: LiteralString = """
+UPDATE accounts SET renewals_begun = greatest(renewals_begun + %(by)s, 0)
+WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL"""
+
 STANDING: LiteralString = """
 SELECT grant_number, health, rest_code, rest_details,
        ceil(extract(epoch FROM rest_until - clock_timestamp()))::int AS rest_seconds

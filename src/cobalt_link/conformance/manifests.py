@@ -9,18 +9,12 @@ from typing import get_args
 from cobalt_link.conformance.lines import at_code, at_key
 from cobalt_link.conformance.names import Names
 from cobalt_link.conformance.report import Finding
+from cobalt_link.connector.capabilities import FILTERS, mismatches, undeclared
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.manifest import Capability, Manifest, fold
-from cobalt_link.connector.models import AppointmentQuery, PatientQuery
 
 KEY = re.compile(r"[a-z][a-z0-9_]{1,39}")
 MARK_MOST = 2
-# The filters that the API offers, by capability. The query's `mode` has the contract's name there.
-FILTERS: dict[str, frozenset[str]] = {
-    "appointments": frozenset({"appointment_mode", *AppointmentQuery.__struct_fields__} - {"start", "end", "mode"}),
-    "patients": frozenset(PatientQuery.__struct_fields__) - {"offset", "limit"},
-}
-METHODS = {"appointments": ("appointments", "appointment")}
 
 
 def manifest_findings(connector: type[Connector], names: Names) -> Iterator[Finding]:
@@ -64,15 +58,12 @@ def _locale_findings(connector: type[Connector]) -> Iterator[Finding]:
 def reads_findings(connector: type[Connector]) -> Iterator[Finding]:
     """Each declared read has its method, each method is declared, and the API offers each declared filter."""
     declared = connector.manifest.reads
+    for wrong, text in mismatches(connector, declared):
+        yield _finding(connector, "reads", text, wrong, "reads")
+    for method, missing in undeclared(connector, declared):
+        text = f"`{method}` is never called. Declare {missing} under [reads], or remove the method."
+        yield Finding("reads", at_code(getattr(connector, method)), text)
     for capability in get_args(Capability):
-        for method in METHODS.get(capability, (capability,)):
-            overridden = getattr(connector, method) is not getattr(Connector, method)
-            if capability in declared and not overridden:
-                text = f"[reads] declares {capability}, but the class has no method `{method}`. Write it."
-                yield _finding(connector, "reads", text, capability, "reads")
-            if capability not in declared and overridden:
-                text = f"`{method}` is never called. Declare {capability} under [reads], or remove the method."
-                yield Finding("reads", at_code(getattr(connector, method)), text)
         filters = declared.get(capability, ())
         if unknown := set(filters) - FILTERS.get(capability, frozenset()):
             known = _listed(FILTERS.get(capability, ())) or "none"

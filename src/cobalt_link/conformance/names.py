@@ -35,7 +35,15 @@ def names_in(folder: Folder) -> Names:
             steps |= dict.fromkeys(found - steps.keys(), part.module.where(call))
             if not found:
                 unclear.append(_unclear(part.module, call, "step"))
+        for call in _asked(part, "password", "code"):
+            steps |= dict.fromkeys(_steps_of(folder, part, call) - steps.keys(), part.module.where(call))
     choices, more = _constructed(folder, "Choice", "name")
+    for part in folder.replayed:
+        for call in _asked(part, "one_of"):
+            found = _texts(folder, part, _argument(call, 0, "name"))
+            choices |= dict.fromkeys(found - choices.keys(), part.module.where(call))
+            if not found:
+                more.append(_unclear(part.module, call, "choice"))
     options = {
         str(label.value): module.where(call)
         for module, call in folder.calls()
@@ -54,8 +62,12 @@ def said(folder: Folder, kind: str, keyword: str) -> Iterator[tuple[str, str]]:
     """(where, text) of each `kind(keyword="…")`: the rights of a NoRights, the `what` of an Unsupported."""
     for module, call in folder.calls():
         value = _argument(call, None, keyword)
-        if _called(call) == kind and isinstance(value, ast.Constant) and isinstance(value.value, str):
-            yield module.where(call), value.value
+        if _called(call) != kind:
+            continue
+        # Rights may also stand one by one: `NoRights("patients", "schedule")`.
+        for each in (value, *(call.args if kind == "NoRights" else ())):
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                yield module.where(call), each.value
 
 
 def _verbs(part: Part) -> Iterator[ast.Call]:
@@ -63,6 +75,23 @@ def _verbs(part: Part) -> Iterator[ast.Call]:
         match node:
             case ast.Call(func=ast.Attribute(attr="once" | "until", value=asker)) if is_ask(asker):
                 yield node
+
+
+def _asked(part: Part, *verbs: str) -> Iterator[ast.Call]:
+    for node in own(part.node):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=verb, value=asker)) if verb in verbs and is_ask(asker):
+                yield node
+
+
+def _steps_of(folder: Folder, part: Part, call: ast.Call) -> set[str]:
+    """The steps of `ask.password` and `ask.code`, by the names that they have unless the call gives others."""
+    verb = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    named = _texts(folder, part, _argument(call, None, "name"))
+    steps = named or {"log_in" if verb == "password" else "check_code"}
+    if verb == "code" and _argument(call, None, "resend") is not None:
+        steps |= _texts(folder, part, _argument(call, None, "resend_name")) or {"send_code"}
+    return steps
 
 
 def _constructed(folder: Folder, kind: str, keyword: str) -> tuple[dict[str, str], list[Finding]]:

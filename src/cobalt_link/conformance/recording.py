@@ -15,7 +15,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from cobalt_link.connector.secrets import inside_a_step
-from cobalt_link.net.http import Answer, Http
+from cobalt_link.net.http import Http, HttpResponse
 from cobalt_link.net.transport import system_trust
 
 
@@ -27,7 +27,7 @@ class RecordingHttp(Http):
         self.sent: list[str] = []
         self.loose: list[str] = []
 
-    async def request(self, method: str, url: str, **options: Any) -> Answer:
+    async def request(self, method: str, url: str, **options: Any) -> HttpResponse:
         line = f"{method} {urlsplit(url).path or '/'}"
         self.sent.append(line)
         if not inside_a_step():

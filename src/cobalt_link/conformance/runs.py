@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 import msgspec
 
@@ -27,6 +27,7 @@ from cobalt_link.signin.replay import Asking, Granted, Polling, Refused, WaitRes
 from cobalt_link.signin.translate import as_refusal
 
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 POLLS = 200
 POLL_SECONDS = 0.1
@@ -79,12 +80,18 @@ class StraightRun(Ask):
         self._result.shown(pane)
         return await self._script.answer(pane)
 
-    async def once(self, name: str, step: Callable[[], Awaitable[T]], **_options: Any) -> T:
+    async def once(self, name: str, step: Callable[[*Args], Awaitable[T]], *args: *Args, **_options: Any) -> T:
         self._result.steps.append(name)
-        return await self._do(name, step)
+        return await self._do(name, lambda: step(*args))
 
     async def until(
-        self, name: str, poll: Callable[[], Awaitable[T | None]], *, pane: Waiting, every: float = 2.0, **_options: Any
+        self,
+        name: str,
+        poll: Callable[[*Args], Awaitable[T | None]],
+        *args: *Args,
+        pane: Waiting,
+        every: float = 2.0,
+        **_options: Any,
     ) -> T | WaitingAnswer:
         self._result.steps.append(name)
         if pane.name != name:
@@ -93,7 +100,7 @@ class StraightRun(Ask):
             )
         for polls in range(POLLS):
             before = len(self._http.sent)
-            found = await self._do(name, poll)
+            found = await self._do(name, lambda: poll(*args))
             if found is not None:
                 return found
             # The number of polls without a result differs from run to run, so their requests do not count.

@@ -185,7 +185,7 @@ async def _afterwards(
         return ["The case reads or renews, but the sign-in gave no grant."] if case.reads or case.renewed else []
     findings = [] if kind.manifest.keeps_password else _kept(result)
     grant, connector = result.grant, kind(http)
-    chart = Chart(instance=instance, tenant=grant.tenant, session=grant.session, known=grant.known)
+    chart = Chart(instance=instance, tenant=grant.tenant, session=grant.session, known=grant.known, zone=grant.zone)
     for capability in case.reads:
         try:
             findings += [text async for text in misread(connector, chart, capability, datetime.now(UTC).date())]

@@ -1,19 +1,21 @@
-"""The verbs of a sign-in story: what a connector may do while it signs a person in.
+"""What a connector may do while it signs a user in.
 
-    async def sign_in(self, ask: Ask, place: Place) -> Grant:
-        who = await ask(Credentials())
-        session = await ask.once("log_in", lambda: self.log_in(place, who), returns=Session)
+    async def sign_in(self, ask: Ask, instance: EhrInstance) -> Grant:
+        login = await ask.password(self.log_in, instance, returns=Login)
+        facility = await ask.one_of("facility", login.facilities)
 
-The story is told from the top each time the person answers; what has been recorded answers at once. So everything
-outside (HTTP, clock, random numbers) happens inside `once` and `until`, an `ask` stands in no `try/finally`,
-`async with` or `TaskGroup`, and nobody catches `BaseException`.
+The sign-in runs from the top each time the user answers, and what was recorded answers at once. So everything outside
+(HTTP, clock, random numbers) happens inside a step, an `ask` stands in no `try/finally`, `async with`, or `TaskGroup`,
+and nobody catches `BaseException`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, overload
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, TypeVarTuple, overload
+
+import msgspec
 
 from cobalt_link.connector.panes import (
     Answer,
@@ -27,20 +29,30 @@ from cobalt_link.connector.panes import (
     CredentialsAnswer,
     Message,
     MessageAnswer,
+    Option,
     Pane,
+    PaneRefusal,
     Picker,
     PickerAnswer,
     Waiting,
     WaitingAnswer,
 )
+from cobalt_link.connector.refusals import CodeExpired, EhrBusy, NoRights, Refusal, WrongCode, WrongCredentials
 
 T = TypeVar("T")
+Args = TypeVarTuple("Args")
+CODE = Code()
 
 
 class Ask(ABC):
-    """Handed to every story. `known` is what an earlier grant of the same account left for later runs, else empty."""
+    """Handed to every sign-in.
+
+    `known` is what the account's last grant left (`Grant.known`), empty at the first link. `credentials` is what the
+    user typed last into `ask.password`, for EHRs that want the password once more together with a code.
+    """
 
     known: Mapping[str, Any]
+    credentials: CredentialsAnswer | None = None
 
     @overload
     async def __call__(self, pane: Picker) -> PickerAnswer: ...
@@ -58,24 +70,24 @@ class Ask(ABC):
     async def __call__(self, pane: Message) -> MessageAnswer: ...
     @abstractmethod
     async def __call__(self, pane: Pane) -> Answer:
-        """Shows a pane and gives its typed answer. The story stops here until the person has answered."""
+        """Shows a pane and returns its typed answer. The sign-in stops here until the user has answered."""
 
     @abstractmethod
     async def once(
         self,
         name: str,
-        step: Callable[[], Awaitable[T]],
-        *,
+        step: Callable[[*Args], Awaitable[T]],
+        *args: *Args,
         returns: type[T] | None = None,
         again: bool = False,
         reaches_user: bool = False,
     ) -> T:
-        """Does a step at most once and keeps its result, or the refusal that it raised.
+        """Runs `step(*args)` at most once and records its result, or the refusal that it raised.
 
-        `name` is a key of the texts (`step.<name>`) and shows as a step while it runs. The result is JSON: a
-        `msgspec.Struct` (then name it in `returns`), dict, list, str, number or None. A step that was started and whose
-        end is not known is never repeated, the person is told; say `again=True` where repeating does no harm.
-        `reaches_user=True` marks what makes the EHR text, call or notify the person: renewing in the background
+        `name` is a key of the texts (`step.<name>`) and is shown while the step runs. The result is JSON: a
+        `msgspec.Struct` (then name it in `returns`), dict, list, str, number, or None. A step that was started and
+        whose end is unknown is never repeated, and the user is told. Say `again=True` if repeating it does no harm.
+        `reaches_user=True` marks a step that makes the EHR text, call, or notify the user: a renewal in the background
         stops there.
         """
 
@@ -83,19 +95,146 @@ class Ask(ABC):
     async def until(
         self,
         name: str,
-        poll: Callable[[], Awaitable[T | None]],
-        *,
+        poll: Callable[[*Args], Awaitable[T | None]],
+        *args: *Args,
         pane: Waiting,
         every: float = 2.0,
         returns: type[T] | None = None,
     ) -> T | WaitingAnswer:
         """Waits for something outside while `pane` is shown: calls `poll` every `every` seconds until it is not None.
 
-        Gives what `poll` gave, or the person's answer to the pane (send it again, another way). Between two polls
-        nothing runs and no process holds the attempt.
+        Returns what `poll` returned, or the user's answer to the pane (send it again, another way). Nothing runs
+        between two polls, and no process holds the link session.
         """
 
     @abstractmethod
     async def forget(self, answer: CredentialsAnswer | CodeAnswer) -> None:
-        """Erases the secrets of an answer now rather than when the link session settles. They are not kept for
+        """Erases the secrets of an answer now instead of when the link session settles. They are not kept for
         renewal."""
+
+    def remembers(self, name: str) -> bool:
+        """Whether a choice of this name was answered already, now or in the account's last sign-in."""
+        return False
+
+    def remember(self, name: str, value: str) -> None:  # noqa: B027 - only a run that is recorded can remember
+        """Keeps the value of a choice that was not asked, for the next sign-ins of this account."""
+
+    async def password(
+        self,
+        log_in: Callable[..., Awaitable[T]],
+        *args: Any,
+        name: str = "log_in",
+        returns: type[T] | None = None,
+        reaches_user: bool = False,
+        refused: Refusal | None = None,
+    ) -> T:
+        """Asks for username and password until the EHR takes them, and returns what `log_in` returned.
+
+        Runs `log_in(*args, username, password)` as the step `name`; `password` is a `Secret`, to be opened there. On
+        `WrongCredentials` it asks again with the username filled in. Any other refusal ends the sign-in. Say
+        `reaches_user=True` if logging in makes the EHR text or call this user, as far as `ask.known` tells.
+        `refused`: why the credentials are asked for once more.
+        """
+        username = self.credentials.username if self.credentials else None
+        while True:
+            who = await self(Credentials(username=username, problem=_problem(refused)))
+            username, self.credentials = who.username, who
+            try:
+                return await self.once(
+                    name, log_in, *args, who.username, who.password, returns=returns, reaches_user=reaches_user
+                )
+            except WrongCredentials as no:
+                refused = no
+
+    async def code(
+        self,
+        check: Callable[..., Awaitable[T]],
+        *args: Any,
+        pane: Code | Callable[..., Code] = CODE,
+        resend: Callable[..., Awaitable[Any]] | None = None,
+        name: str = "check_code",
+        resend_name: str = "send_code",
+        returns: type[T] | None = None,
+        resend_returns: type[Any] | None = None,
+        reaches_user: bool = False,
+    ) -> T:
+        """Asks for a one-time code until the EHR takes it, and returns what `check` returned.
+
+        Runs `check(*args, code)` as the step `name`; `code` is a `Secret`. On `WrongCode` and `CodeExpired` it asks
+        again. With `resend` the pane offers a new code: `resend(*args)` runs as the step `resend_name`, and what it
+        returns takes the place of the last of `args` (None: nothing changed). `EhrBusy(reason="resend")` from it is
+        shown on the pane, for the code that was sent still works. `pane` describes the code (`way`, `sent_to`,
+        `length`, `expires_at`), or makes that description from `args`, again after each new code.
+        """
+        shown = _described(pane, args, resend)
+        while True:
+            answer = await self(shown)
+            try:
+                if answer.code is not None:
+                    return await self.once(name, check, *args, answer.code, returns=returns, reaches_user=reaches_user)
+                if resend is None:
+                    continue
+                sent = await self.once(resend_name, resend, *args, returns=resend_returns, reaches_user=True)
+            except (WrongCode, CodeExpired) as no:
+                shown = msgspec.structs.replace(shown, problem=_problem(no), resent=False)
+            except EhrBusy as no:
+                if no.details.get("reason") != "resend":
+                    raise
+                shown = msgspec.structs.replace(shown, problem=_problem(no), resent=False)
+            else:
+                args = args if sent is None else (*args[:-1], sent)
+                shown = msgspec.structs.replace(_described(pane, args, resend), resent=True)
+
+    @overload
+    async def one_of(self, name: str, rows: Sequence[Option] | Mapping[str, str], *, remember: bool = ...) -> str: ...
+    @overload
+    async def one_of(
+        self,
+        name: str,
+        rows: Sequence[Option] | Mapping[str, str],
+        *,
+        remember: bool = ...,
+        none_of_these: Literal[True],
+    ) -> str | None: ...
+    async def one_of(
+        self,
+        name: str,
+        rows: Sequence[Option] | Mapping[str, str],
+        *,
+        remember: bool = True,
+        none_of_these: bool = False,
+    ) -> str | None:
+        """The value of one of `rows`: `Option`s, or labels by value. Asks only if there are several.
+
+        The answer is remembered for the account's next sign-ins unless `remember=False`; one that the EHR does not
+        offer any more is asked again. `none_of_these=True` offers that answer too, which returns None. Without any
+        rows the user has no right to anything here: raises `NoRights(name)`. Texts: `choice.<name>.title`.
+        """
+        options = _options(rows)
+        values = [each.value for each in options]
+        if not values:
+            raise NoRights(name)
+        if len(values) == 1 and not (remember and self.remembers(name)):
+            if remember:
+                self.remember(name, values[0])
+            return values[0]
+        pane = Choice(name=name, options=options, none_of_these=none_of_these, remember=remember)
+        while True:
+            chosen = (await self(pane)).value
+            if chosen in values or (chosen is None and none_of_these):
+                return chosen
+
+
+def _problem(no: Refusal | None) -> PaneRefusal | None:
+    return PaneRefusal(no.code, no.details) if no else None
+
+
+def _described(pane: Code | Callable[..., Code], args: tuple[Any, ...], resend: object) -> Code:
+    made = pane if isinstance(pane, Code) else pane(*args)
+    return msgspec.structs.replace(made, resend=resend is not None)
+
+
+def _options(rows: Sequence[Option] | Mapping[str, str]) -> tuple[Option, ...]:
+    if isinstance(rows, Mapping):
+        return tuple(Option(value=value, label=label) for value, label in rows.items())
+    return tuple(rows)

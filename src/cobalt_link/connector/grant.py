@@ -1,4 +1,4 @@
-"""What a finished sign-in leaves: who signed in, at which EHR, and the session that reads and writes go through."""
+"""What a finished sign-in leaves: who signed in, and the session that reads and writes go through."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import msgspec
 
 
 class EhrUser(msgspec.Struct, frozen=True, kw_only=True):
-    """The EHR's user. `id` is the EHR's own, stable over sign-ins; `username` as typed or as the EHR spells it."""
+    """The EHR's user. `id` is the EHR's own and stays the same over sign-ins. `username` as typed or as the EHR
+    spells it."""
 
     id: str
     username: str
@@ -17,18 +18,29 @@ class EhrUser(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a sign-in story.
+    """The result of a sign-in.
 
-    `tenant` names the database or practice inside the EHR at that address ("" when there is only one): together with
-    connector and address it is the identity of the EHR, and with `user.id` that of the account.
-    `session` is JSON of the connector's own (cookies, tokens); it rests sealed. `known` is JSON that later runs of the
-    story see as `ask.known` (was there a second factor?). `expires_at`: when the session ends by itself;
-    `keep_alive`: seconds of idleness after which the EHR drops it.
+    - `tenant` names the database or practice inside the EHR at that address, "" if there is only one. Connector,
+      address, and tenant identify the EHR; together with `user.id` they identify the account.
+    - `session` is JSON that only the connector understands (cookies, tokens). It is stored sealed.
+    - `known` is JSON that later sign-ins of the account see as `ask.known`, such as whether there was a second factor.
+    - `expires_at`: when the session ends by itself. `keep_alive`: seconds without a request after which it ends.
+    - `zone` is the practice's time zone, an IANA name such as "America/Phoenix". With it, days are days of the practice
+      whatever offset the EHR writes, and naive times are taken as the practice's. See `AppointmentQuery`.
     """
 
     user: EhrUser
     tenant: str = ""
     session: dict[str, Any] = {}
     known: dict[str, Any] = {}
+    expires_at: datetime | None = None
+    keep_alive: int | None = None
+    zone: str | None = None
+
+
+class Renewed(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of `renew(chart)`: the session that replaces the old one. The fields mean the same as in `Grant`."""
+
+    session: dict[str, Any]
     expires_at: datetime | None = None
     keep_alive: int | None = None

@@ -1,4 +1,4 @@
-"""The connectors that are installed, built in or brought by other packages; one that cannot be loaded is told, too."""
+"""The connectors that are installed: built in, or from other packages. One that cannot be loaded is listed too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 
 import msgspec
 
+from cobalt_link.connector.capabilities import mismatches
 from cobalt_link.connector.connector import Connector
 
 GROUP = "cobalt_link.connectors"
@@ -24,19 +25,22 @@ class ConnectorBroken(Exception):
 
 
 def classes() -> list[type[Connector]]:
-    """The classes of all of them. Raises ConnectorBroken: accounts of a connector that is missing would all fail."""
+    """The classes of all of them. Raises ConnectorBroken, because all accounts of a missing connector would fail."""
     found = installed()
     for each in found:
         if each.connector is None:
             raise ConnectorBroken(
-                f"The connector {each.name} cannot be loaded: {each.trouble}. Mend it (`cobalt connectors check "
+                f"The connector {each.name} cannot be loaded: {each.trouble}. Fix it (`cobalt connectors check "
                 f"{each.name}`) or uninstall its package."
             )
+        # Checked here and not at the first read: a declared capability that is missing is the author's mistake.
+        for _, text in mismatches(each.connector, each.connector.manifest.reads):
+            raise ConnectorBroken(f"The connector {each.name} does not do what its manifest declares: {text}")
     return [each.connector for each in found if each.connector]
 
 
 def installed() -> list[Installed]:
-    """All of them by name. Nothing is raised for a broken one: the judge tells it, and the others are judged."""
+    """All of them by name. Raises nothing for a broken one: the check reports it and goes on with the others."""
     return sorted(map(_loaded, entry_points(group=GROUP)), key=lambda each: each.name)
 
 
@@ -47,5 +51,5 @@ def _loaded(point: object) -> Installed:
     except Exception as error:
         return Installed(name=name, trouble=f"{type(error).__name__}: {error}")
     if not (isinstance(connector, type) and issubclass(connector, Connector)):
-        return Installed(name=name, trouble="it is no subclass of cobalt_link.connector.connector.Connector")
+        return Installed(name=name, trouble="it is not a subclass of cobalt_link.connector.Connector")
     return Installed(name=name, connector=connector)

@@ -1,4 +1,4 @@
-"""What a connector says of itself, read from `manifest.toml` and `texts/<locale>.toml` in its folder."""
+"""What a connector says about itself, read from `manifest.toml` and `texts/<locale>.toml` in its folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Capability = Literal["appointments", "patients", "providers", "locations", "sett
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`key` is the folder's name; `sign_in_version` is raised by hand when a running sign-in could not go on with the
-    new code.
+    """`key` is the folder's name. Raise `sign_in_version` by hand if a running sign-in cannot go on with the new code.
 
-    `reads` names each capability with the filters it honours: a filter not named here is refused with a clear 400.
-    `sees` and `does` are keys of the texts that the consent pane shows (`consent.sees.<key>`).
-    `test_only` connectors are not offered to live clients, others are not offered to test clients.
+    `reads` names each capability with the filters that the EHR applies itself. A filter that is not named is applied
+    here if the records tell enough, else refused with a clear 400. `sees` and `does` are keys of the texts that the
+    consent pane shows (`consent.sees.<key>`). `test_only` connectors are offered to test clients only, the others to
+    live clients only.
     """
 
     key: str
@@ -38,7 +38,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     locales: tuple[str, ...] = ("en",)
 
     def answers_to(self, name: str) -> bool:
-        """Whether `name` is this EHR's name or one of its aliases, in any case and spacing."""
+        """Whether `name` is this EHR's key, name, or one of its aliases, in any case and spacing."""
         return fold(name) in {fold(known) for known in (self.key, self.name, *self.aliases)}
 
 
@@ -48,7 +48,7 @@ def fold(name: str) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest in a connector's folder. Raises `msgspec.ValidationError` naming the faulty field."""
+    """The manifest in a connector's folder. Raises `msgspec.ValidationError`, which names the wrong field."""
     return msgspec.toml.decode((folder / "manifest.toml").read_bytes(), type=Manifest)
 
 
@@ -69,9 +69,9 @@ def flat(tree: dict[str, object], before: str = "") -> dict[str, str]:
 
 @cache
 def sign_in_version(folder: Path, sign_in_version: int) -> str:
-    """Changes when the code of the story could have changed: the manifest's number and a hash of the folder's modules.
+    """Changes if the code of the sign-in may have changed: the manifest's number and a hash of the folder's modules.
 
-    Texts and logos are left out: a corrected spelling must not restart anyone's sign-in.
+    Texts and logos are left out: a corrected spelling must not restart anybody's sign-in.
     """
     digest = sha256()
     for file in sorted(folder.glob("*.py")):

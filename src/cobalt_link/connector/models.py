@@ -1,24 +1,33 @@
-"""What connectors read: the unified records, with the EHR's own ids. `records` turns them into the contract's shapes.
+"""What connectors read: the unified records, with the EHR's own ids. `records` turns them into the API's shapes.
 
-Dates are `date`; times are aware `datetime` with the practice's offset. A field that the EHR lacks is None.
+Days are `date`. Times are `datetime` with the practice's offset, or without one if the grant names the practice's zone.
+A field that the EHR does not have is None. Texts are as the EHR writes them, without surrounding spaces.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
+Sex: TypeAlias = Literal["male", "female", "unknown"]
+Mode: TypeAlias = Literal["office", "telemedicine"]
+
 
 class Patient(msgspec.Struct, frozen=True, kw_only=True):
+    """`ehr_id` is the EHR's own id, `mrn` the medical record number that people use ("" if there is none).
+
+    Phones are as the EHR writes them. `sex` is None if the EHR does not say. `address_state` is a code ("AZ").
+    """
+
     ehr_id: str
     mrn: str
     first_name: str
     last_name: str
     middle_name: str | None = None
     dob: date | None = None
-    sex: Literal["male", "female", "unknown"] = "unknown"
+    sex: Sex | None = None
     phone: str | None = None
     cell_phone: str | None = None
     email: str | None = None
@@ -30,25 +39,24 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):
-    """`duration` in minutes; None where the EHR keeps none. `status` and `appointment_type` are the EHR's own codes."""
+    """`start` in the practice's time, `duration` in minutes. `status` and `appointment_type` are the EHR's own codes.
+
+    `patient` holds what the EHR's schedule says about the patient: id, record number, name, and what else it has.
+    `diagnoses` and `medications` are small objects of texts, such as {"code": "J20.9", "text": "Acute bronchitis"}.
+    `note` is the scheduler's remark; `progress_note` is the clinician's, and read only on request (`include_note`).
+    """
 
     ehr_id: str
     start: datetime
-    patient_ehr_id: str
-    patient_mrn: str
-    patient_first_name: str
-    patient_last_name: str
+    patient: Patient
     duration: int | None = None
     status: str | None = None
     appointment_type: str | None = None
-    mode: Literal["office", "telemedicine"] = "office"
+    mode: Mode = "office"
     location_ehr_id: str | None = None
     location_name: str | None = None
     reason: str | None = None
     complaint_type: str | None = None
-    patient_dob: date | None = None
-    patient_sex: Literal["male", "female", "unknown"] | None = None
-    patient_phone: str | None = None
     provider_ehr_id: str | None = None
     provider_name: str | None = None
     provider_npi: str | None = None
@@ -67,6 +75,8 @@ class Appointment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who sees patients. `name` is "Last, First"; `npi` has 10 digits; `timezone` is an IANA name."""
+
     ehr_id: str
     name: str
     npi: str | None = None
@@ -75,6 +85,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Location(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where the practice works. `state` is a code ("AZ")."""
+
     ehr_id: str
     name: str
     active: bool = True
@@ -88,12 +100,15 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Coded(msgspec.Struct, frozen=True, kw_only=True):
+    """A code of the EHR, and what people call it."""
+
     code: str
     description: str
 
 
 class PracticeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the EHR says of the practice itself. `timezone` is an IANA name; None where the EHR keeps none."""
+    """What the EHR says about the practice. `timezone` is an IANA name. `required_patient_fields` are fields of
+    `Patient` that the EHR asks for when a patient is added."""
 
     timezone: str | None = None
     visit_types: tuple[Coded, ...] = ()
@@ -102,19 +117,29 @@ class PracticeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppointmentQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`start` and `end` are days of the practice, both included."""
+    """`start` and `end` are days, both included: days of the practice as the EHR counts them.
+
+    If the app has set a time zone for the org, or the grant names one (`Grant.zone`, which the app's wins over), the
+    query is one day wider on each side, and only appointments that start on the asked days in that zone are answered.
+    So an EHR that counts days in UTC loses nothing, and no connector converts days. `patient_name` is part of the name,
+    `patient_phone` in any spelling, `patient_mrn` the whole number. Only declared filters are ever set.
+    """
 
     start: date
     end: date
     patient_mrn: str | None = None
     patient_name: str | None = None
     patient_phone: str | None = None
-    mode: Literal["office", "telemedicine"] | None = None
+    mode: Mode | None = None
     include_note: bool = False
 
 
 class PatientQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Names match partly and in any case; the rest exactly. `offset` counts from 0."""
+    """Names match partly and in any case, `phone` in any spelling, the rest exactly. Only declared filters
+    are ever set.
+
+    `offset` counts patients from 0, `limit` is at most 500.
+    """
 
     dob: date | None = None
     first_name: str | None = None
@@ -127,7 +152,7 @@ class PatientQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Patients(msgspec.Struct, frozen=True, kw_only=True):
-    """One page. `total` counts all that match, on all pages."""
+    """One page. `total` counts all patients that match, on all pages."""
 
     items: tuple[Patient, ...]
     total: int

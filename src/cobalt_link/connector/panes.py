@@ -1,4 +1,4 @@
-"""What a sign-in can ask of a person: a closed union of panes, and the typed answer to each.
+"""What a sign-in can ask a user: a closed union of panes, and the typed answer to each.
 
 A pane says what is asked, never in words (those live in text catalogues) and never with a secret or chart data:
 it rests readable while the link session is open.
@@ -15,14 +15,14 @@ from cobalt_link.connector.secrets import Secret
 
 
 class PaneRefusal(msgspec.Struct, frozen=True):
-    """Why a pane is asked again. `code` is a refusal's code; `details` are the refusal's, for its text."""
+    """Why a pane is asked again: the code and the details of a refusal, which choose and fill its text."""
 
     code: str
     details: dict[str, str | int] = {}
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of a choice. `label` is the EHR's own word (a clinic's name) or, when `known`, a key of the texts."""
+    """One row of a choice. `label` is the EHR's own word (a clinic's name) or, if `known`, a key of the texts."""
 
     value: str
     label: str
@@ -41,14 +41,14 @@ class Picker(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="p
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="consent"):
-    """May the app use this EHR with the person's account?"""
+    """May the app use this EHR with the user's account?"""
 
     name: str = "consent"
     problem: PaneRefusal | None = None
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="credentials"):
-    """Username and password. `username` is kept from an earlier try; `fixed` while an account is being repaired."""
+    """Username and password. `username` fills the field in; `fixed` locks it while an account is being repaired."""
 
     name: str = "credentials"
     username: str | None = None
@@ -57,7 +57,10 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="code"):
-    """A one-time code. `sent_to` is already masked by the EHR ("34", "m•••@riverside.example")."""
+    """A one-time code. `sent_to` is masked by the EHR already ("34", "m•••@riverside.example"). `length` in digits.
+
+    `resend` offers a new code; `resent` says that one was just sent.
+    """
 
     name: str = "code"
     way: Literal["text", "email", "app"] | None = None
@@ -83,7 +86,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="c
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="waiting"):
-    """The person approves elsewhere, e.g. on a phone. `number` is to be matched there."""
+    """The user approves elsewhere, such as on a phone. `number` is what they match there."""
 
     name: str = "approval"
     number: str | None = None
@@ -95,7 +98,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="message"):
-    """A refusal that cannot be mended on the pane where it happened. `url` is where it can be mended, if known."""
+    """A refusal that cannot be fixed on the pane where it happened. `again` offers to try again."""
 
     code: str
     name: str = "message"
@@ -108,7 +111,7 @@ Pane: TypeAlias = Picker | Consent | Credentials | Code | Choice | Waiting | Mes
 
 
 class PickerAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The EHR chosen: connector key and base address; `practice` is the practice's name where known."""
+    """The chosen EHR: connector key and base address. `practice` is the practice's name, if known."""
 
     connector: str
     address: str
@@ -116,7 +119,7 @@ class PickerAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConsentAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """`agree` is false when the person said no."""
+    """`agree` is false if the user said no."""
 
     agree: bool
 
@@ -129,26 +132,26 @@ class CredentialsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CodeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A code, or the wish for a new one (then `code` is absent)."""
+    """A code, or the request for a new one (then `code` is None)."""
 
     code: Secret | None = None
     resend: bool = False
 
 
 class ChoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The value of the chosen row; None is "none of these"."""
+    """The value of the chosen row. None is "none of these"."""
 
     value: str | None
 
 
 class WaitingAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the person did instead of waiting."""
+    """What the user did instead of waiting."""
 
     action: Literal["check", "resend", "other"]
 
 
 class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The person wants to try again."""
+    """The user wants to try again."""
 
     action: Literal["again"]
 
@@ -169,5 +172,5 @@ ANSWERS: dict[type[Pane], type[Answer]] = {
 
 
 def kept_for_renewal(pane: Pane) -> bool:
-    """Whether the answer may be used again later without the person: a code never is."""
+    """Whether the answer may be used again later without the user. A code never is."""
     return isinstance(pane, Credentials) or (isinstance(pane, Choice) and pane.remember)

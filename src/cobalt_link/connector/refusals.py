@@ -1,21 +1,22 @@
-"""How an EHR says no, and what can be done about it: one small family, translated once by Link, the API and the jobs.
+"""The ways an EHR can say no, grouped by what helps. Link, the API, and the jobs each translate them once.
 
 Refusal
-├─ AskAgain     the person can mend it now: wrong password, wrong code, approval refused
-├─ AskAHuman    somebody must act first: locked account, expired password, missing rights
-├─ TryLater     not anyone's fault: EHR down, EHR busy
-└─ Never        not this way: not supported, an answer that we don't understand
+├─ AskAgain     the user can fix it now: wrong password, wrong code, denied approval
+├─ AskAHuman    somebody has to act first: locked account, expired password, missing rights
+├─ TryLater     nobody's fault: EHR down, EHR busy
+└─ Never        repeating it will not help: not supported, an answer that we do not understand
 """
 
 from __future__ import annotations
 
+from math import ceil
 from typing import ClassVar, TypeAlias
 
 Detail: TypeAlias = str | int
 
 
 class Refusal(Exception):
-    """An EHR's no. `details` fill the text's placeholders and hold nothing that a person typed."""
+    """An EHR said no. `details` fill the placeholders of the text. They never hold anything that a user typed."""
 
     code: ClassVar[str]
 
@@ -25,7 +26,7 @@ class Refusal(Exception):
 
 
 class AskAgain(Refusal):
-    """The person can mend it now, on the pane where it happened."""
+    """The user can fix it now, on the pane where it happened."""
 
 
 class AskAHuman(Refusal):
@@ -33,16 +34,16 @@ class AskAHuman(Refusal):
 
 
 class TryLater(Refusal):
-    """The same thing may work in a while."""
+    """The same request may work in a while."""
 
 
 class Never(Refusal):
-    """The same thing will not work by repeating it."""
+    """Repeating the same request will not help."""
 
 
 class WrongCredentials(AskAgain):
-    """Wrong username or password. `tries_left` before the EHR locks the account, if it says so; `url` where a
-    forgotten password is reset, if there is such a page."""
+    """Wrong username or password. `tries_left` before the EHR locks the account, if it says so. `url` of the page that
+    resets a forgotten password, if there is one."""
 
     code = "wrong_credentials"
 
@@ -54,13 +55,13 @@ class WrongCode(AskAgain):
 
 
 class CodeExpired(AskAgain):
-    """The code was right once, and has ended."""
+    """The code was valid once and has expired."""
 
     code = "code_expired"
 
 
 class PushDenied(AskAgain):
-    """The person said no on the phone."""
+    """The user denied the request on the phone."""
 
     code = "push_denied"
 
@@ -71,69 +72,87 @@ class PushExpired(AskAgain):
     code = "push_expired"
 
 
-class TooManyCodes(TryLater):
-    """The EHR accepts no more codes for now. `minutes` to wait."""
+class _Wait(Refusal):
+    """A refusal with a time to wait, which people read in minutes. A connector may give `seconds` instead."""
+
+    def __init__(self, *, seconds: float | None = None, **details: Detail | None) -> None:
+        if seconds is not None:
+            # Rounded up: a user who comes back a minute early is refused again.
+            details["minutes"] = max(1, ceil(seconds / 60))
+        super().__init__(**details)
+
+
+class TooManyCodes(_Wait, TryLater):
+    """The EHR accepts no more codes for now. `seconds` (or `minutes`) to wait."""
 
     code = "too_many_codes"
 
 
-class Locked(AskAHuman):
-    """The EHR locked the account. `minutes` until it usually unlocks; `user` as the EHR names it."""
+class Locked(_Wait, AskAHuman):
+    """The EHR locked the account. `seconds` (or `minutes`) until it usually unlocks; `user` as the EHR names it."""
 
     code = "locked"
 
 
 class PasswordExpired(AskAHuman):
-    """The password was right and has to be changed at the EHR first. `url` where that is done."""
+    """The password is right, but has to be changed at the EHR first. `url` of the page that changes it."""
 
     code = "password_expired"
 
 
 class NoRights(AskAHuman):
-    """Signed in, and not allowed to share. `rights` is what the administrator has to turn on."""
+    """Signed in, but without the rights to read what is shared: `NoRights("patients", "schedule")`.
+
+    Each right is a key of the connector's texts (`no_rights.<right>`) or the EHR's own name of it.
+    """
 
     code = "no_rights"
 
+    def __init__(self, *rights: str, **details: Detail | None) -> None:
+        if rights:
+            details["rights"] = ", ".join(rights)
+        super().__init__(**details)
+
 
 class Declined(AskAHuman):
-    """The person said no on the EHR's own page."""
+    """The user said no on the EHR's own page."""
 
     code = "declined"
 
 
 class LoginRequired(AskAHuman):
-    """The saved sign-in cannot be renewed without the person."""
+    """The saved sign-in cannot be renewed without the user."""
 
     code = "login_required"
 
 
 class EhrDown(TryLater):
-    """No answer, or a server error. `seconds` waited."""
+    """No answer, or a server error. `seconds`: how long we waited."""
 
     code = "ehr_down"
 
 
 class EhrBusy(TryLater):
-    """The EHR asks us to wait. `seconds` to wait, if it says so."""
+    """The EHR asks us to wait. `seconds` to wait, if it says so. `reason="resend"`: it is too soon for a new code."""
 
     code = "ehr_busy"
 
 
 class SessionEnded(TryLater):
-    """The EHR no longer knows the session: a renewal may help."""
+    """The EHR no longer accepts the session. A renewal may help."""
 
     code = "session_ended"
 
 
 class Interrupted(TryLater):
-    """A step was started and its end is not known. It is never repeated by itself."""
+    """A step was started and its result is unknown. It is never repeated automatically."""
 
     code = "interrupted"
 
 
 class StartedOver(TryLater):
-    """What is told is not what was recorded: an update in the middle of the sign-in, which starts over. `entry` is the
-    number of the first that differs, if known."""
+    """The code changed in the middle of a sign-in, so its journal no longer fits and it starts over. `entry` is the
+    number of the first journal entry that differs, if known."""
 
     code = "started_over"
 
@@ -145,19 +164,19 @@ class Unsupported(Never):
 
 
 class NotThisAddress(Never):
-    """The address leads nowhere good. `reason`: "not_found", "other_ehr", "not_https" or "not_allowed"."""
+    """This EHR is not at that address. `reason`: "not_found", "other_ehr", "not_https", or "not_allowed"."""
 
     code = "not_this_address"
 
 
 class Unexpected(Never):
-    """An answer that we do not understand. `reference` finds it in our log."""
+    """An answer that we do not understand. `reference` finds its entry in our log."""
 
     code = "unexpected"
 
 
 class OtherAccount(Never):
-    """The sign-in worked, with another EHR account than the one being repaired."""
+    """The sign-in worked, but with another EHR account than the one that is being repaired."""
 
     code = "other_account"
 
@@ -167,5 +186,5 @@ def _leaves(kind: type[Refusal]) -> list[type[Refusal]]:
 
 
 def catalogue() -> dict[str, type[Refusal]]:
-    """Every refusal by its code."""
+    """Every refusal by its code. `catalogue()[no.code](**no.details)` makes an equal one."""
     return {kind.code: kind for kind in _leaves(Refusal)}

@@ -1,4 +1,4 @@
-"""A secret that a person typed: it opens only inside a step, and shows itself nowhere else."""
+"""A secret that a user typed. It opens only inside a step, and never appears in logs, reprs, or tracebacks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_inside_a_step: ContextVar[bool] = ContextVar("inside_a_deed", default=False)
+_inside_a_step: ContextVar[bool] = ContextVar("inside_a_step", default=False)
 
 
 class SecretOutsideStep(RuntimeError):
-    """A secret may be opened only inside `ask.once` or `ask.until`: outside, every replay would hold it in memory."""
+    """A secret opens only inside `ask.once` and `ask.until`. Outside of them, every replay would hold it in memory."""
 
 
 class Secret:
@@ -35,10 +35,10 @@ class Secret:
         return isinstance(other, Secret) and self._text == other._text
 
     def __hash__(self) -> int:
-        raise TypeError("a Secret is not to be kept in sets or dictionaries")
+        raise TypeError("a Secret cannot be kept in a set or as a key")
 
     def __reduce__(self) -> str:
-        raise TypeError("a Secret is not to be pickled")
+        raise TypeError("a Secret cannot be pickled")
 
 
 @contextmanager
@@ -52,19 +52,19 @@ def step() -> Iterator[None]:
 
 
 def inside_a_step() -> bool:
-    """Whether a step is being done here; the connector kit asks when it sees a request."""
+    """Whether a step is running. The connector check asks this whenever it sees a request."""
     return _inside_a_step.get()
 
 
 def for_sealing(value: object) -> object:
-    """msgspec `enc_hook` for what is about to be sealed; nothing else may encode a secret."""
+    """msgspec `enc_hook` for a value that is about to be sealed. Nothing else may encode a secret."""
     if isinstance(value, Secret):
         return value._text
     raise NotImplementedError(f"cannot keep a {type(value).__name__} in the journal")
 
 
 def from_sealed(kind: type, value: object) -> object:
-    """msgspec `dec_hook`, the other half of `for_sealing`."""
+    """msgspec `dec_hook`, the inverse of `for_sealing`."""
     if kind is Secret:
         return Secret(str(value))
     raise NotImplementedError(f"cannot read a {kind.__name__} from the journal")

@@ -28,13 +28,14 @@ from cobalt_link.net.errors import (
 
 __all__ = [
     "AddressRefused",
-    "Answer",
     "BrokenAnswer",
     "Http",
     "HttpError",
+    "HttpResponse",
     "NoAnswer",
     "NoSuchName",
     "NotJson",
+    "Params",
     "Resolve",
     "TlsError",
     "TooSlow",
@@ -42,9 +43,10 @@ __all__ = [
 
 # (host, port) -> IP addresses as text; an empty answer: no such name.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+Params = Mapping[str, str | Sequence[str]]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HttpResponse(msgspec.Struct, frozen=True):
     """What a server said. `headers` ignores case; `body` is decoded (gzip, deflate) and capped."""
 
     status: int
@@ -93,13 +95,13 @@ class Http:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         content: bytes | str | None = None,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         timeout: float | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """One request, one answer of any status; raises a HttpError when there is none.
 
-        params: added to the query that the URL has. json: anything that JSON can hold, sent as the body.
-        timeout: seconds, instead of the client's.
+        params: added to the query that the URL has; a list is sent as a repeated key (`state=a&state=b`).
+        json: anything that JSON can hold, sent as the body. timeout: seconds, instead of the client's.
         """
         target = addresses.read(url)
         seconds = self._timeout if timeout is None else timeout
@@ -129,7 +131,7 @@ class Http:
             raise NoSuchName(f"{target.where} cannot be found. Check the address for typing mistakes.")
         return addresses.judge(target, answers, allow_private=self._allow_private)
 
-    async def _exchange(self, target: Target, ips: list[str], message: httpx2.Request, seconds: float) -> Answer:
+    async def _exchange(self, target: Target, ips: list[str], message: httpx2.Request, seconds: float) -> HttpResponse:
         """Tries the checked addresses in turn; only a failed connect moves on to the next."""
         for ip in ips:
             try:
@@ -142,7 +144,7 @@ class Http:
                 raise BrokenAnswer(f"{target.where} broke off or did not speak HTTP. Try again in a moment.") from None
         raise NoAnswer(f"{target.where} does not accept connections. Check the address, or try again later.")
 
-    async def _once(self, target: Target, ip: str, message: httpx2.Request, connect: float) -> Answer:
+    async def _once(self, target: Target, ip: str, message: httpx2.Request, connect: float) -> HttpResponse:
         request = transport.aimed(message, target, ip, connect)
         response = await self._pool.handle_async_request(request)
         try:
@@ -150,7 +152,7 @@ class Http:
             body = await transport.body(target, headers.get("content-encoding", ""), response.stream, self._max_body)
         finally:
             await response.aclose()
-        return Answer(response.status, headers, body)
+        return HttpResponse(response.status, headers, body)
 
 
 def _message(
@@ -160,7 +162,7 @@ def _message(
     headers: Mapping[str, str] | None,
     json: Any,
     content: bytes | str | None,
-    params: Mapping[str, str] | None,
+    params: Params | None,
 ) -> httpx2.Request:
     if json is not None:
         content = msgspec.json.encode(json)
@@ -170,8 +172,15 @@ def _message(
     sent.update(headers)
     # The name that was checked is the name that is asked for, whatever a caller puts into its headers.
     sent["host"] = target.where.split("://")[1]
-    address = httpx2.URL(url).copy_merge_params(params) if params else httpx2.URL(url)
-    return httpx2.Request(method, address, headers=sent, content=content)
+    return httpx2.Request(method, _with_query(url, params), headers=sent, content=content)
+
+
+def _with_query(url: str, params: Params | None) -> httpx2.URL:
+    address = httpx2.URL(url)
+    if not params:
+        return address
+    # The library takes lists and tuples for repeated keys, and no other sequence.
+    return address.copy_merge_params({k: v if isinstance(v, str) else list(v) for k, v in params.items()})
 
 
 def _untrusted(target: Target, why: str) -> str:

@@ -1,12 +1,13 @@
-"""The engine of all reads: what the EHR does not offer is refused by name, the rest is read live and gets our ids.
+"""The engine of all reads: reads live from the EHR, and gives its records our ids.
 
-No copy of the chart rests here; a resource says only what it asks for and how its records look.
+What the EHR does not offer is refused by name. No copy of the chart is kept. A resource only says what it asks for and
+how its records look.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -14,7 +15,8 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import NotSupported
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
-from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.manifest import Capability
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.developers.orgs import Orgs
@@ -25,14 +27,18 @@ Ids = Mapping[Named, str]
 
 
 class Resource(msgspec.Struct, Generic[Found], frozen=True):
-    """One kind of thing to read: what the manifest calls it, and which of its parts get an id of ours."""
+    """One kind of record: what the manifest calls it, and which of its parts get an id of ours.
+
+    `finishable` are the filters that the records themselves can answer, for an EHR that lacks them.
+    """
 
     capability: Capability
     named: Callable[[Found], Iterable[Named]]
+    finishable: frozenset[str] = frozenset()
 
 
 class RecordsEngine:
-    """What the routes of this room work with."""
+    """What the routes of this package work with."""
 
     def __init__(
         self,
@@ -49,24 +55,39 @@ class RecordsEngine:
         self._ids = ids
 
     async def read(
-        self,
-        account: Account,
-        resource: Resource[Found],
-        step: Callable[[Connector, Chart], Awaitable[Found]],
-        filters: Iterable[str] = (),
+        self, account: Account, resource: Resource[Found], step: Callable[[Any, Chart], Awaitable[Found]]
     ) -> tuple[Found, Ids]:
-        """What `step` reads, with our ids of what it named. Raises what `EhrSessions.read` raises, and NotSupported
-        for a resource or a filter that the connector's manifest does not declare."""
-        self._refuse_undeclared(account, resource.capability, filters)
+        """What `step(connector, chart)` reads, with our ids of what it named. The connector has the capability's
+        protocol. Raises what `EhrSessions.read` raises, and NotSupported for an undeclared capability."""
+        self._declared(account, resource.capability)
         found = await self._sessions.read(account, step)
         return found, await self._ids.give(account, resource.named(found))
 
+    def left_to_us(self, account: Account, resource: Resource[Any], filters: Iterable[str]) -> frozenset[str]:
+        """Those of the filters that the EHR lacks and the records can answer. Raises NotSupported for the others."""
+        declared = self._declared(account, resource.capability)
+        missing = [each for each in filters if declared is not None and each not in declared]
+        if refused := [each for each in missing if each not in resource.finishable]:
+            raise self.cannot_filter(account, resource.capability, refused)
+        return frozenset(missing)
+
+    def cannot_filter(self, account: Account, capability: Capability, filters: Iterable[str]) -> NotSupported:
+        name = self.ehr_name(account)
+        return NotSupported(
+            f"{name} cannot filter {capability} by {', '.join(sorted(filters))}. Leave that out for {name} and filter"
+            " the answer yourself."
+        )
+
+    def ehr_name(self, account: Account) -> str:
+        connector = self._connectors.get(account.connector)
+        return connector.manifest.name if connector else account.connector
+
     async def resolve(self, account: Account, kind: Kind, either_id: str) -> str:
-        """The EHR's id for one of ours; any other id is taken for the EHR's own."""
+        """The EHR's id for one of ours. Any other id is taken for the EHR's own."""
         return await self._ids.resolve(account, kind, either_id) or either_id
 
     async def org_settings(self, account: Account) -> OrgSettings:
-        """What the app set for the account's org; it wins over what the EHR says."""
+        """What the app has set for the account's org. It wins over what the EHR says."""
         org = await self._orgs.known(account.client, account.org_id)
         return org.settings if org else OrgSettings()
 
@@ -74,18 +95,16 @@ class RecordsEngine:
         connector = self._connectors.get(account.connector)
         return connector is None or capability in connector.manifest.reads
 
-    def _refuse_undeclared(self, account: Account, capability: Capability, filters: Iterable[str]) -> None:
+    def _declared(self, account: Account, capability: Capability) -> tuple[str, ...] | None:
+        """The filters that the manifest declares. None if the connector is not installed: the read itself says so."""
         connector = self._connectors.get(account.connector)
         if connector is None:
-            return  # `EhrSessions.read` says so
-        name, declared = connector.manifest.name, connector.manifest.reads.get(capability)
+            return None
+        declared = connector.manifest.reads.get(capability)
         if declared is None:
+            name = connector.manifest.name
             raise NotSupported(f"{name} does not offer {capability}. Leave this call out for {name}.")
-        if missing := [each for each in filters if each not in declared]:
-            raise NotSupported(
-                f"{name} cannot filter {capability} by {', '.join(missing)}. Leave that out for {name} and filter the"
-                " answer yourself."
-            )
+        return declared
 
 
 def our_id(ids: Ids, kind: Kind, ehr_id: str | None) -> str | None:

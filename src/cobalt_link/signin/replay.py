@@ -1,13 +1,13 @@
-"""Tells a sign-in story against its journal: recorded entries answer at once, the first open one ends the telling.
+"""Runs a sign-in against its journal: recorded entries answer at once, and the first open entry ends the run.
 
-Pure: no database, no clock, no process owns a story between two tellings. A step is written down before it is done;
-begun and not finished it is repeated only where the connector said that this does no harm.
+No database and no clock, and no process owns a sign-in between two runs. A step is written down before it is done. One
+that was begun and not finished is repeated only if the connector said that repeating does no harm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 import msgspec
 
@@ -17,6 +17,7 @@ from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.panes import (
     ANSWERS,
     Answer,
+    ChoiceAnswer,
     CodeAnswer,
     CredentialsAnswer,
     Pane,
@@ -29,19 +30,20 @@ from cobalt_link.signin.journal import Journal, JournalEntry, Kind
 from cobalt_link.signin.translate import as_refusal
 
 T = TypeVar("T")
-CONFIRM = "reconnect"  # the name of the pane that is asked before the EHR reaches the person
+Args = TypeVarTuple("Args")
+CONFIRM = "reconnect"  # the name of the pane that is shown before the EHR contacts the user
 SignIn: TypeAlias = Callable[[Ask], Awaitable[Grant]]
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """The story waits for the answer to entry `n`."""
+    """The sign-in waits for the answer to entry `n`."""
 
     n: int
     pane: Pane
 
 
 class Polling(msgspec.Struct, frozen=True):
-    """The story wants to be told again in `seconds`; meanwhile `pane` is shown and may be answered as entry `n`."""
+    """The sign-in is to run again in `seconds`. Meanwhile `pane` is shown and may be answered as entry `n`."""
 
     n: int
     pane: Waiting
@@ -56,7 +58,7 @@ class Granted(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The story ended in a no. `username` is the last one typed, if any."""
+    """The sign-in ended in a refusal. `username` is the last one typed, if any."""
 
     refusal: Refusal
     username: str | None = None
@@ -66,7 +68,7 @@ Outcome: TypeAlias = Asking | Polling | Granted | Refused
 
 
 class Suspend(BaseException):
-    """Ends a telling at the first open entry. A BaseException: a connector's `except Exception` lets it pass."""
+    """Ends a run at the first open entry. A BaseException, so that a connector's `except Exception` lets it pass."""
 
     def __init__(self, outcome: Asking | Polling | Refused) -> None:
         self.outcome = outcome
@@ -80,7 +82,7 @@ class JournalFailed(BaseException):
 
 
 class WaitResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a wait ended: with a poll's result, or with what the person did instead."""
+    """How a wait ended: with a poll's result, or with what the user did instead."""
 
     result: msgspec.Raw = msgspec.Raw()
     answer: WaitingAnswer | None = None
@@ -92,12 +94,12 @@ class RecordedRefusal(msgspec.Struct, frozen=True):
 
 
 def encoded(value: object) -> bytes:
-    """JSON as it goes into a journal, secrets included: to be sealed."""
+    """JSON for a journal, secrets included. It has to be sealed."""
     return msgspec.json.encode(value, enc_hook=secrets.for_sealing)
 
 
 def decoded(value: bytes, kind: Any) -> Any:
-    """The other half of `encoded`."""
+    """The inverse of `encoded`."""
     return msgspec.json.decode(value, type=kind, dec_hook=secrets.from_sealed)
 
 
@@ -110,12 +112,12 @@ async def replay(
     silent: bool = False,
     confirm: Pane | None = None,
 ) -> Outcome:
-    """Tells `sign_in` as far as it goes.
+    """Runs `sign_in` as far as it goes.
 
-    `saved` answers (by pane name) are given to the first pane of that name, if nothing is recorded for it; `known` is
-    what the account's earlier grant left. `silent`: nobody is there to answer, and no step may reach the person:
-    both end as `Refused(LoginRequired)`. `confirm`: the person has answered nothing yet, and is asked this before a
-    step makes the EHR text or call them. Raises what the journal raises, and nothing else.
+    `saved` answers (by pane name) are given to the first pane of that name, if nothing is recorded for it. `known` is
+    what the account's last grant left. `silent`: nobody is there to answer and no step may reach the user, so either
+    ends as `Refused(LoginRequired)`. `confirm`: the user has answered nothing yet, and is asked this before a step
+    makes the EHR text or call them. Raises what the journal raises, and nothing else.
     """
     run = _Replay(journal, await journal.read(), saved or {}, known or {}, silent, confirm)
     try:
@@ -132,7 +134,7 @@ async def replay(
 
 
 class _Replay(Ask):
-    """One telling, from the top to the first open entry."""
+    """One run, from the top to the first open entry."""
 
     def __init__(
         self,
@@ -166,8 +168,8 @@ class _Replay(Ask):
     async def once(
         self,
         name: str,
-        step: Callable[[], Awaitable[T]],
-        *,
+        step: Callable[[*Args], Awaitable[T]],
+        *args: *Args,
         returns: type[T] | None = None,
         again: bool = False,
         reaches_user: bool = False,
@@ -182,14 +184,14 @@ class _Replay(Ask):
         elif entry.state == "open" and not again:
             raise self._ended(Interrupted())
         if entry.state == "open":
-            entry = await self._do(entry, step)
+            entry = await self._do(entry, lambda: step(*args))
         return self._result(entry, returns or Any)
 
     async def until(
         self,
         name: str,
-        poll: Callable[[], Awaitable[T | None]],
-        *,
+        poll: Callable[[*Args], Awaitable[T | None]],
+        *args: *Args,
         pane: Waiting,
         every: float = 2.0,
         returns: type[T] | None = None,
@@ -200,7 +202,7 @@ class _Replay(Ask):
                 raise self._ended(LoginRequired(reason=name))
             entry = await self._begin("wait", name)
         if entry.state == "open":
-            entry = await self._do(entry, lambda: _polled(poll, Polling(self._n, pane, every)))
+            entry = await self._do(entry, lambda: _polled(lambda: poll(*args), Polling(self._n, pane, every)))
         waited: WaitResult = self._result(entry, WaitResult)
         if waited.answer is not None:
             return waited.answer
@@ -214,8 +216,16 @@ class _Replay(Ask):
             await self._finish(msgspec.structs.replace(entry, value=encoded(redacted)))
             await self._finish(JournalEntry(n=self._n, kind="forget", name=entry.name, state="done", value=b"null"))
 
+    def remembers(self, name: str) -> bool:
+        # The journal first: what was saved can change between two runs, and both must take the same way.
+        following = self._recorded.get(self._n + 1)
+        return (following.kind, following.name) == ("ask", name) if following else name in self._saved
+
+    def remember(self, name: str, value: str) -> None:
+        self.kept[name] = encoded(ChoiceAnswer(value=value))
+
     async def _confirmed(self) -> None:
-        """Asks before the EHR reaches the person, once; in later tellings the journal knows that it was asked."""
+        """Asks once before the EHR contacts the user. In later runs the journal says that it was asked."""
         following = self._recorded.get(self._n + 1)
         if following is not None and (following.kind, following.name) == ("ask", CONFIRM):
             self._n += 1
@@ -226,7 +236,7 @@ class _Replay(Ask):
         self._n += 1
         entry = self._recorded.get(self._n)
         if entry is not None and (entry.kind, entry.name) != (kind, name):
-            # The code changed under a running sign-in: the recorded answers belong to another story.
+            # The code changed under a running sign-in: the recorded answers belong to an older version of it.
             raise self._ended(StartedOver(entry=self._n))
         return entry
 
@@ -248,7 +258,7 @@ class _Replay(Ask):
         return await self._finish(done)
 
     def _open(self, kind: Kind, name: str) -> JournalEntry:
-        """Not written down by itself: that suffices for what may be done again, and what nobody is shown (`_…`)."""
+        """Not written down yet. That is enough for a step that may be repeated and that nobody is shown (`_…`)."""
         return JournalEntry(n=self._n, kind=kind, name=name, state="open")
 
     async def _begin(self, kind: Kind, name: str) -> JournalEntry:

@@ -1,4 +1,4 @@
-"""The one place where whatever went wrong outside becomes a refusal, and is logged without what it carried."""
+"""Turns anything that went wrong outside into a refusal, and logs it without the data that it carried."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 def as_refusal(error: Exception) -> Refusal:
-    """`error` itself if it is a refusal, else the one that tells a person what happened."""
+    """`error` itself if it is a refusal, else the refusal that says what happened."""
     match error:
         case Refusal():
             return error
@@ -28,7 +28,7 @@ def as_refusal(error: Exception) -> Refusal:
 
 
 def _unexpected(error: Exception) -> Unexpected:
-    # A foreign exception may quote what the EHR sent or the person typed: only its kind and place go out.
+    # An exception may quote what the EHR sent or what the user typed, so only its type and place are logged.
     reference = uuid4().hex[:8].upper()
     frame = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
     where = f"{frame.name}:{frame.lineno}" if frame else "?"

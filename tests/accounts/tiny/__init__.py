@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.models import (

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from cobalt_link.connector.connector import Chart
-from cobalt_link.connector.models import Appointment, AppointmentQuery
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.models import Appointment, AppointmentQuery, Patient
 from cobalt_link.connector.refusals import SessionEnded
 from cobalt_link.connectors.gnuhealth import GnuHealth, server
 from tests.connectors.gnuhealth.walk import Walk, credentials
@@ -35,7 +35,7 @@ def seeded(bench: Bench) -> dict[str, seed.Visit]:
 
 
 async def puids(connector: GnuHealth, chart: Chart, query: AppointmentQuery) -> list[str]:
-    return [each.patient_mrn for each in await connector.appointments(chart, query)]
+    return [each.patient.mrn for each in await connector.appointments(chart, query)]
 
 
 async def test_each_appointment_says_who_when_where_and_why(
@@ -48,8 +48,10 @@ async def test_each_appointment_says_who_when_where_and_why(
     assert msgspec.structs.replace(cough, ehr_id="", created_at=None) == Appointment(
         ehr_id="", start=seed.visits(gnuhealth.today)[0].start, duration=None, status="confirmed",
         appointment_type="followup", mode="office", reason="Cough for three days",
-        patient_ehr_id="1", patient_mrn="PUID-000", patient_first_name="Ana", patient_last_name="Betz",
-        patient_dob=date(1985, 10, 4), patient_sex="female", patient_phone="+1 (555) 201-0001",
+        patient=Patient(
+            ehr_id="1", mrn="PUID-000", first_name="Ana", last_name="Betz", dob=date(1985, 10, 4), sex="female",
+            phone="+1 (555) 201-0001",
+        ),
         provider_ehr_id="1", provider_name="Cameron, Cora", location_ehr_id="1", location_name="Riverside Clinic",
     )  # fmt: skip
     assert cough.created_at and cough.created_at.utcoffset() == cough.start.utcoffset()

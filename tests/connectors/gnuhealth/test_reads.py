@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Location, Patient, PatientQuery, Provider
 from cobalt_link.connector.refusals import NoRights, SessionEnded
 from cobalt_link.connectors.gnuhealth import GnuHealth

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.net.http import Http
 from tests.connectors.sandbox.runs import chart_of, password, run

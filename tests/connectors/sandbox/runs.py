@@ -10,7 +10,7 @@ from cobalt_link.conformance.cases import Case, CaseBroken, CaseStep
 from cobalt_link.conformance.recording import RecordingHttp
 from cobalt_link.conformance.runs import RunResult, run_in_pieces
 from cobalt_link.conformance.script import Script
-from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connectors.sandbox import Sandbox
 from cobalt_link.net.http import Http

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import AppointmentQuery, PatientQuery
 from cobalt_link.connector.refusals import NoRights, SessionEnded
 from cobalt_link.connectors.sandbox import Sandbox as Connector

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
 
-from cobalt_link.connector.connector import Chart
-from cobalt_link.connector.models import AppointmentQuery, Coded, Location, Patient, PatientQuery, Provider
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.models import Appointment, AppointmentQuery, Coded, Location, Patient, PatientQuery, Provider
 from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.connectors.sandbox.chart import _spans
 from tests.connectors.sandbox.conftest import Open
@@ -148,9 +149,9 @@ async def test_an_appointment_has_every_field_that_the_ehr_has(
         assert (each.location_ehr_id, each.location_name) == (row["location_id"], locations[row["location_id"]]["name"])
         assert each.provider_name == f"{provider['last_name']}, {provider['first_name']}"
         assert (each.provider_ehr_id, each.provider_npi) == (provider["id"], provider["npi"])
-        assert (each.patient_ehr_id, each.patient_mrn) == (patient["id"], patient["mrn"])
-        assert (each.patient_first_name, each.patient_last_name) == (patient["first_name"], patient["last_name"])
-        assert each.patient_sex == {"F": "female", "M": "male", "U": "unknown"}[patient["sex"]]
+        assert (each.patient.ehr_id, each.patient.mrn) == (patient["id"], patient["mrn"])
+        assert (each.patient.first_name, each.patient.last_name) == (patient["first_name"], patient["last_name"])
+        assert each.patient.sex == {"F": "female", "M": "male", "U": "unknown"}[patient["sex"]]
         assert (each.reason, each.complaint_type) == (row["reason"] or None, row["complaint"] or None)
         assert (each.note, each.progress_note) == (row["note"] or None, row["progress_note"] or None)
         assert (list(each.diagnoses), list(each.medications)) == (row["diagnoses"], row["medications"])
@@ -166,16 +167,18 @@ async def test_an_appointment_has_every_field_that_the_ehr_has(
 async def test_every_filter_of_appointments_finds_exactly_what_it_should(
     name: str, connector: Connector, chart: Chart
 ) -> None:
-    field = {"patient_name": "patient_last_name"}.get(name, name)
+    read: dict[str, Callable[[Appointment], Any]] = {
+        "patient_mrn": lambda each: each.patient.mrn,
+        "patient_name": lambda each: each.patient.last_name,
+        "patient_phone": lambda each: each.patient.phone,
+        "mode": lambda each: each.mode,
+    }
+    field = read[name]
     whole = await connector.appointments(chart, MONTH)
-    values = {getattr(each, field) for each in whole} - {None}
+    values = {field(each) for each in whole} - {None}
     for value in sorted(values)[:5]:
         found = await connector.appointments(chart, AppointmentQuery(start=MONTH.start, end=MONTH.end, **{name: value}))
-        same = [
-            each
-            for each in whole
-            if value in (getattr(each, field), each.patient_first_name if "name" in name else None)
-        ]
+        same = [each for each in whole if value in (field(each), each.patient.first_name if "name" in name else None)]
         ids = {each.ehr_id for each in found}
         assert ids >= {each.ehr_id for each in same}
         if name != "patient_name":  # another patient's name may hold this one

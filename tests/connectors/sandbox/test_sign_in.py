@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cobalt_link.conformance import check_connectors
-from cobalt_link.connector.connector import Chart
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.panes import Choice, Code, Waiting
 from cobalt_link.connector.refusals import LoginRequired, SessionEnded
 from cobalt_link.connectors.sandbox import Sandbox as Connector

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cobalt_link.connector.models import Appointment, AppointmentQuery
+from cobalt_link.connector.models import Appointment, AppointmentQuery, Patient
 from cobalt_link.connectors.gnuhealth import search
 from cobalt_link.connectors.gnuhealth.patients import sex
 from cobalt_link.connectors.gnuhealth.server import Server
@@ -95,19 +95,21 @@ def appointment(row: dict[str, Any], zone: tzinfo, progress_note: str | None) ->
     return Appointment(
         ehr_id=str(row["id"]),
         start=row["appointment_date"].astimezone(zone),
-        patient_ehr_id=str(row["patient."]["id"]),
-        patient_mrn=party["ref"] or "",
-        patient_first_name=party["name"] or "",
-        patient_last_name=party["lastname"] or "",
+        patient=Patient(
+            ehr_id=str(row["patient."]["id"]),
+            mrn=party["ref"] or "",
+            first_name=party["name"] or "",
+            last_name=party["lastname"] or "",
+            dob=party["dob"],
+            sex=sex(party["gender"]),
+            phone=party["mobile"] or party["phone"] or None,
+        ),
         status=row["state"],
         appointment_type=row["visit_type"],
         mode=mode(row),
         location_ehr_id=_id(row, "institution"),
         location_name=inside(row, "institution", "rec_name"),
         reason=row["comments"] or None,
-        patient_dob=party["dob"],
-        patient_sex=sex(party["gender"]),
-        patient_phone=party["mobile"] or party["phone"] or None,
         provider_ehr_id=_id(row, "healthprof"),
         provider_name=inside(row, "healthprof", "rec_name"),
         insurance=inside(row, "insurance", "rec_name"),

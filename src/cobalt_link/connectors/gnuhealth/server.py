@@ -13,7 +13,7 @@ import msgspec
 
 from cobalt_link.connector.refusals import EhrBusy, EhrDown, NoRights, NotThisAddress, SessionEnded
 from cobalt_link.connectors.gnuhealth.values import plain
-from cobalt_link.net.http import Answer, Http, NotJson
+from cobalt_link.net.http import Http, HttpResponse, NotJson
 
 ROWS = 1000
 
@@ -106,7 +106,7 @@ async def rpc(
     return _result(answer)
 
 
-def _result(answer: Answer) -> Any:
+def _result(answer: HttpResponse) -> Any:
     if answer.status in (401, 403, 404):
         raise Denied(answer.status)
     if answer.status == 429:

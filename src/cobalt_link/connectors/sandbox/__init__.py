@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.models import (

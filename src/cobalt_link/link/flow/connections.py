@@ -13,7 +13,8 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
-from cobalt_link.connector.connector import Chart, Connector
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.developers.clients import Client, Clients

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.problems import NotSupported
+from cobalt_link.connector.capabilities import ReadsAppointments
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Appointment, AppointmentQuery
+from cobalt_link.records import schedule
 from cobalt_link.records.days import span
 from cobalt_link.records.engine import Ids, RecordsEngine, Resource, our_id
 from cobalt_link.records.ids import Named
@@ -27,10 +30,10 @@ FILTERS = ("patient_mrn", "patient_name", "patient_phone", "appointment_mode", "
 def named(found: Iterable[Appointment]) -> Iterable[Named]:
     for each in found:
         yield "appointment", each.ehr_id
-        yield "patient", each.patient_ehr_id
+        yield "patient", each.patient.ehr_id
 
 
-RESOURCE: Resource[list[Appointment]] = Resource("appointments", named)
+RESOURCE: Resource[list[Appointment]] = Resource("appointments", named, frozenset(schedule.FIELDS))
 
 
 class AppointmentNotFound(Problem):
@@ -130,41 +133,49 @@ class AppointmentAnswer(msgspec.Struct, frozen=True):
 
 
 async def read(reads: RecordsEngine, account: Account, asked: AppointmentsAsked) -> AppointmentsAnswer:
-    first, last = span(asked.start_date, asked.end_date)
-    zone = _zone((await reads.org_settings(account)).time_zone)
-    wanted = query(asked, first, last, wider=zone is not None)
-    found, ids = await reads.read(
-        account, RESOURCE, lambda connector, chart: connector.appointments(chart, wanted), _filters(asked)
-    )
-    local = [each if zone is None else _moved(each, zone) for each in found]
-    inside = [each for each in local if first <= each.start.date() <= last]
-    return AppointmentsAnswer([view(each, ids, notes=asked.include_note) for each in inside])
+    wanted = query(asked, *span(asked.start_date, asked.end_date))
+    ours = reads.left_to_us(account, RESOURCE, _filters(asked))
+    zone = (await reads.org_settings(account)).time_zone
+
+    async def step(connector: ReadsAppointments, chart: Chart) -> list[Appointment]:
+        return await schedule.appointments(connector, chart, wanted, ours, zone)
+
+    found, ids = await reads.read(account, RESOURCE, step)
+    return AppointmentsAnswer([view(each, ids, notes=asked.include_note) for each in found])
 
 
 async def read_one(reads: RecordsEngine, account: Account, either_id: str) -> AppointmentAnswer:
-    """By our id or the EHR's own; raises AppointmentNotFound."""
+    """By our id or the EHR's own. Raises AppointmentNotFound, or NotSupported if the EHR has no look-up by id and the
+    appointment is not among those of 92 days before and after today."""
     ehr_id = await reads.resolve(account, "appointment", either_id)
     if not EHR_ID.fullmatch(ehr_id):
         raise AppointmentNotFound
+    zone = (await reads.org_settings(account)).time_zone
 
-    async def step(connector: Any, chart: Any) -> list[Appointment]:
-        found = await connector.appointment(chart, ehr_id)
+    async def step(connector: ReadsAppointments, chart: Chart) -> list[Appointment]:
+        found = await schedule.appointment(connector, chart, ehr_id, zone)
+        if found is None and not schedule.has_lookup(connector):
+            raise _no_lookup(reads.ehr_name(account))
         return [found] if found else []
 
     found, ids = await reads.read(account, RESOURCE, step)
     if not found:
         raise AppointmentNotFound
-    zone = _zone((await reads.org_settings(account)).time_zone)
-    shown = view(_moved(found[0], zone) if zone else found[0], ids, notes=False)
+    shown = view(found[0], ids, notes=False)
     return AppointmentAnswer(shown, shown)
 
 
-def query(asked: AppointmentsAsked, first: date, last: date, *, wider: bool) -> AppointmentQuery:
-    """`wider` by a day each way: the org's time zone, not the EHR's, then decides what belongs to a day."""
-    more = timedelta(days=1 if wider else 0)
+def _no_lookup(ehr: str) -> NotSupported:
+    return NotSupported(
+        f"{ehr} cannot read one appointment by its id, and none of the {schedule.AROUND.days} days before and after"
+        " today has it. Read its day with GET /v1/appointments."
+    )
+
+
+def query(asked: AppointmentsAsked, first: date, last: date) -> AppointmentQuery:
     return AppointmentQuery(
-        start=first - more,
-        end=last + more,
+        start=first,
+        end=last,
         patient_mrn=asked.patient_mrn,
         patient_name=asked.patient_name,
         patient_phone=asked.patient_phone,
@@ -174,8 +185,8 @@ def query(asked: AppointmentsAsked, first: date, last: date, *, wider: bool) -> 
 
 
 def view(each: Appointment, ids: Ids, *, notes: bool) -> AppointmentView:
-    kept = msgspec.structs.asdict(each)
-    for name in ("ehr_id", "start", "mode", "location_ehr_id", "progress_note"):
+    kept, patient = msgspec.structs.asdict(each), each.patient
+    for name in ("ehr_id", "start", "mode", "location_ehr_id", "progress_note", "patient"):
         del kept[name]
     return AppointmentView(
         id=ids["appointment", each.ehr_id],
@@ -183,9 +194,16 @@ def view(each: Appointment, ids: Ids, *, notes: bool) -> AppointmentView:
         datetime=each.start,
         appointment_mode=each.mode,
         location=each.location_ehr_id,
-        patient_id=our_id(ids, "patient", each.patient_ehr_id),
-        patient_name=f"{each.patient_first_name} {each.patient_last_name}".strip(),
-        patient_gender=each.patient_sex,
+        patient_id=our_id(ids, "patient", patient.ehr_id),
+        patient_name=f"{patient.first_name} {patient.last_name}".strip(),
+        patient_first_name=patient.first_name,
+        patient_last_name=patient.last_name,
+        patient_mrn=patient.mrn,
+        patient_ehr_id=patient.ehr_id,
+        patient_dob=patient.dob,
+        patient_sex=patient.sex,
+        patient_gender=patient.sex,
+        patient_phone=patient.cell_phone or patient.phone,
         insurances=_insurances(each),
         progress_note=each.progress_note if notes else None,
         object_metadata=Metadata("ehr", each.created_at),
@@ -213,11 +231,3 @@ def _insurances(each: Appointment) -> list[Insurance]:
 
 def _filters(asked: AppointmentsAsked) -> list[str]:
     return [name for name in FILTERS if getattr(asked, name)]
-
-
-def _zone(name: str | None) -> ZoneInfo | None:
-    return ZoneInfo(name) if name else None
-
-
-def _moved(each: Appointment, zone: ZoneInfo) -> Appointment:
-    return msgspec.structs.replace(each, start=each.start.astimezone(zone))

@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.connector.capabilities import ReadsLocations, listed
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Location
 from cobalt_link.records.engine import Ids, RecordsEngine, Resource
 
@@ -39,7 +41,10 @@ class LocationsAnswer(msgspec.Struct, frozen=True):
 
 
 async def read(reads: RecordsEngine, account: Account) -> LocationsAnswer:
-    found, ids = await reads.read(account, RESOURCE, lambda connector, chart: connector.locations(chart))
+    async def step(connector: ReadsLocations, chart: Chart) -> list[Location]:
+        return await listed(connector.locations(chart))
+
+    found, ids = await reads.read(account, RESOURCE, step)
     return LocationsAnswer([view(each, ids) for each in found])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable
 from datetime import date
 from typing import Annotated, Literal
 
@@ -9,14 +10,21 @@ import msgspec
 from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.connector.capabilities import ReadsPatients, Records, listed
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.matching import matches_patient
 from cobalt_link.connector.models import Patient, PatientQuery, Patients
 from cobalt_link.records.days import day
 from cobalt_link.records.engine import Ids, RecordsEngine, Resource
 from cobalt_link.web import Alias
 from cobalt_link.web.paging import Page, Pagination
 
-RESOURCE: Resource[Patients] = Resource("patients", lambda found: [("patient", each.ehr_id) for each in found.items])
 FILTERS = ("dob", "first_name", "last_name", "mrn", "ehr_id", "phone")
+# As many patients as we read at once to apply a filter that the EHR lacks.
+MOST = 500
+RESOURCE: Resource[Patients] = Resource(
+    "patients", lambda found: [("patient", each.ehr_id) for each in found.items], frozenset(FILTERS)
+)
 
 
 class PatientsAsked(msgspec.Struct, frozen=True):
@@ -64,12 +72,31 @@ class PatientsAnswer(msgspec.Struct, frozen=True):
 
 async def read(reads: RecordsEngine, account: Account, asked: PatientsAsked) -> PatientsAnswer:
     wanted = query(asked)
-    filters = [name for name in FILTERS if getattr(wanted, name) is not None]
-    found, ids = await reads.read(
-        account, RESOURCE, lambda connector, chart: connector.patients(chart, wanted), filters
-    )
+    ours = reads.left_to_us(account, RESOURCE, [name for name in FILTERS if getattr(wanted, name) is not None])
+
+    async def step(connector: ReadsPatients, chart: Chart) -> Patients:
+        if not ours:
+            return await _page(connector.patients(chart, wanted), wanted)
+        sent = msgspec.structs.replace(wanted, offset=0, limit=MOST, **dict.fromkeys(ours))
+        whole = await _page(connector.patients(chart, sent), None)
+        if whole.total > len(whole.items):
+            raise reads.cannot_filter(account, RESOURCE.capability, ours)
+        return _cut([each for each in whole.items if matches_patient(each, wanted)], wanted)
+
+    found, ids = await reads.read(account, RESOURCE, step)
     pagination = Pagination.of(asked.page, asked.page_size, found.total)
     return PatientsAnswer([view(each, ids) for each in found.items], pagination)
+
+
+async def _page(given: Awaitable[Patients] | Records[Patient], wanted: PatientQuery | None) -> Patients:
+    """The page of an EHR that has pages, else the part of all patients that `wanted` asks for (None: all)."""
+    found = await listed(given) if isinstance(given, AsyncIterator) else await given
+    return found if isinstance(found, Patients) else _cut(list(found), wanted)
+
+
+def _cut(found: list[Patient], wanted: PatientQuery | None) -> Patients:
+    part = found[wanted.offset :][: wanted.limit] if wanted else found
+    return Patients(items=tuple(part), total=len(found))
 
 
 def query(asked: PatientsAsked) -> PatientQuery:
@@ -89,6 +116,6 @@ def view(patient: Patient, ids: Ids) -> PatientView:
     return PatientView(
         id=ids["patient", patient.ehr_id],
         date_of_birth=patient.dob,
-        gender=patient.sex,
-        **msgspec.structs.asdict(patient),
+        gender=patient.sex or "unknown",
+        **msgspec.structs.asdict(patient) | {"sex": patient.sex or "unknown"},
     )

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.connector.capabilities import ReadsProviders, listed
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Provider
 from cobalt_link.records.engine import Ids, RecordsEngine, Resource
 
@@ -32,7 +34,11 @@ class ProvidersAnswer(msgspec.Struct, frozen=True):
 
 
 async def read(reads: RecordsEngine, account: Account) -> ProvidersAnswer:
-    found, ids = await reads.read(account, RESOURCE, lambda connector, chart: connector.providers(chart))
+    async def step(connector: ReadsProviders, chart: Chart) -> list[Provider]:
+        found = await listed(connector.providers(chart))
+        return [msgspec.structs.replace(each, timezone=each.timezone or chart.zone) for each in found]
+
+    found, ids = await reads.read(account, RESOURCE, step)
     zone = (await reads.org_settings(account)).time_zone
     return ProvidersAnswer([view(each, ids, zone) for each in found])
 

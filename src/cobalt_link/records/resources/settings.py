@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.connector.capabilities import ReadsSettings
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import PracticeSettings
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.records.engine import RecordsEngine, Resource
@@ -95,7 +97,11 @@ async def refer(reads: RecordsEngine, account: Account, asked: ReferenceAsked) -
 
 
 async def _practice(reads: RecordsEngine, account: Account) -> PracticeSettings:
-    found, _ = await reads.read(account, RESOURCE, lambda connector, chart: connector.settings(chart))
+    async def step(connector: ReadsSettings, chart: Chart) -> PracticeSettings:
+        found = await connector.settings(chart)
+        return msgspec.structs.replace(found, timezone=found.timezone or chart.zone)
+
+    found, _ = await reads.read(account, RESOURCE, step)
     return found
 
 

@@ -1,0 +1,93 @@
+"""Reads the appointments of some days from any connector: days in the practice's time, and filters the EHR lacks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from cobalt_link.connector.capabilities import FindsAppointments, ReadsAppointments, streamed
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.matching import matches_appointment
+from cobalt_link.connector.models import Appointment, AppointmentQuery
+
+# An EHR that cannot read one appointment by its id is searched for it in so many days before and after today.
+AROUND = timedelta(days=92)
+# Our name of each filter, and the field of the query.
+FIELDS = {
+    "patient_mrn": "patient_mrn",
+    "patient_name": "patient_name",
+    "patient_phone": "patient_phone",
+    "appointment_mode": "mode",
+}
+
+
+class NaiveTime(ValueError):
+    """A time without an offset, and neither the org nor the grant says in which zone it is."""
+
+
+async def appointments(
+    connector: ReadsAppointments, chart: Chart, wanted: AppointmentQuery, ours: frozenset[str], org_zone: str | None
+) -> list[Appointment]:
+    """Those that start on the wanted days, as they are counted in `org_zone`, else in the grant's zone, else by the
+    EHR. The filters in `ours` are applied here, the others by the EHR."""
+    sent = msgspec.structs.replace(wanted, **{FIELDS[name]: None for name in ours})
+    if org_zone or chart.zone:
+        # The EHR may begin its days up to a day earlier or later than the zone does.
+        day = timedelta(days=1)
+        sent = msgspec.structs.replace(sent, start=sent.start - day, end=sent.end + day)
+    found = placed(streamed(connector.appointments(chart, sent)), chart, org_zone)
+    return [
+        each
+        async for each in found
+        if wanted.start <= each.start.date() <= wanted.end and (not ours or matches_appointment(each, wanted))
+    ]
+
+
+async def appointment(
+    connector: ReadsAppointments, chart: Chart, ehr_id: str, org_zone: str | None
+) -> Appointment | None:
+    """By the EHR's id: from the EHR's own look-up, else searched in the days around today."""
+    async for each in placed(_candidates(connector, chart, ehr_id), chart, org_zone):
+        if each.ehr_id == ehr_id:
+            return each
+    return None
+
+
+def has_lookup(connector: object) -> bool:
+    """Whether the EHR can read one appointment by its id. If not, one that is not found may still exist."""
+    return isinstance(connector, FindsAppointments)
+
+
+async def _candidates(connector: ReadsAppointments, chart: Chart, ehr_id: str) -> AsyncIterator[Appointment]:
+    if isinstance(connector, FindsAppointments):
+        if found := await connector.appointment(chart, ehr_id):
+            yield found
+        return
+    today = datetime.now(UTC).date()
+    query = AppointmentQuery(start=today - AROUND, end=today + AROUND)
+    async for each in streamed(connector.appointments(chart, query)):
+        yield each
+
+
+async def placed(found: AsyncIterator[Appointment], chart: Chart, org_zone: str | None) -> AsyncIterator[Appointment]:
+    """Appointments in the practice's time: in `org_zone`, else in the grant's zone, else as the EHR gives them."""
+    practice, shown = _zone(chart.zone or org_zone), _zone(org_zone or chart.zone)
+    async for each in found:
+        start, created = _aware(each.start, practice), each.created_at and _aware(each.created_at, practice)
+        start = start.astimezone(shown) if shown else start
+        yield msgspec.structs.replace(each, start=start, created_at=created)
+
+
+def _aware(time: datetime, zone: ZoneInfo | None) -> datetime:
+    if time.tzinfo is not None:
+        return time
+    if zone is None:
+        raise NaiveTime
+    return time.replace(tzinfo=zone)
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    return ZoneInfo(name) if name else None
