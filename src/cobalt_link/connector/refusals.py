@@ -82,13 +82,13 @@ class _Wait(Refusal):
         super().__init__(**details)
 
 
-class TooManyCodes(_Wait, TryLater):
+class TooManyCodes(TryLater, _Wait):
     """The EHR accepts no more codes for now. `seconds` (or `minutes`) to wait."""
 
     code = "too_many_codes"
 
 
-class Locked(_Wait, AskAHuman):
+class Locked(AskAHuman, _Wait):
     """The EHR locked the account. `seconds` (or `minutes`) until it usually unlocks; `user` as the EHR names it."""
 
     code = "locked"
