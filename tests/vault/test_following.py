@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cobalt_link.vault import GCM_SIV, XAES, Context, KeyMissing, Keyring, KeyringProblem, Vault, key_id
+from cobalt_link.vault import GCM_SIV, XAES, Context, KeyMissing, Keyring, KeyringError, Vault, key_id
 
 PLACE = Context(table="accounts", tenant="client-1", row="42", field="grant")
 
@@ -64,7 +64,9 @@ def test_a_value_whose_key_was_destroyed_says_which_key_and_what_to_do(path: Pat
     ring.retire(old)
     ring.save(path)
     vault.refresh()
-    with pytest.raises(KeyMissing, match=f"{old} is not in the keyring. Bring back a copy") as caught:
+    with pytest.raises(
+        KeyMissing, match=f"{old} is not in the keyring, so what it sealed cannot be opened. Restore a copy"
+    ) as caught:
         vault.open(sealed, PLACE)
     assert caught.value.kid == old
 
@@ -104,7 +106,7 @@ def test_a_spoiled_file_stops_no_running_vault_but_refresh_tells(path: Path) -> 
     whole = path.read_bytes()
     path.write_bytes(b"{")
     assert vault.open(vault.seal(b"more", PLACE), PLACE) == b"more"
-    with pytest.raises(KeyringProblem):
+    with pytest.raises(KeyringError):
         vault.refresh()
     path.write_bytes(whole)
     vault.refresh()
@@ -118,7 +120,7 @@ def test_a_file_that_went_away_stops_no_running_vault(path: Path) -> None:
     vault = Vault(Keyring.load(path), path)
     path.unlink()
     assert vault.open(vault.seal(b"secret", PLACE), PLACE) == b"secret"
-    with pytest.raises(KeyringProblem, match="There is no keyring"):
+    with pytest.raises(KeyringError, match="There is no keyring"):
         vault.refresh()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cobalt_link.vault import GCM_SIV, XAES, Keyring, KeyringProblem
+from cobalt_link.vault import GCM_SIV, XAES, Keyring, KeyringError
 from cobalt_link.vault import keyfile as keyfile_module
 
 
@@ -77,7 +77,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "copy"),
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:-40]), "copy"),
     "not text": (lambda path: path.write_bytes(os.urandom(300)), "copy"),
-    "a folder": (lambda path: (path.unlink(), path.mkdir(0o700)), "Check owner and path"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir(0o700)), "Check its owner and its path"),
     "with a short key": (lambda path: edit(path, shorten), "has 5 bytes instead of 32"),
     "with a damaged key": (lambda path: edit(path, damage), "damaged"),
     "with a damaged hash key": (lambda path: edit(path, damage_hash_key), "damaged"),
@@ -94,7 +94,7 @@ def test_a_ring_that_cannot_be_trusted_is_refused_with_the_fix(case: str, path: 
     ring.save(path)
     spoil, advice = BROKEN[case]
     spoil(path)
-    with pytest.raises(KeyringProblem) as caught:
+    with pytest.raises(KeyringError) as caught:
         Keyring.load(path)
     assert advice in str(caught.value)
     assert str(path) in str(caught.value)
@@ -127,17 +127,17 @@ def test_a_hash_key_is_current_once_promoted_and_never_goes() -> None:
     assert [key.id for key in ring.hashing] == [old, new]
     ring.promote(new)
     assert [key.id for key in ring.hashing] == [new, old]
-    with pytest.raises(KeyringProblem, match="no sealing key"):
+    with pytest.raises(KeyringError, match="no sealing key"):
         ring.retire(old)
 
 
 def test_the_primary_and_strangers_cannot_retire() -> None:
     ring = Keyring.generate()
-    with pytest.raises(KeyringProblem, match="rotate first"):
+    with pytest.raises(KeyringError, match="Rotate first"):
         ring.retire(ring.primary)
-    with pytest.raises(KeyringProblem, match="no sealing key"):
+    with pytest.raises(KeyringError, match="no sealing key"):
         ring.retire("0" * 16)
-    with pytest.raises(KeyringProblem, match="no key"):
+    with pytest.raises(KeyringError, match="has no key"):
         ring.promote("0" * 16)
 
 
@@ -155,14 +155,14 @@ def test_a_retired_key_leaves_the_file(path: Path) -> None:
 def test_saving_never_drops_a_key_that_it_does_not_know(path: Path) -> None:
     Keyring.generate().save(path)
     before = path.read_bytes()
-    with pytest.raises(KeyringProblem, match="would drop"):
+    with pytest.raises(KeyringError, match="would drop"):
         Keyring.generate().save(path)
     stale = Keyring.load(path)
     fresh = Keyring.load(path)
     fresh.rotate()
     fresh.save(path)
     stale.rotate()
-    with pytest.raises(KeyringProblem, match="load it again"):
+    with pytest.raises(KeyringError, match="Load it again"):
         stale.save(path)
     assert path.read_bytes() == fresh.dump() != before
 
@@ -186,14 +186,14 @@ def test_a_save_that_fails_leaves_the_old_file_whole(path: Path, monkeypatch: py
 ROTATE_20_TIMES = """
 import sys
 from pathlib import Path
-from cobalt_link.vault import Keyring, KeyringProblem
+from cobalt_link.vault import Keyring, KeyringError
 path, done = Path(sys.argv[1]), 0
 while done < 20:
     ring = Keyring.load(path)
     kid = ring.rotate()
     try:
         ring.save(path)
-    except KeyringProblem:
+    except KeyringError:
         continue
     print(kid)
     done += 1

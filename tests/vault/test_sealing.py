@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cobalt_link.vault import GCM_SIV, XAES, CannotOpen, Context, DataKey, Keyring, KeyWornOut, Vault, key_id
-from cobalt_link.vault.envelope import MOST_USES, SealingKey
+from cobalt_link.vault import GCM_SIV, XAES, CannotOpen, Context, DataKey, KeyExhausted, Keyring, Vault, key_id
+from cobalt_link.vault.envelope import MAX_USES, SealingKey
 from tests.support.proof import CIPHERTEXTS, SEALS, SWAPS
 
 PLACE = Context(table="accounts", tenant="client-1", row="42", field="grant")
@@ -127,12 +127,12 @@ def test_no_nonce_repeats(algorithm: int) -> None:
 def test_a_key_stops_at_two_to_the_32(algorithm: int) -> None:
     """S-055: the last seal works, the next is refused, and opening goes on."""
     key = SealingKey(bytes(32), algorithm)
-    key.uses = MOST_USES - 1
+    key.uses = MAX_USES - 1
     last = key.seal(b"last", PLACE)
     for _ in range(2):
-        with pytest.raises(KeyWornOut, match="cobalt keys rotate"):
+        with pytest.raises(KeyExhausted, match="cobalt keys rotate"):
             key.seal(b"one more", PLACE)
-    assert MOST_USES == 2**32
+    assert MAX_USES == 2**32
     assert key.open(last, PLACE) == b"last"
 
 

@@ -10,7 +10,7 @@ import structlog
 
 from cobalt_link.store import erase
 from cobalt_link.store.database import Database, Row, Tx
-from cobalt_link.vault import Context, DataKey, Vault, VaultProblem
+from cobalt_link.vault import Context, DataKey, Vault, VaultError
 
 log = structlog.get_logger()
 
@@ -113,7 +113,7 @@ class DataKeys:
     def _rewrapped(self, row: Row) -> bytes | None:
         try:
             return self._vault.rewrap(row["wrapped"], _place(row["owner"]))
-        except VaultProblem as problem:
+        except VaultError as problem:
             log.error("data_key_does_not_open", owner=row["owner"], reason=str(problem))
             return None
 

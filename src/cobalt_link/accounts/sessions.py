@@ -32,7 +32,7 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Granted, Outcome, Refused, replay
 from cobalt_link.signin.translate import as_refusal
-from cobalt_link.vault import VaultProblem
+from cobalt_link.vault import VaultError
 from cobalt_link.web.problems import Problem
 
 log = structlog.get_logger()
@@ -112,7 +112,7 @@ class EhrSessions:
         """
         try:
             opened = await self._accounts.opened(account, "sign_out", answers=False)
-        except (AccountGone, VaultProblem):
+        except (AccountGone, VaultError):
             opened = None  # what does not open can still be ended
         if not await self._accounts.disconnect(account, by):
             raise AccountGone

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cobalt_link.cli.diagnostics import Diagnostic, fail, ok, warn
 from cobalt_link.settings import Settings
-from cobalt_link.vault import KeyringProblem
+from cobalt_link.vault import KeyringError
 from cobalt_link.vault.master_key import open_keyring
 
 
@@ -18,8 +18,8 @@ def check_files(settings: Settings) -> list[Diagnostic]:
 def _key(settings: Settings) -> Diagnostic:
     try:
         keyring = open_keyring(settings)
-    except KeyringProblem as problem:
-        return fail("master key", str(problem), "cobalt keys generate, or bring back the copy of the key")
+    except KeyringError as problem:
+        return fail("master key", str(problem), "cobalt keys generate, or restore the copy of the key")
     origin = settings.origins["master_key"] if settings.master_key else settings.master_key_path
     return ok("master key", f"{origin}, sealing with {keyring.primary}")
 

@@ -10,7 +10,7 @@ from cobalt_link.settings import SettingsError
 from cobalt_link.store.backup import BackupFailed
 from cobalt_link.store.errors import DatabaseUnavailable, EmbeddedServerError, UnsafeDatabase
 from cobalt_link.store.migrate import SchemaTooNew
-from cobalt_link.vault import VaultProblem
+from cobalt_link.vault import VaultError
 from cobalt_link.web.problems import Problem
 
 FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
@@ -19,7 +19,7 @@ FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
     (BrandingProblem, "bad_branding", 2),
     (ClientProblem, "bad_client", 1),
     (ConnectorBroken, "broken_connector", 1),
-    (VaultProblem, "bad_keys", 1),
+    (VaultError, "bad_keys", 1),
     (UnsafeDatabase, "unsafe_database", 1),
     (EmbeddedServerError, "embedded_server", 1),
     (BackupFailed, "backup_failed", 1),

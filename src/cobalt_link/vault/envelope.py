@@ -1,6 +1,7 @@
-"""The sealed form: algorithm id (1 byte), key id (8), nonce, ciphertext with tag; the context is bound, not stored.
+"""The sealed form of a value: algorithm id (1 byte), key id (8 bytes), nonce, ciphertext with tag.
 
-A value opens only with the key, algorithm and place (table, tenant, row, field) it was sealed for (S-050, S-053).
+A value opens only with the key, the algorithm and the context (table, tenant, row, field) that it was sealed with
+(S-050, S-053). The context is authenticated but not stored.
 """
 
 import hmac
@@ -11,14 +12,14 @@ from typing import Final
 import msgspec
 
 from cobalt_link.vault.ciphers import CIPHERS, TAG_SIZE, Cipher
-from cobalt_link.vault.errors import CannotOpen, KeyWornOut
+from cobalt_link.vault.errors import CannotOpen, KeyExhausted
 
-MOST_USES: Final = 2**32
+MAX_USES: Final = 2**32  # messages under one key with random nonces (NIST SP 800-38D §8.3)
 HEADER_SIZE: Final = 9
 
 
 class Context(msgspec.Struct, frozen=True):
-    """The place a value is sealed for. `tenant` is the client id, or empty for what belongs to the installation."""
+    """Where a sealed value belongs. `tenant` is the client's id, or empty for values of the installation."""
 
     table: str
     tenant: str
@@ -26,13 +27,14 @@ class Context(msgspec.Struct, frozen=True):
     field: str
 
     def bound(self, header: bytes) -> bytes:
-        """The additional data: each part with its length in front, so that no two places read alike."""
+        """The additional data of the cipher: the header and each part with its length in front."""
+        # Without the lengths, ("ab", "c") and ("a", "bc") would be the same bytes.
         parts = (part.encode("utf-8", "surrogatepass") for part in (self.table, self.tenant, self.row, self.field))
         return header + b"".join(len(part).to_bytes(4) + part for part in parts)
 
 
 class SealingKey:
-    """One key under one algorithm; seals at most `MOST_USES` times in a process."""
+    """One key for one algorithm. It seals at most `MAX_USES` times in a process."""
 
     def __init__(self, key: bytes, algorithm: int) -> None:
         self._cipher: Cipher = CIPHERS[algorithm](key)
@@ -45,13 +47,14 @@ class SealingKey:
         return self._id.hex()
 
     def seal(self, plaintext: bytes, context: Context) -> bytes:
-        if self.uses >= MOST_USES:
-            raise KeyWornOut(self.id)
+        if self.uses >= MAX_USES:
+            raise KeyExhausted(self.id)
         self.uses += 1
         nonce = os.urandom(self._cipher.nonce_size)
         return self._header + nonce + self._cipher.encrypt(nonce, plaintext, context.bound(self._header))
 
     def open(self, sealed: bytes, context: Context) -> bytes:
+        # The header is compared here and authenticated too: a changed algorithm id must not choose another cipher.
         body = HEADER_SIZE + self._cipher.nonce_size
         if sealed[:HEADER_SIZE] != self._header or len(sealed) < body + TAG_SIZE:
             raise CannotOpen
@@ -64,14 +67,14 @@ class SealingKey:
 def id_of_key(key: bytes) -> bytes:
     """8 bytes: 6 derived from the key, so that a damaged key is noticed, and their CRC-16.
 
-    The CRC tells a damaged id (`CannotOpen`) from the id of a key that is gone (`KeyMissing`).
+    By the CRC, a damaged id (`CannotOpen`) differs from the id of a key that is gone (`KeyMissing`).
     """
     derived = hmac.digest(key, b"cobalt-link key id", "sha256")[:6]
     return derived + crc_hqx(derived, 0).to_bytes(2)
 
 
 def key_id(sealed: bytes) -> str:
-    """The id (16 hex digits) of the key that sealed this, readable without any key."""
+    """The id (16 hex digits) of the key that sealed a value. It can be read without a key. Raises `CannotOpen`."""
     kid = bytes(sealed[1:HEADER_SIZE])
     if len(kid) < 8 or crc_hqx(kid[:6], 0).to_bytes(2) != kid[6:]:
         raise CannotOpen

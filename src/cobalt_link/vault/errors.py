@@ -1,35 +1,38 @@
-"""What can go wrong with sealing, in words that tell nothing about the secret and all about the way out."""
+"""The errors of the vault. A message says how to fix the problem and contains nothing of a secret."""
 
 
-class VaultProblem(Exception):
+class VaultError(Exception):
     """Any failure of the vault."""
 
 
-class KeyringProblem(VaultProblem):
-    """The keyring cannot be used. The message names the fix; the program must not start (S-052)."""
+class KeyringError(VaultError):
+    """The keyring cannot be used. The message names the fix. The program must not start (S-052)."""
 
 
-class CannotOpen(VaultProblem):
-    """Changed, cut, or sealed for another place. One text for all of these, so that it is no oracle (S-051)."""
+class CannotOpen(VaultError):
+    """The value was changed or cut, or sealed for another context. All cases have one text: it is no oracle (S-051)."""
 
     def __init__(self) -> None:
-        super().__init__("This sealed value does not open here: it was changed, or it was sealed for another place.")
+        super().__init__(
+            "This sealed value cannot be opened. It was changed, or it was sealed for another row or column. "
+            "Restore it from a backup."
+        )
 
 
-class KeyMissing(VaultProblem):
-    """The key that sealed this value is not in the keyring: it was retired, or the keyring is not the right one."""
+class KeyMissing(VaultError):
+    """The key that sealed this value is not in the keyring. It was retired, or this is another keyring."""
 
     def __init__(self, kid: str) -> None:
         super().__init__(
-            f"The key {kid} is not in the keyring. Bring back a copy of the keyring that still holds it "
-            f"(`cobalt keys list` shows what this one holds); without it what it sealed stays shut."
+            f"The key {kid} is not in the keyring, so what it sealed cannot be opened. Restore a copy of the keyring "
+            "that contains it. `cobalt keys list` shows the keys of this one."
         )
         self.kid = kid
 
 
-class KeyWornOut(VaultProblem):
-    """The key has sealed as often as its nonces allow in one process (S-055)."""
+class KeyExhausted(VaultError):
+    """The key has sealed as many values as its random nonces allow in one process (S-055)."""
 
     def __init__(self, kid: str) -> None:
-        super().__init__(f"The key {kid} has sealed as much as it may. Make a new one: `cobalt keys rotate`.")
+        super().__init__(f"The key {kid} has sealed as many values as is safe. Create a new one: `cobalt keys rotate`.")
         self.kid = kid

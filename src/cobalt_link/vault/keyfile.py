@@ -1,4 +1,4 @@
-"""A secret file: read only when nobody else can read it, replaced at once, never half written."""
+"""A secret file. It is read only if no other user can read it, and it is replaced in one step."""
 
 import fcntl
 import os
@@ -7,34 +7,39 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from cobalt_link.vault.errors import KeyringProblem
+from cobalt_link.vault.errors import KeyringError
 
 
 def read_private(path: Path) -> bytes:
-    """The content of a file that only its owner can read, else `KeyringProblem` with the fix."""
+    """The content of a file that only its owner can read. Raises `KeyringError` with the fix."""
     try:
         with path.open("rb") as file:
+            # The mode of the open file, not of the path: the path could be replaced in between.
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & 0o077:
-                raise KeyringProblem(f"{path} can be used by other users (mode {mode:04o}): run `chmod 600 {path}`.")
+                raise KeyringError(f"Other users can use {path} (mode {mode:04o}). Run `chmod 600 {path}`.")
             return file.read()
     except FileNotFoundError:
-        raise KeyringProblem(
-            f"There is no keyring at {path}. For a new installation run `cobalt keys generate`; "
-            "for an existing one bring back the copy of its keyring."
+        raise KeyringError(
+            f"There is no keyring at {path}. For a new installation, run `cobalt keys generate`. "
+            "For an existing one, restore the copy of its keyring."
         ) from None
     except OSError as error:
-        raise KeyringProblem(f"The keyring at {path} cannot be read: {error.strerror}. Check owner and path.") from None
+        raise KeyringError(
+            f"The keyring at {path} cannot be read: {error.strerror}. Check its owner and its path."
+        ) from None
 
 
 def replace_private(path: Path, content: bytes, check_old: Callable[[bytes], None]) -> None:
-    """Writes the file with mode 0600 and renames it into place; `check_old` may refuse to replace what is there."""
+    """Writes a new file with mode 0600 and renames it into place. `check_old` may raise to keep the old content."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # two rotations at once would each drop the other's key
+        # Two rotations at the same time would each drop the key of the other.
+        fcntl.flock(folder, fcntl.LOCK_EX)
         if path.exists():
             check_old(path.read_bytes())
         _write_and_rename(path, content)
+        # The rename is in the folder. Without this a crash could bring the old file back.
         os.fsync(folder)
     finally:
         os.close(folder)
@@ -44,6 +49,7 @@ def _write_and_rename(path: Path, content: bytes) -> None:
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            # O_CREAT gives the mode only to a new file, and a killed process may have left one behind.
             os.fchmod(file.fileno(), 0o600)
             file.write(content)
             file.flush()
