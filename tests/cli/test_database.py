@@ -5,14 +5,14 @@ import psycopg
 import pytest
 
 from cobalt_link.store.embedded import acquire
-from cobalt_link.store.migrate import STEPS
+from cobalt_link.store.migrate import MIGRATIONS
 from tests.cli.cobalt import cobalt
 from tests.cli.conftest import Run
 
 
 async def test_migrate_brings_an_empty_database_up_and_then_does_nothing(run: Run, empty_dsn: str) -> None:
     first = await run("migrate", "--json", DATABASE_URL=empty_dsn)
-    assert first.json["done"] == sorted(each.name for each in STEPS.iterdir() if each.name[0].isdigit())
+    assert first.json["done"] == sorted(each.name for each in MIGRATIONS.iterdir() if each.name[0].isdigit())
     assert (await run("migrate", "--json", DATABASE_URL=empty_dsn)).json == {"done": []}
 
 

@@ -72,6 +72,6 @@ async def test_a_server_that_could_lose_commits_is_refused_at_the_start(
 
 # S-093
 async def test_a_schema_from_a_newer_release_is_refused(run: Run, db: Database) -> None:
-    await db.run("INSERT INTO schema_steps (number, name) VALUES (9999, '9999_from_the_future.sql')")
+    await db.run("INSERT INTO schema_migrations (number, name) VALUES (9999, '9999_from_the_future.sql')")
     said = await run("serve", "--port", str(free_port()))
     assert (said.code, "newer" in said.err) == (1, True), said

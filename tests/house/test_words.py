@@ -12,8 +12,8 @@ FILES = python_files(COBALT)
 # Names that are old and still there. None may join them; a name that is gone is taken out here.
 LEFT = {
     "Door", "Rehearsal", "SIGNS", "STORY_RULES", "TELLINGS", "TELLING_DIGITS", "Told", "Verdict", "_deeds", "_judge",
-    "_own_scene", "_tell", "_tell_aliases", "_told", "_visits", "asks_inside_a_deed", "door", "doors", "is_own",
-    "judge", "of_attempt", "scene", "stage", "story", "tell", "telling_unavailable", "told", "told_by_many",
+    "_own_scene", "_tell", "_told", "_visits", "asks_inside_a_deed", "door", "doors", "is_own",
+    "judge", "of_attempt", "scene", "stage", "story", "tell", "told", "told_by_many",
     "told_straight", "verdict", "visits",
 }  # fmt: skip
 

@@ -59,7 +59,7 @@ async def test_a_cancelled_caller_gives_its_connection_back(dsn: str) -> None:
 
 
 async def test_no_free_connection_in_time_is_told_as_unavailable(dsn: str) -> None:
-    db = await Database.open(dsn, size=1, patience=0.05)
+    db = await Database.open(dsn, size=1, timeout=0.05)
     async with db.transaction():
         with pytest.raises(DatabaseUnavailable):
             await db.rows("SELECT 1")
@@ -70,8 +70,8 @@ async def test_no_free_connection_in_time_is_told_as_unavailable(dsn: str) -> No
 async def test_a_server_that_is_not_there_is_told_as_unavailable(outside: Server) -> None:
     outside.stop()
     try:
-        with pytest.raises(DatabaseUnavailable, match="running and reachable"):
-            await Database.open(outside.dsn, patience=0.2)
+        with pytest.raises(DatabaseUnavailable, match="Check that it runs and can be reached"):
+            await Database.open(outside.dsn, timeout=0.2)
     finally:
         outside.start()
 

@@ -100,7 +100,7 @@ async def test_an_orphan_is_adopted(folder: Path) -> None:
 
 async def test_a_killed_postmaster_is_started_again(folder: Path) -> None:
     async with await acquire(folder) as lease:
-        db = await Database.open(lease.dsn, patience=30)
+        db = await Database.open(lease.dsn, timeout=30)
         await db.run("CREATE TABLE kept AS SELECT 42 AS a")
         before = postmaster(folder)
         before.kill()
@@ -207,7 +207,7 @@ async def test_a_second_postmaster_on_the_folder_is_refused(folder: Path, monkey
         text = note.read_text()
         note.write_text("\n".join(["4194303", *text.splitlines()[1:]]) + "\n")
         monkeypatch.setattr(embedded, "_PATIENCE", 0.3)
-        with pytest.raises(EmbeddedServerError, match="another container"):
+        with pytest.raises(EmbeddedServerError, match="Another container"):
             await acquire(folder)
         note.write_text(text)
 

@@ -78,7 +78,7 @@ def ehr_address(text: str) -> str:
 
     Host in lower case and IDN-encoded, usual port and closing slash left out; plain http stays what it is.
     """
-    from cobalt_link.net.addresses import read
+    from cobalt_link.net.addresses import parse
     from cobalt_link.net.errors import AddressRefused
 
     url = text.strip() if "://" in text else f"https://{text.strip()}"
@@ -88,7 +88,7 @@ def ehr_address(text: str) -> str:
             f"The EHR's address {text[:200]!r} has more than host and path. Write your-emr.example.com."
         )
     try:
-        return read(url).where + parts.path.rstrip("/")
+        return parse(url).where + parts.path.rstrip("/")
     except AddressRefused as refused:
         raise AddressProblem(str(refused)) from None
 

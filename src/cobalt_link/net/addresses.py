@@ -1,7 +1,7 @@
-"""Which internet addresses we may talk to: a deny table of our own, and one strict way to read a URL.
+"""Which addresses we may connect to, and one strict way to read a URL (against SSRF).
 
-Everything the table does not know to be public is refused. `ipaddress.is_global` is not asked: on Python 3.11 it lets
-NAT64, 6to4, IPv4-compatible and multicast addresses through.
+An address that is not known to be public is refused. The tables are our own, because `ipaddress.is_global` of Python
+3.11 allows NAT64, 6to4, IPv4-compatible and multicast addresses.
 """
 
 import re
@@ -17,14 +17,16 @@ from cobalt_link.net.errors import AddressRefused
 Ip = IPv4Address | IPv6Address
 
 
-class Reach(Enum):
+class AddressKind(Enum):
+    """PRIVATE is allowed by COBALT_ALLOW_PRIVATE_NETWORKS, FORBIDDEN by nothing."""
+
     PUBLIC = "public"
     PRIVATE = "private"
-    NEVER = "never"
+    FORBIDDEN = "forbidden"
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where a URL leads. `host` is lower-case ASCII (IDN already encoded), an IPv6 address stands without brackets."""
+    """The server of a URL. `host` is lower-case ASCII (an IDN is encoded). An IPv6 address has no brackets."""
 
     scheme: str
     host: str
@@ -32,26 +34,26 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def where(self) -> str:
-        """For messages: never a path, a query or a user name."""
+        """The address as messages show it: without path, query and user name."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = {"http": 80, "https": 443}[self.scheme]
         return f"{self.scheme}://{host}" + ("" if self.port == usual else f":{self.port}")
 
 
-# A practice's own network, reachable when the operator opens it. 100.64/10: overlay networks use it (RFC 6598).
+# The network of a practice, if the operator allows it. Overlay networks use 100.64/10 (RFC 6598).
 PRIVATE = [
     *map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
     *map(IPv6Network, ("::1/128", "fc00::/7")),
 ]
 
-# Refused whatever the operator says: clouds answer with credentials here, or no EHR can live here.
+# Never allowed: cloud services give out credentials at these addresses, and no EHR can have them.
 METADATA = [
     *map(IPv4Network, ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32")),
     *map(IPv6Network, ("fe80::/10", "fd00:ec2::/32", "fd20:ce::/32", "fd00:42::42/128")),
 ]
 
 # IANA special-purpose registries (RFC 6890 and its updates).
-NOWHERE_4 = [
+SPECIAL_4 = [
     IPv4Network(net)
     for net in (
         "0.0.0.0/8",
@@ -69,38 +71,38 @@ NOWHERE_4 = [
     )
 ]
 
-# Only 2000::/3 is given out. Inside it: Teredo and other protocol blocks, documentation, 6to4, AS112.
-GIVEN_OUT_6 = IPv6Network("2000::/3")
-NOWHERE_6 = [
+# IANA assigns only 2000::/3. The blocks inside it are Teredo and other protocols, documentation, 6to4, and AS112.
+GLOBAL_UNICAST_6 = IPv6Network("2000::/3")
+SPECIAL_6 = [
     *map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "2620:4f:8000::/48")),
 ]
 
 
-def reach(ip: Ip) -> Reach:
-    """How far away an address is. Mapped, translated (NAT64) and zoned ones are never followed to what they hide."""
+def classify(ip: Ip) -> AddressKind:
+    """The kind of an address. Mapped, translated (NAT64) and zoned addresses are forbidden, whatever they contain."""
     if any(ip.version == net.version and ip in net for net in METADATA):
-        return Reach.NEVER
+        return AddressKind.FORBIDDEN
     if isinstance(ip, IPv6Address) and ip.scope_id is not None:
-        return Reach.NEVER
+        return AddressKind.FORBIDDEN
     if any(ip.version == net.version and ip in net for net in PRIVATE):
-        return Reach.PRIVATE
+        return AddressKind.PRIVATE
     if isinstance(ip, IPv4Address):
-        return Reach.NEVER if any(ip in net for net in NOWHERE_4) else Reach.PUBLIC
-    if ip not in GIVEN_OUT_6 or any(ip in net for net in NOWHERE_6):
-        return Reach.NEVER
-    return Reach.PUBLIC
+        return AddressKind.FORBIDDEN if any(ip in net for net in SPECIAL_4) else AddressKind.PUBLIC
+    if ip not in GLOBAL_UNICAST_6 or any(ip in net for net in SPECIAL_6):
+        return AddressKind.FORBIDDEN
+    return AddressKind.PUBLIC
 
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_UNREADABLE = "This address cannot be used. Write it as https://host or https://host:port"
+_UNREADABLE = "This address cannot be used. Enter it as https://host or https://host:port"
 
 
-def read(url: str) -> Target:
-    """The one reading of a URL that the guard and the connection share.
+def parse(url: str) -> Target:
+    """Reads a URL, for both the guard and the connection. Raises `AddressRefused`.
 
-    Refused: other schemes, user names, zone ids, and numbers that some resolvers take for IPv4 (`127.1`, `0x7f.1`,
-    `2130706433`; URL Standard, "ends in a number").
+    Refused are other schemes, user names, zone ids, and numbers that some resolvers take for IPv4, such as `127.1`,
+    `0x7f.1` and `2130706433` (URL Standard, "ends in a number").
     """
     try:
         parsed = httpx2.URL(url)
@@ -112,7 +114,7 @@ def read(url: str) -> Target:
         raise AddressRefused(f"{_UNREADABLE}, without a user name or password.")
     port = parsed.port if parsed.port is not None else {"http": 80, "https": 443}[parsed.scheme]
     if not 0 < port < 65536:
-        raise AddressRefused(f"{_UNREADABLE}; ports go from 1 to 65535.")
+        raise AddressRefused(f"{_UNREADABLE}, with a port from 1 to 65535.")
     return Target(parsed.scheme, _host(parsed.raw_host.decode("ascii")), port)
 
 
@@ -129,31 +131,31 @@ def _host(raw: str) -> str:
         try:
             return str(IPv4Address(name))
         except ValueError:
-            raise AddressRefused(f"{_UNREADABLE}; a numeric address needs its four plain numbers.") from None
+            raise AddressRefused(f"{_UNREADABLE}, and a numeric address with four plain numbers.") from None
     return name
 
 
-def judge(target: Target, answers: Sequence[str], *, allow_private: bool) -> list[str]:
-    """The addresses to connect to, in the resolver's order; refuses the whole name if one of them is refused.
+def checked(target: Target, resolved: Sequence[str], *, allow_private: bool) -> list[str]:
+    """The addresses to connect to, in the order of the resolver. Raises `AddressRefused` if any of them is refused.
 
-    A name that points at both a public and a private address is what an attack looks like, so nothing is picked out.
-    Plain http is for private networks only.
+    A name with a public and a private address looks like DNS rebinding, so the allowed one is not picked out. Plain
+    http is only for private networks.
     """
-    ips = [ip_address(answer) for answer in answers]
-    reaches = {reach(ip) for ip in ips}
-    if Reach.NEVER in reaches:
+    ips = [ip_address(text) for text in resolved]
+    kinds = {classify(ip) for ip in ips}
+    if AddressKind.FORBIDDEN in kinds:
         raise AddressRefused(
-            f"{target.where} leads to an address that is reserved or belongs to a cloud's own services. "
-            "It cannot be allowed; use the EHR's public or private address."
+            f"{target.where} leads to an address that is reserved or belongs to the services of a cloud provider. "
+            "It cannot be allowed. Use the EHR's public or private address."
         )
-    if Reach.PRIVATE in reaches and not allow_private:
+    if AddressKind.PRIVATE in kinds and not allow_private:
         raise AddressRefused(
-            f"{target.where} leads into a private network. If that is where the EHR is, the operator can allow it "
-            "with COBALT_ALLOW_PRIVATE_NETWORKS=true."
+            f"{target.where} is in a private network. If the EHR is there, the operator can allow it with "
+            "COBALT_ALLOW_PRIVATE_NETWORKS=true."
         )
-    if target.scheme == "http" and reaches != {Reach.PRIVATE}:
+    if target.scheme == "http" and kinds != {AddressKind.PRIVATE}:
         raise AddressRefused(
-            f"{target.where} would send data unencrypted. Use https://; plain http:// is only for private networks, "
+            f"{target.where} would send data unencrypted. Use https://. Plain http:// works only for private networks, "
             "with COBALT_ALLOW_PRIVATE_NETWORKS=true."
         )
     return [str(ip) for ip in ips]

@@ -1,19 +1,19 @@
-"""What can go wrong between us and an EHR's server, in words that a person can act on.
+"""The errors of an outbound request, with messages that a person can act on.
 
-No message holds a path, a query, a header or a body: addresses are told as scheme, host and port only.
+A message names an address by scheme, host and port only. It contains no path, query, header or body.
 """
 
 
 class HttpError(Exception):
-    """An outbound call came to nothing. `str()` is safe to log and says what to do next."""
+    """An outbound request got no usable response. `str()` is safe to log and says what to do next."""
 
 
 class AddressRefused(HttpError):
-    """The guard does not let us talk to this address; no packet was sent to it."""
+    """The guard does not allow this address. No packet was sent to it."""
 
 
 class NoAnswer(HttpError):
-    """The name did not resolve or nothing accepted the connection; the request was not sent."""
+    """The name did not resolve, or nothing accepted the connection. The request was not sent."""
 
 
 class NoSuchName(NoAnswer):
@@ -21,7 +21,7 @@ class NoSuchName(NoAnswer):
 
 
 class TooSlow(HttpError):
-    """The whole exchange took longer than `seconds`; the request may have arrived."""
+    """Request and response took longer than `seconds`. The request may have arrived."""
 
     def __init__(self, where: str, seconds: float) -> None:
         self.seconds = seconds
@@ -29,12 +29,12 @@ class TooSlow(HttpError):
 
 
 class BrokenAnswer(HttpError):
-    """The answer was cut off, too large or not HTTP; the request may have arrived."""
+    """The response was cut off, too large, or not HTTP. The request may have arrived."""
 
 
 class NotJson(BrokenAnswer):
-    """An answer came, but its body is not the JSON that was expected."""
+    """The body of the response is not JSON."""
 
 
 class TlsError(HttpError):
-    """No trustworthy TLS connection could be made; not one byte of the request was sent."""
+    """TLS failed, for example because of the certificate. No byte of the request was sent."""

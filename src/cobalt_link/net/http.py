@@ -1,7 +1,7 @@
-"""The one guarded HTTP client: every call of ours to a server that someone typed in goes through here.
+"""The guarded HTTP client, for every request to a server whose address somebody typed in.
 
-Each request resolves the name anew, refuses it unless every address passes `addresses`, and connects to an address that
-was checked. No redirects, no cookies, no proxies or certificates from the environment.
+Each request resolves the name again, refuses it unless `addresses` allows every address, and connects to an address
+that was checked. It follows no redirects, keeps no cookies, and takes no proxy or certificate from the environment.
 """
 
 import asyncio
@@ -41,35 +41,39 @@ __all__ = [
     "TooSlow",
 ]
 
-# (host, port) -> IP addresses as text; an empty answer: no such name.
+# (host, port) -> IP addresses as text. Empty means that there is no such name.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 Params = Mapping[str, str | Sequence[str]]
 
 
 class HttpResponse(msgspec.Struct, frozen=True):
-    """What a server said. `headers` ignores case; `body` is decoded (gzip, deflate) and capped."""
+    """The response of a server. `headers` ignores case. `body` is decoded (gzip, deflate) and limited in size."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """The body as plain Python values; raises NotJson."""
+        """The body as plain Python values. Raises `NotJson`."""
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, RecursionError):
             kind = self.headers.get("content-type", "no content type").split(";")[0][:60]
-            raise NotJson(f"The server answered {self.status} with {kind} where JSON was expected.") from None
+            raise NotJson(
+                f"The server answered {self.status} with {kind} instead of JSON. Check that the address is its API."
+            ) from None
 
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
 
 
 class Http:
-    """Shared by all connectors of a process; `timeout` is for the whole exchange, look-up and body included.
+    """The client that all connectors of a process share.
 
-    allow_private: the operator's COBALT_ALLOW_PRIVATE_NETWORKS. tls and resolve replace the system's trust and
-    resolver. max_body: bytes of a decoded body, 8 MiB.
+    allow_private: the setting COBALT_ALLOW_PRIVATE_NETWORKS.
+    timeout: seconds for the whole request, from the look-up of the name to the end of the body.
+    max_body: bytes of a decoded body.
+    tls, resolve: replace the certificate store and the resolver of the system.
     """
 
     def __init__(
@@ -98,54 +102,57 @@ class Http:
         params: Params | None = None,
         timeout: float | None = None,
     ) -> HttpResponse:
-        """One request, one answer of any status; raises a HttpError when there is none.
+        """Sends one request and returns the response, whatever its status. Raises `HttpError`.
 
-        params: added to the query that the URL has; a list is sent as a repeated key (`state=a&state=b`).
-        json: anything that JSON can hold, sent as the body. timeout: seconds, instead of the client's.
+        params: added to the query of the URL; a list becomes a repeated key (`state=a&state=b`).
+        json: a value that is sent as a JSON body.
+        timeout: seconds, instead of the timeout of the client.
         """
-        target = addresses.read(url)
+        target = addresses.parse(url)
         seconds = self._timeout if timeout is None else timeout
         message = _message(method, url, target, headers, json, content, params)
         try:
             async with asyncio.timeout(seconds):
-                ips = await self._checked(target)
+                ips = await self._resolve_checked(target)
                 return await self._exchange(target, ips, message, seconds)
         except (TimeoutError, httpcore2.TimeoutException):
             raise TooSlow(target.where, seconds) from None
 
     async def check(self, url: str) -> None:
-        """Would `request` be let through to this address? Looks the name up and connects to nothing."""
-        target = addresses.read(url)
+        """Raises `HttpError` if `request` would not be allowed to this address. Connects to nothing."""
+        target = addresses.parse(url)
         try:
             async with asyncio.timeout(self._timeout):
-                await self._checked(target)
+                await self._resolve_checked(target)
         except TimeoutError:
             raise TooSlow(target.where, self._timeout) from None
 
     async def close(self) -> None:
         await self._pool.aclose()
 
-    async def _checked(self, target: Target) -> list[str]:
+    async def _resolve_checked(self, target: Target) -> list[str]:
         answers = await self._resolve(target.host, target.port)
         if not answers:
             raise NoSuchName(f"{target.where} cannot be found. Check the address for typing mistakes.")
-        return addresses.judge(target, answers, allow_private=self._allow_private)
+        return addresses.checked(target, answers, allow_private=self._allow_private)
 
     async def _exchange(self, target: Target, ips: list[str], message: httpx2.Request, seconds: float) -> HttpResponse:
-        """Tries the checked addresses in turn; only a failed connect moves on to the next."""
+        """Tries the checked addresses in turn. Only a failed connect leads to the next: nothing is sent twice."""
         for ip in ips:
             try:
-                return await self._once(target, ip, message, seconds / len(ips))
+                return await self._send(target, ip, message, seconds / len(ips))
             except transport.HandshakeFailed as why:
-                raise TlsError(_untrusted(target, str(why))) from None
+                raise TlsError(_tls_message(target, str(why))) from None
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
             except (httpcore2.NetworkError, httpcore2.ProtocolError):
-                raise BrokenAnswer(f"{target.where} broke off or did not speak HTTP. Try again in a moment.") from None
+                raise BrokenAnswer(
+                    f"{target.where} closed the connection or did not answer in HTTP. Try again in a moment."
+                ) from None
         raise NoAnswer(f"{target.where} does not accept connections. Check the address, or try again later.")
 
-    async def _once(self, target: Target, ip: str, message: httpx2.Request, connect: float) -> HttpResponse:
-        request = transport.aimed(message, target, ip, connect)
+    async def _send(self, target: Target, ip: str, message: httpx2.Request, connect: float) -> HttpResponse:
+        request = transport.request_for(message, target, ip, connect)
         response = await self._pool.handle_async_request(request)
         try:
             headers = httpx2.Headers(response.headers)
@@ -170,7 +177,7 @@ def _message(
     if json is not None:
         sent["content-type"] = "application/json"
     sent.update(headers)
-    # The name that was checked is the name that is asked for, whatever a caller puts into its headers.
+    # Always the name that was checked, whatever Host header a caller sets.
     sent["host"] = target.where.split("://")[1]
     return httpx2.Request(method, _with_query(url, params), headers=sent, content=content)
 
@@ -183,5 +190,5 @@ def _with_query(url: str, params: Params | None) -> httpx2.URL:
     return address.copy_merge_params({k: v if isinstance(v, str) else list(v) for k, v in params.items()})
 
 
-def _untrusted(target: Target, why: str) -> str:
-    return f"{target.where} has no trustworthy certificate ({why}). Its administrator can fix that; nothing was sent."
+def _tls_message(target: Target, why: str) -> str:
+    return f"{target.where} has no valid certificate ({why}). Nothing was sent. Ask its administrator to fix it."

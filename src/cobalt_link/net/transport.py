@@ -1,4 +1,4 @@
-"""Sockets below the guarded client: connections go to the address that was checked, bodies stay within a limit."""
+"""The connections of the guarded client. They go to the address that was checked, and bodies have a limit."""
 
 import asyncio
 import logging
@@ -14,11 +14,13 @@ import httpx2
 from cobalt_link.net.addresses import Target
 from cobalt_link.net.errors import AddressRefused, BrokenAnswer
 
-# At DEBUG it would log the headers of answers, session cookies among them.
+# At DEBUG it logs the headers of responses, and with them session cookies.
 logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 
-class _ToTheCheckedAddress(httpcore2.AsyncNetworkBackend):
+class _CheckedAddressBackend(httpcore2.AsyncNetworkBackend):
+    """Connects to the IP address in front of the slash in `ip/host`, which `request_for` makes."""
+
     def __init__(self) -> None:
         self._network = cast(httpcore2.AsyncNetworkBackend, httpcore2.AnyIOBackend())
 
@@ -26,14 +28,14 @@ class _ToTheCheckedAddress(httpcore2.AsyncNetworkBackend):
         return _Stream(await self._network.connect_tcp(host.split("/")[0], port, *args, **kwargs))
 
     async def connect_unix_socket(self, *_args: Any, **_kwargs: Any) -> httpcore2.AsyncNetworkStream:
-        raise AddressRefused("Sockets of this machine are not an EHR.")
+        raise AddressRefused("A socket of this machine cannot be an EHR. Use an https:// address.")
 
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
 
 
 class HandshakeFailed(Exception):
-    """A TCP connection stood, but no trustworthy TLS came about on it. Its text is the reason."""
+    """TLS failed on an open TCP connection. The text is the reason."""
 
 
 def _why(error: BaseException | None) -> str:
@@ -43,7 +45,7 @@ def _why(error: BaseException | None) -> str:
 
 
 class _Stream(httpcore2.AsyncNetworkStream):
-    """A connection that is closed also when time runs out within the TLS handshake; the library leaves it open."""
+    """A connection that is also closed if the timeout ends during the TLS handshake. httpcore2 leaves it open."""
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self.read, self.write, self.aclose = stream.read, stream.write, stream.aclose
@@ -60,21 +62,21 @@ class _Stream(httpcore2.AsyncNetworkStream):
 
 
 def pool(trust: ssl.SSLContext) -> httpcore2.AsyncConnectionPool:
-    """Idle connections live 5 seconds; no retries: whether a request may be sent twice is the caller's to say."""
+    """Idle connections live 5 seconds. Nothing is retried, because only the caller knows what may be sent twice."""
     return httpcore2.AsyncConnectionPool(
         ssl_context=trust,
         max_connections=200,
         max_keepalive_connections=40,
         keepalive_expiry=5.0,
-        network_backend=_ToTheCheckedAddress(),
+        network_backend=_CheckedAddressBackend(),
     )
 
 
-def aimed(message: httpx2.Request, target: Target, ip: str, connect: float) -> httpcore2.Request:
-    """The message for one checked address; `connect` in seconds.
+def request_for(message: httpx2.Request, target: Target, ip: str, connect: float) -> httpcore2.Request:
+    """The request for one checked address. `connect` is the timeout of the connect in seconds.
 
-    The pool keeps connections by origin. With address and name both in it, a connection that was checked (and whose
-    certificate was verified) for another name is never reused.
+    The pool keeps connections by origin. The origin has both address and name, so a connection that was checked for
+    another name, with another certificate, is never reused.
     """
     origin = httpcore2.URL(
         scheme=target.scheme,
@@ -89,25 +91,27 @@ def aimed(message: httpx2.Request, target: Target, ip: str, connect: float) -> h
 
 
 async def body(target: Target, encoding: str, stream: Any, limit: int) -> bytes:
-    """The decoded body of at most `limit` bytes; more, or what cannot be decoded, is a BrokenAnswer."""
+    """The decoded body. Raises `BrokenAnswer` beyond `limit` bytes, or if it cannot be decoded."""
     unpack = _unpacker(target, encoding.strip().lower())
     whole = bytearray()
     try:
         async for chunk in stream:
+            # One byte more than allowed is enough to know that the body is too large.
             whole += unpack(chunk, limit - len(whole) + 1)
             if len(whole) > limit:
-                raise BrokenAnswer(f"{target.where} answered with more than {limit} bytes. Ask for less at once.")
+                raise BrokenAnswer(f"{target.where} sent more than {limit} bytes. Ask for less in one request.")
     except zlib.error:
-        raise BrokenAnswer(f"{target.where} answered with compressed data that is broken.") from None
+        raise BrokenAnswer(f"{target.where} sent broken compressed data. Try again in a moment.") from None
     return bytes(whole)
 
 
 def _unpacker(target: Target, encoding: str) -> Callable[[bytes, int], bytes]:
-    """Decodes at most so many bytes at a time: a small gzip may hold gigabytes."""
+    """A function that decodes a chunk to at most so many bytes. A small gzip can contain gigabytes."""
     if encoding in ("", "identity"):
         return lambda chunk, _room: chunk
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise BrokenAnswer(f"{target.where} answered in an encoding that we did not ask for.")
+        raise BrokenAnswer(f"{target.where} answered in the encoding {encoding[:20]!r}, which was not requested.")
+    # 47 = 32 + 15: detects gzip or zlib by the header (zlib manual, inflateInit2).
     return zlib.decompressobj(wbits=47).decompress
 
 
@@ -120,7 +124,7 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
 
 
 def system_trust() -> ssl.SSLContext:
-    """The machine's certificate store. The environment (SSL_CERT_FILE, SSLKEYLOGFILE) is not asked."""
+    """The certificate store of the machine. SSL_CERT_FILE and SSLKEYLOGFILE in the environment are ignored."""
     context = httpx2.create_ssl_context(trust_env=False)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

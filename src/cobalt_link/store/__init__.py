@@ -1,1 +1,1 @@
-"""The database: one pool, transactions, grouped writes, signals, migrations, and the embedded server."""
+"""The database: the connection pool, transactions, grouped writes, signals, migrations, and the embedded server."""

@@ -1,7 +1,7 @@
-"""The whole database in one file, and back: PostgreSQL's own custom format, which any pg_restore can read.
+"""Backup and restore of the whole database, in PostgreSQL's custom format, which any pg_restore can read.
 
-A backup is one consistent moment of a running system. It holds sealed secrets but not the master key that opens them:
-keep the key elsewhere, and keep it.
+A backup is consistent, also of a running system. It contains sealed secrets but not the master key that opens them, so
+keep a copy of the key in another place.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from psycopg.rows import scalar_row
 
 from cobalt_link.store.database import KEEPALIVE
 from cobalt_link.store.embedded import wheel_binaries
-from cobalt_link.store.errors import telling_unavailable
+from cobalt_link.store.errors import unavailable_errors
 
 _SCHEMAS = """
 SELECT nspname FROM pg_namespace
@@ -33,33 +33,33 @@ FROM pg_namespace n WHERE n.nspname = ANY (%s)
 """
 _ASIDE = "replaced_by_restore_"
 
-_HEAD = 40  # lines, in which pg_restore's settings stand
-_LINE = 2**20  # bytes
+_HEADER_LINES = 40  # pg_restore writes its settings into the first lines
+_CHUNK = 2**20  # bytes
 
 
 class BackupFailed(Exception):
-    """Backup or restore did not happen; the database is as it was."""
+    """The backup or restore failed. The database is unchanged."""
 
 
 class DatabaseNotEmpty(BackupFailed):
-    """Restoring here would mix two systems."""
+    """The database already has tables, and a restore would mix two systems."""
 
 
 async def backup(dsn: str, target: Path, binaries: Path | None = None) -> None:
-    """Write the database to `target` (mode 0600), which appears only when it is whole and on disk."""
-    with _appearing(target) as file:
-        await _program("pg_dump", ["--format=custom", "--no-owner", "--no-privileges"], dsn, binaries, file)
+    """Writes the database to `target` (mode 0600). The file appears only when it is complete and on disk."""
+    with _atomic_file(target) as file:
+        await _dump("pg_dump", ["--format=custom", "--no-owner", "--no-privileges"], dsn, binaries, file)
 
 
 async def restore(dsn: str, source: Path, binaries: Path | None = None, *, replace: bool = False) -> None:
-    """Fill an empty database from a file of `backup`; with `replace`, drop what a non-empty one holds.
+    """Fills an empty database from a file of `backup`. `replace` drops what a database contains.
 
-    All or nothing: when it fails, the database holds what it held. Stop `serve` and `worker` first.
+    If it fails, the database is unchanged. Stop `serve` and `worker` first.
     """
     source = _existing(source)
     aside = await _set_aside(dsn, replace)
     try:
-        await _pour(dsn, source, binaries)
+        await _load(dsn, source, binaries)
     except BaseException:
         await _put_back(dsn, aside)
         raise
@@ -67,7 +67,7 @@ async def restore(dsn: str, source: Path, binaries: Path | None = None, *, repla
 
 
 @contextmanager
-def _appearing(target: Path) -> Iterator[IO[bytes]]:
+def _atomic_file(target: Path) -> Iterator[IO[bytes]]:
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.absolute().parent)  # 0600
     unfinished = Path(name)
     try:
@@ -82,7 +82,7 @@ def _appearing(target: Path) -> Iterator[IO[bytes]]:
 
 def _existing(source: Path) -> Path:
     if not source.is_file():
-        raise BackupFailed(f"There is no backup file at {source}.")
+        raise BackupFailed(f"There is no backup file at {source}. Check the path.")
     return source.absolute()
 
 
@@ -93,11 +93,12 @@ async def _set_aside(dsn: str, replace: bool) -> list[str]:
             return []
         if not replace:
             raise DatabaseNotEmpty(
-                "This database is not empty. Restore into a new one, or say that what it holds may be dropped "
-                "(cobalt restore --replace)."
+                "This database is not empty. Restore into a new one, or drop what it contains with "
+                "`cobalt restore --replace`."
             )
         for schema in schemas:
-            if schema.startswith(_ASIDE):  # a restore was killed after it had succeeded or before it began
+            # An earlier restore was killed after it had succeeded, or before it began.
+            if schema.startswith(_ASIDE):
                 await _execute(connection, "DROP SCHEMA {} CASCADE", schema)
             else:
                 await _execute(connection, "ALTER SCHEMA {} RENAME TO {}", schema, _ASIDE + schema)
@@ -119,6 +120,7 @@ async def _drop(dsn: str, aside: list[str]) -> None:
 
 
 async def _create_public(connection: AsyncConnection[Any]) -> None:
+    # As initdb makes it. The dump expects this schema and does not create it.
     await connection.execute("CREATE SCHEMA IF NOT EXISTS public")
     await connection.execute("ALTER SCHEMA public OWNER TO pg_database_owner")
     await connection.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
@@ -126,7 +128,7 @@ async def _create_public(connection: AsyncConnection[Any]) -> None:
 
 
 async def _connect(dsn: str) -> AsyncConnection[Any]:
-    with telling_unavailable():
+    with unavailable_errors():
         return await AsyncConnection.connect(dsn, autocommit=True, row_factory=scalar_row, **KEEPALIVE)
 
 
@@ -138,46 +140,46 @@ async def _execute(connection: AsyncConnection[Any], query: LiteralString, *name
     await connection.execute(sql.SQL(query).format(*map(sql.Identifier, names)))
 
 
-async def _pour(dsn: str, source: Path, binaries: Path | None) -> None:
-    """The file as SQL text into psql, in one transaction that commits only when all of the text has come."""
+async def _load(dsn: str, source: Path, binaries: Path | None) -> None:
+    """Sends the file as SQL text to psql, in one transaction that commits only when the whole text has arrived."""
     options = ["--no-owner", "--no-privileges", "--file=-", str(source)]
-    reading = await _start("pg_restore", options, binaries, stdout=asyncio.subprocess.PIPE, limit=_LINE)
+    reading = await _start("pg_restore", options, binaries, stdout=asyncio.subprocess.PIPE, limit=_CHUNK)
     command = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
     writing = await _start("psql", command, binaries, dsn=dsn, stdin=asyncio.subprocess.PIPE)
     assert reading.stdout is not None
     assert writing.stdin is not None
-    async with _ended(reading, writing):
+    async with _killed_at_end(reading, writing):
         errors = asyncio.create_task(_errors(writing))
         writing.stdin.write(b"BEGIN;\n")
-        with suppress(ConnectionError):  # psql gave up: it says why
+        with suppress(ConnectionError):  # psql stopped; its error output says why
             await _copy(reading.stdout, writing.stdin)
-            await _finished("pg_restore", reading, _errors(reading))
+            await _check_exit("pg_restore", reading, _errors(reading))
             writing.stdin.write(b"COMMIT;\n")
             writing.stdin.close()
-        await _finished("psql", writing, errors)
+        await _check_exit("psql", writing, errors)
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    for _ in range(_HEAD):
+    for _ in range(_HEADER_LINES):
         line = await source.readline()
-        # pg_restore 17 and newer says this to every server; those before 17 do not know the setting and give up.
+        # pg_restore 17 and newer sends this to every server. Servers before 17 do not know the setting and refuse it.
         if not line.startswith(b"SET transaction_timeout"):
             target.write(line)
-    while chunk := await source.read(_LINE):
+    while chunk := await source.read(_CHUNK):
         target.write(chunk)
         await target.drain()
 
 
-async def _program(name: str, options: list[str], dsn: str, binaries: Path | None, stdout: IO[bytes]) -> None:
+async def _dump(name: str, options: list[str], dsn: str, binaries: Path | None, stdout: IO[bytes]) -> None:
     process = await _start(name, options, binaries, dsn=dsn, stdout=stdout)
-    async with _ended(process):
-        await _finished(name, process, _errors(process))
+    async with _killed_at_end(process):
+        await _check_exit(name, process, _errors(process))
 
 
 async def _start(name: str, options: list[str], binaries: Path | None, *, dsn: str = "", **streams: Any) -> Process:
     parts = {key: value for key, value in conninfo_to_dict(dsn).items() if value is not None}
     password = parts.pop("password", None)
-    # The password goes by environment: arguments can be read by every user of the machine.
+    # The password goes into the environment, because every user of the machine can read the arguments.
     environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
     address = [f"--dbname={make_conninfo('', **parts)}"] if dsn else []
     streams = {"stdin": asyncio.subprocess.DEVNULL, "stdout": asyncio.subprocess.DEVNULL, **streams}
@@ -192,14 +194,14 @@ async def _errors(process: Process) -> str:
     return (await process.stderr.read()).decode(errors="replace")[-800:].strip()
 
 
-async def _finished(name: str, process: Process, errors: Awaitable[str]) -> None:
+async def _check_exit(name: str, process: Process, errors: Awaitable[str]) -> None:
     said = await errors
     if await process.wait():
         raise BackupFailed(f"{name} failed: {said}")
 
 
 @asynccontextmanager
-async def _ended(*processes: Process) -> AsyncIterator[None]:
+async def _killed_at_end(*processes: Process) -> AsyncIterator[None]:
     try:
         yield
     finally:

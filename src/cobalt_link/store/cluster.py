@@ -1,7 +1,7 @@
-"""The files of one embedded PostgreSQL server: made once, whole or not at all, and closed to everyone else.
+"""The files of one embedded PostgreSQL server ("cluster"). They are created completely or not at all, for us alone.
 
-In the folder (0700): `data/`, `socket/`, `pgpass` (0600: the password, which no address or process list shows),
-`server.log`, and the lock files of `embedded.py`.
+The folder (0700) contains `data/`, `socket/`, `pgpass` (0600, so that no address and no process list shows the
+password), `server.log`, and the lock files of `embedded.py`.
 """
 
 import os
@@ -14,26 +14,26 @@ from contextlib import suppress
 from pathlib import Path
 
 from cobalt_link.store.errors import EmbeddedServerError
-from cobalt_link.store.run_as_user import RunAs, choose
+from cobalt_link.store.run_as_user import RunAs, choose_user
 
 USER = DATABASE = "cobalt"
 ADMIN = "postgres"
 
 _SOCKET = ".s.PGSQL.5432"
-_LONGEST = 107  # bytes of a Unix socket's path on Linux (103 on macOS)
+_MAX_SOCKET_PATH = 107  # bytes of a Unix socket's path on Linux (103 on macOS)
 _LOG_LIMIT = 1_000_000  # bytes
 
-# Only the owner of the password comes in, and only through the socket.
+# Connections only through the socket, and only with the password.
 _HBA = "local all all scram-sha-256\n"
 
-# For a laptop or a small server. The log shows no statement and no value: both may hold what must not rest in a log.
+# For a laptop or a small server. The log shows no statements and no values, because both may contain secrets.
 _CONF = """\
-# Written once by Cobalt Link; yours to change. Addresses and the socket are set on the command line.
+# Written once by Cobalt Link. You may change it. Addresses and the socket are set on the command line.
 max_connections = 200
 shared_buffers = 64MB
 max_wal_size = 256MB
 min_wal_size = 32MB
-wal_recycle = off               # used-up WAL is deleted, not kept: erased secrets leave the disk
+wal_recycle = off               # delete old WAL files instead of reusing them: erased secrets leave the disk
 jit = off
 max_parallel_workers_per_gather = 0
 timezone = 'UTC'
@@ -46,18 +46,18 @@ log_min_error_statement = panic
 log_parameter_max_length_on_error = 0
 """
 _CONF_18 = """\
-io_method = sync                # three processes less
-scram_iterations = 1            # our passwords are random keys: stretching them only slows each connection
+io_method = sync                # saves three processes
+scram_iterations = 1            # passwords are random keys, so more iterations would only slow down connections
 """
 
-# What the processes of the server see: nothing of ours, whose environment may hold keys.
+# The environment of the server's processes. Ours is not passed on, because it may contain keys.
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"} | {
     name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ
 }
 
 
 class Cluster:
-    """The paths of one folder and what can be done to them while nobody serves it."""
+    """The paths of one folder, and the changes that are allowed while no server runs on it."""
 
     def __init__(self, folder: Path, binaries: Path) -> None:
         self.folder = Path(os.path.abspath(folder))
@@ -65,30 +65,30 @@ class Cluster:
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
         self.pgpass = self.folder / "pgpass"
-        self._elsewhere = self.folder / "socket-folder"
+        self._socket_note = self.folder / "socket-folder"
 
-    def open_folder(self) -> None:
-        """Make the folder, or make sure that it is ours; 0700 either way."""
+    def create_folder(self) -> None:
+        """Creates the folder with mode 0700, or checks that an existing one is ours and sets that mode."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = self.folder.lstat()
         if not stat.S_ISDIR(status.st_mode) or (status.st_uid != os.geteuid() != 0):
-            raise EmbeddedServerError(f"{self.folder} belongs to another user. Choose another data folder (--data).")
+            raise EmbeddedServerError(f"{self.folder} belongs to another user. Use another data folder (--data).")
         if stat.S_IMODE(status.st_mode) != 0o700:
             self.folder.chmod(0o700)
 
-    def prepare(self, held: int) -> tuple[RunAs, list[str]]:
-        """Everything in place for the postmaster: as whom to run it, and its command.
+    def prepare(self, lock_fd: int) -> tuple[RunAs, list[str]]:
+        """Creates what the postmaster needs. Returns the user to run it as, and its command.
 
-        `held` is the open lock of this folder: programs inherit it, so that nobody comes in while one still writes.
+        `lock_fd` is the locked file of this folder. The programs inherit it, so the lock lasts until all have ended.
         """
-        run_as = choose(self.folder, self.binaries / "postgres")
-        run_as.own(self.folder)
+        run_as = choose_user(self.folder, self.binaries / "postgres")
+        run_as.chown(self.folder)
         if not self.data.exists():
-            self._create(run_as, held)
+            self._create(run_as, lock_fd)
         if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         socket = self._socket_folder()
-        run_as.own(socket)
+        run_as.chown(socket)
         settings = {
             "listen_addresses": "",
             "port": "5432",
@@ -98,63 +98,64 @@ class Cluster:
         options = [f"--{name}={value}" for name, value in settings.items()]
         return run_as, [*run_as.prefix, str(self.binaries / "postgres"), "-D", str(self.data), *options]
 
-    def forget_socket(self) -> None:
-        """While no server runs: what is left of its socket goes, and a socket folder elsewhere too."""
-        noted = self._elsewhere.exists()
-        socket = Path(self._elsewhere.read_text()) if noted else self.folder / "socket"
-        # By name and not as a tree: where root runs the server as another user, that user can write the note.
+    def remove_socket(self) -> None:
+        """Removes the socket of a server that has ended, and its folder if that is outside of ours."""
+        noted = self._socket_note.exists()
+        socket = Path(self._socket_note.read_text()) if noted else self.folder / "socket"
+        # By name and not recursively: if root runs the server as another user, that user can write the note.
         with suppress(OSError):
             for name in (_SOCKET, f"{_SOCKET}.lock"):
                 (socket / name).unlink(missing_ok=True)
             if noted:
                 socket.rmdir()
-        self._elsewhere.unlink(missing_ok=True)
+        self._socket_note.unlink(missing_ok=True)
 
-    def why_not(self) -> str:
-        """What kept the server from starting, for a person."""
+    def explain_failure(self) -> str:
+        """A message that says why the server did not start."""
         made_by, ours = (self.data / "PG_VERSION").read_text().strip(), self._major()
         if made_by != str(ours):
             return (
-                f"The database in {self.folder} was made by PostgreSQL {made_by}, but the programs in "
+                f"The database in {self.folder} was created by PostgreSQL {made_by}, but the programs in "
                 f"{self.binaries} are version {ours}. Set COBALT_POSTGRES_BIN to programs of version {made_by} and "
-                "run `cobalt backup`; then move the folder away, start without that setting, and run `cobalt restore`."
+                "run `cobalt backup`. Then move the folder away, remove that setting, and run `cobalt restore`."
             )
         tail = self.log.read_text(errors="replace")[-800:].strip()
         return f"The embedded database did not start. The end of {self.log}:\n{tail}"
 
-    def _create(self, run_as: RunAs, held: int) -> None:
-        # Renamed at the end, so that a process killed in the middle leaves no half-made database behind.
+    def _create(self, run_as: RunAs, lock_fd: int) -> None:
+        # Renamed at the end, so that a process that is killed leaves no incomplete database behind.
         unfinished = self.folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        run_as.own(unfinished)
+        run_as.chown(unfinished)
         passwords = {ADMIN: secrets.token_hex(32), USER: secrets.token_hex(32)}
         _write_private(self.pgpass, "".join(f"*:*:*:{user}:{word}\n" for user, word in passwords.items()))
-        self._initdb(run_as, held, unfinished)
+        self._initdb(run_as, lock_fd, unfinished)
         _write_private(unfinished / "pg_hba.conf", _HBA)
         _write_private(unfinished / "postgresql.conf", _CONF + (_CONF_18 if self._major() >= 18 else ""))
-        run_as.own(unfinished / "pg_hba.conf", unfinished / "postgresql.conf")
+        run_as.chown(unfinished / "pg_hba.conf", unfinished / "postgresql.conf")
         first = [
             f"ALTER ROLE {ADMIN} PASSWORD '{passwords[ADMIN]}'",
             f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{passwords[USER]}'",
             f"GRANT pg_checkpoint TO {USER}",  # for erase.py
             f"CREATE DATABASE {DATABASE} OWNER {USER}",
         ]
-        # Through standard input: the password stands in no process list. One statement a line.
+        # Through standard input, so that no process list shows the passwords. Single-user mode takes one line each.
         command = ["postgres", "--single", "-D", str(unfinished), "-c", "exit_on_error=on", ADMIN]
-        self._run(run_as, held, command, "".join(f"{statement};\n" for statement in first))
+        self._run(run_as, lock_fd, command, "".join(f"{statement};\n" for statement in first))
         unfinished.rename(self.data)
 
-    def _initdb(self, run_as: RunAs, held: int, data: Path) -> None:
+    def _initdb(self, run_as: RunAs, lock_fd: int, data: Path) -> None:
         options = ["--encoding=UTF8", "--auth=scram-sha-256", "--no-instructions", f"--username={ADMIN}"]
-        # PostgreSQL's own collation does not change under an index when the system's C library is upgraded (from 17).
+        # An upgrade of the system's C library changes its collations and corrupts indexes. The built-in provider (from
+        # PostgreSQL 17) does not change.
         modern = self._major() >= 17
         options += ["--locale-provider=builtin", "--locale=C.UTF-8"] if modern else ["--locale=C"]
         nothing = self.folder / "pgpass.new"
         _write_private(nothing, secrets.token_hex(32) + "\n")
-        run_as.own(nothing)
+        run_as.chown(nothing)
         try:
-            self._run(run_as, held, ["initdb", "-D", str(data), f"--pwfile={nothing}", *options])
+            self._run(run_as, lock_fd, ["initdb", "-D", str(data), f"--pwfile={nothing}", *options])
         finally:
             nothing.unlink()
 
@@ -163,7 +164,7 @@ class Cluster:
         found = re.search(rb"\) (\d+)", version)
         return int(found[1]) if found else 0
 
-    def _run(self, run_as: RunAs, held: int, command: list[str], text: str = "") -> None:
+    def _run(self, run_as: RunAs, lock_fd: int, command: list[str], text: str = "") -> None:
         done = run_as.run(
             [str(self.binaries / command[0]), *command[1:]],
             input=text.encode(),
@@ -171,7 +172,7 @@ class Cluster:
             env=ENVIRONMENT,
             cwd="/",
             umask=0o077,
-            pass_fds=[held],
+            pass_fds=[lock_fd],
         )
         if done.returncode:
             tail = done.stderr.decode(errors="replace")[-800:].strip()
@@ -179,13 +180,13 @@ class Cluster:
 
     def _socket_folder(self) -> Path:
         inside = self.folder / "socket"
-        if len(os.fsencode(inside / _SOCKET)) <= _LONGEST:
+        if len(os.fsencode(inside / _SOCKET)) <= _MAX_SOCKET_PATH:
             inside.mkdir(mode=0o700, exist_ok=True)
             return inside
-        self.forget_socket()
-        # mkdtemp makes it 0700 under a name that nobody can have prepared.
+        self.remove_socket()
+        # mkdtemp creates it with mode 0700, under a name that nobody can have prepared.
         elsewhere = tempfile.mkdtemp(prefix="cobalt-", dir=os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108
-        _write_private(self._elsewhere, elsewhere)
+        _write_private(self._socket_note, elsewhere)
         return Path(elsewhere)
 
 
@@ -196,9 +197,9 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def open_private(path: Path, flags: int) -> int:
-    """A descriptor of a file (0600, made when missing) that belongs to whom its folder belongs.
+    """Opens a file (0600, created if missing) that gets the owner of its folder. Returns the file descriptor.
 
-    Root may run a command on a user's folder, and must leave no file there that the user cannot open.
+    Root may run a command on the folder of a user and must leave no file there that the user cannot open.
     """
     handle = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     folder = path.parent.stat()

@@ -1,7 +1,7 @@
-"""One pool of connections to PostgreSQL.
+"""The pool of connections to PostgreSQL.
 
-A statement outside a transaction is one round trip and is durable when it returns. A server that could lose an
-acknowledged write is refused when the pool opens; a server that restarts is found again by itself.
+A statement outside a transaction is one round trip and is durable when it returns. `open` refuses a server that could
+lose an acknowledged write. After a restart of the server, the pool reconnects by itself.
 """
 
 import select
@@ -15,7 +15,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from cobalt_link.store.errors import DatabaseUnavailable, UnsafeDatabase, telling_unavailable
+from cobalt_link.store.errors import DatabaseUnavailable, UnsafeDatabase, unavailable_errors
 
 __all__ = ["Database", "DatabaseUnavailable", "Row", "Tx", "UnsafeDatabase", "as_json"]
 
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 Tx = AsyncConnection[DictRow]
 Params = Sequence[Any] | Mapping[str, Any] | None
 
-OLDEST = 150000  # PostgreSQL 15
+MIN_VERSION = 150000  # PostgreSQL 15
 
 _STATE = """
 SELECT current_setting('server_version_num')::int AS version,
@@ -32,7 +32,7 @@ SELECT current_setting('server_version_num')::int AS version,
        current_setting('synchronous_commit') AS synchronous_commit
 """
 
-# A dead peer must be noticed without our sending anything: the LISTEN connection and idle pool members only wait.
+# The LISTEN connection and idle connections of the pool send nothing, so only keepalives tell that the peer is gone.
 KEEPALIVE = {
     "connect_timeout": 5,
     "keepalives_idle": 15,
@@ -43,18 +43,21 @@ KEEPALIVE = {
 
 
 class Database:
-    """The open database. Rows are dicts. Errors are psycopg's own, except DatabaseUnavailable (answer 503)."""
+    """The open database. Rows are dicts. Errors are those of psycopg, and `DatabaseUnavailable` (a 503)."""
 
-    def __init__(self, dsn: str, pool: AsyncConnectionPool[Tx], patience: float, size: int) -> None:
+    def __init__(self, dsn: str, pool: AsyncConnectionPool[Tx], timeout: float, size: int) -> None:
         self.dsn = dsn
         self.size = size
-        self.lanes = 0  # groups of writes in flight, of every kind
+        self.group_writers = 0  # grouped writes in progress, of all kinds
         self._pool = pool
-        self._patience = patience
+        self._timeout = timeout
 
     @classmethod
-    async def open(cls, dsn: str, *, size: int = 10, patience: float = 5.0) -> Self:
-        """At most `size` connections; a caller waits at most `patience` seconds for one."""
+    async def open(cls, dsn: str, *, size: int = 10, timeout: float = 5.0) -> Self:
+        """Opens at most `size` connections. A caller waits at most `timeout` seconds for one.
+
+        Raises `UnsafeDatabase` or `DatabaseUnavailable`.
+        """
         pool = AsyncConnectionPool(
             dsn,
             connection_class=cast(type[Tx], AsyncConnection),
@@ -63,14 +66,14 @@ class Database:
             min_size=1,
             max_size=size,
             open=False,
-            # Short, so that it is our waiting callers who cause the next attempt: the pool's own attempts double
-            # their pause each time and would find a server that comes back after a minute another minute late.
+            # Short, so that each waiting caller causes a new try. The pool doubles the pause between its own tries and
+            # could notice a server that was down for a minute only after another minute.
             reconnect_timeout=0.2,
         )
-        database = cls(dsn, pool, patience, size)
+        database = cls(dsn, pool, timeout, size)
         await pool.open()
         try:
-            await database._refuse_unsafe()
+            await database._check_durability()
         except BaseException:
             await pool.close()
             raise
@@ -81,7 +84,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
-        """A connection inside BEGIN … COMMIT; an exception rolls back. Leaving without one means: it is on disk."""
+        """A connection inside BEGIN … COMMIT. An exception rolls back. After a normal exit, the writes are on disk."""
         async with self.connection() as connection, connection.transaction():
             yield connection
 
@@ -94,23 +97,23 @@ class Database:
             return await (await connection.execute(sql, params)).fetchone()
 
     async def run(self, sql: LiteralString, params: Params = None) -> int:
-        """How many rows the statement touched."""
+        """Executes a statement and returns how many rows it touched."""
         async with self.connection() as connection:
             cursor: AsyncCursor[DictRow] = await connection.execute(sql, params)
             return cursor.rowcount
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Tx]:
-        """A connection outside any transaction: each of its statements is durable when it returns."""
-        with telling_unavailable():
-            connection = await self._take()
+        """A connection outside a transaction. Each of its statements is durable when it returns."""
+        with unavailable_errors():
+            connection = await self._acquire_connection()
             try:
                 yield connection
             finally:
                 await self._pool.putconn(connection)
 
-    async def _take(self) -> Tx:
-        deadline = time.monotonic() + self._patience
+    async def _acquire_connection(self) -> Tx:
+        deadline = time.monotonic() + self._timeout
         while True:
             left = deadline - time.monotonic()
             try:
@@ -119,17 +122,17 @@ class Database:
                 if left <= 0.5:
                     raise
                 continue
-            if not _is_hung_up(connection):
+            if not _is_closed_by_server(connection):
                 return connection
             await self._pool.putconn(connection)
 
-    async def _refuse_unsafe(self) -> None:
+    async def _check_durability(self) -> None:
         state = await self.one(_STATE)
         assert state is not None
-        if state["version"] < OLDEST:
+        if state["version"] < MIN_VERSION:
             raise UnsafeDatabase(
-                f"This PostgreSQL server is version {state['version'] // 10000}; Cobalt Link needs 15 or newer. "
-                "Upgrade the server or point DATABASE_URL at a newer one."
+                f"This PostgreSQL server is version {state['version'] // 10000}. Cobalt Link needs 15 or newer. "
+                "Upgrade the server, or set DATABASE_URL to a newer one."
             )
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             if state[setting] == "off":
@@ -140,23 +143,22 @@ class Database:
 
 
 def as_json(rows: Iterable[Any]) -> str:
-    """Rows as one parameter for `json_to_recordset`, bytes as base64.
+    """Rows as one parameter for `json_to_recordset`, with bytes as base64.
 
-    For groups: an array for each column costs five times as much here, and twice as much on the server.
+    For grouped writes. One array per column takes five times as long here, and twice as long on the server.
     """
     return msgspec.json.encode(list(rows)).decode()
 
 
 async def _configure(connection: Tx) -> None:
-    # The same timestamps come out of every server, wherever it stands; and a process that was stopped in the middle of
-    # a transaction must not hold its locks for ever.
+    # UTC, whatever the server has. The timeout frees the locks of a process that stopped inside a transaction.
     await connection.execute("SET TIME ZONE 'UTC'; SET idle_in_transaction_session_timeout = '15s'")
 
 
-def _is_hung_up(connection: Tx) -> bool:
-    """Whether the server ended this idle connection: a look at the socket (about 1 µs) instead of a round trip.
+def _is_closed_by_server(connection: Tx) -> bool:
+    """Whether the server closed this idle connection. Polls the socket (about 1 µs) instead of making a round trip.
 
-    A server says nothing to an idle connection but its good-bye, so whoever has something to read is replaced.
+    The only thing that a server sends on an idle connection is that it closes it. So any data to read means that.
     """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)

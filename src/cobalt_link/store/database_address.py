@@ -1,4 +1,4 @@
-"""The way to the database: the address that was given, or an embedded server of our own for as long as it is needed."""
+"""The address of the database: the configured one, or that of an embedded server while somebody needs it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from cobalt_link.store import embedded
 
 @asynccontextmanager
 async def open_database_address(settings: Settings) -> AsyncIterator[str]:
-    """The database's address; the embedded server runs at least as long as the block. Raises EmbeddedServerError."""
+    """The address as a URL. An embedded server runs at least as long as the block. Raises `EmbeddedServerError`."""
     if settings.database_url:
         yield settings.database_url
         return

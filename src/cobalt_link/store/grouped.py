@@ -1,7 +1,7 @@
-"""Concurrent writes of one kind become one transaction, and each caller is answered only after its commit (S-095).
+"""Grouped writes: concurrent writes of one kind share a transaction. Each caller continues after its commit (S-095).
 
-What arrives while earlier groups are being written forms the next group, so a lone write waits for nobody. A group that
-takes long, for the disk or a neighbor is busy, does not hold up the others: a crowd behind it is written beside it.
+Writes that arrive while a group is being written form the next group, so a single write never waits for others. If a
+group takes long and several writes wait, another group is written at the same time.
 """
 
 import asyncio
@@ -15,19 +15,19 @@ from cobalt_link.store.database import Database, Tx
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_LANES = 2  # groups in flight, of any size
-_CROWD = 4  # waiting writes that may start another
-_TURNS = (
+_MAX_WRITERS = 2  # groups at the same time, of any size
+_ENOUGH_WAITING = 4  # waiting writes that may start one more group
+_LOOP_TURNS = (
     3  # of the event loop before a group is closed: a request that has arrived by now needs two or three to get here
 )
 
 
 class Grouped(Generic[Item, Result]):
-    """`await grouped(item)` gives the result that `write` returned for it, in the order of the items.
+    """`await grouped(item)` returns the result that `write` gave for the item.
 
-    `write(tx, items)` runs in a transaction of its own; when it or the commit fails, every caller of that group gets
-    the error and none of its items is stored. A caller that is cancelled before its group starts is left out; later,
-    its item is stored and its result dropped.
+    `write(tx, items)` runs in its own transaction and returns one result for each item, in the same order. If it or the
+    commit fails, every caller of the group gets the error and none of its items is stored. A caller that is cancelled
+    before its group starts is left out. After that, its item is stored and its result is dropped.
     """
 
     def __init__(
@@ -38,61 +38,63 @@ class Grouped(Generic[Item, Result]):
         limit: int = 500,
         single: bool = False,
     ) -> None:
-        """`limit` items at most in a group. `single`: `write` sends one statement, so BEGIN and COMMIT are saved."""
+        """A group has at most `limit` items. `single` means that `write` sends one statement and needs no BEGIN."""
         self._write = write
         self._limit = limit
         self._db = db
         self._begin = db.connection if single else db.transaction
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.Task[None]] = set()
         self._open = 0
 
     async def __call__(self, item: Item) -> Result:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append((item, answer))
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append((item, future))
         if self._wanted(self._open):
             self._open += 1
-            self._db.lanes += 1
-            # A fresh context: a lane outlives the request that happened to start it.
-            lane = loop.create_task(self._lane(), context=Context())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
-        return await answer
+            self._db.group_writers += 1
+            # An empty context, because a writer outlives the request that started it, and so would its log fields.
+            writer = loop.create_task(self._write_groups(), context=Context())
+            self._writers.add(writer)
+            writer.add_done_callback(self._writers.discard)
+        return await future
 
-    async def _lane(self) -> None:
+    async def _write_groups(self) -> None:
         try:
             await self._drain()
         finally:
-            # Not in the task's callback: what arrived between the last look and that callback would wait forever.
+            # Not in a callback of the task: a write that arrived before that callback would wait forever.
             self._open -= 1
-            self._db.lanes -= 1
+            self._db.group_writers -= 1
 
     def _wanted(self, others: int) -> bool:
-        """Whether another group is to be written beside those of so many other lanes of this kind of write."""
-        return bool(self._waiting) and (others < _LANES or (self._spare(others) and len(self._waiting) >= _CROWD))
+        """Whether to write one more group, if `others` writers of this kind are already at work."""
+        return bool(self._waiting) and (
+            others < _MAX_WRITERS or (self._spare(others) and len(self._waiting) >= _ENOUGH_WAITING)
+        )
 
     def _spare(self, others: int) -> bool:
-        """Whether writes of all kinds leave enough of the pool to everything else."""
-        own = self._open - others  # 1 for a lane that asks for itself
-        return self._db.lanes - own < self._db.size * 6 // 10
+        """Whether the grouped writes of all kinds use at most 60 % of the pool, so that reads get connections."""
+        own = self._open - others  # 1 if a running writer asks for itself
+        return self._db.group_writers - own < self._db.size * 6 // 10
 
     async def _drain(self) -> None:
         while group := await self._next_group():
-            answers = [answer for _, answer in group]
+            futures = [future for _, future in group]
             try:
                 results = await self._store([item for item, _ in group])
             except BaseException as error:
-                _fail(answers, error)
+                _fail(futures, error)
                 if not isinstance(error, Exception):
                     raise
                 continue
-            for answer, result in zip(answers, results, strict=True):
-                if not answer.done():
-                    answer.set_result(result)
+            for future, result in zip(futures, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
 
     async def _next_group(self) -> list[tuple[Item, asyncio.Future[Result]]]:
-        for _ in range(_TURNS if self._waiting else 0):
+        for _ in range(_LOOP_TURNS if self._waiting else 0):
             await asyncio.sleep(0)
         group: list[tuple[Item, asyncio.Future[Result]]] = []
         while self._wanted(self._open - 1) and not group:
@@ -110,11 +112,11 @@ class Grouped(Generic[Item, Result]):
         return results
 
 
-def _fail(answers: list[asyncio.Future[Result]], error: BaseException) -> None:
-    for answer in answers:
-        if answer.done():
+def _fail(futures: list[asyncio.Future[Result]], error: BaseException) -> None:
+    for future in futures:
+        if future.done():
             continue
         if isinstance(error, Exception):
-            answer.set_exception(error)
+            future.set_exception(error)
         else:
-            answer.cancel()
+            future.cancel()

@@ -1,7 +1,7 @@
-"""The schema grows by numbered steps, each in one transaction with the row that says it was done.
+"""Numbered migrations of the schema, each in one transaction together with the row that records it.
 
-Any number of processes may migrate at once: an advisory lock lets one at a time through. A process that dies in the
-middle leaves the last whole step, and the next one goes on from there (S-100).
+Any number of processes may migrate at the same time: an advisory lock lets one after another do it. If a process dies,
+its open migration is rolled back, and the next process continues from there (S-100).
 """
 
 import re
@@ -12,15 +12,15 @@ from typing import LiteralString, cast
 from psycopg import AsyncConnection, sql
 
 from cobalt_link.store.database import KEEPALIVE
-from cobalt_link.store.errors import telling_unavailable
+from cobalt_link.store.errors import unavailable_errors
 
-STEPS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 
-_LOCK = 0x0C0BA17  # any number, ours alone; the lock is per database
+_LOCK = 0x0C0BA17  # an arbitrary number that nobody else uses in this database
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.(sql|py)")
 
 _CREATE = """
-CREATE TABLE IF NOT EXISTS schema_steps (
+CREATE TABLE IF NOT EXISTS schema_migrations (
     number int PRIMARY KEY,
     name text NOT NULL,
     done_at timestamptz NOT NULL DEFAULT now()
@@ -29,30 +29,30 @@ CREATE TABLE IF NOT EXISTS schema_steps (
 
 
 class SchemaTooNew(Exception):
-    """A newer release has migrated this database: this code must not touch it (S-093)."""
+    """A newer release has migrated this database, so this one must not use it (S-093)."""
 
 
-async def migrate(dsn: str, steps: Path = STEPS) -> list[str]:
-    """Bring the database up to this code; gives the names of the steps it did itself, in order."""
+async def migrate(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
+    """Brings the schema up to date. Returns the names of the migrations that this call applied, in order."""
     done = []
-    with telling_unavailable():
+    with unavailable_errors():
         async with await AsyncConnection.connect(dsn, autocommit=True, **KEEPALIVE) as connection:
-            while name := await _next_step(connection, _found(steps), steps):
+            while name := await _apply_next(connection, _found(folder), folder):
                 done.append(name)
     return done
 
 
-async def pending(dsn: str, steps: Path = STEPS) -> list[str]:
-    """The names of the steps that `migrate` would do now; changes nothing."""
-    with telling_unavailable():
+async def pending(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
+    """The names of the migrations that `migrate` would apply. Changes nothing."""
+    with unavailable_errors():
         async with await AsyncConnection.connect(dsn, autocommit=True, **KEEPALIVE) as connection:
-            cursor = await connection.execute("SELECT to_regclass('schema_steps') IS NOT NULL")
+            cursor = await connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL")
             exists = (await cursor.fetchone() or (False,))[0]
-            return _missing(_found(steps), await _numbers(connection) if exists else set())
+            return _missing(_found(folder), await _numbers(connection) if exists else set())
 
 
-async def _next_step(connection: AsyncConnection, found: dict[int, str], steps: Path) -> str | None:
-    # One transaction per step with the lock inside it: also right behind a transaction pooler, and freed by a crash.
+async def _apply_next(connection: AsyncConnection, found: dict[int, str], folder: Path) -> str | None:
+    # The lock belongs to one transaction. So it works behind a transaction pooler, and a crash frees it.
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         await connection.execute(_CREATE)
@@ -60,34 +60,34 @@ async def _next_step(connection: AsyncConnection, found: dict[int, str], steps: 
         if not missing:
             return None
         name = missing[0]
-        await connection.execute(sql.SQL(cast(LiteralString, _text(steps / name))))
-        await connection.execute("INSERT INTO schema_steps (number, name) VALUES (%s, %s)", (int(name[:4]), name))
+        await connection.execute(sql.SQL(cast(LiteralString, _text(folder / name))))
+        await connection.execute("INSERT INTO schema_migrations (number, name) VALUES (%s, %s)", (int(name[:4]), name))
         return name
 
 
 async def _numbers(connection: AsyncConnection) -> set[int]:
-    cursor = await connection.execute("SELECT number FROM schema_steps")
+    cursor = await connection.execute("SELECT number FROM schema_migrations")
     return {number for (number,) in await cursor.fetchall()}
 
 
 def _missing(found: dict[int, str], done: set[int]) -> list[str]:
     if unknown := sorted(done - found.keys()):
         raise SchemaTooNew(
-            f"The database already has step {unknown[-1]:04d}, which this release does not know: a newer Cobalt Link "
-            "has migrated it. Start that release (or a newer one), or restore the backup made before the upgrade."
+            f"A newer release has migrated this database: it has migration {unknown[-1]:04d}, which this "
+            "release does not know. Start that release or a newer one, or restore the backup from before the upgrade."
         )
     return [found[number] for number in sorted(found.keys() - done)]
 
 
-def _found(steps: Path) -> dict[int, str]:
+def _found(folder: Path) -> dict[int, str]:
     found: dict[int, str] = {}
-    for path in sorted(steps.iterdir()):
+    for path in sorted(folder.iterdir()):
         match = _NAME.fullmatch(path.name)
         if match is None:
             continue
         number = int(match[1])
         if number in found:
-            raise RuntimeError(f"Two steps share the number {number:04d}: {found[number]} and {path.name}.")
+            raise RuntimeError(f"Two migrations have the number {number:04d}: {found[number]} and {path.name}.")
         found[number] = path.name
     return found
 

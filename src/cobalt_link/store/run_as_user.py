@@ -1,7 +1,7 @@
-"""As whom the embedded server runs: PostgreSQL refuses root, and nobody else may touch what belongs to us.
+"""The user that the embedded server runs as. PostgreSQL refuses root, and no other user may touch our files.
 
-Root gives it a user namespace, where it owns root's files but has none of root's powers; where that is not allowed, an
-unprivileged user; else it is refused with the fix. Anyone else runs it as themselves.
+An ordinary user runs it as themselves. Root runs it in a user namespace, where it owns root's files without root's
+rights, or else as an unprivileged user. If neither is possible, the error names the fix.
 """
 
 import os
@@ -16,12 +16,12 @@ import msgspec
 
 from cobalt_link.store.errors import EmbeddedServerError
 
-# A user of PostgreSQL's own is right; `nobody` would share our data with every other program that runs as nobody.
+# Users that exist only for this. As `nobody`, the server would share our data with every other program of that user.
 _USERS = ("cobalt", "postgres", "_postgres")
 
 
 class RunAs(msgspec.Struct, frozen=True):
-    """`prefix` goes before the command; `user` and `group` are ids to become, or None."""
+    """`prefix` is put before the command. `user` and `group` are the ids to change to, or None."""
 
     prefix: Sequence[str] = ()
     user: int | None = None
@@ -32,14 +32,14 @@ class RunAs(msgspec.Struct, frozen=True):
             options |= {"user": self.user, "group": self.group, "extra_groups": []}
         return subprocess.run([*self.prefix, *command], check=False, **options)  # noqa: S603
 
-    def own(self, *paths: Path) -> None:
+    def chown(self, *paths: Path) -> None:
         if self.user is not None and self.group is not None:
             for path in paths:
                 os.chown(path, self.user, self.group, follow_symlinks=False)
 
 
-def choose(folder: Path, postgres: Path) -> RunAs:
-    """For a server whose files rest in `folder` (existing) and whose program is `postgres`."""
+def choose_user(folder: Path, postgres: Path) -> RunAs:
+    """The user for a server with its files in `folder`, which exists, and the program `postgres`."""
     if os.geteuid() != 0:
         return RunAs()
     owner = folder.stat().st_uid
@@ -47,13 +47,13 @@ def choose(folder: Path, postgres: Path) -> RunAs:
         return namespace
     for entry in _candidates(owner):
         run_as = RunAs(user=entry.pw_uid, group=entry.pw_gid)
-        if _reaches(run_as, folder, postgres):
+        if _can_run(run_as, folder, postgres):
             return run_as
     raise EmbeddedServerError(
-        "PostgreSQL must not run as root, and here it can neither get a user namespace (`unshare --user` fails) nor "
-        f"run as a user ({', '.join(_USERS)}) who reaches {folder.parent} and {postgres}. Do one of these: start "
-        "Cobalt Link as an ordinary user; allow user namespaces; create a system user named cobalt and put the data "
-        "folder and the installation where that user may enter; or set DATABASE_URL to a PostgreSQL server of yours."
+        "PostgreSQL must not run as root. It could not run in a user namespace (`unshare --user` fails), and none of "
+        f"the users {', '.join(_USERS)} can reach {folder.parent} and {postgres}. Start Cobalt Link as an ordinary "
+        "user, allow user namespaces, create a system user cobalt that can reach both folders, or set DATABASE_URL to "
+        "your own PostgreSQL server."
     )
 
 
@@ -65,7 +65,7 @@ def _namespace() -> RunAs | None:
 
 
 def _candidates(owner: int) -> list[pwd.struct_passwd]:
-    """The folder's owner when it is not root (it was made that way before), else each user of `_USERS` there is."""
+    """The owner of the folder if that is not root: an earlier start chose it. Else the existing ones of `_USERS`."""
     try:
         if owner != 0:
             return [pwd.getpwuid(owner)]
@@ -74,8 +74,8 @@ def _candidates(owner: int) -> list[pwd.struct_passwd]:
     return [entry for entry in pwd.getpwall() if entry.pw_name in _USERS]
 
 
-def _reaches(run_as: RunAs, folder: Path, postgres: Path) -> bool:
-    """Whether that user may enter the folder above ours and run the program; we change no mode to make it so."""
+def _can_run(run_as: RunAs, folder: Path, postgres: Path) -> bool:
+    """Whether that user may enter the parent folder and run the program. We never change a mode to allow it."""
     test = 'test -x "$1" && "$2" -V'
     command = ["/bin/sh", "-c", test, "sh", str(folder.parent), str(postgres)]
     return run_as.run(command, capture_output=True, cwd="/").returncode == 0

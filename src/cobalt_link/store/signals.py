@@ -1,7 +1,7 @@
-"""Wake-ups between processes: one LISTEN connection per process, spread to watchers by topic.
+"""Signals between processes: one LISTEN connection per process, which wakes watchers by topic.
 
-A signal only says "look again": watchers re-read the tables. Where LISTEN cannot work (a transaction pooler, a cut
-connection) watchers time out or are all woken, so nothing is ever missed, only later.
+A signal carries no data. A watcher that is woken reads the tables again. Without LISTEN (a transaction pooler, a cut
+connection), watchers time out or are all woken, so a change is noticed later but never missed.
 """
 
 import asyncio
@@ -15,26 +15,26 @@ import psycopg
 from psycopg import AsyncConnection
 
 from cobalt_link.store.database import KEEPALIVE, Tx
-from cobalt_link.store.errors import telling_unavailable
+from cobalt_link.store.errors import unavailable_errors
 
 _CHANNEL: LiteralString = "cobalt_link"
-_PAUSE = 0.25  # seconds between attempts to reconnect
+_PAUSE = 0.25  # seconds between two tries to reconnect
 
 
-# For a statement that announces what it wrote, in one way to the server: `SELECT {ANNOUNCED} FROM written`.
+# For a statement that writes and announces in one round trip: `SELECT {ANNOUNCED} FROM written`.
 ANNOUNCED: LiteralString = f"pg_notify('{_CHANNEL}', %(topic)s)"
 
 
 async def announce(tx: Tx, topic: str) -> None:
-    """Wake every watcher of `topic` when the caller's transaction commits; nothing is sent if it does not.
+    """Wakes every watcher of `topic` when the caller's transaction commits. A rollback sends nothing.
 
-    PostgreSQL commits transactions that notify one after another: not for writes that must be grouped by the hundred.
+    PostgreSQL commits transactions with NOTIFY one after another, so do not use it for grouped writes.
     """
     await tx.execute("SELECT pg_notify(%s, %s)", (_CHANNEL, topic))
 
 
 class Watch:
-    """One watcher's flag; it remembers a signal that came while nobody waited."""
+    """The flag of one watcher. It keeps a signal that came while nobody waited."""
 
     def __init__(self) -> None:
         self._flag = asyncio.Event()
@@ -43,7 +43,7 @@ class Watch:
         self._flag.set()
 
     async def changed(self, timeout: float) -> bool:
-        """True when a signal came since the last call (or since entering), False after `timeout` seconds."""
+        """True if a signal has come since the last call, or since the start. False after `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout):
                 await self._flag.wait()
@@ -54,7 +54,7 @@ class Watch:
 
 
 class Signals:
-    """The process's ear. Give it a session connection: through a transaction pooler it hears nothing."""
+    """The LISTEN connection of a process. Through a transaction pooler it receives nothing."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -63,8 +63,8 @@ class Signals:
         self._connection: AsyncConnection | None = None
 
     async def start(self) -> None:
-        """Return once it listens; raises DatabaseUnavailable when the server is not there."""
-        with telling_unavailable():
+        """Returns once it listens. Raises `DatabaseUnavailable`."""
+        with unavailable_errors():
             self._connection = await self._listen()
         self._task = asyncio.create_task(self._run())
 
@@ -86,7 +86,7 @@ class Signals:
 
     @contextmanager
     def watch(self, topic: str) -> Iterator[Watch]:
-        """Enter, then read the state, then wait: a signal sent after entering is never missed."""
+        """Enter first, then read the state, then wait. So no signal after the read is missed."""
         watch = Watch()
         self._watches[topic].add(watch)
         try:
@@ -114,6 +114,7 @@ class Signals:
                         self._wake(self._watches.get(note.payload, ()))
             await self._connection.close()
             self._connection = await self._reconnect()
+            # Signals may have been lost in between, so everybody reads again.
             self._wake([watch for watches in self._watches.values() for watch in watches])
 
     async def _reconnect(self) -> AsyncConnection:

@@ -1,8 +1,8 @@
-"""The embedded postmaster's parent: starts it again when it was killed, stops it when the last lease is gone.
+"""The parent process of the embedded postmaster. It restarts a killed one, and stops it after the last lease.
 
-Run by path as a program of its own, standard library only. Its one argument is JSON: `command`, `user` and `group` (or
-null), `users` (the file that every lease holds a shared lock on), `held` (an open, locked descriptor: the lock means
-"this data folder is being served"), `note` (the postmaster's own note of its state).
+A program of its own that is run by path and uses only the standard library. Its one argument is a JSON object:
+`command`; `user` and `group` (ids or null); `leases`, the file on which every lease holds a shared lock; `lock_fd`, an
+open and locked file, which means that a server runs on this data folder; `pid_file`, the path of `postmaster.pid`.
 """
 
 import contextlib
@@ -18,35 +18,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-SHORTEST, LONGEST = 0.25, 5.0  # seconds before a server that died is started again
+SHORTEST, LONGEST = 0.25, 5.0  # seconds before a server that died is restarted
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Supervisor:
-    def __init__(self, order: dict[str, Any]) -> None:
-        self.order = order
+    """Keeps one postmaster running while it is needed."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
         self.wanted = True
-        self.turn = threading.Lock()
+        self.start_lock = threading.Lock()
         self.start()
 
     def start(self) -> None:
-        as_whom: dict[str, Any] = {}
-        if self.order["user"] is not None:
-            as_whom = {"user": self.order["user"], "group": self.order["group"], "extra_groups": []}
+        identity: dict[str, Any] = {}
+        if self.config["user"] is not None:
+            identity = {"user": self.config["user"], "group": self.config["group"], "extra_groups": []}
         self.postmaster = subprocess.Popen(  # noqa: S603 the command is our own
-            self.order["command"],
-            pass_fds=[self.order["held"]],
+            self.config["command"],
+            pass_fds=[self.config["lock_fd"]],
             start_new_session=True,
-            preexec_fn=hear_signals,  # noqa: PLW1509 it takes no lock
+            preexec_fn=restore_signals,  # noqa: PLW1509 it takes no lock
             umask=0o077,
-            **as_whom,
+            **identity,
         )
 
     def keep(self) -> None:
-        """Returns when the postmaster stopped as told (status 0), or could not start the first time.
+        """Returns when the postmaster was stopped (status 0), or if it could not start the first time.
 
-        One that has served is started again for as long as there are leases: it may have been killed for memory, or
-        the disk is full and will have room again.
+        A server that has worked is restarted while there are leases. It may have been killed for its memory, or the
+        disk is full and will have space again.
         """
         served, pause = False, SHORTEST
         while True:
@@ -56,18 +58,18 @@ class Supervisor:
                 return
             time.sleep(pause)
             pause = min(pause * 2, LONGEST)
-            end_orphans(os.fstat(self.order["held"]))
-            with self.turn:
+            end_orphans(os.fstat(self.config["lock_fd"]))
+            with self.start_lock:
                 if not self.wanted:
                     return
                 self.start()
 
     def is_serving(self) -> bool:
-        """Waits until the postmaster says that it is ready (True) or has ended (False)."""
-        note = Path(self.order["note"])
+        """Waits until the postmaster is ready (True) or has ended (False)."""
+        pid_file = Path(self.config["pid_file"])
         while self.postmaster.poll() is None:
             try:
-                lines = note.read_text().splitlines()
+                lines = pid_file.read_text().splitlines()
             except OSError:
                 lines = []
             if len(lines) > 7 and lines[0] == str(self.postmaster.pid) and lines[7].strip() == "ready":
@@ -76,30 +78,31 @@ class Supervisor:
         return False
 
     def stop_when_unused(self) -> None:
-        with Path(self.order["users"]).open() as lock:
+        with Path(self.config["leases"]).open() as lock:
+            # Granted when no lease holds its shared lock any more. The kernel frees the locks of killed processes.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with self.turn:
+            with self.start_lock:
                 self.wanted = False
                 self.postmaster.send_signal(signal.SIGINT)  # "fast": end the sessions, write a checkpoint, stop
             self.postmaster.wait()
 
 
 def end_orphans(lock: os.stat_result) -> None:
-    """Kill what is left of a server whose postmaster died, known by the lock file it inherited.
+    """Kills the processes of a server whose postmaster died. They are known by the lock file that they inherited.
 
-    A backend that waits for an internal lock of one that was killed never looks whether the postmaster still lives: it
-    would hold the shared memory, and keep every new server from starting, for ever. Its work is not committed.
+    A backend that waits for an internal lock of a killed one never notices that the postmaster is gone. It would keep
+    the shared memory, and no new server could ever start. Its work is not committed.
     """
     holders = {pid: parent for pid, parent in _processes() if _holds(pid, lock)}
     for pid, parent in holders.items():
         with contextlib.suppress(OSError):
-            # A living server's processes have a parent that holds the lock too: the postmaster, or its supervisor.
+            # In a living server, the parent holds the lock too: it is the postmaster, or its supervisor.
             if parent not in holders and Path(f"/proc/{pid}/exe").readlink().name == "postgres":
                 os.kill(pid, signal.SIGKILL)
 
 
 def _processes() -> Iterator[tuple[int, int]]:
-    """Each process with its parent; none where there is no /proc."""
+    """The pid and the parent's pid of each process. Nothing on systems without /proc."""
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             yield int(entry.parent.name), int(entry.read_text().rpartition(")")[2].split()[1])
@@ -114,16 +117,16 @@ def _holds(pid: int, file: os.stat_result) -> bool:
     return False
 
 
-def hear_signals() -> None:
+def restore_signals() -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 
 
 def main() -> None:
     if os.fork():
-        os._exit(0)  # whoever started us need not wait for us, nor reap us
+        os._exit(0)  # the process that started us continues at once and never has to reap us
     os.setsid()
-    # Ctrl-C and a service manager's SIGTERM are for the processes we serve; when they are gone, we go.
+    # Ctrl-C and the SIGTERM of a service manager are for the processes with leases. When they have ended, we end.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     supervisor = Supervisor(json.loads(sys.argv[1]))

@@ -95,7 +95,7 @@ class Keyring:
         return kid
 
     def add(self, algorithm: int = GCM_SIV) -> str:
-        """Adds a key that only opens. If each machine has its own file, add it on all of them before you `promote` it."""
+        """Adds a key that only opens. Machines with files of their own need it everywhere before it is promoted."""
         key = _new_key(NAMES[algorithm])
         self.sealing[key.id] = key
         return key.id

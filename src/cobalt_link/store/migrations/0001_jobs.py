@@ -1,6 +1,6 @@
-"""The job queue's own tables and functions, as the locked version of procrastinate ships them.
+"""The tables and functions of the job queue, as the locked version of procrastinate contains them.
 
-A newer procrastinate brings its own steps: they become a numbered file here, and this one then keeps the old text.
+The migrations of a newer procrastinate become a numbered file here, and this file then keeps the old text.
 """
 
 from procrastinate.schema import SchemaManager

@@ -1,13 +1,13 @@
--- Data keys, wrapped by a master key, apart from what they seal: small enough to be written anew, so that a destroyed
--- key leaves the disk (S-064). The id of the master key stands in bytes 2 to 9 of `wrapped`.
+-- Data keys, wrapped by a master key. They have a table of their own that is small enough to be rewritten, so that a
+-- destroyed key leaves the disk (S-064). Bytes 2 to 9 of `wrapped` are the id of the master key.
 CREATE TABLE data_keys (
     owner text PRIMARY KEY,
     wrapped bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- What was deleted or replaced in data_keys and may still lie in its file or in the log (WAL): emptied by the upkeep
--- that writes both anew. `owner` is null when old wrapped forms were replaced.
+-- What was deleted or replaced in data_keys and may still be in its file or in the log (WAL). The upkeep rewrites both
+-- and then empties this table. `owner` is null if old wrapped forms were replaced.
 CREATE TABLE data_keys_erased (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     owner text,

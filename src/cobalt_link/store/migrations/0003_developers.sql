@@ -1,4 +1,4 @@
--- App developers: who may call (clients), with what (client_secrets), and for which clinics (orgs).
+-- App developers: the clients that may call, their secrets, and their clinics (orgs).
 CREATE TABLE clients (
     id text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{32}$'),
     client_id text NOT NULL UNIQUE,
@@ -11,7 +11,7 @@ CREATE TABLE clients (
     disabled_at timestamptz
 );
 
--- Only a keyed hash of a secret rests here (S-046); `hint` is its last four characters, for people.
+-- Only a keyed hash of a secret is stored (S-046). `hint` is its last four characters, for people.
 CREATE TABLE client_secrets (
     fingerprint bytea PRIMARY KEY,
     client text NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
@@ -21,8 +21,8 @@ CREATE TABLE client_secrets (
 );
 CREATE INDEX client_secrets_of_client ON client_secrets (client);
 
--- `org_id` is the app's own id. `ehr` is a connector's key, `emr_name` the name as the app sent it; both are null
--- while nobody has named the EHR. `address` is the canonical address of the instance.
+-- `org_id` is the app's own id. `ehr` is the key of a connector, `emr_name` the name as the app sent it. Both are null
+-- until somebody names the EHR. `address` is the canonical address of the EHR instance.
 CREATE TABLE orgs (
     id text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{32}$'),
     client text NOT NULL REFERENCES clients (id) ON DELETE CASCADE,

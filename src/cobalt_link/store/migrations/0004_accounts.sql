@@ -1,6 +1,7 @@
--- Linked accounts: who is signed in where, the sealed grant, and the lease of the one process that may renew it.
--- `ehr_user_fingerprint` is a keyed hash of (client, org, connector, address, tenant, the EHR's user id): the same EHR user
--- is one account. `grant_number` counts stored grants, `fence` everything that makes an earlier renewal stale.
+-- Linked accounts: the EHR user, the sealed grant, and the lease of the one process that may renew it.
+-- `ehr_user_fingerprint` is a keyed hash of (client, org, connector, address, tenant, the EHR's user id), so that the
+-- same EHR user is one account. `grant_number` counts stored grants. `fence` counts all changes that make an earlier
+-- renewal stale.
 CREATE TABLE accounts (
     id text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{32}$'),
     client text NOT NULL,
@@ -23,19 +24,19 @@ CREATE TABLE accounts (
     grant_number bigint NOT NULL DEFAULT 0,
     fence bigint NOT NULL DEFAULT 0,
     lease_holder text,
-    lease_until timestamptz,            -- by the database's clock, which all processes share
-    renewals_begun int NOT NULL DEFAULT 0,  -- begun and not known to have ended: the intent, written before the deed
+    lease_until timestamptz,            -- by the clock of the database, which all processes share
+    renewals_begun int NOT NULL DEFAULT 0,  -- begun and not known to have ended; written before the renewal starts
     renewals_failed int NOT NULL DEFAULT 0, -- in a row, because the EHR did not answer as it should
-    rest_until timestamptz,             -- no renewal before that
-    rest_code text,                     -- why: the refusal's code
-    rest_details jsonb                  -- and its details, which hold nothing that a person typed
+    rest_until timestamptz,             -- no renewal before this time
+    rest_code text,                     -- the reason: the code of the refusal
+    rest_details jsonb                  -- the details of the refusal; they contain nothing that a person typed
 );
 CREATE UNIQUE INDEX accounts_of_ehr_user ON accounts (ehr_user_fingerprint) WHERE disconnected_at IS NULL;
 CREATE INDEX accounts_of_client ON accounts (client, linked_at DESC, id) WHERE disconnected_at IS NULL;
 CREATE INDEX accounts_at_ehr ON accounts (connector, address, tenant) WHERE disconnected_at IS NULL;
 CREATE INDEX accounts_in_renewal ON accounts (lease_until) WHERE lease_until IS NOT NULL;
 
--- Only a keyed hash of an access token rests here (S-046). `expires_at` is null until the token is rotated.
+-- Only a keyed hash of an access token is stored (S-046). `expires_at` is null until the token is rotated.
 CREATE TABLE access_tokens (
     hash bytea PRIMARY KEY,
     account text NOT NULL,
@@ -46,7 +47,7 @@ CREATE TABLE access_tokens (
 CREATE INDEX access_tokens_of_account ON access_tokens (account);
 CREATE INDEX access_tokens_ending ON access_tokens (expires_at) WHERE expires_at IS NOT NULL;
 
--- One plain row per use of a credential, written before the use. Holds ids only, so it outlives what it tells of.
+-- One row per use of a credential, written before the use. It contains only ids, so it can outlive the account.
 CREATE TABLE audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -59,7 +60,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_of_account ON audit (account, id);
 CREATE INDEX audit_of_client ON audit (client, id);
 
--- When an EHR instance last did what it was asked, whoever asked. Pages tell a user so when the EHR does not answer.
+-- When an EHR instance last worked for any account. Pages show it to a user if the EHR does not answer.
 CREATE TABLE ehr_instances (
     connector text NOT NULL,
     address text NOT NULL,

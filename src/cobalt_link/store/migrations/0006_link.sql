@@ -1,5 +1,5 @@
--- Link: tokens, link sessions and their journal. Everything that a person typed, and every deed's result, is sealed to the
--- link session's own key; the private half rests in link_session_keys and is deleted when the link session settles.
+-- Link: tokens, link sessions and their journal. Everything that a person typed, and the result of every step, is sealed
+-- to the key of the link session. Its private key is in link_session_keys and is deleted when the link session settles.
 
 CREATE TABLE link_tokens (
     hash bytea PRIMARY KEY,
@@ -7,7 +7,7 @@ CREATE TABLE link_tokens (
     org text,
     user_id text,
     account text,                       -- update mode: the account to repair
-    sealed_access_token bytea,          -- update mode: answered by the exchange, then erased
+    sealed_access_token bytea,          -- update mode: returned by the exchange, then erased
     callback_url text,
     state text,
     locale text,
@@ -19,7 +19,7 @@ CREATE INDEX link_tokens_expiry ON link_tokens (expires_at);
 CREATE TABLE link_sessions (
     id text PRIMARY KEY,
     purpose text NOT NULL DEFAULT 'link' CHECK (purpose IN ('link', 'connections')),
-    link_token bytea NOT NULL UNIQUE,   -- of a session with the purpose `connections`: random, and nobody's
+    link_token bytea NOT NULL UNIQUE,   -- random for the purpose `connections`, which needs no link token
     client text NOT NULL,
     org text NOT NULL,
     user_id text NOT NULL,
@@ -36,16 +36,16 @@ CREATE TABLE link_sessions (
     public_key bytea NOT NULL,
     pane jsonb,
     pane_n integer,
-    consented_n integer,                -- entries after this one are the connector's own story
+    consented_n integer,                -- the entries after this one belong to the connector's sign-in
     connector text,
     address text,
     practice text,
-    username text,                      -- typed in an earlier run, to be filled in again; erased on settling
-    notice text,                        -- why the story was told anew, for the next pane
-    ehr_user_name text,                 -- who signed in, for the last page; erased with the link session
+    username text,                      -- from an earlier run, to fill in the field again; erased on settling
+    notice text,                        -- why the sign-in started over, for the next pane
+    ehr_user_name text,                 -- the EHR user, for the last page; erased with the link session
     granted text,                       -- the account
     accounts text[] NOT NULL DEFAULT '{}',  -- purpose `connections`: the accounts that were found
-    extended boolean NOT NULL DEFAULT false,    -- the user has kept the page open once
+    extended boolean NOT NULL DEFAULT false,    -- the user has extended the time once
     locale text,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
@@ -62,7 +62,7 @@ CREATE TABLE link_session_keys (
     sealed bytea NOT NULL
 );
 
--- Keys that were deleted and may still lie in the table's file or in the log (WAL), as in data_keys_erased (S-064).
+-- Keys that were deleted and may still be in the table's file or in the log (WAL), as in data_keys_erased (S-064).
 CREATE TABLE link_session_keys_erased (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT now()
@@ -108,7 +108,7 @@ CREATE TABLE link_events (
     PRIMARY KEY (link_token, seq)
 );
 
--- What people asked the app for in Link, where their EHR could not be connected: each EHR once in a link session.
+-- The EHRs that people asked the app for in Link, because they could not connect them. Each once per link session.
 CREATE TABLE ehr_requests (
     link_session text NOT NULL,
     client text NOT NULL,

@@ -1,1 +1,1 @@
-"""The numbered steps of the schema, `NNNN_name.sql` or `NNNN_name.py` with `sql() -> str`; final once released."""
+"""The migrations: `NNNN_name.sql`, or `NNNN_name.py` with `sql() -> str`. A released one never changes."""
