@@ -138,7 +138,7 @@ def test_the_public_address_follows_the_port_until_it_is_given(tmp_path: Path) -
     ["http://link.example.com", "http://10.0.0.5:8420", "http://0.0.0.0:8420", "http://127.0.0.1.example.com"],
 )
 def test_an_unencrypted_public_address_is_refused_off_this_machine(tmp_path: Path, address: str) -> None:
-    with pytest.raises(SettingsError, match="put a proxy with a certificate in front"):
+    with pytest.raises(SettingsError, match="Put a proxy with a certificate in front"):
         settings(tmp_path, COBALT_PUBLIC_URL=address)
 
 

@@ -1,6 +1,6 @@
-"""What time it is, for everything that expires.
+"""The clock for everything that expires.
 
-Rooms ask a `Clock`, never the system, so a test moves time instead of waiting for it.
+Rooms use a `Clock` and never the system time, so that a test can move the time instead of waiting.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time as an aware datetime in UTC."""
+    """Gives the time as an aware datetime in UTC."""
 
     def now(self) -> datetime: ...
 
@@ -22,7 +22,7 @@ class SystemClock:
 
 
 class MovedClock:
-    """The time of this machine plus `offset`, which a test moves within one process."""
+    """The time of this machine plus `offset`, for tests in one process."""
 
     def __init__(self, offset: timedelta = timedelta()) -> None:
         self.offset = offset
@@ -35,9 +35,9 @@ class MovedClock:
 
 
 class FileClock:
-    """The time of this machine plus the seconds written in a file, so several processes share one moved clock.
+    """The time of this machine plus the seconds in a file, for tests in which several processes share a moved clock.
 
-    A file that is absent or empty means no offset; anything else that is not a number is an error.
+    An absent or empty file means no offset. Other text that is not a number raises ValueError.
     """
 
     def __init__(self, path: Path) -> None:

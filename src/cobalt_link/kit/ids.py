@@ -1,4 +1,4 @@
-"""Ids that we give out: 32 hex digits, as the contract's UUIDs without hyphens, and a short form to read aloud."""
+"""The ids that we give out: 32 hex digits (UUIDs without hyphens, contract §2), and a short form to read aloud."""
 
 import hashlib
 import os
@@ -8,13 +8,13 @@ LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U, which 
 
 def new_id() -> str:
     """A random UUID (version 4) as 32 lower-case hex digits."""
-    # Not uuid.uuid4(), which takes six times as long: every request has one.
+    # Not uuid.uuid4(), which takes six times as long. Every request gets an id.
     digits = os.urandom(16).hex()
     return f"{digits[:12]}4{digits[13:16]}{'89ab'[int(digits[16], 16) % 4]}{digits[17:]}"
 
 
 def reference(id: str) -> str:  # noqa: A002 - the contract's word
-    """A short form of an id for people, such as `7F3K-92QX`: 40 bits of its hash, always the same for the same id."""
+    """A short form of an id for people, such as `7F3K-92QX`: 40 bits of its hash. An id always has the same one."""
     number = int.from_bytes(hashlib.sha256(id.encode()).digest()[:5])
     text = "".join(LETTERS[number >> shift & 31] for shift in range(35, -1, -5))
     return f"{text[:4]}-{text[4:]}"

@@ -1,4 +1,4 @@
-"""Logs that hold no secret and cannot be forged: every value is masked and escaped before it is written.
+"""Logs without secrets that nobody can forge: every value is masked and escaped before it is written.
 
 `configure_logging` routes structlog and the standard library's loggers through the same chain. Callers write
 `log = structlog.get_logger()` and `log.info("event", key=value)`.
@@ -21,8 +21,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from cobalt_link.kit import tokens
 
 HIDDEN: Final = "[hidden]"
-LONGEST: Final = 4000
-DEEPEST: Final = 6
+MAX_LENGTH: Final = 4000
+MAX_DEPTH: Final = 6
 
 _SECRET_WORDS: Final = re.compile(
     r"pass(words?|wd|phrase|code)|pwd|secrets?|tokens?|authorization|cookies?|credentials?|[th]?otp|pin|ssn|mfa"
@@ -32,16 +32,16 @@ _SECRET_KEYS: Final = frozenset(("api", "data", "master", "private", "session", 
 _PLAIN_CODES: Final = frozenset(
     ("status", "error", "exit", "return", "reason", "country", "language", "currency", "zip", "postal", "visit")
 )
-_REFUSAL: Final = re.compile(r"[a-z]{2,}(?:_[a-z]{2,})+")
+_ERROR_CODE: Final = re.compile(r"[a-z]{2,}(?:_[a-z]{2,})+")
 _WORD: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+(?![a-z])")
 
 _NAME: Final = (
     r"[\w.-]{0,40}(?:password|passwd|passphrase|secret|token|authorization|cookie|credential|otp|api[_-]?key)"
     r"[\w.-]{0,40}"
 )
-_QUOTE: Final = r"\\{0,8}[\"']"  # bounded, as the names are: what is logged may be chosen to be slow to search
+_QUOTE: Final = r"\\{0,8}[\"']"  # bounded, as the names are: an attacker may choose a text that is slow to search
 _MASKS: Final = (
-    # Client ids (ci_) stay: they are no secret and tell the operator who called.
+    # Client ids (ci_) stay. They are not secret and tell the operator who called.
     (re.compile(r"\b(lt|pt|at|cs)_(live|test)_[0-9A-Za-z]{4,}"), rf"\1_\2_{HIDDEN}"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?"), HIDDEN),
     (re.compile(r"(?i)\b(bearer|basic|dpop|digest)(\s+)[\w~+/.=-]{6,}"), rf"\1\2{HIDDEN}"),
@@ -51,24 +51,26 @@ _MASKS: Final = (
     (re.compile(rf"(?i)\b({_NAME}|code)(=|%3D)(?!\[hidden)(?:\"[^\"]*\"?|'[^']*'?|[^\s&;,\"']+)"), rf"\1\2{HIDDEN}"),
 )
 _BASE64: Final = re.compile(r"[\w+/-]{40,}={0,2}")
-# Controls, line separators, bidi and zero-width marks, tags, lone surrogates: all that could draw another line, move
-# the cursor or reorder what a reader sees (S-136).
+# Controls, line separators, bidi and zero-width marks, tags, lone surrogates: characters that could fake a line, move
+# the cursor or reorder the text (S-136).
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
     "\U000e0000-\U000e007f]"
 )
-_LINES: Final = 100
-_PLAIN: Final = re.compile(r"(?!.*(?:_live_|_test_|eyJ))[\w/.,:-]{0,39}", re.ASCII)  # most values; spares the search
+_MAX_TRACE_LINES: Final = 100
+_HARMLESS: Final = re.compile(
+    r"(?!.*(?:_live_|_test_|eyJ))[\w/.,:-]{0,39}", re.ASCII
+)  # most values; they need no search
 
 
 def mask(text: str) -> str:
-    """The text without what looks like a token, header, JWT, password pair or URL credential; one line."""
-    if _PLAIN.fullmatch(text):
+    """The text as one line, without anything that looks like a token, header, JWT, password or URL credential."""
+    if _HARMLESS.fullmatch(text):
         return text
-    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+    cut = text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}… ({len(text)} characters)"
     for pattern, instead in _MASKS:
         cut = pattern.sub(instead, cut)
-    return _UNSAFE.sub(_escaped, _BASE64.sub(_unless_token_inside, cut))
+    return _UNSAFE.sub(_escaped, _BASE64.sub(_mask_encoded_token, cut))
 
 
 @lru_cache(maxsize=2048)
@@ -85,15 +87,15 @@ def is_secret_name(name: str) -> bool:
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The structlog processor; stands last before the renderer, so that nothing is added behind it."""
+    """The structlog processor. It has to be the last one before the renderer, so that nothing is added after it."""
     cleaned = {mask(str(name)): _clean(name, value, 0) for name, value in event.items() if name != "exception"}
     if "exception" in event:
-        cleaned["exception"] = "\n".join(map(mask, str(event["exception"]).splitlines()[-_LINES:]))
+        cleaned["exception"] = "\n".join(map(mask, str(event["exception"]).splitlines()[-_MAX_TRACE_LINES:]))
     return cleaned
 
 
-class _Steady:
-    """A stream that nobody reads any more must not end what was only going to be logged."""
+class _SafeStream:
+    """A stream that ignores errors: if nobody reads the log any more, the program must still go on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -108,8 +110,8 @@ class _Steady:
 
 
 def configure_logging(json: bool, level: str = "info", stream: TextIO | None = None) -> None:
-    """One entry per line on `stream` (standard error): JSON for machines, else `time level event key=value`."""
-    out = cast(TextIO, _Steady(stream or sys.stderr))
+    """Writes one entry per line to `stream` (standard error), as JSON or as `time level event key=value`."""
+    out = cast(TextIO, _SafeStream(stream or sys.stderr))
     number = logging.getLevelNamesMapping()[level.upper()]
     chain: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -133,15 +135,16 @@ def configure_logging(json: bool, level: str = "info", stream: TextIO | None = N
         )
     )
     logging.basicConfig(handlers=[handler], level=number, force=True)
-    for chatty in ("httpx2", "httpcore2", "httpx", "httpcore"):  # they log whole addresses at INFO
-        logging.getLogger(chatty).setLevel(max(number, logging.WARNING))
+    # These log whole URLs at INFO, and a query may contain secrets.
+    for library in ("httpx2", "httpcore2", "httpx", "httpcore"):
+        logging.getLogger(library).setLevel(max(number, logging.WARNING))
 
 
 def _clean(name: object, value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if is_secret_name(str(name)):
-        return value if _names_a_refusal(name, value) else HIDDEN
+        return value if _is_error_code(name, value) else HIDDEN
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -149,19 +152,19 @@ def _clean(name: object, value: Any, depth: int) -> Any:
     return _clean_structure(value, depth)
 
 
-def _names_a_refusal(name: object, value: Any) -> bool:
-    """Whether this is an error code of ours, such as `wrong_code`, and not one that somebody received by text."""
+def _is_error_code(name: object, value: Any) -> bool:
+    """Whether this is an error code such as `wrong_code`, and not a code that somebody got in a text message."""
     return (
         _WORD.findall(str(name))[-1].lower() == "code"
         and isinstance(value, str)
-        and _REFUSAL.fullmatch(value) is not None
+        and _ERROR_CODE.fullmatch(value) is not None
     )
 
 
 def _clean_structure(value: Any, depth: int) -> Any:
     if isinstance(value, msgspec.Struct):
         value = msgspec.structs.asdict(value)
-    if isinstance(value, (Mapping, list, tuple, set, frozenset)) and depth >= DEEPEST:
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)) and depth >= MAX_DEPTH:
         return f"<{type(value).__name__}>"
     if isinstance(value, Mapping):
         return {mask(str(name)): _clean(name, item, depth + 1) for name, item in value.items()}
@@ -172,7 +175,7 @@ def _clean_structure(value: Any, depth: int) -> Any:
 
 def _line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     head = (event.pop("timestamp", ""), event.pop("level", "info"), event.pop("event", ""))
-    # Behind a bar, the lines of a traceback cannot be taken for entries.
+    # With a bar in front, the lines of a traceback cannot be taken for entries.
     trace = "".join(f"\n    | {line}" for line in event.pop("exception", "").splitlines())
     return " ".join((*map(str, head), *(f"{name}={value}" for name, value in event.items()))) + trace
 
@@ -181,7 +184,7 @@ def _escaped(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape", "surrogatepass").decode()
 
 
-def _unless_token_inside(match: re.Match[str]) -> str:
+def _mask_encoded_token(match: re.Match[str]) -> str:
     try:
         inside = base64.b64decode(match[0].translate(_STANDARD).rstrip("=") + "==")
     except (binascii.Error, ValueError):

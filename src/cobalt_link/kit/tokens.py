@@ -1,7 +1,7 @@
-"""Tokens that a scanner recognizes and that anybody can refuse offline.
+"""Tokens that secret scanners recognize, with a checksum that can be checked without the database.
 
-A token is `<kind>_<env>_<43 base62 digits><6 base62 digits>`: at least 256 random bits, then the CRC-32 of all that
-stands before it, prefix included, so that a mistyped or made-up token never costs a look into the database (S-045).
+A token is `<kind>_<env>_<43 base62 digits><6 base62 digits>`: at least 256 random bits, then the CRC-32 of everything
+before it. So a mistyped or made-up token costs no query (S-045).
 """
 
 import os
@@ -23,28 +23,28 @@ ENVIRONMENTS: Final = (LIVE, TEST)
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SHAPE: Final = re.compile(f"({'|'.join(KINDS)})_({'|'.join(ENVIRONMENTS)})_([0-9A-Za-z]{{43}})([0-9A-Za-z]{{6}})")
 
-# 248 = 4 x 62: bytes from there on are dropped, so each digit is equally likely.
+# 248 = 4 x 62. Larger bytes are dropped, so that each digit is equally likely.
 _DIGITS: Final = bytes(ord(ALPHABET[byte % 62]) for byte in range(256))
 _DROPPED: Final = bytes(range(248, 256))
 _PAIRS: Final = [one + two for one in ALPHABET for two in ALPHABET]  # the 3844 numbers of two digits
 
 
 def mint(kind: str, env: str) -> str:
-    """A new token of one of `KINDS` for one of `ENVIRONMENTS`; 43 base62 digits carry 256.03 bits."""
+    """A new token of one of `KINDS` for one of `ENVIRONMENTS`. Its 43 random base62 digits have 256.03 bits."""
     if kind not in KINDS or env not in ENVIRONMENTS:
-        raise ValueError(f"No token of kind {kind!r} in {env!r}: use one of {KINDS} and one of {ENVIRONMENTS}.")
+        raise ValueError(f"There is no token {kind!r} for {env!r}: use one of {KINDS} and one of {ENVIRONMENTS}.")
     head = f"{kind}_{env}_{_random_digits(43)}"
     return head + _checksum(head)
 
 
 def well_formed(text: str, kind: str | None = None) -> bool:
-    """Whether the text is a whole token with a right checksum (and of this kind). Says nothing about its validity."""
+    """Whether the text is a complete token with a correct checksum (and of this kind). It may still be unknown."""
     match = SHAPE.fullmatch(text)
     return match is not None and kind in (None, match[1]) and _checksum(text[:-6]) == match[4]
 
 
 def environment(text: str) -> str | None:
-    """`live` or `test` of a well-formed token, else None."""
+    """`live` or `test` for a well-formed token, else None."""
     return text.split("_", 2)[1] if well_formed(text) else None
 
 

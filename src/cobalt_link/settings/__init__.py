@@ -1,4 +1,4 @@
-"""Every setting, declared once. `load` reads them; a name or value that is not understood stops the program."""
+"""Every setting, declared once. `load` reads them. An unknown name or an invalid value stops the program."""
 
 from cobalt_link.settings.settings import DECLARED, NAMES, Setting, Settings, SettingsError, load
 

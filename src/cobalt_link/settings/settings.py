@@ -1,7 +1,7 @@
-"""Every setting, declared once with its type, default and help, and where its value came from.
+"""Every setting, declared once with its type, default and help. `load` also says where each value came from.
 
-In order: command-line flag, COBALT_X, the content of the file named by COBALT_X_FILE, `cobalt.toml` in the data
-folder, default. A name or a value that is not understood stops the program with what to do.
+The first of these counts: command-line flag, COBALT_X, the content of the file that COBALT_X_FILE names, `cobalt.toml`
+in the data folder, default. An unknown name or an invalid value stops the program, with what to do.
 """
 
 from __future__ import annotations
@@ -24,49 +24,49 @@ Minutes = Annotated[int, Meta(ge=5, le=7 * 24 * 60)]
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used; the text says which, where it came from and what to do."""
+    """A setting cannot be used. The text says which one, where it came from, and what to do."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings of one process. `origins` tells for each where its value came from."""
+    """All settings of one process. `origins` says for each where its value came from."""
 
-    data: Annotated[Path, Meta(description="Folder that holds everything: database, master key, cobalt.toml.")] = Path(
+    data: Annotated[Path, Meta(description="Folder with all data: database, master key, cobalt.toml.")] = Path(
         "~/.cobalt"
     )
     host: Annotated[str, Meta(min_length=1, description="Address that the server listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port that the server listens on.")] = 8420
     public_url: Annotated[
-        str, Meta(description="Address under which browsers reach the server; http:// only on this machine.")
+        str, Meta(description="Address at which browsers reach the server. http:// works only on this machine.")
     ] = ""
     database_url: Annotated[
         str | None,
         Meta(
-            description="A PostgreSQL (15 or later) to use instead of the embedded one, as postgresql://…;"
-            " DATABASE_URL works too.",
+            description="A PostgreSQL server (15 or later) to use instead of the embedded one, as postgresql://…"
+            " (DATABASE_URL works too).",
             extra=SECRET,
         ),
     ] = None
     postgres_bin: Annotated[
-        Path | None, Meta(description="Folder with other PostgreSQL programs for the embedded server.")
+        Path | None, Meta(description="Folder with the PostgreSQL programs for the embedded server.")
     ] = None
     master_key: Annotated[
         str | None,
         Meta(description="The master key itself, instead of the file master.key in the data folder.", extra=SECRET),
     ] = None
     allow_private_networks: Annotated[
-        bool, Meta(description="Let connectors call loopback and private addresses: for an EHR in your own network.")
+        bool, Meta(description="Let connectors call loopback and private addresses, for an EHR in your own network.")
     ] = False
-    rate_limits: Annotated[bool, Meta(description="Limit requests per client; off is for benchmarks.")] = True
-    operator: Annotated[str, Meta(max_length=80, description="Who runs this server, as the pages tell it.")] = ""
+    rate_limits: Annotated[
+        bool, Meta(description="Limit the requests of each client. Turn off only for benchmarks.")
+    ] = True
+    operator: Annotated[str, Meta(max_length=80, description="Who runs this server, as the pages show it.")] = ""
     privacy_url: Annotated[str | None, Meta(description="The privacy notice that the pages link to.")] = None
     help_url: Annotated[str | None, Meta(description="Where the pages send users who need help.")] = None
     ehr_addresses: Annotated[
         dict[str, str],
-        Meta(description="Address of an EHR per connector, where the org names none: sandbox=http://127.0.0.1:9100."),
+        Meta(description="Address of the EHR of a connector, for orgs that name none: sandbox=http://127.0.0.1:9100."),
     ] = msgspec.field(default_factory=dict)
-    link_token_minutes: Annotated[
-        Minutes, Meta(description="How long a link token waits for its user, in minutes.")
-    ] = 30
+    link_token_minutes: Annotated[Minutes, Meta(description="How long a link token can be opened, in minutes.")] = 30
     public_token_minutes: Annotated[
         Minutes, Meta(description="How long a public token can be exchanged, in minutes.")
     ] = 30
@@ -74,18 +74,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         30
     )
     retention_days: Annotated[
-        int, Meta(ge=1, le=3650, description="After how many days stored requests and events are erased.")
+        int, Meta(ge=1, le=3650, description="Days after which stored requests and events are erased.")
     ] = 30
     log_json: Annotated[bool, Meta(description="Write the log as JSON, one object per line.")] = False
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="The least severe log line that is written.")
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The lowest level of log entries that are written."),
     ] = "info"
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Meta(description="Proxies whose X-Forwarded-For is believed, as addresses or ranges with commas between."),
+        Meta(description="Proxies whose X-Forwarded-For is trusted: addresses or ranges, separated by commas."),
     ] = ("127.0.0.1", "::1")
-    worker_concurrency: Annotated[int, Meta(ge=1, le=200, description="How many jobs one worker does at a time.")] = 10
-    pool_size: Annotated[int, Meta(ge=2, le=200, description="Most database connections of one process.")] = 10
+    worker_concurrency: Annotated[
+        int, Meta(ge=1, le=200, description="How many jobs one worker runs at the same time.")
+    ] = 10
+    pool_size: Annotated[
+        int, Meta(ge=2, le=200, description="Maximum number of database connections of one process.")
+    ] = 10
 
     origins: Mapping[str, str] = msgspec.field(default_factory=dict)
 
@@ -95,11 +100,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def postgres_path(self) -> Path:
-        """Folder of the embedded server."""
+        """The folder of the embedded server."""
         return self.data / "postgres"
 
     def shown(self) -> list[tuple[str, str, str]]:
-        """Rows of (name, value as text, origin) with secrets masked."""
+        """Rows of (name, value as text, origin). Secrets are masked."""
         return [(each.name, each.text(getattr(self, each.name)), self.origins[each.name]) for each in DECLARED]
 
     def __repr__(self) -> str:
@@ -108,7 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One declared setting: what is needed to read, check, show and document it."""
+    """The declaration of one setting, as needed to read, check, show and document it."""
 
     name: str
     kind: Any
@@ -121,7 +126,7 @@ class Setting(msgspec.Struct, frozen=True):
         return f"COBALT_{self.name.upper()}"
 
     def text(self, value: object) -> str:
-        """The value as a person would write it; a secret is masked."""
+        """The value as a person would write it. A secret is masked."""
         if self.secret:
             return values.masked(value)
         if isinstance(value, bool):
@@ -148,7 +153,7 @@ def _setting(field: Any, hint: Any) -> Setting:
 
 DECLARED = _declared()
 NAMES = {each.name: each for each in DECLARED}
-# Former names of settings: they still work, in the environment and in cobalt.toml.
+# Former names of settings. They still work in the environment and in cobalt.toml.
 RENAMED = {"attempt_minutes": "link_session_minutes"}
 CHECKS: dict[str, Callable[[Any], Any]] = {
     "public_url": values.public_address,
@@ -157,22 +162,23 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "trusted_proxies": values.networks,
     "ehr_addresses": lambda pairs: {name: values.web_address(each) for name, each in pairs.items()},
 }
-Found = tuple[object, str]
+SettingValue = tuple[object, str]
 
 
 def load(flags: Mapping[str, object] | None = None, env: Mapping[str, str] | None = None) -> Settings:
-    """All settings from flags (None = not given), environment, file and defaults; raises SettingsError."""
+    """All settings from flags (None means not given), environment, file and defaults. Raises `SettingsError`."""
     env = os.environ if env is None else env
     found = _from_flags(flags or {})
     _add(found, _from_environment(env))
+    # The data folder has to be known before its cobalt.toml can be read.
     data, origin = found.get("data") or (NAMES["data"].default, "default")
     folder = values.parse(data, NAMES["data"].kind)
     _add(found, _from_file(folder / "cobalt.toml"))
     found["data"] = (folder, origin)
-    return _settle({name: (_checked(NAMES[name], *each), each[1]) for name, each in found.items()})
+    return _resolve({name: (_checked(NAMES[name], *each), each[1]) for name, each in found.items()})
 
 
-def _settle(found: dict[str, Found]) -> Settings:
+def _resolve(found: dict[str, SettingValue]) -> Settings:
     origins = {each.name: found[each.name][1] if each.name in found else "default" for each in DECLARED}
     chosen: dict[str, Any] = {name: each[0] for name, each in found.items()}
     settings = Settings(**chosen, origins=origins)
@@ -181,7 +187,7 @@ def _settle(found: dict[str, Found]) -> Settings:
     return msgspec.structs.replace(settings, public_url=f"http://127.0.0.1:{settings.port}")
 
 
-def _add(found: dict[str, Found], more: dict[str, Found]) -> None:
+def _add(found: dict[str, SettingValue], more: dict[str, SettingValue]) -> None:
     for name, each in more.items():
         found.setdefault(name, each)
 
@@ -192,32 +198,34 @@ def _checked(setting: Setting, value: object, origin: str) -> object:
         check = CHECKS.get(setting.name)
         return check(parsed) if check and parsed else parsed
     except ValueError as error:
-        raise SettingsError(f"{setting.name} from {origin} cannot be used: {error}. It means: {setting.help}") from None
+        raise SettingsError(
+            f"{setting.name} from {origin} cannot be used: {error}. What it is for: {setting.help}"
+        ) from None
 
 
-def _from_flags(flags: Mapping[str, object]) -> dict[str, Found]:
+def _from_flags(flags: Mapping[str, object]) -> dict[str, SettingValue]:
     given = {name: value for name, value in flags.items() if value is not None}
     for name in given:
-        _known(name, "the command line", NAMES, name)
+        _check_name(name, "the command line", NAMES, name)
     return {name: (value, f"--{name.replace('_', '-')}") for name, value in given.items()}
 
 
-def _from_environment(env: Mapping[str, str]) -> dict[str, Found]:
+def _from_environment(env: Mapping[str, str]) -> dict[str, SettingValue]:
     direct = {each.variable: each for each in DECLARED}
     direct |= {f"COBALT_{former.upper()}": NAMES[name] for former, name in RENAMED.items()}
     by_file = {f"{variable}_FILE": each for variable, each in direct.items()}
-    found: dict[str, Found] = {}
-    # COBALT_TEST_… belongs to the test suite.
+    found: dict[str, SettingValue] = {}
+    # COBALT_TEST_… are variables of the test suite.
     for variable in sorted(name for name in env if name.startswith("COBALT_") and not name.startswith("COBALT_TEST_")):
         if variable in direct:
             found[direct[variable].name] = (env[variable], variable)
         elif variable in by_file:
             found.setdefault(by_file[variable].name, (_content(by_file[variable], variable, env[variable]), variable))
         else:
-            _known(variable, "the environment", [*direct, *by_file], variable)
+            _check_name(variable, "the environment", [*direct, *by_file], variable)
     if env.get("DATABASE_URL"):
         found.setdefault("database_url", (env["DATABASE_URL"], "DATABASE_URL"))
-    # Compose files and unit files write VARIABLE= for "not set".
+    # Compose files and unit files can only write VARIABLE= for "not set".
     return {name: each for name, each in found.items() if each[0] != ""}
 
 
@@ -227,31 +235,31 @@ def _content(setting: Setting, variable: str, path: str) -> str:
         if setting.secret and file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
             raise SettingsError(
                 f"{variable} names {file}, which every user of this machine can read. Run: chmod 600 {file}"
-                " (Kubernetes: defaultMode 0400, or 0440 with fsGroup)."
+                " (in Kubernetes: defaultMode 0400, or 0440 with fsGroup)."
             )
         return file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SettingsError(f"{variable} names {file}, which cannot be read: {reason}.") from None
+        raise SettingsError(f"{variable} names {file}, which cannot be read: {reason}. Check the path.") from None
 
 
-def _from_file(file: Path) -> dict[str, Found]:
+def _from_file(file: Path) -> dict[str, SettingValue]:
     try:
         table = tomllib.loads(file.read_text())
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read as TOML: {error}.") from None
+        raise SettingsError(f"{file} cannot be read as TOML: {error}. Correct the file.") from None
     if "data" in table:
-        raise SettingsError(f"{file} lies in the data folder and cannot name it: use --data or COBALT_DATA.")
+        raise SettingsError(f"{file} is in the data folder and cannot set it. Use --data or COBALT_DATA.")
     for name in table:
-        _known(name, str(file), [*NAMES, *RENAMED], name)
+        _check_name(name, str(file), [*NAMES, *RENAMED], name)
     return {RENAMED.get(name, name): (value, str(file)) for name, value in table.items()}
 
 
-def _known(name: str, origin: str, known: Any, asked: str) -> None:
+def _check_name(name: str, origin: str, known: Any, asked: str) -> None:
     if name in known:
         return
     near = difflib.get_close_matches(asked, list(known), n=1)
-    hint = f"Did you mean {near[0]}?" if near else "See `cobalt config` for the names that exist."
-    raise SettingsError(f"{origin} has {name}, which is no setting. {hint}")
+    hint = f"Did you mean {near[0]}?" if near else "`cobalt config` shows all settings."
+    raise SettingsError(f"{origin} has {name}, which is not a setting. {hint}")

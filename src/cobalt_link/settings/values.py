@@ -1,6 +1,7 @@
-"""From what an operator wrote to the value of a setting, and back to a line that may be shown.
+"""The value of a setting from the text that an operator wrote, and the text to show for a value.
 
-Text is read leniently (`on`, `yes`, `1`; lists with commas; `name=value` pairs); what it means is checked strictly.
+Several spellings are accepted (`on`, `yes`, `1`; lists with commas; `name=value` pairs), but values are checked
+strictly.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def parse(value: object, kind: Any) -> Any:
-    """The value as `kind`, an `Annotated` type; raises ValueError with what was expected."""
+    """The value as `kind`, an `Annotated` type. Raises ValueError with what was expected."""
     plain = get_args(kind)[0]
     if isinstance(value, str):
         value = _from_text(value.strip(), plain)
@@ -59,13 +60,13 @@ def _pairs(text: str) -> dict[str, str]:
     for part in filter(None, (each.strip() for each in text.split(","))):
         name, equals, value = part.partition("=")
         if not (equals and name.strip() and value.strip()):
-            raise ValueError("Expected pairs like `sandbox=http://127.0.0.1:9100`, with commas between them")
+            raise ValueError("Expected pairs such as `sandbox=http://127.0.0.1:9100`, separated by commas")
         pairs[name.strip().lower()] = value.strip()
     return pairs
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address stays on this machine (RFC 6761 §6.3: every `localhost` name does)."""
+    """Whether a host name or address is this machine. Every name that ends in `localhost` is (RFC 6761 §6.3)."""
     name = (host or "").lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -76,20 +77,20 @@ def is_loopback(host: str | None) -> bool:
 
 
 def public_address(text: str) -> str:
-    """An origin (`https://link.example.com`) without the slash at its end; http only on this machine."""
+    """An origin such as `https://link.example.com`, without a slash at the end. http only for this machine."""
     parts = urlsplit(web_address(text))
     if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("Expected a bare address such as `https://link.example.com`, without path or user name")
+        raise ValueError("Expected an address such as `https://link.example.com`, without a path or user name")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError(
-            "An http:// public address is only allowed on this machine (127.0.0.1, localhost), since passwords"
-            " travel over it; put a proxy with a certificate in front and give its https:// address"
+            "An http:// public address is allowed only for this machine (127.0.0.1, localhost), because passwords are"
+            " sent to it. Put a proxy with a certificate in front and set its https:// address"
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def web_address(text: str) -> str:
-    """An http(s) address with a host."""
+    """An http:// or https:// address with a host."""
     parts = urlsplit(text.strip())
     try:
         port_is_fine = parts.port is None or parts.port > 0
@@ -116,7 +117,7 @@ def networks(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def masked(value: object) -> str:
-    """A secret as it may be shown: a database address keeps all but its password, anything else is hidden."""
+    """The text to show for a secret: a database address without its password, or only asterisks."""
     if not value:
         return ""
     parts = urlsplit(str(value))
