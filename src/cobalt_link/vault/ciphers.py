@@ -61,7 +61,7 @@ class Xaes:
     def __init__(self, key: bytes) -> None:
         # The specification is written in single AES blocks, which is what ECB gives.
         self._block = BlockCipher(algorithms.AES(key), modes.ECB())  # noqa: S305
-        # The CMAC subkey K1: the encrypted zero block, doubled in GF(2^128) (SP 800-38B §6.1).
+        # The CMAC subkey K1: the encrypted zero block, doubled in GF(2^128) (SP 800-38B, section 6.1).
         doubled = int.from_bytes(self._aes(bytes(16))) << 1
         self._subkey = (doubled ^ (1 << 128) ^ 0x87) if doubled >> 128 else doubled
 
@@ -76,7 +76,7 @@ class Xaes:
             raise CannotOpen from None
 
     def _key_for(self, nonce: bytes) -> AESGCM:
-        # Two CMACs of one block each, with the label "X" and a 16-bit counter: 256 bits of key (SP 800-108r1 §4.1).
+        # Two CMACs of one block, with the label "X" and a 16-bit counter: a 256-bit key (SP 800-108r1, section 4.1).
         blocks = (int.from_bytes(b"\0" + counter + b"X\0" + nonce[:12]) for counter in (b"\1", b"\2"))
         return AESGCM(self._aes(b"".join((block ^ self._subkey).to_bytes(16) for block in blocks)))
 

@@ -14,7 +14,7 @@ import msgspec
 from cobalt_link.vault.ciphers import CIPHERS, TAG_SIZE, Cipher
 from cobalt_link.vault.errors import CannotOpen, KeyExhausted
 
-MAX_USES: Final = 2**32  # messages under one key with random nonces (NIST SP 800-38D §8.3)
+MAX_USES: Final = 2**32  # messages under one key with random nonces (NIST SP 800-38D, section 8.3)
 HEADER_SIZE: Final = 9
 
 
