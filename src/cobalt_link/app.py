@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -16,33 +15,15 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cobalt_link.accounts import room as accounts
-from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.installed import classes
 from cobalt_link.developers import room as developers
-from cobalt_link.developers.auth import Callers
-from cobalt_link.developers.clients import Client, Clients
+from cobalt_link.developers.clients import Client
 from cobalt_link.developers.orgs import ehr_resolver
 from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
-from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock, SystemClock
-from cobalt_link.link.api import routes as link_api
-from cobalt_link.link.api.link_tokens import LinkTokenApi
-from cobalt_link.link.connections import routes as link_connections
-from cobalt_link.link.flow.answers import SessionAnswers
-from cobalt_link.link.flow.connections import ConnectionLookup
-from cobalt_link.link.flow.runner import RUN_SESSION, SessionRunner
-from cobalt_link.link.pages import files
-from cobalt_link.link.pages import routes as link_pages
-from cobalt_link.link.pages.access import PageAccess
-from cobalt_link.link.pages.loading import ContextLoader
-from cobalt_link.link.session.ehr_requests import EhrRequests
-from cobalt_link.link.session.exchange import Exchanges
-from cobalt_link.link.session.inspector import inspected
-from cobalt_link.link.session.sessions import LinkSessionTable
-from cobalt_link.link.session.tokens import Tokens
-from cobalt_link.link.session.upkeep import LinkUpkeep
+from cobalt_link.link import room as link
 from cobalt_link.net.http import Http
 from cobalt_link.records import room as records
 from cobalt_link.room import Chore, Deps, Room
@@ -63,10 +44,7 @@ log = structlog.get_logger()
 
 TABLE: tuple[Routes, ...] = (
     system.routes,
-    link_api.routes,
-    link_pages.routes,
-    files.routes,
-    link_connections.routes,
+    *link.ROUTES,
     *accounts.ROUTES,
     *developers.ROUTES,
     *records.ROUTES,
@@ -92,17 +70,26 @@ def resolve_ehr(name: str) -> str | None:
 class House(msgspec.Struct, frozen=True, kw_only=True):
     """All rooms, opened on one database."""
 
-    settings: Settings
-    db: Database
-    jobs: Jobs
-    rooms: tuple[tuple[Routes, object], ...]
-    hosted: PageAccess
-    callers: Callers
-    clients: Clients
-    access: AccessTokens
-    clock: Clock
+    deps: Deps
+    jobs: jobs.JobsRoom
+    developers: developers.DevelopersRoom
+    accounts: accounts.AccountsRoom
+    link: link.LinkRoom
+    rooms: tuple[Room, ...]
     metrics: Metrics
-    chores: tuple[Chore, ...]
+
+    @property
+    def settings(self) -> Settings:
+        return self.deps.settings
+
+    @property
+    def db(self) -> Database:
+        return self.deps.db
+
+    @property
+    def chores(self) -> list[Chore]:
+        """What every worker repeats, of all rooms."""
+        return [chore for room in self.rooms for chore in room.chores]
 
 
 @asynccontextmanager
@@ -119,84 +106,35 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         http = Http(allow_private=settings.allow_private_networks)
         stack.push_async_callback(http.close)
         connectors = {key: each(http) for key, each in connector_classes().items()}
-        house, rooms = _furnished(
+        house = _open_rooms(
             Deps(settings=settings, clock=clock, db=db, vault=vault, signals=signals, connectors=connectors)
         )
-        for room in rooms:
+        for room in house.rooms:
             await room.start()
             stack.push_async_callback(room.close)
         yield house
 
 
-def _furnished(deps: Deps) -> tuple[House, tuple[Room, ...]]:
+def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
     job, developer, account = jobs.open(deps), developers.open(deps), accounts.open(deps)
+    linking = link.open(deps, job, developer, account)
     record = records.open(deps, account, developer)
-    linking, hosted = _link(deps, job, developer, account)
-    # The queue last: it wakes workers for the other rooms.
-    rooms = (_system(deps, metrics), linking, account, developer, record, job)
-    house = House(
-        settings=deps.settings,
-        db=deps.db,
-        jobs=job.queue,
-        rooms=tuple(pair for room in rooms for pair in room.routes),
-        hosted=hosted,
-        callers=developer.callers,
-        clients=developer.clients,
-        access=account.access,
-        clock=deps.clock,
+    return House(
+        deps=deps,
+        jobs=job,
+        developers=developer,
+        accounts=account,
+        link=linking,
+        # The queue last: it wakes workers for the other rooms.
+        rooms=(_system(deps, metrics), linking, account, developer, record, job),
         metrics=metrics,
-        chores=tuple(chore for room in rooms for chore in room.chores),
     )
-    return house, rooms
 
 
 def _system(deps: Deps, metrics: Metrics) -> Room:
     answers = system.System(document(deps.settings.public_url), lambda: _ready(deps.db), metrics)
     return Room(routes=((system.routes, answers),), chores=(Chore("keyring", 5.0, lambda: _refresh(deps.vault)),))
-
-
-def _link(
-    deps: Deps, job: jobs.JobsRoom, developer: developers.DevelopersRoom, account: accounts.AccountsRoom
-) -> tuple[Room, PageAccess]:
-    settings, clock, vault, db, connectors = deps.settings, deps.clock, deps.vault, deps.db, deps.connectors
-    clients, orgs, queue = developer.clients, developer.orgs, job.queue
-    link_sessions = LinkSessionTable(db, vault)
-    tokens = Tokens(db, vault, clock, public_minutes=settings.public_token_minutes)
-    exchanges = Exchanges(db, vault, clock, account.access)
-    visits = SessionAnswers(
-        db, vault, clock, queue, deps.signals, tokens, link_sessions, minutes=settings.link_session_minutes
-    )
-    finding = ConnectionLookup(clock, link_sessions, account.accounts, account.sessions, clients, connectors)
-    requests = EhrRequests(db, clock, link_sessions, orgs)
-    stage = ContextLoader(
-        settings, clock, visits, clients, orgs, account.accounts, account.health, finding, requests, connectors
-    )
-    minutes = settings.link_token_minutes
-    link = LinkTokenApi(
-        db, clock, tokens, link_sessions, exchanges, orgs, account.access, requests, connectors, minutes=minutes
-    )
-    advance = SessionRunner(
-        db, clock, queue, link_sessions, account.accounts, account.health, orgs, finding, settings.ehr_addresses
-    )
-    queue.task(RUN_SESSION, advance.__call__)
-    door = PageAccess(stage, visits, finding, requests)
-    upkeep = LinkUpkeep(db, clock, link_sessions, tokens, exchanges, timedelta(days=settings.retention_days))
-    room = Room(
-        routes=(
-            (link_api.routes, link),
-            (link_pages.routes, door),
-            (files.routes, door),
-            (link_connections.routes, door),
-        ),
-        chores=(
-            Chore("link_sessions", 5.0, advance.sweep),
-            Chore("expiry", 20.0, upkeep.expire),
-            Chore("pruning", 600.0, upkeep.prune),
-            Chore("shredding of link sessions", 600.0, upkeep.shred),
-        ),
-    )
-    return room, door
 
 
 def document(public_url: str = "http://127.0.0.1:8420") -> dict[str, Any]:
@@ -209,16 +147,17 @@ def asgi(house: House) -> ASGIApp:
     """The ASGI app of an opened house."""
     settings = house.settings
     return mount(
-        house.rooms,
+        [pair for room in house.rooms for pair in room.routes],
         authenticate=lambda found, auth, call: _authenticate(house, found, auth, call),
         limits=RateLimits(off=not settings.rate_limits),
         public_url=settings.public_url,
         problems={DatabaseUnavailable: Unavailable},
-        clock=house.clock,
+        clock=house.deps.clock,
         metrics=house.metrics,
         trusted_proxies=settings.trusted_proxies,
-        form_token=house.hosted.form_token,
-        page_problem=house.hosted.problem,
+        form_token=house.link.access.form_token,
+        page_problem=house.link.access.problem,
+        admit_page=house.link.access.admit,
     )
 
 
@@ -260,7 +199,7 @@ def show_session(settings: Settings, name: str) -> dict[str, Any]:
         async with open_database_address(settings) as dsn:
             db = await Database.open(dsn, size=1)
             try:
-                return await inspected(db, LinkSessionTable(db, open_vault(settings)), name)
+                return await link.show_session(db, open_vault(settings), name)
             finally:
                 await db.close()
 
@@ -269,7 +208,7 @@ def show_session(settings: Settings, name: str) -> dict[str, Any]:
 
 async def worker(house: House) -> None:
     """Does the jobs and chores of an opened house until cancelled."""
-    await workers.work(house.jobs, list(house.chores), concurrency=house.settings.worker_concurrency)
+    await workers.work(house.jobs.queue, house.chores, concurrency=house.settings.worker_concurrency)
 
 
 class Application:
@@ -313,10 +252,10 @@ async def working(house: House) -> AsyncIterator[None]:
 
 
 async def _authenticate(house: House, found: CallerCredentials, auth: Auth, call: Call) -> None:
-    client: Client = await house.callers.authenticate(found)
+    client: Client = await house.developers.callers.authenticate(found)
     call.caller = client
     if auth is Auth.ACCOUNT:
-        call.account = await house.access.resolve(client.id, found.access_token or "")
+        call.account = await house.accounts.access.resolve(client.id, found.access_token or "")
         if call.account is None:
             raise UnknownAccessToken
 

@@ -61,12 +61,12 @@ def full_app_url(house: app.House) -> str:
 async def full_app_credentials(house: app.House, sandbox_url: str) -> dict[str, str]:
     """The headers of a client with one account, linked as `user_good` of the sandbox EHR."""
     vault = open_vault(house.settings)
-    client, secret = await Clients(house.db, vault, house.clock).create("Acme Scribe", test=True)
-    org = await Orgs(house.db, house.clock, app.resolve_ehr).ensure(client, "riverside")
+    client, secret = await Clients(house.db, vault, house.deps.clock).create("Acme Scribe", test=True)
+    org = await Orgs(house.db, house.deps.clock, app.resolve_ehr).ensure(client, "riverside")
     token = tokens.mint(tokens.ACCESS, tokens.TEST)
     password = CredentialsAnswer(username="user_good", password=Secret("pass_good"))
     async with house.db.transaction() as tx:
-        account = await AccountTable(house.db, vault, DataKeys(house.db, vault), house.clock).keep(
+        account = await AccountTable(house.db, vault, DataKeys(house.db, vault), house.deps.clock).keep(
             tx,
             client=client.id,
             org=org.id,
@@ -77,5 +77,5 @@ async def full_app_credentials(house: app.House, sandbox_url: str) -> dict[str, 
             grant=Grant(user=EhrUser(id="1", username="user_good", name="Ann"), tenant="", session={}, known={}),
             answers={"credentials": encoded(password)},
         )
-    await issued(house.db, AccessTokens(house.db, vault, house.clock), account.id, account.client, token)
+    await issued(house.db, AccessTokens(house.db, vault, house.deps.clock), account.id, account.client, token)
     return {"client_id": client.client_id, "client_secret": secret, "access_token": token}

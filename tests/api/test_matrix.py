@@ -42,7 +42,7 @@ async def http(full_app_url: str) -> Any:
 @pytest.fixture
 async def stranger(house: app.House) -> dict[str, str]:
     """Another client, with valid credentials of its own."""
-    client, secret = await Clients(house.db, open_vault(house.settings), house.clock).create("Rival", test=True)
+    client, secret = await Clients(house.db, open_vault(house.settings), house.deps.clock).create("Rival", test=True)
     return {"client_id": client.client_id, "client_secret": secret}
 
 

@@ -236,7 +236,7 @@ def _refusals() -> str:
     )
     rows = []
     for kind in sorted(own_refusals(), key=lambda each: each.code):
-        family = FAMILIES[kind.__mro__[1].__name__]
+        family = next(FAMILIES[each.__name__] for each in kind.__mro__ if each.__name__ in FAMILIES)
         rows.append(f"| `{kind.code}` | {default_message(kind)} | {texts[kind.code]['title']} | {family} |")
     return (
         f"{head}| code | meaning | what the person reads | who can fix it |\n|---|---|---|---|\n"

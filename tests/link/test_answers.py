@@ -14,6 +14,7 @@ from cobalt_link.app import House
 from cobalt_link.connector.panes import ConsentAnswer
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.link.pages.loading import ContextLoader
 from cobalt_link.store.database import DatabaseUnavailable
 from tests.link.conftest import session_row, until_begun
 from tests.link.reading import read
@@ -61,13 +62,13 @@ async def test_an_answer_from_a_browser_that_was_taken_over_meanwhile_does_not_c
 ) -> None:  # S-024
     link = await acme.link_token()
     await link_by_http(client, link, until="consent")
-    let_in = await house.hosted.visits.find((await session_row(house))["id"])
+    let_in = await house.link.sessions.by_id((await session_row(house))["id"])
     assert let_in is not None
     async with connected(house) as other:
         assert (await Browser(other).open(f"/?token={link}")).pane == "consent"
     # The first browser was let in before the other took over, and its answer comes after.
-    assert not await house.hosted.visits.answer(let_in, let_in.pane_n or 0, ConsentAnswer(agree=True))
-    assert not await house.hosted.visits.again(let_in, let_in.pane_n or 0)
+    assert not await house.link.answers.answer(let_in, let_in.pane_n or 0, ConsentAnswer(agree=True))
+    assert not await house.link.answers.again(let_in, let_in.pane_n or 0)
     assert (await session_row(house))["answered"] is False
 
 
@@ -80,7 +81,7 @@ async def test_a_first_pane_in_a_frame_that_fails_halfway_is_asked_for_again(
     async def broken(*_: object) -> None:
         raise DatabaseUnavailable("gone")
 
-    monkeypatch.setattr(house.hosted, "scene", broken)
+    monkeypatch.setattr(ContextLoader, "load", broken)
     answer = await client.get("/", params=framed, headers={"Sec-Fetch-Dest": "iframe"})
     assert answer.status_code == 200 and answer.text.rstrip().endswith("</html>")
     assert 'data-page="shell"' in answer.text and 'class="sheet"' in answer.text
@@ -90,7 +91,7 @@ async def test_over_https_a_cookie_that_a_neighbor_may_have_set_does_not_count(
     house: House, acme: Shop, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # S-117
     page = await link_by_http(client, await acme.link_token(), until="consent")
-    monkeypatch.setattr(house.hosted, "https", True)
+    monkeypatch.setattr(house.link.access, "https", True)
     assert (await Browser(client).open(page.form.action)).status == 403
     [(name, secret)] = [(each.name, each.value) for each in client.cookies.jar]
     assert not name.startswith("__Host-")
@@ -270,7 +271,7 @@ async def test_a_person_with_an_open_org_searches_picks_and_changes_their_mind(
 ) -> None:
     await acme.link_token(org_id="larkspur", emr_instance_domain=sandbox.address)
     change = OrgChange(branding_name="Larkspur Pediatrics", listed=True)
-    await house.hosted.stage._orgs.change(acme.record, "larkspur", change)
+    await house.developers.orgs.change(acme.record, "larkspur", change)
     browser = Browser(client)
     page = await browser.open(f"/?token={await acme.link_token(org_id='open', emr_name=None)}")
     assert page.pane == "picker"
@@ -315,7 +316,7 @@ async def test_an_org_may_forbid_addresses(
     house: House, acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:
     link = await acme.link_token(org_id="strict", emr_name=None)
-    await house.hosted.stage._orgs.change(acme.record, "strict", OrgChange(allowed_ehr_domains=["ehr.example"]))
+    await house.developers.orgs.change(acme.record, "strict", OrgChange(allowed_ehr_domains=["ehr.example"]))
     before = (await sandbox.counts())["requests"]
     page = await Browser(client).open(f"/?token={link}")
     page = await Browser(client).submit(page, pick="ehr:sandbox")
@@ -335,7 +336,7 @@ async def test_another_apps_practice_cannot_be_picked(
 ) -> None:  # S-004
     await rival.link_token(org_id="theirs", emr_instance_domain=sandbox.address)
     change = OrgChange(branding_name="Secret Clinic", listed=True)
-    theirs = await house.hosted.stage._orgs.change(rival.record, "theirs", change)
+    theirs = await house.developers.orgs.change(rival.record, "theirs", change)
     page = await Browser(client).open(f"/?token={await acme.link_token(org_id='open', emr_name=None)}")
     search = next(form for form in page.forms if form.method == "get")
     assert "Secret Clinic" not in (await Browser(client).submit(page, search, q="secret")).text.replace("“secret”", "")

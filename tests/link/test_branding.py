@@ -33,7 +33,7 @@ async def test_a_page_has_the_mark_and_the_accent_of_its_client_and_others_have_
 ) -> None:
     look = {"mark": "Ω7", "accent": ACCENTS[0]}
     branded = await shop(house, client, "Branded Notes")
-    await house.clients.update(branded.record, branding=look)
+    await house.developers.clients.update(branded.record, branding=look)
     page = await opened(branded)
     assert "Ω7" in page.text and "BN" not in page.text
     ours, theirs = style_sheets(page)
@@ -57,7 +57,7 @@ async def test_a_frame_has_the_accent_before_its_script_fetches_the_pane(
     house: House, client: httpx2.AsyncClient
 ) -> None:
     framed = await shop(house, client, "Framed", origins=["https://acme.example"])
-    await house.clients.update(framed.record, branding={"accent": ACCENTS[1]})
+    await house.developers.clients.update(framed.record, branding={"accent": ACCENTS[1]})
     query = {"token": await framed.link_token(), "origin": "https://acme.example"}
     shell = await client.get("/", params=query, headers={"Sec-Fetch-Dest": "iframe"}, follow_redirects=True)
     assert "/static/accent.b00020." in shell.text

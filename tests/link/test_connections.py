@@ -101,7 +101,7 @@ async def test_no_account_is_made_and_the_session_of_the_sign_in_is_not_kept(
     async with connected(house) as http:
         await signed_in(http)
     row = await session_row(house)
-    assert (row["state"], row["granted"], row["client"]) == ("signed_in", None, "")
+    assert (row["state"], row["granted"], row["client"]) == ("signed_in", None, None)
     for table in ("journal", "link_session_keys"):
         found = await house.db.one(f"SELECT count(*) AS n FROM {table} WHERE link_session = %s", (row["id"],))  # type: ignore[arg-type]
         assert found == {"n": 0}, table

@@ -159,7 +159,7 @@ async def test_a_guesser_is_slowed_down_by_place_and_by_account(
     house: House, acme: Shop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await linked(house, acme)
-    monkeypatch.setattr(house.hosted, "_brake", RateLimits(monotonic=lambda: 0.0))
+    monkeypatch.setattr(house.link.connections, "limits", RateLimits(monotonic=lambda: 0.0))
     async with connected(house) as http:
         before = await sandbox.logins()
         page = await signed_in(http, until="credentials")

@@ -72,20 +72,20 @@ async def test_what_is_asked_for_while_another_tab_leaves_is_not_noted(
 ) -> None:
     token = await acme.link_token(org_id="no-ehr", emr_name=None)
     await not_listed(acme, client, token)
-    seen = await house.hosted.visits.find((await session_row(house))["id"])
+    seen = await house.link.sessions.by_id((await session_row(house))["id"])
     assert seen is not None
-    await house.hosted.visits.leave(seen)
-    assert await house.hosted.requests.ask(seen) is False
+    await house.link.answers.leave(seen)
+    assert await house.link.requests.ask(seen) is False
     assert [each["name"] for each in (await acme.session(token))["events"]][-1] == "left"
 
 
 async def test_one_attempt_asks_for_so_many_and_no_more(house: House, acme: Shop, client: httpx2.AsyncClient) -> None:
     await not_listed(acme, client)
-    seen = await house.hosted.visits.find((await session_row(house))["id"])
+    seen = await house.link.sessions.by_id((await session_row(house))["id"])
     assert seen is not None
     for number in range(MOST + 3):
         elsewhere = msgspec.structs.replace(seen, address=f"https://{number}.example")
-        assert await house.hosted.requests.ask(elsewhere) is True
+        assert await house.link.requests.ask(elsewhere) is True
     assert len(await requests(acme)) == MOST
 
 
@@ -93,7 +93,7 @@ async def test_an_org_whose_ehr_is_gone_is_named(house: House, acme: Shop, clien
     token = await acme.link_token(org_id="summit")
     change = OrgChange(branding_name="Summit Ortho")
     await house.db.run("UPDATE orgs SET ehr = 'cedarworks', address = %s WHERE org_id = 'summit'", (ELSEWHERE,))
-    await house.hosted.stage._orgs.change(acme.record, "summit", change)
+    await house.developers.orgs.change(acme.record, "summit", change)
     page = await Browser(client).open(f"/?token={token}")
     assert page.heading == "We can’t connect to Summit Ortho yet"
     assert "We send Summit Ortho" in page.text and "and the web address" in page.text

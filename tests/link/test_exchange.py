@@ -64,7 +64,7 @@ async def test_two_clients_may_use_one_idempotency_key(house: House, acme: Shop,
 
 @pytest.fixture
 def exchanges(house: House) -> Exchanges:
-    link = next(room for _, room in house.rooms if hasattr(room, "exchange"))
+    link = next(room for _, room in house.link.routes if hasattr(room, "exchange"))
     return link._exchanges  # type: ignore[attr-defined]
 
 
@@ -139,7 +139,7 @@ async def test_an_event_that_is_noted_while_an_exchange_waits_for_the_row_stays_
         exchange = asyncio.create_task(acme.exchange(token))
         # It has counted the events by now, and counts them again once it has the row.
         await until_blocked(house)
-        await events.note(tx, held["link_token"], "handed_over", house.clock.now())
+        await events.note(tx, held["link_token"], "handed_over", house.deps.clock.now())
     assert (await exchange).status_code == 200
     noted = (await acme.session(link))["events"]
     assert [each["seq"] for each in noted] == list(range(1, len(noted) + 1))

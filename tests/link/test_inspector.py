@@ -19,7 +19,7 @@ async def test_an_attempt_is_found_by_id_and_by_the_reference_on_its_pages(
     house: House, acme: Shop, client: httpx2.AsyncClient
 ) -> None:
     await link_by_http(client, await acme.link_token(), until="credentials")
-    link_sessions, number = house.hosted.visits._sessions, (await session_row(house))["id"]
+    link_sessions, number = house.link.sessions, (await session_row(house))["id"]
     shown = await inspected(house.db, link_sessions, number)
     assert await inspected(house.db, link_sessions, reference(number).lower()) == shown
     assert (shown["state"], shown["pane"], shown["connector"]) == ("waiting", "credentials", "sandbox")
@@ -32,7 +32,7 @@ async def test_it_shows_every_step_and_nothing_that_was_typed(
 ) -> None:  # S-049
     page = await link_by_http(client, await acme.link_token(), "user_code", until="code")
     await Browser(client).submit(page, code="987654")
-    shown = await inspected(house.db, house.hosted.visits._sessions, (await session_row(house))["id"])
+    shown = await inspected(house.db, house.link.sessions, (await session_row(house))["id"])
     steps = [(line["kind"], line["name"], line["state"]) for line in shown["journal"]]
     assert steps == [
         ("step", "check_address", "done"),

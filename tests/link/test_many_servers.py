@@ -47,7 +47,7 @@ async def granted(house: House, acme: Shop, client: httpx2.AsyncClient) -> str:
 
 async def fresh_tokens(house: House, acme: Shop, link_session: str, number: str) -> tuple[str, str]:
     """A copy of a granted link_session, with a public token handed to the browser and one to the app's server."""
-    vault = house.hosted.visits._vault
+    vault = house.deps.vault
     made = tokens.mint(tokens.PUBLIC, "test"), tokens.mint(tokens.PUBLIC, "test")
     async with house.db.transaction() as tx:
         await tx.execute(

@@ -27,7 +27,7 @@ from tests.support.world import Sandbox, Shop, connected
 
 
 def the_connector(house: House) -> Connector:
-    return house.hosted.stage._connectors["sandbox"]
+    return house.deps.connectors["sandbox"]
 
 
 def locations(pages: list[httpx2.Response]) -> list[bool]:
@@ -122,7 +122,7 @@ async def test_an_org_that_got_another_ehr_in_mid_flow_starts_over_from_the_top_
     link = await acme.link_token(emr_name=None, org_id="open")
     page = await link_by_http(client, link, until="credentials")
     await acme.link_token(org_id="open", emr_name="sandbox", emr_instance_domain=sandbox.address)
-    await until_known(house.hosted.stage._orgs.by_id, (await session_row(house))["org"], "address")
+    await until_known(house.developers.orgs.by_id, (await session_row(house))["org"], "address")
     page = await Browser(client).submit(page, username="user_good", password="pass_good")
     assert page.pane == "consent" and "We had to start over" in page.text, page.text
     page = await go_on(Browser(client), page, "user_good", "pass_good")
@@ -188,8 +188,8 @@ async def test_nobody_goes_on_for_a_client_that_was_disabled(
 ) -> None:
     page = await link_by_http(client, await acme.link_token(), until="credentials")
     unopened = await acme.link_token()
-    await house.hosted.stage.clients.disable(acme.record)
-    await until_known(house.hosted.stage.clients.by_id, acme.record.id, "disabled_at")
+    await house.developers.clients.disable(acme.record)
+    await until_known(house.developers.clients.by_id, acme.record.id, "disabled_at")
     page = await Browser(client).submit(page, username="user_good", password="pass_good")
     assert (page.status, page.heading) == (404, "This link doesn’t work")
     assert (await Browser(client).open(f"/?token={unopened}")).status == 404

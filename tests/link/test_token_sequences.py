@@ -96,7 +96,7 @@ class Rooms:
     """The rooms of Link themselves, on the database of a house."""
 
     def __init__(self, house: House, link_session: LinkSession) -> None:
-        self._clock = StillClock(house.clock.now())
+        self._clock = StillClock(house.deps.clock.now())
         self._began = self._clock.at
         self._attempt = link_session
         vault = open_vault(house.settings)
@@ -108,7 +108,7 @@ class Rooms:
 
     async def exchange(self, token: str) -> bool:
         try:
-            await self._exchanges(self._attempt.client, "test", token, None)
+            await self._exchanges(self._attempt.asker.client, "test", token, None)
         except InvalidPublicToken:
             return False
         return True

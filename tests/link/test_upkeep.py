@@ -150,7 +150,7 @@ async def test_the_keys_of_ended_attempts_leave_table_and_log(
 
 
 async def test_every_worker_shreds_within_the_hour(house: House) -> None:  # S-064
-    chore = next(each for each in house.chores if each.name == "shredding of link sessions")
+    chore = next(each for each in house.chores if each.name == "shredding of link session keys")
     assert chore.seconds <= 1200
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from cobalt_link import app
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.link.flow import runner
+from cobalt_link.link.flow.queue import RUN_SESSION
 from cobalt_link.link.session.journal import DurableJournal
 from cobalt_link.settings import Settings, load
 from cobalt_link.signin.journal import JournalEntry
@@ -120,7 +121,7 @@ async def _work(said: Connection, settings: Settings, crash: tuple[Moment, str] 
 async def _tell_once(said: Connection, settings: Settings, session_id: str) -> None:
     async with app.opened(settings, SystemClock()) as house:
         said.send("ready")
-        await house.jobs.app.tasks[runner.RUN_SESSION].func(session_id)
+        await house.jobs.queue.app.tasks[RUN_SESSION].func(session_id)
         said.send("told")
 
 

@@ -108,7 +108,7 @@ def connected(house: app.House) -> httpx2.AsyncClient:
 async def shop(house: app.House, http: httpx2.AsyncClient, name: str, *, test: bool = True, **more: Any) -> Shop:
     """A new client of ours. Without `callback_urls` it gets one."""
     more.setdefault("callback_urls", [CALLBACK])
-    record, secret = await house.hosted.stage.clients.create(name, test=test, **more)
+    record, secret = await house.developers.clients.create(name, test=test, **more)
     return Shop(record, secret, http)
 
 

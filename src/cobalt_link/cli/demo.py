@@ -70,7 +70,7 @@ async def _client(house: app.House, callback: str, origins: tuple[str, ...]) -> 
     """Acme Scribe's client with a secret for this run; the secret of the run before ends."""
     from datetime import timedelta
 
-    clients = house.clients
+    clients = house.developers.clients
     known = next((each for each in await clients.all() if each.name == SCRIBE and each.test), None)
     if known is None:
         created, secret = await clients.create(SCRIBE, test=True, callback_urls=[callback], origins=origins)

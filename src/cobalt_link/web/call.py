@@ -13,7 +13,8 @@ from cobalt_link.web.table import Route
 
 
 class Call:
-    """What the authenticator and the handler share. The authenticator sets `caller` and `account`.
+    """What the authenticator and the handler share. The authenticator sets `caller` and `account`. For
+    the pages of a link session, `session` is the session that this browser may see.
 
     `response_headers` are added to a JSON response. `address` is the caller's IP address as text.
     """
@@ -26,6 +27,7 @@ class Call:
         self.address = address
         self.caller: Any = None
         self.account: Any = None
+        self.session: Any = None
         self.response_headers: dict[str, str] = {}
 
     @property

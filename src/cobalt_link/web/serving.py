@@ -29,10 +29,11 @@ from cobalt_link.web.problems import NotFound, Problem, Unauthorized
 from cobalt_link.web.rates import RateLimits, address_key
 from cobalt_link.web.responses import ProblemMap, json_response, problem_response, to_problem
 from cobalt_link.web.router import Router
-from cobalt_link.web.table import Auth, Idempotency, Route, Routes
+from cobalt_link.web.table import Auth, Idempotency, Route, Routes, Tenant
 
 Authenticate = Callable[[CallerCredentials, Auth, Call], Awaitable[None]]
 PageProblem = Callable[[Call, Problem], Awaitable[Response]]
+AdmitPage = Callable[[Call], Awaitable[None]]
 DENIED_PER_MINUTE = 60
 
 
@@ -47,6 +48,7 @@ class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
     trusted: tuple[Network, ...]
     form_token: FormToken | None
     page_problem: PageProblem | None
+    admit_page: AdmitPage | None
 
     async def serve(self, route: Route, room: object, request: Request) -> Response:
         """The response of one route. Problems are responses too."""
@@ -103,6 +105,8 @@ class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
             await self._authenticate(found, call, caller)
             caller = found.client_id or caller
         self.limits.take(caller, route.rate.name, route.rate.per_minute)
+        if route.tenant is Tenant.LINK_SESSION and self.admit_page:
+            await self.admit_page(call)
 
     async def _authenticate(self, found: CallerCredentials, call: Call, caller: str) -> None:
         try:
@@ -152,6 +156,7 @@ def mount(
     body_limit: int = 1024 * 1024,
     form_token: FormToken | None = None,
     page_problem: PageProblem | None = None,
+    admit_page: AdmitPage | None = None,
 ) -> ASGIApp:
     """The ASGI app of all rooms. Each handler is called with the room that is given beside its `Routes`.
 
@@ -163,6 +168,7 @@ def mount(
     form_token: checks a form of a client that sends neither `Sec-Fetch-Site` nor `Origin`. Without it, such forms are
         refused.
     page_problem: shows a problem of a page as HTML.
+    admit_page: for the routes of a link session, sets `call.session`, or raises if this browser may not see it.
     """
     problem_map: ProblemMap = problems or {}
     pipeline = RequestPipeline(
@@ -174,6 +180,7 @@ def mount(
         trusted=networks(trusted_proxies),
         form_token=form_token,
         page_problem=page_problem,
+        admit_page=admit_page,
     )
     secure = public_url.startswith("https:")
     others = Starlette(routes=extra, exception_handlers={HTTPException: _starlette_error}, lifespan=lifespan)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 
-from cobalt_link.accounts.access import AccessTokens
-from cobalt_link.connector.connector import Connector
 from cobalt_link.developers.addresses import same_callback
 from cobalt_link.developers.clients import Client
-from cobalt_link.developers.orgs import Orgs
-from cobalt_link.kit.clock import Clock
-from cobalt_link.link.flow.linking import offered
+from cobalt_link.link.deps import LinkDeps
+from cobalt_link.link.flow.link_sign_in import offered
 from cobalt_link.link.session import events
 from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.events import Event
@@ -21,7 +17,6 @@ from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
 from cobalt_link.link.session.states import SessionState
 from cobalt_link.link.session.tokens import LinkToken, Tokens
-from cobalt_link.store.database import Database
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=7)
@@ -86,32 +81,22 @@ class LinkTokenApi:
 
     def __init__(
         self,
-        db: Database,
-        clock: Clock,
-        tokens: Tokens,
+        deps: LinkDeps,
         sessions: LinkSessionTable,
+        tokens: Tokens,
         exchanges: Exchanges,
-        orgs: Orgs,
-        access: AccessTokens,
         requests: EhrRequests,
-        connectors: Mapping[str, Connector],
-        *,
-        minutes: int,
     ) -> None:
-        self._db = db
-        self._clock = clock
-        self._tokens = tokens
+        self._deps = deps
         self._sessions = sessions
+        self._tokens = tokens
         self._exchanges = exchanges
-        self._orgs = orgs
-        self._access = access
         self.requests = requests
-        self._connectors = connectors
-        self._life = timedelta(minutes=minutes)
+        self._life = timedelta(minutes=deps.settings.link_token_minutes)
 
     async def create(self, client: Client, wanted: LinkTokenRequest) -> tuple[str, datetime]:
         """A link token and when it ends."""
-        now = self._clock.now()
+        now = self._deps.clock.now()
         row = LinkToken(
             hash=b"",
             client=client.id,
@@ -138,14 +123,14 @@ class LinkTokenApi:
         ready = session if state == "granted" else None
         return SessionStatus(
             state=state,
-            events=await events.listed(self._db, token.hash),
+            events=await events.listed(self._deps.db, token.hash),
             expires_at=session.expires_at if session else token.expires_at,
             public_token=await self._tokens.hand_over(ready, client.env, "server") if ready else None,
             account_id=session.granted if session else None,
         )
 
     def _state(self, token: LinkToken, session: LinkSession | None) -> SessionState:
-        now = self._clock.now()
+        now = self._deps.clock.now()
         if session is None:
             return "expired" if token.expires_at <= now else "created"
         if session.exchanged_at:
@@ -165,15 +150,15 @@ class LinkTokenApi:
         missing = [name for name in ("user_id", "org_id") if not getattr(wanted, name)]
         if missing or not wanted.user_id or not wanted.org_id:
             raise MissingField(*missing)
-        org = await self._orgs.ensure(client, wanted.org_id, wanted.emr_name, wanted.emr_instance_domain)
-        if org.ehr and org.ehr not in offered(self._connectors, test=client.test):
+        org = await self._deps.orgs.ensure(client, wanted.org_id, wanted.emr_name, wanted.emr_instance_domain)
+        if org.ehr and org.ehr not in offered(self._deps.connectors, test=client.test):
             raise EmrNotOffered
         return msgspec.structs.replace(row, org=org.id, user_id=wanted.user_id)
 
     async def _repairing(self, client: Client, wanted: LinkTokenRequest, row: LinkToken) -> LinkToken:
         """Update mode: the account says who and where; what else was sent must not contradict it."""
         token = wanted.access_token or ""
-        account = await self._access.resolve(client.id, token)
+        account = await self._deps.access.resolve(client.id, token)
         if account is None:
             raise InvalidAccessToken
         for name, kept in (("user_id", account.user_id), ("org_id", account.org_id)):

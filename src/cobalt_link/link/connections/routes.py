@@ -1,6 +1,6 @@
-"""The end user's own pages (S-125): sign in at the EHR, see which apps use that account, and end what should end.
+"""The routes of `/connections` (S-125): begin, ask before an app is disconnected, and disconnect it.
 
-The way there is a link session like any other, whose panes and refusals `hosted.py` serves; here it begins and ends.
+The sign-in in between is a link session like any other: the hosted pages' routes serve it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from msgspec import Meta
 from starlette.responses import RedirectResponse, Response
 
 from cobalt_link.link.pages import connection_list
-from cobalt_link.link.pages.access import PageAccess
-from cobalt_link.link.pages.connection_list import Connection
+from cobalt_link.link.pages.room import HostedPages
 from cobalt_link.link.pages.texts import LOCALES
 from cobalt_link.link.session.sessions import LinkSession
 from cobalt_link.web import Call, Rate, Routes, Tenant
@@ -22,11 +21,11 @@ from cobalt_link.web.problems import NotFound
 routes = Routes("own pages")
 
 
-class Begin(msgspec.Struct, frozen=True):
+class BeginQuery(msgspec.Struct, frozen=True):
     lang: Annotated[str, Meta(max_length=20)] = ""
 
 
-class Ending(msgspec.Struct, frozen=True):
+class DisconnectForm(msgspec.Struct, frozen=True):
     csrf: str = ""
 
 
@@ -34,10 +33,10 @@ class Ending(msgspec.Struct, frozen=True):
     "/connections", tenant=Tenant.NONE, rate=Rate.PUBLIC, audit=None, csrf=False, audience="end user",
     summary="Begin the way to one's own connections: bound to this browser, over in 15 minutes.",
 )  # fmt: skip
-async def begin(room: PageAccess, call: Call, body: Begin) -> Response:
-    visit = await room.visits.open_own(body.lang if body.lang in LOCALES else None)
-    response = RedirectResponse(f"/link/{visit.session_id}", 303, room.headers())
-    room.keep(response, visit)
+async def begin(room: HostedPages, call: Call, body: BeginQuery) -> Response:
+    opened = await room.opening.open_connections(body.lang if body.lang in LOCALES else None)
+    response = RedirectResponse(f"/link/{opened.session_id}", 303, room.access.headers())
+    room.access.keep(response, opened)
     return response
 
 
@@ -45,15 +44,15 @@ async def begin(room: PageAccess, call: Call, body: Begin) -> Response:
     "/link/{session_id}/connections/{account_id}", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=False,
     audience="end user", errors=(NotFound,), summary="Ask whether to disconnect an app.",
 )  # fmt: skip
-async def ask(room: PageAccess, call: Call, session_id: str, account_id: str) -> Response:
-    session = await _own(room, call, session_id, account_id)
-    if isinstance(session, Response):
-        return session
-    scene = await room.scene(call, session)
-    found = [each for each in await _connections(room, session) if each.id == account_id]
+async def ask(room: HostedPages, call: Call, account_id: str) -> Response:
+    session = _session_with(call, account_id)
+    context = await room.context(call, session)
+    rows = connection_list.rows(await room.connections.connections(session))
+    found = [each for each in rows if each.id == account_id]
     if not found:
         return _listed_again(room, session)
-    return await room.page(session, connection_list.asked(scene, found[0], session.ehr_user_name or ""))
+    html = connection_list.asked(context, found[0], session.ehr_user_name or "")
+    return await room.access.page(session, html)
 
 
 @routes.page(
@@ -61,25 +60,18 @@ async def ask(room: PageAccess, call: Call, session_id: str, account_id: str) ->
     audit="disconnected", csrf=True, audience="end user", errors=(NotFound,),
     summary="Disconnect an app: its access tokens end at once, what was stored for it never opens again.",
 )  # fmt: skip
-async def end(room: PageAccess, call: Call, body: Ending, session_id: str, account_id: str) -> Response:
-    session = await _own(room, call, session_id, account_id)
-    if isinstance(session, Response):
-        return session
-    await room.finding.disconnect(session, account_id)
+async def end(room: HostedPages, call: Call, body: DisconnectForm, account_id: str) -> Response:
+    session = _session_with(call, account_id)
+    await room.connections.disconnect(session, account_id)
     return _listed_again(room, session, "?ended=1")
 
 
-async def _own(room: PageAccess, call: Call, session_id: str, account_id: str) -> LinkSession | Response:
-    """The link session if this browser may see it and this account was found for it; raises NotFound for any other."""
-    session = await room.own(call, session_id)
-    if isinstance(session, LinkSession) and account_id not in session.accounts:
+def _session_with(call: Call, account_id: str) -> LinkSession:
+    """The call's session. Raises NotFound for an account that was not found for it."""
+    if account_id not in call.session.accounts:
         raise NotFound
-    return session
+    return call.session
 
 
-async def _connections(room: PageAccess, session: LinkSession) -> list[Connection]:
-    return connection_list.rows(await room.finding.connections(session))
-
-
-def _listed_again(room: PageAccess, session: LinkSession, more: str = "") -> Response:
-    return RedirectResponse(f"/link/{session.id}{more}", 303, room.headers())
+def _listed_again(room: HostedPages, session: LinkSession, more: str = "") -> Response:
+    return RedirectResponse(f"/link/{session.id}{more}", 303, room.access.headers())

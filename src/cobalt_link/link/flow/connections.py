@@ -1,113 +1,137 @@
-"""Finds the connections of a person who signs in at their EHR themself, over all clients (S-125).
+"""The flow of `/connections`: a user signs in at their EHR to see which apps use that account (S-125).
 
-Nobody's password goes anywhere for it but to an EHR that has connections here, and the session it opens is dropped.
+No app asks. A password goes only to an EHR instance that has connections here. The EHR session that it opens is ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import AccountGone
-from cobalt_link.accounts.sessions import EhrSessions
-from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.developers.clients import Client, Clients
-from cobalt_link.kit.clock import Clock
-from cobalt_link.link.flow.linking import offered
+from cobalt_link.connector.panes import Answer, CodeAnswer, CredentialsAnswer, Pane, Picker
+from cobalt_link.developers.clients import Client
+from cobalt_link.link.deps import LinkDeps
+from cobalt_link.link.flow.flow import Flow, Subject
+from cobalt_link.link.flow.link_sign_in import LinkSignIn
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import forget_all
-from cobalt_link.link.session.sessions import OWN_LIFE, ChosenEhr, LinkSession, LinkSessionTable
+from cobalt_link.link.session.sessions import ChosenEhr, LinkSession, LinkSessionTable
+from cobalt_link.signin.replay import Granted
 from cobalt_link.store.database import Tx
+from cobalt_link.web.rates import RateLimits, address_key
+
+# Passwords and codes per minute. No app has let this user in, so this keeps a guesser from using us.
+TRIES_FROM_ONE_ADDRESS, TRIES_FOR_ONE_ACCOUNT = 10, 3
 
 
-class ConnectionLookup:
-    """What a person's own link session may reach, and what it finds."""
+class ConnectionsFlow(Flow):
+    """Ends with the list of accounts of one EHR user. The user has `lifetime` to sign in, and as long again to look."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        sessions: LinkSessionTable,
-        accounts: AccountTable,
-        ehr_sessions: EhrSessions,
-        clients: Clients,
-        connectors: Mapping[str, Connector],
-    ) -> None:
-        self._clock = clock
+    purpose = "connections"
+    asks_for_itself = True
+    lifetime = timedelta(minutes=15)
+
+    def __init__(self, deps: LinkDeps, sessions: LinkSessionTable) -> None:
+        self._deps = deps
         self._sessions = sessions
-        self._accounts = accounts
-        self._ehr_sessions = ehr_sessions
-        self._clients = clients
-        self._connectors = connectors
+        self.limits = RateLimits(off=not deps.settings.rate_limits)
 
     async def offered(self, session: LinkSession) -> dict[str, Connector]:
-        """The EHRs to pick from: those of the link session's client, or for a person of their own those of any
-        client."""
-        if not session.is_own:
-            return offered(self._connectors, test=(await self._clients.by_id(session.client)).test)
-        testing = await self._clients.any_test()
-        return {key: each for key, each in self._connectors.items() if testing or not each.manifest.test_only}
+        """Those that any client may link."""
+        testing = await self._deps.clients.any_test()
+        return {key: each for key, each in self._deps.connectors.items() if testing or not each.manifest.test_only}
 
-    async def address(self, connector: str, address: str) -> str | None:
-        """The address under which there are connections, for one as a person writes it; None if there are none.
+    async def sign_in(self, session: LinkSession) -> LinkSignIn:
+        return LinkSignIn(await self.offered(session), ChosenEhr(), consents=False)
 
-        A person knows the host, an org may have been given a path on it.
-        """
-        known = await self._accounts.addresses(connector)
+    async def settle(self, tx: Tx, session: LinkSession, granted: Granted, sign_in: LinkSignIn) -> None:
+        """Looks up the accounts of the EHR user. It makes none."""
+        grant, chosen, now = granted.grant, sign_in.chosen, self._deps.clock.now()
+        connector = self._deps.connectors[chosen.connector or ""]
+        found = await self._deps.accounts.of_ehr_user(tx, connector.manifest.key, chosen.address or "", grant)
+        ids = [each.id for each in found if await self._is_offered(each, connector)]
+        name, until = grant.user.name or grant.user.username, now + self.lifetime
+        await forget_all(tx, [session.id])
+        await self._sessions.sign_in(tx, session, accounts=ids, ehr_user_name=name, found=chosen, now=now, until=until)
+        await events.note(tx, session.link_token, "signed_in", now)
+
+    async def settled(self, grant: Grant, chosen: ChosenEhr) -> None:
+        """Signs out at the EHR, as far as it answers: the sign-in was only to show who the user is."""
+        instance = EhrInstance(address=chosen.address or "", practice=chosen.practice)
+        chart = Chart(instance=instance, tenant=grant.tenant, session=grant.session, known=grant.known)
+        await self._deps.ehr_sessions.sign_out(chosen.connector or "", chart)
+
+    async def leave(self, tx: Tx, session: LinkSession) -> None:
+        gone = await self._sessions.empty_connections(tx, "left", self._deps.clock.now(), session.id)
+        await forget_all(tx, gone)
+
+    def restarts_after(self, pane: Pane) -> bool:
+        return isinstance(pane, Picker)
+
+    async def client(self, session: LinkSession) -> Client | None:
+        return None
+
+    async def subject(self, session: LinkSession, client: Client | None) -> Subject:
+        operator = self._deps.settings.operator or "Cobalt Link"
+        return Subject(name=operator, operator=operator, consents=False)
+
+    def expired(self, session: LinkSession, now: datetime) -> bool:
+        return session.expires_at <= now
+
+    async def callback(self, session: LinkSession) -> str | None:
+        return None
+
+    async def way_back(self, session: LinkSession) -> str | None:
+        return f"{self._deps.settings.public_url}/connections"
+
+    async def reachable(self, connector: str, address: str) -> str | None:
+        """The address under which there are connections. A user knows the host, an org may have been given a path."""
+        known = await self._deps.accounts.addresses(connector)
         same_host = [each for each in known if urlsplit(each).netloc == urlsplit(address).netloc]
         if address in known or len(same_host) != 1:
             return address if address in known else None
         return same_host[0]
 
-    async def settle(self, tx: Tx, session: LinkSession, grant: Grant, found: ChosenEhr) -> None:
-        """The person has shown who they are: no account is made, theirs are looked up."""
-        connector, now = self._connectors[found.connector or ""], self._clock.now()
-        theirs = await self._accounts.of_ehr_user(tx, connector.manifest.key, found.address or "", grant)
-        ids = [each.id for each in theirs if await self._belongs(each, connector)]
-        name, until = grant.user.name or grant.user.username, now + OWN_LIFE
-        await forget_all(tx, [session.id])
-        await self._sessions.sign_in(tx, session, accounts=ids, ehr_user_name=name, found=found, now=now, until=until)
-        await events.note(tx, session.link_token, "signed_in", now)
-
-    async def drop(self, grant: Grant, found: ChosenEhr) -> None:
-        """Signs out at the EHR, as far as it answers: the session was only to show who somebody is."""
-        instance = EhrInstance(address=found.address or "", practice=found.practice)
-        chart = Chart(instance=instance, tenant=grant.tenant, session=grant.session, known=grant.known)
-        await self._ehr_sessions.sign_out(found.connector or "", chart)
+    def take(self, address: str, session: LinkSession, answer: Answer) -> None:
+        """By IP address, and by EHR account however many addresses somebody has."""
+        if isinstance(answer, CredentialsAnswer | CodeAnswer):
+            self.limits.take(address_key(address), "connections by address", TRIES_FROM_ONE_ADDRESS)
+        if isinstance(answer, CredentialsAnswer):
+            account = f"{session.connector} {session.address} {answer.username.strip().casefold()}"
+            self.limits.take(account, "connections by account", TRIES_FOR_ONE_ACCOUNT)
 
     async def connections(self, session: LinkSession) -> list[tuple[Account, Client]]:
-        """What was found and is still connected, with whose it is."""
+        """The accounts that were found and are still connected, each with its client."""
         found = []
         for account_id in session.accounts:
-            if account := await self._account(account_id):
-                found.append((account, await self._clients.by_id(account.client)))
+            if account := await self._find(account_id):
+                found.append((account, await self._deps.clients.by_id(account.client)))
         return found
 
     async def disconnect(self, session: LinkSession, account_id: str) -> None:
-        """Ends a connection of this person at once and for good; nothing happens if it has ended already.
-
-        `account_id` must be one that was found, which the caller has looked at.
-        """
+        """Ends one of `session.accounts` at once and for good. Does nothing if it has ended already."""
         assert account_id in session.accounts
-        if account := await self._account(account_id):
+        if account := await self._find(account_id):
             with suppress(AccountGone):
-                await self._ehr_sessions.disconnect(account, by="person")
-                async with self._sessions.db.transaction() as tx:
+                await self._deps.ehr_sessions.disconnect(account, by="person")
+                async with self._deps.db.transaction() as tx:
                     await self._sessions.lock(tx, session)
-                    await events.note(tx, session.link_token, "disconnected", self._clock.now())
+                    await events.note(tx, session.link_token, "disconnected", self._deps.clock.now())
 
-    async def _account(self, account_id: str) -> Account | None:
+    async def _find(self, account_id: str) -> Account | None:
         try:
-            return await self._accounts.by_id(account_id)
+            return await self._deps.accounts.by_id(account_id)
         except AccountGone:
             return None
 
-    async def _belongs(self, account: Account, connector: Connector) -> bool:
-        """Test clients have accounts at test EHRs only, live ones elsewhere: what does not fit is not shown."""
-        client = await self._clients.by_id(account.client)
+    async def _is_offered(self, account: Account, connector: Connector) -> bool:
+        """Test clients have accounts at test EHRs only, live clients elsewhere. Anything else is not shown."""
+        client = await self._deps.clients.by_id(account.client)
         return client.test == connector.manifest.test_only

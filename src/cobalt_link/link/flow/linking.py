@@ -1,106 +1,150 @@
-"""The story of a link around a connector's own: which practice, may the app, then the EHR's sign-in."""
+"""The flow of linking: an app asked for it, and it ends with an account and a public token for that app."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeAlias
+from datetime import datetime, timedelta
+from functools import partial
 
-from cobalt_link.connector.ask import Ask
+import psycopg
+
+from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.panes import Consent, PaneRefusal, Picker
-from cobalt_link.connector.refusals import EhrDown, NotThisAddress, StartedOver, Unsupported
-from cobalt_link.developers.addresses import is_allowed
+from cobalt_link.connector.manifest import fold
+from cobalt_link.connector.panes import Consent, Pane
+from cobalt_link.developers.clients import Client
+from cobalt_link.developers.orgs import Org
+from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow import already
-from cobalt_link.link.session.sessions import ChosenEhr
-
-OTHER_EHR = "other"  # "another EHR, or I'm not sure"
-
-Standing: TypeAlias = Callable[[Grant, ChosenEhr], Awaitable[str | None]]
-
-
-class LinkSignIn:
-    """One link, told any number of times. `fixed` is what is known beforehand; what turned out stands in `found`.
-
-    `fixed.address` without `connector`, or the other way round, only fills the picker's form in. `consents`: the person
-    is asked; not where they consented before, or look at their own connections. `standing` names the account that the
-    app has of this person already and that works: then `kept` is that account, unless `another` is wanted beside it.
-    """
-
-    def __init__(
-        self,
-        connectors: Mapping[str, Connector],
-        fixed: ChosenEhr,
-        *,
-        domains: Sequence[str] = (),
-        consents: bool = True,
-        standing: Standing | None = None,
-    ) -> None:
-        self._connectors = connectors
-        self._fixed = fixed
-        self._domains = list(domains)
-        self._consents = consents
-        self._standing = standing
-        self.found = fixed
-        self.another = False
-        self.kept: str | None = None
-
-    async def __call__(self, ask: Ask) -> Grant:
-        connector, instance = await self._practice(ask)
-        if self._consents:
-            await ask(Consent())
-        # The journal of a sign-in that a deploy interrupted belongs to another story: ask anew rather than guess.
-        if await ask.once("_connector_version", lambda: _version(connector), again=True) != connector.version:
-            raise StartedOver
-        grant = await connector.sign_in(ask, instance)
-        if self._standing:
-            await self._keep_or_add(ask, self._standing, grant)
-        return grant
-
-    async def _keep_or_add(self, ask: Ask, standing: Standing, grant: Grant) -> None:
-        account = await ask.once("_standing", lambda: standing(grant, self.found), again=True)
-        if account is not None:
-            self.another = already.wants_another(await ask(already.pane_of(account)))
-            self.kept = None if self.another else account
-
-    async def _practice(self, ask: Ask) -> tuple[Connector, EhrInstance]:
-        if self._fixed.connector and self._fixed.address:
-            return await self._checked(ask)
-        manual = bool(self._fixed.connector or self._fixed.address)
-        pane = Picker(manual=manual, ehr=self._fixed.connector, address=self._fixed.address)
-        while True:
-            picked = await ask(pane)
-            self.found = ChosenEhr(connector=picked.connector, address=picked.address, practice=picked.practice)
-            try:
-                return await self._checked(ask)
-            except NotThisAddress as no:
-                problem = PaneRefusal(no.code, no.details)
-            except EhrDown:
-                # A practice that is known is down; where an address was typed, a typing mistake is likelier.
-                if picked.practice:
-                    raise
-                problem = PaneRefusal(NotThisAddress.code, {"reason": "not_found"})
-            pane = Picker(manual=True, ehr=picked.connector, address=picked.address, problem=problem)
-
-    async def _checked(self, ask: Ask) -> tuple[Connector, EhrInstance]:
-        connector = self._connectors.get(self.found.connector or "")
-        if connector is None:
-            raise Unsupported(what=None if self.found.connector == OTHER_EHR else self.found.connector)
-        instance = EhrInstance(address=self.found.address or "", practice=self.found.practice)
-        await ask.once("check_address", lambda: self._check(connector, instance), again=True)
-        return connector, instance
-
-    async def _check(self, connector: Connector, instance: EhrInstance) -> None:
-        if not is_allowed(instance.address, self._domains):
-            raise NotThisAddress(reason="not_allowed")
-        await connector.recognize(instance)
+from cobalt_link.link.flow.flow import Flow, Subject
+from cobalt_link.link.flow.hand_over import HandOver
+from cobalt_link.link.flow.link_sign_in import LinkSignIn, offered
+from cobalt_link.link.session import events
+from cobalt_link.link.session.sessions import ChosenEhr, LinkSession, LinkSessionTable
+from cobalt_link.signin.replay import Granted, JournalFailed
+from cobalt_link.store.database import DatabaseUnavailable, Tx
 
 
-async def _version(connector: Connector) -> str:
-    return connector.version
+class LinkFlow(Flow):
+    """`session.asker` is always there: the app's client, org and user."""
+
+    purpose = "link"
+    finds_practices = True
+    takes_requests = True
+
+    def __init__(self, deps: LinkDeps, sessions: LinkSessionTable, hand_over: HandOver) -> None:
+        self._deps = deps
+        self._sessions = sessions
+        self._hand_over = hand_over
+        self.lifetime = timedelta(minutes=deps.settings.link_session_minutes)
+
+    async def offered(self, session: LinkSession) -> dict[str, Connector]:
+        client = await self._deps.clients.by_id(session.asker.client)
+        return offered(self._deps.connectors, test=client.test)
+
+    async def sign_in(self, session: LinkSession) -> LinkSignIn:
+        connectors, asker = await self.offered(session), session.asker
+        if session.account:
+            account = await self._deps.accounts.find(asker.client, session.account)
+            known = ChosenEhr(connector=account.connector, address=account.address, practice=account.practice)
+            return LinkSignIn(connectors, known, consents=False, repairs=account)
+        org = await self._deps.orgs.by_id(asker.org)
+        known = ChosenEhr(connector=org.ehr, address=self._address(org), practice=org.settings.branding_name)
+        existing = partial(self._existing, session)
+        return LinkSignIn(connectors, known, domains=org.settings.allowed_ehr_domains, existing=existing)
+
+    async def settle(self, tx: Tx, session: LinkSession, granted: Granted, sign_in: LinkSignIn) -> None:
+        account, now = await self._account(tx, session, granted, sign_in), self._deps.clock.now()
+        user = granted.grant.user
+        name = user.name or user.username
+        chosen = sign_in.chosen
+        await self._sessions.settle(tx, session, account=account.id, ehr_user_name=name, found=chosen, now=now)
+        await events.note(tx, session.link_token, "granted", now)
+
+    async def leave(self, tx: Tx, session: LinkSession) -> None:
+        now = self._deps.clock.now()
+        if await self._sessions.leave(tx, session, now):
+            await events.note(tx, session.link_token, "left", now)
+
+    def restarts_after(self, pane: Pane) -> bool:
+        return pane == Consent(problem=pane.problem)
+
+    async def client(self, session: LinkSession) -> Client | None:
+        client = await self._deps.clients.by_id(session.asker.client)
+        return client if client.disabled_at is None else None
+
+    async def subject(self, session: LinkSession, client: Client | None) -> Subject:
+        # A page under way is still drawn for a client that was disabled meanwhile.
+        app = client or await self._deps.clients.by_id(session.asker.client)
+        org, account = await self._deps.orgs.by_id(session.asker.org), await self._account_shown(session)
+        return Subject(
+            name=app.name,
+            mark=app.branding.get("mark"),
+            operator=self._deps.settings.operator or app.name,
+            accent=app.branding.get("accent"),
+            account=account,
+            repairing=session.account is not None and account is not None,
+            can_change=account is None and not (org.ehr and self._address(org)),
+        )
+
+    def expired(self, session: LinkSession, now: datetime) -> bool:
+        return session.state == "expired" or (session.settled_at is None and session.expires_at <= now)
+
+    async def callback(self, session: LinkSession) -> str | None:
+        return await self._hand_over.callback(session)
+
+    async def way_back(self, session: LinkSession) -> str | None:
+        return await self._hand_over.app_address(session)
+
+    async def practices(self, session: LinkSession, query: str) -> list[Org]:
+        """The client's orgs that are listed, have a name and an EHR that is installed; every word must occur."""
+        wanted = [fold(word) for word in query.split()]
+        listed = await self._deps.orgs.listed(session.asker.client)
+        usable = [
+            org for org in listed if org.ehr in self._deps.connectors and org.address and org.settings.branding_name
+        ]
+        return [org for org in usable if all(word in fold(_searched(org)) for word in wanted)]
+
+    def _address(self, org: Org) -> str | None:
+        return org.address or self._deps.settings.ehr_addresses.get(org.ehr or "")
+
+    async def _existing(self, session: LinkSession, grant: Grant, chosen: ChosenEhr) -> str | None:
+        asker, connector, address = session.asker, chosen.connector or "", chosen.address or ""
+        try:
+            found = await self._deps.accounts.standing(asker.client, asker.org, connector, address, grant)
+        except (psycopg.Error, DatabaseUnavailable) as error:
+            raise JournalFailed(error) from None  # our own fault must not be recorded as an answer of the EHR
+        return next((each.id for each in found if already.works_for(each, asker.user_id)), None)
+
+    async def _account(self, tx: Tx, session: LinkSession, granted: Granted, sign_in: LinkSignIn) -> Account:
+        if session.account:
+            return await self._deps.accounts.repair(tx, session.account, granted.grant, granted.answers)
+        org, chosen = await self._deps.orgs.by_id(session.asker.org), sign_in.chosen
+        return await self._deps.accounts.keep(
+            tx,
+            client=session.asker.client,
+            org=org.id,
+            org_id=org.org_id,
+            user_id=session.asker.user_id,
+            connector=chosen.connector or "",
+            instance=EhrInstance(address=chosen.address or "", practice=chosen.practice),
+            grant=granted.grant,
+            answers=granted.answers,
+            kept=sign_in.kept,
+            another=sign_in.another,
+        )
+
+    async def _account_shown(self, session: LinkSession) -> Account | None:
+        """The account of update mode, or the one that the app has already. None too if it was disconnected meanwhile,
+        which a pane of update mode then says."""
+        account_id = session.account or already.account_in(session.pane)
+        try:
+            return await self._deps.accounts.find(session.asker.client, account_id) if account_id else None
+        except AccountGone:
+            return None
 
 
-def offered(connectors: Mapping[str, Connector], *, test: bool) -> dict[str, Connector]:
-    """A test client sees only the sandbox, a live one never does."""
-    return {key: each for key, each in connectors.items() if each.manifest.test_only == test}
+def _searched(org: Org) -> str:
+    return f"{org.settings.branding_name} {org.settings.place or ''}"

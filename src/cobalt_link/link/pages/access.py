@@ -1,5 +1,4 @@
-"""The door of the hosted pages: which browser may see which link_session, and the headers that every page goes out
-with."""
+"""Which browser may see which link session, decided before a page's handler runs, and the headers of every page."""
 
 from __future__ import annotations
 
@@ -8,44 +7,77 @@ from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse, Response
 
-from cobalt_link.connector.panes import CodeAnswer, CredentialsAnswer
 from cobalt_link.developers.clients import Client
-from cobalt_link.link.flow.answers import SessionAnswers, SessionOpened, cookie_name
-from cobalt_link.link.flow.connections import ConnectionLookup
-from cobalt_link.link.pages import render
-from cobalt_link.link.pages.context import PageContext
+from cobalt_link.link.deps import LinkDeps
+from cobalt_link.link.flow.flow import Flows
+from cobalt_link.link.flow.opening import SessionOpened
+from cobalt_link.link.pages import render, texts
 from cobalt_link.link.pages.headers import page_headers
-from cobalt_link.link.pages.loading import ContextLoader, locale_of
-from cobalt_link.link.session.ehr_requests import EhrRequests
-from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.link.session.browser import Browsers, cookie_name
+from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
 from cobalt_link.web import Call
-from cobalt_link.web.problems import Problem
-from cobalt_link.web.rates import RateLimits, address_key
+from cobalt_link.web.problems import Forbidden, Problem
 
-# In a frame no cookie may be had: there the script holds the link session's secret and sends it.
+# In a frame there may be no cookie: there the script holds the link session's secret and sends it.
 SECRET_HEADER = "Cobalt-Session"  # noqa: S105 - the name of a header
 PARENT_HEADER = "Cobalt-Parent"
 CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "other_browser": 403, "not_found": 404,
                  "connections_expired": 410}  # fmt: skip
 
-# Passwords and codes per minute that may be typed at /connections: a person's own, not a guesser's.
-TRIES_FROM_ONE_PLACE, TRIES_FOR_ONE_ACCOUNT = 10, 3
+
+class PageClosed(Forbidden):
+    """This page is not for this browser, or no longer open."""
+
+    def __init__(self, why: str, *, client: Client | None = None, back_url: str | None = None) -> None:
+        """`why` names the page to show (closed.CLOSED). `client`: whose origins may frame that page."""
+        super().__init__()
+        self.why = why
+        self.client = client
+        self.back_url = back_url
 
 
 class PageAccess:
-    """What the pages' routes answer from."""
+    """Lets browsers into sessions, and shows them out."""
 
-    def __init__(
-        self, stage: ContextLoader, visits: SessionAnswers, finding: ConnectionLookup, requests: EhrRequests
-    ) -> None:
-        self.stage = stage
-        self.visits = visits
-        self.finding = finding
-        self.requests = requests
-        self._brake = RateLimits(off=not stage.settings.rate_limits)
-        self.https = stage.settings.public_url.startswith("https:")
+    def __init__(self, deps: LinkDeps, sessions: LinkSessionTable, flows: Flows, browsers: Browsers) -> None:
+        self._deps = deps
+        self._sessions = sessions
+        self._flows = flows
+        self._browsers = browsers
+        public_url = deps.settings.public_url
+        self.https = public_url.startswith("https:")
         # Browsers that give a frame a cookie at all take a secure one from their own machine too.
-        self.loopback = urlsplit(stage.settings.public_url).hostname in ("127.0.0.1", "localhost", "::1")
+        self.loopback = urlsplit(public_url).hostname in ("127.0.0.1", "localhost", "::1")
+
+    async def admit(self, call: Call) -> None:
+        """For every route of a link session: sets `call.session`, or raises PageClosed.
+
+        A frame that loads itself again cannot show its secret yet: it has it in the fragment, which browsers do not
+        send. `call.session` then stays None, and the handler may answer with an empty page only.
+        """
+        if is_frame_reload(call):
+            return
+        session_id = str(call.request.path_params["session_id"])
+        session = await self._sessions.by_id(session_id)
+        if session is None:
+            raise PageClosed("link_unknown")
+        flow = self._flows[session.purpose]
+        client = await flow.client(session)
+        if client is None and not flow.asks_for_itself:
+            raise PageClosed("link_unknown")
+        secrets = self.secrets(call, session_id)
+        if not self._browsers.owns(session, secrets):
+            raise PageClosed("other_browser" if secrets or call.request.cookies else "no_cookies", client=client)
+        if flow.expired(session, call.now):
+            why = "connections_expired" if flow.asks_for_itself else "link_expired"
+            raise PageClosed(why, client=client, back_url=await flow.way_back(session))
+        call.session = session
+
+    async def framed_client(self, session_id: str) -> tuple[LinkSession | None, Client | None]:
+        """A session by its id alone, and the client that may frame it: for an empty page only."""
+        session = await self._sessions.by_id(session_id)
+        client = await self._flows[session.purpose].client(session) if session else None
+        return session, client
 
     def secrets(self, call: Call, session_id: str) -> Mapping[str, str]:
         """The cookies of a request, and the secret that a script sent instead of one."""
@@ -57,97 +89,78 @@ class PageAccess:
         found = call.request.cookies
         return {name: found[name] for name in found if name.startswith("__Host-")} if self.https else found
 
-    async def own(self, call: Call, session_id: str) -> LinkSession | Response:
-        """The link session if this browser may see it, else the page that says why not."""
-        session = await self.visits.find(session_id)
-        client = await self.client(session)
-        if session is None or (client is None and not session.is_own):
-            return self.closed(call, "link_unknown")
-        secrets = self.secrets(call, session_id)
-        if not self.visits.is_own(session, secrets):
-            has_some = secrets or call.request.cookies
-            return self.closed(call, "other_browser" if has_some else "no_cookies", client=client)
-        if session.is_own and session.expires_at <= call.now:
-            return self.closed(call, "connections_expired", back_url=f"{self.stage.settings.public_url}/connections")
-        if session.state == "expired" or (session.settled_at is None and session.expires_at <= call.now):
-            return self.closed(call, "link_expired", client=client, back_url=await self.visits.back_url(session))
-        return session
-
-    async def client(self, session: LinkSession | None) -> Client | None:
-        """The client of a link session, unless it was disabled meanwhile."""
-        client = await self.stage.clients.by_id(session.client) if session and not session.is_own else None
-        return client if client and client.disabled_at is None else None
-
-    def closed(
-        self,
-        call: Call,
-        why: str,
-        *,
-        status: int | None = None,
-        back_url: str | None = None,
-        client: Client | None = None,
-    ) -> Response:
-        """A page with nothing of any link session on it. Origins of `client` may frame it, so that it can be read
-        there."""
+    def closed(self, call: Call, why: PageClosed, *, status: int | None = None) -> Response:
+        """A page with nothing of any session on it. It may be framed by the client's origins, so that users see it."""
         locale = locale_of(None, call.header("Accept-Language"), call.request.query_params.get("lang"))
-        operator = self.stage.settings.operator or "Cobalt Link"
-        parent = self.parent(call, client)
-        html = render.closed(why, locale=locale, operator=operator, back_url=back_url, parent=parent)
-        headers = self.headers(frame_ancestors=client.origins if client else ())
-        return HTMLResponse(html, status or CLOSED_STATUS.get(why, 403), headers)
+        html = render.closed(
+            why.why,
+            locale=locale,
+            operator=self._deps.settings.operator or "Cobalt Link",
+            back_url=why.back_url,
+            parent=self.parent(call, why.client),
+        )
+        headers = self.headers(frame_ancestors=why.client.origins if why.client else ())
+        return HTMLResponse(html, status or CLOSED_STATUS.get(why.why, 403), headers)
 
     def parent(self, call: Call, client: Client | None) -> str | None:
         """The origin that frames this page, by its own word, if it is one that the client registered."""
         origin = call.request.query_params.get("origin") or call.header(PARENT_HEADER)
         return origin if client and origin in client.origins else None
 
-    def keep(self, response: Response, visit: SessionOpened, *, framed: bool = False) -> None:
-        """Gives the browser the secret of a link session that it has just entered."""
-        if visit.secret is None:
+    def keep(self, response: Response, opened: SessionOpened, *, framed: bool = False) -> None:
+        """Gives the browser the secret of a session that it has just opened."""
+        if opened.secret is None:
             return
         # A frame of another site gets a cookie only if it is partitioned, and that takes `Secure` (pages §10).
         secure = self.https or (framed and self.loopback)
         site = "None; Secure; Partitioned" if secure and framed else "Lax; Secure" if secure else "Lax"
-        name = cookie_name(visit.session_id, secure=secure)
-        response.headers.append("Set-Cookie", f"{name}={visit.secret}; Path=/; HttpOnly; SameSite={site}")
-
-    def brake(self, call: Call, session: LinkSession, answer: object) -> None:
-        """Raises RateLimited when somebody types too many passwords or codes where no app has let them in: by their
-        address, and by whose account it is, however many addresses they have."""
-        if session.is_own and isinstance(answer, CredentialsAnswer | CodeAnswer):
-            self._brake.take(address_key(call.address), "own secrets", TRIES_FROM_ONE_PLACE)
-        if session.is_own and isinstance(answer, CredentialsAnswer):
-            account = f"{session.connector} {session.address} {answer.username.strip().casefold()}"
-            self._brake.take(account, "own secrets of one", TRIES_FOR_ONE_ACCOUNT)
+        name = cookie_name(opened.session_id, secure=secure)
+        response.headers.append("Set-Cookie", f"{name}={opened.secret}; Path=/; HttpOnly; SameSite={site}")
 
     async def page(self, session: LinkSession, html: str, status: int = 200) -> Response:
         return HTMLResponse(html, status, await self.headers_of(session))
 
     async def headers_of(self, session: LinkSession) -> dict[str, str]:
-        """For a page of a link session: its forms may lead to the callback, its client's origins may frame it."""
-        if session.is_own:
-            return self.headers()
-        client = await self.stage.clients.by_id(session.client)
-        return self.headers(await self.visits.callback(session), client.origins)
+        """For a page of a session: its forms may lead to the callback, its client's origins may frame it."""
+        flow = self._flows[session.purpose]
+        client = await flow.client(session)
+        return self.headers(await flow.callback(session), client.origins if client else ())
 
     def headers(self, callback: str | None = None, frame_ancestors: tuple[str, ...] = ()) -> dict[str, str]:
         targets = [callback] if callback else []
         return page_headers(https=self.https, form_targets=targets, frame_ancestors=frame_ancestors)
 
-    async def scene(self, call: Call, session: LinkSession) -> PageContext:
-        return await self.stage.scene(session, locale_of(session, call.header("Accept-Language")))
-
     async def problem(self, call: Call, problem: Problem) -> Response:
         """A refused request as a page."""
+        if isinstance(problem, PageClosed):
+            return self.closed(call, problem)
         why = {"foreign_form": "cross_site", "rate_limited": "rate_limited", "not_found": "not_found"}
-        response = self.closed(call, why.get(problem.code, "unavailable"), status=problem.status)
+        closed = PageClosed(why.get(problem.code, "unavailable"))
+        response = self.closed(call, closed, status=problem.status)
         response.headers.update(problem.headers)
         return response
 
     async def form_token(self, call: Call, fields: Mapping[str, object]) -> bool:
-        """Whether a form carries its link session's token: for browsers that do not say where a form comes from."""
+        """Whether a form carries its session's token: for browsers that do not say where a form comes from."""
         session_id = str(call.request.path_params.get("session_id", ""))
-        session = await self.visits.find(session_id)
-        if session is None or not self.visits.is_own(session, self.secrets(call, session_id)):
+        session = await self._sessions.by_id(session_id)
+        if session is None or not self._browsers.owns(session, self.secrets(call, session_id)):
             return False
-        return fields.get("csrf") == self.visits.form_token(session)
+        return fields.get("csrf") == self._browsers.form_token(session)
+
+
+def is_in_window(call: Call) -> bool:
+    """Whether the browser says that the page is no frame. There only its cookie counts: somebody can be sent an
+    address with a secret in its fragment (S-024)."""
+    return call.header("Sec-Fetch-Dest") == "document"
+
+
+def is_frame_reload(call: Call) -> bool:
+    """A frame asks for its session's page itself, not by its script."""
+    is_look = call.request.method == "GET" and call.route.path == "/link/{session_id}"
+    return is_look and bool(call.request.query_params.get("origin")) and not is_in_window(call)
+
+
+def locale_of(session: LinkSession | None, accept: str | None, asked: str | None = None) -> str:
+    """The language of a page: asked for on the page, else by the app, else by the browser."""
+    return texts.choose(accept, asked or (session.locale if session else None))

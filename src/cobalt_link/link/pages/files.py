@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from cobalt_link.link.pages import assets
-from cobalt_link.link.pages.access import PageAccess
+from cobalt_link.link.pages.room import HostedPages
 from cobalt_link.web import Call, Rate, Routes, Tenant
 from cobalt_link.web.problems import NotFound
 
@@ -20,7 +20,7 @@ SCRIPT = "text/javascript; charset=utf-8"
     "/static/{name}", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
     errors=(NotFound,), summary="A style sheet, at a path that holds its hash.",
 )  # fmt: skip
-async def static(room: PageAccess, call: Call, name: str) -> Response:
+async def static(room: HostedPages, call: Call, name: str) -> Response:
     try:
         body, media = assets.static(name)
     except KeyError:
@@ -32,7 +32,7 @@ async def static(room: PageAccess, call: Call, name: str) -> Response:
     "/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
     summary="The SDK.",
 )  # fmt: skip
-async def sdk(room: PageAccess, call: Call) -> Response:
+async def sdk(room: HostedPages, call: Call) -> Response:
     return _file(call, assets.source("init.js"), SCRIPT, assets.SDK_HEADERS)
 
 
@@ -40,7 +40,7 @@ async def sdk(room: PageAccess, call: Call) -> Response:
     "/v{version}/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
     errors=(NotFound,), summary="The SDK of one version, which never changes.",
 )  # fmt: skip
-async def sdk_of_version(room: PageAccess, call: Call, version: str) -> Response:
+async def sdk_of_version(room: HostedPages, call: Call, version: str) -> Response:
     if version != assets.VERSION:
         raise NotFound(f"This server has the SDK of version {assets.VERSION}. Load /v{assets.VERSION}/init.js.")
     return _file(call, assets.source("init.js"), SCRIPT, {**assets.SDK_HEADERS, **assets.IMMUTABLE})

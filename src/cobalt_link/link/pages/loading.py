@@ -1,4 +1,4 @@
-"""Sets the scene of a link session's pages: the app, the EHR and its texts, and what the picker can offer."""
+"""Loads what a link session's pages may say: the app, the EHR and its texts, and what the picker offers."""
 
 from __future__ import annotations
 
@@ -6,172 +6,107 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.instance_health import InstanceHealth
-from cobalt_link.accounts.problems import AccountGone
-from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.manifest import fold
 from cobalt_link.connector.panes import Message, PickerAnswer
 from cobalt_link.developers.addresses import AddressProblem, ehr_address
-from cobalt_link.developers.clients import Client, Clients
-from cobalt_link.developers.orgs import Org, Orgs
-from cobalt_link.kit.clock import Clock
+from cobalt_link.developers.clients import Client
+from cobalt_link.developers.orgs import Org
 from cobalt_link.kit.ids import reference
-from cobalt_link.link.flow import already
-from cobalt_link.link.flow.answers import SessionAnswers
-from cobalt_link.link.flow.connections import ConnectionLookup
-from cobalt_link.link.flow.linking import OTHER_EHR
+from cobalt_link.link.deps import LinkDeps
+from cobalt_link.link.flow.flow import Flow, Flows, Subject
+from cobalt_link.link.flow.link_sign_in import OTHER_EHR
 from cobalt_link.link.pages import refusal, texts
 from cobalt_link.link.pages.context import Match, PageContext, Search
 from cobalt_link.link.pages.forms import Picked
+from cobalt_link.link.session.browser import Browsers
 from cobalt_link.link.session.ehr_requests import EhrRequests, can_ask
 from cobalt_link.link.session.sessions import LinkSession
-from cobalt_link.settings import Settings
 
-SHOWN = 6
+SHOWN = 6  # matches in the picker
 
 
 class ContextLoader:
-    """Reads only; holds nothing of a link session."""
+    """Reads only, and keeps nothing of a session."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        clock: Clock,
-        visits: SessionAnswers,
-        clients: Clients,
-        orgs: Orgs,
-        accounts: AccountTable,
-        health: InstanceHealth,
-        finding: ConnectionLookup,
-        requests: EhrRequests,
-        connectors: Mapping[str, Connector],
-    ) -> None:
-        self.settings = settings
-        self.clients = clients
-        self._clock = clock
-        self._visits = visits
-        self._orgs = orgs
-        self._accounts = accounts
-        self._health = health
-        self._finding = finding
+    def __init__(self, deps: LinkDeps, flows: Flows, browsers: Browsers, requests: EhrRequests) -> None:
+        self._deps = deps
+        self._flows = flows
+        self._browsers = browsers
         self._requests = requests
-        self._connectors = connectors
 
-    async def scene(self, session: LinkSession, locale: str) -> PageContext:
-        """Everything that a page of this link session may say."""
-        if session.is_own:
-            return self._own_scene(session, locale)
-        client, org = await self.clients.by_id(session.client), await self._orgs.by_id(session.org)
-        account = await self._account(session)
-        connector = self._connectors.get(session.connector or (account.connector if account else "") or "")
+    async def load(self, session: LinkSession, locale: str) -> PageContext:
+        """Everything that a page of this session may say."""
+        flow = self._flows[session.purpose]
+        subject = await flow.subject(session, await flow.client(session))
+        account = subject.account
+        connector = self._deps.connectors.get(session.connector or (account.connector if account else "") or "")
         address = session.address or (account.address if account else None)
         manifest = connector.manifest if connector else None
+        own_texts = texts.instead(locale) if flow.asks_for_itself else {}
+        requests = flow.takes_requests and can_ask(session)
         return PageContext(
             locale=locale,
-            app_name=client.name,
-            app_mark=app_mark(client),
-            accent=client.branding.get("accent"),
-            operator=self.settings.operator or client.name,
-            privacy_url=self.settings.privacy_url,
-            help_url=self.settings.help_url,
+            app_name=subject.name,
+            app_mark=subject.mark or monogram(subject.name),
+            accent=subject.accent,
+            operator=subject.operator,
+            privacy_url=self._deps.settings.privacy_url,
+            help_url=self._deps.settings.help_url,
             path=f"/link/{session.id}",
-            csrf=self._visits.form_token(session),
+            csrf=self._browsers.form_token(session),
             n=session.pane_n or 0,
             ehr_name=manifest.name if manifest else None,
             ehr_mark=manifest.mark if manifest else None,
-            practice=session.practice or (account.practice if account else None),
+            practice=_practice(session, subject),
             host=urlsplit(address).netloc if address else None,
-            connector_texts=connector.texts(locale) if connector else {},
-            sees=manifest.sees if manifest else (),
-            does=manifest.does if manifest else (),
-            keeps_password=manifest.keeps_password if manifest else True,
-            repairing=session.account is not None and account is not None,
+            connector_texts=(connector.texts(locale) if connector else {}) | own_texts,
+            sees=manifest.sees if manifest and subject.consents else (),
+            does=manifest.does if manifest and subject.consents else (),
+            keeps_password=subject.consents and (manifest is None or manifest.keeps_password),
+            repairing=subject.repairing,
             since=account.linked_at.date() if account else None,
             last_worked=await self._last_worked(session),
-            can_ask=can_ask(session),
-            has_asked=can_ask(session) and await self._requests.has_asked(session),
+            can_ask=requests,
+            has_asked=requests and await self._requests.has_asked(session),
             last_used=account.last_used_at if account else None,
-            can_change=account is None and not (org.ehr and (org.address or self.settings.ehr_addresses.get(org.ehr))),
+            can_change=subject.can_change,
             started=session.created_at,
             expires_at=session.expires_at,
             can_stay=not session.extended and session.settled_at is None,
-            now=self._clock.now(),
+            now=self._deps.clock.now(),
             reference=reference(session.id),
-            connections=f"{urlsplit(self.settings.public_url).netloc}/connections",
+            connections=f"{urlsplit(self._deps.settings.public_url).netloc}/connections",
         )
-
-    def _own_scene(self, session: LinkSession, locale: str) -> PageContext:
-        """The app's end is this server's: no app asked for anything here."""
-        connector = self._connectors.get(session.connector or "")
-        operator = self.settings.operator or "Cobalt Link"
-        return PageContext(
-            locale=locale,
-            app_name=operator,
-            app_mark=mark(operator),
-            operator=operator,
-            privacy_url=self.settings.privacy_url,
-            help_url=self.settings.help_url,
-            path=f"/link/{session.id}",
-            csrf=self._visits.form_token(session),
-            n=session.pane_n or 0,
-            ehr_name=connector.manifest.name if connector else None,
-            ehr_mark=connector.manifest.mark if connector else None,
-            practice=None,
-            host=urlsplit(session.address).netloc if session.address else None,
-            connector_texts=(connector.texts(locale) if connector else {}) | texts.instead(locale),
-            sees=(),
-            does=(),
-            keeps_password=False,
-            started=session.created_at,
-            expires_at=session.expires_at,
-            can_stay=not session.extended and session.settled_at is None,
-            now=self._clock.now(),
-            reference=reference(session.id),
-        )
-
-    async def _account(self, session: LinkSession) -> Account | None:
-        """The account of update mode, or the one that the app has already; None too if it was disconnected meanwhile,
-        which a pane of update mode then says."""
-        account_id = session.account or already.account_in(session.pane)
-        try:
-            return await self._accounts.find(session.client, account_id) if account_id else None
-        except AccountGone:
-            return None
-
-    async def _last_worked(self, session: LinkSession) -> datetime | None:
-        """When the EHR last answered anybody here; only for the page that says that it does not."""
-        down = isinstance(session.pane, Message) and session.pane.code in refusal.SILENT
-        known = down and session.connector and session.address
-        return await self._health.last_worked(session.connector or "", session.address or "") if known else None
 
     async def search(self, session: LinkSession, query: str) -> Search:
-        """The practices of this client that may be found by name, and the EHRs to start with."""
-        found = [] if session.is_own else await self._practices(await self.clients.by_id(session.client), query)
+        """The practices that can be found by name, and the EHRs to start with."""
+        flow = self._flows[session.purpose]
+        found = await flow.practices(session, query)
         return Search(
             query=query,
             matches=tuple(self._match(org) for org in found[:SHOWN]),
             total=len(found),
-            vendors=tuple(_vendor(each) for each in (await self._finding.offered(session)).values()),
-            by_name=not session.is_own,
+            vendors=tuple(_vendor(each) for each in (await flow.offered(session)).values()),
+            by_name=flow.finds_practices,
         )
 
     async def resolve(self, session: LinkSession, picked: Picked) -> PickerAnswer | str | dict[str, str]:
         """Where a pick leads: an answer, the key of an EHR whose address has to be asked for, or field errors."""
-        answer = await self._resolved(session, picked)
-        if not session.is_own or not isinstance(answer, PickerAnswer):
+        flow = self._flows[session.purpose]
+        answer = await self._resolved(flow, session, picked)
+        if not isinstance(answer, PickerAnswer):
             return answer
-        known = await self._finding.address(answer.connector, answer.address)
-        if known is None:
+        address = await flow.reachable(answer.connector, answer.address)
+        if address is None:
             return {"pick" if picked.row else "url": "connections.none_there"}
-        return PickerAnswer(connector=answer.connector, address=known)
+        return PickerAnswer(connector=answer.connector, address=address, practice=answer.practice)
 
-    async def _resolved(self, session: LinkSession, picked: Picked) -> PickerAnswer | str | dict[str, str]:
-        connectors = await self._finding.offered(session)
+    async def _resolved(self, flow: Flow, session: LinkSession, picked: Picked) -> PickerAnswer | str | dict[str, str]:
+        connectors = await flow.offered(session)
         if picked.row is not None:
-            return await self._row(session, connectors, picked.row)
-        if picked.ehr not in connectors and (session.is_own or picked.ehr != OTHER_EHR):
+            return await self._row(flow, session, connectors, picked.row)
+        # Where nothing is linked anew, an EHR that is not among those offered leads nowhere.
+        if picked.ehr not in connectors and (picked.ehr != OTHER_EHR or not flow.takes_requests):
             return {"ehr": "picker.ehr_empty" if not picked.ehr else "picker.ehr_unknown"}
         try:
             return PickerAnswer(connector=picked.ehr, address=ehr_address(picked.url or ""))
@@ -179,49 +114,45 @@ class ContextLoader:
             return {"url": "picker.url_not_found"}
 
     async def _row(
-        self, session: LinkSession, connectors: Mapping[str, Connector], row: str
+        self, flow: Flow, session: LinkSession, connectors: Mapping[str, Connector], row: str
     ) -> PickerAnswer | str | dict[str, str]:
         kind, _, key = row.partition(":")
         if kind == "ehr" and key in connectors:
-            address = self.settings.ehr_addresses.get(key)
+            address = self._deps.settings.ehr_addresses.get(key)
             return PickerAnswer(connector=key, address=address) if address else key
-        if kind != "org" or session.is_own:
-            return {"pick": "page.choose"}
-        for org in await self._practices(await self.clients.by_id(session.client), ""):
-            if org.id == key and org.ehr in connectors and org.address:
-                return PickerAnswer(connector=org.ehr, address=org.address, practice=org.settings.branding_name)
+        if kind == "org":
+            for org in await flow.practices(session, ""):
+                if org.id == key and org.ehr in connectors and org.address:
+                    return PickerAnswer(connector=org.ehr, address=org.address, practice=org.settings.branding_name)
         return {"pick": "page.choose"}
 
-    async def _practices(self, client: Client, query: str) -> list[Org]:
-        wanted = [fold(word) for word in query.split()]
-        listed = await self._orgs.listed(client.id)
-        usable = [org for org in listed if org.ehr in self._connectors and org.address and org.settings.branding_name]
-        return [org for org in usable if all(word in fold(_searched(org)) for word in wanted)]
+    async def _last_worked(self, session: LinkSession) -> datetime | None:
+        """When the EHR last answered anybody here; only for the page that says that it does not."""
+        down = isinstance(session.pane, Message) and session.pane.code in refusal.SILENT
+        known = down and session.connector and session.address
+        return await self._deps.health.last_worked(session.connector or "", session.address or "") if known else None
 
     def _match(self, org: Org) -> Match:
         name = org.settings.branding_name or org.org_id
-        vendor = self._connectors[org.ehr or ""].manifest.name
+        vendor = self._deps.connectors[org.ehr or ""].manifest.name
         detail = " · ".join(part for part in (org.settings.place, vendor) if part)
-        return Match(f"org:{org.id}", name, detail, mark(name))
-
-
-def locale_of(session: LinkSession | None, accept: str | None, asked: str | None = None) -> str:
-    """The language of a page: asked for on the page, else by the app, else by the browser."""
-    return texts.choose(accept, asked or (session.locale if session else None))
+        return Match(f"org:{org.id}", name, detail, monogram(name))
 
 
 def app_mark(client: Client) -> str:
     """The letters that stand for an app: its own, else its monogram."""
-    return client.branding.get("mark") or mark(client.name)
+    return client.branding.get("mark") or monogram(client.name)
 
 
-def mark(name: str) -> str:
-    """A monogram: the first letters of the first two words."""
+def monogram(name: str) -> str:
+    """The first letters of the first two words."""
     return "".join(word[0] for word in name.split()[:2]).upper()
 
 
-def _searched(org: Org) -> str:
-    return f"{org.settings.branding_name} {org.settings.place or ''}"
+def _practice(session: LinkSession, subject: Subject) -> str | None:
+    if not subject.consents:
+        return None  # the pages of `/connections` speak of the EHR, whichever practice it belongs to
+    return session.practice or (subject.account.practice if subject.account else None)
 
 
 def _vendor(connector: Connector) -> Match:

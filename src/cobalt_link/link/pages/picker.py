@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from cobalt_link.connector.panes import Picker
-from cobalt_link.link.flow.linking import OTHER_EHR
+from cobalt_link.link.flow.link_sign_in import OTHER_EHR
 from cobalt_link.link.pages import refusal
 from cobalt_link.link.pages.context import Search
 from cobalt_link.link.pages.pane_view import PaneShowing, head_of

@@ -58,7 +58,7 @@ class EhrRequests:
         """Notes what the open pane says cannot be connected; False where it says nothing of that kind, or any more."""
         if not can_ask(session):
             return False
-        now, org = self._clock.now(), await self._orgs.by_id(session.org)
+        now, org = self._clock.now(), await self._orgs.by_id(session.asker.org)
         async with self._db.transaction() as tx:
             if not await self._sessions.lock(tx, session):
                 return False
@@ -78,7 +78,7 @@ class EhrRequests:
 
 def can_ask(session: LinkSession) -> bool:
     """Whether the open pane says that something cannot be connected, to somebody whom an app sent here."""
-    return not session.is_own and isinstance(session.pane, Message) and session.pane.code == CODE
+    return session.client is not None and isinstance(session.pane, Message) and session.pane.code == CODE
 
 
 async def prune(tx: Tx, before: datetime) -> None:

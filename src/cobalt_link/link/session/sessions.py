@@ -12,7 +12,6 @@ from typing import Any, Literal, LiteralString
 import msgspec
 from psycopg.types.json import Jsonb
 
-from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import Pane
 from cobalt_link.jobs.claims import CLAIM, CLAIMED, FREE, LEASE, RELEASE, Claims, Work
 from cobalt_link.store.database import Database, Row, Tx
@@ -22,23 +21,31 @@ from cobalt_link.vault import Context, Vault, new_pair
 State = Literal["due", "running", "waiting", "polling", "granted", "signed_in", "left", "expired"]
 Purpose = Literal["link", "connections"]
 SILENCE = timedelta(seconds=30)  # of a worker, before another one takes its link session over
-OWN_LIFE = timedelta(minutes=15)  # to sign in, and then to look at the connections
 NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
 
 
-class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A row. `pane_n` is the entry of the journal that an answer has to name.
+class Asker(msgspec.Struct, frozen=True):
+    """Who asked for a session: an app (our id of the client) for one of its users (the app's id) at an org (our id)."""
 
-    With the purpose `connections` a person looks at what uses their own EHR account: there is no client, org or user
-    (each ""), and `accounts` are those that were found once they had signed in.
+    client: str
+    org: str
+    user_id: str
+
+
+class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A row. `pane_n` is the journal entry that an answer has to name; entries after `consented_n` belong to the
+    connector's sign-in.
+
+    A session with the purpose `connections` has no client, org or user: no app asked for it. Its `accounts` are those
+    that were found once the user had signed in.
     """
 
     id: str
     purpose: Purpose = "link"
     link_token: bytes
-    client: str
-    org: str
-    user_id: str
+    client: str | None
+    org: str | None
+    user_id: str | None
     account: str | None
     browser: bytes
     answered: bool
@@ -65,13 +72,17 @@ class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
     extended: bool = False
 
     @property
-    def is_own(self) -> bool:
-        """Whether this is a person's way to their connections, for which no client asked."""
-        return self.purpose == "connections"
+    def asker(self) -> Asker:
+        """Who asked for a session with the purpose `link`."""
+        assert self.client is not None
+        assert self.org is not None
+        assert self.user_id is not None
+        return Asker(self.client, self.org, self.user_id)
 
     @property
-    def instance(self) -> EhrInstance | None:
-        return EhrInstance(address=self.address, practice=self.practice) if self.address else None
+    def chosen(self) -> ChosenEhr:
+        """The EHR as the latest run left it."""
+        return ChosenEhr(connector=self.connector, address=self.address, practice=self.practice)
 
 
 COLUMNS: LiteralString = (
@@ -119,7 +130,7 @@ LOCK: LiteralString = (
 
 
 class ChosenEhr(msgspec.Struct, frozen=True, kw_only=True):
-    """What the story has found out so far, for the pages: which EHR, where."""
+    """The EHR that the user chose, as far as it is known: the connector's key, the address, the practice's name."""
 
     connector: str | None = None
     address: str | None = None
@@ -127,14 +138,14 @@ class ChosenEhr(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewLinkSession(msgspec.Struct, frozen=True, kw_only=True):
-    """What a link session begins with, from its link token; one with the purpose `connections` has a random one."""
+    """What a link session begins with."""
 
     id: str
     purpose: Purpose = "link"
     link_token: bytes
-    client: str = ""
-    org: str = ""
-    user_id: str = ""
+    client: str | None = None
+    org: str | None = None
+    user_id: str | None = None
     account: str | None = None
     browser: bytes
     locale: str | None = None
@@ -147,8 +158,9 @@ def topic(session: str) -> str:
     return f"link_session:{session}"
 
 
-def private_key_context(client: str, session: str) -> Context:
-    return Context("link_session_keys", client, session, "private_key")
+def private_key_context(client: str | None, session: str) -> Context:
+    """Sealed for its client, or for nobody where no app asked."""
+    return Context("link_session_keys", client or "", session, "private_key")
 
 
 class LinkSessionTable:
@@ -281,7 +293,7 @@ class LinkSessionTable:
         row = await (await tx.execute(sql, (session.id,))).fetchone()
         return row is not None and row["version"] == session.version
 
-    async def forget_own(
+    async def empty_connections(
         self, tx: Tx, state: Literal["left", "expired"], now: datetime, session: str | None
     ) -> list[str]:
         """Empties one own link_session, or with None all whose time is over; the rows stay to say so for a while.
@@ -302,7 +314,7 @@ class LinkSessionTable:
             await announce(tx, topic(each))
         return ids
 
-    async def prune_own(self, tx: Tx, before: datetime) -> list[bytes]:
+    async def prune_connections(self, tx: Tx, before: datetime) -> list[bytes]:
         """Forgets that there were own link sessions which ended before then; their link tokens, for the events."""
         sql = "DELETE FROM link_sessions WHERE purpose = 'connections' AND expires_at < %s RETURNING link_token"
         return [row["link_token"] for row in await (await tx.execute(sql, (before,))).fetchall()]
@@ -356,6 +368,11 @@ class LinkSessionTable:
         sql = """WITH gone AS (DELETE FROM link_session_keys WHERE link_session = ANY(%s) RETURNING link_session)
                  INSERT INTO link_session_keys_erased SELECT FROM gone"""
         await tx.execute(sql, (ids,))
+
+
+def is_working(session: LinkSession) -> bool:
+    """Whether a worker has to act before the user can."""
+    return session.state in ("due", "running")
 
 
 async def close_pane(tx: Tx, session: LinkSession, n: int) -> None:

@@ -63,7 +63,7 @@ class Tokens:
         row = await self._db.one(sql, (self._vault.fingerprints(LINK, token), client, client))
         return LinkToken(**row) if row else None
 
-    async def of_attempt(self, session: LinkSession) -> LinkToken | None:
+    async def of_session(self, session: LinkSession) -> LinkToken | None:
         row = await self._db.one("SELECT * FROM link_tokens WHERE hash = %s", (session.link_token,))
         return LinkToken(**row) if row else None
 

@@ -13,7 +13,7 @@ from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.store import erase
 from cobalt_link.store.database import Database
 
-SAID = timedelta(hours=1)  # how long the page of an own link session that ended still says so
+SAID = timedelta(hours=1)  # how long a page of `/connections` whose time is over still says so
 
 
 class LinkUpkeep:
@@ -41,7 +41,7 @@ class LinkUpkeep:
         async with self._db.transaction() as tx:
             for link_token in await self._sessions.expire(tx, now):
                 await events.note(tx, link_token, "expired", now)
-            await forget_all(tx, await self._sessions.forget_own(tx, "expired", now, None))
+            await forget_all(tx, await self._sessions.empty_connections(tx, "expired", now, None))
 
     async def prune(self) -> None:
         """The stated window of S-098: what is over is forgotten after COBALT_RETENTION_DAYS."""
@@ -50,7 +50,7 @@ class LinkUpkeep:
             await self._exchanges.prune(tx, now)
             await self._tokens.prune(tx, now, now - self._kept)
             await self._sessions.prune(tx, now - self._kept)
-            await events.forget(tx, await self._sessions.prune_own(tx, now - SAID))
+            await events.forget(tx, await self._sessions.prune_connections(tx, now - SAID))
             await events.prune(tx, now - self._kept)
             await ehr_requests.prune(tx, now - self._kept)
 

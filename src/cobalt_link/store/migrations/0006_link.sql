@@ -20,9 +20,9 @@ CREATE TABLE link_sessions (
     id text PRIMARY KEY,
     purpose text NOT NULL DEFAULT 'link' CHECK (purpose IN ('link', 'connections')),
     link_token bytea NOT NULL UNIQUE,   -- random for the purpose `connections`, which needs no link token
-    client text NOT NULL,
-    org text NOT NULL,
-    user_id text NOT NULL,
+    client text,                        -- with org and user_id: who asked; null where no app did
+    org text,
+    user_id text,
     account text,                       -- update mode: the account to repair
     browser bytea NOT NULL,             -- keyed hash of the secret in the browser's cookie
     answered boolean NOT NULL DEFAULT false,
@@ -51,7 +51,7 @@ CREATE TABLE link_sessions (
     expires_at timestamptz NOT NULL,
     settled_at timestamptz,
     exchanged_at timestamptz,
-    CONSTRAINT link_sessions_of_nobody CHECK ((purpose = 'connections') = (client = ''))
+    CONSTRAINT link_sessions_asker CHECK ((purpose = 'connections') = (client IS NULL))
 );
 CREATE INDEX link_sessions_due ON link_sessions (state, wake_at, claimed_until) WHERE state IN ('due', 'running', 'polling');
 CREATE INDEX link_sessions_open ON link_sessions (expires_at) WHERE settled_at IS NULL;

@@ -1,0 +1,39 @@
+"""What Link uses of the other rooms and of the process: made once, when the room opens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from cobalt_link.accounts.access import AccessTokens
+from cobalt_link.accounts.instance_health import InstanceHealth
+from cobalt_link.accounts.sessions import EhrSessions
+from cobalt_link.accounts.table import AccountTable
+from cobalt_link.connector.connector import Connector
+from cobalt_link.developers.clients import Clients
+from cobalt_link.developers.orgs import Orgs
+from cobalt_link.jobs.queue import Jobs
+from cobalt_link.kit.clock import Clock
+from cobalt_link.settings import Settings
+from cobalt_link.store.database import Database
+from cobalt_link.store.signals import Signals
+from cobalt_link.vault import Vault
+
+
+class LinkDeps(msgspec.Struct, frozen=True, kw_only=True):
+    """`connectors` are all that are installed, by key; which of them a session offers is its flow's to say."""
+
+    settings: Settings
+    db: Database
+    vault: Vault
+    clock: Clock
+    jobs: Jobs
+    signals: Signals
+    clients: Clients
+    orgs: Orgs
+    accounts: AccountTable
+    access: AccessTokens
+    ehr_sessions: EhrSessions
+    health: InstanceHealth
+    connectors: Mapping[str, Connector]

@@ -1,0 +1,83 @@
+"""How far a link session is: waits for its next pane, and tells the steps of the sign-in while they run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+from cobalt_link.link.deps import LinkDeps
+from cobalt_link.link.session import events
+from cobalt_link.link.session.journal import lines
+from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable, is_working, topic
+
+SLOW = timedelta(seconds=20)
+# A change is announced by NOTIFY, which a transaction pooler may swallow: look again after so many seconds.
+LOOK_AGAIN = 0.5
+
+
+class SessionProgress:
+    """Reads only."""
+
+    def __init__(self, deps: LinkDeps, sessions: LinkSessionTable) -> None:
+        self._deps = deps
+        self._sessions = sessions
+
+    async def find(self, session_id: str) -> LinkSession | None:
+        return await self._sessions.by_id(session_id)
+
+    async def settled_down(self, session_id: str, seconds: float) -> LinkSession | None:
+        """The session as soon as no worker runs it, or as it is after so many seconds."""
+        return await self._until(session_id, seconds, lambda session: not is_working(session))
+
+    async def moved_on(self, session: LinkSession, seconds: float) -> None:
+        """Returns when another pane is open than that of `session`, or after so many seconds."""
+        await self._until(session.id, seconds, lambda now: now.pane_n != session.pane_n or now.pane != session.pane)
+
+    async def steps(self, session_id: str, seconds: float) -> AsyncIterator[str]:
+        """The names of the sign-in's steps as they start, until the user is needed again or time is up."""
+        deadline, sent = _now() + seconds, 0
+        with self._deps.signals.watch(topic(session_id)) as watch:
+            while True:
+                session = await self.find(session_id)
+                names = await self._steps(session_id, session)
+                for name in names[sent:]:
+                    yield name
+                sent = max(sent, len(names))
+                left = deadline - _now()
+                if session is None or not is_working(session) or left <= 0:
+                    return
+                await watch.changed(min(left, LOOK_AGAIN))
+
+    async def is_slow(self, session: LinkSession) -> bool:
+        """Whether the step that runs has been running for long: the page then says that nothing is expected."""
+        found = await lines(self._deps.db, session.id)
+        latest = self._deps.clock.now() - SLOW
+        return bool(found) and found[-1]["state"] == "open" and found[-1]["began_at"] <= latest
+
+    async def events(self, session: LinkSession) -> list[events.Event]:
+        """What happened in the session so far."""
+        return await events.listed(self._deps.db, session.link_token)
+
+    async def _until(self, session_id: str, seconds: float, done: Callable[[LinkSession], bool]) -> LinkSession | None:
+        deadline = _now() + seconds
+        with self._deps.signals.watch(topic(session_id)) as watch:
+            while (session := await self.find(session_id)) and not done(session):
+                left = deadline - _now()
+                if left <= 0:
+                    break
+                await watch.changed(min(left, LOOK_AGAIN))
+        return session
+
+    async def _steps(self, session_id: str, session: LinkSession | None) -> list[str]:
+        """Those after the consent. A name that begins with `_` is not shown."""
+        after = (session.consented_n or 0) if session else 0
+        return [
+            line["name"]
+            for line in await lines(self._deps.db, session_id)
+            if line["kind"] == "step" and line["n"] > after and line["name"][0] != "_"
+        ]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,55 @@
+"""What browsers send to the pages: query parameters, and the fields of every form."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from cobalt_link.link.flow.opening import NotOpenedReason
+
+
+class OpenQuery(msgspec.Struct, frozen=True):
+    """`origin`: the page that opens Link in a frame, which the client must have registered. `closed`: why a token that
+    was here before opened nothing."""
+
+    token: Annotated[str, Meta(max_length=200)] = ""
+    closed: NotOpenedReason | Literal[""] = ""
+    lang: str | None = None
+    origin: Annotated[str, Meta(max_length=500)] = ""
+
+
+class PageQuery(msgspec.Struct, frozen=True):
+    """`q` searches the picker, `manual` shows its address form with `ehr` chosen, `stale` says that it was answered,
+    `ended` that a connection was ended, `stayed` that the page was kept open."""
+
+    q: Annotated[str, Meta(max_length=200)] = ""
+    manual: str = ""
+    ehr: str = ""
+    stale: str = ""
+    ended: str = ""
+    stayed: str = ""
+    lang: str | None = None
+    origin: Annotated[str, Meta(max_length=500)] = ""
+
+
+class EventsQuery(msgspec.Struct, frozen=True):
+    after: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class PaneForm(msgspec.Struct, frozen=True):
+    """Every field that a pane's form may send."""
+
+    pane: str = ""
+    csrf: str = ""
+    username: Annotated[str, Meta(max_length=500)] = ""
+    password: Annotated[str, Meta(max_length=1000)] = ""
+    code: Annotated[str, Meta(max_length=100)] = ""
+    resend: str = ""
+    pick: Annotated[str, Meta(max_length=500)] = ""
+    ehr: Annotated[str, Meta(max_length=100)] = ""
+    url: Annotated[str, Meta(max_length=2000)] = ""
+    agree: str = ""
+    action: str = ""
+    stop: str = ""

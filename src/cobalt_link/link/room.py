@@ -1,0 +1,121 @@
+"""Opens Link: its tables, its flows, its pages and routes, and what its workers do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from cobalt_link.accounts.room import AccountsRoom
+from cobalt_link.developers.room import DevelopersRoom
+from cobalt_link.jobs.room import JobsRoom
+from cobalt_link.link.api import routes as api
+from cobalt_link.link.api.link_tokens import LinkTokenApi
+from cobalt_link.link.connections import routes as connections
+from cobalt_link.link.deps import LinkDeps
+from cobalt_link.link.flow.answers import SessionAnswers
+from cobalt_link.link.flow.connections import ConnectionsFlow
+from cobalt_link.link.flow.flow import Flows
+from cobalt_link.link.flow.hand_over import HandOver
+from cobalt_link.link.flow.linking import LinkFlow
+from cobalt_link.link.flow.opening import SessionOpening
+from cobalt_link.link.flow.progress import SessionProgress
+from cobalt_link.link.flow.queue import RUN_SESSION, SessionQueue
+from cobalt_link.link.flow.runner import SessionRunner
+from cobalt_link.link.pages import files
+from cobalt_link.link.pages import routes as pages
+from cobalt_link.link.pages.access import PageAccess
+from cobalt_link.link.pages.loading import ContextLoader
+from cobalt_link.link.pages.room import HostedPages
+from cobalt_link.link.session.browser import Browsers
+from cobalt_link.link.session.ehr_requests import EhrRequests
+from cobalt_link.link.session.exchange import Exchanges
+from cobalt_link.link.session.inspector import inspected
+from cobalt_link.link.session.sessions import LinkSessionTable
+from cobalt_link.link.session.tokens import Tokens
+from cobalt_link.link.session.upkeep import LinkUpkeep
+from cobalt_link.room import Chore, Deps, Room
+from cobalt_link.store.database import Database
+from cobalt_link.vault import Vault
+from cobalt_link.web import Routes
+
+ROUTES: tuple[Routes, ...] = (api.routes, pages.routes, files.routes, connections.routes)
+
+
+class LinkRoom(Room, frozen=True, kw_only=True):
+    """`access` decides who may see a page. The others are what tests and the inspector look at."""
+
+    access: PageAccess
+    answers: SessionAnswers
+    connections: ConnectionsFlow
+    requests: EhrRequests
+    sessions: LinkSessionTable
+
+
+def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: AccountsRoom) -> LinkRoom:  # noqa: A001
+    """Registers with the queue what workers do for Link."""
+    given = _deps(deps, jobs, developers, accounts)
+    sessions, browsers = LinkSessionTable(deps.db, deps.vault), Browsers(deps.vault)
+    tokens = Tokens(deps.db, deps.vault, deps.clock, public_minutes=deps.settings.public_token_minutes)
+    requests = EhrRequests(deps.db, deps.clock, sessions, developers.orgs)
+    exchanges = Exchanges(deps.db, deps.vault, deps.clock, accounts.access)
+    hand_over, own_connections = HandOver(tokens), ConnectionsFlow(given, sessions)
+    flows: Flows = {"link": LinkFlow(given, sessions, hand_over), "connections": own_connections}
+    queue, progress = SessionQueue(jobs.queue), SessionProgress(given, sessions)
+    runner = SessionRunner(given, sessions, flows, queue)
+    jobs.queue.task(RUN_SESSION, runner.__call__)
+    room = HostedPages(
+        deps=given,
+        flows=flows,
+        connections=own_connections,
+        browsers=browsers,
+        opening=SessionOpening(given, sessions, tokens, browsers, flows, queue),
+        answers=SessionAnswers(given, sessions, flows, queue, progress),
+        progress=progress,
+        hand_over=hand_over,
+        requests=requests,
+        access=PageAccess(given, sessions, flows, browsers),
+        loader=ContextLoader(given, flows, browsers, requests),
+    )
+    upkeep = LinkUpkeep(deps.db, deps.clock, sessions, tokens, exchanges, timedelta(days=deps.settings.retention_days))
+    return LinkRoom(
+        routes=(
+            (api.routes, LinkTokenApi(given, sessions, tokens, exchanges, requests)),
+            (pages.routes, room),
+            (files.routes, room),
+            (connections.routes, room),
+        ),
+        chores=(
+            Chore("link sessions", 5.0, runner.sweep),
+            Chore("expiry", 20.0, upkeep.expire),
+            Chore("pruning", 600.0, upkeep.prune),
+            Chore("shredding of link session keys", 600.0, upkeep.shred),
+        ),
+        access=room.access,
+        answers=room.answers,
+        connections=own_connections,
+        requests=requests,
+        sessions=sessions,
+    )
+
+
+def _deps(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: AccountsRoom) -> LinkDeps:
+    return LinkDeps(
+        settings=deps.settings,
+        db=deps.db,
+        vault=deps.vault,
+        clock=deps.clock,
+        signals=deps.signals,
+        connectors=deps.connectors,
+        jobs=jobs.queue,
+        clients=developers.clients,
+        orgs=developers.orgs,
+        accounts=accounts.accounts,
+        access=accounts.access,
+        ehr_sessions=accounts.sessions,
+        health=accounts.health,
+    )
+
+
+async def show_session(db: Database, vault: Vault, name: str) -> dict[str, Any]:
+    """A session's journal without its contents, by id or by the reference on its pages. Raises NotFound."""
+    return await inspected(db, LinkSessionTable(db, vault), name)

@@ -1,0 +1,46 @@
+"""Which browser a link session belongs to: the one that has its secret, of which only a keyed hash is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hmac import compare_digest
+from secrets import token_urlsafe
+
+from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.vault import Vault
+
+PURPOSE = "browser"
+
+
+class Browsers:
+    """Makes and recognizes the secrets. A window keeps one in a cookie, a frame's script sends it as a header."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def new_secret(self, session_id: str) -> tuple[str, bytes]:
+        """A secret for a browser, and the hash that is stored with the session."""
+        secret = token_urlsafe(32)
+        return secret, self._vault.fingerprint(PURPOSE, secret, session_id)
+
+    def owns(self, session: LinkSession, cookies: Mapping[str, str]) -> bool:
+        """Whether a browser with these cookies is the session's."""
+        return self.secret_in(session, cookies) is not None
+
+    def secret_in(self, session: LinkSession, cookies: Mapping[str, str]) -> str | None:
+        """The session's secret, if this browser has it. A window and a frame keep it under different names."""
+        for name in (cookie_name(session.id), cookie_name(session.id, secure=True)):
+            secret = cookies.get(name)
+            hashes = self._vault.fingerprints(PURPOSE, secret, session.id) if secret else []
+            if any(compare_digest(session.browser, each) for each in hashes):
+                return secret
+        return None
+
+    def form_token(self, session: LinkSession) -> str:
+        """A token for every form: some browsers send neither Sec-Fetch-Site nor Origin."""
+        return self._vault.fingerprint("form", session.browser, session.id).hex()[:40]
+
+
+def cookie_name(session_id: str, *, secure: bool = False) -> str:
+    """One cookie per session, so that two tabs with two sessions do not fight over one."""
+    return f"{'__Host-' if secure else ''}cobalt_{session_id[:16]}"
