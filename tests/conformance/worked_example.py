@@ -16,7 +16,7 @@ from cobalt_link.connector.installed import Installed
 from cobalt_link.link.pages import texts
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-connector.md"
-LINK_TEXTS = {locale: texts.texts(locale) for locale in texts.LOCALES}
+LINK_TEXTS = {locale: texts.catalog(locale) for locale in texts.LOCALES}
 _FILE = re.compile(r"^`(larkspur/[\w./]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # A file, what stands in it, and what is to stand there; "" is the whole file.

@@ -105,7 +105,7 @@ KINDS = (
 )  # fmt: skip
 
 
-def scene(**changed: object) -> PageContext:
+def context(**changed: object) -> PageContext:
     """A scene in which everything is known; `changed` fields replace these."""
     locale = str(changed.get("locale", "en"))
     plain = PageContext(
@@ -137,7 +137,7 @@ def scene(**changed: object) -> PageContext:
 
 def unchosen(**changed: object) -> PageContext:
     """A scene before an EHR was chosen."""
-    return scene(ehr_name=None, ehr_mark=None, practice=None, host=None, **changed)
+    return context(ehr_name=None, ehr_mark=None, practice=None, host=None, **changed)
 
 
 def soon(**after: float) -> datetime:
@@ -147,9 +147,9 @@ def soon(**after: float) -> datetime:
 
 def gallery(locale: str = "en") -> dict[str, str]:
     """Every page in one locale."""
-    here, nowhere = scene(locale=locale), unchosen(locale=locale)
-    plain = scene(locale=locale, practice=None, keeps_password=False, can_change=False, privacy_url=None, does=())
-    mending = scene(locale=locale, repairing=True, since=date(2026, 3, 3))
+    here, nowhere = context(locale=locale), unchosen(locale=locale)
+    plain = context(locale=locale, practice=None, keeps_password=False, can_change=False, privacy_url=None, does=())
+    mending = context(locale=locale, repairing=True, since=date(2026, 3, 3))
     shown = (
         pickers(nowhere)
         | {f"consent{name}": render.pane(at, Consent()) for name, at in (("", here), ("-plain", plain))}
@@ -205,9 +205,9 @@ def credentials(here: PageContext, plain: PageContext, mending: PageContext) -> 
     return {
         "credentials": render.pane(here, Credentials()),
         "credentials-plain": render.pane(plain, Credentials()),
-        "credentials-same": render.pane(scene(locale=here.locale, operator="Acme Scribe"), Credentials()),
+        "credentials-same": render.pane(context(locale=here.locale, operator="Acme Scribe"), Credentials()),
         "credentials-same-plain": render.pane(
-            scene(locale=here.locale, operator="Acme Scribe", keeps_password=False), Credentials()
+            context(locale=here.locale, operator="Acme Scribe", keeps_password=False), Credentials()
         ),
         "credentials-wrong": render.pane(here, Credentials(username="m.carter", problem=wrong)),
         "credentials-wrong-unknown": render.pane(here, Credentials(problem=PaneRefusal("wrong_credentials"))),
@@ -344,12 +344,12 @@ def own(here: PageContext) -> dict[str, str]:
     unchosen = msgspec.structs.replace(at, ehr_name=None, ehr_mark=None, host=None)
     person = "m.carter, Riverside Main Street"
     return {
-        "connections": connection_list.listed(at, CONNECTIONS, person),
-        "connections-ended": connection_list.listed(at, CONNECTIONS[:1], person, ended=True),
-        "connections-none": connection_list.listed(at, (), person),
-        "connections-none-ended": connection_list.listed(at, (), person, ended=True),
-        "disconnect": connection_list.asked(at, CONNECTIONS[0], person),
-        "disconnect-unused": connection_list.asked(at, CONNECTIONS[2], person),
+        "connections": connection_list.list_page(at, CONNECTIONS, person),
+        "connections-ended": connection_list.list_page(at, CONNECTIONS[:1], person, ended=True),
+        "connections-none": connection_list.list_page(at, (), person),
+        "connections-none-ended": connection_list.list_page(at, (), person, ended=True),
+        "disconnect": connection_list.disconnect_page(at, CONNECTIONS[0], person),
+        "disconnect-unused": connection_list.disconnect_page(at, CONNECTIONS[2], person),
         "connections-picker": render.pane(unchosen, Picker(), search=Search("", (), 0, VENDORS, by_name=False)),
         "connections-picker-none": render.pane(
             unchosen,
@@ -369,7 +369,7 @@ def own(here: PageContext) -> dict[str, str]:
 
 def own_scene(locale: str) -> PageContext:
     """A scene of a person's own attempt."""
-    return scene(
+    return context(
         locale=locale,
         app_name="Riverside IT",
         app_mark="RI",
@@ -416,5 +416,5 @@ def closed(here: PageContext) -> dict[str, str]:
     for code in CLOSED:
         known = {"app_name": "Acme Scribe", "back_url": "https://acme.example/return"}
         shown[f"closed-{code}-back"] = render.closed(code, **said, **known)
-        shown[f"closed-{code}-scene"] = render.closed(code, **said, **known, scene=here)
+        shown[f"closed-{code}-scene"] = render.closed(code, **said, **known, context=here)
     return shown

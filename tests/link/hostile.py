@@ -46,7 +46,7 @@ class Hostile:
     def __getattr__(self, page: str) -> Callable[..., Any]:
         draw = getattr(self._pages, page)
 
-        def drawn(*given: Any, **named: Any) -> Any:
+        def host_markup(*given: Any, **named: Any) -> Any:
             # The first argument of `closed` is a code; errors and languages are keys.
             spoilt = [value if page == "closed" else self.spoilt(value) for value in given]
             return draw(
@@ -54,7 +54,7 @@ class Hostile:
                 **{k: v if k in ("errors", "locale") else self.spoilt(v, k == "typed") for k, v in named.items()},
             )
 
-        return drawn
+        return host_markup
 
     def spoilt(self, value: Any, typed: bool = False) -> Any:
         """`value` with the attack in every string of it; numbers, times and what is ours stay."""

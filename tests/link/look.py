@@ -55,8 +55,8 @@ async def look(folder: Path, locale: str = "en", names: Sequence[str] = ()) -> l
     found: list[Picture] = []
     async with chromium() as browser:
         for size in SIZES:
-            drawn = await asyncio.gather(*(_pictures(browser, shown, size, theme) for theme in THEMES))
-            for pictures in drawn:
+            host_markup = await asyncio.gather(*(_pictures(browser, shown, size, theme) for theme in THEMES))
+            for pictures in host_markup:
                 await _written(browser, pictures, folder, locale)
                 found += pictures
     return found

@@ -336,11 +336,11 @@ async def test_another_apps_practice_cannot_be_picked(
 ) -> None:  # S-004
     await rival.link_token(org_id="theirs", emr_instance_domain=sandbox.address)
     change = OrgChange(branding_name="Secret Clinic", listed=True)
-    theirs = await house.developers.orgs.change(rival.record, "theirs", change)
+    connector_texts = await house.developers.orgs.change(rival.record, "theirs", change)
     page = await Browser(client).open(f"/?token={await acme.link_token(org_id='open', emr_name=None)}")
     search = next(form for form in page.forms if form.method == "get")
     assert "Secret Clinic" not in (await Browser(client).submit(page, search, q="secret")).text.replace("“secret”", "")
-    assert (await Browser(client).submit(page, pick=f"org:{theirs.id}")).status == 422
+    assert (await Browser(client).submit(page, pick=f"org:{connector_texts.id}")).status == 422
 
 
 async def test_the_language_can_be_switched_and_stays(acme: Shop, client: httpx2.AsyncClient) -> None:

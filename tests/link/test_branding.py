@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from cobalt_link.app import House
 from cobalt_link.link.pages import render
 from tests.link.chromium import ORIGIN, chromium, window
-from tests.link.gallery import gallery, scene
+from tests.link.gallery import context, gallery
 from tests.link.reading import read
 from tests.support.text_browser import Browser, Page
 from tests.support.world import Shop, shop
@@ -36,10 +36,10 @@ async def test_a_page_has_the_mark_and_the_accent_of_its_client_and_others_have_
     await house.developers.clients.update(branded.record, branding=look)
     page = await opened(branded)
     assert "Ω7" in page.text and "BN" not in page.text
-    ours, theirs = style_sheets(page)
-    assert theirs.startswith("/static/accent.0a7a5c.")
+    ours, connector_texts = style_sheets(page)
+    assert connector_texts.startswith("/static/accent.0a7a5c.")
     assert style_sheets(await opened(acme)) == [ours]
-    served = await client.get(theirs)
+    served = await client.get(connector_texts)
     assert served.headers["content-type"].startswith("text/css")
     assert "immutable" in served.headers["cache-control"]
     assert "--fill:#0a7a5c" in served.text
@@ -91,7 +91,7 @@ async def test_the_accent_is_what_is_seen_in_each_theme_and_when_one_is_forced(m
 
 def branded(color: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The judged pages with an accent."""
-    monkeypatch.setattr("tests.link.gallery.scene", lambda **changed: scene(**changed, accent=color))
+    monkeypatch.setattr("tests.link.gallery.scene", lambda **changed: context(**changed, accent=color))
     shown = {name: page.replace('http-equiv="refresh"', "") for name, page in gallery().items() if name in JUDGED}
     assert len(shown) == len(JUDGED) and all("/static/accent." in page for page in shown.values())
     return shown

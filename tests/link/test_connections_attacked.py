@@ -42,7 +42,7 @@ async def test_a_form_from_elsewhere_ends_nothing(house: House, acme: Shop) -> N
 
 
 async def test_an_account_of_somebody_else_cannot_be_named(house: House, acme: Shop, rival: Shop) -> None:
-    mine, theirs = await linked(house, acme), await linked(house, rival, "user_code")
+    mine, connector_texts = await linked(house, acme), await linked(house, rival, "user_code")
     (rivals,) = (await rival.call("GET", "/v1/accounts")).json()["accounts"]
     async with connected(house) as http:
         browser = Browser(http)
@@ -56,7 +56,7 @@ async def test_an_account_of_somebody_else_cannot_be_named(house: House, acme: S
             ]
             assert [each.status_code for each in answers] == [404, 404], account
             assert "Rival" not in answers[0].text
-    assert await works(acme, mine) and await works(rival, theirs)
+    assert await works(acme, mine) and await works(rival, connector_texts)
 
 
 async def test_a_list_that_nobody_has_signed_in_for_ends_nothing(house: House, acme: Shop) -> None:

@@ -56,8 +56,8 @@ async def test_a_key_that_came_with_another_token_is_refused_and_burns_nothing(h
 
 
 async def test_two_clients_may_use_one_idempotency_key(house: House, acme: Shop, rival: Shop) -> None:
-    ours, theirs = await a_public_token(house, acme), await a_public_token(house, rival)
-    answers = await asyncio.gather(acme.exchange(ours, "order-1"), rival.exchange(theirs, "order-1"))
+    ours, connector_texts = await a_public_token(house, acme), await a_public_token(house, rival)
+    answers = await asyncio.gather(acme.exchange(ours, "order-1"), rival.exchange(connector_texts, "order-1"))
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].json()["token"] != answers[1].json()["token"]
 

@@ -21,7 +21,7 @@ from cobalt_link.connector.panes import (
 )
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.link.pages.forms import Change, Picked, read, typed
-from cobalt_link.link.pages.texts import texts
+from cobalt_link.link.pages.texts import catalog
 from tests.link.gallery import CLINICS, DATABASES
 
 RESENDS = Code(length=6, resend=True)
@@ -100,4 +100,4 @@ def test_every_error_is_a_text() -> None:
     for pane in empty:
         errors = read(pane, {})
         assert isinstance(errors, dict)
-        assert set(errors.values()) <= set(texts("en"))
+        assert set(errors.values()) <= set(catalog("en"))

@@ -25,7 +25,7 @@ from cobalt_link.connector.refusals import catalogue
 from cobalt_link.link.pages import assets, render
 from cobalt_link.link.pages.closed import CLOSED
 from cobalt_link.link.pages.context import Search, ShownStep
-from tests.link.gallery import NOW, START, gallery, scene, unchosen
+from tests.link.gallery import NOW, START, context, gallery, unchosen
 from tests.link.reading import Element, read
 
 LOCALES = ("en", "es")
@@ -132,7 +132,7 @@ def test_enter_in_the_password_signs_in_and_never_changes_the_practice() -> None
 def test_the_practice_cannot_be_changed_where_the_org_or_the_account_fixes_it() -> None:
     for page in (shown()["credentials-plain"], shown()["reconnect"]):
         assert not page.all("button", form="change")
-    fixed = scene(can_change=False)
+    fixed = context(can_change=False)
     assert "change" not in render.pane(fixed, Message(code="unsupported"))
 
 
@@ -179,7 +179,7 @@ def test_the_page_names_the_host_that_gets_the_password_with_its_domain_in_bold(
     ],
 )
 def test_the_registrable_domain_is_what_stands_out(host: str, bold: str) -> None:
-    address = read(render.pane(scene(host=host), Credentials())).one("p", **{"class": "host"})
+    address = read(render.pane(context(host=host), Credentials())).one("p", **{"class": "host"})
     assert (address.one("bdi").text, address.one("b").text) == (host, bold)
 
 
@@ -198,10 +198,10 @@ def test_a_refused_password_keeps_the_name_empties_the_password_and_has_the_focu
 def test_what_was_typed_is_kept_but_a_secret_even_when_handed_over_is_not_shown() -> None:
     typed = {"username": "m.carter", "password": "s3cret-canary"}
     errors = {"password": "credentials.password_empty"}
-    page = render.pane(scene(), Credentials(), errors=errors, typed=typed)
+    page = render.pane(context(), Credentials(), errors=errors, typed=typed)
     assert 'value="m.carter"' in page
     assert "s3cret-canary" not in page
-    page = render.pane(scene(), Code(length=6), errors={"code": "code.wrong_length"}, typed={"code": "90210"})
+    page = render.pane(context(), Code(length=6), errors={"code": "code.wrong_length"}, typed={"code": "90210"})
     assert "90210" not in page
 
 
@@ -222,12 +222,12 @@ def test_consent_says_who_what_and_how_long() -> None:  # S-125
 
 def test_consent_is_never_shown_with_something_left_out() -> None:
     with pytest.raises(KeyError, match=r"consent\.sees\.billing"):
-        render.pane(scene(sees=("billing",)), Consent())
+        render.pane(context(sees=("billing",)), Consent())
 
 
 def test_the_password_promise_is_true_for_the_connector() -> None:
-    kept = render.pane(scene(keeps_password=True), Credentials())
-    used_once = render.pane(scene(keeps_password=False), Credentials())
+    kept = render.pane(context(keeps_password=True), Credentials())
+    used_once = render.pane(context(keeps_password=False), Credentials())
     assert "kept encrypted" in kept
     assert "then deleted" not in kept
     assert "then deleted" in used_once
@@ -236,9 +236,9 @@ def test_the_password_promise_is_true_for_the_connector() -> None:
 
 def test_time_left_is_told_from_the_scenes_clock() -> None:
     code = Code(length=6, expires_at=NOW + timedelta(minutes=4))
-    assert "Works for another 4 minutes." in render.pane(scene(), code)
-    assert "Works for another 3 minutes." in render.pane(scene(now=NOW + timedelta(seconds=70)), code)
-    assert "Works for" not in render.pane(scene(now=NOW + timedelta(minutes=5)), code)
+    assert "Works for another 4 minutes." in render.pane(context(), code)
+    assert "Works for another 3 minutes." in render.pane(context(now=NOW + timedelta(seconds=70)), code)
+    assert "Works for" not in render.pane(context(now=NOW + timedelta(minutes=5)), code)
 
 
 def test_a_code_that_ended_offers_a_new_one_first() -> None:
@@ -308,7 +308,7 @@ def test_a_refusal_that_cannot_be_tried_again_leads_back(code: str) -> None:
 
 
 def test_a_refusal_from_a_newer_connector_is_told_as_one_we_do_not_understand() -> None:
-    page = read(render.pane(scene(), Message(code="from_the_future")))
+    page = read(render.pane(context(), Message(code="from_the_future")))
     assert "sent an answer we don’t understand" in page.one("h1").text
     assert "7F3K-92QX" in page.text
 
@@ -319,13 +319,13 @@ def test_facts_are_shown_only_where_the_details_know_them() -> None:
 
 
 def test_a_connectors_words_for_a_refusal_win() -> None:
-    texts = scene().connector_texts | {"refusal.locked.title": "Ask the front desk of {place}"}
-    page = read(render.pane(scene(connector_texts=texts), Message(code="locked")))
+    texts = context().connector_texts | {"refusal.locked.title": "Ask the front desk of {place}"}
+    page = read(render.pane(context(connector_texts=texts), Message(code="locked")))
     assert page.one("h1").text == "Ask the front desk of Riverside Family Practice"
 
 
 def test_working_is_streamed_and_ends_in_a_refresh_of_no_seconds() -> None:
-    head, step, tail = render.working(scene())
+    head, step, tail = render.working(context())
     assert head.endswith("\n")
     assert "<ol" in head
     assert "</ol>" not in head
@@ -337,7 +337,7 @@ def test_working_is_streamed_and_ends_in_a_refresh_of_no_seconds() -> None:
 
 
 def test_a_pane_can_be_held_open_until_something_happens_elsewhere() -> None:
-    page = render.pane(scene(), Waiting(number="47"))
+    page = render.pane(context(), Waiting(number="47"))
     head, tail = render.held_open(page)
     assert "Approve on your phone" in head
     assert "refresh" not in head
@@ -381,7 +381,7 @@ def test_ways_back_lead_to_web_addresses_only() -> None:
     back = read(render.closed("link_used", **said, back_url="https://acme.example/return"))
     assert back.one("a").attrs["href"] == "https://acme.example/return"
     assert not read(render.closed("link_used", **said, back_url="javascript:alert(1)")).all("a")
-    assert not read(render.left(scene(), "javascript:alert(1)")).one("main").all("a")
+    assert not read(render.left(context(), "javascript:alert(1)")).one("main").all("a")
 
 
 def test_every_link_and_form_stays_with_us_or_says_where_it_leads() -> None:
@@ -397,7 +397,7 @@ def test_every_link_and_form_stays_with_us_or_says_where_it_leads() -> None:
 def test_the_other_language_is_one_link_away() -> None:
     link = shown()["consent"].one("a", hreflang="es")
     assert (link.attrs["href"], link.attrs["lang"], link.text) == ("/link/6f1c?lang=es", "es", "Español")
-    assert read(render.pane(scene(locale="tlh"), Consent())).one("html").attrs["lang"] == "en"
+    assert read(render.pane(context(locale="tlh"), Consent())).one("html").attrs["lang"] == "en"
 
 
 def test_a_first_view_is_under_fourteen_kilobytes() -> None:  # pages §10
@@ -433,13 +433,13 @@ def test_pages_without_an_ehr_still_speak_whole_sentences() -> None:
 
 def test_rows_without_letters_still_have_a_mark() -> None:
     pane = Choice(name="room", options=(Option(value="a", label="—"),))
-    assert read(render.pane(scene(), pane)).one("button", value="a").text.startswith("•")
+    assert read(render.pane(context(), pane)).one("button", value="a").text.startswith("•")
 
 
 def test_a_scene_is_not_changed_by_its_pages() -> None:
-    before = scene()
+    before = context()
     render.pane(before, Credentials())
-    assert msgspec.structs.asdict(before) == msgspec.structs.asdict(scene())
+    assert msgspec.structs.asdict(before) == msgspec.structs.asdict(context())
 
 
 def test_a_request_that_is_over_can_be_sent_again_and_no_longer_approved() -> None:
@@ -449,10 +449,10 @@ def test_a_request_that_is_over_can_be_sent_again_and_no_longer_approved() -> No
 
 
 def test_rights_and_kinds_are_named_in_the_connectors_words_where_it_has_some() -> None:
-    rights = render.pane(scene(), Message(code="no_rights", details={"rights": "calendar, notes.write"}))
+    rights = render.pane(context(), Message(code="no_rights", details={"rights": "calendar, notes.write"}))
     assert "“API access” and “Schedule, read”, notes.write" in read(rights).text
     assert "Larkspur before version 7 isn’t supported here." in shown()["message-unsupported"].text
     assert "Not supported here: second factor." in shown()["message-bare"].text
     texts = {"refusal.unsupported.why_hidden": "Add the name to {host}."}
-    said = render.pane(scene(connector_texts=texts), Message(code="unsupported", details={"what": "hidden"}))
+    said = render.pane(context(connector_texts=texts), Message(code="unsupported", details={"what": "hidden"}))
     assert "Add the name to riverside.larkspur.example." in read(said).text

@@ -8,7 +8,7 @@ import pytest
 
 from cobalt_link.connector.panes import Credentials, Message, PaneRefusal
 from cobalt_link.link.pages import render
-from tests.link.gallery import gallery, scene
+from tests.link.gallery import context, gallery
 from tests.link.reading import Element, read
 
 
@@ -21,7 +21,7 @@ def test_a_password_is_changed_at_the_ehr_in_a_window_that_knows_nothing_of_this
     link = shown()["message-password_expired"].one("a", **{"class": "btn go"})
     assert link.attrs["href"] == "https://riverside.larkspur.example/reset"
     assert {"noopener", "noreferrer"} <= set(link.attrs["rel"].split())
-    evil = render.pane(scene(), Message(code="password_expired", details={"url": "javascript:alert(1)"}))
+    evil = render.pane(context(), Message(code="password_expired", details={"url": "javascript:alert(1)"}))
     assert "javascript" not in evil
 
 
@@ -48,9 +48,9 @@ def test_a_forgotten_password_is_reset_at_the_ehr_in_a_window_of_its_own() -> No
 )
 def test_a_link_with_the_name_of_an_ehr_leads_nowhere_else(url: str) -> None:
     wrong = PaneRefusal("wrong_credentials", {"url": url})
-    assert "Reset it at" not in render.pane(scene(), Credentials(problem=wrong))
+    assert "Reset it at" not in render.pane(context(), Credentials(problem=wrong))
     assert "Reset it at" in render.pane(
-        scene(), Credentials(problem=PaneRefusal("wrong_credentials", {"url": "https://login.larkspur.example/x"}))
+        context(), Credentials(problem=PaneRefusal("wrong_credentials", {"url": "https://login.larkspur.example/x"}))
     )
 
 
@@ -58,7 +58,7 @@ def test_when_an_ehr_is_silent_the_page_says_when_it_last_worked() -> None:
     told = shown()["message-ehr_down"]
     assert [label.text for label in told.all("dt")] == ["Last worked", "Next", "Reference"]
     assert told.all("dd")[0].text == "12 minutes ago"
-    assert "Last worked" not in read(render.pane(scene(), Message(code="ehr_down"))).text
+    assert "Last worked" not in read(render.pane(context(), Message(code="ehr_down"))).text
 
 
 def test_what_is_sent_to_the_app_is_told_by_names_that_people_know() -> None:

@@ -11,14 +11,14 @@ from markupsafe import Markup
 
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.link.pages import texts as texts_module
-from cobalt_link.link.pages.texts import LOCALES, Texts, choose, placeholders, texts
+from cobalt_link.link.pages.texts import LOCALES, Texts, catalog, choose, placeholders
 from tests.link.gallery import gallery
 
 TEMPLATES = Path(texts_module.__file__).parent / "templates"
 
 
-def voice(**theirs: str) -> Texts:
-    return Texts("en", theirs=theirs, names={"app": "Acme", "ehr": "Larkspur"})
+def voice(**connector_texts: str) -> Texts:
+    return Texts("en", connector_texts=connector_texts, names={"app": "Acme", "ehr": "Larkspur"})
 
 
 class Watched(dict[str, str]):
@@ -35,8 +35,8 @@ class Watched(dict[str, str]):
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_page_has_its_texts_and_no_text_is_unused(locale: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched(texts(locale))
-    monkeypatch.setattr(texts_module, "texts", lambda _: watched)
+    watched = Watched(catalog(locale))
+    monkeypatch.setattr(texts_module, "catalog", lambda _: watched)
     gallery(locale)
     assert set(watched) - watched.taken == {f"language.{locale}"} | _months(watched)
 
@@ -48,7 +48,7 @@ def _months(known: Mapping[str, str]) -> set[str]:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_refusal_says_what_happened_and_what_to_do(locale: str) -> None:
-    known = texts(locale)
+    known = catalog(locale)
     for code in (*catalogue(), "disconnected"):
         assert known[f"refusal.{code}.title"]
         assert any(key.startswith(f"refusal.{code}.why") for key in known), code
@@ -56,7 +56,7 @@ def test_every_refusal_says_what_happened_and_what_to_do(locale: str) -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_all_languages_say_the_same_things_about_the_same_names(locale: str) -> None:
-    english, other = texts("en"), texts(locale)
+    english, other = catalog("en"), catalog(locale)
     assert set(english) == set(other)
     for key, text in english.items():
         if not key.startswith("day."):
@@ -64,7 +64,7 @@ def test_all_languages_say_the_same_things_about_the_same_names(locale: str) -> 
 
 
 def test_english_texts_keep_the_house_style() -> None:
-    for key, text in texts("en").items():
+    for key, text in catalog("en").items():
         assert not re.search(r"!|\b(please|oops|sorry|invalid)\b|'|\.\.\.", text, re.IGNORECASE), key
 
 
@@ -76,7 +76,7 @@ def test_templates_hold_no_words_of_their_own() -> None:
 
 
 def test_names_are_escaped_and_isolated() -> None:
-    said = Texts("en", theirs={}, names={"app": "<b>\u202eAcme"})("page.back")
+    said = Texts("en", connector_texts={}, names={"app": "<b>\u202eAcme"})("page.back")
     assert said == "Back to <bdi>&lt;b&gt;Acme</bdi>"
 
 
@@ -86,7 +86,7 @@ def test_markup_of_ours_and_numbers_stay_as_they_are() -> None:
 
 
 def test_plain_text_carries_no_markup() -> None:
-    assert Texts("en", theirs={}, names={"app": "A<i>&B"}).plain("page.back") == "Back to A<i>&B"
+    assert Texts("en", connector_texts={}, names={"app": "A<i>&B"}).plain("page.back") == "Back to A<i>&B"
 
 
 def test_a_connectors_text_wins_over_ours() -> None:
@@ -155,4 +155,4 @@ def test_days_of_another_year_name_it() -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_what_is_said_instead_at_the_own_connections_takes_the_place_of_a_text_that_there_is(locale: str) -> None:
     assert texts_module.instead(locale)
-    assert texts_module.instead(locale).keys() <= texts(locale).keys()
+    assert texts_module.instead(locale).keys() <= catalog(locale).keys()

@@ -97,8 +97,8 @@ async def test_another_clients_tokens_are_exactly_like_unknown_ones(
     for other in others:
         for ask in ways_to_use_a_token(other):
             for mine, nobodys in ((link, unknown["lt"]), (public, unknown["pt"]), (access, unknown["at"])):
-                theirs, none = told(await ask(mine)), told(await ask(nobodys))
-                assert theirs == none and theirs[0] >= 400
+                connector_texts, none = told(await ask(mine)), told(await ask(nobodys))
+                assert connector_texts == none and connector_texts[0] >= 400
     assert (await acme.exchange(public)).status_code == 200
 
 

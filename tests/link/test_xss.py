@@ -17,10 +17,10 @@ RUNS = ["".join(ATTACKS[start : start + PER_RUN]) for start in range(0, len(ATTA
 ADDRESSES = ("javascript:pwned()", "JaVaScRiPt:pwned()", "data:text/html,<script>pwned()</script>", "//evil.example")
 
 
-def attributes(drawn: dict[str, str]) -> dict[str, set[str]]:
+def attributes(host_markup: dict[str, str]) -> dict[str, set[str]]:
     """Every attribute that occurs, by element."""
     found: dict[str, set[str]] = {}
-    for page in drawn.values():
+    for page in host_markup.values():
         for element in read(page).all():
             found.setdefault(element.tag, set()).update(element.attrs)
     return found

@@ -111,7 +111,7 @@ SAID = [
 def test_a_person_reads_it_in_words(
     locale: str, code: str, details: dict[str, str | int], said: str, connector: Connector
 ) -> None:
-    words = Texts(locale, theirs=connector.texts(locale), names={"ehr": "Sandbox EHR"})
+    words = Texts(locale, connector_texts=connector.texts(locale), names={"ehr": "Sandbox EHR"})
     if code == "no_rights":
         assert bare(refusal.filling(words, details)["rights"]) == said
     else:

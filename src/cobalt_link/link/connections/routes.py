@@ -51,7 +51,7 @@ async def ask(room: HostedPages, call: Call, account_id: str) -> Response:
     found = [each for each in rows if each.id == account_id]
     if not found:
         return _listed_again(room, session)
-    html = connection_list.asked(context, found[0], session.ehr_user_name or "")
+    html = connection_list.disconnect_page(context, found[0], session.ehr_user_name or "")
     return await room.access.page(session, html)
 
 

@@ -161,6 +161,6 @@ def is_frame_reload(call: Call) -> bool:
     return is_look and bool(call.request.query_params.get("origin")) and not is_in_window(call)
 
 
-def locale_of(session: LinkSession | None, accept: str | None, asked: str | None = None) -> str:
+def locale_of(session: LinkSession | None, accept: str | None, showing: str | None = None) -> str:
     """The language of a page: asked for on the page, else by the app, else by the browser."""
-    return texts.choose(accept, asked or (session.locale if session else None))
+    return texts.choose(accept, showing or (session.locale if session else None))

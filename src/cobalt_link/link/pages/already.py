@@ -11,11 +11,11 @@ from cobalt_link.link.pages.pane_view import PaneShowing
 from cobalt_link.link.pages.texts import isolated
 
 
-def view(asked: PaneShowing, pane: Choice) -> dict[str, Any]:
-    t, scene = asked.words, asked.scene
-    since = t.day(scene.since, scene.now.date()) if scene.since else None
-    used = t.moment(scene.last_used, scene.now) if scene.last_used else t("page.never_used")
-    facts = [(t("fact.practice"), isolated(scene.practice))] if scene.practice else []
+def view(showing: PaneShowing, pane: Choice) -> dict[str, Any]:
+    t, context = showing.texts, showing.context
+    since = t.day(context.since, context.now.date()) if context.since else None
+    used = t.moment(context.last_used, context.now) if context.last_used else t("page.never_used")
+    facts = [(t("fact.practice"), isolated(context.practice))] if context.practice else []
     return {
         "template": "already",
         "head": Head(hero=True, wire="at5", knot="check", tone="on", joined=True),

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from cobalt_link.accounts.account import Account
 from cobalt_link.developers.clients import Client
 from cobalt_link.link.pages.context import PageContext
-from cobalt_link.link.pages.layout import Head, Notice, draw, ends_of, words_of
+from cobalt_link.link.pages.layout import Head, Notice, ends_of, render_page, texts_of
 from cobalt_link.link.pages.loading import app_mark
 from cobalt_link.link.pages.texts import Texts, isolated
 
@@ -44,39 +44,39 @@ def rows(found: Iterable[tuple[Account, Client]]) -> list[Connection]:
     ]
 
 
-def listed(scene: PageContext, found: Sequence[Connection], ehr_user_name: str, *, ended: bool = False) -> str:
+def list_page(context: PageContext, found: Sequence[Connection], ehr_user_name: str, *, ended: bool = False) -> str:
     """All connections of `ehr_user_name`, as the EHR names them; `ended`: one has just been disconnected."""
-    t = words_of(scene)
-    rows = [(each, _about(scene, t, each)) for each in found]
+    t = texts_of(context)
+    rows = [(each, _about(context, t, each)) for each in found]
     kind = "some" if rows else "none"
     notice = Notice(icon="check", title=t("connections.ended"), text=t("connections.ended_why")) if ended else None
     why = t(f"connections.{kind}_why", ehr_user_name=ehr_user_name)
-    given = {"scene": scene, "why": why, "notice": notice, "rows": rows}
-    return draw("connections", t, ends_of(scene, t), _HEAD, t(f"connections.{kind}"), **given)
+    given = {"scene": context, "why": why, "notice": notice, "rows": rows}
+    return render_page("connections", t, ends_of(context, t), _HEAD, t(f"connections.{kind}"), **given)
 
 
-def asked(scene: PageContext, one: Connection, ehr_user_name: str) -> str:
+def disconnect_page(context: PageContext, one: Connection, ehr_user_name: str) -> str:
     """Whether to disconnect one app."""
-    t = words_of(scene).knowing(app=one.app)
+    t = texts_of(context).with_names(app=one.app)
     facts = [
         (t("connections.account"), isolated(ehr_user_name)),
         *([(t("fact.practice"), isolated(one.practice))] if one.practice else []),
-        (t("connections.since"), t.day(one.since.date(), scene.now.date())),
-        (t("fact.last_used"), _last_used(scene, t, one)),
+        (t("connections.since"), t.day(one.since.date(), context.now.date())),
+        (t("fact.last_used"), _last_used(context, t, one)),
     ]
-    path = f"{scene.path}/connections/{one.id}"
-    ends = msgspec.structs.replace(ends_of(scene, t), exit=scene.path)
+    path = f"{context.path}/connections/{one.id}"
+    ends = msgspec.structs.replace(ends_of(context, t), exit=context.path)
     head = msgspec.structs.replace(_HEAD, leave=True)
-    given = {"scene": scene, "why": t("disconnect.why"), "facts": facts, "path": path}
-    return draw("disconnect", t, ends, head, t("disconnect.title"), **given)
+    given = {"scene": context, "why": t("disconnect.why"), "facts": facts, "path": path}
+    return render_page("disconnect", t, ends, head, t("disconnect.title"), **given)
 
 
-def _about(scene: PageContext, t: Texts, one: Connection) -> Markup:
-    since = t("connections.row_since", day=t.day(one.since.date(), scene.now.date()))
-    used = t("connections.row_used", when=_last_used(scene, t, one)) if one.last_used else t("page.never_used")
+def _about(context: PageContext, t: Texts, one: Connection) -> Markup:
+    since = t("connections.row_since", day=t.day(one.since.date(), context.now.date()))
+    used = t("connections.row_used", when=_last_used(context, t, one)) if one.last_used else t("page.never_used")
     practice = [isolated(one.practice)] if one.practice else []
     return Markup("<br>").join([*practice, since, used])
 
 
-def _last_used(scene: PageContext, t: Texts, one: Connection) -> Markup:
-    return t.moment(one.last_used, scene.now) if one.last_used else t("page.never_used")
+def _last_used(context: PageContext, t: Texts, one: Connection) -> Markup:
+    return t.moment(one.last_used, context.now) if one.last_used else t("page.never_used")

@@ -17,7 +17,7 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
-def drawn(host: str) -> Markup:
+def host_markup(host: str) -> Markup:
     """`host` (with or without port) as markup: breaks after dots, registrable domain or whole address in bold."""
     name, port = _without_port(clean(host))
     domain = name if _is_address(name) else _suffixes().privatesuffix(name) or name

@@ -84,63 +84,65 @@ def _template(name: str) -> Template:
     return _environment().get_template(f"{name}.html")
 
 
-def draw(template: str, words: Texts, ends: Ends, head: Head, title: Markup, **more: Any) -> str:
+def render_page(template: str, texts: Texts, ends: Ends, head: Head, title: Markup, **more: Any) -> str:
     """A page. `more`: `why`, `notice`, `failed` of every page, and what the template asks for."""
-    given = {"t": words, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
-    scene = more.get("scene")
+    given = {"t": texts, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
+    context = more.get("scene")
     given |= {"scene": None, "page": template, "parent": None, "closing": None, "closes_in": 0, "patience": None}
-    given |= {"accent": accent_url(scene.accent) if scene and scene.accent else None}
-    framed = given["framed"] = more.get("framed") or (scene.framed if scene else None)
+    given |= {"accent": accent_url(context.accent) if context and context.accent else None}
+    framed = given["framed"] = more.get("framed") or (context.framed if context else None)
     # Chromium refuses autofocus in a frame of another site, and complains in the app's console: the script focuses.
     given |= {"parent": framed.parent, "autofocus": "data-focus"} if framed else {"autofocus": "autofocus"}
     return _template(template).render(given | more)
 
 
-def draw_part(macro: str, *given: Any) -> Markup:
+def render_part(macro: str, *given: Any) -> Markup:
     """One macro of `parts.html`."""
     return getattr(_template("parts").module, macro)(*given)
 
 
-def words_of(scene: PageContext) -> Texts:
+def texts_of(context: PageContext) -> Texts:
     """The voice of a scene's pages."""
-    words = bare_words(scene.locale, scene.operator, scene.app_name, scene.connector_texts)
-    ehr = isolated(scene.ehr_name) if scene.ehr_name else words("page.your_ehr")
-    place = isolated(scene.place) if scene.place else ehr
-    connections = Markup('<bdi dir="ltr">{}</bdi>').format(Markup("<wbr>/").join(clean(scene.connections).split("/")))
-    return words.knowing(ehr=ehr, place=place, host=scene.host, connections=connections)
+    texts = bare_texts(context.locale, context.operator, context.app_name, context.connector_texts)
+    ehr = isolated(context.ehr_name) if context.ehr_name else texts("page.your_ehr")
+    place = isolated(context.place) if context.place else ehr
+    connections = Markup('<bdi dir="ltr">{}</bdi>').format(Markup("<wbr>/").join(clean(context.connections).split("/")))
+    return texts.with_names(ehr=ehr, place=place, host=context.host, connections=connections)
 
 
-def bare_words(locale: str, operator: str, app_name: str | None, theirs: dict[str, str] | None = None) -> Texts:
+def bare_texts(
+    locale: str, operator: str, app_name: str | None, connector_texts: dict[str, str] | None = None
+) -> Texts:
     """The voice of pages that know no EHR, or not even the app."""
-    words = Texts(locale, theirs=theirs or {}, names={"operator": operator, "app": app_name})
-    return words if app_name else words.knowing(app=words("page.the_app"))
+    texts = Texts(locale, connector_texts=connector_texts or {}, names={"operator": operator, "app": app_name})
+    return texts if app_name else texts.with_names(app=texts("page.the_app"))
 
 
-def ends_of(scene: PageContext, words: Texts, here: str = "") -> Ends:
+def ends_of(context: PageContext, texts: Texts, here: str = "") -> Ends:
     """Header and footer of a page of the link_session, which stands at `here` under the link session's path."""
     return Ends(
-        app=isolated(scene.app_name),
-        app_mark=scene.app_mark,
-        place=isolated(scene.place) if scene.place else words("page.your_ehr_short"),
-        ehr_mark=scene.ehr_mark,
-        exit=f"{scene.path}/exit",
-        here=scene.path + here,
-        privacy=web_url(scene.privacy_url),
-        help=web_url(scene.help_url),
-        languages=other_languages(words),
+        app=isolated(context.app_name),
+        app_mark=context.app_mark,
+        place=isolated(context.place) if context.place else texts("page.your_ehr_short"),
+        ehr_mark=context.ehr_mark,
+        exit=f"{context.path}/exit",
+        here=context.path + here,
+        privacy=web_url(context.privacy_url),
+        help=web_url(context.help_url),
+        languages=other_languages(texts),
     )
 
 
-def ends_of_nothing(words: Texts, app_name: str | None) -> Ends:
+def ends_of_nothing(texts: Texts, app_name: str | None) -> Ends:
     """Header and footer of a page that shows nothing of a link session."""
     return Ends(
-        app=isolated(app_name) if app_name else words("page.the_app_short"),
+        app=isolated(app_name) if app_name else texts("page.the_app_short"),
         app_mark=None,
-        place=words("page.your_ehr_short"),
+        place=texts("page.your_ehr_short"),
         ehr_mark=None,
     )
 
 
-def other_languages(words: Texts) -> tuple[tuple[str, str], ...]:
+def other_languages(texts: Texts) -> tuple[tuple[str, str], ...]:
     """The other locales, each by its own name."""
-    return tuple((locale, str(words(f"language.{locale}"))) for locale in LOCALES if locale != words.locale)
+    return tuple((locale, str(texts(f"language.{locale}"))) for locale in LOCALES if locale != texts.locale)

@@ -15,13 +15,13 @@ from cobalt_link.link.pages.texts import Texts
 class PaneShowing(msgspec.Struct, frozen=True, kw_only=True):
     """One showing of a pane. `errors` are sentences by field; `typed` is what may be shown again."""
 
-    scene: PageContext
-    words: Texts
+    context: PageContext
+    texts: Texts
     search: Search
     errors: dict[str, Markup]
     typed: Mapping[str, str]
 
 
-def head_of(asked: PaneShowing, wire: str) -> Head:
+def head_of(showing: PaneShowing, wire: str) -> Head:
     """A form's header: how far the wire is, or the mend while an account is being repaired."""
-    return Head(wire="mend" if asked.scene.repairing else wire)
+    return Head(wire="mend" if showing.context.repairing else wire)

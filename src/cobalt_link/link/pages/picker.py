@@ -14,13 +14,16 @@ from cobalt_link.link.pages.pane_view import PaneShowing, head_of
 from cobalt_link.link.pages.texts import Texts
 
 
-def picker(asked: PaneShowing, pane: Picker) -> dict[str, Any]:
-    by_hand = pane.manual or not asked.errors.keys().isdisjoint({"ehr", "url"})
-    return (_manual if by_hand else _search)(asked, pane) | {"search": asked.search, "head": head_of(asked, "at1")}
+def picker(showing: PaneShowing, pane: Picker) -> dict[str, Any]:
+    by_hand = pane.manual or not showing.errors.keys().isdisjoint({"ehr", "url"})
+    return (_manual if by_hand else _search)(showing, pane) | {
+        "search": showing.search,
+        "head": head_of(showing, "at1"),
+    }
 
 
-def _search(asked: PaneShowing, pane: Picker) -> dict[str, Any]:
-    t, search = asked.words, asked.search
+def _search(showing: PaneShowing, pane: Picker) -> dict[str, Any]:
+    t, search = showing.texts, showing.search
     return {
         "title": t("picker.title"),
         "why": None if search.query else t("picker.why"),
@@ -35,12 +38,12 @@ def _found(t: Texts, search: Search) -> Markup:
     return t.count("picker.found", shown)
 
 
-def _manual(asked: PaneShowing, pane: Picker) -> dict[str, Any]:
-    t, typed = asked.words, asked.typed
-    errors, chosen = asked.errors, typed.get("ehr", pane.ehr or "")
-    ehrs = {vendor.value.rpartition(":")[2]: vendor.name for vendor in asked.search.vendors}
+def _manual(showing: PaneShowing, pane: Picker) -> dict[str, Any]:
+    t, typed = showing.texts, showing.typed
+    errors, chosen = showing.errors, typed.get("ehr", pane.ehr or "")
+    ehrs = {vendor.value.rpartition(":")[2]: vendor.name for vendor in showing.search.vendors}
     if pane.problem and pane.problem.code == "not_this_address" and not errors:
-        named = t.knowing(ehr=ehrs[chosen]) if chosen in ehrs else t
+        named = t.with_names(ehr=ehrs[chosen]) if chosen in ehrs else t
         errors = {"url": refusal.why(named, pane.problem) or refusal.title(t, pane.problem)}
     return {
         "template": "manual",

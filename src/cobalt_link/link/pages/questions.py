@@ -12,7 +12,7 @@ from cobalt_link.link.flow import already
 from cobalt_link.link.pages import already as already_page
 from cobalt_link.link.pages import refusal
 from cobalt_link.link.pages.context import PageContext
-from cobalt_link.link.pages.hosts import drawn, same_site, web_url
+from cobalt_link.link.pages.hosts import host_markup, same_site, web_url
 from cobalt_link.link.pages.layout import Notice
 from cobalt_link.link.pages.pane_view import PaneShowing, head_of
 from cobalt_link.link.pages.picker import picker
@@ -21,24 +21,24 @@ from cobalt_link.link.pages.texts import Texts
 from cobalt_link.signin.replay import CONFIRM
 
 
-def given(asked: PaneShowing, pane: Pane) -> dict[str, Any]:
+def given(showing: PaneShowing, pane: Pane) -> dict[str, Any]:
     """The template's name, header, title and everything else that it asks for."""
     view = _OWN_VIEWS.get((type(pane), pane.name)) or _VIEWS[type(pane)]
-    return {"template": type(pane).__struct_config__.tag} | view(asked, pane)
+    return {"template": type(pane).__struct_config__.tag} | view(showing, pane)
 
 
-def _consent(asked: PaneShowing, pane: Consent) -> dict[str, Any]:
-    t = asked.words
+def _consent(showing: PaneShowing, pane: Consent) -> dict[str, Any]:
+    t = showing.texts
     facts = [
-        *allowed(asked.scene, t),
+        *allowed(showing.context, t),
         *((t(f"fact.{name}"), t(f"consent.{name}")) for name in ("cannot", "until", "undo")),
     ]
-    return {"head": head_of(asked, "at2"), "title": t("consent.title"), "why": t("consent.why"), "facts": facts}
+    return {"head": head_of(showing, "at2"), "title": t("consent.title"), "why": t("consent.why"), "facts": facts}
 
 
-def allowed(scene: PageContext, t: Texts) -> list[tuple[Markup, Markup]]:
+def allowed(context: PageContext, t: Texts) -> list[tuple[Markup, Markup]]:
     """What the app may see and do, as facts. Raises KeyError where the connector has no words for it."""
-    lists = {"sees": scene.sees, "does": scene.does}
+    lists = {"sees": context.sees, "does": context.does}
     return [
         (t(f"fact.{verb}"), Markup("<br>").join(t(f"consent.{verb}.{key}") for key in keys))
         for verb, keys in lists.items()
@@ -46,27 +46,27 @@ def allowed(scene: PageContext, t: Texts) -> list[tuple[Markup, Markup]]:
     ]
 
 
-def _reconnect(asked: PaneShowing, pane: Consent) -> dict[str, Any]:
-    t = asked.words
+def _reconnect(showing: PaneShowing, pane: Consent) -> dict[str, Any]:
+    t = showing.texts
     return {
         "template": "reconnect",
-        "head": head_of(asked, ""),
+        "head": head_of(showing, ""),
         "title": t("reconnect.title"),
         "why": t("reconnect.reaches"),
-        "promise": _promise(asked.scene, t),
+        "promise": _promise(showing.context, t),
     }
 
 
-def _credentials(asked: PaneShowing, pane: Credentials) -> dict[str, Any]:
-    t, scene, errors = asked.words, asked.scene, asked.errors
-    username = pane.username or "" if pane.fixed else asked.typed.get("username", pane.username or "")
+def _credentials(showing: PaneShowing, pane: Credentials) -> dict[str, Any]:
+    t, context, errors = showing.texts, showing.context, showing.errors
+    username = pane.username or "" if pane.fixed else showing.typed.get("username", pane.username or "")
     refusal = "why" if pane.problem and pane.problem.code == "wrong_credentials" else ""
     return {
-        "head": head_of(asked, "at3"),
-        "title": t("reconnect.title" if scene.repairing else "credentials.title"),
-        "why": _sign_in_why(asked, pane),
-        "host": drawn(scene.host) if scene.host else None,
-        "change": scene.can_change and not scene.repairing and not pane.fixed,
+        "head": head_of(showing, "at3"),
+        "title": t("reconnect.title" if context.repairing else "credentials.title"),
+        "why": _sign_in_why(showing, pane),
+        "host": host_markup(context.host) if context.host else None,
+        "change": context.can_change and not context.repairing and not pane.fixed,
         "username": username,
         "fixed": pane.fixed,
         "refused": bool(refusal),
@@ -77,42 +77,42 @@ def _credentials(asked: PaneShowing, pane: Credentials) -> dict[str, Any]:
             "password": " ".join(filter(None, ("pe" if "password" in errors else "", refusal))),
         },
         "focus": next(iter(errors), "password" if username else "username"),
-        "promise": _promise(scene, t),
-        "reset": _reset(asked, pane.problem) if pane.problem and refusal else None,
+        "promise": _promise(context, t),
+        "reset": _reset(showing, pane.problem) if pane.problem and refusal else None,
     }
 
 
-def _reset(asked: PaneShowing, problem: PaneRefusal) -> str | None:
+def _reset(showing: PaneShowing, problem: PaneRefusal) -> str | None:
     """Where a forgotten password is reset: only at the very EHR whose name stands on the link."""
     url = web_url(problem.details.get("url"))
-    return url if same_site(url, asked.scene.host) else None
+    return url if same_site(url, showing.context.host) else None
 
 
-def _sign_in_why(asked: PaneShowing, pane: Credentials) -> Markup | None:
-    t, scene = asked.words, asked.scene
+def _sign_in_why(showing: PaneShowing, pane: Credentials) -> Markup | None:
+    t, context = showing.texts, showing.context
     if pane.problem:
         return None
-    if scene.repairing:
+    if context.repairing:
         return t("reconnect.why")
-    return t("credentials.why" if scene.practice else "credentials.why_plain")
+    return t("credentials.why" if context.practice else "credentials.why_plain")
 
 
-def _promise(scene: PageContext, t: Texts) -> Markup:
-    if scene.repairing and scene.since:
-        return t("reconnect.promise", since=t.day(scene.since, scene.now.date()))
-    key = "credentials.kept" if scene.keeps_password else "credentials.not_kept"
+def _promise(context: PageContext, t: Texts) -> Markup:
+    if context.repairing and context.since:
+        return t("reconnect.promise", since=t.day(context.since, context.now.date()))
+    key = "credentials.kept" if context.keeps_password else "credentials.not_kept"
     # "Run by Acme … Acme never receives it" would be a riddle: then it is the app that never does.
-    return t(f"{key}_same" if scene.operator.casefold() == scene.app_name.casefold() else key)
+    return t(f"{key}_same" if context.operator.casefold() == context.app_name.casefold() else key)
 
 
-def _message(asked: PaneShowing, pane: Message) -> dict[str, Any]:
-    t, problem = asked.words, PaneRefusal(pane.code, pane.details)
+def _message(showing: PaneShowing, pane: Message) -> dict[str, Any]:
+    t, problem = showing.texts, PaneRefusal(pane.code, pane.details)
     return {
         "head": refusal.head(pane.code),
         "title": refusal.title(t, problem),
         "why": refusal.why(t, problem),
-        "facts": refusal.facts(t, asked.scene, pane),
-        "acts": refusal.acts(t, asked.scene, pane),
+        "facts": refusal.facts(t, showing.context, pane),
+        "acts": refusal.acts(t, showing.context, pane),
     }
 
 
@@ -136,36 +136,36 @@ WARNED = 120  # seconds before the end
 FIELDS = frozenset({"ehr", "url", "username", "password", "code"})
 
 
-def notice(asked: PaneShowing, pane: Pane, shown: dict[str, Any], *, stale: bool, stayed: bool) -> Notice | None:
+def notice(showing: PaneShowing, pane: Pane, shown: dict[str, Any], *, stale: bool, stayed: bool) -> Notice | None:
     """The one notice above the form, if there is anything to say that no field says."""
-    t = asked.words
-    if loose := [text for field, text in asked.errors.items() if field not in FIELDS]:
+    t = showing.texts
+    if loose := [text for field, text in showing.errors.items() if field not in FIELDS]:
         return Notice(tone="bad", icon="alert", text=loose[0])
     if pane.problem and not shown.get("errors"):
         return refusal.notice(t, pane.problem)
-    if asked.scene.has_asked:
+    if showing.context.has_asked:
         return Notice(icon="check", title=t("refusal.unsupported.asked"), text=t("refusal.unsupported.asked_why"))
     if stayed:
-        return Notice(icon="clock", text=stays(asked.scene, t))
+        return Notice(icon="clock", text=stays(showing.context, t))
     if stale:
         return Notice(icon="info", title=t("page.stale"), text=t("page.stale_why"))
     if isinstance(pane, Code) and pane.resent and not shown.get("errors"):
         return Notice(icon="text", text=sent(t, pane, "code.resent"))
-    left = seconds_left(asked.scene)
-    return closing(asked.scene, t, left) if left <= WARNED else None
+    left = seconds_left(showing.context)
+    return closing(showing.context, t, left) if left <= WARNED else None
 
 
-def seconds_left(scene: PageContext) -> float:
-    return max((scene.expires_at - scene.now).total_seconds(), 1)
+def seconds_left(context: PageContext) -> float:
+    return max((context.expires_at - context.now).total_seconds(), 1)
 
 
-def closing(scene: PageContext, t: Texts, seconds: float) -> Notice:
+def closing(context: PageContext, t: Texts, seconds: float) -> Notice:
     """The page closes in so many seconds, unless it is kept open."""
-    said = stays(scene, t) if scene.can_stay else None
+    said = stays(context, t) if context.can_stay else None
     return Notice(tone="warn", icon="clock", text=t("page.closing", span=t.span(seconds)), stays=said)
 
 
-def stays(scene: PageContext, t: Texts) -> Markup:
+def stays(context: PageContext, t: Texts) -> Markup:
     """For how long a page stays open that is kept open, or has just been."""
-    whole = scene.expires_at - (scene.started if scene.can_stay else scene.now)
+    whole = context.expires_at - (context.started if context.can_stay else context.now)
     return t("page.stays", span=t.span(whole.total_seconds()))

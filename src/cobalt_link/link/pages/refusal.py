@@ -12,7 +12,7 @@ from markupsafe import Markup
 from cobalt_link.connector.panes import Message, PaneRefusal
 from cobalt_link.connector.refusals import AskAgain, catalogue
 from cobalt_link.link.pages.context import PageContext
-from cobalt_link.link.pages.hosts import drawn, web_url
+from cobalt_link.link.pages.hosts import host_markup, web_url
 from cobalt_link.link.pages.layout import Act, Head, Notice
 from cobalt_link.link.pages.texts import Texts, isolated
 
@@ -58,46 +58,46 @@ SILENT = ("ehr_down",)  # then the page says when the EHR last answered
 _CHANGE_HELPS = ("unsupported", "not_this_address")
 
 
-def filling(words: Texts, details: Mapping[str, str | int]) -> dict[str, Any]:
+def filling(texts: Texts, details: Mapping[str, str | int]) -> dict[str, Any]:
     """A refusal's details as texts want them: `tries`, `wait`, the connector's names for rights and kinds."""
     values: dict[str, Any] = dict(details)
     if isinstance(tries := details.get("tries_left"), int):
-        values["tries"] = words.count("tries", tries)
+        values["tries"] = texts.count("tries", tries)
     if isinstance(minutes := details.get("minutes"), int):
-        values["wait"] = words.span(minutes * 60)
+        values["wait"] = texts.span(minutes * 60)
     elif isinstance(seconds := details.get("seconds"), int):
-        values["wait"] = words.span(seconds)
+        values["wait"] = texts.span(seconds)
     if "rights" in details:
         rights = str(details["rights"]).split(", ")
-        values["rights"] = Markup(", ").join(words.best(f"no_rights.{right}") or isolated(right) for right in rights)
+        values["rights"] = Markup(", ").join(texts.best(f"no_rights.{right}") or isolated(right) for right in rights)
     if "what" in details:
         # A noun phrase of the connector's own fits into a sentence; a bare name stands after a colon.
-        values |= {"what": words.best(f"unsupported.{details['what']}"), "bare": details["what"]}
+        values |= {"what": texts.best(f"unsupported.{details['what']}"), "bare": details["what"]}
     return values
 
 
-def title(words: Texts, problem: PaneRefusal) -> Markup:
+def title(texts: Texts, problem: PaneRefusal) -> Markup:
     """What happened, as a heading without a full stop."""
-    return words(f"refusal.{_known(problem.code)}.title", **filling(words, problem.details))
+    return texts(f"refusal.{_known(problem.code)}.title", **filling(texts, problem.details))
 
 
-def why(words: Texts, problem: PaneRefusal) -> Markup | None:
+def why(texts: Texts, problem: PaneRefusal) -> Markup | None:
     """Why, or what to do: the text that says most of what the details know."""
     key = f"refusal.{_known(problem.code)}.why"
     reason = problem.details.get("reason", problem.details.get("what", ""))
-    return words.best(f"{key}_{reason}", key, f"{key}_bare", f"{key}_plain", **filling(words, problem.details))
+    return texts.best(f"{key}_{reason}", key, f"{key}_bare", f"{key}_plain", **filling(texts, problem.details))
 
 
-def notice(words: Texts, problem: PaneRefusal) -> Notice:
+def notice(texts: Texts, problem: PaneRefusal) -> Notice:
     """The refusal as a notice on a pane that is asked again."""
     mendable = issubclass(catalogue().get(problem.code, Exception), AskAgain)
     tone, icon = ("bad", "alert") if mendable else ("warn", _style(problem.code).knot)
-    return Notice(tone=tone, icon=icon, title=title(words, problem), text=why(words, problem))
+    return Notice(tone=tone, icon=icon, title=title(texts, problem), text=why(texts, problem))
 
 
-def in_a_sentence(words: Texts, problem: PaneRefusal) -> Markup:
+def in_a_sentence(texts: Texts, problem: PaneRefusal) -> Markup:
     """The refusal as the error of one field."""
-    return Markup(" ").join(filter(None, (title(words, problem) + ".", why(words, problem))))
+    return Markup(" ").join(filter(None, (title(texts, problem) + ".", why(texts, problem))))
 
 
 def head(code: str) -> Head:
@@ -105,66 +105,66 @@ def head(code: str) -> Head:
     return Head(hero=True, wire="cut", knot=_style(code).knot, tone=_style(code).tone)
 
 
-def facts(words: Texts, scene: PageContext, pane: Message) -> list[Fact]:
+def facts(texts: Texts, context: PageContext, pane: Message) -> list[Fact]:
     """The moment's facts: only those of which the details know enough."""
     found: list[Fact] = []
-    values = filling(words, pane.details)
+    values = filling(texts, pane.details)
     for name in _style(pane.code).facts:
-        if text := _fact(words, scene, pane, name, values):
-            found.append((words(f"fact.{name}"), text, "ref" if name == "reference" else ""))
+        if text := _fact(texts, context, pane, name, values):
+            found.append((texts(f"fact.{name}"), text, "ref" if name == "reference" else ""))
     return found
 
 
-def _fact(words: Texts, scene: PageContext, pane: Message, name: str, values: dict[str, Any]) -> Markup | None:
+def _fact(texts: Texts, context: PageContext, pane: Message, name: str, values: dict[str, Any]) -> Markup | None:
     if name == "reference":
-        return isolated(pane.details.get("reference", scene.reference))
+        return isolated(pane.details.get("reference", context.reference))
     if name == "sends":
-        if scene.has_asked or not scene.can_ask:
+        if context.has_asked or not context.can_ask:
             return None
         # What the connector has a phrase for is a part of its EHR, which then has the name.
-        values |= {"bare": scene.ehr_name} if values.get("what") else {}
+        values |= {"bare": context.ehr_name} if values.get("what") else {}
     if name == "last_worked":
-        return words.moment(scene.last_worked, scene.now) if scene.last_worked else None
+        return texts.moment(context.last_worked, context.now) if context.last_worked else None
     if name == "opens":
         url = web_url(pane.details.get("url"))
-        return drawn(urlsplit(url).netloc.rpartition("@")[2]) if url else None
+        return host_markup(urlsplit(url).netloc.rpartition("@")[2]) if url else None
     key = f"refusal.{_known(pane.code)}.{name}"
-    return words.best(key, f"{key}_plain", **values)
+    return texts.best(key, f"{key}_plain", **values)
 
 
-def acts(words: Texts, scene: PageContext, pane: Message) -> list[Act]:
+def acts(texts: Texts, context: PageContext, pane: Message) -> list[Act]:
     """At most two ways forward, the better one first; × in the header leads out of all of them."""
     possible = {
-        "ask": _ask(words, pane) if scene.can_ask and not scene.has_asked else None,
-        "open": _open(words, pane),
-        "again": _again(words, pane) if pane.again and _style(pane.code).again else None,
-        "change": _change(words, scene, pane),
-        "back": Act(label=words("page.back"), name="stop", value="1", to=f"{scene.path}/exit"),
+        "ask": _ask(texts, pane) if context.can_ask and not context.has_asked else None,
+        "open": _open(texts, pane),
+        "again": _again(texts, pane) if pane.again and _style(pane.code).again else None,
+        "change": _change(texts, context, pane),
+        "back": Act(label=texts("page.back"), name="stop", value="1", to=f"{context.path}/exit"),
     }
     order = sorted(possible, key=lambda name: name != _style(pane.code).first)
     return [act for name in order if (act := possible[name])][:2]
 
 
-def _ask(words: Texts, pane: Message) -> Act:
-    values = filling(words, pane.details)
+def _ask(texts: Texts, pane: Message) -> Act:
+    values = filling(texts, pane.details)
     # What the connector has a phrase for is a part of an EHR, not the name of one.
     key = "refusal.unsupported.ask_plain" if values.get("what") else "refusal.unsupported.ask"
-    return Act(label=words.best(key, **values) or words("refusal.unsupported.ask_plain"), value="ask")
+    return Act(label=texts.best(key, **values) or texts("refusal.unsupported.ask_plain"), value="ask")
 
 
-def _open(words: Texts, pane: Message) -> Act | None:
+def _open(texts: Texts, pane: Message) -> Act | None:
     url = web_url(pane.details.get("url"))
-    return Act(label=words("page.open_ehr"), url=url) if url else None
+    return Act(label=texts("page.open_ehr"), url=url) if url else None
 
 
-def _again(words: Texts, pane: Message) -> Act:
+def _again(texts: Texts, pane: Message) -> Act:
     key = f"refusal.{_known(pane.code)}.again"
-    return Act(label=words.best(key) or words("page.again"), value="again")
+    return Act(label=texts.best(key) or texts("page.again"), value="again")
 
 
-def _change(words: Texts, scene: PageContext, pane: Message) -> Act | None:
-    helps = scene.can_change and pane.code in _CHANGE_HELPS
-    return Act(label=words("page.change_long"), value="change") if helps else None
+def _change(texts: Texts, context: PageContext, pane: Message) -> Act | None:
+    helps = context.can_change and pane.code in _CHANGE_HELPS
+    return Act(label=texts("page.change_long"), value="change") if helps else None
 
 
 def _style(code: str) -> RefusalStyle:

@@ -22,12 +22,12 @@ from cobalt_link.link.pages.layout import (
     Ends,
     Head,
     Notice,
-    bare_words,
-    draw,
-    draw_part,
+    bare_texts,
     ends_of,
     ends_of_nothing,
-    words_of,
+    render_page,
+    render_part,
+    texts_of,
 )
 from cobalt_link.link.pages.pane_view import PaneShowing
 from cobalt_link.link.pages.texts import Texts, isolated
@@ -38,7 +38,7 @@ _STEPS = "<!--steps-->"
 
 
 def pane(
-    scene: PageContext,
+    context: PageContext,
     pane: Pane,
     *,
     search: Search | None = None,
@@ -49,20 +49,20 @@ def pane(
 ) -> str:
     """The page of a pane. `errors`: field → key of the text; `typed`: what to keep; `stale`: it was answered before;
     `stayed`: it has just been kept open."""
-    words = words_of(scene)
+    texts = texts_of(context)
     length = getattr(pane, "length", None)
-    said = {field: words(key, length=length) for field, key in errors.items()}
-    asked = PaneShowing(scene=scene, words=words, search=search or _NO_SEARCH, errors=said, typed=typed)
-    given: dict[str, Any] = {"errors": said} | questions.given(asked, pane)
-    notice = questions.notice(asked, pane, given, stale=stale, stayed=stayed)
+    said = {field: texts(key, length=length) for field, key in errors.items()}
+    showing = PaneShowing(context=context, texts=texts, search=search or _NO_SEARCH, errors=said, typed=typed)
+    given: dict[str, Any] = {"errors": said} | questions.given(showing, pane)
+    notice = questions.notice(showing, pane, given, stale=stale, stayed=stayed)
     failed = bool(given["errors"] or pane.problem)
     template, head, title = given.pop("template"), given.pop("head"), given.pop("title")
     by_field = dict.fromkeys(questions.FIELDS) | given["errors"]
-    more = given | {"scene": scene, "pane": pane, "notice": notice, "failed": failed, "errors": by_field}
+    more = given | {"scene": context, "pane": pane, "notice": notice, "failed": failed, "errors": by_field}
     if not (notice and notice.stays):  # a script shows it when the time comes
-        more |= {"closing": questions.closing(scene, words, questions.WARNED)}
-        more |= {"closes_in": max(0, round(questions.seconds_left(scene)) - questions.WARNED)}
-    return draw(template, words, ends_of(scene, words), head, title, **more)
+        more |= {"closing": questions.closing(context, texts, questions.WARNED)}
+        more |= {"closes_in": max(0, round(questions.seconds_left(context)) - questions.WARNED)}
+    return render_page(template, texts, ends_of(context, texts), head, title, **more)
 
 
 def held_open(page: str) -> tuple[str, Callable[[str], str]]:
@@ -72,59 +72,61 @@ def held_open(page: str) -> tuple[str, Callable[[str], str]]:
     return head, lambda next_url: str(refresh.format(next_url)) + end + tail
 
 
-def working(scene: PageContext, *, slow: bool = False) -> tuple[str, Callable[[ShownStep], str], Callable[[str], str]]:
+def working(
+    context: PageContext, *, slow: bool = False
+) -> tuple[str, Callable[[ShownStep], str], Callable[[str], str]]:
     """The page that stays open while steps run: its head, a list item for each step, and the tail that goes on.
 
     `slow` says from the start what a script says after a while."""
-    words = words_of(scene)
-    patience = Notice(icon="clock", text=words("working.slow"))
+    texts = texts_of(context)
+    patience = Notice(icon="clock", text=texts("working.slow"))
 
     def page(next_url: str) -> tuple[str, str]:
-        given = {"scene": scene, "why": words("working.why"), "next_url": next_url}
+        given = {"scene": context, "why": texts("working.why"), "next_url": next_url}
         given |= {"notice": patience} if slow else {"patience": patience}
         head = Head(hero=True, wire="flow at4")
-        whole = draw("working", words, ends_of(scene, words), head, words("working.title"), **given)
+        whole = render_page("working", texts, ends_of(context, texts), head, texts("working.title"), **given)
         before, _, after = whole.partition(_STEPS)
         return before, after
 
     def step(shown: ShownStep) -> str:
-        text = words.best(f"step.{shown.name}", "step.other")
-        return draw_part("step", words, text, shown.state)
+        text = texts.best(f"step.{shown.name}", "step.other")
+        return render_part("step", texts, text, shown.state)
 
-    return page(scene.path)[0], step, lambda next_url: page(next_url)[1]
+    return page(context.path)[0], step, lambda next_url: page(next_url)[1]
 
 
-def done(scene: PageContext, ehr_user_name: str) -> str:
+def done(context: PageContext, ehr_user_name: str) -> str:
     """The end of a link: what the app may do now, and the way back to it. `ehr_user_name` as the EHR names them."""
-    t = words_of(scene)
+    t = texts_of(context)
     who = (t("fact.person"), isolated(ehr_user_name))
-    facts = [who, *questions.allowed(scene, t), (t("fact.until"), t("done.until"))]
-    return _moment("done", scene, t, _JOINED, t("done.title"), why=t("done.why"), facts=facts)
+    facts = [who, *questions.allowed(context, t), (t("fact.until"), t("done.until"))]
+    return _moment("done", context, t, _JOINED, t("done.title"), why=t("done.why"), facts=facts)
 
 
-def after(scene: PageContext, *, public_token: str | None, client_id: str | None) -> str:
+def after(context: PageContext, *, public_token: str | None, client_id: str | None) -> str:
     """The end without a way back: where the client has no callback (then `client_id` tells its developer how to
     register one, and for test clients the public token), or the app has exchanged the token already."""
-    t = words_of(scene)
+    t = texts_of(context)
     why = t("after.why_person")
-    return _moment("after", scene, t, _JOINED, t("done.title"), why=why, token=public_token, client_id=client_id)
+    return _moment("after", context, t, _JOINED, t("done.title"), why=why, token=public_token, client_id=client_id)
 
 
-def leaving(scene: PageContext) -> str:
+def leaving(context: PageContext) -> str:
     """Asks before a link session is given up. The form posts `stop=1` to the exit."""
-    t = words_of(scene)
+    t = texts_of(context)
     head = Head(hero=True, wire="cut", knot="pause", leave=False)
-    return _moment("leaving", scene, t, head, t("leaving.title"), why=t("leaving.why"), here="/exit")
+    return _moment("leaving", context, t, head, t("leaving.title"), why=t("leaving.why"), here="/exit")
 
 
-def left(scene: PageContext, back_url: str | None) -> str:
+def left(context: PageContext, back_url: str | None) -> str:
     """After a link session was given up, where the app has no address to return to by itself."""
-    t = words_of(scene)
+    t = texts_of(context)
     head = Head(hero=True, wire="cut", knot="check", leave=False)
     url = web_url(back_url)
     act = Act(label=t("page.back"), url=url) if url else None
     why = t("left.why" if url else "left.why_close")
-    return _moment("closed", scene, t, head, t("left.title"), why=why, act=act, page="left")
+    return _moment("closed", context, t, head, t("left.title"), why=why, act=act, page="left")
 
 
 def closed(
@@ -134,34 +136,34 @@ def closed(
     operator: str,
     app_name: str | None = None,
     back_url: str | None = None,
-    scene: PageContext | None = None,
+    context: PageContext | None = None,
     parent: str | None = None,
 ) -> str:
-    """A page with nothing of the link session on it. `code` is one of `closing.CLOSED`; `scene` only for the header.
+    """A page with nothing of the link session on it. `code` is one of `closing.CLOSED`; `context` only for the header.
 
     `parent` is the registered origin that frames the page: there the way out closes the frame.
     """
-    t = words_of(scene) if scene else bare_words(locale, operator, app_name)
-    ends = ends_of(scene, t) if scene else ends_of_nothing(t, app_name)
+    t = texts_of(context) if context else bare_texts(locale, operator, app_name)
+    ends = ends_of(context, t) if context else ends_of_nothing(t, app_name)
     look = CLOSED[code]
     head = Head(hero=True, wire="cut", knot=look.knot, tone="warn", leave=False)
     note = t.best(f"closed.{code}.note")
     given = {
         "why": t(f"closed.{code}.why"),
         "notice": Notice(icon="info", text=note) if note else None,
-        "act": _close(t) if _is_closed(code, parent) else _way_out(t, code, look.stay, back_url, scene),
+        "act": _close(t) if _is_closed(code, parent) else _way_out(t, code, look.stay, back_url, context),
         "page": code,
         "parent": parent,
     }
-    return draw("closed", t, ends, head, t(f"closed.{code}.title"), **given)
+    return render_page("closed", t, ends, head, t(f"closed.{code}.title"), **given)
 
 
 def shell(*, locale: str, operator: str, app_name: str, framed: Framed, accent: str | None = None) -> str:
     """The first page in a frame where no pane is ready: its script fetches one."""
-    t = bare_words(locale, operator, app_name)
+    t = bare_texts(locale, operator, app_name)
     head = Head(wire="at1", leave=False)
     look = {"accent": accent_url(accent)} if accent else {}  # what comes by script takes the place of the body only
-    return draw("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), framed=framed, **look)
+    return render_page("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), framed=framed, **look)
 
 
 def begun(page: str) -> tuple[str, str]:
@@ -179,9 +181,9 @@ def _close(t: Texts) -> Act:
     return Act(label=t("page.close"), url=CLOSE)
 
 
-def _way_out(t: Texts, code: str, stay: bool, back_url: str | None, scene: PageContext | None) -> Act | None:
+def _way_out(t: Texts, code: str, stay: bool, back_url: str | None, context: PageContext | None) -> Act | None:
     if stay:  # an empty address is the page itself, asked for once more
-        return Act(label=t("page.again"), url=scene.path if scene else "")
+        return Act(label=t("page.again"), url=context.path if context else "")
     url = web_url(back_url)
     return Act(label=t.best(f"closed.{code}.back") or t("page.back"), url=url) if url else None
 
@@ -191,7 +193,7 @@ _JOINED = Head(hero=True, wire="at5", knot="check", tone="on", joined=True, leav
 
 
 def _moment(
-    template: str, scene: PageContext, t: Texts, head: Head, title: Markup, here: str = "", **more: object
+    template: str, context: PageContext, t: Texts, head: Head, title: Markup, here: str = "", **more: object
 ) -> str:
-    ends: Ends = ends_of(scene, t, here)
-    return draw(template, t, ends, head, title, scene=scene, **more)
+    ends: Ends = ends_of(context, t, here)
+    return render_page(template, t, ends, head, title, context=context, **more)

@@ -155,9 +155,9 @@ async def events(room: HostedPages, call: Call, body: EventsQuery) -> Response:
     return Response(msgspec.json.encode(found), 200, room.access.headers(), "application/json")
 
 
-def _language(asked: str | None) -> dict[str, str]:
+def _language(showing: str | None) -> dict[str, str]:
     """What to add to an address so that the chosen language stays."""
-    return {"lang": asked} if asked in LOCALES else {}
+    return {"lang": showing} if showing in LOCALES else {}
 
 
 def _is_running(session: LinkSession) -> bool:

@@ -16,15 +16,15 @@ _WAY_ICONS = {"text": "text", "sms": "text", "email": "mail", "app": "app", "pus
 _FIELD_PROBLEMS = ("wrong_code", "code_expired")
 
 
-def code(asked: PaneShowing, pane: Code) -> dict[str, Any]:
-    t, errors = asked.words, dict(asked.errors)
+def code(showing: PaneShowing, pane: Code) -> dict[str, Any]:
+    t, errors = showing.texts, dict(showing.errors)
     problem = pane.problem if pane.problem and pane.problem.code in _FIELD_PROBLEMS else None
     if problem and not errors:
         errors["code"] = refusal.in_a_sentence(t, problem)
     ended = problem is not None and problem.code == "code_expired"
-    left = None if ended else _code_left(asked, pane)
+    left = None if ended else _code_left(showing, pane)
     return {
-        "head": head_of(asked, "at4"),
+        "head": head_of(showing, "at4"),
         "title": t("code.title"),
         "why": None if pane.resent else sent(t, pane, "code.sent"),
         "label": t("code.label", length=pane.length) if pane.length else t("code.label_plain"),
@@ -42,25 +42,25 @@ def sent(t: Texts, pane: Code, key: str) -> Markup:
     return t.best(f"{key}.{way}_ending", f"{key}.{way}_to", f"{key}.{way}", ending=ending, to=pane.sent_to) or t(key)
 
 
-def _code_left(asked: PaneShowing, pane: Code) -> Markup | None:
+def _code_left(showing: PaneShowing, pane: Code) -> Markup | None:
     if pane.expires_at is None:
         return None
-    seconds = (pane.expires_at - asked.scene.now).total_seconds()
-    return asked.words("code.left", span=asked.words.span(seconds)) if seconds > 0 else None
+    seconds = (pane.expires_at - showing.context.now).total_seconds()
+    return showing.texts("code.left", span=showing.texts.span(seconds)) if seconds > 0 else None
 
 
-def choice(asked: PaneShowing, pane: Choice) -> dict[str, Any]:
-    t, count = asked.words, len(pane.options)
-    words = {
+def choice(showing: PaneShowing, pane: Choice) -> dict[str, Any]:
+    t, count = showing.texts, len(pane.options)
+    texts = {
         part: t.best(f"choice.{pane.name}.{part}", f"choice.any.{part}", count=count)
         for part in ("title", "why", "list", "none")
     }
     return {
-        "head": head_of(asked, "at4"),
-        "title": words["title"],
-        "why": words["why"],
-        "list": bare(words["list"] or Markup()),
-        "no_row": words["none"] if pane.none_of_these else None,
+        "head": head_of(showing, "at4"),
+        "title": texts["title"],
+        "why": texts["why"],
+        "list": bare(texts["list"] or Markup()),
+        "no_row": texts["none"] if pane.none_of_these else None,
         "options": [_option(t, pane.name, option) for option in pane.options],
     }
 
@@ -85,10 +85,10 @@ def monogram(name: str) -> str:
     return "".join(initials[:2]).upper() or "•"
 
 
-def waiting(asked: PaneShowing, pane: Waiting) -> dict[str, Any]:
-    t = asked.words
+def waiting(showing: PaneShowing, pane: Waiting) -> dict[str, Any]:
+    t = showing.texts
     number = Markup('<b class="num" dir="ltr">{}</b>').format(clean(pane.number)) if pane.number else None
-    seconds = (pane.expires_at - asked.scene.now).total_seconds() if pane.expires_at else 0
+    seconds = (pane.expires_at - showing.context.now).total_seconds() if pane.expires_at else 0
     keys = ("waiting.why_both", "waiting.why_number", "waiting.why_ending", "waiting.why")
     ending = pane.sent_to if pane.sent_to and pane.sent_to.isdigit() else None
     return {

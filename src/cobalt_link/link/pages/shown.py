@@ -18,7 +18,7 @@ async def shown(room: HostedPages, context: PageContext, session: LinkSession, q
         return render.left(context, await room.hand_over.app_address(session))
     if session.state == "signed_in":
         rows = connection_list.rows(await room.connections.connections(session))
-        return connection_list.listed(context, rows, session.ehr_user_name or "", ended=bool(query.ended))
+        return connection_list.list_page(context, rows, session.ehr_user_name or "", ended=bool(query.ended))
     pane = session.pane
     assert pane is not None
     said = {"stale": bool(query.stale), "stayed": bool(query.stayed)}

@@ -25,9 +25,9 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def choose(accept_language: str | None, asked: str | None) -> str:
+def choose(accept_language: str | None, showing: str | None) -> str:
     """The locale: the one asked for, else the best of an `Accept-Language` (RFC 9110 §12.5.4), else English."""
-    for tag in (asked or "", *_preferred(accept_language or "")):
+    for tag in (showing or "", *_preferred(accept_language or "")):
         primary = tag.strip().lower().partition("-")[0]
         if primary in LOCALES:
             return primary
@@ -44,7 +44,7 @@ def _preferred(header: str) -> list[str]:
 
 
 @cache
-def texts(locale: str) -> Mapping[str, str]:
+def catalog(locale: str) -> Mapping[str, str]:
     """Our texts of a locale as flat keys."""
     file = Path(__file__).parent / "locales" / f"{locale}.toml"
     return flat(tomllib.loads(file.read_text("utf-8")))
@@ -52,12 +52,12 @@ def texts(locale: str) -> Mapping[str, str]:
 
 def by_locale() -> dict[str, Mapping[str, str]]:
     """Our texts of every locale, as the conformance check takes them."""
-    return {locale: texts(locale) for locale in LOCALES}
+    return {locale: catalog(locale) for locale in LOCALES}
 
 
 def instead(locale: str) -> dict[str, str]:
     """What the pages of a person's own link session say instead, where no app asks for anything."""
-    known = texts(locale)
+    known = catalog(locale)
     return {key.removeprefix("instead."): known[key] for key in known if key.startswith("instead.")}
 
 
@@ -81,16 +81,16 @@ def clean(value: object) -> str:
 class Texts:
     """One page's voice: a locale, the connector's texts, and the names that any text may mention."""
 
-    def __init__(self, locale: str, *, theirs: Mapping[str, str], names: Mapping[str, str | None]) -> None:
+    def __init__(self, locale: str, *, connector_texts: Mapping[str, str], names: Mapping[str, str | None]) -> None:
         self.locale = locale if locale in LOCALES else LOCALES[0]
         self.direction = "rtl" if self.locale in _RIGHT_TO_LEFT else "ltr"
-        self._theirs = theirs
-        self._ours = texts(self.locale)
+        self._connector_texts = connector_texts
+        self._ours = catalog(self.locale)
         self._names = {key: name for key, name in names.items() if name}
 
-    def knowing(self, **names: str | None) -> Texts:
+    def with_names(self, **names: str | None) -> Texts:
         """The same voice with more names; one that is Markup is taken as it is."""
-        return Texts(self.locale, theirs=self._theirs, names=self._names | names)
+        return Texts(self.locale, connector_texts=self._connector_texts, names=self._names | names)
 
     def __call__(self, key: str, **values: object) -> Markup:
         """The text as markup. Raises KeyError when there is no such text or a placeholder has no value."""
@@ -107,7 +107,7 @@ class Texts:
         """The first of `keys` that exists and whose placeholders are all known; None when there is none."""
         known = self._names | {key: value for key, value in values.items() if value not in (None, "")}
         for key in keys:
-            for source in (self._theirs, self._ours):
+            for source in (self._connector_texts, self._ours):
                 if key in source and placeholders(source[key]) <= known.keys():
                     return _filled(source[key], known)
         return None
