@@ -33,10 +33,11 @@ async def test_the_list_names_every_connector_as_emr_name_may(tmp_path: Path) ->
     assert "Sandbox EHR" in (await run(tmp_path, "list")).out
 
 
-async def test_all_built_in_connectors_pass_and_what_could_not_run_is_said(tmp_path: Path) -> None:
+async def test_the_sandbox_passes_and_a_connector_without_an_ehr_has_not_passed(tmp_path: Path) -> None:
     said = await run(tmp_path, "check", TMPDIR=str(tmp_path))
-    assert said.code == 0, said
-    assert "ok    sandbox" in said.out and "ok    gnuhealth: 0 cases run" in said.out
+    assert said.code == 1, said
+    assert "ok    sandbox" in said.out and "FAIL  gnuhealth: 0 cases run, 1 finding\n" in said.out
+    assert "cases: cases.toml:1: No case ran, so nothing is proved." in said.out
     assert said.out.count("skipped: ") == 5 and "--address URL" in said.out
     assert not [*tmp_path.glob("cobalt-check-*")], "the EHR of the cases left its folder behind"
 
@@ -50,6 +51,19 @@ async def test_a_running_ehr_is_used_when_its_address_is_given(tmp_path: Path, s
     assert (said.json["passed"], report["connector"], report["findings"]) == (True, "larkspur", [])
     assert len(report["ran"]) == 5
     assert (await sandbox.counts())["requests"] > 0
+
+
+async def test_a_warning_comes_before_an_account_can_be_locked(tmp_path: Path, sandbox: Sandbox) -> None:
+    worked_example.write(tmp_path / "site")
+    path = installed(tmp_path / "site")
+    words = ("check", "larkspur", "--address", sandbox.address)
+    said = await run(tmp_path, *words, PYTHONPATH=path)
+    assert said.code == 0, said
+    assert f"Warning: these cases type wrong passwords or codes at {sandbox.address}" in said.err
+    assert "  A locked account: 2 times for user_locked\n" in said.err and "--skip-wrong-passwords" in said.err
+    said = await run(tmp_path, *words, "--skip-wrong-passwords", PYTHONPATH=path)
+    assert (said.code, said.err) == (0, ""), said
+    assert "skipped: A locked account: it types a wrong password or code" in said.out
 
 
 async def test_an_address_is_one_connectors(tmp_path: Path) -> None:
@@ -85,10 +99,10 @@ async def test_findings_fail_the_command_and_say_where(tmp_path: Path) -> None:
 
 async def test_a_connector_that_cannot_be_loaded_is_a_finding_and_the_others_are_checked(tmp_path: Path) -> None:
     worked_example.write(tmp_path / "site", ("manifest.toml", 'mark = "LE"\n', ""))
-    said = await run(tmp_path, "check", "larkspur", "gnuhealth", "--json", PYTHONPATH=installed(tmp_path / "site"))
+    said = await run(tmp_path, "check", "larkspur", "sandbox", "--json", PYTHONPATH=installed(tmp_path / "site"))
     broken, fine = said.json["connectors"]
     assert said.code == 1 and "`mark`" in broken["findings"][0]["text"]
-    assert (fine["connector"], fine["findings"]) == ("gnuhealth", [])
+    assert (fine["connector"], fine["findings"]) == ("sandbox", [])
 
 
 async def test_a_connector_that_cannot_be_loaded_stops_other_commands_with_one_line(tmp_path: Path) -> None:

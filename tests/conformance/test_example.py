@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 import pytest
 
-from cobalt_link.conformance import rules
+from cobalt_link.conformance import rules, scenarios
 from cobalt_link.conformance.cases import Case, CaseStep, Program
 from cobalt_link.conformance.manifests import FILTERS
+from cobalt_link.conformance.test_server import why_down
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.manifest import Capability, Manifest
@@ -184,11 +185,17 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         [sign_in('ask.once("log_in",', 'ask.once("log" + "_in",')], "sign_in", ("sign_in.py", "cannot read the name"),
     ),
     "a result that comes back as another type": (
-        [sign_in("who), returns=Step,", "who),")], "cases", ("Run in pieces, it ends in unexpected",),
+        [sign_in("who), returns=Step,", "who),")],
+        "cases", ("sign_in.py:", "The step 'log_in' gives a Step without returns=Step"),
+    ),
+    "a result that is not JSON": (
+        [added("await ask.once('log_in', partial(odd, step))"),
+         sign_in("def step_of(", "async def odd(step: Step) -> Any:\n    return {'users': {1, 2}}\n\n\ndef step_of(")],
+        "cases", ("sign_in.py:", "The step 'log_in' gives a dict that later runs get as other JSON"),
     ),
     "a request in the sign-in itself": (
         [added("await call(http, instance.at('/api/settings'), token=step.token)")],
-        "cases", ("GET /api/settings", "outside of a step"),
+        "cases", ("wire.py:", "GET /api/settings", "outside of a step"),
     ),
     "a sign-in that depends on how often it ran": (
         [sign_in("class Step(", "RUNS: list[int] = []\n\n\nclass Step("),
@@ -197,9 +204,9 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
     ),
     "a connector that remembers": (
         [("__init__.py", SIGN_IN, f"        setattr(self, 'last', instance)\n{SIGN_IN}")],
-        "cases", ("connector object changed",),
+        "cases", ("__init__.py:", "connector object changed"),
     ),
-    "a sign-in that breaks": ([added("step.user['nothing']")], "cases", ("broke with KeyError at sign_in.py",)),
+    "a sign-in that breaks": ([added("step.user['nothing']")], "cases", ("sign_in.py:", "broke with KeyError")),
     "another end than the case says": ([cases(ends="locked")], "cases", ("ends in granted, not in locked",)),
     "other panes than the case says": ([cases(panes=["code"])], "cases", ("shows the panes ['credentials']",)),
     "an answer that nobody asks for": (
@@ -210,15 +217,37 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
     "a request that the EHR does not know": (
         [cases(prepare=[{"send": "PUT /api/nothing"}])], "cases", ("PUT /api/nothing", "404"),
     ),
+    "a request that is never due": (
+        [cases(steps=[*GOOD["steps"], {"send": "PUT /api/_lab/clock", "json": {"advance": 1}}])],
+        "cases", ("before 1 of its steps",),
+    ),
+    "none of these without an answer": (
+        [added("clinics = (Option(value='1', label='North'),)", "await ask(Choice(name='clinic', options=clinics))"),
+         sign_in("import Code,", "import Choice, Code, Option,"),
+         cases(steps=[*GOOD["steps"], {"value": "1"}], panes=["credentials", "choice"])],
+        "cases", ("sign_in.py:", "No case answers 'none of these' to the choice 'clinic'"),
+    ),
+    "an ended session that is not recognized": (
+        [("wire.py", '    "session_expired": SessionEnded,\n', '    "session_expired": NoRights,\n'),
+         ("__init__.py", "except SessionEnded:", "except NoRights:"),
+         ("__init__.py", "import NotThisAddress, SessionEnded", "import NoRights, NotThisAddress")],
+        "cases", ("__init__.py:", "With an ended session, patients ends in the refusal NoRights"),
+    ),
+    "a total that counts the page": (
+        [("__init__.py", 'total=found["total"]', "total=len(items)")],
+        "cases", ("__init__.py:", "`total` is 3, but there are more patients"),
+    ),
     "a way through that no case takes": ([cases()], "cases", ("No case reaches 'check_code'",)),
     "cases that cannot be read": ([("cases.toml", "ends =", "end =")], "cases", ("cannot be read", "`end`")),
     "no cases": ([("cases.toml", "", "")], "cases", ("There are no cases",)),
     "a filter that does nothing": (
-        [("__init__.py", '"mrn": query.mrn or "", ', "")], "cases", ("patients are not filtered by mrn",),
+        [("__init__.py", '"mrn": query.mrn or "", ', "")],
+        "cases", ("manifest.toml:", "patients are not filtered by mrn"),
     ),
     "pages that overlap": ([("__init__.py", "str(query.offset)", '"0"')], "cases", ("on two pages",)),
     "a read that fails": (
-        [("__init__.py", "str(query.limit)", '"many"')], "cases", ("Reading patients ended in NotUnderstood",),
+        [("__init__.py", "str(query.limit)", '"many"')],
+        "cases", ("wire.py:", "Reading patients ended in NotUnderstood"),
     ),
     "a renewal that texts the user": (
         [sign_in("reaches_user=texts", "reaches_user=False")], "cases", ("reaches_user=True",),
@@ -255,3 +284,37 @@ async def test_what_is_broken_is_found(case: str, tmp_path: Path, sandbox: Sandb
     changes, rule, parts = BROKEN[case]
     report = await checked(tmp_path, *changes, address=sandbox.address)
     assert found(report, rule, *parts), report.findings
+
+
+async def test_an_ehr_that_is_down_is_one_finding(tmp_path: Path) -> None:
+    report = await checked(tmp_path, address="http://127.0.0.1:9")
+    (finding,) = report.findings
+    assert (finding.rule, finding.where) == ("cases", "cases.toml:1")
+    assert "The EHR at http://127.0.0.1:9 does not answer." in finding.text and "--address" in finding.text
+    assert report.ran == () and len(report.skipped) == 5
+
+
+async def test_an_ehr_that_goes_down_on_the_way_is_one_finding(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter(["", "It refuses connections."])
+
+    async def why_down(address: str) -> str:
+        return next(said)
+
+    monkeypatch.setattr(scenarios, "why_down", why_down)
+    report = await checked(tmp_path, ("cases.toml", 'ends = "granted"', 'ends = "locked"'), address=sandbox.address)
+    (finding,) = report.findings
+    assert finding.text.startswith(f"The EHR at {sandbox.address} does not answer. It refuses connections.")
+    assert report.ran == () and len(report.skipped) == 5
+
+
+async def test_what_answers_in_any_way_is_not_down(sandbox: Sandbox) -> None:
+    assert await why_down(f"{sandbox.address}/nothing/here") == ""
+
+
+async def test_a_check_without_a_case_that_ran_has_not_passed(tmp_path: Path, sandbox: Sandbox) -> None:
+    steps = [{"username": "{nobody}", "password": "pass_good"}]
+    report = await checked(tmp_path, cases(steps=steps), address=sandbox.address)
+    assert not report.passed and report.ran == ()
+    assert found(report, "cases", "cases.toml:1: No case ran", "COBALT_CHECK_NOBODY is not set")

@@ -58,11 +58,12 @@ def loaded(folder: Path, name: str = "larkspur") -> Iterator[type[Connector]]:
         importlib.invalidate_caches()
 
 
-async def checked(folder: Path, *changes: Change, address: str | None = None) -> Report:
+async def checked(folder: Path, *changes: Change, address: str | None = None, wrong_passwords: bool = True) -> Report:
     """The report on the example with these changes; the case file's own EHR, unless there is an address."""
     write(folder, *changes)
     with loaded(folder) as connector:
-        (report,) = await check([Installed(name="larkspur", connector=connector)], LINK_TEXTS, address=address)
+        found = [Installed(name="larkspur", connector=connector)]
+        (report,) = await check(found, LINK_TEXTS, address=address, wrong_passwords=wrong_passwords)
     return report
 
 

@@ -29,7 +29,7 @@ FOLDERS: dict[str, Budget] = {
     "browsers/chromium": Budget(130, 315),
     "browsers/engines": Budget(12, 86),
     "cli": Budget(130, 73),
-    "conformance": Budget(360, 35),
+    "conformance": Budget(430, 45),
     "connector": Budget(40, 3),
     "connectors/gnuhealth": Budget(135, 78),
     "connectors/sandbox": Budget(200, 27),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from cobalt_link.cli.opening import HERE, Where
 
 if TYPE_CHECKING:
     from cobalt_link.conformance.report import Report
+    from cobalt_link.connector import Connector
 
 app = App(name="connectors", help="The EHRs that can be linked: list, check.")
 
@@ -39,6 +41,9 @@ async def check(
         str | None,
         Parameter(help="A running EHR for the cases of one connector. COBALT_CHECK_<NAME> fills its {name}."),
     ] = None,
+    skip_wrong_passwords: Annotated[
+        bool, Parameter(negative="", help="Skip the cases that type a wrong password or code on purpose.")
+    ] = False,
     where: Where = HERE,
 ) -> int:
     """Check connectors: manifest, texts, declared reads, the sign-in under forced replay, and leaked secrets."""
@@ -49,19 +54,67 @@ async def check(
     if address is not None and len(names) != 1:
         raise Failure("--address is one EHR's: name the one connector to check.", code="bad_usage", status=2)
     given = {name.removeprefix(GIVEN).lower(): value for name, value in os.environ.items() if name.startswith(GIVEN)}
+    if address is not None and not skip_wrong_passwords:
+        _warn_of_lockouts(names[0], address, given)
     try:
-        reports = await check_connectors(names, by_locale(), address=address, given=given)
+        reports = await check_connectors(
+            names, by_locale(), address=address, given=given, wrong_passwords=not skip_wrong_passwords
+        )
     except KeyError as missing:
-        text = f"No connector {missing} is installed. `cobalt connectors list` names those that are."
-        raise Failure(text, code="unknown_connector") from None
+        raise _not_installed(str(missing.args[0])) from None
     passed = all(each.passed for each in reports)
     lines = [line for each in reports for line in _lines(each)]
     say(where.json, {"passed": passed, "connectors": reports}, "\n".join(lines))
     return 0 if passed else 1
 
 
+def _warn_of_lockouts(name: str, address: str, given: dict[str, str]) -> None:
+    """Says on stderr which logins the cases type wrong passwords for. A person at a terminal has to agree."""
+    from cobalt_link.cli.main import Failure
+    from cobalt_link.conformance.cases import read_cases
+    from cobalt_link.conformance.lockouts import wrong_tries
+
+    cases = read_cases(_class_of(name).folder)
+    tries = wrong_tries(cases.case if cases else (), given)
+    if not tries:
+        return
+    print(
+        f"Warning: these cases type wrong passwords or codes at {address}, and it may lock the account:",
+        file=sys.stderr,
+    )
+    for case, logins in tries.items():
+        for login, count in logins.items():
+            print(f"  {case}: {count} times for {login}", file=sys.stderr)
+    print("Use a test account, or add --skip-wrong-passwords.", file=sys.stderr, flush=True)
+    if sys.stdin.isatty() and input("Continue? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise Failure("Nothing was run.", code="not_confirmed")
+
+
+def _class_of(name: str) -> type[Connector]:
+    from cobalt_link.cli.main import Failure
+    from cobalt_link.connector.installed import installed
+
+    found = {each.name: each for each in installed()}.get(name)
+    if found is None:
+        raise _not_installed(name)
+    if found.connector is None:
+        raise Failure(f"The connector {name} cannot be loaded: {found.trouble}", code="connector_broken")
+    return found.connector
+
+
+def _not_installed(name: str) -> Exception:
+    from cobalt_link.cli.main import Failure
+
+    text = f"No connector {name!r} is installed. `cobalt connectors list` names those that are."
+    return Failure(text, code="unknown_connector")
+
+
 def _lines(report: Report) -> Iterator[str]:
-    ran = f"{len(report.ran)} case{'' if len(report.ran) == 1 else 's'} run"
-    yield f"{'ok  ' if report.passed else 'FAIL'}  {report.connector}: {ran}, {len(report.findings)} findings"
+    ran, findings = _counted(len(report.ran), "case"), _counted(len(report.findings), "finding")
+    yield f"{'ok  ' if report.passed else 'FAIL'}  {report.connector}: {ran} run, {findings}"
     yield from (f"      {each.rule}: {each.where}: {each.text}" for each in report.findings)
     yield from (f"      skipped: {each}" for each in report.skipped)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

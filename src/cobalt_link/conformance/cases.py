@@ -64,8 +64,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """`panes` are the kinds shown, in order. A pane that is asked again has the refusal's code ("code wrong_code").
 
     `ends` is "granted" or a refusal's code. `reads` are read with the grant. `renewed` is how a renewal in the
-    background ends. `timeout` is the HTTP client's, in seconds. The case runs only if every {name} in `needs` is given
-    and none in `unless` is.
+    background ends. `end_session` are requests that make the EHR end every session: they are sent before each read that
+    has to raise SessionEnded. `timeout` is the HTTP client's, in seconds. The case runs only if every {name} in `needs`
+    is given and none in `unless` is.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     steps: tuple[CaseStep, ...] = ()
     reads: tuple[Capability, ...] = ()
     renewed: Literal["granted", "login_required"] | None = None
+    end_session: tuple[CaseStep, ...] = ()
     timeout: float = 20.0
 
 
@@ -95,8 +97,13 @@ def read_cases(folder: Path) -> Cases | None:
 
 def wanted(case: Case) -> set[str]:
     """The names in braces that need a value."""
-    texts = msgspec.json.encode((case.prepare, case.steps)).decode()
+    texts = msgspec.json.encode((case.prepare, case.steps, case.end_session)).decode()
     return {*_OPEN.findall(texts), *case.needs} - {"canary"}
+
+
+def can_run(case: Case, given: Given) -> bool:
+    """Whether all {names} that the case needs are given, and none that it excludes."""
+    return wanted(case) <= given.keys() and not given.keys() & set(case.unless)
 
 
 def filled(step: CaseStep, values: Given) -> CaseStep:

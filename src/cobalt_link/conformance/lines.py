@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
+import traceback
 from pathlib import Path
 
 
@@ -35,6 +37,22 @@ def at_code(thing: object) -> str:
 
 def _dotted(table: str, key: str) -> str:
     return f"{table}.{key}".strip(".").replace('"', "")
+
+
+def at_caller(folder: Path | None) -> str:
+    """ "sign_in.py:40": the innermost line of the folder that is running now. "" if there is none."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if folder is not None and Path(frame.f_code.co_filename).parent == folder:
+            return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def at_error(error: BaseException, folder: Path) -> str:
+    """ "wire.py:12": the innermost line of the folder that an exception went through. "" if there is none."""
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if Path(each.filename).parent == folder]
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def _lines(file: Path) -> list[str]:

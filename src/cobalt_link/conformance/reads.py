@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from cobalt_link.connector.capabilities import FindsAppointments, listed
+from cobalt_link.conformance.lines import at_code, at_key
+from cobalt_link.conformance.report import Fault
+from cobalt_link.connector.capabilities import FindsAppointments
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import (
     Appointment,
@@ -21,6 +24,8 @@ from cobalt_link.connector.models import (
 
 AROUND = timedelta(days=14)
 UNKNOWN_ID = "999999999"
+SAMPLE = 100
+PAGE = 3
 # A filter of ours, and the field of a record whose value it must find.
 APPOINTMENT_FIELDS = {
     "patient_mrn": "patient.mrn",
@@ -31,80 +36,150 @@ APPOINTMENT_FIELDS = {
 ROWS = {"providers": Provider, "locations": Location}
 
 
-async def misread(connector: Any, chart: Chart, capability: str, today: date) -> AsyncIterator[str]:
-    """What is wrong with a read; nothing when all is well. Lets refusals of the EHR through."""
+async def given(records: Any) -> Any:
+    """What a method of a connector gives, with an async generator read to its end."""
+    return [each async for each in records] if isinstance(records, AsyncIterator) else await records
+
+
+def methods_of(connector: Any, capability: str) -> list[str]:
+    """The methods that read a capability."""
+    optional = ["appointment"] if capability == "appointments" and isinstance(connector, FindsAppointments) else []
+    return [capability, *optional]
+
+
+async def misread(connector: Any, chart: Chart, capability: str, today: date) -> AsyncIterator[Fault]:
+    """What is wrong with a read. Nothing if it is right. Lets the refusals of the EHR through."""
+    where = at_code(getattr(type(connector), capability))
     match capability:
         case "appointments":
-            async for text in _appointments(connector, chart, today):
-                yield text
+            found = _appointments(connector, chart, today)
         case "patients":
-            async for text in _patients(connector, chart):
-                yield text
+            found = _patients(connector, chart)
         case "settings":
-            if not isinstance(await connector.settings(chart), PracticeSettings):
-                yield "settings gives no PracticeSettings."
+            found = _settings(connector, chart)
         case _:
-            rows = await listed(getattr(connector, capability)(chart))
-            if not all(isinstance(row, ROWS[capability]) for row in rows):
-                yield f"{capability} gives no list of {ROWS[capability].__name__}."
+            found = _rows(connector, chart, capability)
+    async for text in found:
+        yield text if isinstance(text, Fault) else Fault(text, where)
 
 
-async def _appointments(connector: Any, chart: Chart, today: date) -> AsyncIterator[str]:
+async def _settings(connector: Any, chart: Chart) -> AsyncIterator[str]:
+    if not isinstance(await connector.settings(chart), PracticeSettings):
+        yield "settings does not return a PracticeSettings."
+
+
+async def _rows(connector: Any, chart: Chart, capability: str) -> AsyncIterator[str]:
+    rows = await given(getattr(connector, capability)(chart))
+    if not isinstance(rows, list) or not all(isinstance(row, ROWS[capability]) for row in rows):
+        yield f"{capability} does not return a list of {ROWS[capability].__name__}."
+
+
+async def _appointments(connector: Any, chart: Chart, today: date) -> AsyncIterator[str | Fault]:
     days: dict[str, Any] = {"start": today - AROUND, "end": today + AROUND}
-    found = await listed(connector.appointments(chart, AppointmentQuery(**days)))
-    if not all(isinstance(row, Appointment) for row in found):
-        yield "appointments gives no list of Appointment."
+    found = await given(connector.appointments(chart, AppointmentQuery(**days)))
+    if not isinstance(found, list) or not all(isinstance(row, Appointment) for row in found):
+        yield "appointments does not return a list of Appointment."
         return
-    if [row.start for row in found] != sorted(row.start for row in found):
-        yield "appointments are not in the order of their start."
     if chart.zone is None and any(row.start.tzinfo is None for row in found):
-        yield "an appointment's start has no offset, and the grant names no zone."
-    if isinstance(connector, FindsAppointments):
-        if found and (one := await connector.appointment(chart, found[0].ehr_id)) and one.ehr_id != found[0].ehr_id:
-            yield "appointment gives another one than was asked for."
-        if await connector.appointment(chart, UNKNOWN_ID) is not None:
-            yield f"appointment gives something for the id {UNKNOWN_ID}, which nobody has."
-    for name in connector.manifest.reads["appointments"]:
-        row = next(
-            (each for each in found if name in APPOINTMENT_FIELDS and field(each, APPOINTMENT_FIELDS[name])), None
-        )
-        if row is None:
-            continue
-        value = field(row, APPOINTMENT_FIELDS[name])
-        only = await listed(
-            connector.appointments(
-                chart, AppointmentQuery(**days, **{"mode" if name == "appointment_mode" else name: value})
-            )
-        )
-        if row.ehr_id not in {each.ehr_id for each in only} or not _all_have(
-            only, APPOINTMENT_FIELDS[name], value, name
-        ):
-            yield f"appointments are not filtered by {name}."
-
-
-async def _patients(connector: Any, chart: Chart) -> AsyncIterator[str]:
-    page = await _page(connector, chart, PatientQuery(limit=3))
-    if not all(isinstance(row, Patient) for row in page.items) or len(page.items) > 3 or page.total < len(page.items):
-        yield "patients gives no page of Patient: at most `limit` of them, and `total` counts all."
+        yield "The start of an appointment has no offset. Add the practice's, or name its time zone in Grant.zone."
+    elif [row.start for row in found] != sorted(row.start for row in found):
+        yield "appointments are not in the order of their start. Sort them."
+    if not found:
+        yield f"There are no appointments from {days['start']} to {days['end']}. Use a login that sees some."
         return
-    if page.total > 3:
-        other = await _page(connector, chart, PatientQuery(limit=3, offset=3))
-        if {row.ehr_id for row in other.items} & {row.ehr_id for row in page.items}:
-            yield "patients gives some of them on two pages. Give a stable order, and count offset from 0."
+    async for text in _one_day(connector, chart, found):
+        yield text
+    if isinstance(connector, FindsAppointments):
+        async for text in _by_id(connector, chart, found[0]):
+            yield Fault(text, at_code(type(connector).appointment))
+    for name in connector.manifest.reads["appointments"]:
+        async for text in _appointment_filter(connector, chart, days, found, name):
+            yield Fault(text, _declared(connector, "appointments"))
+
+
+async def _one_day(connector: Any, chart: Chart, found: list[Appointment]) -> AsyncIterator[str]:
+    """A query of one day: the last day belongs to the query."""
+    # Only appointments that are on the same day in UTC: the EHR may count its days in that zone.
+    zone = ZoneInfo(chart.zone or "UTC")
+    starts = [(row, row.start if row.start.tzinfo else row.start.replace(tzinfo=zone)) for row in found]
+    rows = [row for row, start in starts if start.astimezone(UTC).date() == row.start.date()]
+    if not rows:
+        return
+    day = rows[-1].start.date()
+    only = await given(connector.appointments(chart, AppointmentQuery(start=day, end=day)))
+    if rows[-1].ehr_id not in {row.ehr_id for row in only}:
+        yield f"A query from {day} to {day} leaves out an appointment of that day. `end` is included."
+    if any(abs(row.start.date() - day) > timedelta(days=1) for row in only):
+        yield f"A query from {day} to {day} gives appointments of other days. Send `start` and `end` to the EHR."
+
+
+async def _by_id(connector: Any, chart: Chart, row: Appointment) -> AsyncIterator[str]:
+    one = await connector.appointment(chart, row.ehr_id)
+    if one is None:
+        yield "appointment does not find an id that appointments listed."
+    elif (one.ehr_id, one.start) != (row.ehr_id, row.start):
+        yield "appointment gives another appointment than the one asked for."
+    if await connector.appointment(chart, UNKNOWN_ID) is not None:
+        yield f"appointment gives an appointment for the id {UNKNOWN_ID}, which does not exist. Return None."
+
+
+async def _appointment_filter(
+    connector: Any, chart: Chart, days: dict[str, Any], found: list[Appointment], name: str
+) -> AsyncIterator[str]:
+    if name == "include_note":
+        noted = await given(connector.appointments(chart, AppointmentQuery(**days, include_note=True)))
+        if not any(row.progress_note for row in noted):
+            yield _unproved("include_note", "appointment", "a progress_note")
+        return
+    path = APPOINTMENT_FIELDS.get(name)
+    if path is None:
+        return
+    row = _distinctive(found, path)
+    if row is None:
+        yield _unproved(name, "appointment", f"a {path}, and another one without it")
+        return
+    value = field(row, path)
+    query = AppointmentQuery(**days, **{"mode" if name == "appointment_mode" else name: value})
+    only = await given(connector.appointments(chart, query))
+    if row.ehr_id not in {each.ehr_id for each in only} or not _narrowed(only, found, path, value, name):
+        yield f"appointments are not filtered by {name}. Send it to the EHR, or do not declare it."
+
+
+async def _patients(connector: Any, chart: Chart) -> AsyncIterator[str | Fault]:
+    page = await _page(connector, chart, PatientQuery(limit=PAGE))
+    if not all(isinstance(row, Patient) for row in page.items) or len(page.items) > PAGE:
+        yield "patients does not return a page of Patient with at most `limit` of them."
+        return
+    if not page.items:
+        yield "There are no patients. Use a login that sees some."
+        return
+    other = await _page(connector, chart, PatientQuery(limit=PAGE, offset=PAGE))
+    if {row.ehr_id for row in other.items} & {row.ehr_id for row in page.items}:
+        yield "patients gives some of them on two pages. Use a stable order, and count `offset` from 0."
+    if page.total < len(page.items) + len(other.items) or (other.items and other.total != page.total):
+        yield f"`total` is {page.total}, but there are more patients. Count all patients that match, on all pages."
+    elif page.total > 0 and not (await _page(connector, chart, PatientQuery(limit=PAGE, offset=page.total - 1))).items:
+        yield f"`total` is {page.total}, but there are fewer patients. Count the patients that match."
+    sample = list((await _page(connector, chart, PatientQuery(limit=SAMPLE))).items)
     for name in connector.manifest.reads["patients"]:
-        row = next((each for each in page.items if getattr(each, name)), None)
-        if row is None:
-            continue
-        value = getattr(row, name)
-        only = await _page(connector, chart, PatientQuery(**{name: value}))
-        if row.ehr_id not in {each.ehr_id for each in only.items} or not _all_have(only.items, name, value, name):
-            yield f"patients are not filtered by {name}."
+        async for text in _patient_filter(connector, chart, sample, name):
+            yield Fault(text, _declared(connector, "patients"))
+
+
+async def _patient_filter(connector: Any, chart: Chart, sample: list[Patient], name: str) -> AsyncIterator[str]:
+    row = _distinctive(sample, name)
+    if row is None:
+        yield _unproved(name, "patient", f"a {name}, and another one without it")
+        return
+    value = getattr(row, name)
+    only = await _page(connector, chart, PatientQuery(limit=SAMPLE, **{name: value}))
+    if row.ehr_id not in {each.ehr_id for each in only.items} or not _narrowed(only.items, sample, name, value, name):
+        yield f"patients are not filtered by {name}. Send it to the EHR, or do not declare it."
 
 
 async def _page(connector: Any, chart: Chart, query: PatientQuery) -> Patients:
-    """The asked page, also of a connector that gives all patients at once."""
-    given = connector.patients(chart, query)
-    found = await listed(given) if isinstance(given, AsyncIterator) else await given
+    """The page asked for, also of a connector that gives all patients at once."""
+    found = await given(connector.patients(chart, query))
     if isinstance(found, Patients):
         return found
     return Patients(items=tuple(found[query.offset :][: query.limit]), total=len(found))
@@ -117,10 +192,27 @@ def field(row: Any, path: str) -> Any:
     return row
 
 
-def _all_have(rows: Any, path: str, value: object, name: str) -> bool:
-    """Names match partly, phones in any spelling, the rest exactly."""
+def _distinctive(rows: list[Any], path: str) -> Any:
+    """A row whose value not all rows have, so that a filter by it must leave some out. None if there is none."""
+    values = [field(row, path) for row in rows]
+    return next(
+        (row for row, value in zip(rows, values, strict=True) if value and any(each != value for each in values)), None
+    )
+
+
+def _narrowed(only: Any, all_rows: list[Any], path: str, value: object, name: str) -> bool:
+    """Whether a filter found its rows and left others out. Names match partly, phones in any spelling."""
     if "phone" in name:
-        return True
+        # Another field of the patient may hold the same phone, so only the count can be compared.
+        return len(only) < len(all_rows)
     if "name" in name:
-        return all(str(value).casefold() in str(field(row, path)).casefold() for row in rows)
-    return all(field(row, path) == value for row in rows)
+        return all(str(value).casefold() in str(field(row, path)).casefold() for row in only)
+    return all(field(row, path) == value for row in only)
+
+
+def _unproved(name: str, record: str, what: str) -> str:
+    return f"No {record} proves the filter {name}: none has {what}. Use a login that sees such records."
+
+
+def _declared(connector: Any, capability: str) -> str:
+    return at_key(connector.folder / "manifest.toml", capability, "reads")

@@ -8,30 +8,38 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 from structlog.testing import capture_logs
 
+from cobalt_link.conformance.lines import at_caller
+from cobalt_link.conformance.report import Fault
 from cobalt_link.connector.secrets import inside_a_step
 from cobalt_link.net.http import Http, HttpResponse
 from cobalt_link.net.transport import system_trust
 
 
 class RecordingHttp(Http):
-    """The guarded client with a record of what it sent. `loose` are the requests made outside of a step."""
+    """The guarded client with a record of what it sent. `loose` are the requests that no step made.
 
-    def __init__(self, *, timeout: float = 20.0) -> None:
+    `folder` is the connector's: its code is named as the place of a request.
+    """
+
+    def __init__(self, folder: Path | None = None, *, timeout: float = 20.0) -> None:
         super().__init__(allow_private=True, timeout=timeout, tls=trust())
+        self.folder = folder
         self.sent: list[str] = []
-        self.loose: list[str] = []
+        self.loose: list[Fault] = []
 
     async def request(self, method: str, url: str, **options: Any) -> HttpResponse:
         line = f"{method} {urlsplit(url).path or '/'}"
         self.sent.append(line)
         if not inside_a_step():
-            self.loose.append(line)
+            text = f"{line} was sent outside of a step. Send it inside `ask.once` or `ask.until`."
+            self.loose.append(Fault(text, at_caller(self.folder)))
         return await super().request(method, url, **options)
 
 

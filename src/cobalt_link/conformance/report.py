@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True, order=True):
-    """`rule` is one of manifest, texts, reads, imports, sign_in, cases, secrets. `text` says what to do."""
+    """`rule` is one of manifest, texts, reads, imports, sign_in, cases, secrets. `where` is a file and a line.
+
+    `text` says what is wrong, and what to do.
+    """
 
     rule: str
     where: str
     text: str
+
+
+class Fault(NamedTuple):
+    """What went wrong in a run. `where` is the file and line in the connector, "" if only the case is known."""
+
+    text: str
+    where: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,4 +35,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        return not self.findings
+        """A connector of which no case ran has shown nothing, so it has not passed."""
+        return bool(self.ran) and not self.findings

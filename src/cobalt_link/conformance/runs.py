@@ -13,7 +13,9 @@ from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 import msgspec
 
 from cobalt_link.conformance.cases import CaseBroken, label
+from cobalt_link.conformance.lines import at_caller, at_code, at_error
 from cobalt_link.conformance.recording import RecordingHttp
+from cobalt_link.conformance.report import Fault
 from cobalt_link.conformance.script import Script
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Connector
@@ -23,7 +25,7 @@ from cobalt_link.connector.panes import CodeAnswer, CredentialsAnswer, Pane, Wai
 from cobalt_link.connector.refusals import Refusal
 from cobalt_link.connector.secrets import step as opened
 from cobalt_link.signin.journal import JournalEntry, MemoryJournal
-from cobalt_link.signin.replay import Asking, Granted, Polling, Refused, WaitResult, encoded, replay
+from cobalt_link.signin.replay import Asking, Granted, Polling, Refused, WaitResult, decoded, encoded, replay
 from cobalt_link.signin.translate import as_refusal
 
 T = TypeVar("T")
@@ -45,12 +47,13 @@ class RunResult(msgspec.Struct, kw_only=True):
     steps: list[str] = []
     sent: list[str] = []
     traces: list[tuple[str, str]] = []
-    faults: list[str] = []
+    faults: list[Fault] = []
     grant: Grant | None = None
     answers: dict[str, bytes] = {}
     refusal: Refusal | None = None
     broken: str = ""
     typed: set[str] = set()
+    declined: set[str] = set()
 
     @property
     def labels(self) -> list[str]:
@@ -80,9 +83,20 @@ class StraightRun(Ask):
         self._result.shown(pane)
         return await self._script.answer(pane)
 
-    async def once(self, name: str, step: Callable[[*Args], Awaitable[T]], *args: *Args, **_options: Any) -> T:
+    async def once(
+        self,
+        name: str,
+        step: Callable[[*Args], Awaitable[T]],
+        *args: *Args,
+        returns: type[T] | None = None,
+        again: bool = False,
+        reaches_user: bool = False,
+    ) -> T:
         self._result.steps.append(name)
-        return await self._do(name, lambda: step(*args))
+        result = await self._do(name, lambda: step(*args))
+        if text := _changed(name, result, returns):
+            self._result.faults.append(Fault(text, at_caller(self._http.folder)))
+        return result
 
     async def until(
         self,
@@ -95,9 +109,8 @@ class StraightRun(Ask):
     ) -> T | WaitingAnswer:
         self._result.steps.append(name)
         if pane.name != name:
-            self._result.faults.append(
-                f"`ask.until({name!r}, …)` shows a pane named {pane.name!r}. Give both the same name."
-            )
+            text = f"`ask.until({name!r}, …)` shows a pane named {pane.name!r}. Give both the same name."
+            self._result.faults.append(Fault(text, at_caller(self._http.folder)))
         for polls in range(POLLS):
             before = len(self._http.sent)
             found = await self._do(name, lambda: poll(*args))
@@ -126,6 +139,33 @@ class StraightRun(Ask):
         return result
 
 
+def _changed(name: str, result: Any, returns: Any) -> str:
+    """What a missing or wrong `returns` does to the result of a step: later runs read it from the journal's JSON."""
+    if isinstance(result, msgspec.Struct) and returns is None:
+        kind = type(result).__name__
+        return f"The step {name!r} gives a {kind} without returns={kind}. Add it, or later runs get a dict."
+    try:
+        read = decoded(encoded(result), returns or Any)
+    except Exception as error:
+        return (
+            f"The step {name!r} gives what the journal cannot keep ({type(error).__name__}). Return JSON or a Struct."
+        )
+    if _listed(read) != _listed(result):
+        kinds = f"a {type(result).__name__} that later runs get as other JSON"
+        return f"The step {name!r} gives {kinds}. Return texts, numbers, lists, and dicts, or a Struct with returns=."
+    return ""
+
+
+def _listed(value: Any) -> Any:
+    """The value with lists for tuples: JSON makes no difference, and neither do loops."""
+    match value:
+        case list() | tuple():
+            return [_listed(each) for each in value]
+        case dict():
+            return {key: _listed(each) for key, each in value.items()}
+    return value
+
+
 def _json(result: object) -> str:
     try:
         return encoded(result).decode()
@@ -147,11 +187,13 @@ async def run_straight(
     except Refusal as no:
         result.refused(no)
     except Exception as error:
-        result.faults.append(_broke(error))
+        text = f"The sign-in broke with {type(error).__name__}. Raise a refusal for what an EHR may answer."
+        result.faults.append(Fault(text, at_error(error, kind.folder)))
         result.refused(as_refusal(error))
     if repr(vars(connector)) != before:
-        result.faults.append("The connector object changed during the sign-in. A connector must not keep state.")
-    result.sent, result.faults = list(http.sent), result.faults + _loose(http)
+        text = "The connector object changed during the sign-in. A connector must not keep state."
+        result.faults.append(Fault(text, at_code(kind.sign_in)))
+    result.sent, result.faults = list(http.sent), result.faults + http.loose
 
 
 class Interruption(BaseException):
@@ -220,17 +262,4 @@ def _note_journal(result: RunResult, journal: MemoryJournal, http: RecordingHttp
         elif entry.kind == "forget":
             result.steps.append("(forget)")
         result.traces.append(("a name in the journal", entry.name))
-    result.sent, result.faults = list(http.sent), _loose(http)
-
-
-def _loose(http: RecordingHttp) -> list[str]:
-    return [
-        f"{line} was sent outside of a step. Send it inside `ask.once` or `ask.until`."
-        for line in dict.fromkeys(http.loose)
-    ]
-
-
-def _broke(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-    return f"The sign-in broke with {type(error).__name__} at {where}. Raise a refusal for what an EHR may answer."
+    result.sent, result.faults = list(http.sent), list(http.loose)

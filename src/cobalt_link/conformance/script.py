@@ -9,10 +9,14 @@ from cobalt_link.net.http import Http
 
 
 class Script:
-    """Good for one run. `http` is a client of its own, which is not recorded. `typed` are the secrets."""
+    """Good for one run. `http` is a client of its own, which is not recorded. `typed` are the secrets.
+
+    `declined` are the choices that were answered with "none of these".
+    """
 
     def __init__(self, case: Case, address: str, http: Http, values: Given) -> None:
         self.typed: set[str] = set()
+        self.declined: set[str] = set()
         self._address = address
         self._http = http
         self._values = values
@@ -25,6 +29,8 @@ class Script:
             raise CaseBroken(f"the sign-in shows the pane {label(pane)!r}, and the case has no step left to answer it")
         step = self._next()
         self.typed |= {secret for secret in (step.password, step.code) if secret}
+        if step.none:
+            self.declined.add(pane.name)
         return answer_to(pane, step)
 
     async def instead_of_waiting(self, pane: Waiting) -> WaitingAnswer | None:
@@ -38,8 +44,8 @@ class Script:
         return None
 
     def left_over(self) -> list[CaseStep]:
-        """The answers that no pane asked for."""
-        return [step for step in self._left if step.send is None]
+        """The answers that no pane asked for, and the requests that were never due."""
+        return list(self._left)
 
     async def _do_requests(self) -> None:
         while self._left and self._left[0].send is not None:

@@ -10,10 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cobalt_link.conformance.cases import CaseBroken, CaseStep, Program
-from cobalt_link.net.errors import HttpError
+from cobalt_link.conformance.recording import trust
+from cobalt_link.net.errors import BrokenAnswer, HttpError
 from cobalt_link.net.http import Http
 
 START_SECONDS = 30.0
+NO_SERVER = (502, 503, 504)
 
 
 @asynccontextmanager
@@ -45,6 +47,23 @@ async def _address(process: asyncio.subprocess.Process, module: str, errors: Pat
         said = (await asyncio.to_thread(errors.read_text, "utf-8", "replace")).strip().rpartition("\n")[2]
         raise CaseBroken(f"`python -m {module}` printed no address as its first line. {said}".strip())
     return address.rstrip("/")
+
+
+async def why_down(address: str) -> str:
+    """Why nothing answers at the address. "" if something does, with any status but that of a gateway without a server.
+
+    Asked without the connector, so that a connector's mistake is never taken for an EHR that is down.
+    """
+    http = Http(allow_private=True, tls=trust())
+    try:
+        answer = await http.request("GET", address)
+    except BrokenAnswer:
+        return ""
+    except HttpError as error:
+        return str(error)
+    finally:
+        await http.close()
+    return f"It answers with HTTP {answer.status}." if answer.status in NO_SERVER else ""
 
 
 async def send(http: Http, address: str, step: CaseStep) -> None:
