@@ -12,7 +12,7 @@ import structlog
 
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.leases import RenewalLeases
+from cobalt_link.accounts.renewals import RenewalLeases
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connectors.sandbox import Sandbox

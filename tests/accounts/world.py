@@ -9,7 +9,7 @@ from cobalt_link.accounts.access import ISSUE, AccessTokens
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.leases import RenewalLeases
+from cobalt_link.accounts.renewals import RenewalLeases
 from cobalt_link.accounts.sessions import EhrSessions, RenewalTimes
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector

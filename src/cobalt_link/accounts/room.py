@@ -7,7 +7,7 @@ from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.api import AccountApi
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.leases import RenewalLeases
+from cobalt_link.accounts.renewals import RenewalLeases
 from cobalt_link.accounts.sessions import TIMES, EhrSessions
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.room import Chore, Deps, Room

@@ -19,8 +19,8 @@ import structlog
 from cobalt_link.accounts import refusal_problems
 from cobalt_link.accounts.account import Account, OpenAccount
 from cobalt_link.accounts.instance_health import InstanceHealth
-from cobalt_link.accounts.leases import Claim, RenewalLeases
 from cobalt_link.accounts.problems import AccountGone, EhrThrottled, EhrUnexpected, ReconnectRequired
+from cobalt_link.accounts.renewals import Claim, RenewalLeases
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.capabilities import RenewsSessions
