@@ -208,7 +208,7 @@ async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(
         now = await world.row(account)
         assert {name: now[name] for name in STORED} == {name: kept[name] for name in STORED}
     trail = await world.trail(account)
-    assert (trail.count("renewal_outrun"), trail.count("renewed")) == (STOPPED_HOLDERS.times, STOPPED_HOLDERS.times)
+    assert (trail.count("renewal_superseded"), trail.count("renewed")) == (STOPPED_HOLDERS.times, STOPPED_HOLDERS.times)
 
 
 @pytest.mark.parametrize("path", ["/api/login", "/api/settings"])
@@ -246,7 +246,7 @@ async def test_after_two_kills_the_person_is_asked_and_the_password_rests(
     assert trail.count("renewal_begun") == 3 and trail[-1] == "login_required"
 
 
-STORED = ("grant_number", "sealed_grant", "sealed_answers", "health", "lease_until", "renewals_begun")
+STORED = ("grant_number", "sealed_grant", "sealed_answers", "health", "claimed_until", "renewals_begun")
 
 
 async def _killed_at(ehr: Ehr, start: Start, path: str) -> None:
@@ -260,7 +260,7 @@ async def _killed_at(ehr: Ehr, start: Start, path: str) -> None:
 async def _lease_runs_out(world: World, account: Account) -> None:
     """Instead of waiting for it."""
     await world.db.run(
-        "UPDATE accounts SET lease_until = clock_timestamp() - interval '1 second' WHERE lease_until IS NOT NULL"
+        "UPDATE accounts SET claimed_until = clock_timestamp() - interval '1 second' WHERE claimed_until IS NOT NULL"
         " AND id = %s",
         (account.id,),
     )

@@ -181,7 +181,7 @@ async def test_an_ehr_in_trouble_while_signing_in_is_left_alone_for_a_while_and_
     assert world.ehr.attempts == 1
     assert (await world.again(account)).health == "active"
     world.ehr.trouble = None
-    await world.db.run("UPDATE accounts SET rest_until = clock_timestamp()")
+    await world.db.run("UPDATE accounts SET back_off_until = clock_timestamp()")
     assert await world.sessions.read(account, names) == DOCTORS
 
 
@@ -194,7 +194,7 @@ async def test_rests_grow_with_each_failure_and_end_with_a_success(world: World)
         with pytest.raises(EhrUnavailable) as down:
             await world.sessions.read(account, names)
         rests.append(int(down.value.headers["Retry-After"]))
-        await world.db.run("UPDATE accounts SET rest_until = clock_timestamp()")
+        await world.db.run("UPDATE accounts SET back_off_until = clock_timestamp()")
     assert rests == [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]
     world.ehr.trouble = None
     assert await world.sessions.read(account, names) == DOCTORS
@@ -206,7 +206,7 @@ async def test_rests_grow_with_each_failure_and_end_with_a_success(world: World)
     [
         (refusals.EhrDown(), EhrUnavailable, "Tiny EHR at tiny.example does not answer. Try again in 10 s"),
         (refusals.EhrBusy(seconds=7), EhrThrottled, "Try again in 7 s"),
-        (refusals.NoRights(rights="Patients"), MissingRights, "They have to turn on: Patients."),
+        (refusals.NoRights(rights="Patients"), MissingRights, "The administrator has to turn on: Patients."),
         (refusals.Unsupported(what="locations"), NotSupported, "does not support locations"),
         (refusals.Unexpected(reference="AB12-34CD"), EhrUnexpected, "the reference AB12-34CD"),
         (KeyError("chart of Betz"), EhrUnexpected, "Tiny EHR at tiny.example gave an answer"),
@@ -251,7 +251,7 @@ async def test_a_holder_paused_past_its_lease_overwrites_nothing(world: World) -
     world.ehr.gate.clear()
     paused = asyncio.create_task(world.new_sessions().read(account, names))
     await world.ehr.knocked.wait()
-    await world.db.run("UPDATE accounts SET lease_until = clock_timestamp() - interval '1 second'")
+    await world.db.run("UPDATE accounts SET claimed_until = clock_timestamp() - interval '1 second'")
     held, world.ehr.gate = world.ehr.gate, asyncio.Event()
     world.ehr.gate.set()
     assert await world.new_sessions().read(account, names) == DOCTORS
@@ -260,7 +260,7 @@ async def test_a_holder_paused_past_its_lease_overwrites_nothing(world: World) -
     assert await paused == DOCTORS
     after = await world.row(account)
     assert (after["sealed_grant"], after["grant_number"]) == (kept["sealed_grant"], kept["grant_number"])
-    assert "renewal_outrun" in await world.trail(account)
+    assert "renewal_superseded" in await world.trail(account)
 
 
 async def test_a_renewal_that_is_refused_after_a_repair_does_not_end_the_repaired_account(world: World) -> None:
@@ -333,7 +333,7 @@ async def test_a_sign_in_that_never_ends_is_given_up_within_its_lease(world: Wor
     with pytest.raises(EhrUnavailable):
         await world.new_sessions(sign_in=0.05).read(account, names)
     row = await world.row(account)
-    assert (row["lease_until"], row["renewals_begun"], row["rest_code"]) == (None, 0, "ehr_down")
+    assert (row["claimed_until"], row["renewals_begun"], row["back_off_code"]) == (None, 0, "ehr_down")
 
 
 async def test_disconnecting_ends_the_session_at_the_ehr_too(world: World) -> None:
@@ -381,4 +381,4 @@ async def _die_inside(world: World, account: Account) -> None:
     with pytest.raises(asyncio.CancelledError):
         await call
     world.ehr.gate.set()
-    await world.db.run("UPDATE accounts SET lease_until = clock_timestamp() - interval '1 second'")
+    await world.db.run("UPDATE accounts SET claimed_until = clock_timestamp() - interval '1 second'")

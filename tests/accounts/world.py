@@ -9,7 +9,7 @@ from cobalt_link.accounts.access import ISSUE, AccessTokens
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.renewals import RenewalLeases
+from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import EhrSessions, RenewalTimes
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector
@@ -58,11 +58,11 @@ class World:
     def new_sessions(self, **seconds: float) -> EhrSessions:
         """As another process would have them; `seconds` as in `RenewalTimes`."""
         times = RenewalTimes(**seconds)
-        leases, health = (
-            RenewalLeases(self.db, self.keys, self.clock, seconds=times.lease),
+        renewals, health = (
+            Renewals(self.db, self.keys, self.clock, seconds=times.lease),
             InstanceHealth(self.db, self.clock),
         )
-        return EhrSessions(self.accounts, leases, health, self.connectors, self.clock, times)
+        return EhrSessions(self.accounts, renewals, health, self.connectors, self.clock, times)
 
     async def client(self, name: str = "Acme Scribe") -> Client:
         return (await self.clients.create(name, test=True))[0]

@@ -52,10 +52,10 @@ def test_names_that_hide_their_value() -> None:
 
 def test_a_refusals_code_shows_and_a_received_one_does_not() -> None:
     stream, log = log_to(as_json=True)
-    log.info("refused", code="wrong_code", rest_code="ehr_down")
+    log.info("refused", code="wrong_code", back_off_code="ehr_down")
     log.info("typed", code="482913", mfa_code="abcdef", passcode="word_word")
     refused, typed = map(json.loads, stream.getvalue().splitlines())
-    assert (refused["code"], refused["rest_code"]) == ("wrong_code", "ehr_down")
+    assert (refused["code"], refused["back_off_code"]) == ("wrong_code", "ehr_down")
     assert {typed["code"], typed["mfa_code"], typed["passcode"]} == {HIDDEN}
 
 

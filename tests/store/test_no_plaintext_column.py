@@ -9,7 +9,7 @@ COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name NOT LIKE 'procrastinate%' ORDER BY 1, 2"""
 
-ERROR_CODES = {("accounts", "rest_code"), ("link_events", "code")}
+ERROR_CODES = {("accounts", "back_off_code"), ("link_events", "code")}
 SEALED = re.compile(r"sealed|wrapped|fingerprint|hash|private_key", re.ASCII)
 
 

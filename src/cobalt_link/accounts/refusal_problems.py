@@ -1,4 +1,4 @@
-"""The one translation of an EHR's refusal into what the API answers; each message says what to do next."""
+"""Translates an EHR's refusal into what the API answers, in this one place. Each message says what to do next."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ BUSY_SECONDS = 10
 
 
 def needs_the_user(refusal: Refusal) -> bool:
-    """Whether nothing but a new sign-in by the person helps. Missing rights are the EHR's administrator's to mend."""
+    """Whether only a new sign-in by the person helps."""
+    # Missing rights look like a refusal of the user, but only the EHR's administrator can grant them.
     return isinstance(refusal, refusals.AskAgain | refusals.AskAHuman | refusals.TooManyCodes) and not isinstance(
         refusal, refusals.NoRights
     )
 
 
 def reason(refusal: Refusal) -> str:
-    """Why the person is needed, as a refusal's code. A story that stopped before its person says so in `reason`: an
-    earlier refusal, or the name of the pane or deed where it stopped, which tells the app nothing."""
-    told = refusal.details.get("reason")
-    return str(told) if told in refusals.catalogue() else refusal.code
+    """Why the person is needed, as a refusal's code."""
+    # A sign-in that stopped at a question says why in `reason`: an earlier refusal, or the name of the pane or step
+    # where it stopped. That name means nothing to an app.
+    given = refusal.details.get("reason")
+    return str(given) if given in refusals.catalogue() else refusal.code
 
 
 def problem_of(refusal: Refusal, ehr: str, host: str) -> Problem:
-    """What the caller is told; `ehr` is the EHR's name, `host` the one of this installation."""
+    """What the API answers. `ehr` is the EHR's name, `host` the one of this installation."""
     if needs_the_user(refusal):
         return ReconnectRequired()
     match refusal:
@@ -48,11 +50,13 @@ def problem_of(refusal: Refusal, ehr: str, host: str) -> Problem:
             return NotSupported(f"{ehr} at {host} does not support {what}. Leave it out for this EHR.")
         case refusals.NotThisAddress():
             return EhrUnexpected(
-                f"{ehr} cannot be reached at {host}: the address is not allowed or leads elsewhere. Ask the operator."
+                f"{ehr} cannot be reached at {host}. The address is not allowed or leads elsewhere. Ask the operator to"
+                " check it."
             )
         case refusals.SessionEnded():
             return EhrUnexpected(
-                f"{ehr} at {host} ended the session right after a new sign-in. If that stays, link the account again."
+                f"{ehr} at {host} ended the session right after a new sign-in. If this happens again, send the user"
+                " through Link again."
             )
     reference = refusal.details.get("reference", refusal.code)
     return EhrUnexpected(
@@ -60,17 +64,18 @@ def problem_of(refusal: Refusal, ehr: str, host: str) -> Problem:
     )
 
 
-def rest(refusal: Refusal, failures: int) -> int:
-    """Seconds without a sign-in after one that came to nothing: longer each time, lest the EHR lock the account."""
+def back_off(refusal: Refusal, failures: int) -> int:
+    """Seconds without a sign-in after one that failed. Longer each time, so that the EHR does not lock the account."""
     asked = refusal.details.get("seconds") if isinstance(refusal, refusals.EhrBusy) else None
     if isinstance(asked, int):
         return min(max(asked, 1), 900)
+    # An EHR that is down comes back by itself. An answer that we do not understand may be counted as a wrong password.
     first = 5 if isinstance(refusal, refusals.TryLater) else 30
     return min(first * 2 ** min(failures, 8), 900)
 
 
 def _later(kind: type[Problem], text: str, refusal: Refusal, usual: int) -> Problem:
-    asked = refusal.details.get("rest", refusal.details.get("seconds") if kind is EhrThrottled else None)
+    asked = refusal.details.get("back_off", refusal.details.get("seconds") if kind is EhrThrottled else None)
     seconds = min(max(asked, 1), 3600) if isinstance(asked, int) else usual
     return kind(
         f"{text} Try again in {seconds} s (the Retry-After header).",
@@ -80,5 +85,5 @@ def _later(kind: type[Problem], text: str, refusal: Refusal, usual: int) -> Prob
 
 def _no_rights(refusal: Refusal, ehr: str) -> str:
     rights = refusal.details.get("rights")
-    wanted = f" They have to turn on: {rights}." if rights else ""
+    wanted = f" The administrator has to turn on: {rights}." if rights else ""
     return f"{ehr} does not let this user see what was asked for. Ask the EHR's administrator for the right.{wanted}"

@@ -7,7 +7,7 @@ from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.api import AccountApi
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
-from cobalt_link.accounts.renewals import RenewalLeases
+from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import TIMES, EhrSessions
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.room import Chore, Deps, Room
@@ -30,8 +30,8 @@ def open(deps: Deps) -> AccountsRoom:  # noqa: A001 - every room opens by this n
     db, clock = deps.db, deps.clock
     keys, health = DataKeys(db, deps.vault), InstanceHealth(db, clock)
     accounts, access = AccountTable(db, deps.vault, keys, clock), AccessTokens(db, deps.vault, clock)
-    leases = RenewalLeases(db, keys, clock, seconds=TIMES.lease)
-    sessions = EhrSessions(accounts, leases, health, deps.connectors, clock)
+    renewals = Renewals(db, keys, clock, seconds=TIMES.lease)
+    sessions = EhrSessions(accounts, renewals, health, deps.connectors, clock)
 
     return AccountsRoom(
         routes=((api.routes, AccountApi(accounts, access, sessions, deps.connectors)),),

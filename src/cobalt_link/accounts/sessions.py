@@ -1,8 +1,8 @@
-"""Works with an account's EHR session: opens it, uses it, and renews it silently when the EHR has ended it.
+"""The EHR sessions of accounts: opens one, reads with it, and renews it silently when the EHR has ended it.
 
 However many calls in however many processes meet an ended session, one renews it and the others wait for the result.
 Renewing tries the connector's `renew` first, and the saved answers only then. A sign-in that the EHR refuses ends in
-`login_required` and is never repeated; see docs/why/renewal.md.
+`login_required` and is not repeated. See docs/why/renewal.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cobalt_link.accounts import refusal_problems
 from cobalt_link.accounts.account import Account, OpenAccount
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.problems import AccountGone, EhrThrottled, EhrUnexpected, ReconnectRequired
-from cobalt_link.accounts.renewals import Claim, RenewalLeases
+from cobalt_link.accounts.renewals import Renewal, Renewals
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.capabilities import RenewsSessions
@@ -42,7 +42,7 @@ T = TypeVar("T")
 EhrCall = Callable[[Any, Chart], Awaitable[T]]
 
 MOST_BEGUN = 2  # sign-ins whose end nobody knows, before the user is asked
-EARLY = timedelta(seconds=5)
+EARLY = timedelta(seconds=5)  # a session that ends during a read costs a request and a renewal as well
 SIGN_OUT_SECONDS = 5
 
 
@@ -64,19 +64,19 @@ class EhrSessions:
     def __init__(
         self,
         accounts: AccountTable,
-        leases: RenewalLeases,
+        renewals: Renewals,
         health: InstanceHealth,
         connectors: Mapping[str, Connector],
         clock: Clock,
         times: RenewalTimes = TIMES,
     ) -> None:
         self._accounts = accounts
-        self._leases = leases
+        self._renewals = renewals
         self._health = health
         self._connectors = connectors
         self._clock = clock
         self._times = times
-        self._flights: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._flights: dict[tuple[str, int], asyncio.Task[None]] = {}  # this process's renewals, by account and grant
 
     async def read(self, account: Account, step: EhrCall[T]) -> T:
         """What `step(connector, chart)` reads. The session is renewed once if necessary.
@@ -86,6 +86,7 @@ class EhrSessions:
         """
         if account.health == "login_required":
             raise ReconnectRequired
+        # Without the answers: the password stays sealed until a renewal needs it.
         opened = await self._accounts.opened(account, "read", answers=False)
         if not self._has_expired(opened):
             try:
@@ -96,31 +97,32 @@ class EhrSessions:
         try:
             return await self._do(opened, step)
         except SessionEnded as again:
+            # A second renewal would repeat this for ever, and each one may send the password.
             raise self._problem(account, again) from None
 
     async def renewed(self, account: Account, seen: int) -> OpenAccount:
         """The account with a grant later than number `seen`, which the EHR no longer accepts."""
         flight = self._flights.get((account.id, seen)) or self._start(account, seen)
-        # Shielded: a caller that hangs up must not end the sign-in under the others.
+        # Shielded: a caller that hangs up must not cancel the renewal that the others wait for.
         await asyncio.shield(flight)
         return await self._accounts.opened(account, "read", answers=False)
 
     async def disconnect(self, account: Account, by: str | None = None) -> None:
-        """Ends the account here, then, as far as the EHR answers, its session there. Raises AccountGone.
+        """Ends the account here, then its session at the EHR, if the EHR answers. Raises AccountGone.
 
         `by`: see `AccountTable.disconnect`.
         """
         try:
             opened = await self._accounts.opened(account, "sign_out", answers=False)
         except (AccountGone, VaultError):
-            opened = None  # what does not open can still be ended
+            opened = None  # an account whose grant does not open can still be ended
         if not await self._accounts.disconnect(account, by):
             raise AccountGone
         if opened is not None:
             await self.sign_out(account.connector, opened.chart)
 
     async def sign_out(self, connector: str, chart: Chart) -> None:
-        """Ends an EHR's session that nobody will use any more. If the EHR does not answer, it ends by itself."""
+        """Ends an EHR's session that nobody will use anymore. If the EHR does not answer, it ends by itself."""
         try:
             async with asyncio.timeout(SIGN_OUT_SECONDS):
                 await self._connectors[connector].sign_out(chart)
@@ -129,14 +131,14 @@ class EhrSessions:
 
     async def sweep(self) -> None:
         """Finishes renewals whose process died: the account is healthy again or `login_required`, never in between."""
-        for account, number in await self._leases.abandoned():
+        for account, number in await self._renewals.abandoned():
             try:
                 await self.renewed(account, number)
             except Problem as problem:
                 log.info("abandoned_renewal_settled", account=account.id, code=problem.code)
 
     async def close(self) -> None:
-        """Waits for the sign-ins that have begun, so that none of them is left in the middle."""
+        """Waits for the renewals that have begun. One that is cut off would count as a crash."""
         await asyncio.gather(*self._flights.values(), return_exceptions=True)
 
     def _has_expired(self, opened: OpenAccount) -> bool:
@@ -149,10 +151,10 @@ class EhrSessions:
         except (Problem, SessionEnded):
             raise
         except Exception as error:
-            no = as_refusal(error)
-            if refusal_problems.needs_the_user(no):
-                await self._accounts.mark_login_required(account, no.code)
-            raise self._problem(account, no) from error
+            refusal = as_refusal(error)
+            if refusal_problems.needs_the_user(refusal):
+                await self._accounts.mark_login_required(account, refusal.code)
+            raise self._problem(account, refusal) from error
         await self._health.worked(account.connector, account.address)
         return found
 
@@ -165,23 +167,24 @@ class EhrSessions:
     def _landed(self, key: tuple[str, int], flight: asyncio.Task[None]) -> None:
         del self._flights[key]
         if not flight.cancelled():
-            flight.exception()  # read here: every caller may have hung up
+            # All callers may have hung up, and asyncio complains about an exception that nobody reads.
+            flight.exception()
 
     async def _renew(self, account: Account, seen: int) -> None:
-        """Returns once there is a later grant, by us or by another process; else raises what to tell the caller."""
+        """Returns once there is a later grant, by us or by another process. Otherwise raises what the API answers."""
         deadline, pause = time.monotonic() + self._times.patience, 0.02
         while True:
-            claim = await self._leases.claim(account, seen)
-            if claim:
-                await self._renew_or_sign_in(claim)
-            # Also after our own sign-in: only what stands in the table counts, we may have lost the claim meanwhile.
-            standing = await self._leases.standing(account)
-            if standing.health == "login_required":
+            renewal = await self._renewals.begin(account, seen)
+            if renewal:
+                await self._renew_or_sign_in(renewal)
+            # Also after our own sign-in: we may have lost the claim meanwhile, so only the table counts.
+            state = await self._renewals.state(account)
+            if state.health == "login_required":
                 raise ReconnectRequired
-            if standing.grant_number != seen:
+            if state.grant_number != seen:
                 return
-            if standing.rest:
-                raise self._problem(account, standing.rest)
+            if state.back_off:
+                raise self._problem(account, state.back_off)
             if time.monotonic() > deadline:
                 raise EhrThrottled(
                     "The session at the EHR is being renewed. Try again in 5 s (the Retry-After header).",
@@ -190,41 +193,42 @@ class EhrSessions:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.25)
 
-    async def _renew_or_sign_in(self, claim: Claim) -> None:
+    async def _renew_or_sign_in(self, renewal: Renewal) -> None:
         until = time.monotonic() + self._times.sign_in
-        connector = self._connector(claim.account)
+        connector = self._connector(renewal.account)
         if isinstance(connector, RenewsSessions):
             # No password is sent, so a process that dies here must not bring the account closer to its last sign-in.
-            if not await self._leases.count_begun(claim, -1) or await self._renewed_session(claim, connector):
+            if not await self._renewals.count_begun(renewal, -1) or await self._renewed_session(renewal, connector):
                 return
-            if not await self._leases.count_begun(claim, +1):
+            if not await self._renewals.count_begun(renewal, +1):
                 return
-        await self._sign_in(claim, connector, until - time.monotonic())
+        await self._sign_in(renewal, connector, until - time.monotonic())
 
-    async def _renewed_session(self, claim: Claim, connector: RenewsSessions) -> bool:
+    async def _renewed_session(self, renewal: Renewal, connector: RenewsSessions) -> bool:
         """Tries `renew`. True if that settled the claim; False if the saved answers have to be used."""
         try:
             # Only a part of the time, else a sign-in that follows would be cut off in the middle.
             async with asyncio.timeout(self._times.sign_in / 3):
-                renewed = await connector.renew(claim.opened.chart)
+                renewed = await connector.renew(renewal.opened.chart)
         except Exception as error:
-            no = EhrDown() if isinstance(error, TimeoutError) else as_refusal(error)
-            if isinstance(no, EhrDown | EhrBusy):
+            refusal = EhrDown() if isinstance(error, TimeoutError) else as_refusal(error)
+            if isinstance(refusal, EhrDown | EhrBusy):
                 # A password that is sent to an EHR in trouble fails too, and may count as a wrong one.
-                await self._settle(claim, Refused(no))
+                await self._settle(renewal, Refused(refusal))
                 return True
-            log.info("session_not_renewed", account=claim.account.id, code=no.code)
+            log.info("session_not_renewed", account=renewal.account.id, code=refusal.code)
             return False
         if renewed is not None:
-            await self._leases.renewed(claim, _grant_of(claim, renewed), claim.opened.answers)
+            await self._renewals.renewed(renewal, _grant_of(renewal, renewed), renewal.opened.answers)
         return renewed is not None
 
-    async def _sign_in(self, claim: Claim, connector: Connector, seconds: float) -> None:
-        if claim.begun > MOST_BEGUN:
-            # Twice a process died in the middle and the password may have gone out twice: the user decides.
-            await self._leases.dead(claim, "interrupted")
+    async def _sign_in(self, renewal: Renewal, connector: Connector, seconds: float) -> None:
+        if renewal.begun > MOST_BEGUN:
+            # Two processes died in the middle, so the password may have been sent twice. A third try could lock the
+            # user out of their EHR, so the user decides.
+            await self._renewals.require_login(renewal, "interrupted")
             return
-        instance, opened = claim.account.instance, claim.opened
+        instance, opened = renewal.account.instance, renewal.opened
 
         async def sign_in(ask: Ask) -> Grant:
             return await connector.sign_in(ask, instance)
@@ -235,27 +239,30 @@ class EhrSessions:
                 outcome = await replay(sign_in, MemoryJournal(), saved=saved, known=known, silent=True)
         except TimeoutError:
             outcome = Refused(EhrDown())
-        await self._settle(claim, outcome)
+        await self._settle(renewal, outcome)
 
-    async def _settle(self, claim: Claim, outcome: Outcome) -> None:
+    async def _settle(self, renewal: Renewal, outcome: Outcome) -> None:
         match outcome:
             case Granted(grant, answers):
-                if self._accounts.is_ehr_user_of(claim.account, grant, claim.user):
-                    await self._leases.renewed(claim, grant, answers or claim.opened.answers)
+                # The same answers may lead to somebody else after the EHR has reassigned a user name.
+                if self._accounts.is_ehr_user_of(renewal.account, grant, renewal.user):
+                    await self._renewals.renewed(renewal, grant, answers or renewal.opened.answers)
                 else:
-                    await self._leases.dead(claim, "other_account")
+                    await self._renewals.require_login(renewal, "other_account")
             case Refused(refusal) if not refusal_problems.needs_the_user(refusal):
-                await self._leases.rest(claim, refusal, refusal_problems.rest(refusal, claim.failed))
+                seconds = refusal_problems.back_off(refusal, renewal.failed)
+                await self._renewals.back_off(renewal, refusal, seconds)
             case Refused(refusal):
-                await self._leases.dead(claim, refusal_problems.reason(refusal))
+                await self._renewals.require_login(renewal, refusal_problems.reason(refusal))
             case _:
-                await self._leases.dead(claim, "login_required")
+                # The EHR asks something that no saved answer fits, such as a code that it has texted.
+                await self._renewals.require_login(renewal, "login_required")
 
     def _connector(self, account: Account) -> Connector:
         connector = self._connectors.get(account.connector)
         if connector is None:
             raise EhrUnexpected(
-                f"The connector {account.connector} is not installed here any more. Ask the operator to install it."
+                f"The connector {account.connector} is not installed here anymore. Ask the operator to install it."
             )
         return connector
 
@@ -263,9 +270,9 @@ class EhrSessions:
         return refusal_problems.problem_of(refusal, self._connector(account).manifest.name, account.instance.host)
 
 
-def _grant_of(claim: Claim, renewed: Renewed) -> Grant:
+def _grant_of(renewal: Renewal, renewed: Renewed) -> Grant:
     """The account's last grant with its new session."""
-    opened = claim.opened
+    opened = renewal.opened
     return Grant(
         user=opened.user,
         tenant=opened.chart.tenant,

@@ -2,6 +2,8 @@
 
 from typing import LiteralString
 
+from cobalt_link.jobs.claims import ABANDONED, CLAIM, CLAIMED, FREE, RELEASE, Work
+
 # ── accounts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 ACCOUNT: LiteralString = (
@@ -28,12 +30,12 @@ RETURNING {ACCOUNT}"""
 LOCK: LiteralString = f"""
 SELECT {ACCOUNT}, a.ehr_user_fingerprint FROM accounts a WHERE a.id = %s AND a.disconnected_at IS NULL FOR UPDATE"""
 
-# A new grant by a person: whoever is renewing the old one has lost (fence).
+# A person has signed in. RELEASE takes the claim from a renewal that still works with the old grant.
 GRANT: LiteralString = f"""
 UPDATE accounts a
-SET sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1, fence = fence + 1,
-    health = 'active', health_reason = NULL, lease_holder = NULL, lease_until = NULL,
-    renewals_begun = 0, renewals_failed = 0, rest_until = NULL, rest_code = NULL, rest_details = NULL
+SET {RELEASE}, sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1,
+    health = 'active', health_reason = NULL,
+    renewals_begun = 0, renewals_failed = 0, back_off_until = NULL, back_off_code = NULL, back_off_details = NULL
 WHERE a.id = %(id)s RETURNING {ACCOUNT}"""
 
 SEALED: LiteralString = """
@@ -79,44 +81,49 @@ SELECT id, ehr_user_fingerprint FROM accounts WHERE ehr_user_fingerprint = ANY(%
 ADDRESSES: LiteralString = """
 SELECT DISTINCT address FROM accounts WHERE connector = %s AND disconnected_at IS NULL"""
 
-DISCONNECT: LiteralString = """
-UPDATE accounts SET disconnected_at = %s, ehr_user_fingerprint = NULL, sealed_grant = NULL, sealed_answers = NULL,
-    fence = fence + 1, lease_holder = NULL, lease_until = NULL
+DISCONNECT: LiteralString = f"""
+UPDATE accounts SET {RELEASE}, disconnected_at = %s, ehr_user_fingerprint = NULL, sealed_grant = NULL,
+    sealed_answers = NULL
 WHERE id = %s AND disconnected_at IS NULL"""
 
 REFER: LiteralString = f"""
 UPDATE accounts a SET reference = %s WHERE a.id = %s AND a.disconnected_at IS NULL RETURNING {ACCOUNT}"""
 
-LOGIN_REQUIRED: LiteralString = """
-UPDATE accounts SET health = 'login_required', health_reason = %s, fence = fence + 1,
-    lease_holder = NULL, lease_until = NULL, renewals_begun = 0
+LOGIN_REQUIRED: LiteralString = f"""
+UPDATE accounts SET {RELEASE}, health = 'login_required', health_reason = %s, renewals_begun = 0
 WHERE id = %s AND health = 'active' AND disconnected_at IS NULL"""
 
-# ── the lease on renewing a grant ────────────────────────────────────────────────────────────────────────────────────
+# ── claims on the renewal of a grant ─────────────────────────────────────────────────────────────────────────────────
 
-# One statement each, its audit row included: a process that is stopped in the middle must not hold the row's lock.
-CLAIM: LiteralString = """
+# Each statement includes its audit row. So no renewal happens without one, and a process that is stopped in the middle
+# holds no lock on the account's row. `renewals_begun` is on disk before the password is sent.
+RENEWALS = Work(
+    name="renewals",
+    claim=f"""
 WITH claimed AS (UPDATE accounts
-SET fence = fence + 1, lease_holder = %(holder)s, renewals_begun = renewals_begun + 1,
-    lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-WHERE id = %(id)s AND grant_number = %(seen)s AND health = 'active' AND disconnected_at IS NULL
-  AND (lease_until IS NULL OR lease_until < clock_timestamp())
-  AND (rest_until IS NULL OR rest_until <= clock_timestamp())
-RETURNING id, client, fence, renewals_begun, renewals_failed, ehr_user_fingerprint, sealed_grant, sealed_answers,
+SET {CLAIM}, renewals_begun = renewals_begun + 1
+WHERE id = %(id)s AND grant_number = %(seen)s AND health = 'active' AND disconnected_at IS NULL AND {FREE}
+  AND (back_off_until IS NULL OR back_off_until <= clock_timestamp())
+RETURNING id, client, claim, renewals_begun, renewals_failed, ehr_user_fingerprint, sealed_grant, sealed_answers,
   grant_number
 ), noted AS (INSERT INTO audit (at, client, account, what, request_id, detail)
-SELECT %(at)s, client, id, 'renewal_begun', %(request_id)s, format('fence %%s, try %%s', fence, renewals_begun)
+SELECT %(at)s, client, id, 'renewal_begun', %(request_id)s, format('claim %%s, try %%s', claim, renewals_begun)
 FROM claimed)
-SELECT * FROM claimed"""
+SELECT * FROM claimed""",
+    sweep=f"""
+SELECT {ACCOUNT}, a.grant_number FROM accounts a
+WHERE {ABANDONED} AND a.health = 'active' AND a.disconnected_at IS NULL
+ORDER BY a.claimed_until LIMIT 100""",
+)
 
-# How many sign-ins were begun and have no known end. Renewing a session without the password is none.
-COUNT_BEGUN: LiteralString = """
+# How many sign-ins were begun and have no known end. A renewal of the session without the password does not count.
+COUNT_BEGUN: LiteralString = f"""
 UPDATE accounts SET renewals_begun = greatest(renewals_begun + %(by)s, 0)
-WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL"""
+WHERE id = %(id)s AND {CLAIMED} AND disconnected_at IS NULL"""
 
-STANDING: LiteralString = """
-SELECT grant_number, health, rest_code, rest_details,
-       ceil(extract(epoch FROM rest_until - clock_timestamp()))::int AS rest_seconds
+RENEWAL_STATE: LiteralString = """
+SELECT grant_number, health, back_off_code, back_off_details,
+       ceil(extract(epoch FROM back_off_until - clock_timestamp()))::int AS back_off_seconds
 FROM accounts WHERE id = %s AND disconnected_at IS NULL"""
 
 SETTLED: LiteralString = """
@@ -125,27 +132,21 @@ SELECT %(at)s, client, id, %(what)s, %(request_id)s, %(detail)s FROM settled"""
 
 RENEWED: LiteralString = f"""
 WITH settled AS (UPDATE accounts
-SET sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1,
-    lease_holder = NULL, lease_until = NULL,
-    renewals_begun = 0, renewals_failed = 0, rest_until = NULL, rest_code = NULL, rest_details = NULL
-WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
+SET {RELEASE}, sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1,
+    renewals_begun = 0, renewals_failed = 0, back_off_until = NULL, back_off_code = NULL, back_off_details = NULL
+WHERE id = %(id)s AND {CLAIMED} AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
 
-RESTING: LiteralString = f"""
+BACKED_OFF: LiteralString = f"""
 WITH settled AS (UPDATE accounts
-SET lease_holder = NULL, lease_until = NULL, renewals_begun = 0, renewals_failed = renewals_failed + 1,
-    rest_until = clock_timestamp() + make_interval(secs => %(seconds)s),
-    rest_code = %(code)s, rest_details = %(details)s
-WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
+SET {RELEASE}, renewals_begun = 0, renewals_failed = renewals_failed + 1,
+    back_off_until = clock_timestamp() + make_interval(secs => %(seconds)s),
+    back_off_code = %(code)s, back_off_details = %(details)s
+WHERE id = %(id)s AND {CLAIMED} AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
 
-DEAD: LiteralString = f"""
-WITH settled AS (UPDATE accounts SET health = 'login_required', health_reason = %(code)s, fence = fence + 1,
-    lease_holder = NULL, lease_until = NULL, renewals_begun = 0
-WHERE id = %(id)s AND fence = %(fence)s AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
-
-ABANDONED: LiteralString = f"""
-SELECT {ACCOUNT}, a.grant_number FROM accounts a
-WHERE a.lease_until < clock_timestamp() AND a.health = 'active' AND a.disconnected_at IS NULL
-ORDER BY a.lease_until LIMIT %s"""
+RENEWAL_ENDED: LiteralString = f"""
+WITH settled AS (UPDATE accounts
+SET {RELEASE}, health = 'login_required', health_reason = %(code)s, renewals_begun = 0
+WHERE id = %(id)s AND {CLAIMED} AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
 
 # ── access_tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,6 @@
--- Linked accounts: the EHR user, the sealed grant, and the lease of the one process that may renew it.
+-- Linked accounts: the EHR user, the sealed grant, and the claim of the one process that may renew it.
 -- `ehr_user_fingerprint` is a keyed hash of (client, org, connector, address, tenant, the EHR's user id), so that the
--- same EHR user is one account. `grant_number` counts stored grants. `fence` counts all changes that make an earlier
--- renewal stale.
+-- same EHR user is one account. `grant_number` counts stored grants.
 CREATE TABLE accounts (
     id text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{32}$'),
     client text NOT NULL,
@@ -22,19 +21,19 @@ CREATE TABLE accounts (
     sealed_grant bytea,
     sealed_answers bytea,
     grant_number bigint NOT NULL DEFAULT 0,
-    fence bigint NOT NULL DEFAULT 0,
-    lease_holder text,
-    lease_until timestamptz,            -- by the clock of the database, which all processes share
-    renewals_begun int NOT NULL DEFAULT 0,  -- begun and not known to have ended; written before the renewal starts
+    fence bigint NOT NULL DEFAULT 0,    -- how many claims there were: the last fencing number
+    claim bigint,                       -- the number of the renewal that is running; null while there is none
+    claimed_until timestamptz,          -- by the database's clock, which all processes share
+    renewals_begun int NOT NULL DEFAULT 0,  -- begun, end unknown: the intent, written before the password is sent
     renewals_failed int NOT NULL DEFAULT 0, -- in a row, because the EHR did not answer as it should
-    rest_until timestamptz,             -- no renewal before this time
-    rest_code text,                     -- the reason: the code of the refusal
-    rest_details jsonb                  -- the details of the refusal; they contain nothing that a person typed
+    back_off_until timestamptz,         -- no renewal before then
+    back_off_code text,                 -- why: the code of the refusal
+    back_off_details jsonb              -- and its details, which contain nothing that a person typed
 );
 CREATE UNIQUE INDEX accounts_of_ehr_user ON accounts (ehr_user_fingerprint) WHERE disconnected_at IS NULL;
 CREATE INDEX accounts_of_client ON accounts (client, linked_at DESC, id) WHERE disconnected_at IS NULL;
 CREATE INDEX accounts_at_ehr ON accounts (connector, address, tenant) WHERE disconnected_at IS NULL;
-CREATE INDEX accounts_in_renewal ON accounts (lease_until) WHERE lease_until IS NOT NULL;
+CREATE INDEX accounts_in_renewal ON accounts (claimed_until) WHERE claimed_until IS NOT NULL;
 
 -- Only a keyed hash of an access token is stored (S-046). `expires_at` is null until the token is rotated.
 CREATE TABLE access_tokens (
