@@ -51,7 +51,7 @@ def list_page(context: PageContext, found: Sequence[Connection], ehr_user_name: 
     kind = "some" if rows else "none"
     notice = Notice(icon="check", title=t("connections.ended"), text=t("connections.ended_why")) if ended else None
     why = t(f"connections.{kind}_why", ehr_user_name=ehr_user_name)
-    given = {"scene": context, "why": why, "notice": notice, "rows": rows}
+    given = {"context": context, "why": why, "notice": notice, "rows": rows}
     return render_page("connections", t, ends_of(context, t), _HEAD, t(f"connections.{kind}"), **given)
 
 
@@ -67,7 +67,7 @@ def disconnect_page(context: PageContext, one: Connection, ehr_user_name: str) -
     path = f"{context.path}/connections/{one.id}"
     ends = msgspec.structs.replace(ends_of(context, t), exit=context.path)
     head = msgspec.structs.replace(_HEAD, leave=True)
-    given = {"scene": context, "why": t("disconnect.why"), "facts": facts, "path": path}
+    given = {"context": context, "why": t("disconnect.why"), "facts": facts, "path": path}
     return render_page("disconnect", t, ends, head, t("disconnect.title"), **given)
 
 

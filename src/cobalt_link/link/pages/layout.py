@@ -87,8 +87,8 @@ def _template(name: str) -> Template:
 def render_page(template: str, texts: Texts, ends: Ends, head: Head, title: Markup, **more: Any) -> str:
     """A page. `more`: `why`, `notice`, `failed` of every page, and what the template asks for."""
     given = {"t": texts, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
-    context = more.get("scene")
-    given |= {"scene": None, "page": template, "parent": None, "closing": None, "closes_in": 0, "patience": None}
+    context = more.get("context")
+    given |= {"context": None, "page": template, "parent": None, "closing": None, "closes_in": 0, "patience": None}
     given |= {"accent": accent_url(context.accent) if context and context.accent else None}
     framed = given["framed"] = more.get("framed") or (context.framed if context else None)
     # Chromium refuses autofocus in a frame of another site, and complains in the app's console: the script focuses.

@@ -58,7 +58,7 @@ def pane(
     failed = bool(given["errors"] or pane.problem)
     template, head, title = given.pop("template"), given.pop("head"), given.pop("title")
     by_field = dict.fromkeys(questions.FIELDS) | given["errors"]
-    more = given | {"scene": context, "pane": pane, "notice": notice, "failed": failed, "errors": by_field}
+    more = given | {"context": context, "pane": pane, "notice": notice, "failed": failed, "errors": by_field}
     if not (notice and notice.stays):  # a script shows it when the time comes
         more |= {"closing": questions.closing(context, texts, questions.WARNED)}
         more |= {"closes_in": max(0, round(questions.seconds_left(context)) - questions.WARNED)}
@@ -82,7 +82,7 @@ def working(
     patience = Notice(icon="clock", text=texts("working.slow"))
 
     def page(next_url: str) -> tuple[str, str]:
-        given = {"scene": context, "why": texts("working.why"), "next_url": next_url}
+        given = {"context": context, "why": texts("working.why"), "next_url": next_url}
         given |= {"notice": patience} if slow else {"patience": patience}
         head = Head(hero=True, wire="flow at4")
         whole = render_page("working", texts, ends_of(context, texts), head, texts("working.title"), **given)
