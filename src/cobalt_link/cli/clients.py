@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from cobalt_link.cli.answers import fields, say, table
+from cobalt_link.cli.output import fields, say, table
 from cobalt_link.cli.main import Failure
-from cobalt_link.cli.opening import HERE, OpenInstallation, Where, opened
+from cobalt_link.cli.installation import HERE, OpenInstallation, Where, opened
 
 if TYPE_CHECKING:
     from cobalt_link.developers.clients import Client

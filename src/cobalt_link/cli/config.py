@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cobalt_link.cli.answers import say, table
-from cobalt_link.cli.opening import HERE, Where
+from cobalt_link.cli.output import say, table
+from cobalt_link.cli.installation import HERE, Where
 from cobalt_link.settings import NAMES
 
 

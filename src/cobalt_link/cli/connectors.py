@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from cobalt_link.cli.answers import say, table
-from cobalt_link.cli.opening import HERE, Where
+from cobalt_link.cli.output import say, table
+from cobalt_link.cli.installation import HERE, Where
 
 if TYPE_CHECKING:
     from cobalt_link.conformance.report import Report

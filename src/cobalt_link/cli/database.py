@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from cobalt_link.cli.answers import say
-from cobalt_link.cli.opening import HERE, Where
+from cobalt_link.cli.output import say
+from cobalt_link.cli.installation import HERE, Where
 from cobalt_link.store.database_address import open_database_address
 
 app = App(name="db", help="The database itself: url.")

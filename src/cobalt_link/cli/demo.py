@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cobalt_link import app
-from cobalt_link.cli.answers import say
+from cobalt_link.cli.output import say
 from cobalt_link.settings import Settings
 from cobalt_link.vault import Keyring
 from cobalt_link.web import server

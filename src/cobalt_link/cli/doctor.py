@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cobalt_link.cli.answers import say
+from cobalt_link.cli.output import say
 from cobalt_link.cli.check_address import check_address
 from cobalt_link.cli.check_database import check_database
 from cobalt_link.cli.check_files import check_files
 from cobalt_link.cli.diagnostics import Diagnostic, fail
-from cobalt_link.cli.opening import HERE, Where
+from cobalt_link.cli.installation import HERE, Where
 from cobalt_link.settings import Settings
 from cobalt_link.store.database_address import open_database_address
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from cobalt_link.cli.answers import say, table
+from cobalt_link.cli.output import say, table
 from cobalt_link.cli.main import Failure
-from cobalt_link.cli.opening import HERE, Where, opened
+from cobalt_link.cli.installation import HERE, Where, opened
 from cobalt_link.vault.master_key import open_keyring
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ app = App(
 )
 # Named by path, so that `cobalt --help` loads none of them.
 COMMANDS = (
-    (RUN, "demo", "running:demo", "Run everything on embedded defaults: server, worker, sandbox EHR, example app."),
-    (RUN, "serve", "running:serve", "Run the server with its worker; creates and migrates the schema."),
-    (RUN, "worker", "running:worker", "Run a worker of its own, beside any number of servers."),
+    (RUN, "demo", "serve:demo", "Run everything on embedded defaults: server, worker, sandbox EHR, example app."),
+    (RUN, "serve", "serve:serve", "Run the server with its worker; creates and migrates the schema."),
+    (RUN, "worker", "serve:worker", "Run a worker of its own, beside any number of servers."),
     (RUN, "sandbox", "sandbox:sandbox", "Run the sandbox EHR: made-up patients, logins for every case."),
     (MANAGE, "clients", "clients:app", "Apps that may call: create, list, show, update, disable, rotate-secret."),
     (MANAGE, "orgs", "orgs:app", "A client's clinics and their settings: list, show, set."),

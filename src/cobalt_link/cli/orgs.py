@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
-from cobalt_link.cli.answers import fields, say, table
+from cobalt_link.cli.output import fields, say, table
 from cobalt_link.cli.main import Failure
-from cobalt_link.cli.opening import HERE, Where, opened
+from cobalt_link.cli.installation import HERE, Where, opened
 
 app = App(name="orgs", help="A client's clinics and their settings: list, show, set.")
 

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cobalt_link.cli.answers import say
-from cobalt_link.cli.opening import HERE, Where
-from cobalt_link.cli.running import port_free
+from cobalt_link.cli.output import say
+from cobalt_link.cli.installation import HERE, Where
+from cobalt_link.cli.serve import port_free
 
 
 async def sandbox(

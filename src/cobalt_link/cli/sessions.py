@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from cobalt_link.cli.answers import fields, say, table
-from cobalt_link.cli.opening import HERE, Where
+from cobalt_link.cli.output import fields, say, table
+from cobalt_link.cli.installation import HERE, Where
 
 app = App(name="sessions", help="One link session, step by step, without secrets: show.")
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from cobalt_link.cli.answers import say
+from cobalt_link.cli.output import say
 from cobalt_link.cli.main import Failure
-from cobalt_link.cli.opening import HERE, Where
+from cobalt_link.cli.installation import HERE, Where
 from cobalt_link.settings import Settings
 from cobalt_link.vault.master_key import open_keyring
 
