@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: help setup setup-dev demo check test nightly lint bench docs assets lock clean
 
-help: ## What can be made
+help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(VENV)/.installed: requirements.txt pyproject.toml CHANGELOG.md
@@ -18,34 +18,34 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-setup: $(VENV)/.installed ## Make .venv with .venv/bin/cobalt; quick when nothing changed
+setup: $(VENV)/.installed ## Install .venv/bin/cobalt; quick if nothing changed
 
 setup-dev: $(VENV)/.installed-dev
 
-demo: setup ## Run everything on embedded defaults: server, worker, sandbox EHR, example app
+demo: setup ## Run everything with defaults: server, worker, sandbox EHR, example app
 	@$(BIN)/cobalt demo
 
-lint: setup-dev ## Format, style, types, and the directions between the rooms
+lint: setup-dev ## Check format, style, types, and the imports between rooms
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/pyrefly check --summary=none
 	$(BIN)/lint-imports --no-cache
 
-check: lint ## Lint, types, and the tests of what changed; slow proofs are left to make test
+check: lint ## Lint, and run the quick tests of what changed
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.house.check
 
-test: lint ## Everything CI checks
+test: lint ## Lint, and run all tests, as CI does
 	@sh tests/need-browsers.sh
 	PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup
 
-nightly: lint ## Every proof at its full size; takes hours
+nightly: lint ## Run all tests at their full size; takes hours
 	@sh tests/need-browsers.sh
 	COBALT_PROOF=nightly PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup --timeout 14400
 
-bench: setup-dev ## Every benchmark, each with its baseline in the same run
+bench: setup-dev ## Run every benchmark, each with its baseline in the same run
 	$(BIN)/python -m benchmarks
 
-docs: setup-dev ## Write the generated reference pages anew
+docs: setup-dev ## Generate the reference pages
 	$(BIN)/python -m tests.docs.reference
 
 clients/js/node_modules/.package-lock.json: clients/js/package-lock.json
@@ -55,9 +55,9 @@ clients/js/node_modules/.package-lock.json: clients/js/package-lock.json
 assets: clients/js/node_modules/.package-lock.json ## Build the scripts that the server serves (needs Node)
 	cd clients/js && npm run --silent build
 
-lock: setup-dev ## Renew the hash-locked requirement files
+lock: setup-dev ## Update the requirement files with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra build -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra dev -c requirements.txt -o requirements-dev.txt
 
-clean: ## Remove what make made
+clean: ## Remove everything that make created
 	rm -rf $(VENV) artefacts build dist

@@ -1,6 +1,6 @@
 """Acme Scribe: an example app that links an EHR account through Link and shows the linked schedule.
 
-It knows nothing of Cobalt Link but its public API. Read `server.py` from the top: it is the whole integration.
+It uses only the public API of Cobalt Link. The whole integration is in `server.py`; read it from the top.
 """
 
 from acme_scribe.server import create_app

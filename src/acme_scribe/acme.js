@@ -1,4 +1,4 @@
-// Acme Scribe opens Link over its own page. Without this script the link beside the button opens Link in a window.
+// Opens Link on top of our page. Without this script, the link next to the button opens Link in a window.
 
 async function post(path, fields) {
   const response = await fetch(path, { method: "POST", body: new URLSearchParams(fields) });
@@ -11,37 +11,37 @@ async function fetch_token() {
   return (await post("/token")).token;
 }
 
-// The server swaps the public token for the access token, which never comes here.
+// Our server exchanges the public token for the access token, which never reaches the browser.
 async function linked(public_token) {
   try {
     await post("/linked", { public_token });
-    await show();
+    await showPage();
   } catch (problem) {
-    say(problem);
+    showProblem(problem);
   }
 }
 
-async function show() {
+async function showPage() {
   const page = new DOMParser().parseFromString(await (await fetch("/")).text(), "text/html");
   document.querySelector("main").replaceWith(page.querySelector("main"));
-  offer();
+  showButton();
 }
 
-function say(problem) {
-  const said = document.querySelector("#said");
-  if (said) said.textContent = problem.message;
+function showProblem(problem) {
+  const message = document.querySelector("#message");
+  if (message) message.textContent = problem.message;
 }
 
 async function launch_cobalt() {
   try {
     const token = await fetch_token();
-    window.CobaltLink.init({ token, fetchToken: fetch_token, onSuccess: linked, onExit: (problem) => problem && say(problem) });
+    window.CobaltLink.init({ token, fetchToken: fetch_token, onSuccess: linked, onExit: (problem) => problem && showProblem(problem) });
   } catch (problem) {
-    say(problem);
+    showProblem(problem);
   }
 }
 
-function offer() {
+function showButton() {
   const button = document.querySelector("#connect");
   if (!button || !window.CobaltLink) return;
   button.hidden = false;
@@ -49,4 +49,4 @@ function offer() {
   document.querySelector("a[target]").className = "beside";
 }
 
-offer();
+showButton();

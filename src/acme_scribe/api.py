@@ -1,4 +1,4 @@
-"""The calls that an app's server makes to Cobalt Link. Client id and secret never leave this process."""
+"""The calls of the app's server to Cobalt Link. The client id and the client secret never leave the server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx2
 
 
 class CobaltProblem(Exception):
-    """What the API answered instead; `code` is stable, the text says what to do."""
+    """An error of the API. `code` is stable. The text says what to do."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -23,22 +23,23 @@ class Cobalt:
         self._http = httpx2.AsyncClient(base_url=address, timeout=30, trust_env=False)
 
     async def link_token(self, user_id: str, org_id: str, **more: str) -> str:
-        """Spent by one user within 30 minutes; `more` may hold emr_name, state, access_token …"""
+        """A link token for one user, valid for 30 minutes. `more` may be emr_name, state, access_token, and so on."""
         wanted = {"user_id": user_id, "org_id": org_id, **more}
         return (await self._call("POST", "/v1/link/token/create", json=wanted))["token"]
 
     async def exchange(self, public_token: str) -> str:
-        """The permanent access token. The key makes a retry after a lost answer safe."""
-        keyed = {"Idempotency-Key": public_token}
-        found = await self._call("POST", "/v1/link/token/exchange", json={"public_token": public_token}, headers=keyed)
+        """The permanent access token."""
+        # With an idempotency key, a retry after a lost response is safe.
+        key = {"Idempotency-Key": public_token}
+        found = await self._call("POST", "/v1/link/token/exchange", json={"public_token": public_token}, headers=key)
         return found["token"]
 
     async def get(self, path: str, access_token: str, **params: str) -> dict[str, Any]:
-        """Reads the EHR, for instance `/v1/appointments`."""
+        """Reads from the EHR, for example `/v1/appointments`."""
         return await self._call("GET", path, params=params, headers={"access_token": access_token})
 
     async def disconnect(self, user_id: str) -> None:
-        """Ends every link of one of our users; their access tokens end at once."""
+        """Disconnects all accounts of one of our users. Their access tokens end at once."""
         for account in (await self._call("GET", "/v1/accounts", params={"user_id": user_id}))["accounts"]:
             await self._call("DELETE", f"/v1/accounts/{account['id']}")
 

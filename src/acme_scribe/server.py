@@ -1,4 +1,4 @@
-"""The app's own server and pages. It links with the practice's EHR and keeps the access token."""
+"""The server and the pages of the app. It links with the EHR of the practice and stores the access token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pages = Jinja2Templates(HERE / "templates")
 
 @dataclass
 class Visitor:
-    """One clinician's session with this app. A real app would keep this in its database, the token encrypted."""
+    """One clinician's session with this app. A real app would store it in its database and encrypt the token."""
 
     user_id: str
     state: str | None = None
@@ -35,7 +35,7 @@ class Visitor:
 
 @dataclass
 class Scribe:
-    """The app. `link_address` is where Link's pages are; `org_id` is this practice's id in our own system."""
+    """The app. `link_address` is the address of Link's pages. `org_id` is the id of this practice in our own system."""
 
     cobalt: Cobalt
     link_address: str
@@ -44,7 +44,7 @@ class Scribe:
     visitors: dict[str, Visitor] = field(default_factory=dict)
 
     async def home(self, request: Request) -> Response:
-        """The linked schedule, or the invitation to link."""
+        """Shows the linked schedule, or the button to link."""
         key, visitor = self._visitor(request)
         context: dict[str, object] = {"linked": visitor.access_token is not None, "link": self.link_address}
         if visitor.access_token:
@@ -54,7 +54,8 @@ class Scribe:
         return response
 
     async def connect(self, request: Request) -> Response:
-        """Opens Link in a window. The state comes back with the redirect: only the browser that asked may finish."""
+        """Opens Link in a window."""
+        # `state` comes back with the redirect, so that only the browser that started can finish.
         _, visitor = self._visitor(request)
         if request.cookies.get(COOKIE) not in self.visitors:
             return RedirectResponse("/", 303)
@@ -63,7 +64,7 @@ class Scribe:
         return RedirectResponse(f"{self.link_address}/?{urlencode({'token': token})}", 303)
 
     async def token(self, request: Request) -> Response:
-        """A link token for the page that opens Link itself."""
+        """Returns a link token to our page, which opens Link on top of itself."""
         _, visitor = self._visitor(request)
         try:
             return JSONResponse({"token": await self._link_token(visitor)})
@@ -71,7 +72,8 @@ class Scribe:
             return JSONResponse({"message": str(problem)}, 400)
 
     async def linked_here(self, request: Request) -> Response:
-        """The page that opened Link was given the public token: the SameSite cookie says that it is ours."""
+        """Takes the public token from our page."""
+        # The SameSite cookie shows that our own page sent it.
         visitor = self.visitors.get(request.cookies.get(COOKIE, ""))
         if visitor is None:
             return JSONResponse({"message": "Load this page again, then connect."}, 403)
@@ -82,7 +84,8 @@ class Scribe:
         return JSONResponse({})
 
     async def linked(self, request: Request) -> Response:
-        """Link sends the user back here: exchange the public token at once, then take it out of the address bar."""
+        """Link sends the user back here with the public token."""
+        # Exchanged at once, and the redirect removes it from the address bar.
         visitor = self.visitors.get(request.cookies.get(COOKIE, ""))
         state = request.query_params.get("state", "")
         if visitor is None or visitor.state is None or not secrets.compare_digest(visitor.state, state):
@@ -95,7 +98,7 @@ class Scribe:
         return RedirectResponse("/", 303)
 
     async def disconnect(self, request: Request) -> Response:
-        """The button that Link's pages promise: Cobalt Link forgets the account, and so do we."""
+        """Disconnects the account. Link's pages promise the user that the app has a button for this."""
         _, visitor = self._visitor(request)
         if visitor.access_token:
             await self.cobalt.disconnect(visitor.user_id)
@@ -106,12 +109,12 @@ class Scribe:
         access_token = visitor.access_token or ""
         try:
             practice = (await self.cobalt.get("/v1/settings", access_token))["data"]
-            # The practice's day, wherever this server stands.
+            # "Today" at the practice, whatever time zone this server has.
             today = datetime.now(ZoneInfo(practice["timezone"] or "UTC")).date()
             days = {"start_date": today.isoformat(), "end_date": (today + timedelta(days=1)).isoformat()}
             found = await self.cobalt.get("/v1/appointments", access_token, **days)
         except CobaltProblem as problem:
-            if problem.code == "unauthorized":  # disconnected elsewhere, for instance on Link's own page
+            if problem.code == "unauthorized":  # disconnected in another place, for example at /connections
                 visitor.access_token = None
                 return {"linked": False}
             return {"problem": str(problem), "repair": problem.code == "login_required"}

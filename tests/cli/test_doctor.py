@@ -182,7 +182,7 @@ def stranger(_: ASGIApp) -> ASGIApp:
     [
         (ours, "public address", "ok", ""),
         (dropping(underscores=True), "header names", "fail", "underscores_in_headers on"),
-        (dropping(everything=True), "header names", "fail", "pass all headers on"),
+        (dropping(everything=True), "header names", "fail", "pass on all headers"),
         (stranger, "public address", "fail", "COBALT_PUBLIC_URL"),
     ],
 )

@@ -114,7 +114,7 @@ async def test_an_address_with_the_secret_in_it_opens_nothing_in_somebody_elses_
     async with connected(house) as victim:
         window = {"Sec-Fetch-Dest": "document"}
         opened = await victim.get(path, params={"origin": framed["origin"]}, headers=window)
-        assert (opened.status_code, Page(opened).heading) == (403, "Your browser keeps no cookies here")
+        assert (opened.status_code, Page(opened).heading) == (403, "Your browser blocks cookies here")
         assert secret not in opened.text
         anew = await victim.get(path, params={"origin": framed["origin"]}, headers={"Sec-Fetch-Dest": "iframe"})
         assert read(anew.text).one("main").attrs["data-page"] == "shell"
@@ -137,7 +137,7 @@ async def test_without_cookies_the_page_says_so(house: House, acme: Shop, client
     page = await link_by_http(client, await acme.link_token(), until="consent")
     async with connected(house) as bare:
         refused = await Browser(bare).open(page.form.action)
-    assert (refused.status, refused.heading) == (403, "Your browser keeps no cookies here")
+    assert (refused.status, refused.heading) == (403, "Your browser blocks cookies here")
 
 
 async def test_two_tabs_with_two_attempts_do_not_disturb_each_other(acme: Shop, client: httpx2.AsyncClient) -> None:

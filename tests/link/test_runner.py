@@ -94,7 +94,7 @@ async def test_a_push_that_was_denied_can_be_sent_again(
     await sandbox.lab("users/user_push", {"push_plan": "deny", "push_after": 0.0})
     page = await link_by_http(client, await acme.link_token(), "user_push", until="waiting")
     page = await Browser(client).submit(page, action="check")
-    assert "You said no on your phone" in page.text
+    assert "You declined on your phone" in page.text
     await sandbox.lab("users/user_push", {"push_plan": "approve", "push_after": 0.0})
     await sandbox.wait(31)
     page = await Browser(client).submit(page, action="resend")

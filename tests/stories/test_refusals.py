@@ -14,7 +14,7 @@ PAGES = {
     "password_expired": "Sandbox EHR wants a new password first",
     "ehr_down": "Sandbox EHR isn’t answering",
     "ehr_busy": "Sandbox EHR asks us to wait",
-    "declined": "You said no at Sandbox EHR",
+    "declined": "You declined at Sandbox EHR",
     "no_rights": "Your Sandbox EHR account can’t do this",
     "unexpected": "Sandbox EHR sent an answer we don’t understand",
     "session_ended": "Sandbox EHR ended the session",
@@ -42,7 +42,7 @@ async def test_another_try_after_a_refusal_connects(acme: Shop, meet: Meet, code
 
 
 @pytest.mark.parametrize(
-    ("code", "says"), [("wrong_code", "That code didn’t match"), ("code_expired", "That code has ended")]
+    ("code", "says"), [("wrong_code", "That code didn’t match"), ("code_expired", "That code has expired")]
 )
 async def test_a_code_that_is_refused_may_be_typed_again_or_sent_anew(
     acme: Shop, meet: Meet, code: str, says: str
@@ -53,7 +53,7 @@ async def test_a_code_that_is_refused_may_be_typed_again_or_sent_anew(
 
 
 @pytest.mark.parametrize(
-    ("code", "says"), [("push_denied", "You said no on your phone"), ("push_expired", "Nobody answered in time")]
+    ("code", "says"), [("push_denied", "You declined on your phone"), ("push_expired", "Nobody answered in time")]
 )
 async def test_an_approval_that_did_not_come_may_be_sent_again(acme: Shop, meet: Meet, code: str, says: str) -> None:
     dana = await signing_in(acme, meet, code)

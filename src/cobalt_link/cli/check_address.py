@@ -1,4 +1,4 @@
-"""Doctor's look from outside: the public address answers, is ours, and lets our header names through; hosts resolve."""
+"""The doctor's check from outside: the public address is this server and passes our headers on, and hosts resolve."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NGINX = "in nginx: underscores_in_headers on; (or let the apps send client-id, c
 
 
 async def check_address(settings: Settings) -> list[Diagnostic]:
-    """The public address as a caller sees it, and the hosts that settings name."""
+    """The public address as a caller sees it, and the hosts that the settings name."""
     return [await _public(settings.public_url), *await _hosts(settings)]
 
 
@@ -30,29 +30,27 @@ async def _public(address: str) -> Diagnostic:
             under = await _asked(browser, {"client_id": name, "client_secret": secret})
             hyphen = await _asked(browser, {"client-id": name, "client-secret": secret})
     except httpx2.HTTPError as error:
-        fix = "start `cobalt serve`, then check the proxy, the name and the certificate in front of it"
+        fix = "start `cobalt serve`, then check its proxy, its name and its certificate"
         return warn("public address", f"{address} does not answer ({type(error).__name__}: {error})", fix)
-    return judged(address, none, under, hyphen)
+    return diagnose(address, none, under, hyphen)
 
 
-def judged(address: str, none: Any, under: Any, hyphen: Any) -> Diagnostic:
-    """From three answers: without credentials, with made-up ones named with underscores, and named with hyphens.
+def diagnose(address: str, none: Any, under: Any, hyphen: Any) -> Diagnostic:
+    """The diagnostic for three responses: without credentials, and with made-up ones, in headers of both spellings.
 
-    Credentials that arrive are refused in other words than credentials that are missing.
+    The message for wrong credentials differs from the message for missing ones, so it shows what arrived.
     """
     if none is None or hyphen is None:
-        return fail(
-            "public address", f"what answers at {address} is not this server", "check COBALT_PUBLIC_URL and the proxy"
-        )
+        return fail("public address", f"another server answers at {address}", "check COBALT_PUBLIC_URL and the proxy")
     if under == none and hyphen != none:
         return fail("header names", f"a proxy at {address} drops header names with underscores", NGINX)
     if hyphen == none:
-        return fail("header names", f"a proxy at {address} drops our headers", "let the proxy pass all headers on")
-    return ok("public address", f"{address} answers and passes the headers on")
+        return fail("header names", f"a proxy at {address} drops our headers", "let the proxy pass on all headers")
+    return ok("public address", f"{address} answers and passes on the headers")
 
 
 async def _asked(browser: httpx2.AsyncClient, headers: dict[str, str]) -> str | None:
-    """Our words of refusal, or None when it is not us who answers."""
+    """The message of our 401, or None if another server answered."""
     answer = await browser.get(ROUTE, headers=headers)
     try:
         body = answer.json()
@@ -69,5 +67,5 @@ async def _hosts(settings: Settings) -> list[Diagnostic]:
         try:
             await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except OSError:
-            found.append(fail("host names", f"{host} ({what}) does not resolve", "check its spelling and the DNS"))
+            found.append(fail("host names", f"{host} ({what}) does not resolve", "check the spelling and the DNS"))
     return found or [ok("host names", "all resolve")]

@@ -1,4 +1,4 @@
-"""Doctor's look at the database: reachable, safe, new enough, migrated, LISTEN works, same time, encrypted way."""
+"""The doctor's check of the database: connection, durability, version, encryption, clock, migrations, and LISTEN."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from cobalt_link.store.errors import DatabaseUnavailable, UnsafeDatabase
 from cobalt_link.store.migrate import SchemaTooNew, pending
 
 CHANNEL = "cobalt_doctor"
-PATIENCE = 3.0  # seconds that a notification may take
+TIMEOUT = 3.0  # seconds that a notification may take
 SERVER = """
 SELECT current_setting('server_version') AS version, clock_timestamp() AS now, inet_server_addr() IS NULL AS local,
     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS ssl"""
 
 
 async def check_database(dsn: str) -> list[Diagnostic]:
-    """All findings about one database; only the first when it cannot be reached."""
+    """All diagnostics of one database. Only one if the database cannot be reached."""
     try:
         database = await Database.open(dsn, size=2)
     except UnsafeDatabase as unsafe:
         return [fail("database", str(unsafe), "change the server's settings, then run doctor again")]
     except (DatabaseUnavailable, psycopg.Error) as error:
-        return [fail("database", " ".join(str(error).split()), "check DATABASE_URL and that the server runs")]
+        return [fail("database", " ".join(str(error).split()), "check DATABASE_URL, and that the server runs")]
     try:
         return [*await _server(database), await _schema(dsn), await _listen(dsn)]
     finally:
@@ -41,18 +41,16 @@ async def _server(database: Database) -> list[Diagnostic]:
     after = datetime.now(UTC)
     findings = [ok("database", f"PostgreSQL {row['version']}; commits are durable"), skew(row["now"], before, after)]
     if not row["local"] and not row["ssl"]:
-        findings.append(
-            warn("way to the database", "not encrypted", "add ?sslmode=verify-full to the database's address")
-        )
+        findings.append(warn("connection", "not encrypted", "add ?sslmode=verify-full to the address of the database"))
     return findings
 
 
 def skew(theirs: datetime, before: datetime, after: datetime) -> Diagnostic:
-    """The difference of the clocks, as far as the time of the question does not explain it."""
+    """The difference between the clocks, without the time that the query took. `theirs` is the database's."""
     apart = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
     if apart < 2:
-        return ok("clock", "agrees with the database's")
-    text = f"{apart:.0f} s apart from the database's; tokens would end too early or too late"
+        return ok("clock", "agrees with the clock of the database")
+    text = f"differs by {apart:.0f} s from the clock of the database, so tokens would end too early or too late"
     return (fail if apart > 60 else warn)("clock", text, "run an NTP client on both machines")
 
 
@@ -62,29 +60,30 @@ async def _schema(dsn: str) -> Diagnostic:
     except SchemaTooNew as error:
         return fail("schema", str(error), "start the newer release")
     if missing:
-        return warn("schema", f"{len(missing)} steps behind: {', '.join(missing)}", "cobalt migrate, or start serve")
+        text = f"{len(missing)} migrations are missing: {', '.join(missing)}"
+        return warn("schema", text, "run `cobalt migrate`, or start `cobalt serve`")
     return ok("schema", "up to date")
 
 
 async def _listen(dsn: str) -> Diagnostic:
-    """Whether a signal arrives. Behind a transaction pooler the LISTEN is gone with its transaction."""
+    """Whether a signal arrives. Behind a transaction pooler, a LISTEN ends with its transaction."""
     async with (
-        await AsyncConnection.connect(dsn, autocommit=True) as ear,
-        await AsyncConnection.connect(dsn, autocommit=True) as mouth,
+        await AsyncConnection.connect(dsn, autocommit=True) as listener,
+        await AsyncConnection.connect(dsn, autocommit=True) as notifier,
     ):
-        await ear.execute(f"LISTEN {CHANNEL}")
-        heard = asyncio.ensure_future(_first(ear))
-        await mouth.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+        await listener.execute(f"LISTEN {CHANNEL}")
+        heard = asyncio.ensure_future(_first(listener))
+        await notifier.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
         if await heard:
             return ok("LISTEN", "signals arrive")
     return warn(
         "LISTEN",
-        "signals do not arrive: this looks like a transaction pooler (PgBouncer and the like)",
-        "give the server's own address, or set pool_mode = session; without it users wait for the next poll",
+        "signals do not arrive, probably because of a transaction pooler such as PgBouncer",
+        "use the address of the server itself, or set pool_mode = session; otherwise users wait for the next poll",
     )
 
 
-async def _first(ear: AsyncConnection) -> bool:
-    async for _ in ear.notifies(timeout=PATIENCE, stop_after=1):
+async def _first(listener: AsyncConnection) -> bool:
+    async for _ in listener.notifies(timeout=TIMEOUT, stop_after=1):
         return True
     return False

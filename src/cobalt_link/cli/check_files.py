@@ -1,4 +1,4 @@
-"""Doctor's look at the files: the master key, and that nobody else can enter the folders."""
+"""The doctor's check of the files: the master key, and that no other user can open the folders."""
 
 from __future__ import annotations
 
@@ -19,27 +19,29 @@ def _key(settings: Settings) -> Diagnostic:
     try:
         keyring = open_keyring(settings)
     except KeyringError as problem:
-        return fail("master key", str(problem), "cobalt keys generate, or restore the copy of the key")
+        return fail("master key", str(problem), "run `cobalt keys generate`, or restore the copy of the key")
     origin = settings.origins["master_key"] if settings.master_key else settings.master_key_path
     return ok("master key", f"{origin}, sealing with {keyring.primary}")
 
 
 def _folders(settings: Settings) -> list[Diagnostic]:
-    """The data folder and, inside it, every folder that others could enter."""
+    """The data folder, and every folder inside it that other users could open."""
     if not settings.data.is_dir():
-        return [warn("data folder", f"{settings.data} is not there yet", "cobalt keys generate makes it")]
+        return [warn("data folder", f"{settings.data} does not exist yet", "run `cobalt keys generate` to create it")]
     inside = [each for each in sorted(settings.data.iterdir()) if each.is_dir() and not each.is_symlink()]
     open_ones = [each for each in inside if _others(each)]
     if open_ones:
         names = " ".join(str(each) for each in open_ones)
-        return [fail("data folder", f"other users can enter {names}", f"chmod 700 {names}")]
-    return [ok("data folder", f"{settings.data}, its folders are closed to other users")]
+        return [fail("data folder", f"other users can open {names}", f"chmod 700 {names}")]
+    return [ok("data folder", f"{settings.data}; other users cannot open its folders")]
 
 
 def _secrets(settings: Settings) -> list[Diagnostic]:
     file = settings.data / "cobalt.toml"
     if file.is_file() and _others(file) and any(settings.origins[name] == str(file) for name in ("database_url",)):
-        return [warn("cobalt.toml", f"other users can read the database's password in {file}", f"chmod 600 {file}")]
+        return [
+            warn("cobalt.toml", f"other users can read the password of the database in {file}", f"chmod 600 {file}")
+        ]
     return []
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from cobalt_link.cli.output import say, table
-from cobalt_link.cli.installation import HERE, Where
+from cobalt_link.cli.installation import DEFAULTS, CommonOptions
+from cobalt_link.cli.output import print_result, table
 
 if TYPE_CHECKING:
     from cobalt_link.conformance.report import Report
@@ -22,7 +22,7 @@ GIVEN = "COBALT_CHECK_"
 
 
 @app.command(name="list")
-def list_(*, where: Where = HERE) -> None:
+def list_(*, options: CommonOptions = DEFAULTS) -> None:
     """List the EHRs that can be linked, by the names that emr_name may hold."""
     from cobalt_link.app import connector_classes
 
@@ -31,7 +31,7 @@ def list_(*, where: Where = HERE) -> None:
     value = [
         {"key": each.key, "name": each.name, "aliases": each.aliases, "reads": sorted(each.reads)} for each in found
     ]
-    say(where.json, {"connectors": value}, table(("key", "name", "also", "what it is"), rows))
+    print_result(options.json, {"connectors": value}, table(("key", "name", "also", "what it is"), rows))
 
 
 @app.command
@@ -44,7 +44,7 @@ async def check(
     skip_wrong_passwords: Annotated[
         bool, Parameter(negative="", help="Skip the cases that type a wrong password or code on purpose.")
     ] = False,
-    where: Where = HERE,
+    options: CommonOptions = DEFAULTS,
 ) -> int:
     """Check connectors: manifest, texts, declared reads, the sign-in under forced replay, and leaked secrets."""
     from cobalt_link.cli.main import Failure
@@ -64,7 +64,7 @@ async def check(
         raise _not_installed(str(missing.args[0])) from None
     passed = all(each.passed for each in reports)
     lines = [line for each in reports for line in _lines(each)]
-    say(where.json, {"passed": passed, "connectors": reports}, "\n".join(lines))
+    print_result(options.json, {"passed": passed, "connectors": reports}, "\n".join(lines))
     return 0 if passed else 1
 
 

@@ -1,6 +1,6 @@
-"""`cobalt demo`: everything on embedded defaults in one process, with an example app to click through.
+"""`cobalt demo`: server, worker, sandbox EHR and an example app in one process.
 
-Its data folder is its own and may be deleted; the keys in it are made on the first start.
+It has a data folder of its own, which may be deleted. The first start creates the keys in it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cobalt_link import app
-from cobalt_link.cli.output import say
+from cobalt_link.cli.output import print_result
 from cobalt_link.settings import Settings
 from cobalt_link.vault import Keyring
 from cobalt_link.web import server
@@ -23,7 +23,7 @@ LOGINS = (
     ("user_good", "signs in at once"),
     ("user_code", "is texted a code: 123456"),
     ("user_choice", "chooses how to get the code 123456"),
-    ("user_push", "approves on a phone, which does it by itself after 3 seconds"),
+    ("user_push", "approves on a phone, which happens by itself after 3 seconds"),
     ("user_clinics", "chooses one of three clinics"),
     ("user_locked", "is locked out"),
     ("user_expired", "has to change the password first"),
@@ -31,7 +31,7 @@ LOGINS = (
 
 
 async def run(settings: Settings, *, scribe_port: int, sandbox_port: int, json: bool) -> None:
-    """Runs until it is asked to stop."""
+    """Runs until the process gets SIGINT or SIGTERM."""
     from sandbox_ehr.server import running as sandbox_running
 
     _make_key(settings.master_key_path)
@@ -50,7 +50,7 @@ async def run(settings: Settings, *, scribe_port: int, sandbox_port: int, json: 
 
 @asynccontextmanager
 async def _scribe(house: app.House, callback: str, port: int) -> AsyncIterator[str]:
-    """The example app, as a client of the API like any other."""
+    """The example app. It is a client of the API like any other."""
     from acme_scribe import create_app
 
     client_id, secret = await _client(house, callback, _origins(house.settings.host, port))
@@ -61,13 +61,13 @@ async def _scribe(house: app.House, callback: str, port: int) -> AsyncIterator[s
 
 
 def _origins(host: str, port: int) -> tuple[str, ...]:
-    """Where a browser may find the example app, which opens Link in its own page."""
+    """The origins of the example app, which opens Link in its own page."""
     names = dict.fromkeys((host, "localhost" if host == "127.0.0.1" else host))
     return tuple(f"http://{name}:{port}" for name in names)
 
 
 async def _client(house: app.House, callback: str, origins: tuple[str, ...]) -> tuple[str, str]:
-    """Acme Scribe's client with a secret for this run; the secret of the run before ends."""
+    """The client of Acme Scribe, with a new secret for this run. The secret of the last run ends."""
     from datetime import timedelta
 
     clients = house.developers.clients
@@ -88,18 +88,18 @@ def _make_key(path: Path) -> None:
 def _announce(json: bool, scribe: str, link: str, ehr: str) -> None:
     logins = "\n".join(f"  {name:<13} {what}" for name, what in LOGINS)
     text = f"""
-Cobalt Link runs. Open the example app and connect it:
+Cobalt Link is running. Open the example app and connect it:
 
   {scribe}      Acme Scribe, the example app
   {link}      Cobalt Link, its API and pages
-  {ehr}      the sandbox EHR, to see the same schedule there
+  {ehr}      the sandbox EHR, with the same schedule
 
-Sign in to the sandbox EHR as one of these; the password is pass_good:
+Sign in to the sandbox EHR as one of these users. The password is pass_good:
 
 {logins}
-  any name      with the password error_ehr_down, error_locked, … is refused that way
+  any name      with the password error_ehr_down, error_locked, … gets that error
 
-Ctrl+C stops everything.
+Press Ctrl+C to stop everything.
 """
-    say(json, {"scribe": scribe, "link": link, "sandbox": ehr, "password": "pass_good"}, text)
+    print_result(json, {"scribe": scribe, "link": link, "sandbox": ehr, "password": "pass_good"}, text)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What `doctor` found: one line per finding, and how to fix what is not fine."""
+"""What `cobalt doctor` found: one line per check, and how to fix a problem."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Diagnostic(msgspec.Struct, frozen=True):
-    """`fix` is empty only where there is nothing to do."""
+    """The result of one check. `fix` is empty only if there is nothing to do."""
 
     state: Literal["ok", "warn", "fail"]
     what: str

@@ -1,25 +1,27 @@
-"""`cobalt doctor`: every line is ok, or says what is wrong and how to fix it; exit code 1 when something fails."""
+"""`cobalt doctor`: each line is ok, or says what is wrong and how to fix it. The exit code is 1 if a check fails."""
 
 from __future__ import annotations
 
-from cobalt_link.cli.output import say
 from cobalt_link.cli.check_address import check_address
 from cobalt_link.cli.check_database import check_database
 from cobalt_link.cli.check_files import check_files
 from cobalt_link.cli.diagnostics import Diagnostic, fail
-from cobalt_link.cli.installation import HERE, Where
+from cobalt_link.cli.installation import DEFAULTS, CommonOptions
+from cobalt_link.cli.output import print_result
 from cobalt_link.settings import Settings
 from cobalt_link.store.database_address import open_database_address
 
-SIGNS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
+LABELS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 
-async def doctor(*, where: Where = HERE) -> int:
-    """Check key, folders, database, clock, public address, proxy and host names."""
-    settings = where.settings()
+async def doctor(*, options: CommonOptions = DEFAULTS) -> int:
+    """Check master key, folders, database, clock, public address, proxy and host names."""
+    settings = options.settings()
     findings = [*check_files(settings), *await _database(settings), *await check_address(settings)]
     failed = any(each.state == "fail" for each in findings)
-    say(where.json, {"healthy": not failed, "findings": findings}, "\n".join(_line(each) for each in findings))
+    print_result(
+        options.json, {"healthy": not failed, "findings": findings}, "\n".join(_line(each) for each in findings)
+    )
     return 1 if failed else 0
 
 
@@ -28,9 +30,11 @@ async def _database(settings: Settings) -> list[Diagnostic]:
         async with open_database_address(settings) as dsn:
             return await check_database(dsn)
     except Exception as error:
-        return [fail("database", " ".join(str(error).split()), "see the message; `cobalt config` shows the settings")]
+        return [
+            fail("database", " ".join(str(error).split()), "follow the message; `cobalt config` shows the settings")
+        ]
 
 
 def _line(finding: Diagnostic) -> str:
     fix = f"\n      fix: {finding.fix}" if finding.fix else ""
-    return f"{SIGNS[finding.state]}  {finding.what}: {finding.text}{fix}"
+    return f"{LABELS[finding.state]}  {finding.what}: {finding.text}{fix}"

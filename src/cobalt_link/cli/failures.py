@@ -1,4 +1,4 @@
-"""What lower rooms raise when something cannot be done, with the code and exit status for it."""
+"""The error code and the exit status for each exception of lower rooms."""
 
 from __future__ import annotations
 

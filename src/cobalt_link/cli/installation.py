@@ -1,6 +1,6 @@
-"""What every command shares: --data and --json, and the opened settings, database and vault.
+"""What all commands share: --data and --json, and the installation with its settings, database and vault.
 
-The embedded server is acquired for the time of the command and given back, also beside a running `serve`.
+A command has a lease on the embedded server while it runs, also next to a running `serve`.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Where:
-    """The flags of every command."""
+class CommonOptions:
+    """The options of every command."""
 
-    data: Annotated[Path | None, Parameter(help="Data folder; default ~/.cobalt, or COBALT_DATA.")] = None
-    json: Annotated[bool, Parameter(negative=(), help="Answer as JSON, for scripts.")] = False
+    data: Annotated[Path | None, Parameter(help="Data folder. The default is COBALT_DATA, or ~/.cobalt.")] = None
+    json: Annotated[bool, Parameter(negative=(), help="Print JSON, for scripts.")] = False
 
     def settings(self, **flags: Any) -> Settings:
         return load({"data": self.data} | flags)
 
 
-HERE = Where()
+DEFAULTS = CommonOptions()
 
 
-class OpenInstallation:
-    """Open settings, vault and database."""
+class Installation:
+    """The settings, the vault and the open database."""
 
     def __init__(self, settings: Settings, vault: Vault, db: Database) -> None:
         self.settings = settings
@@ -61,28 +61,29 @@ class OpenInstallation:
 
 
 def resolve_ehr(name: str) -> str | None:
-    """The connector that answers to a name; imports the connectors only now."""
+    """The key of the connector for a name of an EHR, or None. Imports the connectors only when it is called."""
     from cobalt_link import app
 
     return app.resolve_ehr(name)
 
 
 @asynccontextmanager
-async def opened(where: Where) -> AsyncIterator[OpenInstallation]:
-    """Settings, vault and a migrated database, for the time of one command. No key, no database (S-052)."""
+async def open_installation(options: CommonOptions) -> AsyncIterator[Installation]:
+    """The installation, with a migrated database, while one command runs."""
     from cobalt_link.kit.logs import configure_logging
     from cobalt_link.store.database import Database
     from cobalt_link.store.database_address import open_database_address
     from cobalt_link.store.migrate import migrate
     from cobalt_link.vault.master_key import open_vault
 
-    settings = where.settings()
-    configure_logging(settings.log_json, settings.log_level)  # standard error: the answer alone goes out
+    settings = options.settings()
+    configure_logging(settings.log_json, settings.log_level)  # to stderr, so that stdout has only the result
+    # First the vault: without a key the database is not even opened (S-052).
     vault = open_vault(settings)
     async with open_database_address(settings) as dsn:
         await migrate(dsn)
         db = await Database.open(dsn, size=2)
         try:
-            yield OpenInstallation(settings, vault, db)
+            yield Installation(settings, vault, db)
         finally:
             await db.close()

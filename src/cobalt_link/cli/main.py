@@ -1,6 +1,7 @@
-"""The command `cobalt`: its table of contents and what happens when a command cannot be carried out.
+"""The command `cobalt`: its subcommands, and how it reports errors.
 
-Exit codes: 0 done, 1 could not be done, 2 not understood. An error is one line on stderr; with --json a JSON object.
+Exit codes: 0 for success, 1 for a failure, 2 for a command line or settings that are not valid. An error is one line on
+stderr, or with --json a JSON object.
 """
 
 from __future__ import annotations
@@ -11,42 +12,47 @@ from importlib.metadata import version
 import msgspec
 from cyclopts import App, CycloptsError, Group
 
-RUN, MANAGE, CARE = (Group(name, sort_key=place) for place, name in enumerate(("Run", "Manage", "Look after")))
+RUN, MANAGE, MAINTAIN = (Group(name, sort_key=place) for place, name in enumerate(("Run", "Manage", "Maintain")))
 
 app = App(
     name="cobalt",
-    help="Link your app's users to their EHR. Every command takes --data DIR and --json, and works beside a running "
-    "server.",
+    help="Link your app's users to their EHR. Every command takes --data DIR and --json, and works while a server is "
+    "running.",
     help_format="plaintext",
     version=lambda: version("cobalt-link"),
     result_action="return_value",
     print_error=False,
     exit_on_error=False,
 )
-# Named by path, so that `cobalt --help` loads none of them.
+# Given by import path, so that `cobalt --help` imports none of them.
 COMMANDS = (
-    (RUN, "demo", "serve:demo", "Run everything on embedded defaults: server, worker, sandbox EHR, example app."),
-    (RUN, "serve", "serve:serve", "Run the server with its worker; creates and migrates the schema."),
-    (RUN, "worker", "serve:worker", "Run a worker of its own, beside any number of servers."),
-    (RUN, "sandbox", "sandbox:sandbox", "Run the sandbox EHR: made-up patients, logins for every case."),
-    (MANAGE, "clients", "clients:app", "Apps that may call: create, list, show, update, disable, rotate-secret."),
+    (RUN, "demo", "serve:demo", "Run everything with defaults: server, worker, sandbox EHR, example app."),
+    (RUN, "serve", "serve:serve", "Run the server with its worker. Applies missing migrations."),
+    (RUN, "worker", "serve:worker", "Run a separate worker, next to any number of servers."),
+    (RUN, "sandbox", "sandbox:sandbox", "Run the sandbox EHR, with made-up patients and logins for every case."),
+    (MANAGE, "clients", "clients:app", "The apps that may call: create, list, show, update, disable, rotate-secret."),
     (MANAGE, "orgs", "orgs:app", "A client's clinics and their settings: list, show, set."),
     (MANAGE, "sessions", "sessions:app", "One link session, step by step, without secrets: show."),
     (MANAGE, "connectors", "connectors:app", "The EHRs that can be linked: list, check."),
-    (CARE, "keys", "keys:app", "The master keys: generate, list, rotate, rewrap."),
-    (CARE, "migrate", "database:migrate", "Bring the schema up to this version."),
-    (CARE, "db", "database:app", "The database itself: url."),
-    (CARE, "backup", "database:backup", "Write the whole database to one file."),
-    (CARE, "restore", "database:restore", "Read a backup into an empty database."),
-    (CARE, "config", "config:config", "Show every setting, where its value came from, secrets masked."),
-    (CARE, "doctor", "doctor:doctor", "Check keys, database, proxy, clock and folders, with a fix for each finding."),
+    (MAINTAIN, "keys", "keys:app", "The master keys: generate, list, rotate, rewrap."),
+    (MAINTAIN, "migrate", "database:migrate", "Apply the migrations that the database does not have yet."),
+    (MAINTAIN, "db", "database:app", "The database: url."),
+    (MAINTAIN, "backup", "database:backup", "Write the whole database to one file."),
+    (MAINTAIN, "restore", "database:restore", "Restore a backup into an empty database."),
+    (MAINTAIN, "config", "config:config", "Show every setting and where its value came from. Secrets are masked."),
+    (
+        MAINTAIN,
+        "doctor",
+        "doctor:doctor",
+        "Check keys, database, proxy, clock and folders, with a fix for each finding.",
+    ),
 )
 for group, name, path, text in COMMANDS:
     app.command(f"cobalt_link.cli.{path}", name=name, group=group, help=text)
 
 
 class Failure(Exception):
-    """A command that cannot be carried out; the text says why and what to do."""
+    """A command failed. The text says why, and what to do."""
 
     def __init__(self, message: str, *, code: str = "failed", status: int = 1) -> None:
         super().__init__(message)
@@ -58,27 +64,27 @@ def run() -> None:
     sys.exit(main(sys.argv[1:]))
 
 
-# Former names of commands: they still work.
+# Former names of commands. They still work.
 RENAMED = {"attempts": "sessions"}
 
 
 def main(tokens: list[str]) -> int:
-    """Carry out one command line; gives the exit code."""
+    """Executes one command line. Returns the exit code."""
     try:
         result = app([RENAMED.get(token, token) if place == 0 else token for place, token in enumerate(tokens)])
     except CycloptsError as error:
-        return _complain(tokens, "bad_usage", f"{error} See `{_command(tokens)} --help`.", 2)
+        return _print_error(tokens, "bad_usage", f"{error} See `{_command(tokens)} --help`.", 2)
     except Exception as error:
         failure = known_failure(error)
         if failure is None:
             raise
-        return _complain(tokens, failure.code, str(failure), failure.status)
+        return _print_error(tokens, failure.code, str(failure), failure.status)
     return result if isinstance(result, int) else 0
 
 
 def known_failure(error: Exception) -> Failure | None:
-    """The failure behind an exception of a lower room, told without a traceback; None for a mistake of ours."""
-    from cobalt_link.cli.failures import FAILURES  # here, since it brings the database driver along
+    """The failure for an exception of a lower room. None for a bug, which deserves its traceback."""
+    from cobalt_link.cli.failures import FAILURES  # here, because it imports the database driver
 
     if isinstance(error, Failure):
         return error
@@ -86,7 +92,7 @@ def known_failure(error: Exception) -> Failure | None:
     return Failure(str(error), code=found[0], status=found[1]) if found else None
 
 
-def _complain(tokens: list[str], code: str, message: str, status: int) -> int:
+def _print_error(tokens: list[str], code: str, message: str, status: int) -> int:
     line = " ".join(message.split())
     if "--json" in tokens:
         line = msgspec.json.encode({"success": False, "error": code, "message": line}).decode()

@@ -1,4 +1,4 @@
-"""`cobalt orgs`: a client's clinics, their EHR and their settings."""
+"""`cobalt orgs`: the clinics of a client, their EHRs and their settings."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
-from cobalt_link.cli.output import fields, say, table
+from cobalt_link.cli.installation import DEFAULTS, CommonOptions, open_installation
 from cobalt_link.cli.main import Failure
-from cobalt_link.cli.installation import HERE, Where, opened
+from cobalt_link.cli.output import fields, print_result, table
 
-app = App(name="orgs", help="A client's clinics and their settings: list, show, set.")
+app = App(name="orgs", help="The clinics of a client and their settings: list, show, set.")
 
 Name = Annotated[str, Parameter(help="The client's client_id or name.")]
-OrgId = Annotated[str, Parameter(help="The app's own id of the clinic.")]
+OrgId = Annotated[str, Parameter(help="The app's own id for the clinic.")]
 
 
 @app.command(name="list")
-async def list_(client: Name, /, *, where: Where = HERE) -> None:
-    """List a client's orgs."""
+async def list_(client: Name, /, *, options: CommonOptions = DEFAULTS) -> None:
+    """List the orgs of a client."""
     from cobalt_link.developers.api import view
 
-    async with opened(where) as desk:
-        owner = await desk.clients.find(client)
-        found = await desk.orgs.all(owner)
+    async with open_installation(options) as installation:
+        owner = await installation.clients.find(client)
+        found = await installation.orgs.all(owner)
     rows = [(each.org_id, each.emr_name, each.address, each.settings.time_zone, each.created_at) for each in found]
     head = ("org_id", "EHR", "address", "time zone", "created")
-    text = table(head, rows) if rows else f"{owner.name} has no orgs yet; the first link token makes one."
-    say(where.json, {"orgs": [view(each) for each in found]}, text)
+    text = table(head, rows) if rows else f"{owner.name} has no orgs yet. The first link token creates one."
+    print_result(options.json, {"orgs": [view(each) for each in found]}, text)
 
 
 @app.command
-async def show(client: Name, org_id: OrgId, /, *, where: Where = HERE) -> None:
+async def show(client: Name, org_id: OrgId, /, *, options: CommonOptions = DEFAULTS) -> None:
     """Show an org with its settings."""
-    async with opened(where) as desk:
-        _tell(where, await desk.orgs.find(await desk.clients.find(client), org_id))
+    async with open_installation(options) as installation:
+        _print_details(options, await installation.orgs.find(await installation.clients.find(client), org_id))
 
 
 @app.command(name="set")
@@ -44,22 +44,22 @@ async def set_(
     org_id: OrgId,
     /,
     *,
-    emr_name: Annotated[str | None, Parameter(help="The EHR by its name, such as GNU Health.")] = None,
+    emr_name: Annotated[str | None, Parameter(help="The name of the EHR, such as GNU Health.")] = None,
     emr_instance_domain: Annotated[str | None, Parameter(help="Address of the EHR, such as your-emr.com.")] = None,
     time_zone: Annotated[str | None, Parameter(help="IANA name, such as America/Phoenix.")] = None,
     visit_type: Annotated[
-        tuple[str, ...] | None, Parameter(help="A kind of visit as CODE=DESCRIPTION; repeat for the whole list.")
+        tuple[str, ...] | None, Parameter(help="A visit type as CODE=DESCRIPTION. Repeat it for the whole list.")
     ] = None,
     allowed_ehr_domain: Annotated[
         tuple[str, ...] | None,
-        Parameter(help="A domain that Link accepts for this org, such as *.example.org; repeat for the whole list."),
+        Parameter(help="A domain that Link accepts for this org, such as *.example.org. Repeat it for the whole list."),
     ] = None,
     branding_name: Annotated[str | None, Parameter(help="What the pages call the practice.")] = None,
-    place: Annotated[str | None, Parameter(help="Place that tells practices apart, such as Tucson, AZ.")] = None,
+    place: Annotated[str | None, Parameter(help="A place that tells practices apart, such as Tucson, AZ.")] = None,
     listed: Annotated[bool | None, Parameter(help="Whether users find the org by name in the picker.")] = None,
-    where: Where = HERE,
+    options: CommonOptions = DEFAULTS,
 ) -> None:
-    """Set what is given and leave the rest; makes the org if it is new. An empty text takes a setting back."""
+    """Change the settings that are given. Creates the org if it is new. An empty text removes a setting."""
     from cobalt_link.developers.org_settings import OrgChange
 
     given = {
@@ -71,25 +71,25 @@ async def set_(
         "listed": listed,
     }
     settings = {name: (None if value == "" else value) for name, value in given.items() if value is not None}
-    async with opened(where) as desk:
-        owner = await desk.clients.find(client)
-        await desk.orgs.ensure(owner, org_id)
+    async with open_installation(options) as installation:
+        owner = await installation.clients.find(client)
+        await installation.orgs.ensure(owner, org_id)
         change = msgspec.convert(settings, OrgChange)
-        _tell(where, await desk.orgs.change(owner, org_id, change, emr_name, emr_instance_domain))
+        _print_details(options, await installation.orgs.change(owner, org_id, change, emr_name, emr_instance_domain))
 
 
-def _tell(where: Where, org: Any) -> None:
+def _print_details(options: CommonOptions, org: Any) -> None:
     from cobalt_link.developers.api import view
 
     shown = view(org)
     pairs = msgspec.structs.asdict(shown) | {
         "visit_types": [f"{each.code} ({each.description})" for each in shown.visit_types]
     }
-    say(where.json, shown, fields(pairs.items()))
+    print_result(options.json, shown, fields(pairs.items()))
 
 
 def _visit_type(text: str) -> dict[str, str]:
     code, equals, description = text.partition("=")
     if not equals:
-        raise Failure(f"--visit-type {text} needs CODE=DESCRIPTION.", code="bad_usage", status=2)
+        raise Failure(f"--visit-type {text} is not valid. Use CODE=DESCRIPTION.", code="bad_usage", status=2)
     return {"code": code.strip(), "description": description.strip()}

@@ -1,4 +1,4 @@
-"""What a command says: JSON that scripts can rely on, or the same for people as lines and tables."""
+"""The output of a command: a stable JSON document for scripts, or lines and tables for people."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 
-def say(json: bool, value: Any, text: str) -> None:
-    """One answer on stdout: `value` as a JSON document with --json, else `text`."""
+def print_result(json: bool, value: Any, text: str) -> None:
+    """Prints the result to stdout: `value` as a JSON document with --json, else `text`."""
     print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() if json else text, flush=True)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Columns as wide as their longest cell; None and empty cells show as a dash."""
+    """A table with columns as wide as their longest cell. None and empty cells are a dash."""
     lines = [list(head), *([_cell(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -23,7 +23,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def fields(pairs: Iterable[tuple[str, Any]]) -> str:
-    """One `name: value` per line, values below each other."""
+    """One `name: value` per line, with aligned values."""
     known = [(name, _cell(value)) for name, value in pairs]
     width = max(len(name) for name, _ in known) + 1
     return "\n".join(f"{name + ':':<{width}} {value}" for name, value in known)

@@ -1,4 +1,4 @@
-"""`cobalt sandbox`: the sandbox EHR, a program of its own with its own data."""
+"""`cobalt sandbox`: the sandbox EHR, a separate program with its own data."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cobalt_link.cli.output import say
-from cobalt_link.cli.installation import HERE, Where
-from cobalt_link.cli.serve import port_free
+from cobalt_link.cli.installation import DEFAULTS, CommonOptions
+from cobalt_link.cli.output import print_result
+from cobalt_link.cli.serve import port_errors_explained
 
 
 async def sandbox(
     *,
-    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 9100,
+    port: Annotated[int, Parameter(help="Port to listen on. 0 means a free one.")] = 9100,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
-    where: Where = HERE,
+    options: CommonOptions = DEFAULTS,
 ) -> None:
-    """Run the sandbox EHR. Without --data its patients live in a temporary folder that is removed at the end."""
+    """Run the sandbox EHR. Without --data, it uses a temporary folder that is removed at the end."""
     import sandbox_ehr
 
     def ready(address: str) -> None:
-        say(where.json, {"url": address}, f"The sandbox EHR is at {address}")
+        print_result(options.json, {"url": address}, f"The sandbox EHR is at {address}")
 
-    serving = asyncio.ensure_future(sandbox_ehr.serve(host, port, where.data, ready))
+    serving = asyncio.ensure_future(sandbox_ehr.serve(host, port, options.data, ready))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-    with port_free(host, port), suppress(asyncio.CancelledError):
+    with port_errors_explained(host, port), suppress(asyncio.CancelledError):
         await serving

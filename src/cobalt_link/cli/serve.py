@@ -1,4 +1,4 @@
-"""`cobalt serve`, `worker` and `demo`: the long-running programs; the wiring itself is `app`."""
+"""`cobalt serve`, `worker` and `demo`: the long-running programs. `app` joins their parts."""
 
 from __future__ import annotations
 
@@ -10,33 +10,35 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from cobalt_link.cli.output import say
+from cobalt_link.cli.installation import DEFAULTS, CommonOptions
 from cobalt_link.cli.main import Failure
-from cobalt_link.cli.installation import HERE, Where
+from cobalt_link.cli.output import print_result
 from cobalt_link.settings import Settings
 from cobalt_link.vault.master_key import open_keyring
 
-Host = Annotated[str | None, Parameter(help="Address to listen on; default 127.0.0.1.")]
-Port = Annotated[int | None, Parameter(help="Port to listen on; default 8420.")]
+Host = Annotated[str | None, Parameter(help="Address to listen on. The default is 127.0.0.1.")]
+Port = Annotated[int | None, Parameter(help="Port to listen on. The default is 8420.")]
 DEMO_DATA = Path("~/.cobalt-demo")
-PublicUrl = Annotated[str | None, Parameter(help="Address under which browsers reach the server.")]
+PublicUrl = Annotated[str | None, Parameter(help="Address at which browsers reach the server.")]
 
 
-def serve(*, host: Host = None, port: Port = None, public_url: PublicUrl = None, where: Where = HERE) -> None:
-    """Run the server with its worker in one process; creates and migrates the schema."""
-    settings = _ready_to_run(where, host=host, port=port, public_url=public_url)
+def serve(
+    *, host: Host = None, port: Port = None, public_url: PublicUrl = None, options: CommonOptions = DEFAULTS
+) -> None:
+    """Run the server with its worker in one process. Applies missing migrations."""
+    settings = _prepare(options, host=host, port=port, public_url=public_url)
     from cobalt_link import app
 
     def ready() -> None:
-        say(where.json, {"url": settings.public_url}, f"Cobalt Link answers at {settings.public_url}")
+        print_result(options.json, {"url": settings.public_url}, f"Cobalt Link answers at {settings.public_url}")
 
-    with port_free(settings.host, settings.port):
+    with port_errors_explained(settings.host, settings.port):
         app.serve(settings, ready)
 
 
-def worker(*, where: Where = HERE) -> None:
-    """Run a worker of its own, beside any number of servers on the same database."""
-    settings = _ready_to_run(where)
+def worker(*, options: CommonOptions = DEFAULTS) -> None:
+    """Run a separate worker, next to any number of servers on the same database."""
+    settings = _prepare(options)
     from cobalt_link import app
 
     app.work(settings)
@@ -48,44 +50,44 @@ def demo(
     port: Port = None,
     scribe_port: Annotated[int, Parameter(help="Port of the example app.")] = 8421,
     sandbox_port: Annotated[int, Parameter(help="Port of the sandbox EHR.")] = 8422,
-    where: Where = HERE,
+    options: CommonOptions = DEFAULTS,
 ) -> None:
-    """Run everything on embedded defaults: server, worker, sandbox EHR and an example app to click through.
+    """Run everything with defaults: server, worker, sandbox EHR and an example app to try.
 
-    Its data rests in a folder of its own, ~/.cobalt-demo unless --data names another.
+    Its data is in ~/.cobalt-demo, unless --data names another folder.
     """
     import asyncio
 
     from cobalt_link.cli.demo import run
 
     given = {"host": host, "port": port, "allow_private_networks": True}
-    settings = where.settings(**given)
+    settings = options.settings(**given)
     if settings.origins["data"] == "default":
-        settings = where.settings(**given, data=DEMO_DATA)
-    with port_free(settings.host, settings.port):
-        asyncio.run(run(settings, scribe_port=scribe_port, sandbox_port=sandbox_port, json=where.json))
+        settings = options.settings(**given, data=DEMO_DATA)
+    with port_errors_explained(settings.host, settings.port):
+        asyncio.run(run(settings, scribe_port=scribe_port, sandbox_port=sandbox_port, json=options.json))
 
 
-def _ready_to_run(where: Where, **flags: Any) -> Settings:
-    """Settings with the log as they say, and keys that can be used."""
+def _prepare(options: CommonOptions, **flags: Any) -> Settings:
+    """The settings, after the log is configured and the master key is checked."""
     from cobalt_link.kit.logs import configure_logging
 
-    settings = where.settings(**flags)
+    settings = options.settings(**flags)
     configure_logging(settings.log_json, settings.log_level)
     open_keyring(settings)
     return settings
 
 
 @contextmanager
-def port_free(host: str, port: int) -> Iterator[None]:
-    """Tells "the port is taken" in words; other errors pass."""
+def port_errors_explained(host: str, port: int) -> Iterator[None]:
+    """Raises `Failure` if the port is taken or not allowed. Other errors pass."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
             raise
         raise Failure(
-            f"Nothing can listen on port {port} of {host}: {error.strerror}. Give another --port or --host, or stop"
-            " what uses it.",
+            f"Cannot listen on port {port} of {host}: {error.strerror}. Use another --port or --host, or stop the"
+            " program that uses it.",
             code="address_taken",
         ) from None

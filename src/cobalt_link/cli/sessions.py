@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from cobalt_link.cli.output import fields, say, table
-from cobalt_link.cli.installation import HERE, Where
+from cobalt_link.cli.installation import DEFAULTS, CommonOptions
+from cobalt_link.cli.output import fields, print_result, table
 
 app = App(name="sessions", help="One link session, step by step, without secrets: show.")
 
@@ -18,13 +18,13 @@ def show(
     session: Annotated[str, Parameter(help="Id of the link session, or the reference that its pages show.")],
     /,
     *,
-    where: Where = HERE,
+    options: CommonOptions = DEFAULTS,
 ) -> None:
-    """Show a link session's journal: every pane and step with its time. It holds no secret."""
+    """Show the journal of a link session: each pane and step with its time. It contains no secrets."""
     from cobalt_link import app as wiring
 
-    found = wiring.show_session(where.settings(), session)
-    say(where.json, found, _text(found))
+    found = wiring.show_session(options.settings(), session)
+    print_result(options.json, found, _text(found))
 
 
 def _text(found: dict[str, Any]) -> str:
@@ -42,5 +42,5 @@ def _text(found: dict[str, Any]) -> str:
 
 
 def _at(moment: datetime | None) -> str | None:
-    """To the millisecond: what took long is what one looks for."""
+    """The time with milliseconds, which show what took long."""
     return moment.strftime("%H:%M:%S.%f")[:-3] if moment else None

@@ -59,7 +59,7 @@ async def test_the_example_app_shows_no_error_when_the_user_leaves(scribe: str, 
     await box.is_gone()
     await expect(page.locator("h1")).to_have_text("Notes that write themselves")
     await expect(page.get_by_role("button", name="Connect EHR")).to_be_focused()
-    await expect(page.locator("#said")).to_be_empty()
+    await expect(page.locator("#message")).to_be_empty()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])

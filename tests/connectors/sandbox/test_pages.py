@@ -35,9 +35,9 @@ async def test_no_to_the_phone_can_be_made_good(acme: Shop, client: httpx2.Async
     await sandbox.lab("users/user_push", {"push_plan": "deny", "push_after": 0.0})
     page = await link_by_http(client, await acme.link_token(), "user_push", until="waiting")
     browser = Browser(client)
-    assert "You said no on your phone" in page.text and page.form.values("action") == ["resend"]
+    assert "You declined on your phone" in page.text and page.form.values("action") == ["resend"]
     page = await browser.submit(page, action="check")  # no button says so; a push is sent only when it is asked for
-    assert "You said no on your phone" in page.text and (await sandbox.counts())["pushes_sent"] == 1
+    assert "You declined on your phone" in page.text and (await sandbox.counts())["pushes_sent"] == 1
     await sandbox.lab("users/user_push", {"push_plan": "approve"})
     page = await go_on(browser, await browser.submit(page, action="resend"), "user_push", "")
     assert page.pane == "done", page.text
