@@ -13,7 +13,7 @@ from markupsafe import Markup
 from cobalt_link.link.pages.assets import accent_url, static_url
 from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.hosts import web_url
-from cobalt_link.link.pages.texts import LOCALES, Texts, clean, isolated
+from cobalt_link.link.pages.texts import LOCALES, Texts, catalog, clean, isolated
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,4 +145,4 @@ def ends_of_nothing(texts: Texts, app_name: str | None) -> Ends:
 
 def other_languages(texts: Texts) -> tuple[tuple[str, str], ...]:
     """The other locales, each by its own name."""
-    return tuple((locale, str(texts(f"language.{locale}"))) for locale in LOCALES if locale != texts.locale)
+    return tuple((locale, catalog(locale)["language.name"]) for locale in LOCALES if locale != texts.locale)

@@ -17,7 +17,9 @@ from markupsafe import Markup, escape
 
 from cobalt_link.connector.manifest import flat
 
-LOCALES = ("en", "es")
+_FILES = Path(__file__).parent / "locales"
+# Every file of texts is a locale that the pages speak. English comes first: it is what others fall back to.
+LOCALES = tuple(sorted((file.stem for file in _FILES.glob("*.toml")), key=lambda locale: (locale != "en", locale)))
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 _RECENT = timedelta(days=2)  # so long ago in hours, then by its day
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -46,8 +48,7 @@ def _preferred(header: str) -> list[str]:
 @cache
 def catalog(locale: str) -> Mapping[str, str]:
     """Our texts of a locale as flat keys."""
-    file = Path(__file__).parent / "locales" / f"{locale}.toml"
-    return flat(tomllib.loads(file.read_text("utf-8")))
+    return flat(tomllib.loads((_FILES / f"{locale}.toml").read_text("utf-8")))
 
 
 def by_locale() -> dict[str, Mapping[str, str]]:
