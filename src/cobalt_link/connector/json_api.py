@@ -31,6 +31,10 @@ Query: TypeAlias = Mapping[str, Any]
 """Texts, numbers, days, true or false. A list is sent as a repeated key. None is left out."""
 
 
+TOO_MANY = 429
+SERVER_ERROR = 500
+
+
 class RecordNotFound(Exception):
     """HTTP 404: the EHR does not know this record. `find` answers None instead."""
 
@@ -71,6 +75,10 @@ class JsonClient:
         self.instance = instance
         self.token = token
 
+    def signed_in(self, token: str | None) -> JsonClient:
+        """The same installation with a session's token."""
+        return JsonClient(self.api, self.http, self.instance, token)
+
     async def get(self, path: str, query: Query | None = None, *, errors: Errors | None = None) -> Any:
         """`errors` for this call go before those of the API: `{401: WrongCredentials}` where it is no session."""
         return await self.call("GET", path, query=query, errors=errors)
@@ -94,11 +102,13 @@ class JsonClient:
         """Recognizes the EHR: GETs `path` without a token, and raises `NotThisAddress` unless this EHR answers.
 
         `code`: the answer is an error with this code (what the EHR says to strangers). `has`: the answer is a success
-        with these members. Without either, any JSON object will do. Redirects are not followed. An EHR that is down
-        or busy raises `EhrDown` or `EhrBusy`.
+        with these members. Without either, any JSON object will do. Redirects are not followed. A server that is
+        down or busy does not say what it is: raises `EhrDown` or `EhrBusy`.
         """
         try:
-            answer = await JsonClient(self.api, self.http, self.instance)._send("GET", self._url(path), None, None)
+            answer = await self.signed_in(None)._send("GET", self._url(path), None, None)
+            if answer.status == TOO_MANY or answer.status >= SERVER_ERROR:
+                raise _of_status(answer, None)
             said = answer.json()
         except NoSuchName:
             raise NotThisAddress(reason="not_found") from None

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from cobalt_link.connector.capabilities import listed
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import AppointmentQuery, PatientQuery
 from cobalt_link.connector.refusals import NoRights, SessionEnded
@@ -17,7 +18,7 @@ from tests.support.world import Sandbox
 
 DAYS = AppointmentQuery(start=date.today(), end=date.today())
 READS: dict[str, Callable[[Connector, Chart], Awaitable[object]]] = {
-    "appointments": lambda connector, chart: connector.appointments(chart, DAYS),
+    "appointments": lambda connector, chart: listed(connector.appointments(chart, DAYS)),
     "appointment": lambda connector, chart: connector.appointment(chart, "20260302501"),
     "patients": lambda connector, chart: connector.patients(chart, PatientQuery()),
     "providers": lambda connector, chart: connector.providers(chart),

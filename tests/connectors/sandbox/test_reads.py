@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import pytest
 
+from cobalt_link.connector.capabilities import listed
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Appointment, AppointmentQuery, Coded, Location, Patient, PatientQuery, Provider
 from cobalt_link.connectors.sandbox import Sandbox as Connector
-from cobalt_link.connectors.sandbox.chart import _spans
+from cobalt_link.connectors.sandbox import spans
 from tests.connectors.sandbox.conftest import Open
 from tests.support.world import Sandbox
 
@@ -112,7 +113,9 @@ async def test_a_phone_is_found_in_any_spelling(form: str, connector: Connector,
 async def test_a_phone_that_is_nobodys_finds_nobody(phone: str, connector: Connector, chart: Chart) -> None:
     found = await connector.patients(chart, PatientQuery(phone=phone))
     assert (found.items, found.total) == ((), 0)
-    assert not await connector.appointments(chart, AppointmentQuery(start=TODAY, end=TODAY, patient_phone=phone))
+    assert not await listed(
+        connector.appointments(chart, AppointmentQuery(start=TODAY, end=TODAY, patient_phone=phone))
+    )
 
 
 async def test_filters_have_to_match_all_of_them(connector: Connector, chart: Chart) -> None:
@@ -127,7 +130,7 @@ async def test_appointments_are_all_there_by_start_with_the_practices_offset(
     days = {"start": MONTH.start.isoformat(), "end": MONTH.end.isoformat()}
     pages = [await theirs(sandbox, chart, "appointments", offset=offset, limit=1000, **days) for offset in (0, 1000)]
     rows = [row for page in pages for row in page["appointments"]]
-    found = await connector.appointments(chart, MONTH)
+    found = await listed(connector.appointments(chart, MONTH))
     assert [each.ehr_id for each in found] == [row["id"] for row in rows] and len(rows) > 1000
     assert [each.start for each in found] == sorted(each.start for each in found)
     assert {each.start.utcoffset() for each in found} == {timedelta(hours=-5), timedelta(hours=-4)}  # before, after DST
@@ -140,7 +143,7 @@ async def test_an_appointment_has_every_field_that_the_ehr_has(
     rows = (await theirs(sandbox, chart, "appointments", include="progress_note", **days))["appointments"]
     providers = {row["id"]: row for row in (await theirs(sandbox, chart, "providers"))["providers"]}
     locations = {row["id"]: row for row in (await theirs(sandbox, chart, "locations"))["locations"]}
-    found = await connector.appointments(chart, AppointmentQuery(start=TODAY, end=TODAY, include_note=True))
+    found = await listed(connector.appointments(chart, AppointmentQuery(start=TODAY, end=TODAY, include_note=True)))
     for row, each in zip(rows, found, strict=True):
         provider, patient = providers[row["provider_id"]], row["patient"]
         assert (each.start, each.duration) == (datetime.fromisoformat(row["start"]), row["minutes"])
@@ -174,10 +177,12 @@ async def test_every_filter_of_appointments_finds_exactly_what_it_should(
         "mode": lambda each: each.mode,
     }
     field = read[name]
-    whole = await connector.appointments(chart, MONTH)
+    whole = await listed(connector.appointments(chart, MONTH))
     values = {field(each) for each in whole} - {None}
     for value in sorted(values)[:5]:
-        found = await connector.appointments(chart, AppointmentQuery(start=MONTH.start, end=MONTH.end, **{name: value}))
+        found = await listed(
+            connector.appointments(chart, AppointmentQuery(start=MONTH.start, end=MONTH.end, **{name: value}))
+        )
         same = [each for each in whole if value in (field(each), each.patient.first_name if "name" in name else None)]
         ids = {each.ehr_id for each in found}
         assert ids >= {each.ehr_id for each in same}
@@ -186,14 +191,14 @@ async def test_every_filter_of_appointments_finds_exactly_what_it_should(
 
 
 async def test_notes_come_only_when_asked_for(connector: Connector, chart: Chart) -> None:
-    assert not any(each.progress_note for each in await connector.appointments(chart, MONTH))
+    assert not any(each.progress_note for each in await listed(connector.appointments(chart, MONTH)))
     asked = AppointmentQuery(start=MONTH.start, end=MONTH.end, include_note=True)
-    assert any(each.progress_note for each in await connector.appointments(chart, asked))
+    assert any(each.progress_note for each in await listed(connector.appointments(chart, asked)))
 
 
 async def test_one_appointment_is_the_one_of_the_list(connector: Connector, chart: Chart) -> None:
     day = AppointmentQuery(start=TODAY, end=TODAY, include_note=True)
-    first = (await connector.appointments(chart, day))[0]
+    first = (await listed(connector.appointments(chart, day)))[0]
     assert await connector.appointment(chart, first.ehr_id) == first
 
 
@@ -204,9 +209,9 @@ async def test_an_appointment_that_nobody_has_is_none(ehr_id: str, connector: Co
 
 async def test_more_days_than_the_ehr_gives_at_once_are_read_in_pieces(connector: Connector, chart: Chart) -> None:
     years = AppointmentQuery(start=TODAY - timedelta(days=400), end=TODAY + timedelta(days=400))
-    assert await connector.appointments(chart, years) == await connector.appointments(chart, MONTH)
-    spans = [*_spans(date(2024, 1, 1), date(2026, 12, 31))]
-    assert [(span["start"], span["end"]) for span in spans] == [
+    assert await listed(connector.appointments(chart, years)) == await listed(connector.appointments(chart, MONTH))
+    found = spans(date(2024, 1, 1), date(2026, 12, 31))
+    assert [(str(start), str(end)) for start, end in found] == [
         ("2024-01-01", "2024-12-31"), ("2025-01-01", "2026-01-01"), ("2026-01-02", "2026-12-31"),
     ]  # fmt: skip
 

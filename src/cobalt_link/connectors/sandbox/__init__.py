@@ -1,62 +1,128 @@
-"""The sandbox EHR: made-up patients behind a real login, with every second step and every refusal on demand."""
+"""The sandbox EHR: made-up patients behind a real login, with every second factor and every refusal on demand."""
 
 from __future__ import annotations
 
-from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.chart import Chart
-from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.models import (
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from urllib.parse import quote
+
+from cobalt_link.connector import (
     Appointment,
     AppointmentQuery,
+    Ask,
+    Chart,
+    Connector,
+    EhrInstance,
+    Grant,
+    JsonClient,
     Location,
+    OffsetPages,
     PatientQuery,
     Patients,
     PracticeSettings,
     Provider,
+    digits,
 )
-from cobalt_link.connector.refusals import NotThisAddress
-from cobalt_link.connectors.sandbox import chart, sign_in
-from cobalt_link.connectors.sandbox.wire import Portal
+from cobalt_link.connectors.sandbox import records, sign_in
+from cobalt_link.connectors.sandbox.api import api_of
+
+PAGE = 200  # patients
+DAYS = 366  # in one request for appointments
+APPOINTMENTS = OffsetPages(size=1000)
+LEAST_DIGITS = 7
 
 
 class Sandbox(Connector):
     """Speaks the JSON API of `sandbox_ehr`; see docs/reference/sandbox-ehr.md."""
 
     async def recognize(self, instance: EhrInstance) -> None:
-        # Without a session this EHR answers 401 and its own code: nothing else does.
-        answer = await self.http.request("GET", instance.at("/api/me"))
-        if answer.status != 401 or b"session_expired" not in answer.body:
-            raise NotThisAddress(reason="other_ehr")
+        # Without a session this EHR answers with a code of its own.
+        await api_of(self.http, instance).ping("/me", code="session_expired")
 
     async def sign_in(self, ask: Ask, instance: EhrInstance) -> Grant:
-        return await sign_in.tell(Portal(self.http, instance), ask)
+        return await sign_in.sign_in(ask, api_of(self.http, instance))
 
     async def sign_out(self, chart: Chart) -> None:
-        await Portal(self.http, chart.instance, chart.session).call("POST", "/api/logout")
+        await self._api(chart).post("/logout")
 
-    async def appointments(self, chart: Chart, query: AppointmentQuery) -> list[Appointment]:
-        return await _reader(self, chart).appointments(query)
+    async def appointments(self, chart: Chart, query: AppointmentQuery) -> AsyncIterator[Appointment]:
+        api, phone = self._api(chart), phone_of(query.patient_phone)
+        if phone == "":
+            return
+        filters = {
+            "patient_mrn": query.patient_mrn or None,
+            "patient_name": query.patient_name or None,
+            "patient_phone": phone,
+            "mode": records.THEIR_MODE[query.mode] if query.mode else None,
+            "include": "progress_note" if query.include_note else None,
+        }
+        names = await self._names(chart)
+        for start, end in spans(query.start, query.end):
+            days = {"start": start, "end": end}
+            async for row in api.rows("/appointments", "appointments", filters | days, pages=APPOINTMENTS):
+                yield records.appointment(row, names)
 
     async def appointment(self, chart: Chart, ehr_id: str) -> Appointment | None:
-        return await _reader(self, chart).appointment(ehr_id)
+        found = await self._api(chart).find(f"/appointments/{quote(ehr_id, safe='')}")
+        return records.appointment(found["appointment"], await self._names(chart)) if found else None
 
     async def patients(self, chart: Chart, query: PatientQuery) -> Patients:
-        return await _reader(self, chart).patients(query)
+        """This EHR gives at most 200 patients at a time, so a longer page takes several calls."""
+        phone = phone_of(query.phone)
+        if phone == "":
+            return Patients(items=(), total=0)
+        filters = {
+            "id": query.ehr_id or None,
+            "mrn": query.mrn or None,
+            "dob": query.dob,
+            "first_name": query.first_name or None,
+            "last_name": query.last_name or None,
+            "phone": phone,
+        }
+        rows, total = [], query.offset + 1
+        while len(rows) < query.limit and query.offset + len(rows) < total:
+            page = {"offset": query.offset + len(rows), "limit": min(PAGE, query.limit - len(rows))}
+            found = await self._api(chart).get("/patients", filters | page)
+            rows, total = rows + found["patients"], found["total"]
+            if not found["patients"]:
+                break
+        return Patients(items=tuple(map(records.patient, rows)), total=total)
 
     async def providers(self, chart: Chart) -> list[Provider]:
-        return await _reader(self, chart).providers()
+        return [records.provider(row) for row in (await self._api(chart).get("/providers"))["providers"]]
 
     async def locations(self, chart: Chart) -> list[Location]:
-        return await _reader(self, chart).locations()
+        return [records.location(row) for row in (await self._api(chart).get("/locations"))["locations"]]
 
     async def settings(self, chart: Chart) -> PracticeSettings:
-        return await _reader(self, chart).settings()
+        return records.settings(await self._api(chart).get("/settings"))
+
+    def _api(self, chart: Chart) -> JsonClient:
+        return api_of(self.http, chart.instance, chart.session)
+
+    async def _names(self, chart: Chart) -> records.Names:
+        """Providers and locations by id. An appointment has their ids only."""
+        providers, locations = await asyncio.gather(self.providers(chart), self.locations(chart))
+        return {each.ehr_id: each for each in providers}, {each.ehr_id: each for each in locations}
 
 
-def _reader(connector: Sandbox, opened: Chart) -> chart.Reader:
-    return chart.Reader(Portal(connector.http, opened.instance, opened.session))
+def spans(start: date, end: date) -> list[tuple[date, date]]:
+    """The days in pieces of at most as many as this EHR gives at once."""
+    found = []
+    while start <= end:
+        last = min(end, start + timedelta(days=DAYS - 1))
+        found.append((start, last))
+        start = last + timedelta(days=1)
+    return found
+
+
+def phone_of(phone: str | None) -> str | None:
+    """A phone as this EHR compares it, without the country code. "" for one that is too short to be anybody's."""
+    if phone is None:
+        return None
+    short = digits(phone)[-10:]
+    return short if len(short) >= LEAST_DIGITS else ""
 
 
 connector = Sandbox
