@@ -50,7 +50,7 @@ async def test_each_appointment_says_who_when_where_and_why(
         appointment_type="followup", mode="office", reason="Cough for three days",
         patient=Patient(
             ehr_id="1", mrn="PUID-000", first_name="Ana", last_name="Betz", dob=date(1985, 10, 4), sex="female",
-            phone="+1 (555) 201-0001",
+            phone="+1 (555) 201-0001", cell_phone="+1 (555) 201-0001",
         ),
         provider_ehr_id="1", provider_name="Cameron, Cora", location_ehr_id="1", location_name="Riverside Clinic",
     )  # fmt: skip

@@ -5,14 +5,14 @@ Tried against GNU Health 5.0 on Tryton 7.0. Appointments have a start and no len
 
 from __future__ import annotations
 
-from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.chart import Chart
-from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.models import (
+from cobalt_link.connector import (
     Appointment,
     AppointmentQuery,
+    Ask,
+    Chart,
+    Connector,
+    EhrInstance,
+    Grant,
     Location,
     PatientQuery,
     Patients,

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cobalt_link.connector.models import Appointment, AppointmentQuery, Patient
+from cobalt_link.connector import Appointment, AppointmentQuery, holds, same_phone
 from cobalt_link.connectors.gnuhealth import search
-from cobalt_link.connectors.gnuhealth.patients import sex
+from cobalt_link.connectors.gnuhealth.patients import patient
 from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import at, inside, number
 
@@ -80,9 +80,9 @@ def _fits(row: dict[str, Any], query: AppointmentQuery) -> bool:
     first, last = inside(row, "patient", "party", "name"), inside(row, "patient", "party", "lastname")
     numbers = [each["value"] for each in inside(row, "patient", "party", "contact_mechanisms.") or []]
     return (
-        all(search.holds(first, word) or search.holds(last, word) for word in _words(query))
+        all(holds(first, word) or holds(last, word) for word in _words(query))
         and (query.mode is None or query.mode == mode(row))
-        and (query.patient_phone is None or any(search.same_number(query.patient_phone, each) for each in numbers))
+        and (query.patient_phone is None or any(same_phone(query.patient_phone, each) for each in numbers))
     )
 
 
@@ -91,19 +91,10 @@ def mode(row: dict[str, Any]) -> Any:
 
 
 def appointment(row: dict[str, Any], zone: tzinfo, progress_note: str | None) -> Appointment:
-    party = row["patient."]["party."]
     return Appointment(
         ehr_id=str(row["id"]),
         start=row["appointment_date"].astimezone(zone),
-        patient=Patient(
-            ehr_id=str(row["patient."]["id"]),
-            mrn=party["ref"] or "",
-            first_name=party["name"] or "",
-            last_name=party["lastname"] or "",
-            dob=party["dob"],
-            sex=sex(party["gender"]),
-            phone=party["mobile"] or party["phone"] or None,
-        ),
+        patient=patient(row["patient."]),
         status=row["state"],
         appointment_type=row["visit_type"],
         mode=mode(row),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from cobalt_link.connector.models import Patient, PatientQuery, Patients
+from cobalt_link.connector import Patient, PatientQuery, Patients, Sex, holds, same_phone
 from cobalt_link.connectors.gnuhealth import search
 from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import inside, number, on
@@ -21,7 +21,7 @@ ORDER = [["party.lastname", "ASC"], ["party.name", "ASC"], ["id", "ASC"]]
 
 
 async def page(server: Server, query: PatientQuery) -> Patients:
-    """The page that `query` asks for; its total counts all that match."""
+    """The page that `query` asks for."""
     domain = _domain(query)
     if query.phone is None and search.is_exact(query.first_name, query.last_name):
         total = await server.model(MODEL, "search_count", domain)
@@ -49,13 +49,14 @@ def _domain(query: PatientQuery) -> list[Any]:
 
 
 def _fits(row: dict[str, Any], query: PatientQuery) -> bool:
-    names = search.holds(inside(row, "party", "name"), query.first_name)
-    names = names and search.holds(inside(row, "party", "lastname"), query.last_name)
+    names = holds(inside(row, "party", "name"), query.first_name)
+    names = names and holds(inside(row, "party", "lastname"), query.last_name)
     numbers = [each["value"] for each in inside(row, "party", "contact_mechanisms.") or []]
-    return names and (query.phone is None or any(search.same_number(query.phone, each) for each in numbers))
+    return names and (query.phone is None or any(same_phone(query.phone, each) for each in numbers))
 
 
 def patient(row: dict[str, Any]) -> Patient:
+    """A row with the fields of FIELDS, or with those of its party only."""
     party = row["party."]
     address = next(iter(party.get("addresses.") or []), {})
     street = (address.get("street") or "").splitlines()
@@ -68,7 +69,7 @@ def patient(row: dict[str, Any]) -> Patient:
         sex=sex(party["gender"]),
         phone=party["phone"] or party["mobile"] or None,
         cell_phone=party["mobile"] or None,
-        email=party["email"] or None,
+        email=party.get("email") or None,
         address_street=street[0] if street else None,
         address_line2=", ".join(street[1:]) or None,
         address_city=address.get("city") or None,
@@ -77,7 +78,7 @@ def patient(row: dict[str, Any]) -> Patient:
     )
 
 
-def sex(gender: str | None) -> Literal["male", "female", "unknown"]:
+def sex(gender: str | None) -> Sex:
     """GNU Health knows more genders than the unified record."""
     if gender == "m":
         return "male"

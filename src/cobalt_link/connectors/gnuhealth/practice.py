@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cobalt_link.connector.models import Coded, Location, PracticeSettings, Provider
+from cobalt_link.connector import Coded, Location, PracticeSettings, Provider
 from cobalt_link.connectors.gnuhealth.patients import ADDRESS, state
 from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import inside

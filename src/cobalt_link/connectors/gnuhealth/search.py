@@ -1,14 +1,15 @@
-"""Searching by what a person types, in Tryton's domains.
+"""Searches by what a user typed, in Tryton's domains.
 
-The databases below GNU Health differ in how they escape `%` and fold the case of letters beyond ASCII. So a doubtful
-search asks for too much and is narrowed down here.
+The databases under GNU Health differ in how they escape `%` and fold the case of letters beyond ASCII. So a search that
+is not exact asks for too much, and the result is narrowed down here.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Any
+
+from cobalt_link.connector import digits
 
 PLAIN = re.compile(r"[A-Za-z0-9 '.,-]+")
 # Enough to tell a number apart when one side has a country code and the other has none.
@@ -23,24 +24,6 @@ def pattern(term: str) -> str:
 def is_exact(*terms: str | None) -> bool:
     """Whether `pattern` matches no more than it should."""
     return all(PLAIN.fullmatch(term) for term in terms if term)
-
-
-def folded(text: str | None) -> str:
-    return unicodedata.normalize("NFC", text or "").casefold()
-
-
-def holds(text: str | None, term: str | None) -> bool:
-    return folded(term) in folded(text)
-
-
-def digits(number: str | None) -> str:
-    return re.sub(r"\D", "", number or "")
-
-
-def same_number(one: str | None, other: str | None) -> bool:
-    """The same phone number, written in any way, with or without a country code."""
-    shorter, longer = sorted((digits(one), digits(other)), key=len)
-    return bool(shorter) and (shorter == longer or (len(shorter) >= TELLING_DIGITS and longer.endswith(shorter)))
 
 
 def by_phone(party: str, phone: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""One GNU Health server, asked over JSON-RPC; everything that it can say no with becomes a refusal of ours.
+"""One GNU Health server over JSON-RPC. Every error that it answers becomes a refusal.
 
 Source: trytond/protocols/dispatcher.py and wsgi.py of Tryton 7.0. Errors of the application come as HTTP 200.
 """
@@ -11,9 +11,18 @@ from urllib.parse import quote
 
 import msgspec
 
-from cobalt_link.connector.refusals import EhrBusy, EhrDown, NoRights, NotThisAddress, SessionEnded
+from cobalt_link.connector import (
+    EhrBusy,
+    EhrDown,
+    Http,
+    HttpResponse,
+    NoRights,
+    NotJson,
+    NotThisAddress,
+    SessionEnded,
+    retry_after,
+)
 from cobalt_link.connectors.gnuhealth.values import plain
-from cobalt_link.net.http import Http, HttpResponse, NotJson
 
 ROWS = 1000
 
@@ -35,7 +44,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Denied(Exception):
-    """The server answered with a bare HTTP status that the caller knows the meaning of."""
+    """The server answered with an HTTP status alone. The caller knows what it means."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -51,7 +60,7 @@ class Fault(Exception):
 
 
 class Server:
-    """The server with a session: what a chart is read through."""
+    """The server with a session, to read a chart through."""
 
     def __init__(self, http: Http, session: Session) -> None:
         self._http = http
@@ -69,11 +78,11 @@ class Server:
         except Denied as no:
             if no.status == 401:
                 raise SessionEnded from None
-            raise NotThisAddress(reason="not_found") if no.status == 404 else NoRights(rights="chart") from None
+            raise NotThisAddress(reason="not_found") if no.status == 404 else NoRights("chart") from None
         except Fault as fault:
             # Reading breaks no rule of the application but one: access. Its text is in the user's language.
             if fault.kind == "UserError":
-                raise NoRights(rights="chart") from None
+                raise NoRights("chart") from None
             raise
 
     async def model(self, model: str, method: str, *params: Any, **context: Any) -> Any:
@@ -110,8 +119,7 @@ def _result(answer: HttpResponse) -> Any:
     if answer.status in (401, 403, 404):
         raise Denied(answer.status)
     if answer.status == 429:
-        wait = answer.headers.get("retry-after", "")
-        raise EhrBusy(seconds=int(wait) if wait.isdigit() else None)
+        raise EhrBusy(seconds=retry_after(answer.headers.get("retry-after")))
     if answer.status >= 500:
         raise EhrDown
     said = answer.json() if answer.status == 200 else None

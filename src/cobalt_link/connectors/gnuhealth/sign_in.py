@@ -1,40 +1,44 @@
-"""How a person gets into GNU Health: which database, password, and the codes that the server was set up to ask for.
+"""How a user signs in to GNU Health: which database, the password, and the codes that the server asks for.
 
-One call takes password and code together, so the password is sent a second time with the code, and only then.
+One call takes password and code together. So the password is sent a second time with the code, and only then.
 """
 
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
-from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.grant import EhrUser, Grant
-from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.panes import Choice, Code, CodeAnswer, Credentials, CredentialsAnswer, Option, PaneRefusal
-from cobalt_link.connector.refusals import (
+from cobalt_link.connector import (
+    Ask,
     AskAgain,
+    Code,
+    CredentialsAnswer,
     EhrBusy,
+    EhrInstance,
+    EhrUser,
+    Grant,
+    Http,
     Locked,
     NoRights,
     NotThisAddress,
+    Refusal,
+    Secret,
     Unsupported,
+    WrongCode,
     WrongCredentials,
 )
-from cobalt_link.connectors.gnuhealth.doors import Door, find, version
+from cobalt_link.connectors.gnuhealth.address import Found, find, version
 from cobalt_link.connectors.gnuhealth.practice import timezone
 from cobalt_link.connectors.gnuhealth.server import Denied, Fault, Server, Session, database_url, rpc
-from cobalt_link.net.http import Http
 
 # trytond makes a sign-in after failed ones wait up to 31 seconds (2**5 - 1) before it answers.
 PATIENCE = 45.0
 # [session] timeout: how long failed sign-ins count. [authentication_sms] ttl: how long a code is good.
-LOCKED_MINUTES = 5
+LOCKED_SECONDS = 300
 CODE_SECONDS = 300
-# Also asks for a code: modules that nobody here has tried (trytond-authentication-totp). The way in is the same.
+# totp_code: of a module that we have not tried (trytond-authentication-totp). It works the same way.
 WAYS: dict[str, Literal["text", "app"]] = {"sms_code": "text", "totp_code": "app"}
 NEEDED = ["gnuhealth.appointment", "gnuhealth.patient"]
 
@@ -59,13 +63,11 @@ async def recognize(http: Http, instance: EhrInstance) -> None:
 
 
 async def sign_in(http: Http, ask: Ask, instance: EhrInstance) -> Grant:
-    looking = partial(find, http, instance, ask.known.get("database"))
-    door = await ask.once("find_databases", looking, returns=Door, again=True)
-    database = await _database(ask, door)
-    login, factor, step = await _enter(http, ask, database_url(door.base, database))
-    session = Session(base=door.base, database=database, login=login, user=step.user, key=step.key)
-    call = partial(_open, http, session)
-    opened = await ask.once("open_chart", call, returns=Opened, again=True)
+    found = await ask.once("find_databases", find, http, instance, ask.known.get("database"), returns=Found, again=True)
+    database = await _database(ask, found)
+    who, factor, step = await _enter(http, ask, database_url(found.base, database))
+    session = Session(base=found.base, database=database, login=who.username, user=step.user, key=step.key)
+    opened = await ask.once("open_chart", _open, http, session, returns=Opened, again=True)
     session = opened.session
     return Grant(
         user=EhrUser(id=str(session.user), username=session.login, name=opened.name),
@@ -75,66 +77,64 @@ async def sign_in(http: Http, ask: Ask, instance: EhrInstance) -> Grant:
     )
 
 
-async def _database(ask: Ask, door: Door) -> str:
-    """The only one, the one of last time, or the one that the person picks."""
-    known = ask.known.get("database")
-    if known in door.databases:
+async def _database(ask: Ask, found: Found) -> str:
+    """The one of the last sign-in, the only one, or the one that the user picks."""
+    if (known := ask.known.get("database")) in found.databases:
         return str(known)
-    if len(door.databases) == 1:
-        return door.databases[0]
-    rows = tuple(Option(value=name, label=name) for name in door.databases)
-    chosen = await ask(Choice(name="database", options=rows, remember=True))
-    if chosen.value not in door.databases:
+    rows = {name: name for name in found.databases}
+    chosen = await ask.one_of("database", rows, remember=len(rows) > 1, none_of_these=True)
+    if chosen is None:
         raise NotThisAddress(reason="other_ehr")
-    return chosen.value
+    return chosen
 
 
-async def _enter(http: Http, ask: Ask, url: str) -> tuple[str, str | None, Step]:
-    """The username, the second factor if there was one, and the session.
-
-    With a second factor the call makes the server text the person: a renewal in the background stops before it.
-    """
+async def _enter(http: Http, ask: Ask, url: str) -> tuple[CredentialsAnswer, str | None, Step]:
+    """What the user typed, the second factor if there was one, and the session."""
+    # With a second factor the call makes the server text the user: a renewal in the background stops before it.
     reaches_user = bool(ask.known.get("factor"))
-    pane = Credentials()
+    refused: Refusal | None = None
     while True:
-        who = await ask(pane)
+        step = await ask.password(log_in, http, url, returns=Step, reaches_user=reaches_user, refused=refused)
+        who = ask.credentials
+        assert who is not None
         try:
-            call = partial(log_in, http, url, who)
-            step = await ask.once("log_in", call, returns=Step, reaches_user=reaches_user)
-            return who.username, step.asks, await _code(http, ask, url, who, step) if step.asks else step
-        except AskAgain as no:
-            pane = Credentials(username=who.username, problem=PaneRefusal(no.code, no.details))
+            return who, step.asks, await _code(http, ask, url, who, step)
+        except AskAgain as no:  # the password was changed before the code came
+            refused = no
 
 
 async def _code(http: Http, ask: Ask, url: str, who: CredentialsAnswer, step: Step) -> Step:
-    """Asks until the code is right. The server sends no second code while one is good, so no resend is offered."""
-    field, sent_at = step.asks or "", step.at
-    way = WAYS[field]
-    pane = Code(way=way)
-    while True:
-        answer = await ask(pane)
-        call = partial(log_in, http, url, who, field, answer)
-        step = await ask.once("check_code", call, returns=Step, reaches_user=True)
-        if not step.asks:
-            return step
-        # A wrong code and one that came too late look the same; with the latter the server has sent the next one.
-        if step.at - sent_at >= CODE_SECONDS and way == "text":
-            pane, sent_at = Code(way=way, resent=True), step.at
-        else:
-            pane = Code(way=way, problem=PaneRefusal("wrong_code"))
+    """Asks until the code is right. The server sends no second code while one is valid, so no resend is offered."""
+    resent = False
+    while step.asks:
+        pane = Code(way=WAYS[step.asks], resent=resent)
+        step = await ask.code(
+            check_code, http, url, who.username, who.password, step, pane=pane, returns=Step, reaches_user=True
+        )
+        resent = True
+    return step
+
+
+async def check_code(http: Http, url: str, username: str, password: Secret, sent: Step, code: Secret) -> Step:
+    """The session, or the next code that the server has sent. Raises WrongCode, and what `log_in` raises."""
+    step = await log_in(http, url, username, password, sent.asks, code)
+    # A wrong code and one that came too late look the same. Only after the latter the server has sent the next one.
+    if step.asks and (step.at - sent.at < CODE_SECONDS or WAYS[step.asks] != "text"):
+        raise WrongCode
+    return step
 
 
 async def log_in(
-    http: Http, url: str, who: CredentialsAnswer, field: str | None = None, code: CodeAnswer | None = None
+    http: Http, url: str, username: str, password: Secret, field: str | None = None, code: Secret | None = None
 ) -> Step:
-    """One call of `common.db.login`. Raises WrongCredentials, Locked, Unsupported or NotThisAddress."""
-    words = {"password": who.password.reveal()}
-    if field and code and code.code and (typed := "".join(code.code.reveal().split())):
+    """One call of `common.db.login`. Raises WrongCredentials, Locked, Unsupported, or NotThisAddress."""
+    words = {"password": password.reveal()}
+    if field and code and (typed := "".join(code.reveal().split())):
         words[field] = typed
     try:
-        user, key = await rpc(http, url, "common.db.login", who.username, words, "en", timeout=PATIENCE)
+        user, key = await rpc(http, url, "common.db.login", username, words, "en", timeout=PATIENCE)
     except EhrBusy:
-        raise Locked(minutes=LOCKED_MINUTES) from None
+        raise Locked(seconds=LOCKED_SECONDS) from None
     except Denied as no:
         raise (WrongCredentials() if no.status == 401 else NotThisAddress(reason="not_found")) from None
     except Fault as fault:
@@ -143,7 +143,7 @@ async def log_in(
 
 
 def _asked(fault: Fault) -> str:
-    """The server's LoginException: it names the parameter that it wants next."""
+    """The parameter that the server's LoginException asks for next."""
     field = fault.detail[0] if fault.kind == "LoginException" and isinstance(fault.detail, list) else None
     if field not in WAYS:
         raise Unsupported(what="sign_in_method")
@@ -160,7 +160,7 @@ async def _open(http: Http, session: Session) -> Opened:
         # A Tryton without GNU Health knows no such models.
         raise NotThisAddress(reason="other_ehr") from None
     if not all(rights[model]["read"] for model in NEEDED):
-        raise NoRights(rights="chart")
+        raise NoRights("chart")
     (user,) = await server.model("res.user", "read", [session.user], ["name", "login"])
     zone = await timezone(server)
     opened = msgspec.structs.replace(server.session, login=user["login"], timezone=zone)

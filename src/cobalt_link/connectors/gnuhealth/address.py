@@ -1,4 +1,4 @@
-"""Where a GNU Health server stands behind an address, and which databases it shows."""
+"""Finds the GNU Health server behind an address, and the databases that it shows."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from urllib.parse import unquote
 
 import msgspec
 
-from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.refusals import NotThisAddress, Unsupported
+from cobalt_link.connector import BrokenAnswer, EhrInstance, Http, NoSuchName, NotThisAddress, Unsupported
 from cobalt_link.connectors.gnuhealth.server import Denied, Fault, rpc
-from cobalt_link.net.http import BrokenAnswer, Http, NoSuchName
 
 
-class Door(msgspec.Struct, frozen=True, kw_only=True):
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """`base` is the server's address without a database."""
 
     base: str
     databases: list[str]
 
 
-async def find(http: Http, instance: EhrInstance, known: str | None = None) -> Door:
+async def find(http: Http, instance: EhrInstance, known: str | None = None) -> Found:
     """The server at `https://host` with the databases that it lists, or the one named in `https://host/database`.
 
-    A server can hide its list (`[database] list = False`): then the address has to name the database, unless it is
-    `known` from an earlier sign-in. Raises NotThisAddress, or Unsupported for a hidden list.
+    A server can hide its list (`[database] list = False`). Then the address has to name the database, unless it is
+    `known` from the last sign-in. Raises NotThisAddress, or Unsupported for a hidden list.
     """
     address = instance.address.rstrip("/")
     base, _, last = address.rpartition("/")
@@ -31,9 +29,9 @@ async def find(http: Http, instance: EhrInstance, known: str | None = None) -> D
         names = await rpc(http, f"{address}/", "common.db.list")
     except Denied as no:
         if no.status == 401 and "://" in base:
-            return Door(base=base, databases=[unquote(last)])
+            return Found(base=base, databases=[unquote(last)])
         if no.status == 403 and known:
-            return Door(base=address, databases=[known])
+            return Found(base=address, databases=[known])
         if no.status == 403:
             raise Unsupported(reason="hidden_databases") from None
         raise NotThisAddress(reason="other_ehr") from None
@@ -43,13 +41,13 @@ async def find(http: Http, instance: EhrInstance, known: str | None = None) -> D
         raise NotThisAddress(reason="other_ehr") from None
     if not isinstance(names, list) or not names:
         raise NotThisAddress(reason="other_ehr")
-    return Door(base=address, databases=sorted(str(name) for name in names))
+    return Found(base=address, databases=sorted(str(name) for name in names))
 
 
-async def version(http: Http, door: Door) -> str:
+async def version(http: Http, found: Found) -> str:
     """Tryton's version, such as "7.0.59"."""
     try:
-        said = await rpc(http, f"{door.base}/", "common.server.version")
+        said = await rpc(http, f"{found.base}/", "common.server.version")
     except (BrokenAnswer, Denied, Fault):
         said = None
     if not isinstance(said, str):
