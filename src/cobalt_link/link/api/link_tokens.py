@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from cobalt_link.developers.addresses import same_callback
 from cobalt_link.developers.clients import Client
@@ -17,6 +19,7 @@ from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
 from cobalt_link.link.session.states import SessionState
 from cobalt_link.link.session.tokens import LinkToken, Tokens
+from cobalt_link.web import Alias
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=7)
@@ -52,18 +55,34 @@ Create a client of the other kind with `cobalt clients create`, with or without 
     status = 400
 
 
-class LinkTokenRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an app asks a link token for. `expires_in` in seconds."""
+Id = Annotated[str, Meta(min_length=1, max_length=200)]
+Address = Annotated[str, Meta(max_length=2000)]
 
-    user_id: str | None = None
-    org_id: str | None = None
-    emr_name: str | None = None
-    emr_instance_domain: str | None = None
-    access_token: str | None = None
-    callback_url: str | None = None
-    state: str | None = None
-    expires_in: int | None = None
-    locale: str | None = None
+
+class CreateLinkToken(msgspec.Struct, frozen=True, kw_only=True):
+    """`user_id` and `org_id` are needed, unless `access_token` says which account to repair. No PII in `user_id`."""
+
+    user_id: Annotated[Id | None, Meta(description="Your own id of the user. Needed without access_token.")] = None
+    org_id: Annotated[Id | None, Meta(description="Your own id of the clinic. Needed too.")] = None
+    emr_name: Annotated[
+        Annotated[str, Meta(max_length=200)] | None,
+        Alias("emr"),
+        Meta(description="The EHR of a new org, by name; without it the user picks."),
+    ] = None
+    emr_instance_domain: Annotated[
+        Address | None, Alias("emr_domain"), Meta(description="Where that EHR is: a host, or an https address.")
+    ] = None
+    access_token: Annotated[str | None, Meta(description="Update mode: the account to repair.")] = None
+    callback_url: Annotated[
+        Address | None, Alias("redirect_uri"), Meta(description="One of the registered; without it the first.")
+    ] = None
+    state: Annotated[
+        Annotated[str, Meta(max_length=1000)] | None, Meta(description="Comes back to the callback: check it there.")
+    ] = None
+    expires_in: Annotated[int | None, Meta(description="Seconds, 300 to 604800; without it 30 minutes.")] = None
+    locale: Annotated[
+        Annotated[str, Meta(max_length=35)] | None, Meta(description="Language of the pages, such as es.")
+    ] = None
 
 
 class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +113,7 @@ class LinkTokenApi:
         self.requests = requests
         self._life = timedelta(minutes=deps.settings.link_token_minutes)
 
-    async def create(self, client: Client, wanted: LinkTokenRequest) -> tuple[str, datetime]:
+    async def create(self, client: Client, wanted: CreateLinkToken) -> tuple[str, datetime]:
         """A link token and when it ends."""
         now = self._deps.clock.now()
         row = LinkToken(
@@ -139,14 +158,14 @@ class LinkTokenApi:
             return session.state
         return "expired" if session.state == "expired" or session.expires_at <= now else "open"
 
-    def _lifetime(self, wanted: LinkTokenRequest) -> timedelta:
+    def _lifetime(self, wanted: CreateLinkToken) -> timedelta:
         if wanted.expires_in is None:
             return self._life
         if not SHORTEST.total_seconds() <= wanted.expires_in <= LONGEST.total_seconds():
             raise InvalidRequest("expires_in is in seconds, from 300 (5 minutes) to 604800 (7 days).")
         return timedelta(seconds=wanted.expires_in)
 
-    async def _first(self, client: Client, wanted: LinkTokenRequest, row: LinkToken) -> LinkToken:
+    async def _first(self, client: Client, wanted: CreateLinkToken, row: LinkToken) -> LinkToken:
         missing = [name for name in ("user_id", "org_id") if not getattr(wanted, name)]
         if missing or not wanted.user_id or not wanted.org_id:
             raise MissingField(*missing)
@@ -155,7 +174,7 @@ class LinkTokenApi:
             raise EmrNotOffered
         return msgspec.structs.replace(row, org=org.id, user_id=wanted.user_id)
 
-    async def _repairing(self, client: Client, wanted: LinkTokenRequest, row: LinkToken) -> LinkToken:
+    async def _repairing(self, client: Client, wanted: CreateLinkToken, row: LinkToken) -> LinkToken:
         """Update mode: the account says who and where; what else was sent must not contradict it."""
         token = wanted.access_token or ""
         account = await self._deps.access.resolve(client.id, token)

@@ -11,11 +11,12 @@ from msgspec import Meta
 from cobalt_link.developers.orgs import OrgMismatch, UnknownEmr
 from cobalt_link.link.api.link_tokens import (
     CallbackNotRegistered,
+    CreateLinkToken,
     EmrNotOffered,
+    Id,
     InvalidAccessToken,
     InvalidLinkToken,
     LinkTokenApi,
-    LinkTokenRequest,
 )
 from cobalt_link.link.session.ehr_requests import EhrRequest
 from cobalt_link.link.session.events import Event
@@ -26,35 +27,6 @@ from cobalt_link.web.paging import Page, Pagination
 from cobalt_link.web.problems import InvalidRequest, MissingField
 
 routes = Routes("link")
-
-Id = Annotated[str, Meta(min_length=1, max_length=200)]
-Address = Annotated[str, Meta(max_length=2000)]
-
-
-class CreateLinkToken(LinkTokenRequest, frozen=True, kw_only=True):
-    """`user_id` and `org_id` are needed, unless `access_token` says which account to repair. No PII in `user_id`."""
-
-    user_id: Annotated[Id | None, Meta(description="Your own id of the user. Needed without access_token.")] = None
-    org_id: Annotated[Id | None, Meta(description="Your own id of the clinic. Needed too.")] = None
-    emr_name: Annotated[
-        Annotated[str, Meta(max_length=200)] | None,
-        Alias("emr"),
-        Meta(description="The EHR of a new org, by name; without it the user picks."),
-    ] = None
-    emr_instance_domain: Annotated[
-        Address | None, Alias("emr_domain"), Meta(description="Where that EHR is: a host, or an https address.")
-    ] = None
-    access_token: Annotated[str | None, Meta(description="Update mode: the account to repair.")] = None
-    callback_url: Annotated[
-        Address | None, Alias("redirect_uri"), Meta(description="One of the registered; without it the first.")
-    ] = None
-    state: Annotated[
-        Annotated[str, Meta(max_length=1000)] | None, Meta(description="Comes back to the callback: check it there.")
-    ] = None
-    expires_in: Annotated[int | None, Meta(description="Seconds, 300 to 604800; without it 30 minutes.")] = None
-    locale: Annotated[
-        Annotated[str, Meta(max_length=35)] | None, Meta(description="Language of the pages, such as es.")
-    ] = None
 
 
 class LinkTokenCreated(msgspec.Struct, frozen=True):
