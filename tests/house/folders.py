@@ -28,7 +28,7 @@ FOLDERS: dict[str, Budget] = {
     "benchmarks": Budget(8, 11),
     "browsers/chromium": Budget(130, 315),
     "browsers/engines": Budget(12, 86),
-    "cli": Budget(130, 73),
+    "cli": Budget(165, 110),
     "conformance": Budget(430, 45),
     "connector": Budget(40, 3),
     "connectors/gnuhealth": Budget(135, 78),

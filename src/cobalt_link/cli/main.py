@@ -33,7 +33,7 @@ COMMANDS = (
     (MANAGE, "clients", "clients:app", "The apps that may call: create, list, show, update, disable, rotate-secret."),
     (MANAGE, "orgs", "orgs:app", "A client's clinics and their settings: list, show, set."),
     (MANAGE, "sessions", "sessions:app", "One link session, step by step, without secrets: show."),
-    (MANAGE, "connectors", "connectors:app", "The EHRs that can be linked: list, check."),
+    (MANAGE, "connectors", "connectors:app", "The EHRs that can be linked: list, new, check, try."),
     (MAINTAIN, "keys", "keys:app", "The master keys: generate, list, rotate, rewrap."),
     (MAINTAIN, "migrate", "database:migrate", "Apply the migrations that the database does not have yet."),
     (MAINTAIN, "db", "database:app", "The database: url."),

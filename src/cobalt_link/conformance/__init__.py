@@ -4,6 +4,6 @@ Start with `check_connectors`. docs/how-to/write-a-connector.md lists what the c
 Only the command line and tests import this room. The server runs without it.
 """
 
-from cobalt_link.conformance.check import check_connectors
+from cobalt_link.conformance.check import check, check_connectors
 
-__all__ = ["check_connectors"]
+__all__ = ["check", "check_connectors"]

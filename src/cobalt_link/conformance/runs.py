@@ -75,12 +75,15 @@ class RunResult(msgspec.Struct, kw_only=True):
 class StraightRun(Ask):
     """Answers at once and keeps no journal: the sign-in runs as plain Python."""
 
+    polls = POLLS
+    pause = POLL_SECONDS
+
     def __init__(self, script: Script, http: RecordingHttp, result: RunResult) -> None:
         self.known: Mapping[str, Any] = {}
         self._script, self._http, self._result = script, http, result
 
     async def __call__(self, pane: Pane) -> Any:
-        self._result.shown(pane)
+        self._shown(pane)
         return await self._script.answer(pane)
 
     async def once(
@@ -92,7 +95,7 @@ class StraightRun(Ask):
         again: bool = False,
         reaches_user: bool = False,
     ) -> T:
-        self._result.steps.append(name)
+        self._begun(name)
         result = await self._do(name, lambda: step(*args))
         if text := _changed(name, result, returns):
             self._result.faults.append(Fault(text, at_caller(self._http.folder)))
@@ -107,11 +110,11 @@ class StraightRun(Ask):
         every: float = 2.0,
         **_options: Any,
     ) -> T | WaitingAnswer:
-        self._result.steps.append(name)
+        self._begun(name)
         if pane.name != name:
             text = f"`ask.until({name!r}, …)` shows a pane named {pane.name!r}. Give both the same name."
             self._result.faults.append(Fault(text, at_caller(self._http.folder)))
-        for polls in range(POLLS):
+        for polls in range(self.polls):
             before = len(self._http.sent)
             found = await self._do(name, lambda: poll(*args))
             if found is not None:
@@ -119,14 +122,20 @@ class StraightRun(Ask):
             # The number of polls without a result differs from run to run, so their requests do not count.
             del self._http.sent[before:]
             if not polls:
-                self._result.shown(pane)
+                self._shown(pane)
             if answer := await self._script.instead_of_waiting(pane):
                 return answer
-            await asyncio.sleep(min(every, POLL_SECONDS))
-        raise CaseBroken(f"{name} was polled {POLLS} times and gave nothing")
+            await asyncio.sleep(min(every, self.pause))
+        raise CaseBroken(f"{name} was polled {self.polls} times and gave nothing")
 
     async def forget(self, answer: CredentialsAnswer | CodeAnswer) -> None:
         self._result.steps.append("(forget)")
+
+    def _shown(self, pane: Pane) -> None:
+        self._result.shown(pane)
+
+    def _begun(self, name: str) -> None:
+        self._result.steps.append(name)
 
     async def _do(self, name: str, step: Callable[[], Awaitable[T]]) -> T:
         try:

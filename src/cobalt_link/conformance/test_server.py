@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,10 +24,12 @@ async def started(program: Program) -> AsyncIterator[str]:
     """Runs the program during the block, and gives its address. Raises CaseBroken if it does not print one."""
     with TemporaryDirectory(prefix="cobalt-check-") as folder:
         errors = Path(folder) / "errors"
+        # Also finds the program of a connector that is checked where it lies, without being installed.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         words = ["-m", program.module, *(each.replace("{folder}", folder) for each in program.args)]
         with errors.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, *words, stdout=asyncio.subprocess.PIPE, stderr=stderr
+                sys.executable, *words, env=environment, stdout=asyncio.subprocess.PIPE, stderr=stderr
             )
         try:
             yield await _address(process, program.module, errors)
