@@ -10,6 +10,7 @@ from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Appointment, AppointmentQuery, Patient
 from cobalt_link.connector.refusals import SessionEnded
 from cobalt_link.connectors.gnuhealth import GnuHealth, server
+from tests.connectors.gnuhealth.notes import TEXT, noted
 from tests.connectors.gnuhealth.walk import Walk, credentials
 from tests.support.ehrs import gnuhealth_seed as seed
 from tests.support.ehrs.gnuhealth import MARKS
@@ -133,15 +134,9 @@ async def test_an_unknown_id_finds_nothing(connector: GnuHealth, chart: Chart, u
 async def test_the_progress_note_comes_only_when_asked_for(
     gnuhealth: Bench, connector: GnuHealth, chart: Chart
 ) -> None:
-    done = next(number for number, visit in seeded(gnuhealth).items() if visit.state == "done")
-    note = {"chief_complaint": "Cough", "present_illness": "3 days", "directions": "Rest, fluids", "notes": None}
-    start = seed.a_moment(seeded(gnuhealth)[done].start)
-    evaluation = {"patient": 1, "healthprof": 1, "institution": 1, "appointment": int(done), "evaluation_start": start}
-    evaluation |= {"evaluation_type": "outpatient", "visit_type": "followup", "discharge_reason": "home"}
-    # It stays: GNU Health lets nobody delete an evaluation.
-    gnuhealth.rpc("model.gnuhealth.patient.evaluation.create", [evaluation | note | {"state": "in_progress"}])
+    done = noted(gnuhealth)
     asked = {each.ehr_id: each for each in await connector.appointments(chart, a_week(gnuhealth, include_note=True))}
-    assert asked[done].progress_note == "Chief complaint: Cough\nPresent illness: 3 days\nPlan: Rest, fluids"
+    assert asked[done].progress_note == TEXT
     assert [each for each in asked.values() if each.progress_note] == [asked[done]]
     assert not any(each.progress_note for each in await connector.appointments(chart, a_week(gnuhealth)))
 
