@@ -12,7 +12,7 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.link.session.ehr_requests import MOST
+from cobalt_link.link.session.ehr_requests import MAX_REQUESTS
 from tests.link.conftest import session_row
 from tests.support.text_browser import Browser, Page, link_by_http
 from tests.support.world import Shop, connected
@@ -83,10 +83,10 @@ async def test_one_attempt_asks_for_so_many_and_no_more(house: House, acme: Shop
     await not_listed(acme, client)
     seen = await house.link.sessions.by_id((await session_row(house))["id"])
     assert seen is not None
-    for number in range(MOST + 3):
+    for number in range(MAX_REQUESTS + 3):
         elsewhere = msgspec.structs.replace(seen, address=f"https://{number}.example")
         assert await house.link.requests.ask(elsewhere) is True
-    assert len(await requests(acme)) == MOST
+    assert len(await requests(acme)) == MAX_REQUESTS
 
 
 async def test_an_org_whose_ehr_is_gone_is_named(house: House, acme: Shop, client: httpx2.AsyncClient) -> None:

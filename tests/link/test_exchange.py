@@ -74,9 +74,9 @@ async def test_a_thief_in_the_same_group_neither_gets_the_token_nor_burns_it(
 ) -> None:  # S-004
     token = await a_public_token(house, acme)
     callers = [rival.record, acme.record] if thief_first else [acme.record, rival.record]
-    wishes = [exchanges._wish(each.id, each.env, token, None) for each in callers]
+    requests = [exchanges._request(each.id, each.env, token, None) for each in callers]
     async with house.db.transaction() as tx:
-        answers = dict(zip((each.name for each in callers), await exchanges._write(tx, wishes), strict=True))
+        answers = dict(zip((each.name for each in callers), await exchanges._write(tx, requests), strict=True))
     assert answers["Rival Notes"] is InvalidPublicToken
     assert isinstance(answers["Acme Scribe"], str)
 
@@ -85,9 +85,9 @@ async def test_one_token_asked_for_three_times_in_one_group_is_won_once(
     house: House, acme: Shop, exchanges: Exchanges
 ) -> None:  # S-010
     token = await a_public_token(house, acme)
-    wishes = [exchanges._wish(acme.record.id, acme.record.env, token, None) for _ in range(3)]
+    requests = [exchanges._request(acme.record.id, acme.record.env, token, None) for _ in range(3)]
     async with house.db.transaction() as tx:
-        answers = await exchanges._write(tx, wishes)
+        answers = await exchanges._write(tx, requests)
     assert isinstance(answers[0], str) and answers[1:] == [InvalidPublicToken] * 2
 
 
@@ -95,9 +95,9 @@ async def test_one_key_asked_for_three_times_in_one_group_is_answered_alike(
     house: House, acme: Shop, exchanges: Exchanges
 ) -> None:  # S-011
     token = await a_public_token(house, acme)
-    wishes = [exchanges._wish(acme.record.id, acme.record.env, token, "order-1") for _ in range(3)]
+    requests = [exchanges._request(acme.record.id, acme.record.env, token, "order-1") for _ in range(3)]
     async with house.db.transaction() as tx:
-        answers = await exchanges._write(tx, wishes)
+        answers = await exchanges._write(tx, requests)
     assert isinstance(answers[0], str) and len(set(answers)) == 1
 
 
@@ -105,9 +105,9 @@ async def test_one_key_with_two_tokens_in_one_group_burns_only_the_first(
     house: House, acme: Shop, exchanges: Exchanges
 ) -> None:
     tokens = [await a_public_token(house, acme, user_id=f"user-{n}") for n in (1, 2)]
-    wishes = [exchanges._wish(acme.record.id, acme.record.env, each, "order-1") for each in tokens]
+    requests = [exchanges._request(acme.record.id, acme.record.env, each, "order-1") for each in tokens]
     async with house.db.transaction() as tx:
-        answers = await exchanges._write(tx, wishes)
+        answers = await exchanges._write(tx, requests)
     assert isinstance(answers[0], str) and answers[1] is KeyReused
     assert (await acme.exchange(tokens[1])).status_code == 200
 
@@ -116,7 +116,7 @@ async def test_a_retry_that_overtakes_the_commit_of_the_first_still_gets_its_tok
     house: House, acme: Shop, exchanges: Exchanges
 ) -> None:  # S-011
     token = await a_public_token(house, acme)
-    one, two = (exchanges._wish(acme.record.id, acme.record.env, token, "order-1") for _ in range(2))
+    one, two = (exchanges._request(acme.record.id, acme.record.env, token, "order-1") for _ in range(2))
     async with house.db.transaction() as tx:
         first = await exchanges._write(tx, [one])
         # The retry has looked for a kept answer before this commit, and waits for the link session's row.

@@ -11,7 +11,7 @@ from cobalt_link.link.flow.flow import Flows
 from cobalt_link.link.flow.progress import SessionProgress
 from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
-from cobalt_link.link.session.journal import forget_after, note_answer
+from cobalt_link.link.session.journal import delete_after, note_answer
 from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable, is_working
 from cobalt_link.signin.journal import JournalEntry
 from cobalt_link.signin.replay import WaitResult, encoded
@@ -65,9 +65,9 @@ class SessionAnswers:
         now = self._deps.clock.now()
         return await self._sessions.extend(session, now, now + self._flows[session.purpose].lifetime)
 
-    async def speak(self, session: LinkSession, locale: str) -> None:
+    async def set_locale(self, session: LinkSession, locale: str) -> None:
         """Keeps the language that the user chose."""
-        await self._sessions.speak(session.id, locale)
+        await self._sessions.set_locale(session.id, locale)
 
     async def _accept(self, current: LinkSession, answer: Answer) -> bool:
         pane, n, now = current.pane, current.pane_n or 0, self._deps.clock.now()
@@ -85,7 +85,7 @@ class SessionAnswers:
     async def _check(self, current: LinkSession) -> bool:
         """The user says that it is done: asks the EHR at once, and waits a moment for what comes of it."""
         async with self._deps.db.transaction() as tx:
-            if not await self._sessions.hurry(tx, current):
+            if not await self._sessions.run_now(tx, current):
                 return False
             here = await self._queue.wake(tx, current.id)
         self._queue.start(current.id, here)
@@ -100,7 +100,7 @@ class SessionAnswers:
         async with self._deps.db.transaction() as tx:
             if not await self._sessions.rewind(tx, current, keep_n=keep_n, username=username, now=now):
                 return False
-            await forget_after(tx, current.id, keep_n)
+            await delete_after(tx, current.id, keep_n)
             await events.note(tx, current.link_token, "again", now)
             here = await self._queue.wake(tx, current.id)
         self._queue.start(current.id, here)

@@ -21,7 +21,7 @@ from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flow, Subject
 from cobalt_link.link.flow.link_sign_in import LinkSignIn
 from cobalt_link.link.session import events
-from cobalt_link.link.session.journal import forget_all
+from cobalt_link.link.session.journal import delete_journals
 from cobalt_link.link.session.sessions import ChosenEhr, LinkSession, LinkSessionTable
 from cobalt_link.signin.replay import Granted
 from cobalt_link.store.database import Tx
@@ -58,7 +58,7 @@ class ConnectionsFlow(Flow):
         found = await self._deps.accounts.of_ehr_user(tx, connector.manifest.key, chosen.address or "", grant)
         ids = [each.id for each in found if await self._is_offered(each, connector)]
         name, until = grant.user.name or grant.user.username, now + self.lifetime
-        await forget_all(tx, [session.id])
+        await delete_journals(tx, [session.id])
         await self._sessions.sign_in(tx, session, accounts=ids, ehr_user_name=name, found=chosen, now=now, until=until)
         await events.note(tx, session.link_token, "signed_in", now)
 
@@ -70,7 +70,7 @@ class ConnectionsFlow(Flow):
 
     async def leave(self, tx: Tx, session: LinkSession) -> None:
         gone = await self._sessions.empty_connections(tx, "left", self._deps.clock.now(), session.id)
-        await forget_all(tx, gone)
+        await delete_journals(tx, gone)
 
     def restarts_after(self, pane: Pane) -> bool:
         return isinstance(pane, Picker)

@@ -22,7 +22,7 @@ from cobalt_link.link.flow.flow import Flow, Flows
 from cobalt_link.link.flow.link_sign_in import LinkSignIn
 from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
-from cobalt_link.link.session.journal import DurableJournal, forget_after, last_entry
+from cobalt_link.link.session.journal import DurableJournal, delete_after, last_entry
 from cobalt_link.link.session.sessions import ChosenEhr, LinkSession, LinkSessionTable
 from cobalt_link.link.session.states import EventName
 from cobalt_link.signin.replay import CONFIRM, Asking, Granted, Outcome, Polling, Refused, replay
@@ -126,8 +126,8 @@ class SessionRunner:
         # Starting over twice without a pane in between could go on for ever: the second time the user decides.
         if isinstance(refusal, StartedOver) and session.notice != refusal.code:
             keep_n = _still_valid(session, refusal)
-            await forget_after(tx, session.id, keep_n)
-            await self._sessions.again(tx, session, chosen, refusal.code, keep_n=keep_n)
+            await delete_after(tx, session.id, keep_n)
+            await self._sessions.restart(tx, session, chosen, refusal.code, keep_n=keep_n)
             await self._queue.wake_by_job(tx, session.id)
         else:
             details = refusal.details | ({"user": username} if username else {})

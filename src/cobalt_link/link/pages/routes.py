@@ -66,7 +66,7 @@ async def look(room: HostedPages, call: Call, body: PageQuery) -> Response:
     if session is None:
         return await frames.reloaded(room, call)
     if body.lang:
-        await room.answers.speak(session, locale_of(None, None, body.lang))
+        await room.answers.set_locale(session, locale_of(None, None, body.lang))
         return _back(room, session)
     if _is_running(session):
         session = await room.progress.settled_down(session.id, AT_ONCE) or session

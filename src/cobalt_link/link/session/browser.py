@@ -1,4 +1,4 @@
-"""Which browser a link session belongs to: the one that has its secret, of which only a keyed hash is stored."""
+"""A link session belongs to the browser that has its secret. Only a keyed hash of the secret is stored."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ PURPOSE = "browser"
 
 
 class Browsers:
-    """Makes and recognizes the secrets. A window keeps one in a cookie, a frame's script sends it as a header."""
+    """Makes and recognizes the secrets. A window keeps its secret in a cookie. The script of a frame sends it in a
+    header."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
     def new_secret(self, session_id: str) -> tuple[str, bytes]:
-        """A secret for a browser, and the hash that is stored with the session."""
+        """A secret for a browser, and the hash to store with the session."""
         secret = token_urlsafe(32)
         return secret, self._vault.fingerprint(PURPOSE, secret, session_id)
 
     def owns(self, session: LinkSession, cookies: Mapping[str, str]) -> bool:
-        """Whether a browser with these cookies is the session's."""
+        """Whether the session belongs to a browser with these cookies."""
         return self.secret_in(session, cookies) is not None
 
     def secret_in(self, session: LinkSession, cookies: Mapping[str, str]) -> str | None:
-        """The session's secret, if this browser has it. A window and a frame keep it under different names."""
+        """The session's secret, if this browser has it. A window and a frame keep it under different cookie names."""
         for name in (cookie_name(session.id), cookie_name(session.id, secure=True)):
             secret = cookies.get(name)
             hashes = self._vault.fingerprints(PURPOSE, secret, session.id) if secret else []
@@ -37,10 +38,10 @@ class Browsers:
         return None
 
     def form_token(self, session: LinkSession) -> str:
-        """A token for every form: some browsers send neither Sec-Fetch-Site nor Origin."""
+        """A token for every form, because some browsers send neither Sec-Fetch-Site nor Origin."""
         return self._vault.fingerprint("form", session.browser, session.id).hex()[:40]
 
 
 def cookie_name(session_id: str, *, secure: bool = False) -> str:
-    """One cookie per session, so that two tabs with two sessions do not fight over one."""
+    """Each session has its own cookie, so that two tabs with two sessions do not overwrite each other's secret."""
     return f"{'__Host-' if secure else ''}cobalt_{session_id[:16]}"

@@ -1,6 +1,6 @@
-"""What people ask an app for in Link: an EHR that cannot be connected here. Only that app's developers see it.
+"""Requests for EHRs that cannot be connected here. A user sends one in Link, and only the app's developers see it.
 
-It says which EHR at which practice, and nothing of the person who asks.
+A request names the EHR and the practice. It contains nothing about the user.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from cobalt_link.link.session import events
 from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
 from cobalt_link.store.database import Database, Tx
 
-CODE = "unsupported"  # the refusal that can be asked for
-LONGEST, MOST = 200, 10  # characters, and requests in one link session
+CODE = "unsupported"  # the refusal after which a user can request the EHR
+MAX_CHARACTERS = 200
+MAX_REQUESTS = 10  # in one link session
 
 NOTE = """
 INSERT INTO ehr_requests (link_session, client, org_id, practice, ehr, what, address, asked_at)
 SELECT %(link_session)s, %(client)s, %(org_id)s, %(practice)s, %(ehr)s, %(what)s, %(address)s, %(now)s
 WHERE (SELECT count(*) FROM ehr_requests WHERE link_session = %(link_session)s) < %(most)s
 ON CONFLICT DO NOTHING"""
-ASKED = """
+REQUESTED = """
 SELECT FROM ehr_requests
 WHERE link_session = %s AND ehr IS NOT DISTINCT FROM %s AND address IS NOT DISTINCT FROM %s"""
 PAGE = """
@@ -34,8 +35,8 @@ COUNT = "SELECT count(*) AS total FROM ehr_requests WHERE client = %s"
 
 
 class EhrRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`ehr` is the key of the EHR that was chosen, "other" for "another EHR, or I'm not sure"; `what` is what of it is
-    not supported, null if unknown."""
+    """`ehr` is the key of the EHR that the user chose, or "other" for "another EHR, or I'm not sure". `what` names the
+    part that is not supported, null if unknown."""
 
     org_id: str
     practice: str | None
@@ -46,7 +47,7 @@ class EhrRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EhrRequests:
-    """Keeps the table `ehr_requests`: each EHR once in a link session."""
+    """All SQL on `ehr_requests`. A link session requests each EHR at most once."""
 
     def __init__(self, db: Database, clock: Clock, sessions: LinkSessionTable, orgs: Orgs) -> None:
         self._db = db
@@ -55,7 +56,8 @@ class EhrRequests:
         self._orgs = orgs
 
     async def ask(self, session: LinkSession) -> bool:
-        """Notes what the open pane says cannot be connected; False where it says nothing of that kind, or any more."""
+        """Stores a request for the EHR that the open pane reports as unsupported. False if no such pane is open any
+        more."""
         if not can_ask(session):
             return False
         now, org = self._clock.now(), await self._orgs.by_id(session.asker.org)
@@ -67,17 +69,17 @@ class EhrRequests:
         return True
 
     async def has_asked(self, session: LinkSession) -> bool:
-        return await self._db.one(ASKED, (session.id, session.connector, session.address)) is not None
+        return await self._db.one(REQUESTED, (session.id, session.connector, session.address)) is not None
 
     async def listed(self, client: str, *, limit: int, offset: int) -> tuple[list[EhrRequest], int]:
-        """The latest first, and how many there are."""
+        """One page of requests, the latest first, and the total."""
         rows = await self._db.rows(PAGE, (client, limit, offset))
         counted = rows[0] if rows else await self._db.one(COUNT, (client,))
         return msgspec.convert(rows, list[EhrRequest]), counted["total"] if counted else 0
 
 
 def can_ask(session: LinkSession) -> bool:
-    """Whether the open pane says that something cannot be connected, to somebody whom an app sent here."""
+    """Whether an app started this session and its open pane reports something as unsupported."""
     return session.client is not None and isinstance(session.pane, Message) and session.pane.code == CODE
 
 
@@ -93,8 +95,8 @@ def _row(session: LinkSession, org_id: str, now: datetime) -> dict[str, object]:
         "org_id": org_id,
         "practice": session.practice,
         "ehr": session.connector,
-        "what": str(what)[:LONGEST] if what is not None else None,
+        "what": str(what)[:MAX_CHARACTERS] if what is not None else None,
         "address": session.address,
         "now": now,
-        "most": MOST,
+        "most": MAX_REQUESTS,
     }

@@ -1,7 +1,7 @@
-"""The exchange of a public token for the access token: once for ever, also in a race, after a crash, or asked twice.
+"""Exchanges a public token for the access token: exactly once, even in a race, after a crash, or when it is retried.
 
-The link session's row is what is won; with an Idempotency-Key the answer is kept, sealed, for a day, so that a lost
-response loses nothing (S-010, S-011).
+The request that updates the link session's row first gets the token. With an Idempotency-Key the answer is kept sealed
+for a day, so that a client that lost the response can ask again (S-010, S-011).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Context, Vault
 from cobalt_link.web.problems import Problem
 
-KEPT = timedelta(hours=24)
+ANSWER_KEPT = timedelta(hours=24)
 
 
 class InvalidPublicToken(Problem):
@@ -41,11 +41,12 @@ class KeyReused(Problem):
     status = 422
 
 
-Key = tuple[str, bytes]  # a client, and the hash of its Idempotency-Key or of its token
+Key = tuple[str, bytes]  # a client, and the hash of its Idempotency-Key
 
 
 class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `access_token` is given out if it wins; `key_hash` is of its Idempotency-Key."""
+    """`access_token` is the answer if this request exchanges the public token. `key_hash` is the keyed hash of its
+    Idempotency-Key."""
 
     client: str
     hashes: list[bytes]
@@ -59,11 +60,11 @@ class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Answer = str | type[Problem]
-Won = Mapping[int, Row]  # what was won, by the number of the wish
+Exchanged = Mapping[int, Row]  # the row of each exchanged session, by the number of the request
 
 
 class Exchanges:
-    """All SQL of the exchange, and on the table `exchanges`."""
+    """All SQL of the exchange, and all SQL on `exchanges`."""
 
     def __init__(self, db: Database, vault: Vault, clock: Clock, access: AccessTokens) -> None:
         self._vault = vault
@@ -73,10 +74,10 @@ class Exchanges:
         self._keyed = Grouped(db, self._write)
 
     async def __call__(self, client: str, env: str, token: str, key: str | None) -> str:
-        """The access token. Raises InvalidPublicToken, also for another client's, or KeyReused."""
+        """The access token. Raises InvalidPublicToken, also for the token of another client, or KeyReused."""
         if not tokens.well_formed(token, tokens.PUBLIC):
             raise InvalidPublicToken
-        answer = await (self._keyed if key else self._plain)(self._wish(client, env, token, key))
+        answer = await (self._keyed if key else self._plain)(self._request(client, env, token, key))
         if isinstance(answer, str):
             return answer
         raise answer
@@ -84,7 +85,7 @@ class Exchanges:
     async def prune(self, tx: Tx, now: datetime) -> None:
         await tx.execute("DELETE FROM exchanges WHERE expires_at <= %s", (now,))
 
-    def _wish(self, client: str, env: str, token: str, key: str | None) -> ExchangeRequest:
+    def _request(self, client: str, env: str, token: str, key: str | None) -> ExchangeRequest:
         access_token = tokens.mint(tokens.ACCESS, env)
         return ExchangeRequest(
             client=client,
@@ -94,89 +95,93 @@ class Exchanges:
             key_hash=self._vault.fingerprint("idempotency_key", key, client) if key else None,
         )
 
-    async def _write_plain(self, connection: Tx, wishes: Sequence[ExchangeRequest]) -> list[Answer]:
-        """Requests without an Idempotency-Key: one statement, so no BEGIN and COMMIT."""
-        asked = dict(enumerate(wishes))
+    async def _write_plain(self, connection: Tx, requests: Sequence[ExchangeRequest]) -> list[Answer]:
+        """Answers requests without an Idempotency-Key, in one statement and without BEGIN and COMMIT."""
+        numbered = dict(enumerate(requests))
         try:
-            won = await self._claim(connection, asked, self._clock.now())
+            exchanged = await self._exchange(connection, numbered, self._clock.now())
         except UniqueViolation:
-            # While it waited for a link session's row, another event was noted there: it has changed nothing.
+            # Another transaction added an event while this statement waited for the row. The statement changed nothing.
             async with connection.transaction():
-                return await self._write(connection, wishes)
-        return [self._new_answer(wish, won.get(number)) or InvalidPublicToken for number, wish in asked.items()]
+                return await self._write(connection, requests)
+        return [
+            self._new_answer(request, exchanged.get(number)) or InvalidPublicToken
+            for number, request in numbered.items()
+        ]
 
-    async def _write(self, tx: Tx, wishes: Sequence[ExchangeRequest]) -> list[Answer]:
+    async def _write(self, tx: Tx, requests: Sequence[ExchangeRequest]) -> list[Answer]:
         now = self._clock.now()
-        kept = await self._kept(tx, wishes, now)
-        claiming = _claiming(wishes, kept)
-        # In a statement of its own, so that the next one sees what was written before the rows were won.
-        await tx.execute(sessions.LOCK, {"asked": _asked(claiming), "now": now})
-        won = await self._claim(tx, claiming, now)
-        if len(won) < len(claiming):
-            # Somebody was first, perhaps this very request before its process died: its answer is there by now.
-            kept |= await self._kept(tx, list(claiming.values()), now)
+        kept = await self._kept(tx, requests, now)
+        eligible = _eligible(requests, kept)
+        # A separate statement takes the locks. The next one then sees everything that was committed before them.
+        await tx.execute(sessions.LOCK, {"requested": _rows(eligible), "now": now})
+        exchanged = await self._exchange(tx, eligible, now)
+        if len(exchanged) < len(eligible):
+            # Another request was first. It may be this one before its process died: then its answer is kept by now.
+            kept |= await self._kept(tx, list(eligible.values()), now)
         answers: list[Answer] = []
-        for number, wish in enumerate(wishes):
-            new = self._new_answer(wish, won.get(number))
-            answer = new or self._kept_answer(wish, kept, InvalidPublicToken if number in claiming else KeyReused)
-            if wish.key and isinstance(answer, str):
-                kept.setdefault(wish.key, {"token_hash": wish.hashes[0], "answer": answer})
+        for number, request in enumerate(requests):
+            new = self._new_answer(request, exchanged.get(number))
+            answer = new or self._kept_answer(request, kept, InvalidPublicToken if number in eligible else KeyReused)
+            if request.key and isinstance(answer, str):
+                kept.setdefault(request.key, {"token_hash": request.hashes[0], "answer": answer})
             answers.append(answer)
         await self._keep(tx, kept, now)
         return answers
 
-    async def _kept(self, tx: Tx, wishes: Sequence[ExchangeRequest], now: datetime) -> dict[Key, Row]:
-        keys = [wish.key_hash for wish in wishes if wish.key_hash]
+    async def _kept(self, tx: Tx, requests: Sequence[ExchangeRequest], now: datetime) -> dict[Key, Row]:
+        keys = [request.key_hash for request in requests if request.key_hash]
         if not keys:
             return {}
         rows = await (await tx.execute(KEPT_ANSWERS, (keys, now))).fetchall()
         return {(row["client"], row["key_hash"]): row for row in rows}
 
-    async def _claim(self, tx: Tx, asked: Mapping[int, ExchangeRequest], now: datetime) -> Won:
-        """Claims granted link sessions, each once for ever. Another client's token is not found, whoever else asks."""
-        rows = await (await tx.execute(EXCHANGE, {"asked": _asked(asked), "now": now})).fetchall()
+    async def _exchange(self, tx: Tx, requests: Mapping[int, ExchangeRequest], now: datetime) -> Exchanged:
+        """Marks granted link sessions as exchanged, each only once. It finds no public token of another client."""
+        rows = await (await tx.execute(EXCHANGE, {"requested": _rows(requests), "now": now})).fetchall()
         return {row["n"]: row for row in rows}
 
-    def _kept_answer(self, wish: ExchangeRequest, kept: dict[Key, Row], otherwise: Answer) -> Answer:
-        row = kept.get(wish.key) if wish.key else None
-        if row is None or wish.key is None:
+    def _kept_answer(self, request: ExchangeRequest, kept: dict[Key, Row], otherwise: Answer) -> Answer:
+        row = kept.get(request.key) if request.key else None
+        if row is None or request.key is None:
             return otherwise
-        if row["token_hash"] not in wish.hashes:
+        if row["token_hash"] not in request.hashes:
             return KeyReused
         if "answer" not in row:
-            row["answer"] = self._vault.open(row["sealed_answer"], _answer_context(*wish.key)).decode()
+            row["answer"] = self._vault.open(row["sealed_answer"], _answer_context(*request.key)).decode()
         return row["answer"]
 
-    def _new_answer(self, wish: ExchangeRequest, row: Row | None) -> Answer | None:
+    def _new_answer(self, request: ExchangeRequest, row: Row | None) -> Answer | None:
         if row is None:
             return None
         if row["sealed"] is not None:
-            return self._vault.open(row["sealed"], sealed_token_context(wish.client)).decode()
-        # Not counting: the account was disconnected meanwhile.
-        return wish.access_token if row["counts"] else InvalidPublicToken
+            return self._vault.open(row["sealed"], sealed_token_context(request.client)).decode()
+        # No token was issued if the account was disconnected in the meantime.
+        return request.access_token if row["is_issued"] else InvalidPublicToken
 
     async def _keep(self, tx: Tx, kept: dict[Key, Row], now: datetime) -> None:
         for (client, key_hash), row in kept.items():
             if "sealed_answer" not in row:
                 sealed = self._vault.seal(row["answer"].encode(), _answer_context(client, key_hash))
-                await tx.execute(KEEP, (client, key_hash, row["token_hash"], sealed, now + KEPT))
+                await tx.execute(KEEP, (client, key_hash, row["token_hash"], sealed, now + ANSWER_KEPT))
 
 
-def _claiming(wishes: Sequence[ExchangeRequest], kept: dict[Key, Row]) -> dict[int, ExchangeRequest]:
-    """Those that may win: one whose Idempotency-Key belongs to another request must not burn its token."""
+def _eligible(requests: Sequence[ExchangeRequest], kept: dict[Key, Row]) -> dict[int, ExchangeRequest]:
+    """The requests that may exchange their token. A request that reuses the Idempotency-Key of another request must not
+    use up its token."""
     first: dict[Key, ExchangeRequest] = {}
     return {
-        number: wish
-        for number, wish in enumerate(wishes)
-        if wish.key is None or (wish.key not in kept and first.setdefault(wish.key, wish).hashes == wish.hashes)
+        number: each
+        for number, each in enumerate(requests)
+        if each.key is None or (each.key not in kept and first.setdefault(each.key, each).hashes == each.hashes)
     }
 
 
-def _asked(wishes: Mapping[int, ExchangeRequest]) -> str:
+def _rows(requests: Mapping[int, ExchangeRequest]) -> str:
     return as_json(
-        {"n": number, "client": wish.client, "hash": each, "access": wish.access_hash}
-        for number, wish in wishes.items()
-        for each in wish.hashes
+        {"n": number, "client": request.client, "hash": each, "access": request.access_hash}
+        for number, request in requests.items()
+        for each in request.hashes
     )
 
 
@@ -184,13 +189,13 @@ def _answer_context(client: str, key_hash: bytes) -> Context:
     return Context("exchanges", client, key_hash.hex(), "answer")
 
 
-# One statement, though four rooms' tables are in it: each piece of it stands with its table.
+# One statement saves round trips. Each of its parts is defined in the module that owns the table.
 EXCHANGE: LiteralString = f"""
-WITH {sessions.WON}, issues AS (
-    SELECT granted AS account, client, access AS hash FROM won WHERE account IS NULL
-), issued AS ({ISSUE}), noted AS ({events.EXCHANGED}), erased AS ({ERASE})
-SELECT n, CASE WHEN account IS NOT NULL THEN sealed_access_token END AS sealed, i.hash IS NOT NULL AS counts
-FROM won LEFT JOIN issued i ON i.hash = won.access
+WITH {sessions.EXCHANGED}, issues AS (
+    SELECT granted AS account, client, access AS hash FROM exchanged WHERE account IS NULL
+), issued AS ({ISSUE}), noted AS ({events.NOTE_EXCHANGED}), erased AS ({ERASE})
+SELECT n, CASE WHEN account IS NOT NULL THEN sealed_access_token END AS sealed, i.hash IS NOT NULL AS is_issued
+FROM exchanged LEFT JOIN issued i ON i.hash = exchanged.access
 """
 
 KEPT_ANSWERS = """

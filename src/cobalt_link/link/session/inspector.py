@@ -1,4 +1,4 @@
-"""A link session as the operator may see it: its state, events and journal, never what the journal holds."""
+"""What the operator may see of a link session: its state, events, and journal, without the contents of the entries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN = ("id", "state", "client", "user_id", "connector", "address", "practice",
 
 
 async def inspected(db: Database, sessions: LinkSessionTable, name: str) -> dict[str, Any]:
-    """By id or by the reference that its pages show; raises NotFound."""
+    """`name` is the session's id or the reference on its pages. Raises NotFound."""
     session = await _find(sessions, name)
     found = msgspec.structs.asdict(session)
     return {
@@ -34,5 +34,5 @@ async def _find(sessions: LinkSessionTable, name: str) -> LinkSession:
         named = [each for each in await sessions.recent() if reference(each) == name.upper()]
         session = await sessions.by_id(named[0]) if named else None
     if session is None:
-        raise NotFound(f"There is no link session {name}. Its id or reference stands at the foot of its pages.")
+        raise NotFound(f"There is no link session {name}. Give its id, or the reference that its pages show.")
     return session

@@ -1,5 +1,5 @@
-"""The durable journal of a link session: sealed to the link session's own key, written only by the holder of its
-claim."""
+"""The durable journal of a link session. Its values are sealed with the session's own key, and a worker writes to it
+only while it holds the session's claim."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import ANNOUNCED
 from cobalt_link.vault import open_with, seal_to
 
-# One way to the server for each line: a sign-in waits for every one of them.
+# One round trip for each entry, because a sign-in waits for each of them.
 WRITE: LiteralString = f"""
 WITH written AS (
 INSERT INTO journal (link_session, n, kind, name, state, sealed, began_at, ended_at)
@@ -28,7 +28,7 @@ excluded.ended_at RETURNING n
 
 
 def sealed_for(session: LinkSession, entry: JournalEntry) -> bytes | None:
-    """An entry's value, sealed so that only the link session's private key opens it, and only in this place."""
+    """An entry's value, sealed for the session's private key. It opens only under the same session and entry number."""
     return None if entry.value is None else seal_to(session.public_key, entry.value, _info(session.id, entry.n))
 
 
@@ -37,7 +37,7 @@ def _info(session: str, n: int) -> bytes:
 
 
 class DurableJournal:
-    """The `Journal` of a claimed attempt. `private` opens its values."""
+    """The `Journal` of a claimed link session. `private` is the key that opens its values."""
 
     def __init__(self, db: Database, session: LinkSession, private: bytes, now: Callable[[], datetime]) -> None:
         self._db = db
@@ -71,8 +71,8 @@ class DurableJournal:
 
 
 async def note_answer(tx: Tx, session: LinkSession, entry: JournalEntry, now: datetime) -> None:
-    """Writes what a person answered. The caller's compare-and-set on the link session makes sure that it is the
-    first."""
+    """Writes a user's answer. The caller's compare-and-set on the link session ensures that this is the first
+    answer."""
     sql = """INSERT INTO journal (link_session, n, kind, name, state, sealed, began_at, ended_at)
              VALUES (%(link_session)s, %(n)s, %(kind)s, %(name)s, %(state)s, %(sealed)s, %(now)s, %(now)s)
              ON CONFLICT (link_session, n)
@@ -80,18 +80,17 @@ async def note_answer(tx: Tx, session: LinkSession, entry: JournalEntry, now: da
     await tx.execute(sql, _row(session, entry, now))
 
 
-async def forget_all(tx: Tx, sessions: list[str]) -> None:
-    """Erases whole journals."""
+async def delete_journals(tx: Tx, sessions: list[str]) -> None:
     await tx.execute("DELETE FROM journal WHERE link_session = ANY(%s)", (sessions,))
 
 
-async def forget_after(tx: Tx, session: str, n: int) -> None:
-    """Erases the entries after `n`: the story is told anew from there."""
+async def delete_after(tx: Tx, session: str, n: int) -> None:
+    """Deletes the entries after `n`, so that the replay asks and acts again from there."""
     await tx.execute("DELETE FROM journal WHERE link_session = %s AND n > %s", (session, n))
 
 
 async def lines(db: Database, session: str) -> list[Row]:
-    """The journal without what it holds: for the steps of the working page, and the inspector."""
+    """The journal without its values, for the steps of the working page and for the inspector."""
     sql = "SELECT n, kind, name, state, began_at, ended_at FROM journal WHERE link_session = %s ORDER BY n"
     return await db.rows(sql, (session,))
 
@@ -102,6 +101,6 @@ def _row(session: LinkSession, entry: JournalEntry, now: datetime) -> dict[str, 
 
 
 async def last_entry(tx: Tx, session: str) -> int:
-    """The number of the last entry, 0 for none."""
+    """The number of the last entry, or 0 if there is none."""
     row = await (await tx.execute("SELECT max(n) AS n FROM journal WHERE link_session = %s", (session,))).fetchone()
     return row["n"] or 0 if row else 0

@@ -1,7 +1,7 @@
-"""The table of link sessions: one person's way through Link, owned by no process between two clicks.
+"""The table of link sessions. Between two answers no process holds a session, so any server or worker can go on.
 
-Every change is a compare-and-set on the link session's row: a second answer to a pane is stale, a worker that lost its
-claim changes nothing, and settling deletes the only key that opens what was typed.
+Every change is a compare-and-set on the session's row: a second answer to a pane is stale, and a worker that lost its
+claim changes nothing. Settling a session deletes the only key that opens what the user typed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from cobalt_link.vault import Context, Vault, new_pair
 
 State = Literal["due", "running", "waiting", "polling", "granted", "signed_in", "left", "expired"]
 Purpose = Literal["link", "connections"]
-SILENCE = timedelta(seconds=30)  # of a worker, before another one takes its link session over
+WORKER_SILENCE = timedelta(seconds=30)  # then another worker may take the session over
 NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """Who asked for a session: an app (our id of the client) for one of its users (the app's id) at an org (our id)."""
+    """Who asked for a session. `client` and `org` are our ids, `user_id` is the app's own id of the user."""
 
     client: str
     org: str
@@ -33,11 +33,11 @@ class Asker(msgspec.Struct, frozen=True):
 
 
 class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A row. `pane_n` is the journal entry that an answer has to name; entries after `consented_n` belong to the
-    connector's sign-in.
+    """A row. An answer must name the journal entry `pane_n`. Entries after `consented_n` belong to the connector's
+    sign-in.
 
-    A session with the purpose `connections` has no client, org or user: no app asked for it. Its `accounts` are those
-    that were found once the user had signed in.
+    A session with the purpose `connections` has no client, org, or user, because no app asked for it. Its `accounts`
+    are set when the user has signed in.
     """
 
     id: str
@@ -81,7 +81,7 @@ class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def chosen(self) -> ChosenEhr:
-        """The EHR as the latest run left it."""
+        """The EHR that was chosen by the end of the latest run."""
         return ChosenEhr(connector=self.connector, address=self.address, practice=self.practice)
 
 
@@ -103,34 +103,34 @@ WORK = Work(
 )
 
 
-# What is claimed, and what was won, as CTEs for the exchange's statement. Of several that ask for one link session
-# the first wins. LIMIT keeps the planner at the index: it takes every JSON for a hundred rows and would read the whole
-# table.
-ASKED: LiteralString = """
-asked AS (
+# CTEs of the exchange's statement: the sessions that were requested, and those that it marks as exchanged. If several
+# requests name one session, the first gets it. LIMIT makes the planner use the index: it assumes a hundred rows for any
+# JSON, and would scan the whole table.
+REQUESTED: LiteralString = """
+requested AS (
     SELECT DISTINCT ON (p.link_session) p.link_session, t.n, decode(t.access, 'base64') AS access
-    FROM json_to_recordset(%(asked)s::json) AS t (n int, client text, hash text, access text), LATERAL (
+    FROM json_to_recordset(%(requested)s::json) AS t (n int, client text, hash text, access text), LATERAL (
         SELECT * FROM public_tokens
         WHERE hash = decode(t.hash, 'base64') AND client = t.client AND expires_at > %(now)s LIMIT 1
     ) p ORDER BY p.link_session, t.n
 )"""
-WON: LiteralString = f"""
-{ASKED}, locked AS (
+EXCHANGED: LiteralString = f"""
+{REQUESTED}, locked AS (
     SELECT a.id, n, access, sealed_access_token
-    FROM asked JOIN link_sessions a ON a.id = link_session LEFT JOIN link_tokens l ON l.hash = a.link_token
+    FROM requested JOIN link_sessions a ON a.id = link_session LEFT JOIN link_tokens l ON l.hash = a.link_token
     ORDER BY a.id FOR UPDATE OF a
-), won AS (
+), exchanged AS (
     UPDATE link_sessions a SET exchanged_at = %(now)s FROM locked
     WHERE a.id = locked.id AND a.exchanged_at IS NULL AND a.granted IS NOT NULL
     RETURNING n, a.granted, a.client, a.link_token, a.account, access, sealed_access_token
 )"""
 LOCK: LiteralString = (
-    f"WITH {ASKED} SELECT FROM asked JOIN link_sessions a ON a.id = link_session ORDER BY a.id FOR UPDATE OF a"
+    f"WITH {REQUESTED} SELECT FROM requested JOIN link_sessions a ON a.id = link_session ORDER BY a.id FOR UPDATE OF a"
 )
 
 
 class ChosenEhr(msgspec.Struct, frozen=True, kw_only=True):
-    """The EHR that the user chose, as far as it is known: the connector's key, the address, the practice's name."""
+    """What is known of the EHR that the user chose. `connector` is the connector's key, `practice` is a name."""
 
     connector: str | None = None
     address: str | None = None
@@ -138,7 +138,7 @@ class ChosenEhr(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewLinkSession(msgspec.Struct, frozen=True, kw_only=True):
-    """What a link session begins with."""
+    """The columns that a link session begins with."""
 
     id: str
     purpose: Purpose = "link"
@@ -154,25 +154,25 @@ class NewLinkSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def topic(session: str) -> str:
-    """Where changes of a link session are announced."""
+    """The signal topic on which changes of a link session are announced."""
     return f"link_session:{session}"
 
 
 def private_key_context(client: str | None, session: str) -> Context:
-    """Sealed for its client, or for nobody where no app asked."""
+    """The key is sealed for the session's client. A session that no app asked for has no client."""
     return Context("link_session_keys", client or "", session, "private_key")
 
 
 class LinkSessionTable:
-    """All SQL on `link_sessions`, `link_session_keys`, `link_session_keys_erased`."""
+    """All SQL on `link_sessions`, `link_session_keys`, and `link_session_keys_erased`."""
 
     def __init__(self, db: Database, vault: Vault) -> None:
         self.db = db
-        self.claims = Claims(db, WORK, SILENCE)
+        self.claims = Claims(db, WORK, WORKER_SILENCE)
         self._vault = vault
 
     async def open(self, tx: Tx, opening: NewLinkSession) -> bool:
-        """Begins the link session of a link token; False if it has one already."""
+        """Begins the link session of a link token. False if the token has one already."""
         private, public = new_pair()
         sql = """INSERT INTO link_sessions (id, purpose, link_token, client, org, user_id, account, browser, locale,
                                        created_at, expires_at, public_key, state)
@@ -187,7 +187,8 @@ class LinkSessionTable:
         return True
 
     async def take_over(self, link_token: bytes, browser: bytes) -> bool:
-        """Until the first answer another opening takes the link session over: people reload, and previews look."""
+        """Gives a session without answers to another browser: users reload, and link previews open a token before its
+        user."""
         sql = "UPDATE link_sessions SET browser = %s WHERE link_token = %s AND NOT answered AND settled_at IS NULL"
         return await self.db.run(sql, (browser, link_token)) == 1
 
@@ -203,7 +204,7 @@ class LinkSessionTable:
         return [row["id"] for row in rows]
 
     async def accept(self, tx: Tx, session: LinkSession, *, consented: bool, now: datetime) -> bool:
-        """The open pane is answered: hand over to a worker. False if another answer was first."""
+        """Closes the open pane, so that a worker continues with its answer. False if another answer was first."""
         sql = """UPDATE link_sessions SET state = 'due', answered = true, pane = NULL, version = version + 1,
                         consented_n = CASE WHEN %s THEN pane_n ELSE consented_n END
                  WHERE id = %s AND state IN ('waiting', 'polling') AND version = %s AND browser = %s
@@ -212,7 +213,7 @@ class LinkSessionTable:
         return (await tx.execute(sql, params)).rowcount == 1
 
     async def rewind(self, tx: Tx, session: LinkSession, *, keep_n: int, username: str | None, now: datetime) -> bool:
-        """Tell the story again from entry `keep_n` + 1: the person wants another try, or another practice."""
+        """Runs the sign-in again from entry `keep_n` + 1, because the user wants another try or another practice."""
         sql = """UPDATE link_sessions SET state = 'due', answered = true, pane = NULL, version = version + 1,
                         username = %s, consented_n = CASE WHEN %s < consented_n THEN NULL ELSE consented_n END
                  WHERE id = %s AND state IN ('waiting', 'polling') AND version = %s AND browser = %s
@@ -221,38 +222,37 @@ class LinkSessionTable:
         return (await tx.execute(sql, params)).rowcount == 1
 
     async def claim(self, id: str, now: datetime) -> LinkSession | None:  # noqa: A002
-        """Takes a link session that has work to do; None if there is none, or another worker has it."""
+        """Claims a session that is due. None if it is not due, or another worker has it."""
         return _session(await self.claims.take(id, now=now))
 
-    async def hurry(self, tx: Tx, session: LinkSession) -> bool:
-        """A resting link session is to be told again now rather than later; its pane stays open."""
+    async def run_now(self, tx: Tx, session: LinkSession) -> bool:
+        """Makes a polling session due at once. Its pane stays open."""
         sql = "UPDATE link_sessions SET state = 'due', version = version + 1 WHERE id = %s AND version = %s"
         return (await tx.execute(sql, (session.id, session.version))).rowcount == 1
 
     async def extend(self, session: LinkSession, now: datetime, until: datetime) -> bool:
-        """Keeps a link session open that has not ended, once; False if it has ended or was kept open before."""
+        """Extends a session until then. False if it has ended, or was extended before."""
         sql = """UPDATE link_sessions SET expires_at = %s, extended = true
                  WHERE id = %s AND NOT extended AND settled_at IS NULL AND expires_at > %s"""
         return await self.db.run(sql, (until, session.id, now)) == 1
 
-    async def speak(self, id: str, locale: str) -> None:  # noqa: A002
-        """The language that the person chose."""
+    async def set_locale(self, id: str, locale: str) -> None:  # noqa: A002
         await self.db.run("UPDATE link_sessions SET locale = %s WHERE id = %s", (locale, id))
 
     async def due(self, now: datetime) -> list[str]:
-        """Link sessions that lost their wake-up or their worker."""
+        """The sessions that lost their wake-up or their worker."""
         return [row["id"] for row in await self.claims.swept(now=now)]
 
     async def show(
         self, tx: Tx, session: LinkSession, pane: Pane, n: int, found: ChosenEhr, *, wake_at: datetime | None = None
     ) -> None:
-        """Gives the link session back with a pane to answer; with `wake_at`, to be told again by then."""
+        """Releases the session with a pane to answer. With `wake_at` it also runs again at that time."""
         state = "polling" if wake_at else "waiting"
         shown = {"pane": Jsonb(msgspec.to_builtins(pane)), "pane_n": n, "wake_at": wake_at}
         await self._release(tx, session, found, {"state": state, **shown})
 
-    async def again(self, tx: Tx, session: LinkSession, found: ChosenEhr, notice: str, *, keep_n: int) -> None:
-        """Gives the link session back to be told once more; the next pane says why (`notice` is a refusal's code)."""
+    async def restart(self, tx: Tx, session: LinkSession, found: ChosenEhr, notice: str, *, keep_n: int) -> None:
+        """Releases the session to run once more. The next pane says why: `notice` is the code of a refusal."""
         await self._release(tx, session, found, {"state": "due", **NO_PANE, "notice": notice})
         sql = "UPDATE link_sessions SET consented_n = NULL WHERE id = %s AND consented_n > %s"
         await tx.execute(sql, (session.id, keep_n))
@@ -260,7 +260,7 @@ class LinkSessionTable:
     async def settle(
         self, tx: Tx, session: LinkSession, *, account: str, ehr_user_name: str, found: ChosenEhr, now: datetime
     ) -> None:
-        """Granted: from here nothing in the journal opens, even with the master key in hand."""
+        """Marks the session as granted. From here on nothing in its journal opens, not even with the master key."""
         await self._release(tx, session, found, {"state": "granted", **NO_PANE})
         sql = """UPDATE link_sessions SET granted = %s, ehr_user_name = %s, username = NULL, settled_at = %s
                  WHERE id = %s"""
@@ -278,7 +278,7 @@ class LinkSessionTable:
         now: datetime,
         until: datetime,
     ) -> None:
-        """A person's own link session has its list; nothing else of the sign-in is kept."""
+        """Settles a session of the connections flow with the accounts to list. Nothing else of the sign-in is kept."""
         await self._release(tx, session, found, {"state": "signed_in", **NO_PANE})
         sql = """UPDATE link_sessions SET accounts = %s, ehr_user_name = %s, username = NULL, settled_at = %s,
                         expires_at = %s
@@ -287,8 +287,8 @@ class LinkSessionTable:
         await self._erase(tx, [session.id])
 
     async def lock(self, tx: Tx, session: LinkSession) -> bool:
-        """Holds the link session's row until the end of the transaction: whoever notes an event has to. Whether the
-        row is still as `session` says."""
+        """Locks the session's row until the end of the transaction, as `events.note` requires. True if the row has not
+        changed since `session` was read."""
         sql = "SELECT version FROM link_sessions WHERE id = %s FOR UPDATE"
         row = await (await tx.execute(sql, (session.id,))).fetchone()
         return row is not None and row["version"] == session.version
@@ -296,9 +296,10 @@ class LinkSessionTable:
     async def empty_connections(
         self, tx: Tx, state: Literal["left", "expired"], now: datetime, session: str | None
     ) -> list[str]:
-        """Empties one own link_session, or with None all whose time is over; the rows stay to say so for a while.
+        """Empties one session of the connections flow, or with None all that are past their time.
 
-        Gives their ids: the caller erases their journals.
+        The rows stay for a while, so that their pages can say that they have expired. Returns the ids of the sessions:
+        the caller deletes their journals.
         """
         sql = """UPDATE link_sessions SET state = %(state)s, pane = NULL, username = NULL, ehr_user_name = NULL,
                         connector = NULL, address = NULL, practice = NULL, accounts = '{}', claim = NULL,
@@ -315,12 +316,13 @@ class LinkSessionTable:
         return ids
 
     async def prune_connections(self, tx: Tx, before: datetime) -> list[bytes]:
-        """Forgets that there were own link sessions which ended before then; their link tokens, for the events."""
+        """Deletes the sessions of the connections flow that expired before then. Returns their link tokens, so that the
+        caller can delete their events."""
         sql = "DELETE FROM link_sessions WHERE purpose = 'connections' AND expires_at < %s RETURNING link_token"
         return [row["link_token"] for row in await (await tx.execute(sql, (before,))).fetchall()]
 
     async def leave(self, tx: Tx, session: LinkSession, now: datetime) -> bool:
-        """The person stops. A grant that is there already stays."""
+        """Ends the session because the user stops. False if it has settled: an account that is linked stays linked."""
         sql = """UPDATE link_sessions SET state = 'left', pane = NULL, username = NULL, version = version + 1,
                         claim = NULL, settled_at = %s
                  WHERE id = %s AND settled_at IS NULL"""
@@ -331,7 +333,7 @@ class LinkSessionTable:
         return True
 
     async def expire(self, tx: Tx, now: datetime) -> list[bytes]:
-        """Ends what was not finished in time; the link tokens of the ended ones."""
+        """Ends the sessions that were not finished in time, and returns their link tokens."""
         sql = """UPDATE link_sessions SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %s
                  WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %s RETURNING id, link_token"""
         ended = await (await tx.execute(sql, (now, now))).fetchall()
@@ -339,20 +341,20 @@ class LinkSessionTable:
         return [row["link_token"] for row in ended]
 
     async def prune(self, tx: Tx, before: datetime) -> None:
-        """Forgets link sessions that settled before then, with their journal (S-098)."""
+        """Deletes sessions that settled before then. Their journals go with them (S-098)."""
         await tx.execute("DELETE FROM link_sessions WHERE settled_at < %s", (before,))
 
     async def private_key(self, session: LinkSession) -> bytes | None:
-        """Opens the link session's own key, for a worker only; None once the link session has settled."""
+        """Opens the session's own key, for a worker only. None if the session has settled."""
         row = await self.db.one("SELECT sealed FROM link_session_keys WHERE link_session = %s", (session.id,))
         return self._vault.open(row["sealed"], private_key_context(session.client, session.id)) if row else None
 
-    async def erased(self) -> int:
-        """The last key that was deleted and may still lie on the disk; 0 if there is none."""
+    async def last_erased_key(self) -> int:
+        """The number of the last deleted key that may still be on the disk, or 0 if there is none."""
         row = await self.db.one("SELECT coalesce(max(id), 0) AS last FROM link_session_keys_erased")
         return row["last"] if row else 0
 
-    async def shredded(self, last: int) -> None:
+    async def delete_erased_keys(self, last: int) -> None:
         await self.db.run("DELETE FROM link_session_keys_erased WHERE id <= %s", (last,))
 
     async def _release(self, tx: Tx, session: LinkSession, found: ChosenEhr, changes: dict[str, Any]) -> None:
@@ -371,12 +373,13 @@ class LinkSessionTable:
 
 
 def is_working(session: LinkSession) -> bool:
-    """Whether a worker has to act before the user can."""
+    """Whether a worker must act before the user can."""
     return session.state in ("due", "running")
 
 
 async def close_pane(tx: Tx, session: LinkSession, n: int) -> None:
-    """What pane `n` waited for has come: from here an answer to it is stale, and the page shows the steps."""
+    """Closes a waiting pane when its wait is over. From here on an answer to it is stale, and the page shows the
+    steps."""
     sql = "UPDATE link_sessions SET pane = NULL, version = version + 1 WHERE id = %s AND claim = %s AND pane_n = %s"
     await tx.execute(sql, (session.id, session.claim, n))
 

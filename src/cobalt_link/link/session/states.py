@@ -1,4 +1,5 @@
-"""The states of a link session and the events between them, as data: drawn in the docs, published, and obeyed."""
+"""The states of a link session and the events between them, as data. The docs draw it, the API publishes it, and tests
+hold every session to it."""
 
 from __future__ import annotations
 
@@ -20,16 +21,16 @@ EventName = Literal[
     "left",
     "expired",
 ]
-# On the way to the own connections, which no app asked for and the published machine does not know.
-OwnEventName = Literal["signed_in", "disconnected"]
+# Events of the connections flow. No app asked for such a session, so the published machine leaves them out.
+ConnectionsEventName = Literal["signed_in", "disconnected"]
 
 STATES: dict[SessionState, str] = {
-    "created": "The link token exists; nobody has opened it.",
-    "open": "Somebody is on the way through Link.",
-    "granted": "The account is linked; a public token waits to be exchanged.",
+    "created": "The link token exists. Nobody has opened it yet.",
+    "open": "The user is in Link.",
+    "granted": "The account is linked. The app can exchange the public token.",
     "exchanged": "The app has its access token.",
-    "left": "The person stopped. Nothing was linked.",
-    "expired": "Nobody finished in time. Nothing was linked.",
+    "left": "The user stopped. Nothing was linked.",
+    "expired": "The user did not finish in time. Nothing was linked.",
 }
 
 TRANSITIONS: dict[SessionState, dict[EventName, SessionState]] = {
@@ -52,7 +53,7 @@ TRANSITIONS: dict[SessionState, dict[EventName, SessionState]] = {
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """`event` leads from one state to another, or keeps it."""
+    """`event` leads from `state` to `next`, which may be the same state."""
 
     state: SessionState
     event: EventName
@@ -60,7 +61,8 @@ class Transition(msgspec.Struct, frozen=True):
 
 
 class StateMachine(msgspec.Struct, frozen=True):
-    """`states` with what each means; `final` ones have no way out. A `created` session ends with its token."""
+    """`states` maps each state to its meaning. No event leads out of a `final` state. A `created` session ends when its
+    link token expires."""
 
     states: dict[str, str]
     initial: SessionState
@@ -70,14 +72,14 @@ class StateMachine(msgspec.Struct, frozen=True):
 
 
 def machine() -> StateMachine:
-    """The whole machine."""
     rows = [Transition(state, event, after) for state, events in TRANSITIONS.items() for event, after in events.items()]
     final = tuple(state for state in get_args(SessionState) if not TRANSITIONS[state])
     return StateMachine({str(state): text for state, text in STATES.items()}, "created", final, rows)
 
 
 def walked(events: list[str]) -> SessionState:
-    """Where a session's events lead; raises ValueError at the first that the machine does not allow."""
+    """The state that a session's events lead to. Raises ValueError at the first event that the machine does not
+    allow."""
     state: SessionState = "created"
     for seq, event in enumerate(events, 1):
         following = {str(name): after for name, after in TRANSITIONS[state].items()}

@@ -1,6 +1,6 @@
-"""Link tokens and public tokens: made, looked up, handed over. Only keyed hashes are stored.
+"""Creates, looks up, and hands over link tokens and public tokens. Only keyed hashes of them are stored.
 
-Concurrent new link tokens share one transaction, and each request is answered after its commit.
+Concurrent new link tokens share one transaction. Each request is answered after its commit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PUBLIC = "public_token"
 
 
 class LinkToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A row. `account` is set in update mode."""
+    """A row of `link_tokens`. `account` is set in update mode."""
 
     hash: bytes
     client: str
@@ -40,7 +40,7 @@ class LinkToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tokens:
-    """All SQL on `link_tokens` and `public_tokens`, but for the exchange."""
+    """All SQL on `link_tokens` and `public_tokens`, except for the exchange."""
 
     def __init__(self, db: Database, vault: Vault, clock: Clock, *, public_minutes: int) -> None:
         self._db = db
@@ -50,13 +50,13 @@ class Tokens:
         self._insert = Grouped(db, _insert, single=True)
 
     async def create(self, env: str, row: LinkToken) -> str:
-        """A new link token; `row.hash` is filled in here."""
+        """A new link token. Replaces `row.hash` by its hash."""
         token = tokens.mint(tokens.LINK, env)
         await self._insert(msgspec.structs.replace(row, hash=self._vault.fingerprint(LINK, token)))
         return token
 
     async def look_up(self, token: str, client: str | None = None) -> LinkToken | None:
-        """The row of a link token, expired or not; of this client only, where one is named."""
+        """The row of a link token, expired or not. With `client`, only if the token belongs to that client."""
         if not tokens.well_formed(token, tokens.LINK):
             return None
         sql = "SELECT * FROM link_tokens WHERE hash = ANY(%s) AND (%s::text IS NULL OR client = %s)"
@@ -68,8 +68,8 @@ class Tokens:
         return LinkToken(**row) if row else None
 
     async def hand_over(self, session: LinkSession, env: str, via: str) -> str | None:
-        """A public token for a granted link session; the one before by the same way dies. None once it was
-        exchanged."""
+        """A new public token for a granted link session, or None if the session was exchanged. It replaces the earlier
+        token with the same `via`."""
         token = tokens.mint(tokens.PUBLIC, env)
         row = {
             "hash": self._vault.fingerprint(PUBLIC, token), "link_session": session.id, "client": session.client,
@@ -82,11 +82,11 @@ class Tokens:
         return token if handed is not None else None
 
     def seal_access_token(self, client: str, token: str) -> bytes:
-        """Update mode: the token that the app sent rests sealed until the exchange answers with it."""
+        """Update mode: seals the token that the app sent, until the exchange answers with it."""
         return self._vault.seal(token.encode(), sealed_token_context(client))
 
     async def prune(self, tx: Tx, now: datetime, before: datetime) -> None:
-        """Forgets what has expired: public tokens at once, link tokens after a while (S-098)."""
+        """Deletes public tokens that expired by `now`, and link tokens that expired by `before` (S-098)."""
         await tx.execute("DELETE FROM public_tokens WHERE expires_at <= %s", (now,))
         await tx.execute("DELETE FROM link_tokens WHERE expires_at <= %s", (before,))
 
@@ -110,7 +110,7 @@ FROM json_to_recordset(%s::json) AS t (
     sealed_access_token text, callback_url text, state text, locale text)
 """
 
-# The lock keeps the events in order: `events.note` counts on whoever holds the link session's row.
+# FOR UPDATE keeps the events in order: `events.note` needs the lock on the link session's row.
 HAND_OVER = """
 INSERT INTO public_tokens (hash, link_session, client, via, expires_at)
 SELECT %(hash)s, id, client, %(via)s, %(until)s FROM link_sessions
@@ -120,6 +120,7 @@ ON CONFLICT (link_session, via) DO UPDATE SET hash = excluded.hash, expires_at =
 RETURNING xmax = 0 AS first
 """
 
-# Of those in a CTE `won`, the exchange answers with their access tokens: they rest here no longer.
+# For each row of the CTE `exchanged` in update mode: the exchange returns the access token, so its copy is erased.
 ERASE: LiteralString = """
-UPDATE link_tokens SET sealed_access_token = NULL FROM won WHERE hash = won.link_token AND won.account IS NOT NULL"""
+UPDATE link_tokens SET sealed_access_token = NULL FROM exchanged
+WHERE hash = exchanged.link_token AND exchanged.account IS NOT NULL"""

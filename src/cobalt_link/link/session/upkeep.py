@@ -1,4 +1,4 @@
-"""Ends what was not finished in time and forgets what is long over."""
+"""Expires link sessions that were not finished in time, and deletes old ones."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from datetime import timedelta
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link.session import ehr_requests, events
 from cobalt_link.link.session.exchange import Exchanges
-from cobalt_link.link.session.journal import forget_all
+from cobalt_link.link.session.journal import delete_journals
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.store import erase
 from cobalt_link.store.database import Database
 
-SAID = timedelta(hours=1)  # how long a page of `/connections` whose time is over still says so
+NOTICE_KEPT = timedelta(hours=1)  # how long an expired page of `/connections` can still say that it has expired
 
 
 class LinkUpkeep:
-    """Chores that every worker may do at any time."""
+    """Chores that any worker may run at any time."""
 
     def __init__(
         self,
@@ -36,32 +36,32 @@ class LinkUpkeep:
         self._kept = kept
 
     async def expire(self) -> None:
-        """Link sessions past their time end, and their keys go."""
+        """Ends link sessions that are past their time, and erases their keys."""
         now = self._clock.now()
         async with self._db.transaction() as tx:
             for link_token in await self._sessions.expire(tx, now):
                 await events.note(tx, link_token, "expired", now)
-            await forget_all(tx, await self._sessions.empty_connections(tx, "expired", now, None))
+            await delete_journals(tx, await self._sessions.empty_connections(tx, "expired", now, None))
 
     async def prune(self) -> None:
-        """The stated window of S-098: what is over is forgotten after COBALT_RETENTION_DAYS."""
+        """Deletes what ended more than COBALT_RETENTION_DAYS ago (S-098)."""
         now = self._clock.now()
         async with self._db.transaction() as tx:
             await self._exchanges.prune(tx, now)
             await self._tokens.prune(tx, now, now - self._kept)
             await self._sessions.prune(tx, now - self._kept)
-            await events.forget(tx, await self._sessions.prune_connections(tx, now - SAID))
+            await events.delete(tx, await self._sessions.prune_connections(tx, now - NOTICE_KEPT))
             await events.prune(tx, now - self._kept)
             await ehr_requests.prune(tx, now - self._kept)
 
     async def shred(self) -> bool:
-        """The keys of settled link sessions leave heap and WAL too, within twenty minutes of settling (S-064).
+        """Removes the keys of settled link sessions from heap and WAL, within twenty minutes of settling (S-064).
 
-        False if no link session has settled since, or if a long transaction still holds on to a key: then the next
-        round does it. Replicas and backups keep them until they expire.
+        Returns False if no link session has settled since the last round, or if a long transaction still sees a key.
+        The next round then tries again. Replicas and backups keep the keys until they expire.
         """
-        last = await self._sessions.erased()
+        last = await self._sessions.last_erased_key()
         if not last or not await erase.rewrite(self._db.dsn, ["link_session_keys"]):
             return False
-        await self._sessions.shredded(last)
+        await self._sessions.delete_erased_keys(last)
         return True
