@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,16 +21,30 @@ from cobalt_link.connector.manifest import Capability, Manifest
 from cobalt_link.connector.panes import ANSWERS
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.records.resources import appointments, patients
-from tests.conformance.worked_example import PAGE, Change, checked, found
+from tests.conformance.worked_example import BY_HAND, PAGE, Change, checked, files, found, write
 from tests.support.world import Sandbox
 
 TEXT = PAGE.read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+RUFF = str(Path(sys.executable).with_name("ruff"))
 
 
-async def test_the_worked_example_passes_the_check_with_an_ehr_of_its_own(tmp_path: Path) -> None:
-    report = await checked(tmp_path)
+@pytest.mark.parametrize(("page", "cases"), [(PAGE, 6), (BY_HAND, 5)], ids=["guide", "by_hand"])
+async def test_the_worked_example_passes_the_check_with_an_ehr_of_its_own(
+    tmp_path: Path, page: Path, cases: int
+) -> None:
+    report = await checked(tmp_path, page=page)
     assert report.findings == ()
-    assert len(report.ran) == 5 and report.skipped == ()
+    assert len(report.ran) == cases and report.skipped == ()
+
+
+def test_the_guides_connector_is_sixty_lines_as_ruff_formats_them(tmp_path: Path) -> None:
+    code = {name: text for name, text in files(PAGE).items() if name.endswith(".py")}
+    assert sum(len(text.splitlines()) for text in code.values()) <= 60
+    write(tmp_path, page=PAGE)
+    for command in (["format", "--check"], ["check"]):
+        config = ["--config", str(ROOT / "pyproject.toml")]
+        assert subprocess.run([RUFF, *command, *config, str(tmp_path)], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

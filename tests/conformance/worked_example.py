@@ -1,4 +1,4 @@
-"""The connector of docs/how-to/write-a-connector.md, as the page shows it: written, changed, loaded, and checked."""
+"""Two connectors as their pages show them: the example of the guide, and one by hand that the tests break."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cobalt_link.connector.installed import Installed
 from cobalt_link.link.pages import texts
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-connector.md"
+BY_HAND = Path(__file__).with_name("by_hand.md")
 LINK_TEXTS = {locale: texts.catalog(locale) for locale in texts.LOCALES}
 _FILE = re.compile(r"^`(larkspur/[\w./]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -23,15 +24,15 @@ _FILE = re.compile(r"^`(larkspur/[\w./]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE 
 Change = tuple[str, str, str]
 
 
-def files() -> dict[str, str]:
-    """The files that the page shows, by path."""
-    return {path.removeprefix("larkspur/"): text for path, text in _FILE.findall(PAGE.read_text("utf-8"))}
+def files(page: Path = BY_HAND) -> dict[str, str]:
+    """The files that a page shows, by path."""
+    return {path.removeprefix("larkspur/"): text for path, text in _FILE.findall(page.read_text("utf-8"))}
 
 
-def write(folder: Path, *changes: Change) -> Path:
+def write(folder: Path, *changes: Change, page: Path = BY_HAND) -> Path:
     """The package in `folder`, with changes that each have to find their place."""
     package = folder / "larkspur"
-    wanted = files()
+    wanted = files(page)
     for name, old, new in changes:
         assert old in wanted[name], f"{name} has no {old!r}"
         wanted[name] = wanted[name].replace(old, new) if old else new
@@ -58,9 +59,15 @@ def loaded(folder: Path, name: str = "larkspur") -> Iterator[type[Connector]]:
         importlib.invalidate_caches()
 
 
-async def checked(folder: Path, *changes: Change, address: str | None = None, wrong_passwords: bool = True) -> Report:
-    """The report on the example with these changes; the case file's own EHR, unless there is an address."""
-    write(folder, *changes)
+async def checked(
+    folder: Path,
+    *changes: Change,
+    address: str | None = None,
+    wrong_passwords: bool = True,
+    page: Path = BY_HAND,
+) -> Report:
+    """The report on a page's connector with these changes; the case file's own EHR, unless there is an address."""
+    write(folder, *changes, page=page)
     with loaded(folder) as connector:
         found = [Installed(name="larkspur", connector=connector)]
         (report,) = await check(found, LINK_TEXTS, address=address, wrong_passwords=wrong_passwords)

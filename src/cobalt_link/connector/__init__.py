@@ -10,12 +10,21 @@ from cobalt_link.connector.capabilities import (
     ReadsSettings,
     Records,
     RenewsSessions,
+    Stream,
 )
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import EhrUser, Grant, Renewed
 from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.json_api import JsonApi, JsonClient, NotUnderstood, RecordNotFound, retry_after
+from cobalt_link.connector.json_api import (
+    Errors,
+    JsonApi,
+    JsonClient,
+    NotUnderstood,
+    Query,
+    RecordNotFound,
+    retry_after,
+)
 from cobalt_link.connector.matching import (
     digits,
     holds,
@@ -37,7 +46,7 @@ from cobalt_link.connector.models import (
     Provider,
     Sex,
 )
-from cobalt_link.connector.pages import CursorPages, LinkedPages, NumberedPages, OffsetPages
+from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
     Choice,
     ChoiceAnswer,
@@ -88,6 +97,7 @@ from cobalt_link.net.http import (
 )
 
 __all__ = [
+    "ONE_PAGE",
     "AddressRefused",
     "Appointment",
     "AppointmentQuery",
@@ -111,6 +121,7 @@ __all__ = [
     "EhrDown",
     "EhrInstance",
     "EhrUser",
+    "Errors",
     "FindsAppointments",
     "Grant",
     "Http",
@@ -132,6 +143,7 @@ __all__ = [
     "NumberedPages",
     "OffsetPages",
     "Option",
+    "Pages",
     "PaneRefusal",
     "PasswordExpired",
     "Patient",
@@ -141,6 +153,7 @@ __all__ = [
     "Provider",
     "PushDenied",
     "PushExpired",
+    "Query",
     "ReadsAppointments",
     "ReadsLocations",
     "ReadsPatients",
@@ -154,6 +167,7 @@ __all__ = [
     "Secret",
     "SessionEnded",
     "Sex",
+    "Stream",
     "TlsError",
     "TooManyCodes",
     "TooSlow",

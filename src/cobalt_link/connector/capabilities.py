@@ -27,6 +27,8 @@ from cobalt_link.connector.models import (
 T = TypeVar("T")
 Records: TypeAlias = Awaitable[Iterable[T]] | AsyncIterator[T]
 """`async def … -> list[T]`, or an async generator of T."""
+Stream: TypeAlias = AsyncIterator[T]
+"""What an async generator of T is annotated with."""
 
 
 class ReadsAppointments(Protocol):

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.pages import NO_PAGES, Pages, at
+from cobalt_link.connector.pages import ONE_PAGE, Pages, at
 from cobalt_link.connector.refusals import EhrBusy, EhrDown, NoRights, NotThisAddress, SessionEnded
 from cobalt_link.net.http import BrokenAnswer, Http, HttpResponse, NoSuchName, TlsError
 
@@ -123,7 +123,7 @@ class JsonClient:
             raise NotThisAddress(reason="other_ehr")
 
     async def rows(
-        self, path: str, rows: str | None = None, query: Query | None = None, *, pages: Pages = NO_PAGES
+        self, path: str, rows: str | None = None, query: Query | None = None, *, pages: Pages = ONE_PAGE
     ) -> AsyncIterator[Any]:
         """Yields every row of a list, page after page. `rows` is where the body has them; None if it is the list."""
         page, seen = pages.first(), 0

@@ -125,7 +125,7 @@ class LinkedPages(msgspec.Struct, frozen=True, kw_only=True):
         return _bounded(PageRequest(number=page.number + 1, url=str(url))) if url else None
 
 
-NO_PAGES = OnePage()
+ONE_PAGE = OnePage()
 
 
 def at(body: Any, path: str) -> Any:
