@@ -106,7 +106,7 @@ KINDS = (
 
 
 def context(**changed: object) -> PageContext:
-    """A scene in which everything is known; `changed` fields replace these."""
+    """A page context in which everything is known; `changed` fields replace these."""
     locale = str(changed.get("locale", "en"))
     plain = PageContext(
         locale=locale,
@@ -136,12 +136,12 @@ def context(**changed: object) -> PageContext:
 
 
 def unchosen(**changed: object) -> PageContext:
-    """A scene before an EHR was chosen."""
+    """A page context before an EHR was chosen."""
     return context(ehr_name=None, ehr_mark=None, practice=None, host=None, **changed)
 
 
 def soon(**after: float) -> datetime:
-    """A moment after the scene's now."""
+    """A moment after the context's now."""
     return NOW + timedelta(**after)
 
 
@@ -340,7 +340,7 @@ def ends(here: PageContext) -> dict[str, str]:
 
 def own(here: PageContext) -> dict[str, str]:
     """The person's own connections, and what other pages say on the way there."""
-    at = own_scene(here.locale)
+    at = connections_context(here.locale)
     unchosen = msgspec.structs.replace(at, ehr_name=None, ehr_mark=None, host=None)
     person = "m.carter, Riverside Main Street"
     return {
@@ -367,7 +367,7 @@ def own(here: PageContext) -> dict[str, str]:
     }
 
 
-def own_scene(locale: str) -> PageContext:
+def connections_context(locale: str) -> PageContext:
     """A scene of a person's own attempt."""
     return context(
         locale=locale,

@@ -23,7 +23,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     """One link session as its pages see it.
 
     `path` is where forms post to. `ehr_name`, `ehr_mark`, `practice` and `host` are None until an EHR was chosen.
-    `connector_texts` are the connector's own texts in the scene's locale, as flat keys; `sees` and `does` are keys of
+    `connector_texts` are the connector's own texts in the page's locale, as flat keys; `sees` and `does` are keys of
     them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired, or that the app has
     already, was first connected, and `last_used` when the app last used it; `last_worked`: when the EHR last answered.
     `can_ask`: what cannot be connected can be asked for, and `has_asked` that it was.

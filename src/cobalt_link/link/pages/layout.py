@@ -102,7 +102,7 @@ def render_part(macro: str, *given: Any) -> Markup:
 
 
 def texts_of(context: PageContext) -> Texts:
-    """The voice of a scene's pages."""
+    """The texts of a page."""
     texts = bare_texts(context.locale, context.operator, context.app_name, context.connector_texts)
     ehr = isolated(context.ehr_name) if context.ehr_name else texts("page.your_ehr")
     place = isolated(context.place) if context.place else ehr

@@ -1,6 +1,6 @@
-"""Every hosted page as a string: pure functions of a scene, complete without a script.
+"""Every hosted page as a string: pure functions of a page context, complete without a script.
 
-Forms post to the scene's path with `csrf` and `pane`; `data-pane` on the form says which pane it is.
+Forms post to the context's path with `csrf` and `pane`; `data-pane` on the form says which pane it is.
 """
 
 from __future__ import annotations
