@@ -71,11 +71,11 @@ async def test_a_second_account_of_the_same_ehr_user_is_made_only_when_it_is_wan
     assert second.id != first.id
     assert (await world.keep(org)).id == first.id
     at = (org.client, org.id, "tiny", PLACE.address)
-    assert [each.id for each in await world.accounts.standing(*at, world.grant())] == [first.id, second.id]
+    assert [each.id for each in await world.accounts.of_ehr_user_in_org(*at, world.grant())] == [first.id, second.id]
     assert (await world.keep(org, kept=second.id)).id == second.id
     assert (await world.keep(org, kept="0" * 32)).id == first.id  # it was disconnected meanwhile
-    assert await world.accounts.standing(*at, world.grant(user="u-2")) == []
-    assert await world.accounts.standing(org.client, "another org", *at[2:], world.grant()) == []
+    assert await world.accounts.of_ehr_user_in_org(*at, world.grant(user="u-2")) == []
+    assert await world.accounts.of_ehr_user_in_org(org.client, "another org", *at[2:], world.grant()) == []
     # Each can be repaired, and the person finds both.
     async with world.db.transaction() as tx:
         await world.accounts.repair(tx, second.id, world.grant(), answers("changed"))
@@ -83,11 +83,11 @@ async def test_a_second_account_of_the_same_ehr_user_is_made_only_when_it_is_wan
     assert {each.id for each in found} == {first.id, second.id}
     # One that is left is the one that linking again leads to, and the free place is taken by the next that is wanted.
     await world.accounts.disconnect(first)
-    assert [each.id for each in await world.accounts.standing(*at, world.grant())] == [second.id]
+    assert [each.id for each in await world.accounts.of_ehr_user_in_org(*at, world.grant())] == [second.id]
     assert (await world.keep(org)).id == second.id
     third = await world.keep(org, another=True)
     assert third.id not in (first.id, second.id)
-    assert [each.id for each in await world.accounts.standing(*at, world.grant())] == [third.id, second.id]
+    assert [each.id for each in await world.accounts.of_ehr_user_in_org(*at, world.grant())] == [third.id, second.id]
     assert (await world.keep(org)).id == third.id
 
 
@@ -120,7 +120,7 @@ async def test_a_new_hash_key_still_finds_the_account_and_its_token(db: Database
     world.ring.promote(world.ring.add_hash_key())
     after = World(db, world.ring)
     org = await after.known(client.id)
-    standing = await after.accounts.standing(org.client, org.id, "tiny", PLACE.address, after.grant())
+    standing = await after.accounts.of_ehr_user_in_org(org.client, org.id, "tiny", PLACE.address, after.grant())
     assert [each.id for each in standing] == [first.id, second.id]
     assert (await after.keep(org, another=True)).id not in (first.id, second.id)
     assert [(await after.keep(org)).id for _ in range(2)] == [first.id, first.id]

@@ -142,11 +142,11 @@ async def test_an_appointment_has_every_documented_key(ask: Api, acme: Caller) -
         ({"start_date": "2026-03-02", "end_date": "2026-03-01"}, "end_date must be after start_date."),
         (
             {"start_date": "9999-12-31", "end_date": "9999-12-31"},
-            "start_date and end_date lie between 1900-01-01 and 2199-12-31.",
+            "start_date and end_date must be between 1900-01-01 and 2199-12-31.",
         ),
         (
             {"start_date": "2026-01-01", "end_date": "2026-12-31"},
-            "Date range cannot exceed 184 days. Ask for a shorter time, then for the next.",
+            "Date range cannot exceed 184 days. Split it into several requests.",
         ),
     ],
 )

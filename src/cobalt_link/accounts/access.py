@@ -1,6 +1,6 @@
-"""Access tokens: permanent, opaque, bound to the client that got them, and dead at once when rotated or disconnected.
+"""Access tokens. They are permanent and opaque, belong to one client, and end when rotated or disconnected.
 
-Nothing is cached: each look-up is one round trip, so what one process has ended no other process honours any more.
+Nothing is cached. Each look-up is a round trip, so no process accepts a token that another one has ended.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from cobalt_link.store.database import Database
 from cobalt_link.vault import Vault
 
 PURPOSE = "access_token"
-ISSUE = statements.ISSUE  # for the statement of whoever wins them
+ISSUE = statements.ISSUE  # a part of the statement of the exchange, which creates the tokens
 
 
 class AccessTokens:
-    """Keeps the table `access_tokens`."""
+    """The table `access_tokens`."""
 
     def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
         self._db = db
@@ -30,11 +30,11 @@ class AccessTokens:
         self._clock = clock
 
     def fingerprint(self, token: str) -> bytes:
-        """Under which a minted token rests once `ISSUE` made it count."""
+        """The keyed hash under which `ISSUE` stores a minted token."""
         return self._vault.fingerprint(PURPOSE, token)
 
     async def resolve(self, client: str, token: str) -> Account | None:
-        """The account of a token, healthy or not; None if it is unknown, ended or another client's (S-004).
+        """The account of a token, healthy or not. None if the token is unknown, ended, or another client's (S-004).
 
         `client` is our id of the caller.
         """
@@ -48,13 +48,13 @@ class AccessTokens:
         return account_of(row)
 
     async def rotate(self, account: Account, env: str, overlap: timedelta) -> str:
-        """A new token for the account. All earlier ones, however many, end after `overlap`, with 0 at once.
+        """A new token for the account. All earlier ones end after `overlap`.
 
-        With 0 they are gone before this returns, on every process (S-003). `env` is the client's.
+        With 0, no process accepts them when this returns (S-003). `env` is the client's.
         """
         token, now = tokens.mint(tokens.ACCESS, env), self._clock.now()
         async with self._db.transaction() as tx:
-            # The lock makes two rotations at once take turns, so that exactly the later one's token stays.
+            # The lock makes concurrent rotations take turns, so that exactly the last one's token stays.
             if (await tx.execute(statements.LOCK, (account.id,))).rowcount == 0:
                 raise AccountGone
             if overlap:
@@ -67,5 +67,5 @@ class AccessTokens:
         return token
 
     async def prune(self) -> int:
-        """Forgets tokens that have ended; gives how many."""
+        """Deletes tokens that have ended. Returns how many."""
         return await self._db.run(statements.PRUNE, (self._clock.now(),))

@@ -1,4 +1,4 @@
-"""The shapes of a linked account: what everybody may read, and what opens only with the account's own data key."""
+"""The shapes of a linked account: the part that is readable, and the part that only the account's data key opens."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Health = Literal["active", "login_required"]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """One EHR user of one EHR in one org of a client. Holds nothing secret.
+    """One EHR user of one EHR in one org of a client. Contains nothing secret.
 
-    `client` and `org` are our ids of them, `org_id` is the app's; `connector` is the connector's key. `reference` is
-    the app's own label (`access_token_reference_id`), at first the `user_id`. `health_reason` is a refusal's code.
+    `client` and `org` are our ids, `org_id` is the app's. `connector` is the connector's key. `reference` is the app's
+    own label (`access_token_reference_id`), at first the `user_id`. `health_reason` is a refusal's code.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SealedGrant(msgspec.Struct, frozen=True):
-    """A grant as it rests: JSON, sealed by the account's data key."""
+    """A grant as it is stored: JSON, sealed with the account's data key."""
 
     user: EhrUser
     session: dict[str, Any]
@@ -57,7 +57,8 @@ class SealedGrant(msgspec.Struct, frozen=True):
 
 
 class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """An account opened for use. `answers` (by pane name) may be left shut; `number` counts the account's grants."""
+    """An account that is opened for use. `answers` are by pane name, and empty if they were not needed. `number` counts
+    the account's grants."""
 
     account: Account
     chart: Chart
@@ -67,5 +68,6 @@ class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):
     answers: dict[str, bytes]
     number: int
 
+    # A log or a traceback that shows an account must not show its password or session.
     def __repr__(self) -> str:
-        return f"Opened(number={self.number})"
+        return f"OpenAccount(number={self.number})"

@@ -32,7 +32,7 @@ class AccountApi(msgspec.Struct, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """A linked account. `health` is `login_required` when its user has to go through Link again; `health_reason` then
+    """A linked account. `health` is `login_required` when its user has to go through Link again. `health_reason` then
     says why, by a refusal's code. `emr_name` is the EHR's own name. `last_used_at` is exact to a minute."""
 
     id: str
@@ -49,8 +49,8 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountsQuery(msgspec.Struct, frozen=True):
-    org_id: Annotated[str | None, Meta(description="Only this org's, by your own id.")] = None
-    user_id: Annotated[str | None, Meta(description="Only this user's, by your own id.")] = None
+    org_id: Annotated[str | None, Meta(description="Only accounts of this org, by your own id.")] = None
+    user_id: Annotated[str | None, Meta(description="Only accounts of this user, by your own id.")] = None
     page: Page = 1
     page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
 
@@ -70,13 +70,13 @@ class Disconnected(msgspec.Struct, frozen=True):
 class Rotation(msgspec.Struct, frozen=True):
     overlap_seconds: Annotated[
         int,
-        Meta(ge=0, le=86400, description="How long the tokens before go on working; 0 ends them at once."),
+        Meta(ge=0, le=86400, description="How long earlier tokens continue to work. 0 ends them immediately."),
         Alias("overlap"),
     ] = 0
 
 
 class Rotated(msgspec.Struct, frozen=True):
-    """`token` and `access_token` are the same new token: it cannot be shown again."""
+    """`token` and `access_token` are the same new token. It cannot be shown again."""
 
     token: str
     access_token: str
@@ -92,7 +92,7 @@ class Rotated(msgspec.Struct, frozen=True):
     idempotency=Idempotency.NONE,
     audit=None,
     errors=(InvalidRequest,),
-    summary="List your linked accounts with their health, the last linked first.",
+    summary="List your linked accounts with their health. The last linked comes first.",
 )
 async def list_accounts(room: AccountApi, call: Call, body: AccountsQuery) -> AccountsAnswer:
     start = (body.page - 1) * body.page_size
@@ -111,7 +111,7 @@ async def list_accounts(room: AccountApi, call: Call, body: AccountsQuery) -> Ac
     idempotency=Idempotency.NONE,
     audit="disconnected",
     errors=(AccountGone,),
-    summary="Disconnect an account: its access tokens end at once, what was stored for it never opens again.",
+    summary="Disconnect an account. Its access tokens end immediately, and its stored data can never be opened again.",
 )
 async def disconnect(room: AccountApi, call: Call, account_id: str) -> Disconnected:
     await room.sessions.disconnect(await room.accounts.find(call.caller.id, account_id))
@@ -126,7 +126,7 @@ async def disconnect(room: AccountApi, call: Call, account_id: str) -> Disconnec
     idempotency=Idempotency.NONE,
     audit="token_rotated",
     errors=(AccountGone, InvalidRequest),
-    summary="Give an account a new access token; all earlier ones end after the overlap.",
+    summary="Give an account a new access token. All earlier ones end after the overlap.",
 )
 async def rotate_token(room: AccountApi, call: Call, body: Rotation, account_id: str) -> Rotated:
     account = await room.accounts.find(call.caller.id, account_id)

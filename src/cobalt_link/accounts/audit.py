@@ -1,4 +1,4 @@
-"""The trail: one plain row for every use of a credential, written before the use. No row, no use (S-130)."""
+"""The audit trail: one row for every use of a credential. It is written before the use, or there is none (S-130)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cobalt_link.store.database import Database, Tx
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One row; every part is an id, a code or a number, never what a person typed or a chart holds.
+    """One row. Every part is an id, a code, or a number. None is what a person typed or what a chart contains.
 
-    `what` is one word or two joined by a dot: linked, repaired, read, link.repair, renewal_begun, renewed,
-    renewal_refused, login_required, token_rotated, reference_set, disconnected.
+    `what` is one of: linked, repaired, read, answers_opened, sign_out, renewal_begun, renewed, renewal_refused,
+    renewal_superseded, login_required, token_rotated, reference_set, disconnected.
     """
 
     at: datetime
@@ -29,7 +29,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def entry(account: Account, what: str, now: datetime, detail: str | None = None) -> AuditEntry:
-    """A row about an account, with the id of the request that is being served."""
+    """A row about an account, with the id of the current request."""
     request_id = get_contextvars().get("request_id")
     return AuditEntry(
         at=now, client=account.client, account=account.id, what=what, request_id=request_id, detail=detail
@@ -37,11 +37,11 @@ def entry(account: Account, what: str, now: datetime, detail: str | None = None)
 
 
 async def note(tx: Tx, *entries: AuditEntry) -> None:
-    """Writes rows in the caller's transaction, all in one statement."""
+    """Writes rows in the caller's transaction, in one statement."""
     columns = zip(*(msgspec.structs.astuple(each) for each in entries), strict=True)
     await tx.execute(statements.NOTE, [list(column) for column in columns])
 
 
 async def trail(db: Database, client: str, account: str) -> Sequence[AuditEntry]:
-    """What happened with an account, oldest first; also after it was disconnected."""
+    """The rows of an account, oldest first. They stay when it is disconnected."""
     return [AuditEntry(**row) for row in await db.rows(statements.TRAIL, (client, account))]

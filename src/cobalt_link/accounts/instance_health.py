@@ -1,4 +1,4 @@
-"""When each EHR last did what it was asked, whoever asked: people are told so when it does not answer."""
+"""When each EHR instance last worked for anybody. The pages tell users so when an EHR does not answer."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LAST = "SELECT worked_at FROM ehr_instances WHERE connector = %s AND address = %
 
 
 class InstanceHealth:
-    """Keeps the table `ehr_instances`, exact to a minute: a row that all accounts of an EHR share is not written
-    often."""
+    """The table `ehr_instances`. It is exact to a minute, because all accounts of an EHR share its row, and frequent
+    writes would wait for each other."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
@@ -30,7 +30,7 @@ class InstanceHealth:
         self._noted: dict[tuple[str, str], datetime] = {}
 
     async def worked(self, connector: str, address: str) -> None:
-        """Notes it; nothing is lost with a note that cannot be written, so the caller is not told."""
+        """Notes that the instance works now. A failure to write is only logged: the caller has what it wanted."""
         now, before = self._clock.now(), self._noted.get((connector, address))
         if before is not None and now < before + EXACT:
             return
@@ -38,7 +38,7 @@ class InstanceHealth:
         try:
             await self._db.run(WORKED, (connector, address, now))
         except (psycopg.Error, DatabaseUnavailable) as error:
-            log.info("place_not_noted", connector=connector, error=type(error).__name__)
+            log.info("instance_health_not_noted", connector=connector, error=type(error).__name__)
 
     async def last_worked(self, connector: str, address: str) -> datetime | None:
         row = await self._db.one(LAST, (connector, address))

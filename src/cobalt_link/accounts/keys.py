@@ -1,7 +1,7 @@
-"""The data keys of accounts and link sessions: made, opened, destroyed, sealed again under a new master key.
+"""The data keys of accounts and orgs: creates, opens, and destroys them, and wraps them again under a new master key.
 
-Only wrapped keys rest here, and none is kept in memory: a destroyed key is gone for every process with the commit
-(opening one costs 20 µs, far less than reading its row).
+Only wrapped keys are stored, and none is cached. So a destroyed key is gone for every process with the commit. Opening
+one takes 20 µs, far less than reading its row.
 """
 
 from typing import Final
@@ -50,34 +50,34 @@ DELETE FROM data_keys_erased WHERE id <= %s"""
 
 
 class DataKeys:
-    """`owner` names what the key belongs to, such as `account:<id>`."""
+    """The table `data_keys`. `owner` names what a key belongs to, such as `account:<id>`."""
 
     def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
         self._vault = vault
 
     async def create(self, tx: Tx, owner: str) -> DataKey:
-        """The owner's new key, or the one it has already if another transaction was first."""
-        key, wrapped = self._vault.new_data_key(_place(owner))
+        """A new key for the owner, or the existing one if another transaction was first."""
+        key, wrapped = self._vault.new_data_key(_context(owner))
         if (await tx.execute(CREATE, (owner, wrapped))).rowcount == 1:
             return key
         return await self.get(owner, tx) or await self.create(tx, owner)
 
     async def get(self, owner: str, tx: Tx | None = None) -> DataKey | None:
-        """The owner's key; None if it never had one or the key was destroyed."""
+        """The owner's key. None if it never had one, or if the key was destroyed."""
         row = await (await tx.execute(GET, (owner,))).fetchone() if tx else await self._db.one(GET, (owner,))
-        return self._vault.open_data_key(row["wrapped"], _place(owner)) if row else None
+        return self._vault.open_data_key(row["wrapped"], _context(owner)) if row else None
 
     async def destroy(self, tx: Tx, owner: str) -> bool:
-        """What the key sealed never opens again once this commits; its bytes leave the disk with the next `shred`."""
+        """Once this commits, nothing that it sealed can be opened. The key leaves the disk with the next `shred`."""
         return (await tx.execute(DESTROY, (owner,))).rowcount == 1
 
     async def rewrap_all(self, batch: int = 500) -> int:
-        """Wraps every key again that is not under the primary master key; returns how many.
+        """Wraps every key again that is not under the primary master key. Returns how many.
 
-        Runs beside everything else and may be killed: each batch is one statement that replaces a row only if it is
-        still as it was read, and the next run goes on with those that are left. A key that does not open is reported
-        and passed over.
+        It may run beside everything else and may be killed. Each batch is one statement, which replaces a row only if
+        nobody has changed it since it was read. The next run continues with the rest. A key that does not open is
+        logged and skipped.
         """
         after, count = "", 0
         while rows := await self._db.rows(NEXT, (after, bytes.fromhex(self._vault.primary), batch)):
@@ -86,20 +86,23 @@ class DataKeys:
         return count
 
     async def by_master_key(self) -> dict[str, int]:
-        """How many keys each master key wraps. One that is not named here may retire, as far as data keys go."""
+        """How many keys each master key wraps. No data key needs a master key that is not named here."""
         return {row["kid"]: row["count"] for row in await self._db.rows(BY_MASTER_KEY)}
 
     async def shred(self) -> int:
-        """Makes destroyed keys and replaced wrapped forms leave the disk; returns how many keys were destroyed.
+        """Removes destroyed keys, and earlier wrapped forms of keys, from the disk. Returns how many were destroyed.
 
-        Does nothing if there are none, and 0 if some transaction still holds on to them. Locks the table for the moment
-        its rewriting takes. Upkeep calls it at least hourly.
+        Returns 0 if there are none, or if an open transaction may still read them. Locks the table while it is being
+        rewritten, which takes a moment. A chore calls it every ten minutes.
         """
         row = await self._db.one(ERASED)
         if row is None or row["last"] is None:
             return 0
         if not await erase.rewrite(self._db.dsn, ["data_keys"]):
-            log.warning("destroyed_keys_still_held", advice="a long transaction is open, such as a backup; tried again")
+            log.warning(
+                "destroyed_keys_still_held",
+                advice="A long transaction is open, such as a backup. This is tried again later.",
+            )
             return 0
         await self._db.run(FORGET, (row["last"],))
         return row["count"]
@@ -112,11 +115,11 @@ class DataKeys:
 
     def _rewrapped(self, row: Row) -> bytes | None:
         try:
-            return self._vault.rewrap(row["wrapped"], _place(row["owner"]))
+            return self._vault.rewrap(row["wrapped"], _context(row["owner"]))
         except VaultError as problem:
             log.error("data_key_does_not_open", owner=row["owner"], reason=str(problem))
             return None
 
 
-def _place(owner: str) -> Context:
+def _context(owner: str) -> Context:
     return Context(table="data_keys", tenant="", row=owner, field="wrapped")

@@ -1,4 +1,4 @@
-"""What a caller with an access token is told when the EHR or the link to it says no."""
+"""What the API answers when the EHR refuses, or when an account needs its user."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ class ReconnectRequired(Problem):
 
 
 class MissingRights(Problem):
-    """The EHR does not let this user see what was asked for. Ask the EHR's administrator for the right."""
+    """The EHR does not let this user see what you asked for. Ask the EHR's administrator to grant the right."""
 
     code = "no_rights"
     status = 403
 
 
 class AccountGone(Problem):
-    """There is no such account. It may have been disconnected; GET /v1/accounts lists the ones that are linked."""
+    """There is no such account. It may have been disconnected. Send GET /v1/accounts to list the linked accounts."""
 
     code = "account_not_found"
     status = 404
 
 
 class NotSupported(Problem):
-    """This EHR does not offer what was asked for. Leave it out for this EHR."""
+    """This EHR does not offer what you asked for. Leave it out for this EHR."""
 
     code = "not_supported"
     status = 400
@@ -49,7 +49,7 @@ class EhrThrottled(Problem):
 
 
 class EhrUnexpected(Problem):
-    """The EHR gave an answer that we do not understand. Give the operator the reference in this message."""
+    """The EHR gave an answer that we do not understand. Give the operator the reference from this message."""
 
     code = "ehr_unexpected"
     status = 502

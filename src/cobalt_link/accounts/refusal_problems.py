@@ -35,7 +35,7 @@ def reason(refusal: Refusal) -> str:
 
 
 def problem_of(refusal: Refusal, ehr: str, host: str) -> Problem:
-    """What the API answers. `ehr` is the EHR's name, `host` the one of this installation."""
+    """What the API answers. `ehr` is the EHR's name, `host` the host of this instance."""
     if needs_the_user(refusal):
         return ReconnectRequired()
     match refusal:
@@ -86,4 +86,6 @@ def _later(kind: type[Problem], text: str, refusal: Refusal, usual: int) -> Prob
 def _no_rights(refusal: Refusal, ehr: str) -> str:
     rights = refusal.details.get("rights")
     wanted = f" The administrator has to turn on: {rights}." if rights else ""
-    return f"{ehr} does not let this user see what was asked for. Ask the EHR's administrator for the right.{wanted}"
+    return (
+        f"{ehr} does not let this user see what you asked for. Ask the EHR's administrator to grant the right.{wanted}"
+    )

@@ -1,4 +1,4 @@
-"""A grant and the answers behind it, sealed with the account's own data key: destroying that destroys them (S-064)."""
+"""Seals a grant and the answers behind it with the account's data key. Destroying the key destroys both (S-064)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cobalt_link.vault import Context, DataKey
 
 
 def owner(account_id: str) -> str:
-    """The name under which an account's data key is kept."""
+    """The name under which an account's data key is stored."""
     return f"account:{account_id}"
 
 
@@ -27,16 +27,17 @@ def sealed(key: DataKey, account: Account, grant: Grant, answers: Mapping[str, b
 
 
 def opened(key: DataKey, account: Account, row: Row, *, answers: bool = True) -> OpenAccount:
-    """What a row's sealed columns hold; the answers, passwords among them, stay shut unless they are needed."""
-    held = msgspec.json.decode(key.open(row["sealed_grant"], _context(account, "grant")), type=SealedGrant)
+    """What a row's sealed columns contain."""
+    grant = msgspec.json.decode(key.open(row["sealed_grant"], _context(account, "grant")), type=SealedGrant)
     return OpenAccount(
         account=account,
         chart=Chart(
-            instance=account.instance, tenant=account.tenant, session=held.session, known=held.known, zone=held.zone
+            instance=account.instance, tenant=account.tenant, session=grant.session, known=grant.known, zone=grant.zone
         ),
-        user=held.user,
-        known=held.known,
-        expires_at=held.expires_at,
+        user=grant.user,
+        known=grant.known,
+        expires_at=grant.expires_at,
+        # Passwords are among the answers, so they are only decrypted if they are needed.
         answers=_answers(key, account, row) if answers else {},
         number=row["grant_number"],
     )

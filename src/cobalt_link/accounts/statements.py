@@ -11,11 +11,11 @@ ACCOUNT: LiteralString = (
     " a.reference, a.health, a.health_reason, a.linked_at, a.last_used_at"
 )
 
-# After a new hash key: what was found under an older one is found under the current one from now on.
+# After a new hash key: what was found by an older one is found by the current one from now on.
 REPRINT: LiteralString = """
 UPDATE accounts SET ehr_user_fingerprint = %s WHERE ehr_user_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
 
-# DO UPDATE here, unlike for orgs: the row belongs to one person, and the update is what locks it against a twin.
+# DO UPDATE here, unlike for orgs: the row belongs to one user, and the update locks it against a concurrent link.
 KEEP: LiteralString = f"""
 INSERT INTO accounts AS a (id, client, org, org_id, user_id, connector, address, practice, tenant,
                            ehr_user_fingerprint, reference, health, linked_at)
@@ -42,7 +42,7 @@ SEALED: LiteralString = """
 SELECT id, sealed_grant, sealed_answers, grant_number FROM accounts
 WHERE id = ANY(%s) AND disconnected_at IS NULL"""
 
-# SKIP LOCKED: two groups that touch the same accounts must neither wait nor deadlock over a time stamp.
+# SKIP LOCKED: two groups that touch the same accounts must neither wait nor deadlock because of a timestamp.
 TOUCH: LiteralString = """
 UPDATE accounts SET last_used_at = %(now)s
 WHERE id IN (SELECT id FROM accounts
@@ -66,7 +66,7 @@ SELECT count(*) AS total FROM accounts a
 WHERE a.client = %(client)s AND a.disconnected_at IS NULL
   AND (%(org_id)s::text IS NULL OR a.org_id = %(org_id)s) AND (%(user_id)s::text IS NULL OR a.user_id = %(user_id)s)"""
 
-# The fingerprint is keyed by client and org: first who has accounts there at all, then whose are this person's.
+# A fingerprint includes the client and the org, so we need to know first which of them have accounts there.
 TENANTS_AT: LiteralString = """
 SELECT DISTINCT client, org FROM accounts
 WHERE connector = %s AND address = %s AND tenant = %s AND disconnected_at IS NULL"""
@@ -150,7 +150,7 @@ WHERE id = %(id)s AND {CLAIMED} AND disconnected_at IS NULL RETURNING id, client
 
 # ── access_tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-# Makes the tokens of a CTE `issues` (account, client, hash) count, but for those of disconnected accounts.
+# Stores the tokens of a CTE `issues` (account, client, hash), except those of accounts that were disconnected.
 ISSUE: LiteralString = """
 INSERT INTO access_tokens (hash, account, client, created_at)
 SELECT t.hash, t.account, t.client, %(now)s

@@ -1,6 +1,6 @@
-"""The linked accounts: one per EHR user, EHR and org of a client, however often and from wherever it is linked.
+"""The linked accounts: one per EHR user, EHR instance, and org of a client, however often it is linked.
 
-A grant opens only after the row in the audit trail that says so is on disk; disconnecting destroys its key.
+A grant is opened only after its row in the audit trail is on disk. Disconnecting destroys the key of the grant.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from cobalt_link.vault import Vault
 from cobalt_link.web.problems import Unavailable
 
 PURPOSE = "account person"
-TOUCHED = timedelta(minutes=1)  # how exact `last_used_at` is
-MOST = 10  # accounts of one EHR user in one org: the first, and those that the person wanted beside it
+TOUCHED = timedelta(minutes=1)  # how exact `last_used_at` is: a busy account is not rewritten by each call
+MOST = 10  # accounts of one EHR user in one org: the first, and those that the user wanted beside it
 
 
 class AccountTable:
-    """Keeps the table `accounts`."""
+    """The table `accounts`."""
 
     def __init__(self, db: Database, vault: Vault, keys: DataKeys, clock: Clock) -> None:
         self._db = db
@@ -55,11 +55,12 @@ class AccountTable:
         kept: str | None = None,
         another: bool = False,
     ) -> Account:
-        """The account of this EHR user, made if new; its grant is the given one and its health active.
+        """The account of this EHR user, created if it is new, with the given grant. It is `active`.
 
-        `client` and `org` are our ids, `org_id` is the app's; `answers` are those to renew with, by pane name. Two
-        that link at once get the same account: the second waits for the first's transaction. `kept` is the id of the
-        account that the person keeps, of several; `another`: they want a new one beside them, past `MOST` in vain.
+        `client` and `org` are our ids, `org_id` is the app's. `answers` are those to renew with, by pane name. Two
+        concurrent links of one EHR user get the same account: the second waits for the transaction of the first.
+        If the user has several accounts, `kept` is the id of the one that they keep. With `another`, they get a new one
+        beside them, unless they have `MOST` already.
         """
         own = self._fingerprints(client, org, connector, instance.address, grant)
         fingerprint = await self._fingerprint(tx, own, kept, another)
@@ -88,9 +89,9 @@ class AccountTable:
         return await self._grant(tx, account, grant, answers)
 
     async def opened(self, account: Account, what: str, *, answers: bool = True) -> OpenAccount:
-        """The account's grant and the answers to renew with; raises AccountGone if it was disconnected.
+        """The account's grant and the answers to renew with. Raises AccountGone if it was disconnected.
 
-        `what` says in the audit trail what for. Concurrent openings share one transaction with their audit rows, and
+        `what` is the reason for the audit trail. Concurrent calls share one transaction with their audit rows, and
         nothing is decrypted before it has committed.
         """
         try:
@@ -103,14 +104,14 @@ class AccountTable:
         return sealing.opened(key, account, row, answers=answers)
 
     async def by_id(self, account_id: str) -> Account:
-        """For those who have the id from a table of ours; raises AccountGone if it was disconnected."""
+        """By an id from a table of ours, without a check of the client. Raises AccountGone if it was disconnected."""
         row = await self._db.one(statements.BY_ID, (account_id,))
         if row is None:
             raise AccountGone
         return account_of(row)
 
     async def find(self, client: str, account_id: str) -> Account:
-        """One of this client's accounts; raises AccountGone, also for another client's."""
+        """One of this client's accounts. Raises AccountGone, also for an account of another client."""
         row = await self._db.one(statements.FIND, (client, account_id))
         if row is None:
             raise AccountGone
@@ -119,11 +120,12 @@ class AccountTable:
     async def of_client(
         self, client: str, *, org_id: str | None = None, user_id: str | None = None, limit: int = 100, offset: int = 0
     ) -> tuple[list[Account], int]:
-        """A client's accounts, the last linked first, and how many there are in all."""
+        """One part of a client's accounts, the last linked first, and how many there are in total."""
         asked = {"client": client, "org_id": org_id, "user_id": user_id, "limit": limit, "offset": offset}
         rows = await self._db.rows(statements.PAGE, asked)
         if rows:
             return [account_of(row) for row in rows], rows[0]["total"]
+        # A page after the last one has no row that could carry the total.
         count = await self._db.one(statements.COUNT, asked)
         return [], count["total"] if count else 0
 
@@ -137,21 +139,23 @@ class AccountTable:
         return account_of(row)
 
     async def mark_login_required(self, account: Account, reason: str) -> bool:
-        """From now on every call answers `login_required`, until repaired. `reason` is a refusal's code."""
+        """Every call answers `login_required` until the account is repaired. `reason` is a refusal's code."""
         async with self._db.transaction() as tx:
             changed = (await tx.execute(statements.LOGIN_REQUIRED, (reason, account.id))).rowcount == 1
             if changed:
                 await audit.note(tx, audit.entry(account, "login_required", self._clock.now(), reason))
         return changed
 
-    async def standing(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[Account]:
-        """The accounts of this EHR user in the org, the first one first: linking again leads to that."""
+    async def of_ehr_user_in_org(
+        self, client: str, org: str, connector: str, address: str, grant: Grant
+    ) -> list[Account]:
+        """The accounts of this EHR user in the org. Linking again leads to the first of them."""
         prints = [each for own in self._fingerprints(client, org, connector, address, grant) for each in own]
         rows = {row["ehr_user_fingerprint"]: row for row in await self._db.rows(statements.OF_EHR_USER, (prints,))}
         return [account_of(rows[each]) for each in prints if each in rows]
 
     async def of_ehr_user(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
-        """Every account of the EHR user who has just signed in there, whichever client's, the last linked first."""
+        """Every account of the EHR user who has just signed in there, of all clients. The last linked comes first."""
         tenants = await (await tx.execute(statements.TENANTS_AT, (connector, address, grant.tenant))).fetchall()
         prints = [
             each
@@ -163,13 +167,13 @@ class AccountTable:
         return [account_of(row) for row in rows]
 
     async def addresses(self, connector: str) -> set[str]:
-        """Where there are accounts of a connector."""
+        """The EHR addresses at which a connector has accounts."""
         return {row["address"] for row in await self._db.rows(statements.ADDRESSES, (connector,))}
 
     async def disconnect(self, account: Account, by: str | None = None) -> bool:
-        """Ends every access token of the account and destroys its data key; False if that was done before.
+        """Ends every access token of the account and destroys its data key. False if that was done before.
 
-        `by` says in the audit trail who did it, where it was not the client.
+        `by` is for the audit trail: who did it, if it was not the client.
         """
         now = self._clock.now()
         async with self._db.transaction() as tx:
@@ -181,13 +185,13 @@ class AccountTable:
         return True
 
     def is_ehr_user_of(self, account: Account, grant: Grant, fingerprint: bytes) -> bool:
-        """Whether a grant is of the very EHR user, at the very EHR, that the account was linked with."""
+        """Whether a grant belongs to the EHR user and the EHR instance that the account was linked with."""
         own = self._fingerprints(account.client, account.org, account.connector, account.address, grant)
         return any(fingerprint in prints for prints in own)
 
     async def _fingerprint(self, tx: Tx, own: list[list[bytes]], kept: str | None, another: bool) -> bytes:
-        """Under which the account of this EHR user is kept: that of the one they keep, else the first that is taken, or
-        for another one that is not."""
+        """The fingerprint for the account of this EHR user: of the account that they keep, else of their first account.
+        For another account, the first fingerprint that is free."""
         for current, *earlier in own:
             if earlier:
                 await tx.execute(statements.REPRINT, (current, earlier))
@@ -198,8 +202,8 @@ class AccountTable:
         return next((prints[0] for prints in own if (prints[0] in taken) is not another), own[0][0])
 
     def _fingerprints(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[list[bytes]]:
-        """Of each account that this EHR user may have in the org, the first one first: by the current hash key, then
-        by earlier ones."""
+        """The fingerprints of each account that this EHR user may have in the org, the first account first. Each list
+        begins with the current hash key and continues with earlier ones."""
         who = [org, connector, address, grant.tenant, grant.user.id]
         each = ([*who, number] if number else who for number in range(MOST))
         return [self._vault.fingerprints(PURPOSE, msgspec.json.encode(one), client) for one in each]

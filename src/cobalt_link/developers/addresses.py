@@ -1,7 +1,7 @@
-"""What may be registered as callback or origin, and when a given address is the registered one: by exact string.
+"""Checks callback addresses, origins, and EHR addresses, and brings each into its one spelling.
 
-Also the one spelling of an EHR's address. RFC 9700 §2.1 and §4.1: no patterns, no prefixes; of a loopback callback
-the port alone may differ (RFC 8252 §7.3).
+Addresses are compared as exact strings: no patterns and no prefixes (RFC 9700 §2.1 and §4.1). Only the port of a
+loopback callback may differ (RFC 8252 §7.3).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from cobalt_link.settings.values import is_loopback
 
-# Every character that an address may have as it stands: RFC 3986 §2, without "*", which reads as a pattern.
+# The characters of an address that need no encoding: RFC 3986 §2, without "*", which reads as a pattern.
 WRITTEN = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")
-PLACE = re.compile(r"(?P<host>\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>[1-9][0-9]{0,4}))?")
+HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>[1-9][0-9]{0,4}))?")
 DOT_SEGMENT = re.compile(r"/(\.|%2e){1,2}(?=[/?]|$)", re.IGNORECASE)
 LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[1-9][0-9]{0,4})?(/.*|\?.*|)")
 HOST_RULE = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?")
@@ -21,14 +21,15 @@ USUAL = {"http": "80", "https": "443"}
 
 
 class AddressProblem(ValueError):
-    """An address that cannot be used; the text says how to write it."""
+    """An address that cannot be used. The text says how to write it."""
 
 
 def callback(text: str) -> str:
     """A callback address as registered, unchanged; raises AddressProblem."""
     _written(text, "callback address", "https://app.example.com/linked")
     if DOT_SEGMENT.search(urlsplit(text).path):
-        raise AddressProblem(f"The callback address {text} has dot segments in its path. Write the path out.")
+        # Browsers resolve them, so the address that they open is not the one that was compared.
+        raise AddressProblem(f"The callback address {text} has dot segments in its path. Write the path without them.")
     return text
 
 
@@ -37,7 +38,7 @@ def origin(text: str) -> str:
     _written(text, "origin", "https://app.example.com")
     bare = f"{urlsplit(text).scheme}://{urlsplit(text).netloc}"
     if text != bare:
-        raise AddressProblem(f"The origin {text} has more than scheme, host and port. Register {bare}.")
+        raise AddressProblem(f"The origin {text} has more than a scheme, a host, and a port. Register {bare}.")
     return text
 
 
@@ -45,17 +46,17 @@ def _written(text: str, what: str, example: str) -> None:
     advice = f"Write it like {example}."
     if not WRITTEN.fullmatch(text) or len(text) > 2000:
         raise AddressProblem(
-            f"The {what} {text[:200]!r} has signs that cannot be matched exactly (spaces, *, \\, # or letters beyond"
-            f" ASCII). {advice}"
+            f"The {what} {text[:200]!r} is too long, or has characters that cannot be matched exactly: spaces, *,"
+            f" \\, #, or letters beyond ASCII. {advice}"
         )
     scheme, _, rest = text.partition("://")
-    place = PLACE.fullmatch(re.split(r"[/?]", rest, maxsplit=1)[0])
-    if scheme not in USUAL or not place:
-        raise AddressProblem(f"The {what} {text} needs https://, a host in lower case and no user name. {advice}")
-    if place["port"] and (place["port"] == USUAL[scheme] or int(place["port"]) > 65535):
-        raise AddressProblem(f"The {what} {text} names a port that no browser sends: leave :{place['port']} out.")
-    if scheme == "http" and not is_loopback(place["host"]):
-        raise AddressProblem(f"The {what} {text} is unencrypted, which only works on this machine. Use https://.")
+    found = HOST_AND_PORT.fullmatch(re.split(r"[/?]", rest, maxsplit=1)[0])
+    if scheme not in USUAL or not found:
+        raise AddressProblem(f"The {what} {text} needs https://, a host in lowercase, and no user name. {advice}")
+    if found["port"] and (found["port"] == USUAL[scheme] or int(found["port"]) > 65535):
+        raise AddressProblem(f"The {what} {text} names a port that no browser sends. Leave out :{found['port']}.")
+    if scheme == "http" and not is_loopback(found["host"]):
+        raise AddressProblem(f"The {what} {text} is unencrypted. That is only allowed for this machine. Use https://.")
 
 
 def same_callback(registered: str, given: str) -> bool:
@@ -74,9 +75,9 @@ def _is_callback(text: str) -> bool:
 
 
 def ehr_address(text: str) -> str:
-    """`your-emr.com` or a URL as `https://host[:port][/path]`: the one spelling; raises AddressProblem.
+    """`your-emr.com` or a URL in its one spelling, `https://host[:port][/path]`. Raises AddressProblem.
 
-    Host in lower case and IDN-encoded, usual port and closing slash left out; plain http stays what it is.
+    The host is in lowercase and IDN-encoded. The usual port and a closing slash are left out. Plain http stays.
     """
     from cobalt_link.net.addresses import parse
     from cobalt_link.net.errors import AddressRefused
@@ -85,7 +86,7 @@ def ehr_address(text: str) -> str:
     parts = urlsplit(url)
     if parts.query or parts.fragment or "?" in url or "#" in url or re.search(r"[\s\\]", url) or len(url) > 2000:
         raise AddressProblem(
-            f"The EHR's address {text[:200]!r} has more than host and path. Write your-emr.example.com."
+            f"The EHR's address {text[:200]!r} has more than a host and a path. Write it like your-emr.example.com."
         )
     try:
         return parse(url).where + parts.path.rstrip("/")
@@ -98,16 +99,18 @@ def domain_rule(text: str) -> str:
     rule = text.strip().lower()
     if not HOST_RULE.fullmatch(rule) or ".." in rule:
         raise AddressProblem(
-            f"{text[:200]!r} is no domain. Write his.example.org, or *.example.org for all names below."
+            f"{text[:200]!r} is not a domain. Write his.example.org, or *.example.org for all names below it."
         )
     return rule
 
 
 def is_allowed(address: str, rules: tuple[str, ...] | list[str]) -> bool:
-    """Whether a canonical EHR address is inside the allowed domains; no rules allow every one."""
-    place = urlsplit(address).netloc
-    host = place if place.startswith("[") else place.partition(":")[0]
+    """Whether a canonical EHR address is in the allowed domains. Without rules, every address is."""
+    with_port = urlsplit(address).netloc
+    # A rule may name a port or leave it out. An IPv6 address has colons of its own, in brackets.
+    host = with_port if with_port.startswith("[") else with_port.partition(":")[0]
     return not rules or any(
-        rule in {place, host} or (rule.startswith("*.") and (place.endswith(rule[1:]) or host.endswith(rule[1:])))
+        rule in {with_port, host}
+        or (rule.startswith("*.") and (with_port.endswith(rule[1:]) or host.endswith(rule[1:])))
         for rule in rules
     )

@@ -1,4 +1,4 @@
-"""The routes about a client's own orgs."""
+"""The routes with which a client manages its orgs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ routes = Routes("developers")
 
 
 class OrgView(msgspec.Struct, frozen=True):
-    """An org as the API shows it; `emr_name` and `emr_instance_domain` are null while nobody has named the EHR."""
+    """An org. `emr_name` and `emr_instance_domain` are null until somebody names the EHR."""
 
     id: str
     org_id: str
@@ -45,18 +45,22 @@ class OrgsAnswer(msgspec.Struct, frozen=True):
 
 
 class OrgsQuery(msgspec.Struct, frozen=True):
-    page: Annotated[int, Meta(ge=1, le=1_000_000, description="Which page, from 1.")] = 1
+    page: Annotated[int, Meta(ge=1, le=1_000_000, description="The page, from 1.")] = 1
     page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
 
 
 class OrgPatch(OrgChange, frozen=True):
-    """What may be changed. A field left out stays, null takes it back to nothing."""
+    """The changes. A field that is left out stays as it is. null clears it."""
 
     time_zone: Annotated[
         str | UnsetType | None, Alias("timezone"), Meta(description="IANA name, such as America/Phoenix.")
     ] = UNSET
-    emr_name: Annotated[str | None, Meta(description="Another EHR, by name. Null and empty leave it.")] = None
-    emr_instance_domain: Annotated[str | None, Meta(description="Another address. Null and empty leave it.")] = None
+    emr_name: Annotated[
+        str | None, Meta(description="Another EHR, by name. null and an empty text change nothing.")
+    ] = None
+    emr_instance_domain: Annotated[
+        str | None, Meta(description="Another address. null and an empty text change nothing.")
+    ] = None
 
 
 @routes.get(
@@ -103,6 +107,6 @@ async def change_org(room: Orgs, call: Call, body: OrgPatch, org_id: str) -> Org
 
 
 def view(org: Org) -> OrgView:
-    """The org with its settings side by side, as the API and the command line show it."""
+    """The org as the API and the command line show it: its settings are fields beside the others."""
     settings = msgspec.structs.asdict(org.settings)
     return OrgView(org.id, org.org_id, org.emr_name, org.address, created_at=org.created_at, **settings)

@@ -1,4 +1,4 @@
-"""The clients: apps that may call us, and their secrets. Of a secret only a keyed hash is stored (S-046).
+"""The clients, which are the apps that may call us, and their secrets. Only a keyed hash of a secret is stored (S-046).
 
 A client has at most two live secrets, so that an app can change over while both work (S-008).
 """
@@ -24,11 +24,11 @@ PURPOSE = "client_secret"
 
 
 class ClientProblem(Exception):
-    """Something about a client that cannot be done; the text says what to do."""
+    """Something that cannot be done with a client. The text says what to do instead."""
 
 
 class Client(msgspec.Struct, frozen=True):
-    """Who calls. `id` is ours (32 hex digits, the tenant of everything), `client_id` what the app sends."""
+    """The caller. `id` is ours (32 hex digits, the tenant of everything). `client_id` is what the app sends."""
 
     id: str
     client_id: str
@@ -47,7 +47,7 @@ class Client(msgspec.Struct, frozen=True):
 
 
 class ClientSecret(msgspec.Struct, frozen=True):
-    """A secret without itself: `hint` is its last four signs; `expires_at` is None for the one that goes on."""
+    """What is known about a secret. `hint` is its last four characters. `expires_at` is None for the current one."""
 
     hint: str
     created_at: datetime
@@ -82,7 +82,7 @@ END_ALL: LiteralString = "DELETE FROM client_secrets WHERE client = %s"
 
 
 class Known(msgspec.Struct, frozen=True):
-    """An enabled client with what its secrets hash to and when each ends (None: open end)."""
+    """An enabled client, with the hash of each secret and when it expires (None: never)."""
 
     client: Client
     secrets: tuple[tuple[bytes, datetime | None], ...]
@@ -100,7 +100,7 @@ class Clients:
     async def create(
         self, name: str, *, test: bool = False, callback_urls: Iterable[str] = (), origins: Iterable[str] = ()
     ) -> tuple[Client, str]:
-        """A new client and its secret, which cannot be read again. Raises AddressProblem."""
+        """A new client and its secret, which cannot be read again. Raises AddressProblem or ClientProblem."""
         env = tokens.TEST if test else tokens.LIVE
         client = _checked(
             Client(new_id(), tokens.mint(tokens.CLIENT_ID, env), name, env, tuple(callback_urls), tuple(origins))
@@ -115,10 +115,10 @@ class Clients:
         return [_client(row) for row in await self._db.rows(ALL)]
 
     async def find(self, name: str) -> Client:
-        """By client_id, our id or name; raises ClientProblem when there is none or the name is not unique."""
+        """By client_id, our id, or name. Raises ClientProblem if there is none or the name is not unique."""
         rows = await self._db.rows(FIND, {"name": name})
         if not rows:
-            raise ClientProblem(f"There is no client {name}. `cobalt clients list` shows the ones that exist.")
+            raise ClientProblem(f"There is no client {name}. Run `cobalt clients list` to see the ones that exist.")
         if len(rows) > 1:
             raise ClientProblem(f"Several clients are named {name}. Use the client_id from `cobalt clients list`.")
         return _client(rows[0])
@@ -129,7 +129,7 @@ class Clients:
         return bool(row and row["found"])
 
     async def by_id(self, id: str) -> Client:  # noqa: A002 - the table's word
-        """As it was within the last second, disabled or not; raises ClientProblem."""
+        """As it was within the last second, disabled or not. Raises ClientProblem."""
         return await self._by_id(id)
 
     async def secrets(self, client: Client) -> list[ClientSecret]:
@@ -138,29 +138,30 @@ class Clients:
         return [each for each in rows if each.expires_at is None or each.expires_at > self._clock.now()]
 
     async def update(self, client: Client, **changes: Any) -> Client:
-        """Changes name, callback_urls, origins or branding; raises AddressProblem or BrandingProblem."""
+        """Changes name, callback_urls, origins, or branding. Raises AddressProblem, BrandingProblem, ClientProblem."""
         new = _checked(msgspec.structs.replace(client, **changes))
         row = (new.name, list(new.callback_urls), list(new.origins), Jsonb(new.branding), new.id)
         await self._db.run(UPDATE, row)
         return new
 
     async def disable(self, client: Client) -> Client:
-        """From now on (within a second everywhere) every call of this client is refused."""
+        """From now on, every call of this client is refused; within a second in every process."""
         return await self._switch(client, self._clock.now())
 
     async def enable(self, client: Client) -> Client:
         return await self._switch(client, None)
 
     async def rotate_secret(self, client: Client, overlap: timedelta) -> str:
-        """A new secret; the one before lives for `overlap`, any older one ends now. An overlap of 0 ends both."""
+        """A new secret. The one before it works for `overlap`, an older one ends now. An overlap of 0 ends both."""
         async with self._db.transaction() as tx:
+            # Without the lock, two rotations at once would leave three secrets.
             await tx.execute(LOCK, (client.id,))
             await tx.execute(END_OLDER if overlap else END_ALL, (client.id,))
             await tx.execute(END_LATER, (self._clock.now() + overlap, client.id))
             return await self._add_secret(tx, client)
 
     async def known(self, client_id: str) -> Known | None:
-        """What authentication needs, in one round trip; None if unknown or disabled."""
+        """What authentication needs, in one round trip. None if the client is unknown or disabled."""
         row = await self._db.one(KNOWN, (client_id,))
         if row is None:
             return None
@@ -184,7 +185,7 @@ def _client(row: Row) -> Client:
 def _checked(client: Client) -> Client:
     name = " ".join(client.name.split())
     if not 0 < len(name) <= 80:
-        raise ClientProblem("A client needs a name of at most 80 signs: users read it when they link.")
+        raise ClientProblem("The name of a client must have 1 to 80 characters. Users read it when they link.")
     callbacks = tuple(dict.fromkeys(addresses.callback(each) for each in client.callback_urls))
     origins = tuple(dict.fromkeys(addresses.origin(each) for each in client.origins))
     look = branding.checked(client.branding)

@@ -1,4 +1,4 @@
-"""Colors as people see them: OKLCH (Björn Ottosson, 2020) to change one, WCAG 2.2 to tell whether it can be read."""
+"""Colors as people see them. OKLCH (Björn Ottosson, 2020) changes one, and WCAG 2.2 says whether it can be read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def oklch(color: str) -> Oklch:
 
 
 def rgb(color: Oklch) -> str:
-    """`#rrggbb`; where a screen cannot show so much chroma, with as much as it can."""
+    """`#rrggbb`. If a screen cannot show that much chroma, with as much as it can show."""
     kept = color.c
     if not _can_be_shown(_unclipped(color)):
         kept = _last(lambda c: _can_be_shown(_unclipped(Oklch(color.l, c, color.h))), 0.0, color.c)
@@ -45,14 +45,14 @@ def rgb(color: Oklch) -> str:
 
 
 def darkest_needed(color: str, ground: str, least: float) -> str:
-    """The color itself, or made as dark as it takes to stand out from a light ground by `least`."""
+    """The color, made darker if necessary, so that its contrast with a light background is at least `least`."""
     if contrast(color, ground) >= least:
         return color
     return _with_lightness(color, lambda shade: contrast(shade, ground) >= least, 0.0, oklch(color).l)
 
 
 def lightest_needed(color: str, ground: str, least: float) -> str:
-    """The color itself, or made as light as it takes to stand out from a dark ground by `least`."""
+    """The color, made lighter if necessary, so that its contrast with a dark background is at least `least`."""
     if contrast(color, ground) >= least:
         return color
     return _with_lightness(color, lambda shade: contrast(shade, ground) >= least, 1.0, oklch(color).l)
@@ -69,6 +69,7 @@ def _with_lightness(color: str, enough: Callable[[str], bool], sure: float, from
 
 def _last(fits: Callable[[float], bool], inside: float, outside: float) -> float:
     """The last value between `inside`, which fits, and `outside` that still fits."""
+    # Halved 24 times: far finer than the 256 steps of a channel.
     for _ in range(24):
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if fits(middle) else (inside, middle)
@@ -88,6 +89,7 @@ def _unclipped(color: Oklch) -> tuple[float, float, float]:
 
 
 def _can_be_shown(channels: tuple[float, float, float]) -> bool:
+    # Rounding must not make a color of the edge count as one that a screen cannot show.
     return all(-0.0005 <= each <= 1.0005 for each in channels)
 
 

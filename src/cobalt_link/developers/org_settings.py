@@ -1,6 +1,6 @@
-"""The settings that an org has of its own, as developers send them and as they are kept.
+"""The settings of an org, as developers send them and as they are stored.
 
-Everything is optional; a field left out of a change stays, null takes it back to nothing.
+Everything is optional. A field that is left out of a change stays as it is. null clears it.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ MOST = 500  # visit types or domains
 
 
 class OrgProblem(ValueError):
-    """Org settings that cannot be used; the text says how to write them."""
+    """Org settings that cannot be used. The text says how to write them."""
 
 
 class VisitType(msgspec.Struct, frozen=True):
-    """A kind of visit by the EHR's code and what people call it."""
+    """A kind of visit: the EHR's code, and what people call it."""
 
     code: str
     description: str
 
 
 class OrgSettings(msgspec.Struct, frozen=True):
-    """As kept. `time_zone` is an IANA name, `allowed_ehr_domains` the only ones Link accepts for this org (empty: any).
+    """As stored. `time_zone` is an IANA name. `allowed_ehr_domains` are the only ones that Link accepts for this org
+    (empty: all).
 
-    `branding_name` is what the pages call the practice, `place` ("Tucson, AZ") tells practices of one name apart, and
-    `listed` lets the picker find the org.
+    `branding_name` is what the pages call the practice. `place` ("Tucson, AZ") distinguishes practices of the same
+    name. `listed` shows the org in the picker.
     """
 
     time_zone: str | None = None
@@ -44,20 +45,23 @@ class OrgSettings(msgspec.Struct, frozen=True):
 
 
 class OrgChange(msgspec.Struct, frozen=True):
-    """A change: what is unset stays as it is."""
+    """A change. A field that is not set stays as it is."""
 
     time_zone: str | UnsetType | None = UNSET
-    visit_types: Annotated[list[VisitType] | UnsetType | None, Meta(description="In place of the EHR's list.")] = UNSET
+    visit_types: Annotated[list[VisitType] | UnsetType | None, Meta(description="Replaces the EHR's list.")] = UNSET
     allowed_ehr_domains: Annotated[
-        list[str] | UnsetType | None, Meta(description="The only hosts that Link accepts; *.example.org for all below.")
+        list[str] | UnsetType | None,
+        Meta(description="The only hosts that Link accepts. *.example.org includes all names below it."),
     ] = UNSET
     branding_name: Annotated[str | UnsetType | None, Meta(description="What the pages call the practice.")] = UNSET
-    place: Annotated[str | UnsetType | None, Meta(description="Tells practices apart: Tucson, AZ.")] = UNSET
-    listed: Annotated[bool | UnsetType | None, Meta(description="Whether users find it in the picker.")] = UNSET
+    place: Annotated[
+        str | UnsetType | None, Meta(description="Distinguishes practices of the same name, such as Tucson, AZ.")
+    ] = UNSET
+    listed: Annotated[bool | UnsetType | None, Meta(description="Whether users find the org in the picker.")] = UNSET
 
 
 def changed(settings: OrgSettings, change: OrgChange) -> OrgSettings:
-    """The settings after the change; raises OrgProblem."""
+    """The settings after the change. Raises OrgProblem."""
     given = {name: getattr(change, name) for name in CHECKS if getattr(change, name) is not UNSET}
     defaults = msgspec.structs.asdict(OrgSettings())
     values = {name: defaults[name] if value is None else CHECKS[name](value) for name, value in given.items()}
@@ -70,23 +74,27 @@ def _zones() -> frozenset[str]:
 
 
 def _time_zone(name: str) -> str:
+    # Files beside the zones: `localtime` is whatever the server's machine has.
     if name not in _zones() or name in {"localtime", "Factory"}:
-        raise OrgProblem(f"time_zone {name[:80]!r} is unknown. Use an IANA name such as America/Phoenix.")
+        raise OrgProblem(f"time_zone {name[:80]!r} is unknown. Use an IANA name, such as America/Phoenix.")
     return name
 
 
 def _visit_types(kinds: list[VisitType]) -> tuple[VisitType, ...]:
     codes = [kind.code for kind in kinds]
     if len(kinds) > MOST or not all(0 < len(kind.code) <= 100 and len(kind.description) <= 200 for kind in kinds):
-        raise OrgProblem(f"visit_types takes up to {MOST} of {{code, description}}; a code has 1 to 100 signs.")
+        raise OrgProblem(
+            f"visit_types must be a list of up to {MOST} {{code, description}}. A code must have 1 to 100 characters,"
+            " and a description up to 200."
+        )
     if twice := sorted({code for code in codes if codes.count(code) > 1}):
-        raise OrgProblem(f"visit_types has the code {twice[0]!r} twice. Each code stands for one kind of visit.")
+        raise OrgProblem(f"visit_types has the code {twice[0]!r} twice. Send each code once.")
     return tuple(kinds)
 
 
 def _domains(rules: list[str]) -> tuple[str, ...]:
     if len(rules) > MOST:
-        raise OrgProblem(f"allowed_ehr_domains takes up to {MOST} domains.")
+        raise OrgProblem(f"allowed_ehr_domains must have at most {MOST} domains.")
     try:
         return tuple(dict.fromkeys(addresses.domain_rule(rule) for rule in rules))
     except addresses.AddressProblem as problem:
@@ -97,7 +105,7 @@ def _line(name: str, longest: int) -> Any:
     def check(text: str) -> str | None:
         line = " ".join(text.split())
         if len(line) > longest or not line.isprintable():
-            raise OrgProblem(f"{name} is one line of up to {longest} signs.")
+            raise OrgProblem(f"{name} must be one line of up to {longest} characters.")
         return line or None
 
     return check

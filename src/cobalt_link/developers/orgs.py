@@ -1,6 +1,7 @@
 """The orgs: the clinics of a client under the client's own ids, with their EHR and settings.
 
-Naming an org makes it; its EHR, once named by the app, is contradicted only by an explicit change (409).
+The first link token that names an org creates it. Once the app has named the org's EHR, a link token that names another
+one is refused (409). Only an explicit change of the org can replace it.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def ehr_resolver(connectors: Mapping[str, Connector | type[Connector]]) -> Resol
 
 
 class Org(msgspec.Struct, frozen=True):
-    """`id` is ours, `org_id` the app's. `ehr` is a connector's key, `emr_name` the name as the app sent it, `address`
-    the canonical address of the instance; each None while nobody has named it."""
+    """`id` is ours, `org_id` is the app's. `ehr` is a connector's key, `emr_name` the name as the app sent it, and
+    `address` the canonical address of the instance. Each is None until somebody names it."""
 
     id: str
     client: str
@@ -52,7 +53,7 @@ class Org(msgspec.Struct, frozen=True):
 
 
 class OrgMismatch(Problem):
-    """The org exists with another EHR. Leave emr_name and emr_instance_domain out, or change the org itself by PATCH \
+    """The org has another EHR. Leave out emr_name and emr_instance_domain, or change the org with PATCH \
 /v1/orgs/{org_id}."""
 
     code = "org_mismatch"
@@ -60,14 +61,14 @@ class OrgMismatch(Problem):
 
 
 class UnknownEmr(Problem):
-    """No connector has this emr_name. Send the name of a known EHR, or leave it out and the user picks in Link."""
+    """No EHR has this emr_name. Send the name of a known EHR, or leave it out to let the user choose in Link."""
 
     code = "unknown_emr"
     status = 400
 
 
 class OrgNotFound(Problem):
-    """There is no such org. Orgs come into being with their first link token; check the org_id."""
+    """There is no such org. Check the org_id. The first link token for an org creates it."""
 
     code = "org_not_found"
     status = 404
@@ -78,7 +79,7 @@ ALL: LiteralString = "SELECT * FROM orgs WHERE client = %s ORDER BY org_id"
 BY_ID: LiteralString = "SELECT * FROM orgs WHERE id = %s"
 PAGE: LiteralString = "SELECT * FROM orgs WHERE client = %s ORDER BY org_id LIMIT %s OFFSET %s"
 COUNT: LiteralString = "SELECT count(*) AS total FROM orgs WHERE client = %s"
-# DO NOTHING, never DO UPDATE: the row of a busy org would be locked and rewritten by every request.
+# DO NOTHING and not DO UPDATE: every request would lock and rewrite the row of a busy org.
 INSERT: LiteralString = """
 INSERT INTO orgs (id, client, org_id, ehr, emr_name, address, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (client, org_id) DO NOTHING"""
@@ -94,7 +95,7 @@ SELECT * FROM orgs WHERE client = %s AND (settings ->> 'listed')::boolean ORDER 
 
 
 class Orgs:
-    """Keeps the table `orgs`. `resolve_ehr` turns an EHR's name or alias, in any case, into a connector's key."""
+    """The table `orgs`. `resolve_ehr` turns an EHR's name or alias, in any case, into a connector's key."""
 
     def __init__(self, db: Database, clock: Clock, resolve_ehr: ResolveEhr) -> None:
         self._db = db
@@ -104,7 +105,7 @@ class Orgs:
         self._recent = ShortCache(self._read_by_id)
 
     async def ensure(self, client: Client, org_id: str, emr_name: str | None = None, domain: str | None = None) -> Org:
-        """The org, made if new; a known one costs no round trip. Raises OrgMismatch, UnknownEmr, InvalidRequest."""
+        """The org, created if it is new. A known one is cached. Raises OrgMismatch, UnknownEmr, InvalidRequest."""
         wanted = self._ehr(emr_name, domain)
         org = await self._known((client.id, org_id)) or await self._insert(client, org_id, wanted)
         if _contradicts(org, wanted):
@@ -112,30 +113,31 @@ class Orgs:
         if (wanted.ehr and not org.ehr) or (wanted.address and not org.address):
             await self._db.run(NAME_EHR, {**msgspec.structs.asdict(wanted), "id": org.id})
             org = await self._again(client.id, org_id)
+        # Again: another request may have named another EHR between our read and our update.
         if _contradicts(org, wanted):
             raise OrgMismatch(_mismatch(org))
         return org
 
     async def find(self, client: Client, org_id: str) -> Org:
-        """As it is in the database now; raises OrgNotFound."""
+        """As it is in the database now. Raises OrgNotFound."""
         org = await self._read((client.id, org_id))
         if org is None:
             raise OrgNotFound
         return org
 
     async def known(self, client_id: str, org_id: str) -> Org | None:
-        """As it was within the last second; `client_id` is our id of the client."""
+        """As it was within the last second. `client_id` is our id of the client."""
         return await self._known((client_id, org_id))
 
     async def by_id(self, id: str) -> Org:  # noqa: A002 - the table's word
-        """By our id, as it was within the last second; raises OrgNotFound."""
+        """By our id, as it was within the last second. Raises OrgNotFound."""
         org = await self._recent(id)
         if org is None:
             raise OrgNotFound
         return org
 
     async def page(self, client: Client, page: int, size: int) -> tuple[list[Org], int]:
-        """One page of a client's orgs by org_id, and how many there are; pages count from 1."""
+        """One page of a client's orgs by org_id, and how many orgs there are. Pages count from 1."""
         total = await self._db.one(COUNT, (client.id,))
         rows = await self._db.rows(PAGE, (client.id, size, (page - 1) * size))
         return [_org(row) for row in rows], total["total"] if total else 0
@@ -145,13 +147,13 @@ class Orgs:
         return [_org(row) for row in await self._db.rows(ALL, (client.id,))]
 
     async def listed(self, client_id: str) -> list[Org]:
-        """The orgs of a client that its users may find by name; at most 1000."""
+        """The orgs of a client that its users may find by name, at most 1000."""
         return [_org(row) for row in await self._db.rows(LISTED, (client_id,))]
 
     async def change(
         self, client: Client, org_id: str, change: OrgChange, emr_name: str | None = None, domain: str | None = None
     ) -> Org:
-        """Changes settings and, where given, the EHR; raises OrgNotFound, UnknownEmr, InvalidRequest."""
+        """Changes the settings and, if given, the EHR. Raises OrgNotFound, UnknownEmr, InvalidRequest."""
         wanted = self._ehr(emr_name, domain)
         async with self._db.transaction() as tx:
             row = await (await tx.execute(LOCK, (client.id, org_id))).fetchone()
@@ -194,7 +196,7 @@ class Orgs:
 
 
 class Ehr(msgspec.Struct, frozen=True):
-    """The EHR that a request names: connector's key, name as sent, canonical address."""
+    """The EHR that a request names: the connector's key, the name as sent, and the canonical address."""
 
     ehr: str | None
     emr_name: str | None
@@ -216,8 +218,8 @@ def _differ(asked: str | None, kept: str | None) -> bool:
 def _mismatch(org: Org) -> str:
     where = f" at {org.address}" if org.address else ""
     return (
-        f"The org {org.org_id} exists with {org.emr_name or 'another EHR'}{where}. Leave emr_name and"
-        " emr_instance_domain out, or change the org by PATCH /v1/orgs/{org_id}."
+        f"The org {org.org_id} has {org.emr_name or 'another EHR'}{where}. Leave out emr_name and"
+        " emr_instance_domain, or change the org with PATCH /v1/orgs/{org_id}."
     )
 
 
@@ -237,5 +239,5 @@ def _replaced(org: Org, wanted: Ehr, change: OrgChange) -> Org:
 
 def _id_of_app(text: str) -> str:
     if not 0 < len(text) <= 200 or not text.isprintable():
-        raise InvalidRequest("org_id is your own id of the clinic: one line of 1 to 200 signs.")
+        raise InvalidRequest("org_id must be one line of 1 to 200 characters. It is your own id for the clinic.")
     return text

@@ -1,6 +1,6 @@
-"""What was just read, for well under a second, so that a hot path needs no round trip and a change still acts at once.
+"""A cache for well under a second: a busy path needs no round trip, and a change still takes effect immediately.
 
-Age counts from before the read began (S-128); concurrent askers of one key share one read.
+The age of a value counts from before its read began (S-128). Concurrent callers of one key share one read.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-FRESH = 0.75  # seconds; with the read itself this stays under the promised second
+FRESH = 0.75  # seconds. With the read itself, this stays under the promised second
 MOST = 10_000
 
 
 class ShortCache(Generic[Key, Value]):
-    """`await remembered(key)` gives what `read(key)` gave at most `FRESH` seconds ago; failures are not kept."""
+    """`await cache(key)` gives what `read(key)` gave at most `FRESH` seconds ago. Failures are not cached."""
 
     def __init__(self, read: Callable[[Key], Awaitable[Value]], *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._read = read
@@ -29,24 +29,25 @@ class ShortCache(Generic[Key, Value]):
         return await self.since(key, self._ticks() - FRESH)
 
     async def since(self, key: Key, moment: float) -> Value:
-        """What was read after `moment`; reads again if that is needed."""
+        """What was read after `moment`. Reads again if necessary."""
         began, answer = self._kept.get(key, (float("-inf"), None))
         if answer is None or began < moment or _failed(answer):
             answer = self._start(key)
         if answer.done():
             return answer.result()
-        # Shielded: one asker that hangs up must not take the read from the others.
+        # Shielded: a caller that hangs up must not cancel the read that the others wait for.
         return await asyncio.shield(answer)
 
     def now(self) -> float:
         return self._ticks()
 
     def forget(self, key: Key) -> None:
-        """The next asker reads again: for the process that just changed the value itself."""
+        """The next caller reads again. For the process that has just changed the value."""
         self._kept.pop(key, None)
 
     def _start(self, key: Key) -> asyncio.Future[Value]:
         if len(self._kept) >= MOST:
+            # Simpler than an eviction, and the values are good for less than a second anyway.
             self._kept.clear()
         answer = asyncio.ensure_future(self._read(key))
         answer.add_done_callback(_failed)

@@ -1,7 +1,7 @@
-"""Wake-ups and rare jobs on the same database: enqueued in the caller's transaction, done by any worker.
+"""Wake-ups for workers, on the same database: enqueued in the caller's transaction, done by any worker.
 
-A job carries ids only. It may be done twice or, after a crash, not at all: the tables that hold the work are the
-queues, and each is swept besides.
+A job carries only ids. It may run twice or, after a crash, not at all. The tables that hold the work are the real
+queues, and each of them is swept as well.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Jobs:
         )
         self.app = procrastinate.App(connector=connector)
         self._tasks: dict[str, Work] = {}
-        self._room = 0
+        self._capacity = 0
         self._slots = asyncio.Semaphore(0)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -40,19 +40,19 @@ class Jobs:
         await self.app.close_async()
 
     def task(self, name: str, work: Work) -> None:
-        """Registers `work` under a name such as `link.advance`; its keyword arguments are ids."""
+        """Registers `work` under a name such as `link.advance`. Its keyword arguments are ids."""
         self._tasks[name] = work
         self.app.task(name=name)(work)
 
     @property
     def works_here(self) -> bool:
-        """Whether a worker of this process has room for one more: then what is to be done at once needs no job."""
-        return len(self._running) < self._room
+        """Whether this process can do one more task now. Then urgent work needs no job."""
+        return len(self._running) < self._capacity
 
     def start(self, name: str, **ids: str) -> None:
-        """Does a task in this process now, after the commit of what it is about. If the process ends or dies, the sweep
-        of the table that holds the work finds it."""
-        if not self._room:
+        """Does a task in this process now. Call it after the commit of the work: if the process dies, the sweep of the
+        table that holds the work finds it."""
+        if not self._capacity:
             return
         task = asyncio.create_task(self._do(name, ids))
         self._running.add(task)
@@ -65,14 +65,14 @@ class Jobs:
         except Exception as error:
             log.warning("task_failed", task=name, error=type(error).__name__, **ids)
 
-    def opens(self, room: int) -> None:
-        """From now on this process does up to so many tasks at once by itself; 0: none any more."""
-        self._room = room
-        self._slots = asyncio.Semaphore(room)
+    def opens(self, capacity: int) -> None:
+        """From now on, `start` does up to `capacity` tasks at once."""
+        self._capacity = capacity
+        self._slots = asyncio.Semaphore(capacity)
 
     async def closed(self, seconds: float) -> None:
-        """Nothing new is started; returns when what runs has ended, which after so long it is made to."""
-        self._room = 0
+        """Starts nothing new, and waits for the running tasks. Cancels those that still run after `seconds`."""
+        self._capacity = 0
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=seconds)
             for task in late:
@@ -80,12 +80,12 @@ class Jobs:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def forget_stalled(self) -> None:
-        """Deletes the jobs of workers that died: the tables that hold the work are swept, so nothing is lost."""
+        """Deletes the jobs of workers that died. Nothing is lost, because the tables that hold the work are swept."""
         for job in await self.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=60):
             await self.app.job_manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=True)
 
     async def wake(self, tx: Tx, name: str, *, after: float | None = None, **ids: str) -> None:
-        """Enqueues a task in the caller's transaction, due at once or `after` seconds."""
+        """Enqueues a task in the caller's transaction, due immediately or `after` seconds."""
         due = {"seconds": after} if after else None
         deferrer = self.app.configure_task(name, schedule_in=due, connection=tx)
         await deferrer.defer_async(**ids)

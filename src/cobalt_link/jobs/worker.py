@@ -1,4 +1,4 @@
-"""A worker: does queued jobs, and the chores that every worker repeats (sweeps, pruning, following the keyring)."""
+"""A worker. It does queued jobs, and the chores that every worker repeats (sweeps, pruning, reading the keyring)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cobalt_link.room import Chore
 
 log = structlog.get_logger()
 
-POLL = 0.5
-GRACE = 25.0
+POLL = 0.5  # seconds, for databases where LISTEN does not work
+GRACE = 25.0  # seconds: service managers usually kill after 30
 
 
 async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
-    """Works until cancelled; then lets what runs finish for at most 25 seconds."""
+    """Works until cancelled. Then running work has up to 25 seconds to finish."""
     repeated = [asyncio.create_task(_repeat(chore)) for chore in chores]
     jobs.opens(concurrency)
     queued = asyncio.create_task(
@@ -34,13 +34,13 @@ async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
         await asyncio.shield(queued)
     finally:
         queued.cancel()
-        # Side by side: both kinds of work share the one grace.
+        # At the same time, so that both kinds of work share the 25 seconds.
         await asyncio.gather(queued, jobs.closed(GRACE), return_exceptions=True)
         await _end(repeated)
 
 
 async def _end(repeated: Iterable[asyncio.Task[None]]) -> None:
-    # Not once only: a cancellation that comes together with a connection of the pool is lost in there.
+    # Repeatedly: psycopg's pool can lose a cancellation that arrives together with a connection.
     pending = set(repeated)
     while pending:
         for task in pending:
@@ -53,6 +53,6 @@ async def _repeat(chore: Chore) -> None:
         try:
             await chore.work()
         except Exception as error:
-            # The database may be restarting: the next round finds the same work.
+            # The database may be restarting. The next round finds the same work.
             log.warning("chore_failed", chore=chore.name, error=type(error).__name__)
         await asyncio.sleep(chore.seconds)

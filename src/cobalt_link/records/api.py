@@ -1,4 +1,4 @@
-"""The routes of the unified EHR API: what one access token may read."""
+"""The routes of the unified EHR API: everything that an access token may read."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from cobalt_link.web.problems import InvalidRequest, MissingField, Unavailable, 
 
 routes = Routes("records")
 
+# Every read asks the EHR, so any of these may be the answer.
 LIVE = (
     ReconnectRequired,
     MissingRights,
@@ -65,7 +66,7 @@ async def list_patients(room: RecordsEngine, call: Call, body: PatientsAsked) ->
     "/v1/appointments",
     **READ,
     errors=(*LIVE, InvalidRequest, MissingParameters),
-    summary="Read the schedule of some days.",
+    summary="Read the schedule of a range of days.",
 )
 async def list_appointments(room: RecordsEngine, call: Call, body: AppointmentsAsked) -> AppointmentsAnswer:
     return await appointments.read(room, call.account, body)
@@ -76,7 +77,7 @@ async def list_appointments(room: RecordsEngine, call: Call, body: AppointmentsA
     also=("/v1/appointment/{appointment_id}",),
     **READ,
     errors=(*LIVE, AppointmentNotFound),
-    summary="Read one appointment by its id, ours or the EHR's own.",
+    summary="Read one appointment by its id: ours or the EHR's own.",
 )
 async def show_appointment(room: RecordsEngine, call: Call, appointment_id: str) -> AppointmentAnswer:
     return await appointments.read_one(room, call.account, appointment_id)
@@ -92,7 +93,7 @@ async def list_locations(room: RecordsEngine, call: Call) -> LocationsAnswer:
     return await locations.read(room, call.account)
 
 
-@routes.get("/v1/settings", **READ, errors=LIVE, summary="Read the practice's settings; those of the org win.")
+@routes.get("/v1/settings", **READ, errors=LIVE, summary="Read the practice's settings. Those of the org win.")
 async def show_settings(room: RecordsEngine, call: Call) -> SettingsAnswer:
     return await settings.read(room, call.account)
 

@@ -1,4 +1,4 @@
-"""Dates as the contract's clients send them: a day, or a whole ISO 8601 time of which the day counts."""
+"""Dates as clients of the contract send them: a day, or an ISO 8601 time, of which only the day counts."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from datetime import date, datetime
 
 from cobalt_link.web.problems import InvalidRequest, Problem
 
-LONGEST = 184  # days in one request: half a year, which the EHR has to answer live
+LONGEST = 184  # days in one request: half a year, because the EHR has to answer while the caller waits
 
 FORMAT = "Invalid date format. Use ISO format (YYYY-MM-DD)."
 SCHEDULED = (date(1900, 1, 1), date(2199, 12, 31))
 
 
 class MissingParameters(Problem):
-    """Parameters that this call needs are missing. Send all that the message names."""
+    """This call needs parameters that are missing. Send all parameters that the message names."""
 
     code = "missing_parameters"
     status = 400
 
 
 def day(text: str) -> date:
-    """2026-01-31 or 2026-01-31T09:30:00-05:00 (the day there, whatever the offset); raises InvalidRequest."""
-    # The + of an offset arrives as a blank where a query was not encoded.
+    """2026-01-31, or 2026-01-31T09:30:00-05:00 (the day as written; the offset is ignored). Raises InvalidRequest."""
+    # If a client does not encode its query, the + of an offset arrives as a blank.
     for form in (text, "+".join(text.rsplit(" ", 1))):
         with suppress(ValueError):
             return datetime.fromisoformat(form).date()
@@ -30,16 +30,16 @@ def day(text: str) -> date:
 
 
 def span(start: str | None, end: str | None) -> tuple[date, date]:
-    """First and last day, both included and at most half a year; raises MissingParameters or InvalidRequest."""
+    """The first and the last day, both included, at most half a year. Raises MissingParameters or InvalidRequest."""
     given = {"start_date": start, "end_date": end}
     if missing := [name for name, value in given.items() if not value]:
         raise MissingParameters(f"Missing required parameters: {', '.join(missing)}.")
     first, last = day(start or ""), day(end or "")
     if not (SCHEDULED[0] <= first <= SCHEDULED[1] and SCHEDULED[0] <= last <= SCHEDULED[1]):
-        # An EHR counts days on from here; at the edge of the calendar that breaks.
-        raise InvalidRequest(f"start_date and end_date lie between {SCHEDULED[0]} and {SCHEDULED[1]}.")
+        # EHRs and our own search add days to these, which fails at the edge of the calendar.
+        raise InvalidRequest(f"start_date and end_date must be between {SCHEDULED[0]} and {SCHEDULED[1]}.")
     if last < first:
         raise InvalidRequest("end_date must be after start_date.")
     if (last - first).days >= LONGEST:
-        raise InvalidRequest(f"Date range cannot exceed {LONGEST} days. Ask for a shorter time, then for the next.")
+        raise InvalidRequest(f"Date range cannot exceed {LONGEST} days. Split it into several requests.")
     return first, last

@@ -1,7 +1,7 @@
-"""The ids that the API gives out for an EHR's records: 32 hex digits, the same for everybody who asks in one org.
+"""The ids that the API gives to an EHR's records: 32 hex digits, the same for every caller of one org.
 
-An id is a keyed hash, its row the truth: what was given out once resolves as long as the org's data key exists, and
-only for an account at the same EHR of the same org.
+A new id is a keyed hash, and its row is what counts afterwards. An id that was given out resolves as long as the org's
+data key exists, and only for accounts at the same EHR instance of the same org.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cobalt_link.vault import Context, DataKey
 
 Kind = Literal["appointment", "patient", "provider", "location"]
 Named = tuple[Kind, str]
-"""Something in an EHR: what it is, and the EHR's own id of it."""
+"""A record in an EHR: its kind, and the EHR's own id."""
 
 OURS = re.compile(r"[0-9a-f]{32}")
 
@@ -32,14 +32,14 @@ SELECT sealed_ehr_id FROM record_ids WHERE org = %s AND id = %s AND client = %s 
 
 
 class RecordIds:
-    """Keeps the table `record_ids`."""
+    """The table `record_ids`."""
 
     def __init__(self, db: Database, keys: DataKeys) -> None:
         self._db = db
         self._keys = keys
 
     async def give(self, account: Account, wanted: Iterable[Named]) -> dict[Named, str]:
-        """Our id of each; all of them resolve once this returns."""
+        """Our id of each. All of them resolve once this returns."""
         names = list(dict.fromkeys(wanted))
         if not names:
             return {}
@@ -48,14 +48,14 @@ class RecordIds:
         given = {name: _id(secret, account, name) for name in names}
         rows = await self._db.rows(KNOWN, (account.org, list(given.values())))
         known = {row["id"] for row in rows}
-        # In order, so that two that insert the same ids at once do not wait for each other in a circle.
+        # Sorted, so that two requests that insert the same ids at once cannot deadlock.
         fresh = sorted((our_id, *name) for name, our_id in given.items() if our_id not in known)
         if fresh:
             await self._insert(account, key, secret, fresh)
         return given
 
     async def resolve(self, account: Account, kind: Kind, our_id: str) -> str | None:
-        """The EHR's id behind one of ours; None if it was not given out for this org, EHR and kind."""
+        """The EHR's id for one of ours. None if it was not given out for this org, EHR instance, and kind."""
         if not OURS.fullmatch(our_id):
             return None
         key = await self._keys.get(_owner(account))
@@ -95,7 +95,7 @@ def _ehr(account: Account) -> tuple[str, ...]:
 
 
 def _hash(secret: bytes, *parts: str) -> bytes:
-    # Each part with its length in front, so that no two lists of parts read alike.
+    # The length comes before each part, so that ("ab", "c") and ("a", "bc") differ.
     return hmac.digest(secret, b"".join(len(part).to_bytes(4) + part for part in (p.encode() for p in parts)), "sha256")
 
 

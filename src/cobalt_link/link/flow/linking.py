@@ -113,7 +113,7 @@ class LinkFlow(Flow):
     async def _existing(self, session: LinkSession, grant: Grant, chosen: ChosenEhr) -> str | None:
         asker, connector, address = session.asker, chosen.connector or "", chosen.address or ""
         try:
-            found = await self._deps.accounts.standing(asker.client, asker.org, connector, address, grant)
+            found = await self._deps.accounts.of_ehr_user_in_org(asker.client, asker.org, connector, address, grant)
         except (psycopg.Error, DatabaseUnavailable) as error:
             raise JournalFailed(error) from None  # our own fault must not be recorded as an answer of the EHR
         return next((each.id for each in found if already.works_for(each, asker.user_id)), None)
