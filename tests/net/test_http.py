@@ -32,6 +32,12 @@ async def test_what_is_asked_is_what_arrives() -> None:
     assert (answer.status, answer.json(), answer.headers["CONTENT-type"]) == (200, {"id": 1}, "application/json")
 
 
+async def test_a_list_in_the_query_is_a_repeated_key() -> None:
+    async with listening(plain(b"")) as ehr:
+        await ask(ehr, path="/db?a=1", params={"state": ["new", "a b"], "days": ("3",), "none": []})
+    assert ehr.heard[0].startswith(b"GET /db?a=1&state=new&state=a+b&days=3 ")
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'{"cut": ', b"\xff\xfe", b"[" * 100_000])
 async def test_a_body_that_is_not_json_is_told_apart(body: bytes) -> None:
     async with listening(plain(body, status="502 Bad Gateway", Content_Type="text/html")) as ehr:

@@ -1,11 +1,14 @@
 """GET /v1/patients: the contract's keys, filters and pages."""
 
+from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
 import pytest
 
-from cobalt_link.connector.models import Patient
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.models import Patient, PatientQuery
+from tests.accounts.tiny import TinyConnector
 from tests.accounts.world import World
 from tests.records.conftest import Api, Caller
 
@@ -137,3 +140,22 @@ async def test_the_rival_gets_ids_that_say_nothing_about_ours(ask: Api, acme: Ca
     assert not {each["id"] for each in ours["patients"]} & {each["id"] for each in theirs["patients"]}
     stolen = type(acme)(rival.client, rival.secret, rival.account, acme.token)
     assert (await ask(stolen, "/v1/patients"))[0] == 401
+
+
+@pytest.mark.parametrize("giving", ["list", "generator"])
+async def test_an_ehr_without_pages_gives_all_and_we_cut_them(
+    ask: Api, acme: Caller, giving: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def whole(self: TinyConnector, chart: Chart, query: PatientQuery) -> list[Patient]:
+        return self.ehr.people
+
+    async def one_by_one(self: TinyConnector, chart: Chart, query: PatientQuery) -> AsyncIterator[Patient]:
+        for each in self.ehr.people:
+            yield each
+
+    monkeypatch.setattr(TinyConnector, "patients", whole if giving == "list" else one_by_one)
+    _, body = await ask(acme, "/v1/patients", params={"page": 2, "page_size": 3})
+    assert [each["ehr_id"] for each in body["patients"]] == ["2", "3", "4"]
+    assert body["pagination"] == {"current_page": 2, "total_pages": 3, "total_count": 7, "page_size": 3}
+    _, body = await ask(acme, "/v1/patients", params={"first_name": "an"})
+    assert [each["ehr_id"] for each in body["patients"]] == ["900"] and body["pagination"]["total_count"] == 1

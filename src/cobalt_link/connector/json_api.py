@@ -25,7 +25,7 @@ from cobalt_link.net.http import BrokenAnswer, Http, HttpResponse, NoSuchName, T
 
 Meaning: TypeAlias = Callable[[], Exception] | Callable[[Any], Exception]
 """A refusal's class, or a function of the error's JSON body that makes a refusal."""
-Errors: TypeAlias = Mapping[str | int, Meaning]
+Errors: TypeAlias = Mapping[str, Meaning] | Mapping[int, Meaning] | Mapping[str | int, Meaning]
 """Meanings by the EHR's own error code ("locked") or by HTTP status (423). The code is looked up first."""
 Query: TypeAlias = Mapping[str, Any]
 """Texts, numbers, days, true or false. A list is sent as a repeated key. None is left out."""
@@ -162,7 +162,7 @@ class JsonClient:
         with suppress(BrokenAnswer):  # a proxy's error page has no code
             said = answer.json()
         code = at(said, self.api.code_at)
-        for table in (errors, self.api.errors):
+        for table in (dict(errors), dict(self.api.errors)):
             for key in (code, answer.status):
                 if isinstance(key, str | int) and key in table:
                     return _made(table[key], said)

@@ -9,7 +9,7 @@ from typing import Any
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.grant import EhrUser, Grant
+from cobalt_link.connector.grant import EhrUser, Grant, Renewed
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.models import (
     Appointment,
@@ -38,6 +38,9 @@ class TinyEhr:
         self.second_factor = False
         self.trouble: Exception | None = None
         self.read_trouble: Exception | None = None
+        self.renewals = 0
+        self.renew_trouble: Exception | None = None
+        self.renewed = True
         self.gate = asyncio.Event()
         self.gate.set()
         self.knocked = asyncio.Event()
@@ -115,3 +118,15 @@ class TinyConnector(Connector):
             raise self.ehr.read_trouble
         if chart.session["number"] != self.ehr.session:
             raise SessionEnded
+
+
+class RenewingConnector(TinyConnector):
+    """The same EHR with a refresh token. `renewed` is false when it gives no new session, and no reason."""
+
+    async def renew(self, chart: Chart) -> Renewed | None:
+        self.ehr.renewals += 1
+        self.ehr.knocked.set()
+        await self.ehr.gate.wait()
+        if self.ehr.renew_trouble:
+            raise self.ehr.renew_trouble
+        return Renewed(session={"number": self.ehr.session}, keep_alive=60) if self.ehr.renewed else None

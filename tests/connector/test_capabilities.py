@@ -1,0 +1,116 @@
+"""What a class has to have for what its manifest declares, and both ways to give records."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pytest
+
+from cobalt_link import connector as cl
+from cobalt_link.connector import installed
+from cobalt_link.connector.capabilities import FILTERS, PROTOCOLS, listed, mismatches, streamed, undeclared
+from cobalt_link.connector.connector import Connector
+from tests.accounts.tiny import TinyConnector
+
+READS = tuple(PROTOCOLS)
+
+
+class Whole:
+    async def appointments(self, chart: Any, query: Any) -> AsyncIterator[int]:
+        yield 1
+
+    async def patients(self, chart: Any, query: Any, extra: int = 0) -> list[int]:
+        return [1]
+
+    async def providers(self, chart: Any) -> list[int]:
+        return [1]
+
+    async def locations(self, chart: Any) -> list[int]:
+        return [1]
+
+    async def settings(self, chart: Any) -> int:
+        return 1
+
+
+def with_(**methods: Any) -> type:
+    return type("Changed", (Whole,), methods)
+
+
+async def no_query(self: Any, chart: Any) -> list[int]:
+    return []
+
+
+async def one_more(self: Any, chart: Any, ehr_id: Any, more: Any) -> None: ...
+
+
+def at_once(self: Any, chart: Any) -> list[int]:
+    return []
+
+
+def test_a_class_that_has_what_it_declares_has_no_mismatch() -> None:
+    assert [*mismatches(Whole, READS)] == [] and [*undeclared(Whole, READS)] == []
+    assert [*mismatches(TinyConnector, TinyConnector.manifest.reads)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared", "found"),
+    [
+        (with_(providers=None), ("providers",), "no method `providers`. Write it."),
+        (Connector, ("settings",), "no method `settings`. Write it."),
+        (with_(appointments=no_query), ("appointments",), "`appointments` must take (self, chart, query)."),
+        (with_(providers=at_once), ("providers",), "`providers` must be an `async def`."),
+        (with_(appointment=one_more), (), "`appointment` must take (self, chart, ehr_id)."),
+        (with_(renew=at_once), (), "`renew` must be an `async def`."),
+    ],
+)
+def test_a_mismatch_says_what_to_write(kind: type, declared: Any, found: str) -> None:
+    ((_, text),) = mismatches(kind, declared)
+    assert text.endswith(found)
+
+
+def test_methods_that_nobody_calls_are_named_with_the_capability_to_declare() -> None:
+    some = with_(appointment=no_query)
+    assert {*undeclared(some, ("patients", "providers", "settings"))} == {
+        ("appointments", "appointments"), ("appointment", "appointments"), ("locations", "locations"),
+    }  # fmt: skip
+
+
+def test_the_filters_are_the_fields_of_the_queries() -> None:
+    assert FILTERS["patients"] == {"dob", "first_name", "last_name", "mrn", "ehr_id", "phone"}
+    assert "appointment_mode" in FILTERS["appointments"] and "mode" not in FILTERS["appointments"]
+
+
+def test_a_connector_that_does_not_do_what_it_declares_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(TinyConnector, "providers")
+    monkeypatch.setattr(installed, "entry_points", lambda group: [EntryPoint("tiny", "x", group)])
+    monkeypatch.setattr(EntryPoint, "load", lambda self: TinyConnector)
+    with pytest.raises(installed.ConnectorBroken, match=r"tiny does not do what its manifest declares.*`providers`"):
+        installed.classes()
+
+
+async def gives(*records: int) -> list[int]:
+    return [*records]
+
+
+async def yields(*records: int) -> AsyncIterator[int]:
+    for each in records:
+        yield each
+
+
+@pytest.mark.parametrize("kind", [gives, yields])
+async def test_records_are_taken_as_a_list_and_one_by_one(kind: Any) -> None:
+    assert await listed(kind(1, 2, 3)) == [1, 2, 3]
+    assert [each async for each in streamed(kind(1, 2, 3))] == [1, 2, 3]
+    assert await listed(kind()) == []
+
+
+def test_everything_that_an_author_needs_stands_in_one_package() -> None:
+    assert len({*cl.__all__}) == len(cl.__all__)
+    for name in ("Connector", "Ask", "Secret", "Grant", "EhrUser", "EhrInstance", "Chart", "JsonApi", "Http"):
+        assert hasattr(cl, name)
+    missing = {kind.__name__ for kind in PROTOCOLS.values()} - {*cl.__all__}
+    assert not missing
