@@ -18,7 +18,7 @@ from cobalt_link.conformance.test_server import why_down
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.manifest import Capability, Manifest
-from cobalt_link.connector.panes import ANSWERS
+from cobalt_link.connector.panes import Pane
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.records.resources import appointments, patients
 from tests.conformance.worked_example import BY_HAND, PAGE, Change, checked, files, found, write
@@ -56,8 +56,8 @@ def test_the_guides_connector_is_sixty_lines_as_ruff_formats_them(tmp_path: Path
         *sorted(name for filters in FILTERS.values() for name in filters),
         *catalogue(),
         *(kind.__name__ for kind in catalogue().values()),
-        *(kind.__name__ for kind in ANSWERS),
-        *(str(kind.__struct_config__.tag) for kind in ANSWERS),
+        *(kind.__name__ for kind in get_args(Pane)),
+        *(str(kind.__struct_config__.tag) for kind in get_args(Pane)),
         *Case.__struct_fields__,
         *Program.__struct_fields__,
     ],

@@ -11,13 +11,13 @@ import msgspec
 
 from cobalt_link.connector.manifest import Capability
 from cobalt_link.connector.panes import (
-    ANSWERS,
     Answer,
     ChoiceAnswer,
     CodeAnswer,
     CredentialsAnswer,
     Pane,
     WaitingAnswer,
+    answer_type,
 )
 from cobalt_link.connector.secrets import Secret
 
@@ -128,7 +128,7 @@ def _value(given: str | Callable[[], str]) -> str:
 
 def answer_to(pane: Pane, step: CaseStep) -> Answer:
     """The step as the typed answer to a pane. Raises CaseBroken when it answers another kind."""
-    kind = ANSWERS[type(pane)]
+    kind = answer_type(type(pane))
     if kind is CredentialsAnswer and step.username is not None and step.password is not None:
         return CredentialsAnswer(username=step.username, password=Secret(step.password))
     if kind is CodeAnswer and (step.code is not None or step.resend):

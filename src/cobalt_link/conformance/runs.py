@@ -82,7 +82,7 @@ class StraightRun(Ask):
         self.known: Mapping[str, Any] = {}
         self._script, self._http, self._result = script, http, result
 
-    async def __call__(self, pane: Pane) -> Any:
+    async def __call__(self, pane: Any) -> Any:
         self._shown(pane)
         return await self._script.answer(pane)
 

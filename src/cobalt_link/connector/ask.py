@@ -18,22 +18,15 @@ from typing import Any, Literal, TypeVar, TypeVarTuple, overload
 import msgspec
 
 from cobalt_link.connector.panes import (
-    Answer,
+    AnswerT,
     Choice,
-    ChoiceAnswer,
     Code,
     CodeAnswer,
-    Consent,
-    ConsentAnswer,
     Credentials,
     CredentialsAnswer,
-    Message,
-    MessageAnswer,
     Option,
-    Pane,
+    PaneOf,
     PaneRefusal,
-    Picker,
-    PickerAnswer,
     Waiting,
     WaitingAnswer,
 )
@@ -54,22 +47,8 @@ class Ask(ABC):
     known: Mapping[str, Any]
     credentials: CredentialsAnswer | None = None
 
-    @overload
-    async def __call__(self, pane: Picker) -> PickerAnswer: ...
-    @overload
-    async def __call__(self, pane: Consent) -> ConsentAnswer: ...
-    @overload
-    async def __call__(self, pane: Credentials) -> CredentialsAnswer: ...
-    @overload
-    async def __call__(self, pane: Code) -> CodeAnswer: ...
-    @overload
-    async def __call__(self, pane: Choice) -> ChoiceAnswer: ...
-    @overload
-    async def __call__(self, pane: Waiting) -> WaitingAnswer: ...
-    @overload
-    async def __call__(self, pane: Message) -> MessageAnswer: ...
     @abstractmethod
-    async def __call__(self, pane: Pane) -> Answer:
+    async def __call__(self, pane: PaneOf[AnswerT]) -> AnswerT:
         """Shows a pane and returns its typed answer. The sign-in stops here until the user has answered."""
 
     @abstractmethod

@@ -7,7 +7,7 @@ it rests readable while the link session is open.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Generic, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 
@@ -28,86 +28,6 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     detail: str | None = None
     known: bool = False
-
-
-class Picker(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="picker"):
-    """Which practice, or which EHR at which address."""
-
-    name: str = "picker"
-    problem: PaneRefusal | None = None
-    manual: bool = False
-    ehr: str | None = None
-    address: str | None = None
-
-
-class Consent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="consent"):
-    """May the app use this EHR with the user's account?"""
-
-    name: str = "consent"
-    problem: PaneRefusal | None = None
-
-
-class Credentials(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="credentials"):
-    """Username and password. `username` fills the field in; `fixed` locks it while an account is being repaired."""
-
-    name: str = "credentials"
-    username: str | None = None
-    fixed: bool = False
-    problem: PaneRefusal | None = None
-
-
-class Code(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="code"):
-    """A one-time code. `sent_to` is masked by the EHR already ("34", "m•••@riverside.example"). `length` in digits.
-
-    `resend` offers a new code; `resent` says that one was just sent.
-    """
-
-    name: str = "code"
-    way: Literal["text", "email", "app"] | None = None
-    sent_to: str | None = None
-    length: int | None = None
-    expires_at: datetime | None = None
-    resend: bool = False
-    resent: bool = False
-    problem: PaneRefusal | None = None
-
-
-class Choice(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="choice"):
-    """One of several: a clinic, a database, a way to get the code. `name` chooses the texts (`choice.<name>.title`).
-
-    A remembered choice is offered again when the account is renewed or repaired.
-    """
-
-    name: str
-    options: tuple[Option, ...]
-    none_of_these: bool = True
-    remember: bool = False
-    problem: PaneRefusal | None = None
-
-
-class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="waiting"):
-    """The user approves elsewhere, such as on a phone. `number` is what they match there."""
-
-    name: str = "approval"
-    number: str | None = None
-    sent_to: str | None = None
-    expires_at: datetime | None = None
-    resend: bool = False
-    other_way: bool = False
-    problem: PaneRefusal | None = None
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="message"):
-    """A refusal that cannot be fixed on the pane where it happened. `again` offers to try again."""
-
-    code: str
-    name: str = "message"
-    details: dict[str, str | int] = {}
-    again: bool = True
-    problem: PaneRefusal | None = None
-
-
-Pane: TypeAlias = Picker | Consent | Credentials | Code | Choice | Waiting | Message
 
 
 class PickerAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,19 +76,101 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     action: Literal["again"]
 
 
+AnswerT = TypeVar("AnswerT")
+
+
+class PaneOf(msgspec.Struct, Generic[AnswerT], frozen=True, kw_only=True):
+    """A pane that is answered with an AnswerT."""
+
+
+class Picker(PaneOf[PickerAnswer], frozen=True, kw_only=True, tag_field="kind", tag="picker"):
+    """Which practice, or which EHR at which address."""
+
+    name: str = "picker"
+    problem: PaneRefusal | None = None
+    manual: bool = False
+    ehr: str | None = None
+    address: str | None = None
+
+
+class Consent(PaneOf[ConsentAnswer], frozen=True, kw_only=True, tag_field="kind", tag="consent"):
+    """May the app use this EHR with the user's account?"""
+
+    name: str = "consent"
+    problem: PaneRefusal | None = None
+
+
+class Credentials(PaneOf[CredentialsAnswer], frozen=True, kw_only=True, tag_field="kind", tag="credentials"):
+    """Username and password. `username` fills the field in; `fixed` locks it while an account is being repaired."""
+
+    name: str = "credentials"
+    username: str | None = None
+    fixed: bool = False
+    problem: PaneRefusal | None = None
+
+
+class Code(PaneOf[CodeAnswer], frozen=True, kw_only=True, tag_field="kind", tag="code"):
+    """A one-time code. `sent_to` is masked by the EHR already ("34", "m•••@riverside.example"). `length` in digits.
+
+    `resend` offers a new code; `resent` says that one was just sent.
+    """
+
+    name: str = "code"
+    way: Literal["text", "email", "app"] | None = None
+    sent_to: str | None = None
+    length: int | None = None
+    expires_at: datetime | None = None
+    resend: bool = False
+    resent: bool = False
+    problem: PaneRefusal | None = None
+
+
+class Choice(PaneOf[ChoiceAnswer], frozen=True, kw_only=True, tag_field="kind", tag="choice"):
+    """One of several: a clinic, a database, a way to get the code. `name` chooses the texts (`choice.<name>.title`).
+
+    A remembered choice is offered again when the account is renewed or repaired.
+    """
+
+    name: str
+    options: tuple[Option, ...]
+    none_of_these: bool = True
+    remember: bool = False
+    problem: PaneRefusal | None = None
+
+
+class Waiting(PaneOf[WaitingAnswer], frozen=True, kw_only=True, tag_field="kind", tag="waiting"):
+    """The user approves elsewhere, such as on a phone. `number` is what they match there."""
+
+    name: str = "approval"
+    number: str | None = None
+    sent_to: str | None = None
+    expires_at: datetime | None = None
+    resend: bool = False
+    other_way: bool = False
+    problem: PaneRefusal | None = None
+
+
+class Message(PaneOf[MessageAnswer], frozen=True, kw_only=True, tag_field="kind", tag="message"):
+    """A refusal that cannot be fixed on the pane where it happened. `again` offers to try again."""
+
+    code: str
+    name: str = "message"
+    details: dict[str, str | int] = {}
+    again: bool = True
+    problem: PaneRefusal | None = None
+
+
+Pane: TypeAlias = Picker | Consent | Credentials | Code | Choice | Waiting | Message
+
+
 Answer: TypeAlias = (
     PickerAnswer | ConsentAnswer | CredentialsAnswer | CodeAnswer | ChoiceAnswer | WaitingAnswer | MessageAnswer
 )
 
-ANSWERS: dict[type[Pane], type[Answer]] = {
-    Picker: PickerAnswer,
-    Consent: ConsentAnswer,
-    Credentials: CredentialsAnswer,
-    Code: CodeAnswer,
-    Choice: ChoiceAnswer,
-    Waiting: WaitingAnswer,
-    Message: MessageAnswer,
-}
+
+def answer_type(pane: type[Pane]) -> type[Answer]:
+    """What a pane is answered with."""
+    return get_args(vars(pane)["__orig_bases__"][0])[0]
 
 
 def kept_for_renewal(pane: Pane) -> bool:

@@ -15,7 +15,6 @@ from cobalt_link.connector import secrets
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.panes import (
-    ANSWERS,
     Answer,
     ChoiceAnswer,
     CodeAnswer,
@@ -23,6 +22,7 @@ from cobalt_link.connector.panes import (
     Pane,
     Waiting,
     WaitingAnswer,
+    answer_type,
     kept_for_renewal,
 )
 from cobalt_link.connector.refusals import Interrupted, LoginRequired, Refusal, StartedOver, catalogue
@@ -156,11 +156,11 @@ class _Replay(Ask):
         self._n = 0
         self._asked: dict[int, tuple[Answer, JournalEntry]] = {}
 
-    async def __call__(self, pane: Pane) -> Any:
+    async def __call__(self, pane: Any) -> Any:
         entry = self._next("ask", pane.name)
         if entry is None or entry.state == "open":
             entry = await self._from_saved(pane)
-        answer = decoded(entry.value or b"", ANSWERS[type(pane)])
+        answer = decoded(entry.value or b"", answer_type(type(pane)))
         self._saved.pop(pane.name, None)
         self._note(pane, entry, answer)
         return answer
