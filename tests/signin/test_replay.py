@@ -25,7 +25,7 @@ from cobalt_link.connector.refusals import EhrDown, LoginRequired, PushDenied, W
 from cobalt_link.jobs.claims import LostClaim
 from cobalt_link.signin.journal import JournalEntry, MemoryJournal
 from cobalt_link.signin.replay import CONFIRM, Asking, Granted, Polling, Refused, SignIn
-from tests.signin.telling import GRANT, PASSWORD, Ehr, Shelf, code, credentials, saved
+from tests.signin.runs import GRANT, PASSWORD, Ehr, Shelf, code, credentials, saved
 
 CLINIC = Choice(name="clinic", options=(Option(value="1", label="One"), Option(value="2", label="Two")))
 

@@ -29,7 +29,7 @@ from cobalt_link.connector import (
 from cobalt_link.connector.panes import Choice, Consent, ConsentAnswer
 from cobalt_link.connector.refusals import LoginRequired, TooManyCodes, catalogue
 from cobalt_link.signin.replay import CONFIRM, Asking, Granted, Refused, SignIn, encoded
-from tests.signin.telling import GRANT, PASSWORD, Shelf, code, credentials
+from tests.signin.runs import GRANT, PASSWORD, Shelf, code, credentials
 
 RESEND = CodeAnswer(resend=True)
 
