@@ -1,4 +1,4 @@
-"""A secret shows itself nowhere but inside a deed."""
+"""A secret shows itself nowhere but inside a step."""
 
 import asyncio
 import copy
@@ -15,7 +15,7 @@ from cobalt_link.signin.replay import decoded, encoded
 TEXT = "correct horse"
 
 
-def test_it_opens_inside_a_deed_only() -> None:
+def test_it_opens_inside_a_step_only() -> None:
     secret = Secret(TEXT)
     with pytest.raises(SecretOutsideStep):
         secret.reveal()
@@ -25,7 +25,7 @@ def test_it_opens_inside_a_deed_only() -> None:
         secret.reveal()
 
 
-async def test_a_deed_opens_secrets_for_itself_and_not_for_what_runs_beside() -> None:
+async def test_a_step_opens_secrets_for_itself_and_not_for_what_runs_beside() -> None:
     secret, inside, done = Secret(TEXT), asyncio.Event(), asyncio.Event()
 
     async def a_deed() -> None:

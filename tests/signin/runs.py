@@ -1,4 +1,4 @@
-"""Tells a story as several processes would: before each telling everything but the written journal is gone."""
+"""Runs a sign-in as several processes would: before each run everything but the written journal is gone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ GRANT = Grant(user=EhrUser(id="7", username="ann", name="Ann Lee"), tenant="t", 
 
 
 class Shelf:
-    """The journal between two tellings, as bytes. `replay` is one telling by a process of its own."""
+    """The journal between two runs, as bytes. `replay` is one run by a process of its own."""
 
-    def __init__(self, story: SignIn, **options: Any) -> None:
-        self.story = story
+    def __init__(self, sign_in: SignIn, **options: Any) -> None:
+        self.sign_in = sign_in
         self.options = options
         self.written = msgspec.msgpack.encode([])
 
@@ -30,10 +30,10 @@ class Shelf:
         return msgspec.msgpack.decode(self.written, type=list[JournalEntry])
 
     async def replay(self, journal: type[MemoryJournal] = MemoryJournal) -> Outcome:
-        """Tells it; what was written stays also if the telling dies."""
+        """Runs it. What was written stays even if the run dies."""
         opened = journal(self.entries)
         try:
-            return await replay(self.story, opened, **self.options)
+            return await replay(self.sign_in, opened, **self.options)
         finally:
             self.keep(await opened.read())
 
@@ -41,7 +41,7 @@ class Shelf:
         self.written = msgspec.msgpack.encode(entries)
 
     def answer(self, outcome: Outcome, answer: Answer) -> None:
-        """What Link does when the person answers."""
+        """What Link does when the user answers."""
         assert isinstance(outcome, Asking | Polling)
         kind, value = ("ask", encoded(answer))
         if isinstance(outcome, Polling):
@@ -53,7 +53,7 @@ class Shelf:
         self.keep([before[n] for n in sorted(before)])
 
     async def through(self, *answers: Answer) -> Outcome:
-        """Answers pane after pane; each is told twice, for a telling without news must end the same."""
+        """Answers pane after pane. Each runs twice, because a run without news must end the same."""
         outcome = await self.replay()
         for answer in answers:
             before = self.written
@@ -73,7 +73,7 @@ def code(text: str = "123456") -> CodeAnswer:
 
 
 class Ehr:
-    """What is outside: counts what was done to it, and says what it is told to."""
+    """What is outside: counts what was done to it, and answers what the test wants."""
 
     def __init__(self, **says: Any) -> None:
         self.says = says

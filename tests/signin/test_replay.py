@@ -1,4 +1,4 @@
-"""The runner of sign-in stories: every telling is by a fresh process that has nothing but the journal."""
+"""Replaying sign-ins: every run is by a fresh process that has nothing but the journal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Session(msgspec.Struct):
 def a_sign_in(ehr: Ehr) -> SignIn:
     """Password until right, then a code until right."""
 
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         who = await ask(Credentials())
         while True:
             try:
@@ -55,10 +55,10 @@ def a_sign_in(ehr: Ehr) -> SignIn:
                 del no
         return msgspec.structs.replace(GRANT, session={"token": session.token})
 
-    return story
+    return sign_in
 
 
-async def test_every_telling_by_a_fresh_process_goes_on_where_the_journal_ends() -> None:
+async def test_every_run_by_a_fresh_process_goes_on_where_the_journal_ends() -> None:
     ehr = Ehr(log_in=[WrongCredentials(tries_left=2), {"token": "s", "second": False}])
     shelf = Shelf(a_sign_in(ehr))
     outcome = await shelf.through(credentials("wrong"))
@@ -71,7 +71,7 @@ async def test_every_telling_by_a_fresh_process_goes_on_where_the_journal_ends()
     assert ehr.done == ["log_in", "log_in"]
 
 
-async def test_a_whole_journal_told_again_gives_the_same_grant_and_does_nothing() -> None:
+async def test_a_whole_journal_run_again_gives_the_same_grant_and_does_nothing() -> None:
     ehr = Ehr(log_in={"token": "s", "second": False})
     shelf = Shelf(a_sign_in(ehr))
     first = await shelf.through(credentials())
@@ -79,16 +79,16 @@ async def test_a_whole_journal_told_again_gives_the_same_grant_and_does_nothing(
     assert ehr.done == ["log_in"]
 
 
-async def test_what_a_deed_returned_comes_back_as_the_same_type() -> None:
+async def test_what_a_step_returned_comes_back_as_the_same_type() -> None:
     seen: list[object] = []
 
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         seen.append(await ask.once("typed", Ehr(typed={"token": "s"}).step("typed"), returns=Session))
         seen.append(await ask.once("plain", Ehr(plain=[[1, "a", None]]).step("plain")))
         await ask(Consent())
         return GRANT
 
-    shelf = Shelf(story)
+    shelf = Shelf(sign_in)
     await shelf.through(ConsentAnswer(agree=True))
     assert seen[:2] == seen[2:4] == [Session("s"), [1, "a", None]]
 
@@ -96,7 +96,7 @@ async def test_what_a_deed_returned_comes_back_as_the_same_type() -> None:
 async def test_a_refusal_is_recorded_with_its_details_and_raised_again() -> None:
     heard: list[tuple[str, dict[str, object]]] = []
 
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         try:
             await ask.once("log_in", Ehr(log_in=WrongCredentials(tries_left=1)).step("log_in"))
         except WrongCredentials as no:
@@ -104,29 +104,29 @@ async def test_a_refusal_is_recorded_with_its_details_and_raised_again() -> None
         await ask(Consent())
         return GRANT
 
-    await Shelf(story).through(ConsentAnswer(agree=True))
+    await Shelf(sign_in).through(ConsentAnswer(agree=True))
     assert set(map(str, heard)) == {str(("wrong_credentials", {"tries_left": 1}))} and len(heard) > 1
 
 
-async def test_a_secret_opens_inside_a_deed_and_nowhere_else() -> None:
-    told: list[str] = []
+async def test_a_secret_opens_inside_a_step_and_nowhere_else() -> None:
+    seen: list[str] = []
 
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         who = await ask(Credentials())
 
         async def log_in() -> None:
-            told.append(who.password.reveal())
+            seen.append(who.password.reveal())
 
         await ask.once("log_in", log_in)
-        told.append(who.password.reveal())
+        seen.append(who.password.reveal())
         return GRANT
 
-    outcome = await Shelf(story).through(credentials())
-    assert told == [PASSWORD]
+    outcome = await Shelf(sign_in).through(credentials())
+    assert seen == [PASSWORD]
     assert isinstance(outcome, Refused) and outcome.refusal.code == "unexpected"
 
 
-async def test_a_deed_that_was_begun_is_never_repeated() -> None:
+async def test_a_step_that_was_begun_is_never_repeated() -> None:
     ehr = Ehr(log_in=asyncio.CancelledError())  # the process dies inside
     shelf = Shelf(a_sign_in(ehr))
     shelf.answer(await shelf.replay(), credentials())
@@ -137,21 +137,21 @@ async def test_a_deed_that_was_begun_is_never_repeated() -> None:
     assert ehr.done == ["log_in"]
 
 
-async def test_a_deed_that_does_no_harm_is_repeated() -> None:
+async def test_a_step_that_does_no_harm_is_repeated() -> None:
     ehr = Ehr(look=[asyncio.CancelledError(), "seen"])
 
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         assert await ask.once("look", ehr.step("look"), again=True) == "seen"
         return GRANT
 
-    shelf = Shelf(story)
+    shelf = Shelf(sign_in)
     with pytest.raises(asyncio.CancelledError):
         await shelf.replay()
     assert isinstance(await shelf.replay(), Granted)
     assert ehr.done == ["look", "look"]
 
 
-async def test_a_deed_is_written_down_before_it_is_done() -> None:
+async def test_a_step_is_written_down_before_it_is_done() -> None:
     written: list[tuple[str, str]] = []
     shelf = Shelf(a_sign_in(Ehr()))
 
@@ -176,7 +176,7 @@ async def test_a_connector_can_swallow_neither_a_lost_claim_nor_a_journal_that_f
         async def finish(self, entry: JournalEntry) -> None:
             raise error
 
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         try:
             await ask.once("log_in", Ehr().step("log_in"))
         except Exception:
@@ -184,14 +184,14 @@ async def test_a_connector_can_swallow_neither_a_lost_claim_nor_a_journal_that_f
         return GRANT
 
     with pytest.raises(type(error)):
-        await Shelf(story).replay(Failing)
+        await Shelf(sign_in).replay(Failing)
     assert reached == []
 
 
 async def test_a_connector_that_catches_every_exception_still_suspends() -> None:
     reached: list[str] = []
 
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         try:
             await ask(Consent())
         except Exception:
@@ -199,12 +199,12 @@ async def test_a_connector_that_catches_every_exception_still_suspends() -> None
         reached.append("went on")
         return GRANT
 
-    assert await Shelf(story).replay() == Asking(1, Consent())
+    assert await Shelf(sign_in).replay() == Asking(1, Consent())
     assert reached == []
 
 
 @pytest.mark.parametrize("version", ["renamed", "moved", "another kind"])
-async def test_a_story_that_changed_under_its_journal_starts_over(version: str) -> None:
+async def test_a_sign_in_that_changed_under_its_journal_starts_over(version: str) -> None:
     async def before(ask: Ask) -> Grant:
         await ask(Credentials())
         await ask.once("log_in", Ehr().step("log_in"))
@@ -222,14 +222,14 @@ async def test_a_story_that_changed_under_its_journal_starts_over(version: str) 
 
     shelf = Shelf(before)
     await shelf.through(credentials())
-    shelf.story = after
+    shelf.sign_in = after
     outcome = await shelf.replay()
     assert isinstance(outcome, Refused) and outcome.refusal.code == "started_over"
     assert outcome.refusal.details["entry"] == (1 if version == "moved" else 2)
 
 
 async def test_forgetting_erases_the_secret_from_the_journal_and_from_what_is_kept() -> None:
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         who = await ask(Credentials())
         await ask.once("log_in", Ehr().step("log_in"))
         await ask.forget(who)
@@ -237,7 +237,7 @@ async def test_forgetting_erases_the_secret_from_the_journal_and_from_what_is_ke
         assert who.username == "ann"
         return GRANT
 
-    shelf = Shelf(story)
+    shelf = Shelf(sign_in)
     shelf.answer(await shelf.replay(), credentials())
     assert PASSWORD.encode() in shelf.written
     outcome = await shelf.through(ConsentAnswer(agree=True))
@@ -246,14 +246,14 @@ async def test_forgetting_erases_the_secret_from_the_journal_and_from_what_is_ke
 
 
 async def test_password_and_remembered_choice_are_kept_for_renewal_and_a_code_never() -> None:
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         await ask(Credentials())
         await ask(Code())
         await ask(CLINIC)
         await ask(msgspec.structs.replace(CLINIC, name="site", remember=True))
         return GRANT
 
-    outcome = await Shelf(story).through(credentials(), code(), ChoiceAnswer(value="1"), ChoiceAnswer(value="2"))
+    outcome = await Shelf(sign_in).through(credentials(), code(), ChoiceAnswer(value="1"), ChoiceAnswer(value="2"))
     assert isinstance(outcome, Granted)
     assert outcome.answers.keys() == {"credentials", "site"}
 
@@ -275,15 +275,15 @@ async def test_silence_renews_without_a_pane() -> None:
 
 
 @pytest.mark.parametrize("says", [WrongCredentials(), {"token": "s", "second": True}])
-async def test_silence_ends_in_login_required_where_the_person_is_needed(says: object) -> None:
+async def test_silence_ends_in_login_required_where_the_user_is_needed(says: object) -> None:
     outcome = await Shelf(a_sign_in(Ehr(log_in=says)), saved=saved(credentials()), silent=True).replay()
     assert isinstance(outcome, Refused) and isinstance(outcome.refusal, LoginRequired)
 
 
-async def test_before_a_deed_reaches_somebody_who_has_said_nothing_yet_they_are_asked_once() -> None:
+async def test_before_a_step_reaches_somebody_who_has_said_nothing_yet_they_are_asked_once() -> None:
     ehr = Ehr()
 
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         await ask(Credentials())
         await ask.once("look", ehr.step("look"))
         await ask.once("text", ehr.step("text"), reaches_user=True)
@@ -291,11 +291,11 @@ async def test_before_a_deed_reaches_somebody_who_has_said_nothing_yet_they_are_
         return GRANT
 
     confirm = Consent(name=CONFIRM)
-    shelf = Shelf(story, saved=saved(credentials()), confirm=confirm)
+    shelf = Shelf(sign_in, saved=saved(credentials()), confirm=confirm)
     outcome = await shelf.replay()
     assert (outcome, ehr.done) == (Asking(3, confirm), ["look"])
     shelf.answer(outcome, ConsentAnswer(agree=True))
-    # From now on they are there; and later tellings, which are not told to knock, know that it was asked.
+    # From now on the user is there, and later runs, which confirm nothing, know that it was asked.
     shelf.options["confirm"] = None
     first = await shelf.replay()
     assert isinstance(first, Granted) and ehr.done == ["look", "text", "text_again"]
@@ -307,19 +307,19 @@ async def test_nobody_is_asked_where_the_ehr_reaches_nobody_or_where_they_have_j
     quiet = Shelf(a_sign_in(ehr), saved=saved(credentials()), confirm=Consent(name=CONFIRM))
     assert isinstance(await quiet.replay(), Granted)
 
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         await ask(Credentials())
         await ask.once("text", ehr.step("text"), reaches_user=True)
         return GRANT
 
-    typed = Shelf(story, confirm=Consent(name=CONFIRM))
+    typed = Shelf(sign_in, confirm=Consent(name=CONFIRM))
     outcome = await typed.replay()
     typed.answer(outcome, credentials())
     typed.options["confirm"] = None
     assert isinstance(await typed.replay(), Granted)
 
 
-async def test_silence_never_does_a_deed_that_reaches_the_person() -> None:
+async def test_silence_never_does_a_step_that_reaches_the_user() -> None:
     ehr = Ehr()
 
     async def texting(ask: Ask) -> Grant:
@@ -330,19 +330,19 @@ async def test_silence_never_does_a_deed_that_reaches_the_person() -> None:
         await ask.until("push", ehr.step("push"), pane=Waiting())
         return GRANT
 
-    for story in (texting, pushing):
-        outcome = await Shelf(story, silent=True).replay()
+    for sign_in in (texting, pushing):
+        outcome = await Shelf(sign_in, silent=True).replay()
         assert isinstance(outcome, Refused) and isinstance(outcome.refusal, LoginRequired)
     assert ehr.done == []
 
 
 def a_push(ehr: Ehr, heard: list[object]) -> SignIn:
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         got = await ask.until("approval", ehr.step("poll"), pane=Waiting(number="47"), every=3.0, returns=Session)
         heard.append(got)
         return GRANT
 
-    return story
+    return sign_in
 
 
 async def test_a_wait_rests_between_polls_until_one_has_a_result() -> None:
@@ -354,7 +354,7 @@ async def test_a_wait_rests_between_polls_until_one_has_a_result() -> None:
     assert heard == [Session("s")] * 2 and ehr.done == ["poll"] * 3
 
 
-async def test_a_person_may_answer_instead_of_waiting() -> None:
+async def test_a_user_may_answer_instead_of_waiting() -> None:
     ehr, heard = Ehr(), []
     shelf = Shelf(a_push(ehr, heard))
     shelf.answer(await shelf.replay(), WaitingAnswer(action="resend"))
@@ -363,14 +363,14 @@ async def test_a_person_may_answer_instead_of_waiting() -> None:
 
 
 async def test_a_wait_that_ends_in_a_no_is_recorded() -> None:
-    async def story(ask: Ask) -> Grant:
+    async def sign_in(ask: Ask) -> Grant:
         with pytest.raises(PushDenied):
             await ask.until("approval", ehr.step("poll"), pane=Waiting())
         await ask(Consent())
         return GRANT
 
     ehr = Ehr(poll=PushDenied())
-    await Shelf(story).through(ConsentAnswer(agree=True))
+    await Shelf(sign_in).through(ConsentAnswer(agree=True))
     assert ehr.done == ["poll"]
 
 
@@ -382,7 +382,7 @@ async def test_a_poll_that_was_cut_off_is_repeated() -> None:
     assert isinstance(await shelf.replay(), Granted)
 
 
-async def test_an_error_that_nobody_foresaw_is_told_without_what_it_carried(
+async def test_an_error_that_nobody_foresaw_is_reported_without_what_it_carried(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:  # S-049
     shelf = Shelf(a_sign_in(Ehr(log_in=RuntimeError(f"bad password {PASSWORD}"))))
@@ -393,7 +393,7 @@ async def test_an_error_that_nobody_foresaw_is_told_without_what_it_carried(
     assert PASSWORD.encode() not in b"".join(entry.value or b"" for entry in shelf.entries if entry.kind == "step")
 
 
-async def test_a_result_that_is_no_json_does_not_lose_the_deed() -> None:
+async def test_a_result_that_is_no_json_does_not_lose_the_step() -> None:
     ehr = Ehr(log_in=object())
     shelf = Shelf(a_sign_in(ehr))
     outcome = await shelf.through(credentials())
@@ -401,7 +401,7 @@ async def test_a_result_that_is_no_json_does_not_lose_the_deed() -> None:
     assert ehr.done == ["log_in"]
 
 
-async def test_a_refusal_that_ends_the_story_names_the_user_who_typed() -> None:
+async def test_a_refusal_that_ends_the_sign_in_names_the_user_who_typed() -> None:
     outcome = await Shelf(a_sign_in(Ehr(log_in=EhrDown(seconds=20)))).through(credentials())
     assert isinstance(outcome, Refused)
     assert (outcome.refusal.code, outcome.refusal.details, outcome.username) == ("ehr_down", {"seconds": 20}, "ann")

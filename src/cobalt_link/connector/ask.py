@@ -65,7 +65,8 @@ class Ask(ABC):
 
         `name` is a key of the texts (`step.<name>`) and is shown while the step runs. The result is JSON: a
         `msgspec.Struct` (then name it in `returns`), dict, list, str, number, or None. A step that was started and
-        whose end is unknown is never repeated, and the user is told. Say `again=True` if repeating it does no harm.
+        whose end is unknown is never repeated: the sign-in ends, and says so. Say `again=True` if a repetition
+        is harmless.
         `reaches_user=True` marks a step that makes the EHR text, call, or notify the user: a renewal in the background
         stops there.
         """
@@ -111,7 +112,7 @@ class Ask(ABC):
 
         Runs `log_in(*args, username, password)` as the step `name`; `password` is a `Secret`, to be opened there. On
         `WrongCredentials` it asks again with the username filled in. Any other refusal ends the sign-in. Say
-        `reaches_user=True` if logging in makes the EHR text or call this user, as far as `ask.known` tells.
+        `reaches_user=True` if logging in makes the EHR text or call this user, as far as `ask.known` says.
         `refused`: why the credentials are asked for once more.
         """
         username = self.credentials.username if self.credentials else None

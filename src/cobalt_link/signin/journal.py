@@ -1,4 +1,4 @@
-"""What a story's runner writes down and reads again. Link brings a durable journal, a renewal one in memory."""
+"""The journal of a sign-in: what was asked and done, in order. Link keeps it in the database, a renewal in memory."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ async def test_the_password_rests_in_no_grant_session(gnuhealth: Bench) -> None:
     assert seed.USERS["ccameron"] not in json.dumps(walk.grant.session) + repr(walk.grant)
 
 
-async def test_every_telling_after_the_first_sends_nothing_again(gnuhealth: Bench) -> None:
+async def test_every_run_after_the_first_sends_nothing_again(gnuhealth: Bench) -> None:
     walk = await Walk(gnuhealth.url).go(DOCTOR)
     before = gnuhealth.sessions("ccameron")
     again = Walk(gnuhealth.url, journal=walk.journal)
@@ -123,7 +123,7 @@ async def test_a_code_that_came_too_late_is_followed_by_the_one_that_the_server_
 
 
 async def five_minutes_pass(walk: Walk, bench: Bench) -> None:
-    """As the journal and the server would tell it."""
+    """As the journal and the server would have it."""
     bench.forget_codes()
     (logged_in,) = [entry for entry in walk.journal.entries.values() if entry.name == "log_in"]
     step = json.loads(logged_in.value or b"{}")
@@ -131,7 +131,7 @@ async def five_minutes_pass(walk: Walk, bench: Bench) -> None:
     logged_in.value = json.dumps(step | {"at": step["at"] - 301}).encode()
 
 
-async def test_a_password_session_is_renewed_without_the_person(gnuhealth: Bench) -> None:
+async def test_a_password_session_is_renewed_without_the_user(gnuhealth: Bench) -> None:
     walk = await Walk(gnuhealth.url).go(DOCTOR)
     gnuhealth.drop_sessions()
     renewed = await walk.renewal().go()
@@ -139,7 +139,7 @@ async def test_a_password_session_is_renewed_without_the_person(gnuhealth: Bench
     assert renewed.grant.session["key"] != walk.grant.session["key"]
 
 
-async def test_a_renewal_that_would_text_the_person_is_not_begun(gnuhealth_mfa: Bench) -> None:
+async def test_a_renewal_that_would_text_the_user_is_not_begun(gnuhealth_mfa: Bench) -> None:
     gnuhealth_mfa.forget_codes()
     walk = await Walk(gnuhealth_mfa.url).go(DOCTOR)
     await walk.go(code(gnuhealth_mfa.last_code("ccameron")))
@@ -160,7 +160,7 @@ async def test_an_update_offers_the_saved_password_and_asks_for_the_code_alone(g
     assert update.grant.user == walk.grant.user
 
 
-async def test_a_changed_password_needs_the_person(gnuhealth: Bench) -> None:
+async def test_a_changed_password_needs_the_user(gnuhealth: Bench) -> None:
     walk = await Walk(gnuhealth.url).go(credentials("rforeman", seed.USERS["rforeman"]))
     gnuhealth.set_password("rforeman", "Another-Ward-221B")
     try:

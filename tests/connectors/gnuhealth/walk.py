@@ -1,4 +1,4 @@
-"""Walks a sign-in story pane by pane, each telling from the top, as Link does."""
+"""Walks through a sign-in pane by pane, each run from the top, as Link does."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +29,7 @@ def code(text: str) -> CodeAnswer:
 
 @dataclass
 class Walk:
-    """One attempt. `panes` are all that were shown, the open one last."""
+    """One sign-in. `panes` are all that were shown, the open one last."""
 
     address: str
     known: dict[str, Any] = field(default_factory=dict)
@@ -40,17 +40,17 @@ class Walk:
     outcome: Outcome | None = None
 
     async def go(self, *answers: Answer) -> "Walk":
-        """Tells the story, answering its panes in this order, until it needs more or has ended."""
-        await self._tell()
+        """Runs the sign-in and answers its panes in this order, until it needs more or has ended."""
+        await self._run()
         for answer in answers:
             assert isinstance(self.outcome, Asking), f"no pane is open for {answer}: {self.outcome}"
             value = encoded(answer)
             entry = JournalEntry(n=self.outcome.n, kind="ask", name=self.outcome.pane.name, state="done", value=value)
             await self.journal.finish(entry)
-            await self._tell()
+            await self._run()
         return self
 
-    async def _tell(self) -> None:
+    async def _run(self) -> None:
         each, instance = connector(), EhrInstance(address=self.address)
         self.outcome = await replay(
             lambda ask: each.sign_in(ask, instance),

@@ -1,4 +1,4 @@
-"""What a person sees of the sandbox EHR's refusals, on the pages themselves."""
+"""What a user sees of the sandbox EHR's refusals, on the pages themselves."""
 
 from __future__ import annotations
 

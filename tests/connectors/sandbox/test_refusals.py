@@ -20,9 +20,9 @@ from tests.support.world import Sandbox
 ROOT = Path(__file__).parents[3]
 # Not an EHR's but ours, each with the test that produces it.
 OURS = {
-    "interrupted": ("tests/signin/test_replay.py", "test_a_deed_that_was_begun_is_never_repeated"),
-    "started_over": ("tests/signin/test_replay.py", "test_a_story_that_changed_under_its_journal_starts_over"),
-    "login_required": ("tests/signin/test_replay.py", "test_silence_ends_in_login_required_where_the_person_is_needed"),
+    "interrupted": ("tests/signin/test_replay.py", "test_a_step_that_was_begun_is_never_repeated"),
+    "started_over": ("tests/signin/test_replay.py", "test_a_sign_in_that_changed_under_its_journal_starts_over"),
+    "login_required": ("tests/signin/test_replay.py", "test_silence_ends_in_login_required_where_the_user_is_needed"),
     "other_account": ("tests/accounts/test_sessions.py", "other_account"),
     "not_this_address": ("tests/connectors/sandbox/test_refusals.py", "test_another_program_at_the_address_is_said"),
 }
@@ -108,7 +108,7 @@ SAID = [
 
 
 @pytest.mark.parametrize(("locale", "code", "details", "said"), SAID)
-def test_a_person_reads_it_in_words(
+def test_a_user_reads_it_in_words(
     locale: str, code: str, details: dict[str, str | int], said: str, connector: Connector
 ) -> None:
     words = Texts(locale, connector_texts=connector.texts(locale), names={"ehr": "Sandbox EHR"})

@@ -1,4 +1,4 @@
-"""Signing in to the sandbox EHR: what each login asks for, what the EHR sends the person, what a renewal may do."""
+"""Signing in to the sandbox EHR: what each login asks for, what the EHR sends the user, and what a renewal may do."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_a_push_shows_the_number_to_match_and_is_sent_once(sandbox: Sandbo
     assert (seen.ends, (await sandbox.counts())["pushes_sent"]) == ("granted", 1)
 
 
-async def test_a_denied_push_is_sent_again_only_when_the_person_asks(sandbox: Sandbox) -> None:
+async def test_a_denied_push_is_sent_again_only_when_the_user_asks(sandbox: Sandbox) -> None:
     await sandbox.lab("users/user_push", IGNORE)
     seen = await run(sandbox.address, password("user_push"), DENY)
     assert seen.labels[-1] == "waiting push_denied" and (await sandbox.counts())["pushes_sent"] == 1
@@ -134,7 +134,7 @@ async def test_only_the_right_that_is_missing_is_named(sandbox: Sandbox) -> None
     assert (seen.ends, seen.refusal and seen.refusal.details) == ("no_rights", {"rights": "patients.read"})
 
 
-async def test_a_password_session_is_renewed_without_the_person(sandbox: Sandbox, connector: Connector) -> None:
+async def test_a_password_session_is_renewed_without_the_user(sandbox: Sandbox, connector: Connector) -> None:
     seen = await run(sandbox.address, password("user_good"))
     later = await renewed(seen, connector, sandbox.address)
     assert isinstance(later, Granted) and seen.grant
@@ -156,7 +156,7 @@ async def test_a_renewal_never_makes_the_ehr_text_mail_or_call(
     assert await sandbox.counts() == before
 
 
-async def test_a_changed_password_needs_the_person(sandbox: Sandbox, connector: Connector) -> None:
+async def test_a_changed_password_needs_the_user(sandbox: Sandbox, connector: Connector) -> None:
     seen = await run(sandbox.address, password("user_good"))
     await sandbox.lab("users/user_good", {"password": "another-one"})
     later = await renewed(seen, connector, sandbox.address)

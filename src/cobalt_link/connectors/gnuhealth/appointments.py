@@ -72,7 +72,7 @@ def _domain(query: AppointmentQuery, zone: tzinfo) -> list[Any]:
 
 
 def _words(query: AppointmentQuery) -> list[str]:
-    """ "Betz, Ana" and "ana betz" name the same person."""
+    """ "Betz, Ana" and "ana betz" are the same name."""
     return (query.patient_name or "").replace(",", " ").split()
 
 

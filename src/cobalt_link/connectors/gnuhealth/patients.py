@@ -1,4 +1,4 @@
-"""Patients: a page of those that match. The medical record number is the PUID, the person's id at this institution."""
+"""Patients: a page of those that match. The medical record number is the PUID, the party's id at this institution."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def is_exact(*terms: str | None) -> bool:
 
 
 def by_phone(party: str, phone: str) -> list[Any]:
-    """A domain for those who have this number, and perhaps others. `party` is the path to the person."""
+    """A domain for those who have this number, and perhaps others. `party` is the path to the party."""
     spread = "%" + "%".join(digits(phone)[-TELLING_DIGITS:]) + "%"
     numbers = [["type", "in", ["phone", "mobile"]], ["value", "ilike", spread]]
     return [f"{party}.contact_mechanisms", "where", numbers]
