@@ -1,5 +1,6 @@
 """Upkeep: what was ended leaves the disk too."""
 
+import asyncio
 from datetime import timedelta
 
 from cobalt_link.accounts import upkeep
@@ -14,8 +15,10 @@ async def test_hourly_upkeep_forgets_ended_tokens_and_shreds_destroyed_keys(worl
     world.later(5)
     await world.accounts.disconnect(account)
     assert await world.db.rows("SELECT owner FROM data_keys_erased") != []
-    await upkeep.shred(world.access, world.keys)
-    assert await world.db.rows("SELECT owner FROM data_keys_erased") == []
+    # An open transaction, such as an automatic ANALYZE, may still see the rows: then the next round removes them.
+    async with asyncio.timeout(60):
+        while await world.db.rows("SELECT owner FROM data_keys_erased"):
+            await upkeep.shred(world.access, world.keys)
     assert await world.db.rows("SELECT hash FROM access_tokens") == []
 
 

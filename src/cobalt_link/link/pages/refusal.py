@@ -172,4 +172,4 @@ def _style(code: str) -> RefusalStyle:
 
 
 def _known(code: str) -> str:
-    return code if code in _STYLES else "unexpected"
+    return code if code in _STYLES or code in catalogue() else "unexpected"
