@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
@@ -15,13 +16,37 @@ from cobalt_link.conformance import rules, scenarios
 from cobalt_link.conformance.cases import Case, CaseStep, Program
 from cobalt_link.conformance.manifests import FILTERS
 from cobalt_link.conformance.test_server import why_down
-from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.grant import Grant
+from cobalt_link.connector import (
+    Appointment,
+    AppointmentQuery,
+    Ask,
+    Chart,
+    Coded,
+    CursorPages,
+    EhrInstance,
+    EhrUser,
+    Grant,
+    Http,
+    HttpResponse,
+    JsonApi,
+    JsonClient,
+    LinkedPages,
+    Location,
+    NumberedPages,
+    OffsetPages,
+    Option,
+    Patient,
+    PatientQuery,
+    Patients,
+    PracticeSettings,
+    Provider,
+    Renewed,
+)
 from cobalt_link.connector.manifest import Capability, Manifest
 from cobalt_link.connector.panes import Pane
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.records.resources import appointments, patients
-from tests.conformance.worked_example import BY_HAND, PAGE, Change, checked, files, found, write
+from tests.conformance.worked_example import BY_HAND, LINK_TEXTS, PAGE, Change, checked, files, found, write
 from tests.support.world import Sandbox
 
 TEXT = PAGE.read_text("utf-8")
@@ -86,6 +111,60 @@ def test_the_page_explains_every_rule_of_the_check() -> None:
         assert f"| `{rule}` |" in TEXT
     for name in (*rules.OUTSIDE[:3], "nonlocal", "global", "finally", "BaseException", "TaskGroup", "importlib"):
         assert f"`{name}`" in TEXT or f" {name}" in TEXT, name
+
+
+def lines_of(start: str) -> str:
+    """The lines of the page that begin so; and of a table whose head begins so, all rows."""
+    found = []
+    inside = False
+    for line in TEXT.splitlines():
+        inside = line.startswith(start) or (inside and line.startswith("|") and start.startswith("| field of"))
+        found += [line] if inside else []
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Patient, Appointment, Provider, Location, PracticeSettings, AppointmentQuery, PatientQuery, Patients, Chart,
+     Grant, JsonApi],
+)  # fmt: skip
+def test_the_page_explains_every_field_of_what_a_connector_reads_and_returns(kind: Any) -> None:
+    shown = lines_of(f"| `{kind.__name__}`") or lines_of(f"| field of `{kind.__name__}`")
+    assert not [name for name in kind.__struct_fields__ if f"`{name}`" not in shown]
+
+
+def test_the_page_explains_every_call_that_a_connector_makes() -> None:
+    for kind, owner in ((JsonClient, "api"), (Http, "self.http"), (Ask, "ask")):
+        calls = {name for name, each in vars(kind).items() if callable(each) and not name.startswith("_")}
+        assert not [name for name in calls - {"close"} if f"{owner}.{name}(" not in TEXT], kind
+    for kind in (Coded, EhrUser, EhrInstance, Renewed, HttpResponse, Option):
+        assert not [name for name in kind.__struct_fields__ if not re.search(rf"`[^`]*\b{name}\b", TEXT)], kind
+    for kind in (OffsetPages, NumberedPages, CursorPages, LinkedPages):
+        assert f"| `{kind.__name__}(" in TEXT
+
+
+@pytest.mark.parametrize("verb", ["password", "code", "one_of", "once", "until"])
+def test_the_page_explains_every_option_of_a_verb(verb: str) -> None:
+    parameters = inspect.signature(getattr(Ask, verb)).parameters.values()
+    options = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    assert options and not [name for name in options if f"{name}=" not in TEXT]
+
+
+def test_the_page_names_the_texts_that_link_has_already() -> None:
+    english = LINK_TEXTS["en"]
+    steps = {key for key in english if key.startswith("step.")} - {"step.other"}  # for steps without a text
+    assert not [key for key in steps if f"`{key}`" not in TEXT]
+    choices = {key.split(".")[1] for key in english if key.startswith("choice.")} - {"any"}  # for choices without one
+    assert not [name for name in choices if f"`{name}`" not in TEXT]
+    groups = {key.split(".")[0] for key in english}
+    assert {"credentials", "code", "choice", "waiting", "step", "consent", "refusal"} <= groups
+    assert (ROOT / "src/cobalt_link/link/pages/locales/en.toml").is_file()
+
+
+def test_the_page_speaks_with_the_words_of_today() -> None:
+    prose = re.sub(r"```.*?```", "", TEXT, flags=re.S).lower()
+    old = ("story", "stories", "telling", "tellings", "deed", "deeds", "judge", "verdict", "knock", "desk", "person")
+    assert not [word for word in old if re.search(rf"\b{word}\b", prose)]
 
 
 def test_filters_are_those_that_the_records_room_asks_for() -> None:

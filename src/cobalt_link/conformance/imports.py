@@ -1,4 +1,4 @@
-"""What a connector may import: the connector interface and plain libraries.
+"""What a connector may import: the names of `cobalt_link.connector`, and plain libraries.
 
 It gets no network library, no room that holds our secrets, and no other connector.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from cobalt_link import connector
 from cobalt_link.conformance.report import Finding
 from cobalt_link.conformance.tree import Folder, Module
 
 # A connector that imports these would bypass the journal or the guarded HTTP client.
 OURS = ("cobalt_link.signin", "cobalt_link.conformance", "cobalt_link.net.transport")
-INTERFACE = ("cobalt_link.connector", "cobalt_link.net", "cobalt_link.kit")
+INTERFACE = "cobalt_link.connector"
 HIDDEN = ("cobalt_link.web", "cobalt_link.vault", "cobalt_link.settings")
 NETWORK = (
     "aiohttp", "ftplib", "http", "httpcore", "httpcore2", "httpx", "httpx2", "imaplib", "niquests", "playwright",
@@ -21,6 +22,7 @@ NETWORK = (
     "urllib3", "websockets",
 )  # fmt: skip
 ELSEWHERE = ("cryptography", "ctypes", "importlib", "multiprocessing", "psycopg", "starlette", "subprocess")
+NAMES = {INTERFACE, *(f"{INTERFACE}.{name}" for name in connector.__all__)}
 HIDING = ("__import__", "compile", "eval", "exec")
 
 
@@ -49,8 +51,8 @@ def _why_not(name: str, package: str) -> str | None:
         return "keys, routes, processes, and the database are not for connectors. Remove the import."
     if _within(name, ("cobalt_link.connectors",)):
         return "a connector must not import another one. Shared code belongs in `cobalt_link.connector`."
-    if _within(name, ("cobalt_link",)) and not _within(name, INTERFACE):
-        return "of Cobalt Link, a connector imports `cobalt_link.connector` only."
+    if _within(name, ("cobalt_link",)) and name not in NAMES:
+        return "of Cobalt Link, a connector imports the names of `cobalt_link.connector` only."
     return None
 
 

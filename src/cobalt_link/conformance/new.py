@@ -19,7 +19,7 @@ FILES = {
     "texts/en.toml": "{key}/texts/en.toml",
     "cases.toml": "{key}/cases.toml",
     "test_server.py": "{key}_test_server.py",
-    "test_connector.py": "tests/test_connector.py",
+    "test_connector.py": "tests/test_{key}.py",
 }
 # A sign-in of these kinds needs a verb that `Ask` does not have yet. A folder that cannot pass would help nobody.
 LATER: dict[Kind, str] = {
