@@ -1,4 +1,5 @@
-"""Every page that Link can show, by name: what the tests judge and what `python -m tests.link.look` draws."""
+"""Every page that Link can show, by name: the tests check them, and `python -m tests.link.look` takes their
+pictures."""
 
 from __future__ import annotations
 
@@ -94,7 +95,7 @@ DATABASES = Choice(
 )
 ROOMS = Choice(name="room", options=(Option(value="a", label="1"),), none_of_these=True)
 
-# One page of every make: the others differ from these by words only.
+# One page of each kind. The others differ from these only by their texts.
 KINDS = (
     "picker", "picker-known", "picker-many", "picker-none", "picker-gone", "picker-manual", "picker-unknown",
     "consent", "credentials", "credentials-wrong", "credentials-empty", "credentials-closing", "reconnect",
@@ -106,7 +107,7 @@ KINDS = (
 
 
 def context(**changed: object) -> PageContext:
-    """A page context in which everything is known; `changed` fields replace these."""
+    """A page context in which everything is known. `changed` replaces fields."""
     locale = str(changed.get("locale", "en"))
     plain = PageContext(
         locale=locale,
@@ -136,12 +137,12 @@ def context(**changed: object) -> PageContext:
 
 
 def unchosen(**changed: object) -> PageContext:
-    """A page context before an EHR was chosen."""
+    """A page context before an EHR is chosen."""
     return context(ehr_name=None, ehr_mark=None, practice=None, host=None, **changed)
 
 
 def soon(**after: float) -> datetime:
-    """A moment after the context's now."""
+    """A moment after the `now` of the page context."""
     return NOW + timedelta(**after)
 
 
@@ -161,7 +162,7 @@ def gallery(locale: str = "en") -> dict[str, str]:
         | problems(here)
         | ends(here)
         | closed(here)
-        | own(here)
+        | connections_pages(here)
     )
     return shown
 
@@ -338,18 +339,18 @@ def ends(here: PageContext) -> dict[str, str]:
     }
 
 
-def own(here: PageContext) -> dict[str, str]:
-    """The person's own connections, and what other pages say on the way there."""
+def connections_pages(here: PageContext) -> dict[str, str]:
+    """The pages of the connections flow, and the other pages as they look in it."""
     at = connections_context(here.locale)
     unchosen = msgspec.structs.replace(at, ehr_name=None, ehr_mark=None, host=None)
-    person = "m.carter, Riverside Main Street"
+    user = "m.carter, Riverside Main Street"
     return {
-        "connections": connection_list.list_page(at, CONNECTIONS, person),
-        "connections-ended": connection_list.list_page(at, CONNECTIONS[:1], person, ended=True),
-        "connections-none": connection_list.list_page(at, (), person),
-        "connections-none-ended": connection_list.list_page(at, (), person, ended=True),
-        "disconnect": connection_list.disconnect_page(at, CONNECTIONS[0], person),
-        "disconnect-unused": connection_list.disconnect_page(at, CONNECTIONS[2], person),
+        "connections": connection_list.list_page(at, CONNECTIONS, user),
+        "connections-ended": connection_list.list_page(at, CONNECTIONS[:1], user, ended=True),
+        "connections-none": connection_list.list_page(at, (), user),
+        "connections-none-ended": connection_list.list_page(at, (), user, ended=True),
+        "disconnect": connection_list.disconnect_page(at, CONNECTIONS[0], user),
+        "disconnect-unused": connection_list.disconnect_page(at, CONNECTIONS[2], user),
         "connections-picker": render.pane(unchosen, Picker(), search=Search("", (), 0, VENDORS, by_name=False)),
         "connections-picker-none": render.pane(
             unchosen,
@@ -361,21 +362,21 @@ def own(here: PageContext) -> dict[str, str]:
             unchosen, Picker(manual=True, ehr="larkspur"), search=START, errors={"url": "connections.none_there"}
         ),
         "connections-credentials": render.pane(at, Credentials()),
-        "working-own": worked(at, STEPS),
-        "leaving-own": render.leaving(at),
-        "left-own": render.left(at, None),
+        "working-connections": worked(at, STEPS),
+        "leaving-connections": render.leaving(at),
+        "left-connections": render.left(at, None),
     }
 
 
 def connections_context(locale: str) -> PageContext:
-    """A scene of a person's own attempt."""
+    """The page context of the connections flow."""
     return context(
         locale=locale,
         app_name="Riverside IT",
         app_mark="RI",
         operator="Riverside IT",
         practice=None,
-        connector_texts=texts.instead(locale),
+        connector_texts=texts.connections_texts(locale),
         sees=(),
         does=(),
         keeps_password=False,
@@ -416,5 +417,5 @@ def closed(here: PageContext) -> dict[str, str]:
     for code in CLOSED:
         known = {"app_name": "Acme Scribe", "back_url": "https://acme.example/return"}
         shown[f"closed-{code}-back"] = render.closed(code, **said, **known)
-        shown[f"closed-{code}-scene"] = render.closed(code, **said, **known, context=here)
+        shown[f"closed-{code}-context"] = render.closed(code, **said, **known, context=here)
     return shown

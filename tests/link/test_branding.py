@@ -90,7 +90,7 @@ async def test_the_accent_is_what_is_seen_in_each_theme_and_when_one_is_forced(m
 
 
 def branded(color: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The judged pages with an accent."""
+    """The checked pages with an accent."""
     monkeypatch.setattr("tests.link.gallery.context", lambda **changed: context(**changed, accent=color))
     shown = {name: page.replace('http-equiv="refresh"', "") for name, page in gallery().items() if name in JUDGED}
     assert len(shown) == len(JUDGED) and all("/static/accent." in page for page in shown.values())

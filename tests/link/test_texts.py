@@ -1,4 +1,4 @@
-"""The texts: every page in every language, no word unused, no name that could turn the words around it."""
+"""The texts: every page in every language, no text unused, and no name that could reorder the text around it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.link.gallery import gallery
 TEMPLATES = Path(texts_module.__file__).parent / "templates"
 
 
-def voice(**connector_texts: str) -> Texts:
+def texts_with(**connector_texts: str) -> Texts:
     return Texts("en", connector_texts=connector_texts, names={"app": "Acme", "ehr": "Larkspur"})
 
 
@@ -81,8 +81,8 @@ def test_names_are_escaped_and_isolated() -> None:
 
 
 def test_markup_of_ours_and_numbers_stay_as_they_are() -> None:
-    assert voice()("waiting.why_number", number=Markup("<b>47</b>")).endswith("choose <b>47</b>.")
-    assert voice()("code.label", length=6) == "6-digit code"
+    assert texts_with()("waiting.why_number", number=Markup("<b>47</b>")).endswith("choose <b>47</b>.")
+    assert texts_with()("code.label", length=6) == "6-digit code"
 
 
 def test_plain_text_carries_no_markup() -> None:
@@ -90,18 +90,18 @@ def test_plain_text_carries_no_markup() -> None:
 
 
 def test_a_connectors_text_wins_over_ours() -> None:
-    said = voice(**{"refusal.locked.title": "{ehr} closed the door"})("refusal.locked.title")
-    assert said == "<bdi>Larkspur</bdi> closed the door"
+    said = texts_with(**{"refusal.locked.title": "{ehr} closed the account"})("refusal.locked.title")
+    assert said == "<bdi>Larkspur</bdi> closed the account"
 
 
 def test_a_connectors_text_that_cannot_be_filled_leaves_ours_in_place() -> None:
-    said = voice(**{"refusal.locked.title": "{nobody} knows"})("refusal.locked.title")
+    said = texts_with(**{"refusal.locked.title": "{nobody} knows"})("refusal.locked.title")
     assert said == "<bdi>Larkspur</bdi> locked this account"
 
 
 def test_a_missing_text_is_an_error_that_names_it() -> None:
     with pytest.raises(KeyError, match=r"nowhere\.to_be_found"):
-        voice()("nowhere.to_be_found")
+        texts_with()("nowhere.to_be_found")
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_a_missing_text_is_an_error_that_names_it() -> None:
         (7200, "2 hours"),
     ],
 )
-def test_lengths_of_time_are_said_as_a_person_would(seconds: float, said: str) -> None:
-    assert voice().span(seconds) == said
+def test_lengths_of_time_are_shown_as_people_say_them(seconds: float, said: str) -> None:
+    assert texts_with().span(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ def test_the_language_is_the_one_asked_for_else_the_browsers_best(
 def test_days_of_another_year_name_it() -> None:
     from datetime import date
 
-    assert voice().day(date(2026, 3, 3), date(2026, 11, 23)) == "March 3"
-    assert voice().day(date(2025, 3, 3), date(2026, 11, 23)) == "March 3, 2025"
+    assert texts_with().day(date(2026, 3, 3), date(2026, 11, 23)) == "March 3"
+    assert texts_with().day(date(2025, 3, 3), date(2026, 11, 23)) == "March 3, 2025"
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_what_is_said_instead_at_the_own_connections_takes_the_place_of_a_text_that_there_is(locale: str) -> None:
-    assert texts_module.instead(locale)
-    assert texts_module.instead(locale).keys() <= catalog(locale).keys()
+def test_the_texts_of_the_connections_flow_replace_texts_that_exist(locale: str) -> None:
+    assert texts_module.connections_texts(locale)
+    assert texts_module.connections_texts(locale).keys() <= catalog(locale).keys()

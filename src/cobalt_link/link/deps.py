@@ -1,4 +1,4 @@
-"""What Link uses of the other rooms and of the process: made once, when the room opens."""
+"""What Link uses from other rooms and from the process. Created once, when the room opens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cobalt_link.vault import Vault
 
 
 class LinkDeps(msgspec.Struct, frozen=True, kw_only=True):
-    """`connectors` are all that are installed, by key; which of them a session offers is its flow's to say."""
+    """`connectors` are all that are installed, by key. The flow of a session decides which of them it offers."""
 
     settings: Settings
     db: Database

@@ -58,15 +58,15 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
     tokens = Tokens(deps.db, deps.vault, deps.clock, public_minutes=deps.settings.public_token_minutes)
     requests = EhrRequests(deps.db, deps.clock, sessions, developers.orgs)
     exchanges = Exchanges(deps.db, deps.vault, deps.clock, accounts.access)
-    hand_over, own_connections = HandOver(tokens), ConnectionsFlow(given, sessions)
-    flows: Flows = {"link": LinkFlow(given, sessions, hand_over), "connections": own_connections}
+    hand_over, connections_flow = HandOver(tokens), ConnectionsFlow(given, sessions)
+    flows: Flows = {"link": LinkFlow(given, sessions, hand_over), "connections": connections_flow}
     queue, progress = SessionQueue(jobs.queue), SessionProgress(given, sessions)
     runner = SessionRunner(given, sessions, flows, queue)
     jobs.queue.task(RUN_SESSION, runner.__call__)
     room = HostedPages(
         deps=given,
         flows=flows,
-        connections=own_connections,
+        connections=connections_flow,
         browsers=browsers,
         opening=SessionOpening(given, sessions, tokens, browsers, flows, queue),
         answers=SessionAnswers(given, sessions, flows, queue, progress),
@@ -92,7 +92,7 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
         ),
         access=room.access,
         answers=room.answers,
-        connections=own_connections,
+        connections=connections_flow,
         requests=requests,
         sessions=sessions,
     )

@@ -1,4 +1,4 @@
-"""Link for the app's server: make a link token, learn what became of it, exchange the public token."""
+"""Link for the app's server: creates link tokens, reports their state, and exchanges public tokens."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=7)
 
 
 class CallbackNotRegistered(Problem):
-    """This callback_url is not registered for this client, character by character. Register it with `cobalt clients \
-update CLIENT --callback-url URL`, or send one that is."""
+    """This callback_url is not one of this client's registered addresses, character by character. Register it with \
+`cobalt clients update CLIENT --callback-url URL`, or send one that is."""
 
     code = "callback_not_registered"
     status = 400
@@ -48,7 +48,7 @@ class InvalidAccessToken(Problem):
 
 
 class EmrNotOffered(Problem):
-    """This kind of client cannot link this EHR: test clients see only the sandbox EHR, live clients every other one. \
+    """This kind of client cannot link this EHR. Test clients see only the sandbox EHR, live clients every other EHR. \
 Create a client of the other kind with `cobalt clients create`, with or without --test."""
 
     code = "emr_not_offered"
@@ -63,30 +63,34 @@ class CreateLinkToken(msgspec.Struct, frozen=True, kw_only=True):
     """`user_id` and `org_id` are needed, unless `access_token` says which account to repair. No PII in `user_id`."""
 
     user_id: Annotated[Id | None, Meta(description="Your own id of the user. Needed without access_token.")] = None
-    org_id: Annotated[Id | None, Meta(description="Your own id of the clinic. Needed too.")] = None
+    org_id: Annotated[Id | None, Meta(description="Your own id of the clinic. Needed without access_token.")] = None
     emr_name: Annotated[
         Annotated[str, Meta(max_length=200)] | None,
         Alias("emr"),
-        Meta(description="The EHR of a new org, by name; without it the user picks."),
+        Meta(description="The name of the EHR of a new org. Without it the user picks the EHR."),
     ] = None
     emr_instance_domain: Annotated[
-        Address | None, Alias("emr_domain"), Meta(description="Where that EHR is: a host, or an https address.")
+        Address | None, Alias("emr_domain"), Meta(description="The host or the https address of that EHR.")
     ] = None
-    access_token: Annotated[str | None, Meta(description="Update mode: the account to repair.")] = None
+    access_token: Annotated[str | None, Meta(description="Update mode: the access token of the account to repair.")] = (
+        None
+    )
     callback_url: Annotated[
-        Address | None, Alias("redirect_uri"), Meta(description="One of the registered; without it the first.")
+        Address | None,
+        Alias("redirect_uri"),
+        Meta(description="One of your registered addresses. Without it the first."),
     ] = None
     state: Annotated[
-        Annotated[str, Meta(max_length=1000)] | None, Meta(description="Comes back to the callback: check it there.")
+        Annotated[str, Meta(max_length=1000)] | None, Meta(description="Link sends it to the callback. Check it there.")
     ] = None
-    expires_in: Annotated[int | None, Meta(description="Seconds, 300 to 604800; without it 30 minutes.")] = None
+    expires_in: Annotated[int | None, Meta(description="Seconds, from 300 to 604800. Without it 30 minutes.")] = None
     locale: Annotated[
-        Annotated[str, Meta(max_length=35)] | None, Meta(description="Language of the pages, such as es.")
+        Annotated[str, Meta(max_length=35)] | None, Meta(description="The language of the pages, such as es.")
     ] = None
 
 
 class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a link token. `public_token` is there once the user has finished, until it is exchanged."""
+    """The state of a link token. `public_token` is set from when the user has finished until the exchange."""
 
     state: SessionState
     events: list[Event]
@@ -114,7 +118,7 @@ class LinkTokenApi:
         self._life = timedelta(minutes=deps.settings.link_token_minutes)
 
     async def create(self, client: Client, wanted: CreateLinkToken) -> tuple[str, datetime]:
-        """A link token and when it ends."""
+        """A link token and when it expires."""
         now = self._deps.clock.now()
         row = LinkToken(
             hash=b"",
@@ -133,7 +137,7 @@ class LinkTokenApi:
         return await self._exchanges(client.id, client.env, public_token, key)
 
     async def status(self, client: Client, link_token: str) -> SessionStatus:
-        """How the session stands, so that the app's server learns it even if the browser died (S-006)."""
+        """The state of the session. The app's server can ask for it even if the browser died (S-006)."""
         token = await self._tokens.look_up(link_token, client.id)
         if token is None:
             raise InvalidLinkToken
@@ -175,7 +179,7 @@ class LinkTokenApi:
         return msgspec.structs.replace(row, org=org.id, user_id=wanted.user_id)
 
     async def _repairing(self, client: Client, wanted: CreateLinkToken, row: LinkToken) -> LinkToken:
-        """Update mode: the account says who and where; what else was sent must not contradict it."""
+        """Update mode: the account determines user and org. Raises InvalidRequest if the request names another one."""
         token = wanted.access_token or ""
         account = await self._deps.access.resolve(client.id, token)
         if account is None:

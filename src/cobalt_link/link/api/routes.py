@@ -1,4 +1,4 @@
-"""The JSON routes of Link: contract §3, with every form of §9."""
+"""The JSON routes of Link (contract §3), in every form that clients send (contract §9)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LinkTokenCreated(msgspec.Struct, frozen=True):
 
 
 class ExchangePublicToken(msgspec.Struct, frozen=True):
-    public_token: Annotated[Id, Alias("token"), Meta(description="What the callback was given.")]
+    public_token: Annotated[Id, Alias("token"), Meta(description="The public token that the callback received.")]
 
 
 class AccessTokenGranted(msgspec.Struct, frozen=True):
@@ -51,11 +51,11 @@ class AccessTokenGranted(msgspec.Struct, frozen=True):
 
 
 class GetLinkToken(msgspec.Struct, frozen=True):
-    link_token: Annotated[Id, Alias("token"), Meta(description="As it was made, open, used or over.")]
+    link_token: Annotated[Id, Alias("token"), Meta(description="A link token in any state.")]
 
 
 class LinkTokenStatus(msgspec.Struct, frozen=True):
-    """`public_token` is there when the user has finished and nobody has exchanged yet."""
+    """`public_token` is set from when the user has finished until the exchange."""
 
     state: SessionState
     events: list[Event]
@@ -67,7 +67,7 @@ class LinkTokenStatus(msgspec.Struct, frozen=True):
 
 class EhrRequestsQuery(msgspec.Struct, frozen=True):
     page: Page = 1
-    page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
+    page_size: Annotated[int, Meta(ge=1, le=500, description="Requests on one page.")] = 100
 
 
 class EhrRequestsAnswer(msgspec.Struct, frozen=True):
@@ -96,7 +96,7 @@ CREATE_ERRORS = (
     idempotency=Idempotency.NONE,
     audit=None,
     errors=CREATE_ERRORS,
-    summary="Create a link token for one user, to open Link with.",
+    summary="Create a link token that opens Link for one user.",
 )
 async def create(room: LinkTokenApi, call: Call, body: CreateLinkToken) -> LinkTokenCreated:
     token, expires_at = await room.create(call.caller, body)
@@ -146,7 +146,7 @@ async def exchange_by_post(room: LinkTokenApi, call: Call, body: ExchangePublicT
     idempotency=Idempotency.NONE,
     audit=None,
     errors=(InvalidRequest, MissingField, InvalidLinkToken),
-    summary="What became of a link token: its state, its events, and the public token if the user has finished.",
+    summary="Get the state and the events of a link token, and the public token if the user has finished.",
 )
 async def get(room: LinkTokenApi, call: Call, body: GetLinkToken) -> LinkTokenStatus:
     session = await room.status(call.caller, body.link_token)
@@ -161,7 +161,7 @@ async def get(room: LinkTokenApi, call: Call, body: GetLinkToken) -> LinkTokenSt
     idempotency=Idempotency.NONE,
     audit=None,
     errors=(InvalidRequest,),
-    summary="List what your users asked for in Link because their EHR cannot be connected, the latest first.",
+    summary="List the EHRs that your users requested in Link because they cannot be connected, the latest first.",
 )
 async def ehr_requests(room: LinkTokenApi, call: Call, body: EhrRequestsQuery) -> EhrRequestsAnswer:
     start = (body.page - 1) * body.page_size
@@ -177,7 +177,7 @@ async def ehr_requests(room: LinkTokenApi, call: Call, body: EhrRequestsQuery) -
     idempotency=Idempotency.NONE,
     audit=None,
     errors=(),
-    summary="The states of a link session and the events between them.",
+    summary="Get the states of a link session and the events between them.",
 )
 async def states(room: LinkTokenApi, call: Call) -> StateMachine:
     return machine()

@@ -1,4 +1,4 @@
-"""The routes of `/connections` (S-125): begin, ask before an app is disconnected, and disconnect it.
+"""The routes of `/connections` (S-125): start a session, ask before an app is disconnected, and disconnect it.
 
 The sign-in in between is a link session like any other: the hosted pages' routes serve it.
 """
@@ -18,7 +18,7 @@ from cobalt_link.link.session.sessions import LinkSession
 from cobalt_link.web import Call, Rate, Routes, Tenant
 from cobalt_link.web.problems import NotFound
 
-routes = Routes("own pages")
+routes = Routes("connections pages")
 
 
 class BeginQuery(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class DisconnectForm(msgspec.Struct, frozen=True):
 
 @routes.page(
     "/connections", tenant=Tenant.NONE, rate=Rate.PUBLIC, audit=None, csrf=False, audience="end user",
-    summary="Begin the way to one's own connections: bound to this browser, over in 15 minutes.",
+    summary="Start a session that lists the user's connections, bound to this browser for 15 minutes.",
 )  # fmt: skip
 async def begin(room: HostedPages, call: Call, body: BeginQuery) -> Response:
     opened = await room.opening.open_connections(body.lang if body.lang in LOCALES else None)
@@ -58,7 +58,7 @@ async def ask(room: HostedPages, call: Call, account_id: str) -> Response:
 @routes.page(
     "/link/{session_id}/connections/{account_id}", method="POST", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE,
     audit="disconnected", csrf=True, audience="end user", errors=(NotFound,),
-    summary="Disconnect an app: its access tokens end at once, what was stored for it never opens again.",
+    summary="Disconnect an app. Its access tokens end at once, and its stored data can never be opened again.",
 )  # fmt: skip
 async def end(room: HostedPages, call: Call, body: DisconnectForm, account_id: str) -> Response:
     session = _session_with(call, account_id)

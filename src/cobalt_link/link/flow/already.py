@@ -1,4 +1,4 @@
-"""The pane for a person whose EHR account the app uses already: keep that connection, or make one beside it."""
+"""The pane for a user whose EHR account the app uses already: keep that connection, or make a second one beside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ANOTHER = "another"
 
 
 def pane_of(account_id: str) -> Choice:
-    """Which account it is stands in the pane: the page says since when, and when it was last used."""
+    """The pane holds the account's id. The page looks up when it was connected and last used."""
     rows = (Option(value=account_id, label="keep", known=True), Option(value=ANOTHER, label=ANOTHER, known=True))
     return Choice(name=NAME, options=rows, none_of_these=False)
 
@@ -25,6 +25,6 @@ def wants_another(answer: ChoiceAnswer) -> bool:
 
 
 def works_for(account: Account, user_id: str) -> bool:
-    """Whether there is anything to ask: to the same user of the app, about a connection that works. One that does not
-    is repaired by this very sign-in, and another user of the app has none yet."""
+    """Whether to ask. A broken connection is repaired by this very sign-in, and another user of the app has no
+    connection yet: neither needs the question."""
     return account.health == "active" and account.user_id == user_id

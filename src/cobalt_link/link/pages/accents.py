@@ -1,4 +1,4 @@
-"""The style sheet of a client's accent: made from the color alone, at a path that names it and holds its hash."""
+"""The style sheet of a client's accent color. Its path contains the color and a hash, so nothing needs to be stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def file_name(color: str) -> str:
 
 
 def color_of(name: str) -> str | None:
-    """The color of a file name that is one of ours."""
+    """The color in a file name that `file_name` made, or None."""
     found = _NAME.fullmatch(name)
     if found is None:
         return None
@@ -30,7 +30,7 @@ def color_of(name: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def style_sheet(color: str) -> bytes:
-    """Takes the place of link.css's own colors, in both themes and also where one is forced."""
+    """Replaces the colors of link.css in both themes, also where the page forces one of them."""
     tones = accent(color)
     both = {name: (getattr(tones.light, name), getattr(tones.dark, name)) for name in Tones.__struct_fields__}
     themed = "".join(f"{_PROPERTY[name]}:light-dark({light},{dark});" for name, (light, dark) in both.items())

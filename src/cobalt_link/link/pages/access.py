@@ -37,7 +37,7 @@ class PageClosed(Forbidden):
 
 
 class PageAccess:
-    """Lets browsers into sessions, and shows them out."""
+    """Decides which browser may see which session, and answers the others with a closed page."""
 
     def __init__(self, deps: LinkDeps, sessions: LinkSessionTable, flows: Flows, browsers: Browsers) -> None:
         self._deps = deps
@@ -103,7 +103,7 @@ class PageAccess:
         return HTMLResponse(html, status or CLOSED_STATUS.get(why.why, 403), headers)
 
     def parent(self, call: Call, client: Client | None) -> str | None:
-        """The origin that frames this page, by its own word, if it is one that the client registered."""
+        """The origin that the request says frames this page, if the client has registered it."""
         origin = call.request.query_params.get("origin") or call.header(PARENT_HEADER)
         return origin if client and origin in client.origins else None
 
@@ -161,6 +161,6 @@ def is_frame_reload(call: Call) -> bool:
     return is_look and bool(call.request.query_params.get("origin")) and not is_in_window(call)
 
 
-def locale_of(session: LinkSession | None, accept: str | None, showing: str | None = None) -> str:
-    """The language of a page: asked for on the page, else by the app, else by the browser."""
-    return texts.choose(accept, showing or (session.locale if session else None))
+def locale_of(session: LinkSession | None, accept: str | None, chosen: str | None = None) -> str:
+    """The language of a page: the one chosen on the page, else that of the session, else that of the browser."""
+    return texts.choose(accept, chosen or (session.locale if session else None))

@@ -1,4 +1,4 @@
-"""The page that asks whether to keep a connection that works, or to make one beside it."""
+"""The page that asks whether to keep a working connection or to make a second one beside it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from cobalt_link.connector.panes import Choice
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages.layout import Head
-from cobalt_link.link.pages.pane_view import PaneShowing
+from cobalt_link.link.pages.pane_view import PaneView
 from cobalt_link.link.pages.texts import isolated
 
 
-def view(showing: PaneShowing, pane: Choice) -> dict[str, Any]:
-    t, context = showing.texts, showing.context
+def variables(view: PaneView, pane: Choice) -> dict[str, Any]:
+    t, context = view.texts, view.context
     since = t.day(context.since, context.now.date()) if context.since else None
     used = t.moment(context.last_used, context.now) if context.last_used else t("page.never_used")
     facts = [(t("fact.practice"), isolated(context.practice))] if context.practice else []

@@ -1,4 +1,4 @@
-"""The files that pages load: served from a path that holds their hash, so they may be kept for ever."""
+"""The files that pages load. Their paths contain their hash, so browsers may cache them forever."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 
 @cache
 def _files() -> dict[str, tuple[str, bytes, str]]:
-    """Each file of ours by name: its hashed name, its bytes, its media type."""
+    """Each file by name: its hashed name, its bytes, its media type."""
     found = {}
     for file in sorted(_STATIC.iterdir()):
         if file.suffix in _TYPES:
@@ -30,7 +30,7 @@ def _files() -> dict[str, tuple[str, bytes, str]]:
 
 
 def static_url(name: str) -> str:
-    """The path of a file of ours, such as `/static/link.3f2a9c1b77de.css` for `link.css`."""
+    """The path of a file, such as `/static/link.3f2a9c1b77de.css` for `link.css`."""
     return PREFIX + _files()[name][0]
 
 
@@ -47,14 +47,15 @@ def accent_url(color: str) -> str:
 
 
 def source(name: str) -> bytes:
-    """The bytes of a file of ours by its plain name."""
+    """The bytes of a file by its plain name."""
     return _files()[name][1]
 
 
 def packed(body: bytes, accepted: str) -> tuple[bytes, str]:
-    """A file of ours in what the browser takes, and what that is: brotli as built, else gzip, else "" for as it is.
+    """A file in the best encoding that the browser accepts, and its name: the built brotli, else gzip, else "" for
+    none.
 
-    Pages are never sent so: with what is secret in them their length would tell of it.
+    Pages are never compressed: their compressed length could reveal the secrets in them (BREACH).
     """
     codings = {each.split(";")[0].strip() for each in accepted.split(",") if not _REFUSED.search(each)}
     if "br" in codings and body in _brotli():
@@ -76,7 +77,7 @@ def _gzip(body: bytes) -> bytes:
 
 VERSION = version("cobalt-link")
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
-# Any site may load the SDK; with CORS open it may also be checked by its hash (SRI).
+# Any site may load the SDK. Open CORS lets the site also check its hash (SRI).
 SDK_HEADERS = {
     "Cache-Control": "public, max-age=300",
     "Access-Control-Allow-Origin": "*",

@@ -1,4 +1,4 @@
-"""The pages that show nothing of a link session: what is closed, and whether staying here can help."""
+"""The pages that show nothing of a link session, by the reason why it is closed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class ClosedPage(msgspec.Struct, frozen=True):
-    """`knot` on the cut wire; `stay`: the way forward is to load the link session's page again."""
+    """`knot` is the icon on the cut wire. With `stay` the button loads the session's page again."""
 
     knot: str
     stay: bool = False

@@ -1,4 +1,4 @@
-"""The pages of a person's own connections: the list, empty or not, and the question before one ends."""
+"""The pages of the connections flow: the list of connections, and the question before an app is disconnected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEAD = Head(wire="at5", joined=True, leave=False)
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """An app that uses the person's EHR account. `mark`: up to two letters of the app's name."""
+    """An app that uses the user's EHR account. `mark` is up to two letters of the app's name."""
 
     id: str
     app: str
@@ -30,7 +30,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rows(found: Iterable[tuple[Account, Client]]) -> list[Connection]:
-    """What the list says of each account, with the app whose it is."""
+    """A row of the list for each account and its client."""
     return [
         Connection(
             id=account.id,
@@ -45,7 +45,7 @@ def rows(found: Iterable[tuple[Account, Client]]) -> list[Connection]:
 
 
 def list_page(context: PageContext, found: Sequence[Connection], ehr_user_name: str, *, ended: bool = False) -> str:
-    """All connections of `ehr_user_name`, as the EHR names them; `ended`: one has just been disconnected."""
+    """All connections of one EHR user. `ended`: the user has just disconnected one."""
     t = texts_of(context)
     rows = [(each, _about(context, t, each)) for each in found]
     kind = "some" if rows else "none"
@@ -56,7 +56,7 @@ def list_page(context: PageContext, found: Sequence[Connection], ehr_user_name: 
 
 
 def disconnect_page(context: PageContext, one: Connection, ehr_user_name: str) -> str:
-    """Whether to disconnect one app."""
+    """The question whether to disconnect one app."""
     t = texts_of(context).with_names(app=one.app)
     facts = [
         (t("connections.account"), isolated(ehr_user_name)),

@@ -1,4 +1,4 @@
-"""Who asks whom for what: everything about a link session that a hosted page may say, and nothing else of it."""
+"""The page context: everything that a hosted page may show about a link session, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import msgspec
 
 
 class Framed(msgspec.Struct, frozen=True):
-    """For the first page in a frame: the registered origin around it, and the secret that its script sends along.
-
-    Empty where the script has the secret already.
+    """For the first page in a frame. `parent` is the registered origin that frames it. `secret` is the one that its
+    script sends with each request, empty if the script has it already.
     """
 
     parent: str
@@ -20,16 +19,16 @@ class Framed(msgspec.Struct, frozen=True):
 
 
 class PageContext(msgspec.Struct, frozen=True, kw_only=True):
-    """One link session as its pages see it.
+    """One link session as its pages show it.
 
-    `path` is where forms post to. `ehr_name`, `ehr_mark`, `practice` and `host` are None until an EHR was chosen.
-    `connector_texts` are the connector's own texts in the page's locale, as flat keys; `sees` and `does` are keys of
-    them (`consent.sees.<key>`). `since` is the day on which the account that is being repaired, or that the app has
-    already, was first connected, and `last_used` when the app last used it; `last_worked`: when the EHR last answered.
-    `can_ask`: what cannot be connected can be asked for, and `has_asked` that it was.
-    `can_change` is false where the org's EHR is fixed. `connections` is the address of the person's own page, as they
-    would type it. `can_stay`: the page can be kept open once more.
-    `accent` is the client's color, as `#rrggbb`. `framed` only for the page that opens a frame.
+    Forms post to `path`. `ehr_name`, `ehr_mark`, `practice`, and `host` are None until an EHR is chosen.
+    `connector_texts` are the connector's own texts in this locale, as flat keys. `sees` and `does` are keys in them
+    (`consent.sees.<key>`). `since` and `last_used` belong to the account that is being repaired or that the app has
+    already: when it was first connected, and when the app last used it. `last_worked` is when the EHR last worked.
+    `can_ask`: the user can request the unsupported EHR. `has_asked`: the user has requested it. `can_change` is false
+    if the EHR of the org is fixed. `connections` is the address of `/connections` as a user would type it. `can_stay`:
+    the user can still extend the session. `accent` is the client's color as `#rrggbb`. `framed` is set only for the
+    page that opens a frame.
     """
 
     locale: str = "en"
@@ -67,7 +66,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> str | None:
-        """What the person calls it: the practice where known, else the EHR."""
+        """The name that the user knows: that of the practice, else that of the EHR."""
         return self.practice or self.ehr_name
 
 
@@ -79,7 +78,7 @@ class ShownStep(msgspec.Struct, frozen=True):
 
 
 class Match(msgspec.Struct, frozen=True):
-    """A row of the picker. `detail` is the second line (place and vendor), `mark` up to two letters."""
+    """A row of the picker. `detail` is its second line, with place and vendor. `mark` is up to two letters."""
 
     value: str
     name: str
@@ -88,10 +87,10 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True):
-    """What the picker shows: `matches` for a `query`, of `total` found; `vendors` to start with and to choose from.
-    Without `by_name` there is nothing to search.
+    """What the picker shows. `matches` are the first of `total` practices that match `query`. `vendors` are the EHRs to
+    start from. Without `by_name` the picker has no search.
 
-    A vendor's value is `ehr:<key>`: as a row it is sent whole, in the address form only the key is.
+    The value of a vendor is `ehr:<key>`. A row sends the whole value, the address form only the key.
     """
 
     query: str

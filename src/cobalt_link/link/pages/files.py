@@ -1,4 +1,4 @@
-"""The files that pages and apps load: style sheets and scripts at paths that hold their hash, and the SDK."""
+"""The routes of the files that pages and apps load: style sheets and scripts at hashed paths, and the SDK."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCRIPT = "text/javascript; charset=utf-8"
 
 @routes.page(
     "/static/{name}", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
-    errors=(NotFound,), summary="A style sheet, at a path that holds its hash.",
+    errors=(NotFound,), summary="Get a style sheet or a script, at a path that contains its hash.",
 )  # fmt: skip
 async def static(room: HostedPages, call: Call, name: str) -> Response:
     try:
@@ -30,7 +30,7 @@ async def static(room: HostedPages, call: Call, name: str) -> Response:
 
 @routes.page(
     "/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
-    summary="The SDK.",
+    summary="Get the SDK.",
 )  # fmt: skip
 async def sdk(room: HostedPages, call: Call) -> Response:
     return _file(call, assets.source("init.js"), SCRIPT, assets.SDK_HEADERS)
@@ -38,7 +38,7 @@ async def sdk(room: HostedPages, call: Call) -> Response:
 
 @routes.page(
     "/v{version}/init.js", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="app developer",
-    errors=(NotFound,), summary="The SDK of one version, which never changes.",
+    errors=(NotFound,), summary="Get the SDK of one version, which never changes.",
 )  # fmt: skip
 async def sdk_of_version(room: HostedPages, call: Call, version: str) -> Response:
     if version != assets.VERSION:
@@ -47,7 +47,7 @@ async def sdk_of_version(room: HostedPages, call: Call, version: str) -> Respons
 
 
 def _file(call: Call, body: bytes, media: str, headers: Mapping[str, str]) -> Response:
-    """A file of ours, packed for who takes it so."""
+    """A file in the best encoding that the browser accepts."""
     body, coding = assets.packed(body, call.header("Accept-Encoding") or "")
     packed = {"Content-Encoding": coding} if coding else {}
     return Response(body, media_type=media, headers={**headers, "Vary": "Accept-Encoding", **packed})

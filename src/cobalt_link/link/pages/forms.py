@@ -1,4 +1,4 @@
-"""Reads what a page's form sent as the typed answer to its pane, or names the fields that are not right yet."""
+"""Reads a submitted form as the typed answer to its pane, or reports which fields are wrong."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Errors: TypeAlias = dict[str, str]
 
 
 class Picked(msgspec.Struct, frozen=True, kw_only=True):
-    """What was picked, not looked up yet: a `row` of the search, or an `ehr` (`OTHER_EHR`: not sure) at a `url`."""
+    """A pick that is not resolved yet: a `row` of the search, or an `ehr` (or `OTHER_EHR`) at a `url`."""
 
     row: str | None = None
     ehr: str | None = None
@@ -42,22 +42,22 @@ class Picked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """The person wants another practice or EHR."""
+    """The user wants another practice or EHR."""
 
 
 class AskFor(msgspec.Struct, frozen=True):
-    """The person wants the app to know which EHR could not be connected."""
+    """The user requests the EHR that could not be connected."""
 
 
 def read(pane: Pane, form: Form) -> Answer | Picked | Change | AskFor | Errors:
-    """The answer to `pane`, or a dict of field → key of the text that says what is wrong with it."""
+    """The answer to `pane`, or the errors: field → key of the text that says what is wrong."""
     if form.get("action") == "change":
         return Change()
     return _READERS[type(pane)](pane, form)
 
 
 def typed(form: Form) -> dict[str, str]:
-    """What may be shown again: everything that was typed but secrets."""
+    """Everything that the user typed except secrets, to be shown again."""
     return {name: value for name, value in form.items() if name not in SECRET_FIELDS}
 
 
@@ -77,7 +77,7 @@ def _consent(pane: Consent, form: Form) -> ConsentAnswer | Errors:
 
 
 def _credentials(pane: Credentials, form: Form) -> CredentialsAnswer | Errors:
-    # A fixed username is not taken from the form: the account that is repaired is not the sender's to choose.
+    # A fixed username does not come from the form, so that nobody can repair the account with another user.
     fixed = pane.username if pane.fixed else None
     username, password = fixed or form.get("username", "").strip(), form.get("password", "")
     errors: Errors = {} if username else {"username": "credentials.username_empty"}

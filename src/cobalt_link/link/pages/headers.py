@@ -1,4 +1,4 @@
-"""The headers of every hosted page: nothing loads but our own style sheet, nobody frames it but who was registered."""
+"""The headers of every hosted page. It loads only our own files, and only registered origins may frame it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
-# Letters of an origin (RFC 6454 §6.1) and of an IPv6 address: no space, ";" or "," that would start another directive.
+# The characters of an origin (RFC 6454 §6.1) and of an IPv6 address. A space, ";", or "," could start another
+# directive.
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _DENIED = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer", "microphone")
 _ALSO_DENIED = ("browsing-topics", "midi", "payment", "serial", "usb", "hid")
@@ -17,9 +18,9 @@ def page_headers(
 ) -> dict[str, str]:
     """Headers for one page (S-114, S-119).
 
-    `form_targets`: URLs or origins to which a form's answer may redirect (Chromium drops POST → 303 → elsewhere
-    without a word). `frame_ancestors`: origins that may frame the page; none means none. Raises ValueError for
-    something that is not a web origin.
+    `form_targets` are URLs or origins to which the response to a form may redirect. Chromium silently drops other
+    redirects after a POST. `frame_ancestors` are the origins that may frame the page. If it is empty, none may. Raises
+    ValueError for something that is not a web origin.
     """
     headers = {
         "Content-Security-Policy": _policy(form_targets, frame_ancestors),
@@ -29,7 +30,7 @@ def page_headers(
         "Cross-Origin-Resource-Policy": "cross-origin" if frame_ancestors else "same-origin",
         "Permissions-Policy": ", ".join(f"{name}=()" for name in (*_DENIED, *_ALSO_DENIED)),
         "Cache-Control": "no-store",
-        "X-Accel-Buffering": "no",  # nginx would hold streamed steps back
+        "X-Accel-Buffering": "no",  # without it nginx buffers the streamed steps
     }
     if https:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"

@@ -1,4 +1,4 @@
-"""The host that gets a password, drawn so that the part that counts stands out: its registrable domain."""
+"""Shows the host that receives a password, with its registrable domain in bold, and checks links to other sites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _suffixes() -> PublicSuffixList:
 
 
 def host_markup(host: str) -> Markup:
-    """`host` (with or without port) as markup: breaks after dots, registrable domain or whole address in bold."""
+    """`host`, with or without a port, as markup. It breaks after dots. The registrable domain or IP address is bold."""
     name, port = _without_port(clean(host))
     domain = name if _is_address(name) else _suffixes().privatesuffix(name) or name
     before = name[: len(name) - len(domain)]
@@ -26,19 +26,19 @@ def host_markup(host: str) -> Markup:
 
 
 def web_url(url: object) -> str | None:
-    """`url` if a browser may be sent there by a link, else None: EHRs and clients supply some of them."""
+    """`url` if it is safe as a link, else None. Some URLs come from EHRs and clients."""
     text = str(url or "")
     try:
         parts = urlsplit(text)
     except ValueError:
         return None
-    # A browser reads a backslash as a slash, and what stands before an @ is no host: neither shows where a link leads.
+    # Browsers read a backslash as a slash, and the part before an @ is not the host. Both can hide where a link leads.
     is_plain = "\\" not in text and "@" not in parts.netloc and text.isprintable()
     return text if is_plain and parts.scheme in ("http", "https") and parts.hostname else None
 
 
 def same_site(url: str | None, host: str | None) -> bool:
-    """Whether a link leads to where the person is told that they are: a host of the same registrable domain."""
+    """Whether a URL has the same registrable domain as the host that the page shows to the user."""
     own, its = _site(f"//{host or ''}"), _site(url or "")
     return bool(own) and own == its
 

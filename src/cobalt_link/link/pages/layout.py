@@ -1,4 +1,4 @@
-"""Puts a page together: the template, the two ends of the wire in its header, the words, the notice."""
+"""Renders a page from its template, header, texts, and notice. The header draws a wire between the app and the EHR."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from cobalt_link.link.pages.texts import LOCALES, Texts, catalog, clean, isolate
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """The header: how far the wire is (`at1` … `at5`, `flow`, `cut`, `mend`), and in a hero the knot on it."""
+    """The header. `wire` is its progress (`at1` … `at5`) or state (`flow`, `cut`, `mend`), `knot` the icon on it in a
+    hero."""
 
     wire: str = ""
     hero: bool = False
@@ -28,8 +29,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One sentence above the form. `tone`: "" plain, "bad" to mend now, "warn" nobody's fault. With `stays` it has a
-    button that keeps the page open, and this is what it says then."""
+    """One sentence above the form. `tone` is "" for plain, "bad" if the user can fix it now, "warn" if it is nobody's
+    fault. With `stays` it has a button that keeps the page open, and `stays` is its text after that."""
 
     icon: str
     title: Markup | None = None
@@ -43,7 +44,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
-    """A button (`name`, `value`, posted `to` another path where given) or, with a `url`, a link."""
+    """A link if `url` is set, otherwise a button that posts `name` and `value`, to the path `to` if given."""
 
     label: Markup
     name: str = "action"
@@ -53,7 +54,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ends(msgspec.Struct, frozen=True, kw_only=True):
-    """What header and footer say: both ends of the wire, who runs this, and where else one can go."""
+    """The contents of header and footer: the app and the EHR at the ends of the wire, and the links of the page."""
 
     app: Markup
     app_mark: str | None
@@ -85,24 +86,25 @@ def _template(name: str) -> Template:
 
 
 def render_page(template: str, texts: Texts, ends: Ends, head: Head, title: Markup, **more: Any) -> str:
-    """A page. `more`: `why`, `notice`, `failed` of every page, and what the template asks for."""
+    """A page. `more` may set `why`, `notice`, and `failed`, and must set the other variables of the template."""
     given = {"t": texts, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
     context = more.get("context")
     given |= {"context": None, "page": template, "parent": None, "closing": None, "closes_in": 0, "patience": None}
     given |= {"accent": accent_url(context.accent) if context and context.accent else None}
     framed = given["framed"] = more.get("framed") or (context.framed if context else None)
-    # Chromium refuses autofocus in a frame of another site, and complains in the app's console: the script focuses.
+    # Chromium refuses autofocus in a frame of another site, and complains in the app's console. There the script sets
+    # the focus.
     given |= {"parent": framed.parent, "autofocus": "data-focus"} if framed else {"autofocus": "autofocus"}
     return _template(template).render(given | more)
 
 
 def render_part(macro: str, *given: Any) -> Markup:
-    """One macro of `parts.html`."""
+    """Renders one macro of `parts.html`."""
     return getattr(_template("parts").module, macro)(*given)
 
 
 def texts_of(context: PageContext) -> Texts:
-    """The texts of a page."""
+    """The texts for the pages of one link session."""
     texts = bare_texts(context.locale, context.operator, context.app_name, context.connector_texts)
     ehr = isolated(context.ehr_name) if context.ehr_name else texts("page.your_ehr")
     place = isolated(context.place) if context.place else ehr
@@ -113,13 +115,13 @@ def texts_of(context: PageContext) -> Texts:
 def bare_texts(
     locale: str, operator: str, app_name: str | None, connector_texts: dict[str, str] | None = None
 ) -> Texts:
-    """The voice of pages that know no EHR, or not even the app."""
+    """The texts for pages that know no EHR, and may not even know the app."""
     texts = Texts(locale, connector_texts=connector_texts or {}, names={"operator": operator, "app": app_name})
     return texts if app_name else texts.with_names(app=texts("page.the_app"))
 
 
 def ends_of(context: PageContext, texts: Texts, here: str = "") -> Ends:
-    """Header and footer of a page of the link_session, which stands at `here` under the link session's path."""
+    """Header and footer of a page of a link session. `here` is the page's path below that of the session."""
     return Ends(
         app=isolated(context.app_name),
         app_mark=context.app_mark,
@@ -144,5 +146,5 @@ def ends_of_nothing(texts: Texts, app_name: str | None) -> Ends:
 
 
 def other_languages(texts: Texts) -> tuple[tuple[str, str], ...]:
-    """The other locales, each by its own name."""
+    """The other locales, each with its own name of the language."""
     return tuple((locale, catalog(locale)["language.name"]) for locale in LOCALES if locale != texts.locale)

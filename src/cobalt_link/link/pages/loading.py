@@ -1,4 +1,4 @@
-"""Loads what a link session's pages may say: the app, the EHR and its texts, and what the picker offers."""
+"""Loads the page context of a link session, and what its picker offers."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class ContextLoader:
         self._requests = requests
 
     async def load(self, session: LinkSession, locale: str) -> PageContext:
-        """Everything that a page of this session may say."""
+        """Everything that a page of this session may show."""
         flow = self._flows[session.purpose]
         subject = await flow.subject(session, await flow.client(session))
         account = subject.account
         connector = self._deps.connectors.get(session.connector or (account.connector if account else "") or "")
         address = session.address or (account.address if account else None)
         manifest = connector.manifest if connector else None
-        own_texts = texts.instead(locale) if flow.asks_for_itself else {}
+        flow_texts = texts.connections_texts(locale) if flow.asks_for_itself else {}
         requests = flow.takes_requests and can_ask(session)
         return PageContext(
             locale=locale,
@@ -59,7 +59,7 @@ class ContextLoader:
             ehr_mark=manifest.mark if manifest else None,
             practice=_practice(session, subject),
             host=urlsplit(address).netloc if address else None,
-            connector_texts=(connector.texts(locale) if connector else {}) | own_texts,
+            connector_texts=(connector.texts(locale) if connector else {}) | flow_texts,
             sees=manifest.sees if manifest and subject.consents else (),
             does=manifest.does if manifest and subject.consents else (),
             keeps_password=subject.consents and (manifest is None or manifest.keeps_password),
@@ -91,7 +91,7 @@ class ContextLoader:
         )
 
     async def resolve(self, session: LinkSession, picked: Picked) -> PickerAnswer | str | dict[str, str]:
-        """Where a pick leads: an answer, the key of an EHR whose address has to be asked for, or field errors."""
+        """Resolves a pick to an answer, the key of an EHR whose address is still missing, or field errors."""
         flow = self._flows[session.purpose]
         answer = await self._resolved(flow, session, picked)
         if not isinstance(answer, PickerAnswer):
@@ -105,7 +105,7 @@ class ContextLoader:
         connectors = await flow.offered(session)
         if picked.row is not None:
             return await self._row(flow, session, connectors, picked.row)
-        # Where nothing is linked anew, an EHR that is not among those offered leads nowhere.
+        # A flow that takes no EHR requests can do nothing with an EHR that it does not offer.
         if picked.ehr not in connectors and (picked.ehr != OTHER_EHR or not flow.takes_requests):
             return {"ehr": "picker.ehr_empty" if not picked.ehr else "picker.ehr_unknown"}
         try:
@@ -127,7 +127,7 @@ class ContextLoader:
         return {"pick": "page.choose"}
 
     async def _last_worked(self, session: LinkSession) -> datetime | None:
-        """When the EHR last answered anybody here; only for the page that says that it does not."""
+        """When the EHR last worked for any account, for the page that says that the EHR is down."""
         down = isinstance(session.pane, Message) and session.pane.code in refusal.SILENT
         known = down and session.connector and session.address
         return await self._deps.health.last_worked(session.connector or "", session.address or "") if known else None
@@ -140,7 +140,7 @@ class ContextLoader:
 
 
 def app_mark(client: Client) -> str:
-    """The letters that stand for an app: its own, else its monogram."""
+    """The letters that stand for an app: those that it chose, else its monogram."""
     return client.branding.get("mark") or monogram(client.name)
 
 

@@ -1,4 +1,4 @@
-"""One showing of a pane: what every pane's page is made from."""
+"""What every page of a pane is made from."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cobalt_link.link.pages.layout import Head
 from cobalt_link.link.pages.texts import Texts
 
 
-class PaneShowing(msgspec.Struct, frozen=True, kw_only=True):
-    """One showing of a pane. `errors` are sentences by field; `typed` is what may be shown again."""
+class PaneView(msgspec.Struct, frozen=True, kw_only=True):
+    """`errors` are sentences by field. `typed` holds the values that may be shown again, which excludes secrets."""
 
     context: PageContext
     texts: Texts
@@ -22,6 +22,6 @@ class PaneShowing(msgspec.Struct, frozen=True, kw_only=True):
     typed: Mapping[str, str]
 
 
-def head_of(showing: PaneShowing, wire: str) -> Head:
-    """A form's header: how far the wire is, or the mend while an account is being repaired."""
-    return Head(wire="mend" if showing.context.repairing else wire)
+def head_of(view: PaneView, wire: str) -> Head:
+    """The header of a form. While an account is being repaired, the wire shows a mend instead of the progress."""
+    return Head(wire="mend" if view.context.repairing else wire)

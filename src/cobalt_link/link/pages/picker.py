@@ -1,4 +1,4 @@
-"""The picker: searching what is known, starting with an EHR, or naming EHR and address by hand."""
+"""The picker: the user searches the known practices, starts from an EHR, or enters an EHR and its address."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from cobalt_link.connector.panes import Picker
 from cobalt_link.link.flow.link_sign_in import OTHER_EHR
 from cobalt_link.link.pages import refusal
 from cobalt_link.link.pages.context import Search
-from cobalt_link.link.pages.pane_view import PaneShowing, head_of
+from cobalt_link.link.pages.pane_view import PaneView, head_of
 from cobalt_link.link.pages.texts import Texts
 
 
-def picker(showing: PaneShowing, pane: Picker) -> dict[str, Any]:
-    by_hand = pane.manual or not showing.errors.keys().isdisjoint({"ehr", "url"})
-    return (_manual if by_hand else _search)(showing, pane) | {
-        "search": showing.search,
-        "head": head_of(showing, "at1"),
+def picker(view: PaneView, pane: Picker) -> dict[str, Any]:
+    by_hand = pane.manual or not view.errors.keys().isdisjoint({"ehr", "url"})
+    return (_manual if by_hand else _search)(view, pane) | {
+        "search": view.search,
+        "head": head_of(view, "at1"),
     }
 
 
-def _search(showing: PaneShowing, pane: Picker) -> dict[str, Any]:
-    t, search = showing.texts, showing.search
+def _search(view: PaneView, pane: Picker) -> dict[str, Any]:
+    t, search = view.texts, view.search
     return {
         "title": t("picker.title"),
         "why": None if search.query else t("picker.why"),
@@ -38,10 +38,10 @@ def _found(t: Texts, search: Search) -> Markup:
     return t.count("picker.found", shown)
 
 
-def _manual(showing: PaneShowing, pane: Picker) -> dict[str, Any]:
-    t, typed = showing.texts, showing.typed
-    errors, chosen = showing.errors, typed.get("ehr", pane.ehr or "")
-    ehrs = {vendor.value.rpartition(":")[2]: vendor.name for vendor in showing.search.vendors}
+def _manual(view: PaneView, pane: Picker) -> dict[str, Any]:
+    t, typed = view.texts, view.typed
+    errors, chosen = view.errors, typed.get("ehr", pane.ehr or "")
+    ehrs = {vendor.value.rpartition(":")[2]: vendor.name for vendor in view.search.vendors}
     if pane.problem and pane.problem.code == "not_this_address" and not errors:
         named = t.with_names(ehr=ehrs[chosen]) if chosen in ehrs else t
         errors = {"url": refusal.why(named, pane.problem) or refusal.title(t, pane.problem)}

@@ -1,4 +1,4 @@
-"""What browsers send to the pages: query parameters, and the fields of every form."""
+"""The query parameters and form fields that browsers send to the pages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cobalt_link.link.flow.opening import NotOpenedReason
 
 
 class OpenQuery(msgspec.Struct, frozen=True):
-    """`origin`: the page that opens Link in a frame, which the client must have registered. `closed`: why a token that
-    was here before opened nothing."""
+    """`origin` is the registered origin of the page that opens Link in a frame. `closed` is the reason why a token
+    opened nothing."""
 
     token: Annotated[str, Meta(max_length=200)] = ""
     closed: NotOpenedReason | Literal[""] = ""
@@ -21,8 +21,8 @@ class OpenQuery(msgspec.Struct, frozen=True):
 
 
 class PageQuery(msgspec.Struct, frozen=True):
-    """`q` searches the picker, `manual` shows its address form with `ehr` chosen, `stale` says that it was answered,
-    `ended` that a connection was ended, `stayed` that the page was kept open."""
+    """`q` searches the picker. `manual` shows its address form with `ehr` chosen. The other flags show a notice:
+    `stale` for an answer to an old pane, `ended` for a connection that ended, `stayed` for an extended session."""
 
     q: Annotated[str, Meta(max_length=200)] = ""
     manual: str = ""

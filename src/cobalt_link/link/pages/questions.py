@@ -1,4 +1,4 @@
-"""What each pane's template is given: which words, which field has the focus, what was kept of an earlier try."""
+"""The variables of each pane's template: its texts, the field with the focus, and what is kept of an earlier try."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from cobalt_link.link.pages import refusal
 from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.hosts import host_markup, same_site, web_url
 from cobalt_link.link.pages.layout import Notice
-from cobalt_link.link.pages.pane_view import PaneShowing, head_of
+from cobalt_link.link.pages.pane_view import PaneView, head_of
 from cobalt_link.link.pages.picker import picker
 from cobalt_link.link.pages.second_step import choice, code, sent, waiting
 from cobalt_link.link.pages.texts import Texts
 from cobalt_link.signin.replay import CONFIRM
 
 
-def given(showing: PaneShowing, pane: Pane) -> dict[str, Any]:
-    """The template's name, header, title and everything else that it asks for."""
-    view = _OWN_VIEWS.get((type(pane), pane.name)) or _VIEWS[type(pane)]
-    return {"template": type(pane).__struct_config__.tag} | view(showing, pane)
+def given(view: PaneView, pane: Pane) -> dict[str, Any]:
+    """The template's name, its header and title, and its other variables."""
+    variables = _BY_NAME.get((type(pane), pane.name)) or _BY_KIND[type(pane)]
+    return {"template": type(pane).__struct_config__.tag} | variables(view, pane)
 
 
-def _consent(showing: PaneShowing, pane: Consent) -> dict[str, Any]:
-    t = showing.texts
+def _consent(view: PaneView, pane: Consent) -> dict[str, Any]:
+    t = view.texts
     facts = [
-        *allowed(showing.context, t),
+        *allowed(view.context, t),
         *((t(f"fact.{name}"), t(f"consent.{name}")) for name in ("cannot", "until", "undo")),
     ]
-    return {"head": head_of(showing, "at2"), "title": t("consent.title"), "why": t("consent.why"), "facts": facts}
+    return {"head": head_of(view, "at2"), "title": t("consent.title"), "why": t("consent.why"), "facts": facts}
 
 
 def allowed(context: PageContext, t: Texts) -> list[tuple[Markup, Markup]]:
-    """What the app may see and do, as facts. Raises KeyError where the connector has no words for it."""
+    """What the app may see and do, as facts. Raises KeyError if the connector has no text for one of them."""
     lists = {"sees": context.sees, "does": context.does}
     return [
         (t(f"fact.{verb}"), Markup("<br>").join(t(f"consent.{verb}.{key}") for key in keys))
@@ -46,25 +46,25 @@ def allowed(context: PageContext, t: Texts) -> list[tuple[Markup, Markup]]:
     ]
 
 
-def _reconnect(showing: PaneShowing, pane: Consent) -> dict[str, Any]:
-    t = showing.texts
+def _reconnect(view: PaneView, pane: Consent) -> dict[str, Any]:
+    t = view.texts
     return {
         "template": "reconnect",
-        "head": head_of(showing, ""),
+        "head": head_of(view, ""),
         "title": t("reconnect.title"),
         "why": t("reconnect.reaches"),
-        "promise": _promise(showing.context, t),
+        "promise": _promise(view.context, t),
     }
 
 
-def _credentials(showing: PaneShowing, pane: Credentials) -> dict[str, Any]:
-    t, context, errors = showing.texts, showing.context, showing.errors
-    username = pane.username or "" if pane.fixed else showing.typed.get("username", pane.username or "")
+def _credentials(view: PaneView, pane: Credentials) -> dict[str, Any]:
+    t, context, errors = view.texts, view.context, view.errors
+    username = pane.username or "" if pane.fixed else view.typed.get("username", pane.username or "")
     refusal = "why" if pane.problem and pane.problem.code == "wrong_credentials" else ""
     return {
-        "head": head_of(showing, "at3"),
+        "head": head_of(view, "at3"),
         "title": t("reconnect.title" if context.repairing else "credentials.title"),
-        "why": _sign_in_why(showing, pane),
+        "why": _sign_in_why(view, pane),
         "host": host_markup(context.host) if context.host else None,
         "change": context.can_change and not context.repairing and not pane.fixed,
         "username": username,
@@ -78,18 +78,18 @@ def _credentials(showing: PaneShowing, pane: Credentials) -> dict[str, Any]:
         },
         "focus": next(iter(errors), "password" if username else "username"),
         "promise": _promise(context, t),
-        "reset": _reset(showing, pane.problem) if pane.problem and refusal else None,
+        "reset": _reset(view, pane.problem) if pane.problem and refusal else None,
     }
 
 
-def _reset(showing: PaneShowing, problem: PaneRefusal) -> str | None:
-    """Where a forgotten password is reset: only at the very EHR whose name stands on the link."""
+def _reset(view: PaneView, problem: PaneRefusal) -> str | None:
+    """The URL to reset a forgotten password, only if it is on the site of the EHR that the page shows."""
     url = web_url(problem.details.get("url"))
-    return url if same_site(url, showing.context.host) else None
+    return url if same_site(url, view.context.host) else None
 
 
-def _sign_in_why(showing: PaneShowing, pane: Credentials) -> Markup | None:
-    t, context = showing.texts, showing.context
+def _sign_in_why(view: PaneView, pane: Credentials) -> Markup | None:
+    t, context = view.texts, view.context
     if pane.problem:
         return None
     if context.repairing:
@@ -101,22 +101,22 @@ def _promise(context: PageContext, t: Texts) -> Markup:
     if context.repairing and context.since:
         return t("reconnect.promise", since=t.day(context.since, context.now.date()))
     key = "credentials.kept" if context.keeps_password else "credentials.not_kept"
-    # "Run by Acme … Acme never receives it" would be a riddle: then it is the app that never does.
+    # "Run by Acme … Acme never receives it" would contradict itself. The `_same` texts say that the app never does.
     return t(f"{key}_same" if context.operator.casefold() == context.app_name.casefold() else key)
 
 
-def _message(showing: PaneShowing, pane: Message) -> dict[str, Any]:
-    t, problem = showing.texts, PaneRefusal(pane.code, pane.details)
+def _message(view: PaneView, pane: Message) -> dict[str, Any]:
+    t, problem = view.texts, PaneRefusal(pane.code, pane.details)
     return {
         "head": refusal.head(pane.code),
         "title": refusal.title(t, problem),
         "why": refusal.why(t, problem),
-        "facts": refusal.facts(t, showing.context, pane),
-        "acts": refusal.acts(t, showing.context, pane),
+        "facts": refusal.facts(t, view.context, pane),
+        "acts": refusal.acts(t, view.context, pane),
     }
 
 
-_VIEWS: dict[type[Pane], Callable[[PaneShowing, Any], dict[str, Any]]] = {
+_BY_KIND: dict[type[Pane], Callable[[PaneView, Any], dict[str, Any]]] = {
     Picker: picker,
     Consent: _consent,
     Credentials: _credentials,
@@ -126,33 +126,33 @@ _VIEWS: dict[type[Pane], Callable[[PaneShowing, Any], dict[str, Any]]] = {
     Message: _message,
 }
 
-# Panes of Link's own, by the name that they have beside their kind.
-_OWN_VIEWS: dict[tuple[type[Pane], str], Callable[[PaneShowing, Any], dict[str, Any]]] = {
-    (Choice, already.NAME): already_page.view,
+# Panes that Link itself asks, by kind and name.
+_BY_NAME: dict[tuple[type[Pane], str], Callable[[PaneView, Any], dict[str, Any]]] = {
+    (Choice, already.NAME): already_page.variables,
     (Consent, CONFIRM): _reconnect,
 }
 
-WARNED = 120  # seconds before the end
+WARNED = 120  # seconds before the page closes
 FIELDS = frozenset({"ehr", "url", "username", "password", "code"})
 
 
-def notice(showing: PaneShowing, pane: Pane, shown: dict[str, Any], *, stale: bool, stayed: bool) -> Notice | None:
-    """The one notice above the form, if there is anything to say that no field says."""
-    t = showing.texts
-    if loose := [text for field, text in showing.errors.items() if field not in FIELDS]:
+def notice(view: PaneView, pane: Pane, shown: dict[str, Any], *, stale: bool, stayed: bool) -> Notice | None:
+    """The one notice above the form, if there is something to say that belongs to no field."""
+    t = view.texts
+    if loose := [text for field, text in view.errors.items() if field not in FIELDS]:
         return Notice(tone="bad", icon="alert", text=loose[0])
     if pane.problem and not shown.get("errors"):
         return refusal.notice(t, pane.problem)
-    if showing.context.has_asked:
+    if view.context.has_asked:
         return Notice(icon="check", title=t("refusal.unsupported.asked"), text=t("refusal.unsupported.asked_why"))
     if stayed:
-        return Notice(icon="clock", text=stays(showing.context, t))
+        return Notice(icon="clock", text=stays(view.context, t))
     if stale:
         return Notice(icon="info", title=t("page.stale"), text=t("page.stale_why"))
     if isinstance(pane, Code) and pane.resent and not shown.get("errors"):
         return Notice(icon="text", text=sent(t, pane, "code.resent"))
-    left = seconds_left(showing.context)
-    return closing(showing.context, t, left) if left <= WARNED else None
+    left = seconds_left(view.context)
+    return closing(view.context, t, left) if left <= WARNED else None
 
 
 def seconds_left(context: PageContext) -> float:
@@ -160,12 +160,12 @@ def seconds_left(context: PageContext) -> float:
 
 
 def closing(context: PageContext, t: Texts, seconds: float) -> Notice:
-    """The page closes in so many seconds, unless it is kept open."""
+    """The notice that the page closes in so many seconds unless the user extends the session."""
     said = stays(context, t) if context.can_stay else None
     return Notice(tone="warn", icon="clock", text=t("page.closing", span=t.span(seconds)), stays=said)
 
 
 def stays(context: PageContext, t: Texts) -> Markup:
-    """For how long a page stays open that is kept open, or has just been."""
+    """The text that says how long an extended session stays open."""
     whole = context.expires_at - (context.started if context.can_stay else context.now)
     return t("page.stays", span=t.span(whole.total_seconds()))

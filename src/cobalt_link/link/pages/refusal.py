@@ -1,4 +1,4 @@
-"""How each refusal looks and speaks: as a notice on the pane where it can be mended, or as a moment of its own."""
+"""How each refusal is shown: as a notice on the pane where the user can fix it, or as a page of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Fact = tuple[Markup, Markup, str]
 
 
 class RefusalStyle(msgspec.Struct, frozen=True, kw_only=True):
-    """The knot on the wire, the facts below the sentence, which way forward comes first, and whether again can help."""
+    """`knot` is the icon on the wire, `first` the main button. `again`: trying again can help."""
 
     knot: str
     tone: str = "warn"
@@ -51,15 +51,15 @@ _STYLES = {
     "not_this_address": RefusalStyle(knot="plug", first="change"),
     "unexpected": _GENERIC,
     "other_account": RefusalStyle(knot="user"),
-    # Not an EHR's refusal: the account that was to be repaired is gone.
+    # No refusal of an EHR: the account to repair was disconnected.
     "disconnected": RefusalStyle(knot="plug", again=False),
 }
-SILENT = ("ehr_down",)  # then the page says when the EHR last answered
+SILENT = ("ehr_down",)  # the page then says when the EHR last worked
 _CHANGE_HELPS = ("unsupported", "not_this_address")
 
 
 def filling(texts: Texts, details: Mapping[str, str | int]) -> dict[str, Any]:
-    """A refusal's details as texts want them: `tries`, `wait`, the connector's names for rights and kinds."""
+    """The values for the texts of a refusal, from its details: `tries`, `wait`, and the connector's names of rights."""
     values: dict[str, Any] = dict(details)
     if isinstance(tries := details.get("tries_left"), int):
         values["tries"] = texts.count("tries", tries)
@@ -71,18 +71,18 @@ def filling(texts: Texts, details: Mapping[str, str | int]) -> dict[str, Any]:
         rights = str(details["rights"]).split(", ")
         values["rights"] = Markup(", ").join(texts.best(f"no_rights.{right}") or isolated(right) for right in rights)
     if "what" in details:
-        # A noun phrase of the connector's own fits into a sentence; a bare name stands after a colon.
+        # The connector's own noun phrase fits into a sentence. A bare name goes after a colon.
         values |= {"what": texts.best(f"unsupported.{details['what']}"), "bare": details["what"]}
     return values
 
 
 def title(texts: Texts, problem: PaneRefusal) -> Markup:
-    """What happened, as a heading without a full stop."""
+    """What happened, as a heading without a period."""
     return texts(f"refusal.{_known(problem.code)}.title", **filling(texts, problem.details))
 
 
 def why(texts: Texts, problem: PaneRefusal) -> Markup | None:
-    """Why, or what to do: the text that says most of what the details know."""
+    """Why it happened or what to do, in the most specific text that the details can fill."""
     key = f"refusal.{_known(problem.code)}.why"
     reason = problem.details.get("reason", problem.details.get("what", ""))
     return texts.best(f"{key}_{reason}", key, f"{key}_bare", f"{key}_plain", **filling(texts, problem.details))
@@ -90,8 +90,8 @@ def why(texts: Texts, problem: PaneRefusal) -> Markup | None:
 
 def notice(texts: Texts, problem: PaneRefusal) -> Notice:
     """The refusal as a notice on a pane that is asked again."""
-    mendable = issubclass(catalogue().get(problem.code, Exception), AskAgain)
-    tone, icon = ("bad", "alert") if mendable else ("warn", _style(problem.code).knot)
+    is_fixable = issubclass(catalogue().get(problem.code, Exception), AskAgain)
+    tone, icon = ("bad", "alert") if is_fixable else ("warn", _style(problem.code).knot)
     return Notice(tone=tone, icon=icon, title=title(texts, problem), text=why(texts, problem))
 
 
@@ -101,12 +101,12 @@ def in_a_sentence(texts: Texts, problem: PaneRefusal) -> Markup:
 
 
 def head(code: str) -> Head:
-    """The header of the moment: the wire is cut, the knot says why."""
+    """The header of the refusal's page: the wire is cut, and its icon shows why."""
     return Head(hero=True, wire="cut", knot=_style(code).knot, tone=_style(code).tone)
 
 
 def facts(texts: Texts, context: PageContext, pane: Message) -> list[Fact]:
-    """The moment's facts: only those of which the details know enough."""
+    """The facts on the refusal's page. Leaves out a fact that the details cannot fill."""
     found: list[Fact] = []
     values = filling(texts, pane.details)
     for name in _style(pane.code).facts:
@@ -121,7 +121,7 @@ def _fact(texts: Texts, context: PageContext, pane: Message, name: str, values: 
     if name == "sends":
         if context.has_asked or not context.can_ask:
             return None
-        # What the connector has a phrase for is a part of its EHR, which then has the name.
+        # If the connector has a phrase for it, only a part of the EHR is unsupported. The text then names the EHR.
         values |= {"bare": context.ehr_name} if values.get("what") else {}
     if name == "last_worked":
         return texts.moment(context.last_worked, context.now) if context.last_worked else None
@@ -133,7 +133,7 @@ def _fact(texts: Texts, context: PageContext, pane: Message, name: str, values: 
 
 
 def acts(texts: Texts, context: PageContext, pane: Message) -> list[Act]:
-    """At most two ways forward, the better one first; × in the header leads out of all of them."""
+    """At most two buttons, the more helpful one first. The × in the header always leads out."""
     possible = {
         "ask": _ask(texts, pane) if context.can_ask and not context.has_asked else None,
         "open": _open(texts, pane),
@@ -147,7 +147,7 @@ def acts(texts: Texts, context: PageContext, pane: Message) -> list[Act]:
 
 def _ask(texts: Texts, pane: Message) -> Act:
     values = filling(texts, pane.details)
-    # What the connector has a phrase for is a part of an EHR, not the name of one.
+    # If the connector has a phrase for it, `what` is a part of an EHR and not the name of one.
     key = "refusal.unsupported.ask_plain" if values.get("what") else "refusal.unsupported.ask"
     return Act(label=texts.best(key, **values) or texts("refusal.unsupported.ask_plain"), value="ask")
 

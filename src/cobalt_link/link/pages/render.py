@@ -1,6 +1,6 @@
-"""Every hosted page as a string: pure functions of a page context, complete without a script.
+"""Renders every hosted page to a string, from its page context alone. Pages are complete without a script.
 
-Forms post to the context's path with `csrf` and `pane`; `data-pane` on the form says which pane it is.
+Forms post `csrf` and `pane` to the path of the session. The attribute `data-pane` of a form names its pane.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cobalt_link.link.pages.layout import (
     render_part,
     texts_of,
 )
-from cobalt_link.link.pages.pane_view import PaneShowing
+from cobalt_link.link.pages.pane_view import PaneView
 from cobalt_link.link.pages.texts import Texts, isolated
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -47,26 +47,26 @@ def pane(
     errors: Mapping[str, str] = _NONE,
     typed: Mapping[str, str] = _NONE,
 ) -> str:
-    """The page of a pane. `errors`: field → key of the text; `typed`: what to keep; `stale`: it was answered before;
-    `stayed`: it has just been kept open."""
+    """The page of a pane. `errors` maps fields to text keys. `typed` holds the values to keep. `stale`: the user
+    answered a pane that was no longer open. `stayed`: the user has just extended the session."""
     texts = texts_of(context)
     length = getattr(pane, "length", None)
     said = {field: texts(key, length=length) for field, key in errors.items()}
-    showing = PaneShowing(context=context, texts=texts, search=search or _NO_SEARCH, errors=said, typed=typed)
-    given: dict[str, Any] = {"errors": said} | questions.given(showing, pane)
-    notice = questions.notice(showing, pane, given, stale=stale, stayed=stayed)
+    view = PaneView(context=context, texts=texts, search=search or _NO_SEARCH, errors=said, typed=typed)
+    given: dict[str, Any] = {"errors": said} | questions.given(view, pane)
+    notice = questions.notice(view, pane, given, stale=stale, stayed=stayed)
     failed = bool(given["errors"] or pane.problem)
     template, head, title = given.pop("template"), given.pop("head"), given.pop("title")
     by_field = dict.fromkeys(questions.FIELDS) | given["errors"]
     more = given | {"context": context, "pane": pane, "notice": notice, "failed": failed, "errors": by_field}
-    if not (notice and notice.stays):  # a script shows it when the time comes
+    if not (notice and notice.stays):  # a script shows the notice when the time comes
         more |= {"closing": questions.closing(context, texts, questions.WARNED)}
         more |= {"closes_in": max(0, round(questions.seconds_left(context)) - questions.WARNED)}
     return render_page(template, texts, ends_of(context, texts), head, title, **more)
 
 
 def held_open(page: str) -> tuple[str, Callable[[str], str]]:
-    """A page to be streamed: what is sent at once, and what ends it later by going on to a URL."""
+    """Splits a page for streaming: the part to send at once, and a function of the next URL that gives the end."""
     head, end, tail = page.rpartition("</body>")
     refresh = Markup('<meta http-equiv="refresh" content="0;url={}">\n')
     return head, lambda next_url: str(refresh.format(next_url)) + end + tail
@@ -75,9 +75,10 @@ def held_open(page: str) -> tuple[str, Callable[[str], str]]:
 def working(
     context: PageContext, *, slow: bool = False
 ) -> tuple[str, Callable[[ShownStep], str], Callable[[str], str]]:
-    """The page that stays open while steps run: its head, a list item for each step, and the tail that goes on.
+    """The page that stays open while steps run: its head, a function for each step, and one of the next URL for its
+    end.
 
-    `slow` says from the start what a script says after a while."""
+    `slow` shows from the start the notice that a script otherwise shows after a while."""
     texts = texts_of(context)
     patience = Notice(icon="clock", text=texts("working.slow"))
 
@@ -97,7 +98,7 @@ def working(
 
 
 def done(context: PageContext, ehr_user_name: str) -> str:
-    """The end of a link: what the app may do now, and the way back to it. `ehr_user_name` as the EHR names them."""
+    """The last page of a linked account: what the app may do now, and the way back to it."""
     t = texts_of(context)
     who = (t("fact.person"), isolated(ehr_user_name))
     facts = [who, *questions.allowed(context, t), (t("fact.until"), t("done.until"))]
@@ -105,22 +106,22 @@ def done(context: PageContext, ehr_user_name: str) -> str:
 
 
 def after(context: PageContext, *, public_token: str | None, client_id: str | None) -> str:
-    """The end without a way back: where the client has no callback (then `client_id` tells its developer how to
-    register one, and for test clients the public token), or the app has exchanged the token already."""
+    """The last page where there is no way back. Either the app has exchanged the token already, or the client has no
+    callback: then `client_id` shows its developer how to register one, and test clients see the public token."""
     t = texts_of(context)
     why = t("after.why_person")
     return _moment("after", context, t, _JOINED, t("done.title"), why=why, token=public_token, client_id=client_id)
 
 
 def leaving(context: PageContext) -> str:
-    """Asks before a link session is given up. The form posts `stop=1` to the exit."""
+    """Asks whether to stop. The form posts `stop=1` to the exit."""
     t = texts_of(context)
     head = Head(hero=True, wire="cut", knot="pause", leave=False)
     return _moment("leaving", context, t, head, t("leaving.title"), why=t("leaving.why"), here="/exit")
 
 
 def left(context: PageContext, back_url: str | None) -> str:
-    """After a link session was given up, where the app has no address to return to by itself."""
+    """The page after the user stopped. It links back to the app if `back_url` is known."""
     t = texts_of(context)
     head = Head(hero=True, wire="cut", knot="check", leave=False)
     url = web_url(back_url)
@@ -139,9 +140,9 @@ def closed(
     context: PageContext | None = None,
     parent: str | None = None,
 ) -> str:
-    """A page with nothing of the link session on it. `code` is one of `closing.CLOSED`; `context` only for the header.
+    """A page that shows nothing of the link session. `code` is one of `CLOSED`. `context` is used only for the header.
 
-    `parent` is the registered origin that frames the page: there the way out closes the frame.
+    `parent` is the registered origin that frames the page. There the button closes the frame.
     """
     t = texts_of(context) if context else bare_texts(locale, operator, app_name)
     ends = ends_of(context, t) if context else ends_of_nothing(t, app_name)
@@ -159,21 +160,21 @@ def closed(
 
 
 def shell(*, locale: str, operator: str, app_name: str, framed: Framed, accent: str | None = None) -> str:
-    """The first page in a frame where no pane is ready: its script fetches one."""
+    """The first page in a frame if no pane is ready. Its script fetches the pane."""
     t = bare_texts(locale, operator, app_name)
     head = Head(wire="at1", leave=False)
-    look = {"accent": accent_url(accent)} if accent else {}  # what comes by script takes the place of the body only
+    look = {"accent": accent_url(accent)} if accent else {}  # the script replaces only the body
     return render_page("shell", t, ends_of_nothing(t, app_name), head, t("shell.title"), framed=framed, **look)
 
 
 def begun(page: str) -> tuple[str, str]:
-    """A page in two: what every page of its frame begins with, style and script included, and the rest."""
+    """Splits a page: the start that all pages of a frame share, with style and script, and the rest."""
     head, title, rest = page.partition("<title>")
     return head, title + rest
 
 
 def _is_closed(code: str, parent: str | None) -> bool:
-    """Whether the way out closes the frame. Without cookies nothing changes by trying again in it."""
+    """Whether the button closes the frame. Without cookies, trying again inside the frame cannot help."""
     return parent is not None and (code == "no_cookies" or not CLOSED[code].stay)
 
 
@@ -182,13 +183,13 @@ def _close(t: Texts) -> Act:
 
 
 def _way_out(t: Texts, code: str, stay: bool, back_url: str | None, context: PageContext | None) -> Act | None:
-    if stay:  # an empty address is the page itself, asked for once more
+    if stay:  # an empty address reloads the page
         return Act(label=t("page.again"), url=context.path if context else "")
     url = web_url(back_url)
     return Act(label=t.best(f"closed.{code}.back") or t("page.back"), url=url) if url else None
 
 
-CLOSE = "#close"  # what the script of a framed page takes as: close the frame
+CLOSE = "#close"  # the script of a framed page closes the frame for this link
 _JOINED = Head(hero=True, wire="at5", knot="check", tone="on", joined=True, leave=False)
 
 

@@ -1,4 +1,4 @@
-"""What the pages' routes work with."""
+"""The dependencies of the routes of the pages."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ class HostedPages(msgspec.Struct, frozen=True, kw_only=True):
     loader: ContextLoader
 
     async def context(self, call: Call, session: LinkSession) -> PageContext:
-        """What the page that answers this call may say."""
+        """The page context for the page that answers this call."""
         return await self.loader.load(session, locale_of(session, call.header("Accept-Language")))

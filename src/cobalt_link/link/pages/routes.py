@@ -1,7 +1,7 @@
-"""The hosted pages' routes: open a link token, see the open pane, answer it, leave, and go back to the app.
+"""The routes of the hosted pages: open a link token, show the open pane, answer it, stop, and return to the app.
 
-Every page works without a script: an answer is a form post, and its page shows the steps of the sign-in as they happen.
-Access is decided before a handler runs (`PageAccess.admit`): `call.session` is the session, and this browser's.
+Every page works without a script. An answer is a form post, and the next page shows the steps of the sign-in as they
+run. Access is decided before a handler runs (`PageAccess.admit`): `call.session` is the session, and this browser's.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from cobalt_link.web import Call, Rate, Routes, Tenant
 
 routes = Routes("link pages")
 
-AT_ONCE = 0.4  # seconds in which an answer may still come without a page in between
-STREAMED = 25.0
-SCRIPT_HEADER = "Cobalt-Script"  # the page's own script asks
+AT_ONCE = 0.4  # seconds to wait for the next pane before the working page is shown
+STREAMED = 25.0  # seconds that a streamed page stays open
+SCRIPT_HEADER = "Cobalt-Script"  # the page's own script sends it
 
 
 @routes.page(
     "/", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
-    summary="Open a link token: binds the link session to this browser and takes the token out of the address bar.",
+    summary="Open a link token: bind the link session to this browser and remove the token from the address bar.",
 )  # fmt: skip
 async def enter(room: HostedPages, call: Call, body: OpenQuery) -> Response:
     if body.closed and not body.token:
@@ -51,7 +51,7 @@ async def enter(room: HostedPages, call: Call, body: OpenQuery) -> Response:
 
 async def _not_opened(room: HostedPages, why: NotOpened, body: OpenQuery) -> Response:
     if not body.origin:
-        # A token that opens nothing leaves the address bar too (S-009).
+        # A token that opens nothing is removed from the address bar too (S-009).
         return _see_other(room, "/?" + urlencode({"closed": why.why} | _language(body.lang)))
     client = await room.deps.clients.by_id(why.client) if why.client else None
     raise PageClosed(why.why, client=client)
@@ -59,7 +59,7 @@ async def _not_opened(room: HostedPages, why: NotOpened, body: OpenQuery) -> Res
 
 @routes.page(
     "/link/{session_id}", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
-    summary="The open pane of a link session, or the steps of the sign-in while it works.",
+    summary="Show the open pane of a link session, or the steps of the sign-in while it runs.",
 )  # fmt: skip
 async def look(room: HostedPages, call: Call, body: PageQuery) -> Response:
     session: LinkSession | None = call.session
@@ -110,7 +110,7 @@ async def ask_to_leave(room: HostedPages, call: Call) -> Response:
 
 @routes.page(
     "/link/{session_id}/exit", method="POST", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=True,
-    audience="end user", summary="Stop: what was typed no longer opens.",
+    audience="end user", summary="Stop the link session. What the user typed can no longer be opened.",
 )  # fmt: skip
 async def leave(room: HostedPages, call: Call, body: PaneForm) -> Response:
     await room.answers.leave(call.session)
@@ -119,7 +119,7 @@ async def leave(room: HostedPages, call: Call, body: PaneForm) -> Response:
 
 @routes.page(
     "/link/{session_id}/stay", method="POST", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=True,
-    audience="end user", summary="Keep the page open for as long again, once.",
+    audience="end user", summary="Extend the link session by its whole lifetime, once.",
 )  # fmt: skip
 async def stay(room: HostedPages, call: Call, body: PaneForm) -> Response:
     return _back(room, call.session, "?stayed=1" if await room.answers.stay(call.session) else "")
@@ -127,7 +127,7 @@ async def stay(room: HostedPages, call: Call, body: PaneForm) -> Response:
 
 @routes.page(
     "/link/{session_id}/done", method="POST", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit="link.handed_over",
-    csrf=True, audience="end user", summary="Go back to the app with a public token.",
+    csrf=True, audience="end user", summary="Return to the app with a public token.",
 )  # fmt: skip
 async def finish(room: HostedPages, call: Call, body: PaneForm) -> Response:
     session: LinkSession = call.session
@@ -140,7 +140,7 @@ async def finish(room: HostedPages, call: Call, body: PaneForm) -> Response:
     if callback:
         return _see_other(room, callback, callback)
     context = await room.context(call, session)
-    # Only a test client's page shows the token: a live one without an address learns it by link/token/get.
+    # Only the page of a test client shows the token. A live app without a callback gets it from link/token/get.
     token = public_token if client.test else None
     unregistered = client.client_id if public_token else None
     return await room.access.page(session, render.after(context, public_token=token, client_id=unregistered))
@@ -148,16 +148,16 @@ async def finish(room: HostedPages, call: Call, body: PaneForm) -> Response:
 
 @routes.page(
     "/link/{session_id}/events", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=False,
-    audience="end user", summary="The events of a session after a number, as JSON for the page's script.",
+    audience="end user", summary="List the events of a session after a number, as JSON for the page's script.",
 )  # fmt: skip
 async def events(room: HostedPages, call: Call, body: EventsQuery) -> Response:
     found = [each for each in await room.progress.events(call.session) if each.seq > body.after]
     return Response(msgspec.json.encode(found), 200, room.access.headers(), "application/json")
 
 
-def _language(showing: str | None) -> dict[str, str]:
-    """What to add to an address so that the chosen language stays."""
-    return {"lang": showing} if showing in LOCALES else {}
+def _language(chosen: str | None) -> dict[str, str]:
+    """The query parameters that keep the chosen language."""
+    return {"lang": chosen} if chosen in LOCALES else {}
 
 
 def _is_running(session: LinkSession) -> bool:
@@ -188,16 +188,17 @@ async def _answered(room: HostedPages, call: Call, session: LinkSession, form: d
 
 
 async def _next(room: HostedPages, call: Call, answered: Response) -> Response:
-    """For a script the page that an answer leads to, at once: a redirect costs it one more way over the network."""
+    """Answers a script with the next page itself, because a redirect would cost it another round trip."""
     here, _, query = answered.headers.get("location", "").partition("?")
     if not (call.header(SCRIPT_HEADER) and here == f"/link/{call.session.id}" and query in ("", "stale=1")):
         return answered
-    await room.access.admit(call)  # the session as it is now, and still this browser's
+    await room.access.admit(call)  # reads the session again, and checks that it still belongs to this browser
     return await look(room, call, PageQuery(stale="1" if query else ""))
 
 
 async def _steps(room: HostedPages, context: PageContext, session: LinkSession, slow: bool) -> AsyncIterator[str]:
-    """The working page: each step is sent when it starts, and the last thing sent leads to the next page (pages §8)."""
+    """The working page. It sends each step when the step starts, and ends with a refresh to the next page (pages
+    §8)."""
     head, step, tail = render.working(context, slow=slow)
     yield head
     async for name in room.progress.steps(session.id, STREAMED):
@@ -206,7 +207,7 @@ async def _steps(room: HostedPages, context: PageContext, session: LinkSession, 
 
 
 async def _held(room: HostedPages, html: str, session: LinkSession) -> AsyncIterator[str]:
-    """A page that waits for something outside: it stays open, and then leads to the next page by itself."""
+    """A page that stays open while the session waits for something outside, and then goes on to the next page."""
     head, tail = render.held_open(html)
     yield head
     await room.progress.moved_on(session, STREAMED)

@@ -1,4 +1,4 @@
-"""What may follow a password: choosing a way or a clinic, a code, an approval on the phone."""
+"""The panes that may follow a password: a choice, a code, or an approval on the phone."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from markupsafe import Markup
 from cobalt_link.connector.panes import Choice, Code, Option, Waiting
 from cobalt_link.link.pages import refusal
 from cobalt_link.link.pages.layout import Act, Head
-from cobalt_link.link.pages.pane_view import PaneShowing, head_of
+from cobalt_link.link.pages.pane_view import PaneView, head_of
 from cobalt_link.link.pages.texts import Texts, bare, clean, isolated
 
 _WAY_ICONS = {"text": "text", "sms": "text", "email": "mail", "app": "app", "push": "phone", "call": "phone"}
 _FIELD_PROBLEMS = ("wrong_code", "code_expired")
 
 
-def code(showing: PaneShowing, pane: Code) -> dict[str, Any]:
-    t, errors = showing.texts, dict(showing.errors)
+def code(view: PaneView, pane: Code) -> dict[str, Any]:
+    t, errors = view.texts, dict(view.errors)
     problem = pane.problem if pane.problem and pane.problem.code in _FIELD_PROBLEMS else None
     if problem and not errors:
         errors["code"] = refusal.in_a_sentence(t, problem)
     ended = problem is not None and problem.code == "code_expired"
-    left = None if ended else _code_left(showing, pane)
+    left = None if ended else _code_left(view, pane)
     return {
-        "head": head_of(showing, "at4"),
+        "head": head_of(view, "at4"),
         "title": t("code.title"),
         "why": None if pane.resent else sent(t, pane, "code.sent"),
         "label": t("code.label", length=pane.length) if pane.length else t("code.label_plain"),
@@ -42,21 +42,21 @@ def sent(t: Texts, pane: Code, key: str) -> Markup:
     return t.best(f"{key}.{way}_ending", f"{key}.{way}_to", f"{key}.{way}", ending=ending, to=pane.sent_to) or t(key)
 
 
-def _code_left(showing: PaneShowing, pane: Code) -> Markup | None:
+def _code_left(view: PaneView, pane: Code) -> Markup | None:
     if pane.expires_at is None:
         return None
-    seconds = (pane.expires_at - showing.context.now).total_seconds()
-    return showing.texts("code.left", span=showing.texts.span(seconds)) if seconds > 0 else None
+    seconds = (pane.expires_at - view.context.now).total_seconds()
+    return view.texts("code.left", span=view.texts.span(seconds)) if seconds > 0 else None
 
 
-def choice(showing: PaneShowing, pane: Choice) -> dict[str, Any]:
-    t, count = showing.texts, len(pane.options)
+def choice(view: PaneView, pane: Choice) -> dict[str, Any]:
+    t, count = view.texts, len(pane.options)
     texts = {
         part: t.best(f"choice.{pane.name}.{part}", f"choice.any.{part}", count=count)
         for part in ("title", "why", "list", "none")
     }
     return {
-        "head": head_of(showing, "at4"),
+        "head": head_of(view, "at4"),
         "title": texts["title"],
         "why": texts["why"],
         "list": bare(texts["list"] or Markup()),
@@ -80,15 +80,15 @@ def _option(t: Texts, name: str, option: Option) -> dict[str, Any]:
 
 
 def monogram(name: str) -> str:
-    """Up to two letters that stand for a name."""
+    """Up to two initials of a name, or a bullet if it has none."""
     initials = [word[0] for word in name.split() if word[0].isalnum()]
     return "".join(initials[:2]).upper() or "•"
 
 
-def waiting(showing: PaneShowing, pane: Waiting) -> dict[str, Any]:
-    t = showing.texts
+def waiting(view: PaneView, pane: Waiting) -> dict[str, Any]:
+    t = view.texts
     number = Markup('<b class="num" dir="ltr">{}</b>').format(clean(pane.number)) if pane.number else None
-    seconds = (pane.expires_at - showing.context.now).total_seconds() if pane.expires_at else 0
+    seconds = (pane.expires_at - view.context.now).total_seconds() if pane.expires_at else 0
     keys = ("waiting.why_both", "waiting.why_number", "waiting.why_ending", "waiting.why")
     ending = pane.sent_to if pane.sent_to and pane.sent_to.isdigit() else None
     return {
@@ -104,7 +104,7 @@ def waiting(showing: PaneShowing, pane: Waiting) -> dict[str, Any]:
 
 
 def _is_over(pane: Waiting) -> bool:
-    """The request was refused or ended: nothing is left to approve until another is sent."""
+    """Whether the request was denied or expired. The user cannot approve anything until another one is sent."""
     return pane.problem is not None and pane.resend
 
 

@@ -1,4 +1,4 @@
-"""Which page a link session shows: its open pane, or what it says when it is over."""
+"""Chooses the page that a link session shows: its open pane, or its last page."""
 
 from __future__ import annotations
 

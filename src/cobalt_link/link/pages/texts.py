@@ -1,6 +1,7 @@
-"""What the pages say: our texts by key and locale, a connector's own before them, every name in them isolated.
+"""The texts of the pages, by key and locale. A connector's own text takes precedence over ours.
 
-Texts are plain sentences with `{placeholders}`. Nothing that comes from outside reaches a page unescaped.
+Texts are plain sentences with `{placeholders}`. Every value from outside is escaped, and isolated so that it cannot
+reorder the text around it.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ _FILES = Path(__file__).parent / "locales"
 # Every file of texts is a locale that the pages speak. English comes first: it is what others fall back to.
 LOCALES = tuple(sorted((file.stem for file in _FILES.glob("*.toml")), key=lambda locale: (locale != "en", locale)))
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
-_RECENT = timedelta(days=2)  # so long ago in hours, then by its day
+_RECENT = timedelta(days=2)  # a moment is given in hours until it is so old, and then by its day
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-# Control characters and the bidirectional overrides: they could turn the words around a name.
+# Control characters and the bidirectional overrides, which could reorder the text around a name.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def choose(accept_language: str | None, showing: str | None) -> str:
-    """The locale: the one asked for, else the best of an `Accept-Language` (RFC 9110 §12.5.4), else English."""
-    for tag in (showing or "", *_preferred(accept_language or "")):
+def choose(accept_language: str | None, chosen: str | None) -> str:
+    """The locale that was chosen, else the best of an `Accept-Language` (RFC 9110 §12.5.4), else English."""
+    for tag in (chosen or "", *_preferred(accept_language or "")):
         primary = tag.strip().lower().partition("-")[0]
         if primary in LOCALES:
             return primary
@@ -52,12 +53,12 @@ def catalog(locale: str) -> Mapping[str, str]:
 
 
 def by_locale() -> dict[str, Mapping[str, str]]:
-    """Our texts of every locale, as the conformance check takes them."""
+    """Our texts of every locale, for the connector check."""
     return {locale: catalog(locale) for locale in LOCALES}
 
 
-def instead(locale: str) -> dict[str, str]:
-    """What the pages of a person's own link session say instead, where no app asks for anything."""
+def connections_texts(locale: str) -> dict[str, str]:
+    """The texts that replace others in the connections flow, where no app asks for anything."""
     known = catalog(locale)
     return {key.removeprefix("instead."): known[key] for key in known if key.startswith("instead.")}
 
@@ -68,19 +69,20 @@ def placeholders(text: str) -> set[str]:
 
 
 def isolated(value: object) -> Markup:
-    """A value from outside, escaped, and kept from turning the text around it. Markup and numbers stay as they are."""
+    """A value from outside, escaped and isolated from the direction of the text around it. Leaves markup and
+    numbers."""
     if isinstance(value, Markup | int):
         return escape(value)
     return Markup("<bdi>{}</bdi>").format(clean(value))
 
 
 def clean(value: object) -> str:
-    """A value without what cannot be seen but turns the text around it."""
+    """A value without the invisible characters that reorder the text around it."""
     return _UNSEEN.sub("", str(value))
 
 
 class Texts:
-    """One page's voice: a locale, the connector's texts, and the names that any text may mention."""
+    """The texts of one page. They know the locale, the connector's texts, and the names that any text may mention."""
 
     def __init__(self, locale: str, *, connector_texts: Mapping[str, str], names: Mapping[str, str | None]) -> None:
         self.locale = locale if locale in LOCALES else LOCALES[0]
@@ -90,22 +92,22 @@ class Texts:
         self._names = {key: name for key, name in names.items() if name}
 
     def with_names(self, **names: str | None) -> Texts:
-        """The same voice with more names; one that is Markup is taken as it is."""
+        """These texts with more names. A name that is Markup is not escaped."""
         return Texts(self.locale, connector_texts=self._connector_texts, names=self._names | names)
 
     def __call__(self, key: str, **values: object) -> Markup:
-        """The text as markup. Raises KeyError when there is no such text or a placeholder has no value."""
+        """The text as markup. Raises KeyError if there is no such text or a placeholder has no value."""
         found = self.best(key, **values)
         if found is None:
             raise KeyError(f"no text {key!r} in {self.locale!r} that can be filled from {sorted(values)}")
         return found
 
     def plain(self, key: str, **values: object) -> str:
-        """The same as one line of plain text, for titles and attributes."""
+        """The text without markup, for titles and attributes."""
         return bare(self(key, **values))
 
     def best(self, *keys: str, **values: object) -> Markup | None:
-        """The first of `keys` that exists and whose placeholders are all known; None when there is none."""
+        """The text of the first key that exists and whose placeholders all have a value, or None."""
         known = self._names | {key: value for key, value in values.items() if value not in (None, "")}
         for key in keys:
             for source in (self._connector_texts, self._ours):
@@ -118,7 +120,7 @@ class Texts:
         return self(f"{key}.one" if number == 1 else f"{key}.other", count=number, **values)
 
     def span(self, seconds: float) -> Markup:
-        """A length of time in the unit that a person would use, rounded up."""
+        """A length of time, rounded up, in the unit that people would use."""
         whole = max(1, ceil(seconds))
         if whole < 90 and whole % 60:
             return self.count("span.seconds", whole)
@@ -127,12 +129,12 @@ class Texts:
         return self.count("span.hours", ceil(whole / 3600))
 
     def day(self, day: date, today: date) -> Markup:
-        """A day, with its year when that is not this year."""
+        """A day, with its year unless that is this year."""
         form = "day.this_year" if day.year == today.year else "day.other_year"
         return self(form, month=self(f"month.{day.month}"), day=day.day, year=day.year)
 
     def moment(self, then: datetime, now: datetime) -> Markup:
-        """A moment in the past, as people tell it: so long ago, or its day."""
+        """A moment in the past: how long ago it was, or its day if that is more than two days."""
         ago = (now - then).total_seconds()
         if ago < _RECENT.total_seconds():
             return self("span.ago", span=self.span(max(ago, 60)))
