@@ -62,7 +62,7 @@ async def test_assistive_technology_is_given_the_same_names_in_the_same_order(br
     assert seen == file.read_text("utf-8")
 
 
-def test_the_report_tells_of_every_layout_and_every_page() -> None:
+def test_the_report_covers_every_layout_and_every_page() -> None:
     text = REPORT.read_text("utf-8")
     for engine, layouts in (("Chromium", LAYOUTS), ("Firefox", IN_FIREFOX)):
         for layout in layouts:

@@ -1,4 +1,4 @@
-"""Somebody who is connected already is told so, and decides: the same connection, or a second one beside it."""
+"""A user whose account is connected already decides: keep that connection, or make a second one beside it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ async def test_an_answer_of_somebody_elses_making_is_asked_again(
     assert (await Browser(client).submit(again, pick="none")).pane == "already"
 
 
-async def test_the_app_is_told_of_the_question_and_of_the_end(acme: Shop, client: httpx2.AsyncClient) -> None:
+async def test_the_app_sees_the_events_of_the_question_and_of_the_end(acme: Shop, client: httpx2.AsyncClient) -> None:
     await linked(acme, client)
     token = await acme.link_token()
     page = await link_by_http(client, token, until="already")

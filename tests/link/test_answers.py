@@ -41,7 +41,7 @@ async def test_until_the_first_answer_another_opening_takes_over(
         assert (await go_on(Browser(other), second, **GOOD)).pane == "done"
 
 
-async def test_after_the_first_answer_another_browser_is_refused_and_told_nothing(
+async def test_after_the_first_answer_another_browser_is_refused_and_learns_nothing(
     house: House, acme: Shop, client: httpx2.AsyncClient
 ) -> None:  # S-024
     link = await acme.link_token()
@@ -116,9 +116,9 @@ async def test_an_address_with_the_secret_in_it_opens_nothing_in_somebody_elses_
         opened = await victim.get(path, params={"origin": framed["origin"]}, headers=window)
         assert (opened.status_code, Page(opened).heading) == (403, "Your browser blocks cookies here")
         assert secret not in opened.text
-        anew = await victim.get(path, params={"origin": framed["origin"]}, headers={"Sec-Fetch-Dest": "iframe"})
-        assert read(anew.text).one("main").attrs["data-page"] == "shell"
-        assert secret not in anew.text
+        reloaded = await victim.get(path, params={"origin": framed["origin"]}, headers={"Sec-Fetch-Dest": "iframe"})
+        assert read(reloaded.text).one("main").attrs["data-page"] == "shell"
+        assert secret not in reloaded.text
 
 
 async def test_two_openings_at_once_both_get_in_and_the_later_one_has_it(
@@ -140,7 +140,9 @@ async def test_without_cookies_the_page_says_so(house: House, acme: Shop, client
     assert (refused.status, refused.heading) == (403, "Your browser blocks cookies here")
 
 
-async def test_two_tabs_with_two_attempts_do_not_disturb_each_other(acme: Shop, client: httpx2.AsyncClient) -> None:
+async def test_two_tabs_with_two_link_sessions_do_not_disturb_each_other(
+    acme: Shop, client: httpx2.AsyncClient
+) -> None:
     first = await link_by_http(client, await acme.link_token(user_id="one"), until="credentials")
     second = await link_by_http(client, await acme.link_token(user_id="two"), until="credentials")
     assert (await Browser(client).submit(first, **GOOD)).pane == "done"
@@ -178,7 +180,7 @@ async def test_a_used_link_an_unknown_one_and_an_ended_one_say_which(
         assert (await browser.open(f"/?token={late}")).heading == "This page timed out"
 
 
-async def test_the_person_who_finished_sees_the_end_again(acme: Shop, client: httpx2.AsyncClient) -> None:
+async def test_the_user_who_finished_sees_the_end_again(acme: Shop, client: httpx2.AsyncClient) -> None:
     link = await acme.link_token()
     assert (await link_by_http(client, link)).pane == "done"
     assert (await Browser(client).open(f"/?token={link}")).pane == "done"
@@ -246,7 +248,7 @@ async def test_saying_no_to_consent_asks_before_it_stops(acme: Shop, client: htt
     assert (await acme.session(link))["state"] == "left"
 
 
-async def test_one_can_leave_in_the_middle_of_a_deed_and_nothing_comes_of_it(
+async def test_one_can_leave_in_the_middle_of_a_step_and_nothing_comes_of_it(
     house: House, acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:
     page = await link_by_http(client, link := await acme.link_token(), until="credentials")
@@ -266,7 +268,7 @@ async def test_one_can_leave_in_the_middle_of_a_deed_and_nothing_comes_of_it(
     assert (await acme.call("GET", "/v1/accounts")).json()["accounts"] == []
 
 
-async def test_a_person_with_an_open_org_searches_picks_and_changes_their_mind(
+async def test_a_user_with_an_open_org_searches_picks_and_changes_their_mind(
     house: House, acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:
     await acme.link_token(org_id="larkspur", emr_instance_domain=sandbox.address)
@@ -430,7 +432,7 @@ def exit_of(page: Page) -> Form:
     return form
 
 
-async def test_a_deed_that_takes_long_is_said_to_be_slow_and_can_be_stopped(
+async def test_a_step_that_takes_long_is_shown_as_slow_and_can_be_stopped(
     house: House, acme: Shop, client: httpx2.AsyncClient, clock: MovedClock, sandbox: Sandbox
 ) -> None:
     page = await link_by_http(client, await acme.link_token(), until="credentials")

@@ -162,7 +162,7 @@ async def test_an_ehr_is_known_by_name_in_any_case(acme: Shop, client: httpx2.As
     assert (await create(client, headers=acme.headers, json=WANTED | {"emr_name": name})).status_code == 200
 
 
-async def test_an_unknown_ehr_and_another_one_for_a_known_org_are_told_apart(
+async def test_an_unknown_ehr_and_another_one_for_a_known_org_are_different_errors(
     acme: Shop, client: httpx2.AsyncClient
 ) -> None:
     unknown = await create(client, headers=acme.headers, json=WANTED | {"emr_name": "No Such EHR"})

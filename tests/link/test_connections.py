@@ -1,4 +1,4 @@
-"""A person's own connections (S-125): found by signing in at the EHR, over all apps, and ended by the person."""
+"""The connections flow (S-125): a user signs in at the EHR, sees the connections of all apps, and ends one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.world import Sandbox, Shop, connected
 
 
 async def linked(house: House, app: Shop, username: str = "user_good", **wanted: str) -> dict[str, str]:
-    """Links an account; gives the headers that read with it."""
+    """Links an account, and returns the headers that read with it."""
     async with connected(house) as http:
         token = await public_token_by_http(http, await app.link_token(**wanted), username)
     return app.headers | {"access_token": (await app.exchange(token)).json()["access_token"]}
@@ -46,10 +46,10 @@ async def upkeep(house: House, *names: str) -> None:
             await chore.work()
 
 
-# What a person sees and ends --------------------------------------------------------------------------------------
+# What a user sees and ends ----------------------------------------------------------------------------------------
 
 
-async def test_a_person_sees_their_connections_with_every_app_and_ends_one_at_once(
+async def test_a_user_sees_their_connections_with_every_app_and_ends_one_at_once(
     house: House, acme: Shop, rival: Shop
 ) -> None:  # S-125
     acmes = await linked(house, acme)
@@ -117,7 +117,7 @@ async def test_a_way_with_a_second_factor_leads_there_too(house: House, acme: Sh
         assert (await signed_in(http, "user_code")).heading == "Your connections"
 
 
-async def test_refusals_are_told_and_another_try_goes_back_to_the_sign_in(house: House, acme: Shop) -> None:
+async def test_refusals_are_shown_and_another_try_goes_back_to_the_sign_in(house: House, acme: Shop) -> None:
     await linked(house, acme)
     async with connected(house) as http:
         browser, page = Browser(http), await signed_in(http, until="credentials")

@@ -1,4 +1,4 @@
-"""The page of the own connections under attack: it is open to everybody, and opens nothing for anybody else (S-125)."""
+"""Attacks on the connections flow: anybody can start it, and nobody gets at the accounts of others (S-125)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_a_list_that_nobody_has_signed_in_for_ends_nothing(house: House, a
     assert await works(acme, headers)
 
 
-async def test_an_attempt_of_an_app_has_no_list(house: House, acme: Shop) -> None:
+async def test_a_link_session_of_an_app_has_no_list(house: House, acme: Shop) -> None:
     headers = await linked(house, acme)
     (account,) = (await acme.call("GET", "/v1/accounts")).json()["accounts"]
     async with connected(house) as http:
@@ -98,7 +98,7 @@ async def test_the_same_form_twice_and_two_at_once_end_in_the_list(house: House,
     assert ended == {"n": 1}
 
 
-async def test_a_person_of_the_same_name_at_another_clinic_is_somebody_else(house: House, acme: Shop) -> None:
+async def test_a_user_of_the_same_name_at_another_clinic_is_somebody_else(house: House, acme: Shop) -> None:
     await linked(house, acme, "user_clinics")  # signs in at the first of several clinics
     async with connected(house) as http:
         browser = Browser(http)
@@ -155,7 +155,7 @@ async def test_practices_of_clients_are_not_listed_and_cannot_be_picked(house: H
         assert (await browser.submit(page, pick=f"org:{org['id']}")).status == 422
 
 
-async def test_a_guesser_is_slowed_down_by_place_and_by_account(
+async def test_a_guesser_is_slowed_down_by_address_and_by_account(
     house: House, acme: Shop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await linked(house, acme)

@@ -1,4 +1,5 @@
-"""`kill -9` of a real worker before, inside and after each step: a step is never repeated, and the person is told."""
+"""`kill -9` of a real worker before, inside, and after each step: no step is repeated, and the user sees what
+happened."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import pytest
 from cobalt_link import app
 from cobalt_link.app import House
 from tests.link.conftest import session_row, until_begun
-from tests.support.processes import Moment, a_worker, one_telling
+from tests.support.processes import Moment, a_worker, one_run
 from tests.support.text_browser import Browser, Page, go_on, link_by_http
 from tests.support.world import Sandbox, Shop, connected
 
@@ -83,7 +84,7 @@ async def test_a_code_is_never_sent_twice_by_itself(
 
 @pytest.mark.parametrize("moment", ["before", "begun", "done", "recorded"])
 @pytest.mark.parametrize("step", ["check_address", "open_schedule"])
-async def test_a_deed_that_does_no_harm_is_repeated_unseen(
+async def test_a_step_that_does_no_harm_is_repeated_unseen(
     house: House,
     idle_acme: Shop,
     idle: httpx2.AsyncClient,
@@ -115,24 +116,24 @@ async def test_a_worker_killed_while_the_ehr_has_its_password_sends_it_no_second
     assert await sandbox.logins() == (0 if fault == "hang" else 1)
 
 
-async def test_every_telling_may_be_another_process(
+async def test_every_run_may_be_another_process(
     house: House, idle_acme: Shop, idle: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:
     going = asyncio.create_task(link_by_http(idle, await idle_acme.link_token(), "user_choice"))
-    tellings = 0
+    runs = 0
     while not going.done():
         ready = asyncio.create_task(until_ready(house))
         await asyncio.wait({going, ready}, return_when=asyncio.FIRST_COMPLETED)
         if going.done():
             ready.cancel()
             break
-        with one_telling(house.settings, (await session_row(house))["id"]) as process:
+        with one_run(house.settings, (await session_row(house))["id"]) as process:
             await process.ready()
-            await process.says("told")
+            await process.says("ran")
             assert await process.ended() == 0
-        tellings += 1
+        runs += 1
     assert (await going).pane == "done"
-    assert tellings == 5  # opened, consent, password, way, code
+    assert runs == 5  # opened, consent, password, way, code
     assert await sandbox.logins() == 1
 
 
@@ -145,7 +146,7 @@ async def test_a_worker_that_slept_past_its_lease_changes_nothing(
     going = asyncio.create_task(Browser(idle).submit(page, username="user_good", password="pass_good"))
     await until_ready(house)
     link_session = (await session_row(house))["id"]
-    with one_telling(house.settings, link_session) as sleeper:
+    with one_run(house.settings, link_session) as sleeper:
         await sleeper.ready()
         await until_begun(house, "log_in")
         sleeper.send(signal.SIGSTOP)
@@ -158,7 +159,7 @@ async def test_a_worker_that_slept_past_its_lease_changes_nothing(
             assert page.pane == "done"
         before = await everything_of(house)
         sleeper.send(signal.SIGCONT)
-        await sleeper.says("told")
+        await sleeper.says("ran")
         assert await sleeper.ended() == 0
     assert await everything_of(house) == before
 

@@ -1,4 +1,4 @@
-"""An EHR that cannot be connected is asked for: the app sees which, and nothing of the person."""
+"""A user requests an EHR that cannot be connected: the app sees which one, and nothing about the user."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def requests(app: Shop, **asked: Any) -> list[dict[str, Any]]:
 
 
 async def not_listed(app: Shop, http: httpx2.AsyncClient, token: str | None = None) -> Page:
-    """Somebody whose practice is not listed types another EHR's address."""
+    """A user whose practice is not listed types the address of another EHR."""
     token = token or await app.link_token(org_id="no-ehr", emr_name=None)
     browser = Browser(http)
     page = await browser.open(f"/?token={token}")
@@ -59,7 +59,7 @@ async def test_asking_twice_counts_once_and_another_practice_can_still_be_chosen
     assert again.pane == "message" and len(await requests(acme)) == 1
     picker = await Browser(client).submit(again, action="change")
     assert picker.pane == "picker"
-    # Another EHR is another request: nobody is told that one was sent which was not.
+    # Another EHR is another request. The page must not say that it was sent already.
     page = await Browser(client).open(f"{picker.form.action}?manual=1")
     page = await Browser(client).submit(page, ehr="other", url="https://another.example")
     assert page.form.values("action") == ["ask", "change"] and "Request sent" not in page.text
@@ -79,7 +79,9 @@ async def test_what_is_asked_for_while_another_tab_leaves_is_not_noted(
     assert [each["name"] for each in (await acme.session(token))["events"]][-1] == "left"
 
 
-async def test_one_attempt_asks_for_so_many_and_no_more(house: House, acme: Shop, client: httpx2.AsyncClient) -> None:
+async def test_one_link_session_sends_so_many_requests_and_no_more(
+    house: House, acme: Shop, client: httpx2.AsyncClient
+) -> None:
     await not_listed(acme, client)
     seen = await house.link.sessions.by_id((await session_row(house))["id"])
     assert seen is not None

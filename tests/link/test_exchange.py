@@ -1,4 +1,4 @@
-"""The exchange: once for ever, for the client that it belongs to, and answered again where an Idempotency-Key asks."""
+"""The exchange: only once, only for the client of the session, and again for a retry with the same Idempotency-Key."""
 
 import asyncio
 from datetime import timedelta
@@ -146,7 +146,7 @@ async def test_an_event_that_is_noted_while_an_exchange_waits_for_the_row_stays_
     assert [each["name"] for each in noted][-2:] == ["handed_over", "exchanged"]
 
 
-async def test_the_two_public_tokens_of_one_attempt_are_worth_one_access_token(house: House, acme: Shop) -> None:
+async def test_the_two_public_tokens_of_one_link_session_are_worth_one_access_token(house: House, acme: Shop) -> None:
     link = await acme.link_token()
     async with connected(house) as http:
         by_browser = await public_token_by_http(http, link)

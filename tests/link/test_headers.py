@@ -1,4 +1,4 @@
-"""The headers of the hosted pages, judged part by part (S-114, S-115, S-119)."""
+"""The headers of the hosted pages, checked part by part (S-114, S-115, S-119)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link session as the operator may see it: everything that happened, and nothing that was typed."""
+"""What the operator may see of a link session: everything that happened, and nothing that the user typed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.text_browser import Browser, link_by_http
 from tests.support.world import Shop
 
 
-async def test_an_attempt_is_found_by_id_and_by_the_reference_on_its_pages(
+async def test_a_link_session_is_found_by_id_and_by_the_reference_on_its_pages(
     house: House, acme: Shop, client: httpx2.AsyncClient
 ) -> None:
     await link_by_http(client, await acme.link_token(), until="credentials")

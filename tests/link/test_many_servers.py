@@ -93,7 +93,7 @@ async def test_a_retry_with_the_same_key_gets_the_same_token_wherever_the_server
 ) -> None:  # S-011
     link_session = await granted(house, acme, client)
     dice = random.Random(11)
-    told, lost = 0, 0
+    answered, lost = 0, 0
     for number in range(EXCHANGE_KILLS.times):
         token, _ = await fresh_tokens(house, acme, link_session, f"kill-{number}")
         settings = settings_for(tmp_path, dsn, sandbox.address)
@@ -104,7 +104,7 @@ async def test_a_retry_with_the_same_key_gets_the_same_token_wherever_the_server
         assert [each.status_code for each in retries] == [200, 200], retries[0].text
         given = {each.json()["token"] for each in retries} | ({before} if before else set())
         assert len(given) == 1
-        told, lost = told + bool(before), lost + (before is None)
+        answered, lost = answered + bool(before), lost + (before is None)
     assert await issued(house) == EXCHANGE_KILLS.times
     assert lost * 10 >= EXCHANGE_KILLS.times, f"Only {lost} answers were lost: the kills come too late."
 

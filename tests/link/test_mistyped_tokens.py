@@ -1,4 +1,5 @@
-"""S-045: of each kind of token 20,000 with one edit, 10^5 in all, at the door that takes it: no database is asked."""
+"""S-045: of each kind of token 20,000 with one edit, 10^5 in all, at the route that takes it. None reaches the
+database."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ DOORS: dict[str, Callable[[str], Awaitable[object]]] = {
 
 
 async def outcome(door: Callable[[str], Awaitable[object]], token: str) -> object:
-    """What the door makes of it; None for refused."""
+    """The token as the route accepts it, or None if it is refused."""
     try:
         return await door(token)
     except (Unauthorized, InvalidPublicToken):

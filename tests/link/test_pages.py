@@ -1,4 +1,4 @@
-"""The hosted pages as plain HTML: what each says and asks, judged from the markup alone."""
+"""The hosted pages as plain HTML: what each says and asks, checked from the markup alone."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_ids_are_unique_and_everything_that_refers_to_one_finds_it() -> None:
 
 
 @pytest.mark.parametrize("kind", ["picker", "consent", "credentials", "code", "choice", "waiting", "message"])
-def test_each_pane_is_one_form_that_posts_to_the_attempt_with_its_proof_and_number(kind: str) -> None:  # S-118
+def test_each_pane_is_one_form_that_posts_to_the_session_with_its_token_and_number(kind: str) -> None:  # S-118
     found = [form for page in shown().values() for form in page.all("form", data_pane=kind)]
     assert found
     for form in found:
@@ -234,7 +234,7 @@ def test_the_password_promise_is_true_for_the_connector() -> None:
     assert "kept encrypted" not in used_once
 
 
-def test_time_left_is_told_from_the_scenes_clock() -> None:
+def test_time_left_is_counted_from_the_time_of_the_context() -> None:
     code = Code(length=6, expires_at=NOW + timedelta(minutes=4))
     assert "Works for another 4 minutes." in render.pane(context(), code)
     assert "Works for another 3 minutes." in render.pane(context(now=NOW + timedelta(seconds=70)), code)
@@ -253,7 +253,7 @@ def test_a_page_that_closes_soon_says_so() -> None:
     assert not shown()["credentials"].all("div", role="alert")
 
 
-def test_an_answer_given_before_is_told_without_alarm() -> None:
+def test_a_stale_answer_is_reported_without_alarm() -> None:
     assert "You already answered that" in shown()["credentials-stale"].one("div", role="status").text
 
 
@@ -307,7 +307,7 @@ def test_a_refusal_that_cannot_be_tried_again_leads_back(code: str) -> None:
     assert page.all("button", name="stop", formaction="/link/6f1c/exit")
 
 
-def test_a_refusal_from_a_newer_connector_is_told_as_one_we_do_not_understand() -> None:
+def test_a_refusal_from_a_newer_connector_is_shown_as_one_we_do_not_understand() -> None:
     page = read(render.pane(context(), Message(code="from_the_future")))
     assert "sent an answer we don’t understand" in page.one("h1").text
     assert "7F3K-92QX" in page.text
@@ -368,7 +368,7 @@ def test_leaving_asks_first_and_stops_by_a_post() -> None:
 
 
 @pytest.mark.parametrize("code", CLOSED)
-def test_closed_pages_show_nothing_of_the_attempt(code: str) -> None:
+def test_closed_pages_show_nothing_of_the_session(code: str) -> None:
     page = shown()[f"closed-{code}"]
     assert not page.all("form")
     for hidden in ("Larkspur", "Riverside", "Acme Scribe", "6f1c", "csrf-token"):

@@ -1,4 +1,4 @@
-"""What a page of a refusal says and where it leads: to the EHR whose name it bears, to the app, and nowhere else."""
+"""What the page of a refusal says, and where it leads: only to the EHR that it names and to the app."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ def test_a_link_with_the_name_of_an_ehr_leads_nowhere_else(url: str) -> None:
 
 
 def test_when_an_ehr_is_silent_the_page_says_when_it_last_worked() -> None:
-    told = shown()["message-ehr_down"]
-    assert [label.text for label in told.all("dt")] == ["Last worked", "Next", "Reference"]
-    assert told.all("dd")[0].text == "12 minutes ago"
+    page = shown()["message-ehr_down"]
+    assert [label.text for label in page.all("dt")] == ["Last worked", "Next", "Reference"]
+    assert page.all("dd")[0].text == "12 minutes ago"
     assert "Last worked" not in read(render.pane(context(), Message(code="ehr_down"))).text
 
 
-def test_what_is_sent_to_the_app_is_told_by_names_that_people_know() -> None:
-    told = {name: shown()[f"message-unsupported-ask{name}"] for name in ("", "-part", "-unknown")}
-    said = {name: page.all("dd")[0].text for name, page in told.items()}
+def test_what_is_sent_to_the_app_is_shown_by_names_that_people_know() -> None:
+    pages = {name: shown()[f"message-unsupported-ask{name}"] for name in ("", "-part", "-unknown")}
+    said = {name: page.all("dd")[0].text for name, page in pages.items()}
     assert said[""].startswith("Riverside Family Practice, Cedar Works, and the web address.")
     assert said["-part"].startswith("Riverside Family Practice, Larkspur, and the web address.")
     assert said["-unknown"].startswith("Your practice, its EHR, and the web address.")
-    buttons = {name: page.one("button", value="ask").text for name, page in told.items()}
+    buttons = {name: page.one("button", value="ask").text for name, page in pages.items()}
     assert buttons == {"": "Ask for Cedar Works", "-part": "Ask for it", "-unknown": "Ask for it"}

@@ -1,4 +1,4 @@
-"""The engine over the database: races, deploys in mid-flow, endings, and what is left of secrets afterwards."""
+"""The runner on a real database: races, deploys in mid-flow, endings, and what remains of secrets afterwards."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ async def test_a_deploy_in_mid_flow_starts_over_and_says_so(
 async def test_an_org_that_got_another_ehr_in_mid_flow_starts_over_from_the_top_and_once(
     house: House, acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:
-    # Without an EHR of the org the person picks; then the journal begins with the picker.
+    # If the org has no EHR, the user picks one. The journal then begins with the picker.
     link = await acme.link_token(emr_name=None, org_id="open")
     page = await link_by_http(client, link, until="credentials")
     await acme.link_token(org_id="open", emr_name="sandbox", emr_instance_domain=sandbox.address)
@@ -131,7 +131,7 @@ async def test_an_org_that_got_another_ehr_in_mid_flow_starts_over_from_the_top_
     assert len([each for each in restarts if each["name"] == "refused"]) == 1
 
 
-async def test_a_story_that_always_starts_over_does_not_spin(
+async def test_a_sign_in_that_always_starts_over_does_not_spin(
     house: House, acme: Shop, client: httpx2.AsyncClient
 ) -> None:
     async def confused(ask: Ask, place: EhrInstance) -> Grant:
@@ -249,7 +249,7 @@ async def test_linking_the_same_user_again_gives_the_same_account_and_another_to
     assert len(accounts) == 1 and tokens[0] != tokens[1]
 
 
-async def test_update_mode_repairs_with_the_same_token_and_refuses_another_person(
+async def test_update_mode_repairs_with_the_same_token_and_refuses_another_ehr_user(
     acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:
     public = await public_token_by_http(client, await acme.link_token())
@@ -274,7 +274,7 @@ async def opened_with_the_master_key(house: House, sealed: bytes, folder: Path) 
 
 
 async def until_known(find: Callable[[str], Awaitable[object]], key: str, field: str) -> None:
-    """Until a change has reached those who remember for a second."""
+    """Waits until a change has reached the short caches, which keep a value for a second."""
     async with asyncio.timeout(10):
         while getattr(await find(key), field) is None:
             await asyncio.sleep(0.02)

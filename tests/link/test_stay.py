@@ -1,4 +1,4 @@
-"""A person is told before a page closes, and can keep it open once (WCAG 2.2, 2.2.1)."""
+"""A page warns before it closes, and the user can keep it open once (WCAG 2.2, 2.2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Link and public tokens: how long they live, whom they serve, where they may be seen, and what rests of them."""
+"""Link tokens and public tokens: how long they live, whom they serve, where they appear, and what is stored of them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ async def test_its_life_can_be_set_from_five_minutes_to_a_week(
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-async def test_one_attempt_with_many_tries_inside(acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox) -> None:
+async def test_one_link_session_with_many_tries_inside(
+    acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox
+) -> None:
     # S-001
     link = await acme.link_token()
     page = await link_by_http(client, link, until="credentials")
@@ -69,7 +71,7 @@ async def test_one_attempt_with_many_tries_inside(acme: Shop, client: httpx2.Asy
     assert (await acme.session(link))["state"] == "granted"
 
 
-async def test_an_attempt_ends_thirty_minutes_after_it_was_opened(
+async def test_a_link_session_ends_thirty_minutes_after_it_was_opened(
     acme: Shop, client: httpx2.AsyncClient, clock: MovedClock, sandbox: Sandbox
 ) -> None:
     link = await acme.link_token()
@@ -97,7 +99,7 @@ async def test_another_clients_tokens_are_exactly_like_unknown_ones(
     for other in others:
         for ask in ways_to_use_a_token(other):
             for mine, nobodys in ((link, unknown["lt"]), (public, unknown["pt"]), (access, unknown["at"])):
-                connector_texts, none = told(await ask(mine)), told(await ask(nobodys))
+                connector_texts, none = seen_in(await ask(mine)), seen_in(await ask(nobodys))
                 assert connector_texts == none and connector_texts[0] >= 400
     assert (await acme.exchange(public)).status_code == 200
 
@@ -113,7 +115,7 @@ def ways_to_use_a_token(app: Shop) -> list[Callable[[str], Awaitable[httpx2.Resp
     ]
 
 
-def told(answer: httpx2.Response) -> tuple[int, dict[str, object], list[str]]:
+def seen_in(answer: httpx2.Response) -> tuple[int, dict[str, object], list[str]]:
     """All of an answer but its request id and date."""
     body = {name: value for name, value in answer.json().items() if name != "request_id"}
     return answer.status_code, body, sorted(set(answer.headers) - {"date", "x-request-id"})
@@ -217,7 +219,7 @@ async def test_no_issued_token_rests_anywhere_on_the_disk(
     assert seen, "The search would not find what does rest there."
 
 
-async def test_a_test_client_is_told_at_once_that_it_sees_only_the_sandbox(acme: Shop) -> None:
+async def test_a_test_client_learns_at_once_that_it_sees_only_the_sandbox(acme: Shop) -> None:
     wanted = {"user_id": "u", "org_id": "gnu", "emr_name": "GNU Health", "emr_instance_domain": "his.example.org"}
     refused = await acme.call("POST", "/link/token/create", json=wanted)
     assert (refused.status_code, refused.json()["error"]) == (400, "emr_not_offered")

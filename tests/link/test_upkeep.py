@@ -1,4 +1,4 @@
-"""Ends what was not finished, forgets what is over, and makes the keys of ended link sessions leave the disk."""
+"""The upkeep of Link: it expires and deletes link sessions, and removes their keys from the disk."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def counts(house: House) -> dict[str, int]:
     return {name: row["n"] for name, row in zip(TABLES, rows, strict=True) if row}
 
 
-async def test_an_attempt_past_its_time_ends_and_no_other(
+async def test_a_link_session_past_its_time_ends_and_no_other(
     house: House, acme: Shop, client: httpx2.AsyncClient, clock: MovedClock, upkeep: LinkUpkeep
 ) -> None:
     link = await acme.link_token()
@@ -60,7 +60,7 @@ async def test_an_attempt_past_its_time_ends_and_no_other(
     assert (await counts(house))["link_session_keys"] == 1
 
 
-async def test_a_granted_attempt_does_not_expire_under_the_person(
+async def test_a_granted_link_session_does_not_expire_under_the_user(
     acme: Shop, client: httpx2.AsyncClient, clock: MovedClock, upkeep: LinkUpkeep
 ) -> None:
     link = await acme.link_token()
@@ -111,7 +111,7 @@ async def test_a_thousand_old_sessions_are_forgotten_in_one_round(
 
 
 @pytest.fixture
-async def own(tmp_path: Path, sandbox: Sandbox, clock: MovedClock) -> AsyncIterator[tuple[House, Path]]:
+async def server_of_ours(tmp_path: Path, sandbox: Sandbox, clock: MovedClock) -> AsyncIterator[tuple[House, Path]]:
     """A house on a server of its own, whose files can be searched."""
     async with (
         await acquire(tmp_path / "postgres") as lease,
@@ -121,10 +121,10 @@ async def own(tmp_path: Path, sandbox: Sandbox, clock: MovedClock) -> AsyncItera
 
 
 @pytest.mark.parametrize("end", ["granted", "expired", "left"])
-async def test_the_keys_of_ended_attempts_leave_table_and_log(
-    own: tuple[House, Path], clock: MovedClock, end: str
+async def test_the_keys_of_ended_link_sessions_leave_table_and_log(
+    server_of_ours: tuple[House, Path], clock: MovedClock, end: str
 ) -> None:  # S-064
-    house, data = own
+    house, data = server_of_ours
     async with open_for_business(house) as http:
         acme = await shop(house, http, "Acme Scribe")
         page = await link_by_http(http, await acme.link_token(), until="credentials")

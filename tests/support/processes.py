@@ -79,8 +79,8 @@ def a_worker(settings: Settings, *, crash: tuple[Moment, str] | None = None) -> 
 
 
 @contextmanager
-def one_telling(settings: Settings, session_id: str) -> Iterator[Running]:
-    """Advances one link session once, says "told" and ends."""
+def one_run(settings: Settings, session_id: str) -> Iterator[Running]:
+    """Runs one link session once, says "ran", and ends."""
     with _started(_tell_once, settings, session_id) as running:
         yield running
 
@@ -122,7 +122,7 @@ async def _tell_once(said: Connection, settings: Settings, session_id: str) -> N
     async with app.opened(settings, SystemClock()) as house:
         said.send("ready")
         await house.jobs.queue.app.tasks[RUN_SESSION].func(session_id)
-        said.send("told")
+        said.send("ran")
 
 
 async def _serve(said: Connection, settings: Settings) -> None:
