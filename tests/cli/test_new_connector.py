@@ -12,6 +12,7 @@ import pytest
 from cobalt_link.conformance import trial
 from cobalt_link.conformance.cases import Program
 from cobalt_link.conformance.new import FILES, TEMPLATES, CannotCreate, create
+from cobalt_link.conformance.recording import RecordingHttp
 from cobalt_link.conformance.test_server import started
 from cobalt_link.connector import ChoiceAnswer, Secret
 from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Option
@@ -118,6 +119,21 @@ async def test_a_trial_that_comes_to_nothing_is_one_line(
     assert said.code == 1 and part in said.err and said.err.count("\n") == 1, said
 
 
+async def test_a_read_that_fails_is_named_and_the_others_are_printed(
+    tmp_path: Path, package: Path, address: str
+) -> None:
+    code = package / "blue_bell" / "__init__.py"
+    text = code.read_text().replace('row["name"]', 'row["nothing"]').replace('"/logout"', '"/nowhere"')
+    code.write_text(text)
+    (tmp_path / "answers.toml").write_text('steps = [{ username = "ann", password = "right" }]\n')
+    words = ("--folder", package, "--address", address, "--answers", tmp_path / "answers.toml")
+    said = await run(tmp_path, "try", "blue_bell", *words)
+    assert said.code == 1 and "\nproviders: it ended in KeyError at __init__.py:" in said.out, said
+    assert "\npatients: 2 records\n" in said.out
+    assert (await run(tmp_path, "try", "blue_bell", *words, "--json")).json["providers"] == []
+    assert "signing out ended in RecordNotFound at __init__.py:" in said.out
+
+
 async def test_a_trial_without_an_ehr_is_one_line(tmp_path: Path, package: Path) -> None:
     said = await run(tmp_path, "try", "blue_bell", "--folder", package, "--address", "http://127.0.0.1:9")
     assert said.code == 1 and "does not accept connections" in said.err and said.err.count("\n") == 1, said
@@ -155,9 +171,11 @@ async def test_nothing_typed_keeps_the_username_and_asks_for_a_new_code() -> Non
 async def test_a_choice_is_made_by_its_number() -> None:
     rows = (Option(value="n", label="North"), Option(value="s", label="South"))
     asking, asked = terminal("4", "x", "2", "3")
-    assert await asking.answer(Choice(name="clinic", options=rows)) == ChoiceAnswer(value="s")
-    assert asked[:3] == ["  1  North", "  2  South", "  3  None of these"]
-    assert await asking.answer(Choice(name="clinic", options=rows)) == ChoiceAnswer(value=None)
+    ask = trial.Trial(asking, RecordingHttp(), {"choice.clinic.title": "Which clinic?"}, asked.append)
+    assert await ask(Choice(name="clinic", options=rows)) == ChoiceAnswer(value="s")
+    assert asked[:4] == ["pane  choice  Which clinic?", "  1  North", "  2  South", "  3  None of these"]
+    assert asked[4:] == ["line Number (1 to 3): "] * 3
+    assert await ask(Choice(name="clinic", options=rows)) == ChoiceAnswer(value=None)
 
 
 async def test_a_pane_of_link_is_not_asked() -> None:

@@ -115,9 +115,11 @@ async def try_(
     from cobalt_link.conformance.trial import Prompts, read_answers, try_connector
     from cobalt_link.connector import HttpError, Refusal
     from cobalt_link.connector.manifest import read_texts
+    from cobalt_link.kit.logs import configure_logging
     from cobalt_link.link.pages.texts import by_locale
 
     kind = _loaded(_found(name, folder))
+    configure_logging(json=False)  # to stderr: the log says where a step broke
     # With --json, stdout is for the records alone.
     prompts = Prompts(lambda text: print(text, file=sys.stderr if options.json else sys.stdout), _line, getpass.getpass)
     known = {**by_locale()["en"], **read_texts(kind.folder, "en")}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from cobalt_link.conformance.cases import Case, CaseStep
+from cobalt_link.conformance.lines import at_error
 from cobalt_link.conformance.reads import given
 from cobalt_link.conformance.recording import RecordingHttp, trust
 from cobalt_link.conformance.runs import RunResult, StraightRun
@@ -22,6 +23,8 @@ from cobalt_link.connector import (
     Connector,
     CredentialsAnswer,
     EhrInstance,
+    HttpError,
+    PaneRefusal,
     PatientQuery,
     Patients,
     Refusal,
@@ -86,12 +89,10 @@ class Terminal:
         raise ValueError(f"a sign-in cannot ask a {type(pane).__name__} pane")
 
     def _chosen(self, pane: Choice) -> str | None:
-        rows = [row.label for row in pane.options] + (["None of these"] if pane.none_of_these else [])
-        for number, label in enumerate(rows, 1):
-            self._ask.show(f"  {number}  {label}")
+        most = len(pane.options) + pane.none_of_these
         while True:
-            typed = self._ask.line(f"Number (1 to {len(rows)}): ")
-            if typed.isdigit() and 1 <= int(typed) <= len(rows):
+            typed = self._ask.line(f"Number (1 to {most}): ")
+            if typed.isdigit() and 1 <= int(typed) <= most:
                 return pane.options[int(typed) - 1].value if int(typed) <= len(pane.options) else None
 
     async def instead_of_waiting(self, pane: Waiting) -> WaitingAnswer | None:
@@ -117,9 +118,13 @@ class Trial(StraightRun):
     def _shown(self, pane: Pane) -> None:
         title = self._texts.get(f"choice.{pane.name}.title", "") if isinstance(pane, Choice) else ""
         self._show(f"pane  {pane.__struct_config__.tag}  {title}".rstrip())
-        known = {name: value for name, value in msgspec.structs.asdict(pane).items() if value and name != "options"}
-        for name, value in known.items():
-            self._show(f"  {name}: {value.code if name in ('problem', 'refusal') else value}")
+        for name, value in msgspec.structs.asdict(pane).items():
+            if value and name not in ("name", "options", "none_of_these", "remember"):
+                self._show(f"  {name}: {value.code if isinstance(value, PaneRefusal) else value}")
+        if isinstance(pane, Choice):
+            rows = [self._texts.get(f"choice.{pane.name}.{row.label}", row.label) for row in pane.options]
+            for number, label in enumerate([*rows, *(["None of these"] if pane.none_of_these else [])], 1):
+                self._show(f"  {number}  {label}")
 
 
 async def try_connector(
@@ -146,7 +151,11 @@ async def try_connector(
         chart = Chart(instance=instance, tenant=grant.tenant, session=grant.session, known=grant.known, zone=grant.zone)
         for capability in connector.manifest.reads:
             yield await _read(connector, chart, capability)
-        await connector.sign_out(chart)
+        try:
+            await connector.sign_out(chart)
+        except Exception as error:
+            # What was read is right all the same.
+            prompts.show(f"signing out ended in {_named(connector, error)}")
     finally:
         await http.close()
         await own.close()
@@ -162,12 +171,17 @@ async def _read(connector: Any, chart: Chart, capability: str) -> Records:
     try:
         found = await given(getattr(connector, capability)(chart, *arguments))
     except Exception as error:
-        no = error if isinstance(error, Refusal) else as_refusal(error)
-        return Records(capability, [], [], f"{no.code} ({type(error).__name__})")
+        return Records(capability, [], [], f"it ended in {_named(connector, error)}")
     records = list(found.items) if isinstance(found, Patients) else found if isinstance(found, list) else [found]
     flat = [_flat(each) for each in records]
     head = [name for name in dict.fromkeys(name for row in flat for name in row) if any(row.get(name) for row in flat)]
     return Records(capability, head, [[row.get(name) for name in head] for row in flat])
+
+
+def _named(connector: Connector, error: Exception) -> str:
+    if isinstance(error, Refusal | HttpError):
+        return as_refusal(error).code
+    return " at ".join(filter(None, (type(error).__name__, at_error(error, connector.folder))))
 
 
 def _flat(record: Any, before: str = "") -> dict[str, Any]:
