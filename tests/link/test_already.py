@@ -106,7 +106,7 @@ async def test_an_answer_of_somebody_elses_making_is_asked_again(
     [connector_texts] = await accounts(stranger)
     page = await link_by_http(client, await acme.link_token(), until="already")
     again = await Browser(client).submit(page, pick=connector_texts["id"])
-    assert again.pane == "already" and "Choose one of these to go on" in again.text
+    assert again.pane == "already" and "Choose one of these to continue" in again.text
     assert (await Browser(client).submit(again, pick="none")).pane == "already"
 
 

@@ -25,7 +25,7 @@ from tests.support.proof import MISTYPED_TOKENS
 class Untouched:
     """In the place of a database: whatever is asked of it is an error. Its connections are counted without asking."""
 
-    lanes, size = 0, 10
+    group_writers, size = 0, 10
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def asked(*_: object, **__: object) -> Any:
