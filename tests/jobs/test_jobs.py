@@ -198,3 +198,22 @@ async def test_a_process_that_works_does_so_many_at_once_itself_and_ends_with_th
         asyncio.get_running_loop().call_later(0.2, go.set)
     assert (sorted(done), jobs.works_here) == (["1", "2", "3"], False)
     await jobs.close()
+
+
+async def test_a_worker_ends_although_its_start_lost_the_cancellation(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register, begun = jobs.app.job_manager.register_worker, asyncio.Event()
+
+    async def registered() -> int:
+        begun.set()
+        with suppress(asyncio.CancelledError):  # as the pool does when a connection comes at that moment
+            await asyncio.sleep(60)
+        return await register()
+
+    monkeypatch.setattr(jobs.app.job_manager, "register_worker", registered)
+    working = asyncio.create_task(worker.work(jobs, [], concurrency=1))
+    await begun.wait()
+    working.cancel()
+    _, late = await asyncio.wait({working}, timeout=20)
+    assert not late

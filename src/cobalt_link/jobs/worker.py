@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 import structlog
+from procrastinate.worker import Worker
 
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.room import Chore
@@ -20,19 +21,21 @@ async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
     """Works until cancelled. Then running work has up to 25 seconds to finish."""
     repeated = [asyncio.create_task(_repeat(chore)) for chore in chores]
     jobs.opens(concurrency)
-    queued = asyncio.create_task(
-        jobs.app.run_worker_async(
-            concurrency=concurrency,
-            fetch_job_polling_interval=POLL,
-            listen_notify=True,
-            install_signal_handlers=False,
-            delete_jobs="always",
-            shutdown_graceful_timeout=GRACE,
-        )
+    worker = Worker(
+        jobs.app,
+        concurrency=concurrency,
+        fetch_job_polling_interval=POLL,
+        listen_notify=True,
+        install_signal_handlers=False,
+        delete_jobs="always",
+        shutdown_graceful_timeout=GRACE,
     )
+    queued = asyncio.create_task(worker.run())
     try:
         await asyncio.shield(queued)
     finally:
+        # Twice: psycopg's pool can lose a cancellation that arrives together with a connection.
+        worker.stop()
         queued.cancel()
         # At the same time, so that both kinds of work share the 25 seconds.
         await asyncio.gather(queued, jobs.closed(GRACE), return_exceptions=True)
@@ -40,7 +43,7 @@ async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
 
 
 async def _end(repeated: Iterable[asyncio.Task[None]]) -> None:
-    # Repeatedly: psycopg's pool can lose a cancellation that arrives together with a connection.
+    # Repeatedly, for the same reason.
     pending = set(repeated)
     while pending:
         for task in pending:
