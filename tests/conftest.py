@@ -1,10 +1,9 @@
 """A real PostgreSQL for every test that asks: embedded, or the one of COBALT_TEST_DATABASE_URL or DATABASE_URL.
 
-`dsn` is a migrated database of the test's own, copied from a template and dropped afterwards; `db` is it, opened.
+`dsn` is a migrated database of the test's own, copied from a template; `db` is it, opened.
 `house` is all of our rooms on it, `client` reaches them over TCP; `acme` and `rival` are two apps, `sandbox` the EHR.
 """
 
-import asyncio
 import logging
 import os
 import uuid
@@ -27,6 +26,7 @@ from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import migrate
 from sandbox_ehr.server import running
 from tests.support import proof
+from tests.support.databases import Databases, dropped
 from tests.support.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
 from tests.support.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
@@ -72,9 +72,15 @@ async def template(server_dsn: str) -> AsyncIterator[str]:
         yield str(psycopg.conninfo.conninfo_to_dict(dsn)["dbname"])
 
 
+@pytest.fixture(scope="session")
+async def lender(server_dsn: str, template: str) -> AsyncIterator[Databases]:
+    async with Databases.on(server_dsn, template) as lender:
+        yield lender
+
+
 @pytest.fixture
-async def dsn(server_dsn: str, template: str) -> AsyncIterator[str]:
-    async with database_on(server_dsn, template) as fresh:
+async def dsn(lender: Databases) -> AsyncIterator[str]:
+    async with lender.lent() as fresh:
         yield fresh
 
 
@@ -101,7 +107,7 @@ async def sandbox_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 @pytest.fixture
 async def sandbox(sandbox_address: str) -> AsyncIterator[Sandbox]:
     """The sandbox EHR, put back to its first day."""
-    async with httpx2.AsyncClient(base_url=sandbox_address, trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=sandbox_address, trust_env=False, verify=False) as http:
         assert (await http.post("/api/_lab/reset")).status_code == 200
         yield Sandbox(http, sandbox_address)
 
@@ -139,22 +145,9 @@ async def rival(house: House, client: httpx2.AsyncClient) -> Shop:
 async def database_on(server_dsn: str, template: str = "template1") -> AsyncIterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-    drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
     async with await psycopg.AsyncConnection.connect(server_dsn, autocommit=True) as connection:
         await connection.execute(create)
         try:
             yield make_conninfo(server_dsn, dbname=name)
         finally:
-            await _dropped(connection, drop)
-
-
-async def _dropped(connection: psycopg.AsyncConnection, drop: sql.Composed) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await connection.execute(drop)
-            except psycopg.errors.InsufficientPrivilege:
-                # The server's own autovacuum is in there, which we may not end: it leaves by itself.
-                await asyncio.sleep(0.1)
-            else:
-                return
+            await dropped(connection, name)

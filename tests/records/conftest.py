@@ -52,7 +52,9 @@ class Api:
                     raise Unauthorized
 
         app = mount(rooms, authenticate=authenticate, clock=world.clock)
-        self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1")
+        self.http = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1", verify=False
+        )
 
     async def caller(self, name: str = "Acme Scribe", **linking: Any) -> Caller:
         client, secret = await self.world.clients.create(name, test=True)

@@ -30,7 +30,7 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
 
 @pytest.fixture
 async def ehr(address: str) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(base_url=address, trust_env=False) as http:
+    async with AsyncClient(base_url=address, trust_env=False, verify=False) as http:
         await http.post("/api/_lab/reset")
         yield http
 

@@ -249,4 +249,4 @@ def client(app: Any = None, address: str = "192.0.2.7", **says: Any) -> httpx2.A
     """A client of the sample app (or of `app`), in this process."""
     app = app or sample(**says)
     transport = httpx2.ASGITransport(app=app, client=(address, 40000))
-    return httpx2.AsyncClient(transport=transport, base_url="http://sample")
+    return httpx2.AsyncClient(transport=transport, base_url="http://sample", verify=False)
