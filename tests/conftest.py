@@ -16,6 +16,7 @@ import hypothesis
 import psycopg
 import pytest
 import structlog
+from playwright.async_api import Browser
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -25,6 +26,7 @@ from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import migrate
 from sandbox_ehr.server import running
+from tests.link.chromium import chromium
 from tests.support import proof
 from tests.support.databases import Databases, dropped
 from tests.support.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
@@ -110,6 +112,13 @@ async def sandbox(sandbox_address: str) -> AsyncIterator[Sandbox]:
     async with httpx2.AsyncClient(base_url=sandbox_address, trust_env=False, verify=False) as http:
         assert (await http.post("/api/_lab/reset")).status_code == 200
         yield Sandbox(http, sandbox_address)
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """The one Chromium of this process. A test opens a context of its own in it, or a window."""
+    async with chromium() as running:
+        yield running
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +47,26 @@ class Picture(msgspec.Struct):
     light: float = 0.0
 
 
-async def look(folder: Path, locale: str = "en", names: Sequence[str] = ()) -> list[Picture]:
-    """Writes the pages of one locale as files, pictures and contact sheets (`sheet-….png`)."""
-    shown = {name: page for name, page in gallery(locale).items() if not names or name in names}
+Row = tuple[str, tuple[int, int], str]  # the name of a page, the size of the window, the theme
+
+
+async def look(browser: Browser, folder: Path, locale: str = "en", rows: Sequence[Row] = ()) -> list[Picture]:
+    """Writes the pages of one locale as files, pictures and contact sheets (`sheet-….png`); all, or the given rows."""
+    shown = gallery(locale)
+    wanted = set(rows or product(shown, SIZES, THEMES))
     folder.mkdir(parents=True, exist_ok=True)
     for name, page in shown.items():
         (folder / f"{name}.html").write_text(page, "utf-8")
     found: list[Picture] = []
-    async with chromium() as browser:
-        for size in SIZES:
-            host_markup = await asyncio.gather(*(_pictures(browser, shown, size, theme) for theme in THEMES))
-            for pictures in host_markup:
-                await _written(browser, pictures, folder, locale)
-                found += pictures
+
+    async def in_theme(size: tuple[int, int], theme: str) -> list[Picture]:
+        chosen = {name: page for name, page in shown.items() if (name, size, theme) in wanted}
+        return await _pictures(browser, chosen, size, theme)
+
+    for size in SIZES:
+        for pictures in await asyncio.gather(*(in_theme(size, theme) for theme in THEMES)):
+            await _written(browser, pictures, folder, locale)
+            found += pictures
     return found
 
 
@@ -100,7 +108,12 @@ async def _sheet(browser: Browser, pictures: Sequence[Picture], file: Path) -> N
     await page.close()
 
 
+async def main(folder: Path, locale: str = "en") -> None:
+    async with chromium() as browser:
+        await look(browser, folder, locale)
+
+
 if __name__ == "__main__":
-    asyncio.run(look(Path(sys.argv[1]), *sys.argv[2:3]))
+    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:3]))
     for each in sorted(Path(sys.argv[1]).glob("sheet-*.png")):
         print(each)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.link.accessibility import IN_FIREFOX, LAYOUTS, REPORT, judge
-from tests.link.chromium import ORIGIN, chromium, window
+from tests.link.chromium import ORIGIN, window
 from tests.link.gallery import KINDS, gallery
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
@@ -30,12 +28,6 @@ SOME = (
     "leaving",
 )
 FURTHER = [layout for layout in LAYOUTS if layout.more or layout.large_text]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest.mark.parametrize("layout", FURTHER, ids=lambda layout: layout.name)

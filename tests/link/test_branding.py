@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import httpx2
 import pytest
-from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser as Chromium
 
 from cobalt_link.app import House
 from cobalt_link.link.pages import render
-from tests.link.chromium import ORIGIN, chromium, window
+from tests.link.chromium import ORIGIN, window
 from tests.link.gallery import context, gallery
 from tests.link.reading import read
+from tests.support.axe import violations
 from tests.support.text_browser import Browser, Page
 from tests.support.world import Shop, shop
 
@@ -65,28 +64,30 @@ async def test_a_frame_has_the_accent_before_its_script_fetches_the_pane(
 
 @pytest.mark.parametrize("color", ACCENTS)
 @pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_pages_keep_wcag_aa_with_an_accent(color: str, theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pages_keep_wcag_aa_with_an_accent(
+    browser: Chromium, color: str, theme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = branded(color, monkeypatch)
-    async with chromium() as browser, window(browser, shown, (420, 680), theme, scripts=True) as page:
+    async with window(browser, shown, (420, 680), theme, scripts=True) as page:
         for name in shown:
             await page.goto(f"{ORIGIN}/{name}")
-            found: Any = await Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
-            assert found.response["violations"] == [], (name, found.generate_report())
+            assert await violations(page, runOnly=["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]) == [], name
 
 
-async def test_the_accent_is_what_is_seen_in_each_theme_and_when_one_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_accent_is_what_is_seen_in_each_theme_and_when_one_is_forced(
+    browser: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = branded(ACCENTS[0], monkeypatch)
     fill = "getComputedStyle(document.querySelector('.btn.go')).backgroundColor"
-    async with chromium() as browser:
-        for theme, forced, seen in (
-            ("light", "", "rgb(10, 122, 92)"),
-            ("dark", "", "rgb(20, 127, 96)"),
-            ("light", ' data-theme="dark"', "rgb(20, 127, 96)"),
-        ):
-            themed = {"consent": shown["consent"].replace("<html", f"<html{forced}")}
-            async with window(browser, themed, (420, 680), theme, scripts=True) as page:
-                await page.goto(f"{ORIGIN}/consent")
-                assert await page.evaluate(fill) == seen
+    for theme, forced, seen in (
+        ("light", "", "rgb(10, 122, 92)"),
+        ("dark", "", "rgb(20, 127, 96)"),
+        ("light", ' data-theme="dark"', "rgb(20, 127, 96)"),
+    ):
+        themed = {"consent": shown["consent"].replace("<html", f"<html{forced}")}
+        async with window(browser, themed, (420, 680), theme, scripts=True) as page:
+            await page.goto(f"{ORIGIN}/consent")
+            assert await page.evaluate(fill) == seen
 
 
 def branded(color: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:

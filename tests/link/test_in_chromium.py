@@ -6,35 +6,29 @@ Chromium runs no script of a page here; what runs is the judge (axe-core) and wh
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
 from cobalt_link.link.pages import render
 from tests.link import gallery
-from tests.link.chromium import ORIGIN, chromium, window
+from tests.link.chromium import ORIGIN, window
 from tests.link.gallery import KINDS
 from tests.link.hostile import ATTACKS, Hostile
+from tests.support.axe import violations
+from tests.support.pairwise import matrix
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
 
-LAYOUTS = [((420, 680), "light"), ((420, 680), "dark"), ((320, 568), "light"), ((320, 568), "dark")]
+SIZES, THEMES = [(420, 680), (320, 568)], ["light", "dark"]
+ROWS = matrix(KINDS, SIZES, THEMES)
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwenverein"
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-AXE = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+RULES = {"target-size": {"enabled": True}}
 SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input, select, summary')]
     .filter(each => each.checkVisibility() && each.type !== 'hidden')
     .map(each => [each.outerHTML.slice(0, 80), (each.closest('.in, .code') || each).getBoundingClientRect()])
     .filter(([_, box]) => box.width < 44 || box.height < 44).map(([html, box]) => [html, box.width, box.height])"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 def kinds(locale: str = "en") -> dict[str, str]:
@@ -43,20 +37,18 @@ def kinds(locale: str = "en") -> dict[str, str]:
     return {name: shown[name].replace('http-equiv="refresh"', "") for name in KINDS}
 
 
-async def violations(page: Page) -> list[str]:
-    found = await Axe().run(page, options=AXE)
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found.response["violations"]]
-
-
-@pytest.mark.parametrize(("size", "theme"), LAYOUTS)
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES)
 async def test_axe_finds_nothing_on_any_pane(browser: Browser, size: tuple[int, int], theme: str) -> None:  # S-124
-    shown, foreign, said = kinds(), [], []
+    """Before a landing every kind in each theme and at each width, at night in each theme at each width."""
+    foreign, said = [], []
+    shown = {name: page for name, page in kinds().items() if (name, size, theme) in ROWS}
     async with window(browser, shown, size, theme, scripts=True, foreign=foreign) as page:
         page.on("console", lambda message: said.append(message.text))
         for name in shown:
             await page.goto(f"{ORIGIN}/{name}")
             assert await page.evaluate("getComputedStyle(document.querySelector('.sheet')).display") == "flex", name
-            assert await violations(page) == [], name
+            assert await violations(page, rules=RULES) == [], name
             assert await page.evaluate(FITS), name
     # S-114, S-123: nothing foreign was asked for, and Chromium complained of no rule that was broken.
     assert (foreign, said) == ([], [])
@@ -70,7 +62,7 @@ async def test_axe_finds_nothing_in_spanish_or_right_to_left(browser: Browser, l
     async with window(browser, shown, (320, 568), "dark", scripts=True) as page:
         for name in KINDS[:10]:
             await page.goto(f"{ORIGIN}/{name}")
-            assert await violations(page) == [], name
+            assert await violations(page, rules=RULES) == [], name
 
 
 @pytest.mark.parametrize("size", [(320, 568), (210, 340)])

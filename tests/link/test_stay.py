@@ -6,10 +6,10 @@ import asyncio
 from datetime import timedelta
 
 import httpx2
+from playwright.async_api import Browser as Chromium
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from tests.link.chromium import chromium
 from tests.link.conftest import session_row, until
 from tests.support.text_browser import Browser, Form, Page, go_on, link_by_http
 from tests.support.world import Shop, connected
@@ -91,10 +91,12 @@ async def test_the_way_to_the_own_connections_can_be_kept_open_too(house: House,
         assert "This page stays open for another 15 minutes." in page.text
 
 
-async def test_with_a_script_the_offer_comes_by_itself_and_nothing_typed_is_lost(house: House, acme: Shop) -> None:
+async def test_with_a_script_the_offer_comes_by_itself_and_nothing_typed_is_lost(
+    browser: Chromium, house: House, acme: Shop
+) -> None:
     link = await acme.link_token()
-    async with chromium() as browser:
-        page = await browser.new_page()
+    async with await browser.new_context() as context:
+        page = await context.new_page()
         await page.clock.install()
         await page.goto(f"{house.settings.public_url}/?token={link}")
         await page.get_by_role("button", name="Allow and continue").click()

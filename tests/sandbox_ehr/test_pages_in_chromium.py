@@ -1,35 +1,24 @@
 """The pages in a real Chromium: accessible, in both themes, down to 320 px, and with JavaScript off."""
 
-import shutil
-from collections.abc import AsyncGenerator
 from typing import Literal
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
+from tests.support.axe import violations
 from tests.support.sandbox_client import SandboxClient
 
-pytestmark = pytest.mark.browser
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncGenerator[Browser, None]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.mark.parametrize("width", [1200, 320])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_every_page_is_accessible_and_fits(
-    chromium: Browser, ehr: SandboxClient, address: str, theme: Literal["light", "dark"], width: int
+    browser: Browser, ehr: SandboxClient, address: str, theme: Literal["light", "dark"], width: int
 ) -> None:
     await ehr.lab("clock", {"now": "2026-11-24T10:42:00-05:00", "frozen": True})
-    context = await chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
+    context = await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
     page = await context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
@@ -55,9 +44,9 @@ async def test_every_page_is_accessible_and_fits(
 
 
 async def test_a_person_can_sign_in_and_out_without_javascript(
-    chromium: Browser, ehr: SandboxClient, address: str
+    browser: Browser, ehr: SandboxClient, address: str
 ) -> None:
-    context = await chromium.new_context(java_script_enabled=False)
+    context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     await page.goto(address)
     await page.get_by_label("Username").fill("user_clinics")
@@ -71,9 +60,9 @@ async def test_a_person_can_sign_in_and_out_without_javascript(
     await context.close()
 
 
-async def test_a_person_can_reset_a_forgotten_password(chromium: Browser, ehr: SandboxClient, address: str) -> None:
+async def test_a_person_can_reset_a_forgotten_password(browser: Browser, ehr: SandboxClient, address: str) -> None:
     await ehr.lab("users/user_good", {"password": "pass_other"})
-    context = await chromium.new_context(java_script_enabled=False)
+    context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     await page.goto(address)
     for password in ("wrong", "pass_good"):
@@ -91,8 +80,6 @@ async def test_a_person_can_reset_a_forgotten_password(chromium: Browser, ehr: S
 
 async def _looks_right(page: Page) -> None:
     await page.wait_for_load_state()  # A click returns before the next page has its style sheet.
-    results = await Axe().run(page, options=RULES)
-    found = [(one["id"], [node["html"] for node in one["nodes"]]) for one in results.response["violations"]]
-    assert found == [], page.url
+    assert await violations(page, runOnly=RULES) == [], page.url
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
     assert await page.get_by_text("Sandbox EHR – made-up patients").is_visible()

@@ -6,13 +6,10 @@ from contextlib import AsyncExitStack
 
 import httpx2
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser
 
 from cobalt_link.app import House
 from tests.browsers.chromium.conftest import site, sites
 from tests.conftest import database_on
-from tests.link.chromium import chromium
 from tests.store.conftest import outside
 from tests.stories.person import Person
 from tests.support.world import Shop, connected, shop
@@ -21,12 +18,6 @@ __all__ = ["outside", "site", "sites"]
 
 Meet = Callable[..., Person]
 Databases = Callable[[str], Awaitable[dict[str, str]]]
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest.fixture

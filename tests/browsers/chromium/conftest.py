@@ -12,16 +12,9 @@ from playwright.async_api import Browser, BrowserContext, Page
 from cobalt_link.app import House
 from tests.browsers.chromium.lightbox import Lightbox
 from tests.browsers.chromium.site import APP, Site, served
-from tests.link.chromium import chromium
 from tests.support.world import Shop, shop
 
 Opener = Callable[..., Awaitable[Lightbox]]
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
