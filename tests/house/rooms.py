@@ -85,6 +85,16 @@ def _base(name: str, path: Path, node: ast.ImportFrom) -> str:
     return ".".join([*parts, node.module] if node.module else parts)
 
 
+def import_lines(tree: ast.AST, package: str = PACKAGE) -> list[int]:
+    """The lines that import something of the package."""
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.ImportFrom) and (node.level or f"{node.module}.".startswith(f"{package}.")))
+        or (isinstance(node, ast.Import) and any(f"{each.name}.".startswith(f"{package}.") for each in node.names))
+    ]
+
+
 def by_room(source: Path = SOURCE, package: str = PACKAGE) -> dict[str, list[Path]]:
     """The files of each room."""
     found: dict[str, list[Path]] = defaultdict(list)

@@ -5,11 +5,14 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.house import rooms
 from tests.house.tree import SOURCE, TESTS, functions, length, parsed, python_files, within
 
 FILE_MEDIAN, FILE_MOST = 120, 400
 TEST_FILE_MOST = 500
 FUNCTION_MEDIAN, FUNCTION_MOST = 9, 60
+CONSTRUCTOR_MOST = 6
+APP_IMPORTS_MOST = 25
 TESTS_LEAST, TESTS_WANTED, TESTS_MOST = 0.6, 1.0, 1.6
 FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "service", "services"}
 
@@ -39,6 +42,24 @@ def test_half_of_all_functions_are_tiny_and_none_is_long() -> None:
     ]
     assert statistics.median(size for *_, size in found) <= FUNCTION_MEDIAN
     assert not [each for each in found if each[2] > FUNCTION_MOST]
+
+
+def test_no_constructor_takes_more_than_six_arguments() -> None:
+    found = [
+        (within(path), name, count)
+        for path in python_files(SOURCE)
+        for name, _, count in rooms.constructors(parsed(path))
+        if count > CONSTRUCTOR_MOST
+    ]
+    assert not found
+
+
+def test_no_module_is_in_an_import_circle() -> None:
+    assert [group for group in rooms.circles(rooms.imports()) if len(group) > 1] == []
+
+
+def test_the_app_joins_rooms_and_knows_little_of_them() -> None:
+    assert len(rooms.import_lines(parsed(rooms.modules()["cobalt_link.app"]))) <= APP_IMPORTS_MOST
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
