@@ -42,7 +42,8 @@ from cobalt_link.connector import (
     Provider,
     Renewed,
 )
-from cobalt_link.connector.manifest import Capability, Manifest
+from cobalt_link.connector.capabilities import Capability
+from cobalt_link.connector.manifest import Manifest
 from cobalt_link.connector.panes import Pane
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.records.resources import appointments, patients

@@ -12,6 +12,7 @@ import pytest
 
 from cobalt_link.conformance import ended_sessions, grants
 from cobalt_link.conformance.reads import PAGE, methods_of, misread
+from cobalt_link.connector.capabilities import Capability
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import Renewed
 from cobalt_link.connector.instance import EhrInstance
@@ -125,14 +126,14 @@ def manifest(tmp_path: Path) -> None:
     Fake.folder, Fake.manifest = tmp_path, msgspec.toml.decode(ABOUT + READS, type=Manifest)
 
 
-async def texts(connector: Fake, capability: str) -> list[str]:
+async def texts(connector: Fake, capability: Capability) -> list[str]:
     """What the check says of a read, with the place of each finding."""
     found = misread(connector, CHART, capability, TODAY)
     return [f"{each.where}: {each.text}" async for each in found]
 
 
 @pytest.mark.parametrize("capability", ["appointments", "patients", "providers", "locations", "settings"])
-async def test_reads_as_they_should_be_are_let_through(capability: str) -> None:
+async def test_reads_as_they_should_be_are_let_through(capability: Capability) -> None:
     assert await texts(Fake(), capability) == []
 
 

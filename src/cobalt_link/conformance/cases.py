@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from cobalt_link.connector.manifest import Capability
+from cobalt_link.connector.capabilities import Capability
 from cobalt_link.connector.panes import (
     Answer,
     ChoiceAnswer,

@@ -9,9 +9,9 @@ from typing import get_args
 from cobalt_link.conformance.lines import at_code, at_key
 from cobalt_link.conformance.names import Names
 from cobalt_link.conformance.report import Finding
-from cobalt_link.connector.capabilities import FILTERS, mismatches, undeclared
+from cobalt_link.connector.capabilities import FILTERS, Capability, mismatches, undeclared
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.manifest import Capability, Manifest, fold
+from cobalt_link.connector.manifest import Manifest, fold
 
 KEY = re.compile(r"[a-z][a-z0-9_]{1,39}")
 MARK_MOST = 2

@@ -9,17 +9,15 @@ from zoneinfo import ZoneInfo
 
 from cobalt_link.conformance.lines import at_code, at_key
 from cobalt_link.conformance.report import Fault
-from cobalt_link.connector.capabilities import FindsAppointments
+from cobalt_link.connector.capabilities import Capability, FindsAppointments, record_type
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
-    Location,
     Patient,
     PatientQuery,
     Patients,
     PracticeSettings,
-    Provider,
 )
 
 AROUND = timedelta(days=14)
@@ -33,7 +31,6 @@ APPOINTMENT_FIELDS = {
     "patient_phone": "patient.phone",
     "appointment_mode": "mode",
 }
-ROWS = {"providers": Provider, "locations": Location}
 
 
 async def given(records: Any) -> Any:
@@ -47,7 +44,7 @@ def methods_of(connector: Any, capability: str) -> list[str]:
     return [capability, *optional]
 
 
-async def misread(connector: Any, chart: Chart, capability: str, today: date) -> AsyncIterator[Fault]:
+async def misread(connector: Any, chart: Chart, capability: Capability, today: date) -> AsyncIterator[Fault]:
     """What is wrong with a read. Nothing if it is right. Lets the refusals of the EHR through."""
     where = at_code(getattr(type(connector), capability))
     match capability:
@@ -68,10 +65,10 @@ async def _settings(connector: Any, chart: Chart) -> AsyncIterator[str]:
         yield "settings does not return a PracticeSettings."
 
 
-async def _rows(connector: Any, chart: Chart, capability: str) -> AsyncIterator[str]:
-    rows = await given(getattr(connector, capability)(chart))
-    if not isinstance(rows, list) or not all(isinstance(row, ROWS[capability]) for row in rows):
-        yield f"{capability} does not return a list of {ROWS[capability].__name__}."
+async def _rows(connector: Any, chart: Chart, capability: Capability) -> AsyncIterator[str]:
+    rows, model = await given(getattr(connector, capability)(chart)), record_type(capability)
+    if not isinstance(rows, list) or not all(isinstance(row, model) for row in rows):
+        yield f"{capability} does not return a list of {model.__name__}."
 
 
 async def _appointments(connector: Any, chart: Chart, today: date) -> AsyncIterator[str | Fault]:

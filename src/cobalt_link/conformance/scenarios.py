@@ -20,9 +20,9 @@ from cobalt_link.conformance.report import Fault, Finding
 from cobalt_link.conformance.runs import RunResult
 from cobalt_link.conformance.test_server import started, why_down
 from cobalt_link.conformance.texts import Seen
+from cobalt_link.connector.capabilities import Capability
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.manifest import Capability
 from cobalt_link.connector.panes import Choice
 from cobalt_link.net.http import Http
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, get_args, get_origin, get_type_hints, runtime_checkable
 
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import Renewed
-from cobalt_link.connector.manifest import Capability
 from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
@@ -23,6 +22,8 @@ from cobalt_link.connector.models import (
     PracticeSettings,
     Provider,
 )
+
+Capability: TypeAlias = Literal["appointments", "patients", "providers", "locations", "settings"]
 
 T = TypeVar("T")
 Records: TypeAlias = Awaitable[Iterable[T]] | AsyncIterator[T]
@@ -154,6 +155,12 @@ def _unfit(connector: type, protocol: type, method: str) -> Iterator[str]:
         return
     if not (inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found)):
         yield f"`{method}` must be an `async def`."
+
+
+def record_type(capability: Capability) -> type[Any]:
+    """The model of a capability's records, such as Location. Raises KeyError for `settings`, which has no records."""
+    gives = get_type_hints(getattr(PROTOCOLS[capability], capability))["return"]
+    return {get_origin(each): get_args(each) for each in get_args(gives)}[AsyncIterator][0]
 
 
 async def listed(records: Records[T]) -> list[T]:

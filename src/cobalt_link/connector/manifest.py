@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-Capability = Literal["appointments", "patients", "providers", "locations", "settings"]
+from cobalt_link.connector.capabilities import Capability
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from cobalt_link.developers.org_settings import OrgChange, VisitType
+from cobalt_link.developers.org_settings import OrgChange, OrgView
 from cobalt_link.developers.orgs import Org, OrgNotFound, Orgs, UnknownEmr
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
 from cobalt_link.web.paging import Pagination
 from cobalt_link.web.problems import InvalidRequest
 
 routes = Routes("developers")
-
-
-class OrgView(msgspec.Struct, frozen=True):
-    """An org. `emr_name` and `emr_instance_domain` are null until somebody names the EHR."""
-
-    id: str
-    org_id: str
-    emr_name: str | None
-    emr_instance_domain: str | None
-    time_zone: str | None
-    visit_types: tuple[VisitType, ...]
-    allowed_ehr_domains: tuple[str, ...]
-    branding_name: str | None
-    place: str | None
-    listed: bool
-    created_at: datetime
 
 
 class OrgAnswer(msgspec.Struct, frozen=True):

@@ -1,10 +1,11 @@
-"""The settings of an org, as developers send them and as they are stored.
+"""The settings of an org, as developers send them, as they are stored, and as they are shown.
 
 Everything is optional. A field that is left out of a change stays as it is. null clears it.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -42,6 +43,22 @@ class OrgSettings(msgspec.Struct, frozen=True):
     branding_name: str | None = None
     place: str | None = None
     listed: bool = False
+
+
+class OrgView(msgspec.Struct, frozen=True):
+    """An org. `emr_name` and `emr_instance_domain` are null until somebody names the EHR."""
+
+    id: str
+    org_id: str
+    emr_name: str | None
+    emr_instance_domain: str | None
+    time_zone: str | None
+    visit_types: tuple[VisitType, ...]
+    allowed_ehr_domains: tuple[str, ...]
+    branding_name: str | None
+    place: str | None
+    listed: bool
+    created_at: datetime
 
 
 class OrgChange(msgspec.Struct, frozen=True):

@@ -15,9 +15,9 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import NotSupported
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
+from cobalt_link.connector.capabilities import Capability
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.manifest import Capability
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.records.ids import Kind, Named, RecordIds
