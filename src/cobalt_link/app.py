@@ -133,10 +133,11 @@ def _open_rooms(deps: Deps) -> House:
 
 
 def _system(deps: Deps, metrics: Metrics) -> Room:
-    answers = system.System(document(deps.settings.public_url), lambda: _ready(deps.db), metrics)
+    answers = system.System(lambda: document(deps.settings.public_url), lambda: _ready(deps.db), metrics)
     return Room(routes=((system.routes, answers),), chores=(Chore("keyring", 5.0, lambda: _refresh(deps.vault)),))
 
 
+@cache  # built at the first request, because that takes longer than opening all rooms
 def document(public_url: str = "http://127.0.0.1:8420") -> dict[str, Any]:
     """The OpenAPI document of the whole table."""
     rows = [row for routes in TABLE for row in routes]

@@ -10,7 +10,7 @@ from tests.web.sample import Shop, authenticate, client, routes
 def serving(ready: system.Ready) -> httpx2.AsyncClient:
     metrics = Metrics()
     described = openapi.document([*routes, *system.routes], version="1.2.3", server="http://sample")
-    room = system.System(document=described, ready=ready, metrics=metrics)
+    room = system.System(document=lambda: described, ready=ready, metrics=metrics)
     rooms = [(routes, Shop("shop")), (system.routes, room)]
     return client(mount(rooms, authenticate=authenticate, metrics=metrics))
 

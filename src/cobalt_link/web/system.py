@@ -16,9 +16,12 @@ routes = Routes("system")
 
 
 class System(msgspec.Struct, frozen=True):
-    """What the routes below need. `ready` returns if the server can work, and raises if it cannot."""
+    """What the routes below need.
 
-    document: dict[str, Any]
+    `document` gives the OpenAPI document. `ready` returns if the server can work, and raises if it cannot.
+    """
+
+    document: Callable[[], dict[str, Any]]
     ready: Ready
     metrics: Metrics
 
@@ -52,7 +55,7 @@ class HealthStatus(msgspec.Struct):
     summary="This API as an OpenAPI 3.1 document",
 )
 async def describe(system: System, call: Call) -> OpenApi:
-    return msgspec.convert(system.document, OpenApi)
+    return msgspec.convert(system.document(), OpenApi)
 
 
 @routes.get(
