@@ -44,8 +44,8 @@ def test_a_run_prints_its_folders_and_fails_when_one_has_no_budget(tmp_path: Pat
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.house.folders", "-n", workers]
 
-    def run(*words: str) -> tuple[int, str]:
-        env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    def run(*words: str, **more: str) -> tuple[int, str]:
+        env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **more}
         done = subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, env=env, check=False)
         return done.returncode, done.stdout
 
@@ -54,3 +54,4 @@ def test_a_run_prints_its_folders_and_fails_when_one_has_no_budget(tmp_path: Pat
     assert "tests/unknown has no budget." in said
     assert "1 tests" in said and " s  jobs" in said
     assert run("tests/jobs")[0] == 0
+    assert run(COBALT_PROOF="nightly")[0] == 0
