@@ -13,7 +13,7 @@ from cobalt_link.connector import digits
 
 PLAIN = re.compile(r"[A-Za-z0-9 '.,-]+")
 # Enough to tell a number apart when one side has a country code and the other has none.
-TELLING_DIGITS = 7
+COMPARED_DIGITS = 7
 
 
 def pattern(term: str) -> str:
@@ -28,7 +28,7 @@ def is_exact(*terms: str | None) -> bool:
 
 def by_phone(party: str, phone: str) -> list[Any]:
     """A domain for those who have this number, and perhaps others. `party` is the path to the party."""
-    spread = "%" + "%".join(digits(phone)[-TELLING_DIGITS:]) + "%"
+    spread = "%" + "%".join(digits(phone)[-COMPARED_DIGITS:]) + "%"
     numbers = [["type", "in", ["phone", "mobile"]], ["value", "ilike", spread]]
     return [f"{party}.contact_mechanisms", "where", numbers]
 
