@@ -60,7 +60,7 @@ async def test_user_code_lets_the_code_end_and_takes_a_new_one(acme: Shop, meet:
     await cody.open(await acme.link_token())
     await cody.go_on("code")
     await sandbox.wait(301)
-    assert "has ended" in (await cody.type(code="123456")).text
+    assert "has expired" in (await cody.type(code="123456")).text
     assert (await cody.press("1")).pane == "code"
     assert (await cody.type(code="123456")).pane == "done"
     await opens_the_schedule(acme, cody)
@@ -88,7 +88,7 @@ async def test_user_push_says_no_by_mistake_and_has_it_sent_again(acme: Shop, me
     await pia.sign_in()
     while pia.page.form.values("action")[0] == "check":
         await pia.press("check")
-    assert "said no on your phone" in pia.page.text
+    assert "declined on your phone" in pia.page.text
     await sandbox.lab("users/user_push", {"push_plan": "approve"})
     await pia.press("resend")
     await pia.go_on()

@@ -126,7 +126,7 @@ async def test_a_reload_without_cookies_starts_again_or_says_why_it_cannot(
             assert len(await box.called("success")) == 1
             return
         await box.launch()
-        await box.reads("finished where it began")
+        await box.reads("Go back to the browser you started in")
         await box.frame.locator("main [href='#close']").click()
         await box.is_gone()
         assert [each[1] for each in await box.log("exit")] == ["other_browser"]

@@ -211,7 +211,7 @@ async def test_a_second_tab_takes_over_until_the_first_answer(visit: Opener, app
     await other.launch()
     await other.at("consent")
     await box.agree()
-    await box.reads("finished where it began")
+    await box.reads("Go back to the browser you started in")
     await box.frame.locator("main [href='#close']").click()
     await box.is_gone()
     assert [each[1] for each in await box.log("exit")] == ["other_browser"]
