@@ -34,6 +34,9 @@ from tests.support.world import Sandbox, Shop, open_for_business, opened, settin
 
 pytest_plugins = ["tests.house.folders"]
 
+# A deadline measures the machine, not the code.
+hypothesis.settings.register_profile("landing", deadline=None)
+hypothesis.settings.load_profile("landing")
 if proof.SIZE == "nightly":
     hypothesis.settings.register_profile("nightly", max_examples=proof.PROPERTY_EXAMPLES.times, deadline=None)
     hypothesis.settings.load_profile("nightly")

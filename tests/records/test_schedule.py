@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from cobalt_link.connector.capabilities import FindsAppointments
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.models import Appointment, AppointmentQuery, Patient
@@ -100,6 +102,8 @@ def yielding(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(TinyConnector, "appointments", one_by_one)
     monkeypatch.delattr(TinyConnector, "appointment")
+    # Python remembers that a class fits a protocol, and does not see that a test took the method away.
+    importlib.import_module("_abc")._reset_caches(FindsAppointments)
     return given
 
 

@@ -198,7 +198,7 @@ async def test_where_there_are_no_user_namespaces_root_has_an_unprivileged_user_
 
 async def test_where_nobody_can_serve_root_is_refused_with_the_fix(open_place: Path, without_namespaces: None) -> None:
     open_place.chmod(0o700)
-    with pytest.raises(EmbeddedServerError, match="create a system user named cobalt"):
+    with pytest.raises(EmbeddedServerError, match="create a system user cobalt"):
         await acquire(open_place / "postgres")
     assert stat.S_IMODE(open_place.stat().st_mode) == 0o700
 
