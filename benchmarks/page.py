@@ -19,8 +19,8 @@ import httpx2
 import msgspec
 from playwright.async_api import Browser, Page
 from tests.browsers.chromium.site import Site, served
-from tests.link.chromium import chromium
-from tests.link.gallery import gallery
+from tests.link.pages.gallery import gallery
+from tests.support.chromium import chromium
 
 from benchmarks.line import LOOPBACK, SLOW, Line, line
 from benchmarks.telling import spread

@@ -26,8 +26,8 @@ from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import migrate
 from sandbox_ehr.server import running
-from tests.link.chromium import chromium
 from tests.support import proof
+from tests.support.chromium import chromium
 from tests.support.databases import Databases, dropped
 from tests.support.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
 from tests.support.world import Sandbox, Shop, open_for_business, opened, settings_for, shop

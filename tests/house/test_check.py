@@ -33,14 +33,14 @@ def test_a_file_that_belongs_to_no_room_leads_to_the_house_alone() -> None:
 
 
 def test_quick_rooms_above_a_changed_one_run_too_and_slow_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "importers", lambda room: {"link", "developers"} if room == "store" else set())
+    monkeypatch.setattr(check, "importers", lambda room: {"stories", "developers"} if room == "store" else set())
     monkeypatch.setattr(check, "_is_quick", lambda folder: folder == "developers")
     assert check.folders_for(["src/cobalt_link/store/database.py"], THERE) == ["developers", "house", "store"]
 
 
 def test_browsers_start_only_for_their_own_folders() -> None:
-    assert check.marks_for(["link"]) == "not slow and not gnuhealth and not browser"
-    assert check.marks_for(["browsers/chromium", "link"]) == "not slow and not gnuhealth"
+    assert check.marks_for(["link/pages"]) == "not slow and not gnuhealth and not browser"
+    assert check.marks_for(["browsers/chromium", "link/pages"]) == "not slow and not gnuhealth"
 
 
 def test_changes_are_those_since_the_branch_left_main() -> None:

@@ -13,7 +13,7 @@ from tests.house.tree import ROOT
 @pytest.mark.parametrize(
     ("path", "folder"),
     [
-        ("tests/link/test_api.py::test_one[a/b]", "link"),
+        ("tests/link/api/test_api.py::test_one[a/b]", "link/api"),
         ("tests/kit/vault/test_hpke.py", "kit"),
         ("tests/browsers/chromium/test_cookies.py", "browsers/chromium"),
         ("tests/connectors/sandbox/deep/test_reads.py", "connectors/sandbox"),

@@ -83,7 +83,7 @@ def test_two_tables_stand_side_by_side(checkout: Path) -> None:
 
 
 def test_what_a_program_writes_costs_nothing() -> None:
-    free = ["docs/reference/api.md", "src/cobalt_link/link/pages/static/link.js", "tests/link/aria/code.yaml"]
+    free = ["docs/reference/api.md", "src/cobalt_link/link/pages/static/link.js", "tests/link/pages/aria/code.yaml"]
     paid = ["docs/reference/gnuhealth.md", "src/cobalt_link/link/pages/link.ts", "src/cobalt_link/app.py"]
     assert [name for name in free + paid if not measure.WRITTEN_BY_A_PROGRAM.search(name)] == paid
 

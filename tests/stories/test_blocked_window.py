@@ -11,8 +11,8 @@ from playwright.async_api import Browser
 from cobalt_link.app import House
 from tests.browsers.chromium.site import Site
 from tests.browsers.chromium.test_how_to import sample
-from tests.link.chromium import chromium
 from tests.stories.watched import watched
+from tests.support.chromium import chromium
 from tests.support.world import shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]

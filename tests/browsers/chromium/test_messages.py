@@ -19,7 +19,7 @@ from tests.browsers.chromium.lightbox import SECONDS
 from tests.browsers.chromium.packing import CLIENT
 from tests.browsers.chromium.site import APP, Site, served
 from tests.docs.samples import DOCS, samples
-from tests.link.chromium import chromium
+from tests.support.chromium import chromium
 from tests.support.world import Shop, shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]

@@ -19,7 +19,7 @@ from tests.browsers.chromium.lightbox import Lightbox
 from tests.browsers.chromium.packing import CLIENT, STATIC, STYLE, Built, build, bundled_app, run
 from tests.browsers.chromium.site import Site
 from tests.browsers.chromium.test_how_to import sample
-from tests.link.gallery import gallery
+from tests.link.pages.gallery import gallery
 from tests.support.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]

@@ -24,7 +24,7 @@ PREFERENCES: dict[str, str | float | bool] = {
     "dom.disable_open_during_load": True,
     # A mouse event must go to the whole window. Otherwise it does not reach a frame of another site.
     "remote.events.async.mouse.enabled": True,
-    "network.security.ports.banned.override": "9",  # where pages from memory are (tests/link/chromium.py)
+    "network.security.ports.banned.override": "9",  # where pages from memory are (tests/support/chromium.py)
     "ui.prefersReducedMotion": 1,
 }
 

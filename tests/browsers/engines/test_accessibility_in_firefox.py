@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.browsers.engines.firefox import firefox
-from tests.link.accessibility import LAYOUTS, judge
-from tests.link.gallery import KINDS
+from tests.link.pages.accessibility import LAYOUTS, judge
+from tests.link.pages.gallery import KINDS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("firefox")]
 

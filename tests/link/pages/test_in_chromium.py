@@ -11,11 +11,11 @@ import pytest
 from playwright.async_api import Browser
 
 from cobalt_link.link.pages import render
-from tests.link import gallery
-from tests.link.chromium import ORIGIN, window
-from tests.link.gallery import KINDS
-from tests.link.hostile import ATTACKS, Hostile
+from tests.link.pages import gallery
+from tests.link.pages.gallery import KINDS
+from tests.link.pages.hostile import ATTACKS, Hostile
 from tests.support.axe import violations
+from tests.support.chromium import ORIGIN, window
 from tests.support.pairwise import matrix
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]

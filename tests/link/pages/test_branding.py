@@ -8,10 +8,10 @@ from playwright.async_api import Browser as Chromium
 
 from cobalt_link.app import House
 from cobalt_link.link.pages import render
-from tests.link.chromium import ORIGIN, window
-from tests.link.gallery import context, gallery
-from tests.link.reading import read
+from tests.link.pages.gallery import context, gallery
+from tests.link.pages.reading import read
 from tests.support.axe import violations
+from tests.support.chromium import ORIGIN, window
 from tests.support.text_browser import Browser, Page
 from tests.support.world import Shop, shop
 
@@ -92,7 +92,7 @@ async def test_the_accent_is_what_is_seen_in_each_theme_and_when_one_is_forced(
 
 def branded(color: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The checked pages with an accent."""
-    monkeypatch.setattr("tests.link.gallery.context", lambda **changed: context(**changed, accent=color))
+    monkeypatch.setattr("tests.link.pages.gallery.context", lambda **changed: context(**changed, accent=color))
     shown = {name: page.replace('http-equiv="refresh"', "") for name, page in gallery().items() if name in JUDGED}
     assert len(shown) == len(JUDGED) and all("/static/accent." in page for page in shown.values())
     return shown

@@ -7,9 +7,9 @@ from functools import cache
 import pytest
 
 from cobalt_link.link.pages import connection_list, render
-from tests.link import gallery
-from tests.link.hostile import ATTACKS, Hostile
-from tests.link.reading import read
+from tests.link.pages import gallery
+from tests.link.pages.hostile import ATTACKS, Hostile
+from tests.link.pages.reading import read
 from tests.support.proof import RUNS_OF_ATTACKS
 
 PER_RUN = len(ATTACKS) // RUNS_OF_ATTACKS.times

@@ -10,7 +10,7 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.web.rates import RateLimits
 from tests.link.conftest import session_row
-from tests.link.test_connections import ends, linked, signed_in, works
+from tests.link.connections.test_connections import ends, linked, signed_in, works
 from tests.support.text_browser import Browser, Page
 from tests.support.world import Sandbox, Shop, connected
 

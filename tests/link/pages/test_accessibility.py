@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from tests.link.accessibility import IN_FIREFOX, LAYOUTS, REPORT, judge
-from tests.link.chromium import ORIGIN, window
-from tests.link.gallery import KINDS, gallery
+from tests.link.pages.accessibility import IN_FIREFOX, LAYOUTS, REPORT, judge
+from tests.link.pages.gallery import KINDS, gallery
+from tests.support.chromium import ORIGIN, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
 

@@ -9,8 +9,8 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.house.tree import ROOT
-from tests.link.gallery import KINDS
-from tests.link.look import SIZES, THEMES, look
+from tests.link.pages.gallery import KINDS
+from tests.link.pages.look import SIZES, THEMES, look
 from tests.support.pairwise import matrix
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]

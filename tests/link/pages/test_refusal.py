@@ -8,8 +8,8 @@ import pytest
 
 from cobalt_link.connector.panes import Credentials, Message, PaneRefusal
 from cobalt_link.link.pages import render
-from tests.link.gallery import context, gallery
-from tests.link.reading import Element, read
+from tests.link.pages.gallery import context, gallery
+from tests.link.pages.reading import Element, read
 
 
 @cache

@@ -1,6 +1,6 @@
 """Checks every kind of hosted page with axe-core and writes what was tried to `docs/accessibility.md`.
 
-`python -m tests.link.accessibility` runs all of it; the landing check repeats a part.
+`python -m tests.link.pages.accessibility` runs all of it; the landing check repeats a part.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
 from tests.browsers.engines.firefox import firefox
-from tests.link.chromium import ORIGIN, chromium, window
-from tests.link.gallery import KINDS, gallery
+from tests.link.pages.gallery import KINDS, gallery
+from tests.support.chromium import ORIGIN, chromium, window
 
-REPORT = Path(__file__).parents[2] / "docs" / "accessibility.md"
+REPORT = Path(__file__).parents[3] / "docs" / "accessibility.md"
 AXE = {"rules": {"target-size": {"enabled": True}}}
 # Only what is asked for comes back: the whole answer takes a second on its way.
 JUDGE = """async (how) => {
@@ -125,8 +125,8 @@ def report(judged: Mapping[str, list[Judged]], day: str) -> str:
     missing = "\n".join(f"- {each}" for each in NOT_TRIED)
     return f"""# Accessibility of the hosted pages
 
-Target: WCAG 2.2 AA. `python -m tests.link.accessibility` generates this page. It checks one page of every kind (panes,
-refusals, last pages, from the same code that serves them) with axe-core in {" and ".join(judged)}. The last run was on
+Target: WCAG 2.2 AA. `python -m tests.link.pages.accessibility` generates this page. It checks one page of every kind
+(panes, refusals, last pages, from the same code that serves them) with axe-core in {" and ".join(judged)}. The last run was on
 {day}. The landing check repeats a part of it on every change and fails at the first violation.
 
 | engine | layout | size in CSS px | pages | checks passed | violations | wider than the frame |
@@ -140,7 +140,7 @@ Tests in a real Chromium also check the following:
 - The whole flow works by keyboard alone, with and without scripts.
 - Every target is at least 44 × 44 CSS px at 320 and 210 px.
 - Each page has one heading of the first level, one `main`, and one primary action.
-- Accessible names and their order match ARIA snapshots (`tests/link/aria/`).
+- Accessible names and their order match ARIA snapshots (`tests/link/pages/aria/`).
 - Errors are tied to their field and named in the title.
 - A live region announces what scripts change.
 - Nothing moves where reduced motion is set.

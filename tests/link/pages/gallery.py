@@ -1,4 +1,4 @@
-"""Every page that Link can show, by name: the tests check them, and `python -m tests.link.look` takes their
+"""Every page that Link can show, by name: the tests check them, and `python -m tests.link.pages.look` takes their
 pictures."""
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.pages.loading import ContextLoader
 from cobalt_link.store.database import DatabaseUnavailable
 from tests.link.conftest import session_row, until_begun
-from tests.link.reading import read
+from tests.link.pages.reading import read
 from tests.support.text_browser import Browser, Form, Page, go_on, link_by_http, public_token_of
 from tests.support.world import CALLBACK, Sandbox, Shop, connected, shop
 

@@ -25,8 +25,8 @@ from cobalt_link.connector.refusals import catalogue
 from cobalt_link.link.pages import assets, render
 from cobalt_link.link.pages.closed import CLOSED
 from cobalt_link.link.pages.context import Search, ShownStep
-from tests.link.gallery import NOW, START, context, gallery, unchosen
-from tests.link.reading import Element, read
+from tests.link.pages.gallery import NOW, START, context, gallery, unchosen
+from tests.link.pages.reading import Element, read
 
 LOCALES = ("en", "es")
 AROUND = {"data-parent": "https://app.example"}

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.link.pages import texts as texts_module
 from cobalt_link.link.pages.texts import LOCALES, Texts, catalog, choose, placeholders
-from tests.link.gallery import gallery
+from tests.link.pages.gallery import gallery
 
 TEMPLATES = Path(texts_module.__file__).parent / "templates"
 

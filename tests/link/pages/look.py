@@ -1,4 +1,4 @@
-"""Draws every page to look at: `python -m tests.link.look FOLDER [locale]` writes pages, pictures and sheets."""
+"""Draws every page to look at: `python -m tests.link.pages.look FOLDER [locale]` writes pages, pictures and sheets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from playwright.async_api import Browser
 
-from tests.link.chromium import ORIGIN, chromium, window
-from tests.link.gallery import gallery
+from tests.link.pages.gallery import gallery
+from tests.support.chromium import ORIGIN, chromium, window
 
 SIZES = ((420, 680), (320, 568), (210, 340))
 THEMES = ("light", "dark")
