@@ -126,8 +126,8 @@ def report(judged: Mapping[str, list[Judged]], day: str) -> str:
     return f"""# Accessibility of the hosted pages
 
 Target: WCAG 2.2 AA. `python -m tests.link.pages.accessibility` generates this page. It checks one page of every kind
-(panes, refusals, last pages, from the same code that serves them) with axe-core in {" and ".join(judged)}. The last run was on
-{day}. The landing check repeats a part of it on every change and fails at the first violation.
+(panes, refusals, last pages, from the same code that serves them) with axe-core in {" and ".join(judged)}. The last
+run was on {day}. The landing check repeats a part of it on every change and fails at the first violation.
 
 | engine | layout | size in CSS px | pages | checks passed | violations | wider than the frame |
 |---|---|---|---:|---:|---:|---:|
