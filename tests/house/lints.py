@@ -46,6 +46,15 @@ def formats_a_log_entry(tree: ast.AST) -> list[int]:
     ]
 
 
+def reaches_deep(tree: ast.AST) -> list[int]:
+    """`house.room.thing.part.method`: a test that knows what a room keeps inside the things that it offers."""
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and len(chain := ast.unparse(node).split(".")) > 4 and chain[0] == "house"
+    ]
+
+
 def imports_of(*packages: str) -> Lint:
     """Lines that import one of the packages, or something of it."""
 

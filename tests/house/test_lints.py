@@ -209,3 +209,12 @@ def test_no_script_of_ours_posts_to_any_origin() -> None:
     scripts = [path for path in tracked_files() if path.suffix in kinds and ROOT / "tests" not in path.parents]
     found = [f"{within(path)}:{line}" for path in scripts for line in lints.posts_to_any_origin(path.read_text())]
     assert not found
+
+
+def test_no_test_reaches_through_a_room_into_its_parts() -> None:
+    assert seen(lints.reaches_deep, "house.link.pages.context.loader.load()")
+    assert not seen(lints.reaches_deep, "house.developers.orgs.change()")
+    found = [
+        f"{within(path)}:{line}" for path in python_files(ROOT / "tests") for line in lints.reaches_deep(parsed(path))
+    ]
+    assert found == []

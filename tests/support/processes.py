@@ -81,7 +81,7 @@ def a_worker(settings: Settings, *, crash: tuple[Moment, str] | None = None) -> 
 @contextmanager
 def one_run(settings: Settings, session_id: str) -> Iterator[Running]:
     """Runs one link session once, says "ran", and ends."""
-    with _started(_tell_once, settings, session_id) as running:
+    with _started(_run_once, settings, session_id) as running:
         yield running
 
 
@@ -118,10 +118,10 @@ async def _work(said: Connection, settings: Settings, crash: tuple[Moment, str] 
         await app.worker(house)
 
 
-async def _tell_once(said: Connection, settings: Settings, session_id: str) -> None:
+async def _run_once(said: Connection, settings: Settings, session_id: str) -> None:
     async with app.opened(settings, SystemClock()) as house:
         said.send("ready")
-        await house.jobs.queue.app.tasks[RUN_SESSION].func(session_id)
+        await house.jobs.queue.run(RUN_SESSION, session_id=session_id)
         said.send("ran")
 
 

@@ -58,10 +58,14 @@ class Jobs:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
+    async def run(self, name: str, **ids: str) -> None:
+        """Does a task here and waits for its end. What it raises reaches the caller."""
+        await self._tasks[name](**ids)
+
     async def _do(self, name: str, ids: dict[str, str]) -> None:
         try:
             async with self._slots:
-                await self._tasks[name](**ids)
+                await self.run(name, **ids)
         except Exception as error:
             log.warning("task_failed", task=name, error=type(error).__name__, **ids)
 
