@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -134,3 +135,21 @@ def test_wrong_settings_stop_serve_with_the_fix_on_one_line(tmp_path: Path, env:
 def test_the_version_is_the_changelogs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == "0.1.0"
+
+
+# S-049
+def test_the_traceback_of_a_bug_shows_no_secret_setting(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from cobalt_link.cli import config
+
+    def broken(*_: object) -> None:
+        raise RuntimeError(f"cannot use {os.environ['DATABASE_URL']} with {os.environ['COBALT_MASTER_KEY']}")
+
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:Canary-Traceback%21@db.example/link")
+    monkeypatch.setenv("COBALT_MASTER_KEY", "canary-key-of-the-bug")
+    monkeypatch.setattr(config, "print_result", broken)
+    assert main(["config", "--data", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "RuntimeError: cannot use" in said and "config.py" in said
+    assert "anary" not in said

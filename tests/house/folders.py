@@ -47,7 +47,7 @@ FOLDERS: dict[str, Budget] = {
     "net": Budget(240, 8),
     "records": Budget(125, 20),
     "sandbox_ehr": Budget(230, 52),
-    "settings": Budget(65, 2),
+    "settings": Budget(95, 3),
     "signin": Budget(75, 2),
     "store": Budget(95, 119),
     "stories": Budget(90, 260),

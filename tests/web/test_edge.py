@@ -1,11 +1,14 @@
 """The outermost ring: request ids, headers on every answer, body limits, counts by route."""
 
+import io
+import json
 import re
 from typing import Any
 
 import pytest
 from starlette.types import Message
 
+from cobalt_link.kit.logs import configure_logging
 from cobalt_link.web import mount
 from cobalt_link.web.metrics import Metrics
 from tests.web.sample import HEADERS, Shop, authenticate, client, routes, sample
@@ -176,3 +179,24 @@ async def test_other_protocols_pass_untouched() -> None:
 
     await app({"type": "lifespan", "asgi": {}}, receive, send)
     assert passed == ["up", "lifespan.startup.complete", "down", "lifespan.shutdown.complete"]
+
+
+async def test_every_request_is_one_line_of_the_log_found_by_its_request_id() -> None:
+    stream = io.StringIO()
+    configure_logging(json=True, stream=stream)
+    try:
+        async with client() as http:
+            answers = [await http.request(method, path) for method, path in EVERY_KIND_OF_ANSWER]
+            answers += [await http.get("/me", headers={"client-id": "ci_test_no\none", "client-secret": "cs_test_x"})]
+            answers += [await http.request("BREW", "/things/1"), await http.get("/me", headers=HEADERS)]
+    finally:
+        configure_logging(json=True, stream=io.StringIO())
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    for answer in answers:
+        (line,) = [each for each in lines if each["request_id"] == answer.headers["x-request-id"]]
+        refused = answer.status_code >= 400 and "json" in answer.headers["content-type"]
+        assert line["event"] == "request" and line["status"] == answer.status_code
+        assert line.get("code") == (answer.json()["error"] if refused else None)
+        assert line["ms"] >= 0 and line["route"]
+    assert lines[-1]["client"] == HEADERS["client_id"]
+    assert "cs_test_x" not in stream.getvalue()

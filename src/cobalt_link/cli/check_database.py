@@ -9,6 +9,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from cobalt_link.cli.diagnostics import Diagnostic, fail, ok, warn
+from cobalt_link.store.connection import connect
 from cobalt_link.store.database import Database
 from cobalt_link.store.errors import DatabaseUnavailable, UnsafeDatabase
 from cobalt_link.store.migrate import SchemaTooNew, pending
@@ -27,7 +28,9 @@ async def check_database(dsn: str) -> list[Diagnostic]:
     except UnsafeDatabase as unsafe:
         return [fail("database", str(unsafe), "change the server's settings, then run doctor again")]
     except (DatabaseUnavailable, psycopg.Error) as error:
-        return [fail("database", " ".join(str(error).split()), "check DATABASE_URL, and that the server runs")]
+        return [
+            fail("database", " ".join(str(error).split()), "correct DATABASE_URL or the server, then run doctor again")
+        ]
     try:
         return [*await _server(database), await _schema(dsn), await _listen(dsn)]
     finally:
@@ -68,8 +71,8 @@ async def _schema(dsn: str) -> Diagnostic:
 async def _listen(dsn: str) -> Diagnostic:
     """Whether a signal arrives. Behind a transaction pooler, a LISTEN ends with its transaction."""
     async with (
-        await AsyncConnection.connect(dsn, autocommit=True) as listener,
-        await AsyncConnection.connect(dsn, autocommit=True) as notifier,
+        await connect(dsn) as listener,
+        await connect(dsn) as notifier,
     ):
         await listener.execute(f"LISTEN {CHANNEL}")
         heard = asyncio.ensure_future(_first(listener))

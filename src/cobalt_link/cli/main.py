@@ -7,6 +7,7 @@ stderr, or with --json a JSON object.
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib.metadata import version
 
 import msgspec
@@ -73,11 +74,13 @@ def main(tokens: list[str]) -> int:
     try:
         result = app([RENAMED.get(token, token) if place == 0 else token for place, token in enumerate(tokens)])
     except CycloptsError as error:
-        return _print_error(tokens, "bad_usage", f"{error} See `{_command(tokens)} --help`.", 2)
+        from cobalt_link.kit.logs import mask  # here, because `cobalt --help` should need no structlog
+
+        return _print_error(tokens, "bad_usage", f"{mask(str(error))} See `{_command(tokens)} --help`.", 2)
     except Exception as error:
         failure = known_failure(error)
         if failure is None:
-            raise
+            return _print_bug()
         return _print_error(tokens, failure.code, str(failure), failure.status)
     return result if isinstance(result, int) else 0
 
@@ -90,6 +93,14 @@ def known_failure(error: Exception) -> Failure | None:
         return error
     found = next(((code, status) for kind, code, status in FAILURES if isinstance(error, kind)), None)
     return Failure(str(error), code=found[0], status=found[1]) if found else None
+
+
+def _print_bug() -> int:
+    """The traceback of the current exception, without the values of secret settings that its text may quote."""
+    from cobalt_link.kit.logs import masked_lines
+
+    print(masked_lines(traceback.format_exc()), file=sys.stderr)
+    return 1
 
 
 def _print_error(tokens: list[str], code: str, message: str, status: int) -> int:

@@ -10,7 +10,8 @@ import contextlib
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TextIO, cast
 
@@ -58,13 +59,23 @@ _UNSAFE: Final = re.compile(
     "\U000e0000-\U000e007f]"
 )
 _MAX_TRACE_LINES: Final = 100
+_hidden: Final[list[str]] = []
+_plain_writer: Final[list[Callable[[str, dict[str, str | float]], None]]] = []  # one, once logging is configured
 _HARMLESS: Final = re.compile(
     r"(?!.*(?:_live_|_test_|eyJ))[\w/.,:-]{0,39}", re.ASCII
 )  # most values; they need no search
 
 
+def hide(*values: str) -> None:
+    """From now on, `mask` hides these values wherever they stand: the secrets of this process's settings."""
+    # A short one would hide letters of ordinary words. Longest first, so that no part of a longer one is left over.
+    _hidden[:] = sorted({*_hidden, *(value for value in values if len(value) >= 4)}, key=len, reverse=True)
+
+
 def mask(text: str) -> str:
-    """The text as one line, without anything that looks like a token, header, JWT, password or URL credential."""
+    """The text as one line, without a hidden value, or what looks like a token, header, JWT, password or credential."""
+    for value in _hidden:
+        text = text.replace(value, HIDDEN)
     if _HARMLESS.fullmatch(text):
         return text
     cut = text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}… ({len(text)} characters)"
@@ -90,8 +101,13 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The structlog processor. It has to be the last one before the renderer, so that nothing is added after it."""
     cleaned = {mask(str(name)): _clean(name, value, 0) for name, value in event.items() if name != "exception"}
     if "exception" in event:
-        cleaned["exception"] = "\n".join(map(mask, str(event["exception"]).splitlines()[-_MAX_TRACE_LINES:]))
+        cleaned["exception"] = masked_lines(str(event["exception"]))
     return cleaned
+
+
+def masked_lines(text: str) -> str:
+    """The last lines of a longer text, such as a traceback, each masked."""
+    return "\n".join(map(mask, text.splitlines()[-_MAX_TRACE_LINES:]))
 
 
 class _SafeStream:
@@ -121,6 +137,7 @@ def configure_logging(json: bool, level: str = "info", stream: TextIO | None = N
         redact,
     ]
     render: Processor = structlog.processors.JSONRenderer() if json else _line
+    _plain_writer[:] = [_plain(out, json)] if number <= logging.INFO else [_nothing]
     structlog.configure(
         processors=[*chain, render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -138,6 +155,34 @@ def configure_logging(json: bool, level: str = "info", stream: TextIO | None = N
     # These log whole URLs at INFO, and a query may contain secrets.
     for library in ("httpx2", "httpcore2", "httpx", "httpcore"):
         logging.getLogger(library).setLevel(max(number, logging.WARNING))
+
+
+def log_plain(event: str, **values: str | float) -> None:
+    """An entry at level info whose values need no masking, because our own code made or checked each of them.
+
+    For the line of every request: the chain of processors costs as much as half a request.
+    """
+    if _plain_writer:
+        _plain_writer[0](event, values)
+    else:
+        structlog.get_logger().info(event, **values)
+
+
+def _plain(out: TextIO, json: bool) -> Callable[[str, dict[str, str | float]], None]:
+    def write(event: str, values: dict[str, str | float]) -> None:
+        time = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        if json:
+            entry = {**values, "event": event, "level": "info", "timestamp": time}
+            out.write(msgspec.json.encode(entry).decode() + "\n")
+        else:
+            out.write(" ".join((time, "info", event, *(f"{name}={value}" for name, value in values.items()))) + "\n")
+        out.flush()
+
+    return write
+
+
+def _nothing(_event: str, _values: dict[str, str | float]) -> None:
+    """For a level above info."""
 
 
 def _clean(name: object, value: Any, depth: int) -> Any:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from cobalt_link.kit.logs import hide
 from cobalt_link.settings import values as values
 
 SECRET = {"secret": True}
@@ -156,6 +157,7 @@ NAMES = {each.name: each for each in DECLARED}
 # Former names of settings. They still work in the environment and in cobalt.toml.
 RENAMED = {"attempt_minutes": "link_session_minutes"}
 CHECKS: dict[str, Callable[[Any], Any]] = {
+    "database_url": values.database_address,
     "public_url": values.public_address,
     "privacy_url": values.web_address,
     "help_url": values.web_address,
@@ -193,6 +195,8 @@ def _add(found: dict[str, SettingValue], more: dict[str, SettingValue]) -> None:
 
 
 def _checked(setting: Setting, value: object, origin: str) -> object:
+    if setting.secret:
+        hide(*values.secrets_in(value))
     try:
         parsed = values.parse(value, setting.kind)
         check = CHECKS.get(setting.name)
@@ -230,6 +234,8 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, SettingValue]:
 
 
 def _content(setting: Setting, variable: str, path: str) -> str:
+    if setting.secret and not path.startswith(("/", "~", ".")):  # never shown: it may be the secret itself
+        raise SettingsError(f"{variable} must be a path such as /run/secrets/x. The secret goes in {setting.variable}.")
     file = Path(path).expanduser()
     try:
         if setting.secret and file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):

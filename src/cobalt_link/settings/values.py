@@ -10,12 +10,16 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Any, get_args, get_origin
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
+_PAIRS = re.compile(r"\s*(?:[a-z_]+=(?:'(?:[^'\\]|\\.)*'|[^\s'\\]+)(?:\s+|$))+")
+_HOST_AND_PORT = re.compile(
+    r"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(?:%25[\w.]+)?\]|(?:%2F[\w.%-]*))(?::[0-9]{0,5})?", re.ASCII
+)
 
 
 def parse(value: object, kind: Any) -> Any:
@@ -106,6 +110,49 @@ def web_address(text: str) -> str:
     return text.strip()
 
 
+def database_address(text: str) -> str:
+    """A postgresql:// URL, or `name=value` pairs, that libpq reads as meant. No error quotes it: it holds a password.
+
+    PostgreSQL documentation, 34.1.1.2 "Connection URIs": special characters are percent-encoded, and several hosts
+    are separated by commas.
+    """
+    if _PAIRS.fullmatch(text):
+        return text
+    scheme, authority, rest = _split(text)
+    if scheme not in {"postgresql", "postgres"}:
+        raise ValueError("Expected an address that starts with postgresql://, the only database that is supported")
+    user, _, hosts = authority.rpartition("@")
+    # libpq takes the host from behind the first @, so it would look up a part of the password in DNS.
+    if "@" in user + rest or "#" in rest or re.search(r"\s|%(?![0-9A-Fa-f]{2})", text):
+        raise ValueError(
+            "Expected special characters of the user and password in percent encoding: %40 for @, %3A for :, %2F for"
+            " /, %23 for #, %3F for ?, %25 for %"
+        )
+    if not all(_HOST_AND_PORT.fullmatch(each) for each in hosts.split(",")):
+        raise ValueError(
+            "Expected a host and a port such as `db.example.com:5432` before the first /. If the password has a /, ?"
+            " or #, write %2F, %3F or %23"
+        )
+    options = rest.partition("?")[2]
+    if options and not all(re.fullmatch(r"[a-z_]+=.*", each) for each in options.split("&")):
+        raise ValueError("Expected options after the ? as `name=value`, such as `sslmode=verify-full`")
+    return text
+
+
+def secrets_in(value: object) -> list[str]:
+    """What of a secret setting must never be shown: all of it, and the password if it is an address."""
+    text = str(value or "")
+    password = _split(text)[1].rpartition("@")[0].partition(":")[2]
+    pair = re.search(r"\bpassword\s*=\s*'?((?:[^\s'\\]|\\.)+)", text)
+    return [each for each in (text, password, unquote(password), pair[1] if pair else "") if each]
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Scheme, authority and the rest of an address. `urlsplit` quotes the address in its errors, so not for secrets."""
+    found = re.fullmatch(r"(?s)(?:(\w+)://)?([^/?#]*)(.*)", text)
+    return (found[1] or "", found[2] if found[1] else "", found[3]) if found else ("", "", "")
+
+
 def networks(values: tuple[str, ...]) -> tuple[str, ...]:
     """Addresses or CIDR ranges."""
     for value in values:
@@ -120,9 +167,9 @@ def masked(value: object) -> str:
     """The text to show for a secret: a database address without its password, or only asterisks."""
     if not value:
         return ""
-    parts = urlsplit(str(value))
-    if not parts.scheme or not parts.netloc:
+    scheme, authority, rest = _split(str(value))
+    if not authority or "@" in rest:
         return "********"
-    user, at, place = parts.netloc.rpartition("@")
-    name = user.partition(":")[0]
-    return urlunsplit((parts.scheme, f"{name}:********@{place}" if at else place, parts.path, "", ""))
+    user, at, place = authority.rpartition("@")
+    path = re.split(r"[?#]", rest)[0]
+    return f"{scheme}://{user.partition(':')[0]}:********@{place}{path}" if at else f"{scheme}://{place}{path}"

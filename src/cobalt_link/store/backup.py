@@ -17,9 +17,8 @@ from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import scalar_row
 
-from cobalt_link.store.database import KEEPALIVE
+from cobalt_link.store.connection import connect
 from cobalt_link.store.embedded import wheel_binaries
-from cobalt_link.store.errors import unavailable_errors
 
 _SCHEMAS = """
 SELECT nspname FROM pg_namespace
@@ -128,8 +127,7 @@ async def _create_public(connection: AsyncConnection[Any]) -> None:
 
 
 async def _connect(dsn: str) -> AsyncConnection[Any]:
-    with unavailable_errors():
-        return await AsyncConnection.connect(dsn, autocommit=True, row_factory=scalar_row, **KEEPALIVE)
+    return await connect(dsn, row_factory=scalar_row)
 
 
 async def _column(connection: AsyncConnection[Any], query: LiteralString, params: Sequence[Any] = ()) -> list[Any]:

@@ -15,6 +15,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from cobalt_link.store.connection import KEEPALIVE, connect
 from cobalt_link.store.errors import DatabaseUnavailable, UnsafeDatabase, unavailable_errors
 
 __all__ = ["Database", "DatabaseUnavailable", "Row", "Tx", "UnsafeDatabase", "as_json"]
@@ -31,15 +32,6 @@ SELECT current_setting('server_version_num')::int AS version,
        current_setting('full_page_writes') AS full_page_writes,
        current_setting('synchronous_commit') AS synchronous_commit
 """
-
-# The LISTEN connection and idle connections of the pool send nothing, so only keepalives tell that the peer is gone.
-KEEPALIVE = {
-    "connect_timeout": 5,
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
 
 
 class Database:
@@ -58,6 +50,8 @@ class Database:
 
         Raises `UnsafeDatabase` or `DatabaseUnavailable`.
         """
+        # The pool would try again and again, and then tell only that it waited.
+        await (await connect(dsn)).close()
         pool = AsyncConnectionPool(
             dsn,
             connection_class=cast(type[Tx], AsyncConnection),

@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
 
-from cobalt_link.store.database import KEEPALIVE
+from cobalt_link.store.connection import connect
 from cobalt_link.store.errors import unavailable_errors
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ async def rewrite(dsn: str, tables: Sequence[str], lock_timeout: int = 10) -> bo
     theirs.
     """
     with unavailable_errors():
-        async with await AsyncConnection.connect(dsn, autocommit=True, **KEEPALIVE) as connection:
+        async with await connect(dsn) as connection:
             await connection.execute(sql.SQL("SET lock_timeout = {}").format(f"{lock_timeout}s"))
             left = [await _rewrite_table(connection, table) for table in tables]
             await connection.execute(NEXT_WAL_FILE)

@@ -11,7 +11,7 @@ from typing import LiteralString, cast
 
 from psycopg import AsyncConnection, sql
 
-from cobalt_link.store.database import KEEPALIVE
+from cobalt_link.store.connection import connect
 from cobalt_link.store.errors import unavailable_errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -36,7 +36,7 @@ async def migrate(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
     """Brings the schema up to date. Returns the names of the migrations that this call applied, in order."""
     done = []
     with unavailable_errors():
-        async with await AsyncConnection.connect(dsn, autocommit=True, **KEEPALIVE) as connection:
+        async with await connect(dsn) as connection:
             while name := await _apply_next(connection, _found(folder), folder):
                 done.append(name)
     return done
@@ -45,7 +45,7 @@ async def migrate(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
 async def pending(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
     """The names of the migrations that `migrate` would apply. Changes nothing."""
     with unavailable_errors():
-        async with await AsyncConnection.connect(dsn, autocommit=True, **KEEPALIVE) as connection:
+        async with await connect(dsn) as connection:
             cursor = await connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL")
             exists = (await cursor.fetchone() or (False,))[0]
             return _missing(_found(folder), await _numbers(connection) if exists else set())

@@ -14,8 +14,9 @@ from typing import LiteralString, Self
 import psycopg
 from psycopg import AsyncConnection
 
-from cobalt_link.store.database import KEEPALIVE, Tx
-from cobalt_link.store.errors import unavailable_errors
+from cobalt_link.store.connection import connect
+from cobalt_link.store.database import Tx
+from cobalt_link.store.errors import DatabaseUnavailable, unavailable_errors
 
 _CHANNEL: LiteralString = "cobalt_link"
 _PAUSE = 0.25  # seconds between two tries to reconnect
@@ -97,7 +98,7 @@ class Signals:
                 del self._watches[topic]
 
     async def _listen(self) -> AsyncConnection:
-        connection = await AsyncConnection.connect(self._dsn, autocommit=True, **KEEPALIVE)
+        connection = await connect(self._dsn)
         try:
             await connection.execute(f"LISTEN {_CHANNEL}")
         except BaseException:
@@ -121,7 +122,7 @@ class Signals:
         while True:
             try:
                 return await self._listen()
-            except psycopg.Error:
+            except (psycopg.Error, DatabaseUnavailable):
                 await asyncio.sleep(_PAUSE)
 
     @staticmethod

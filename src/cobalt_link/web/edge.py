@@ -1,4 +1,4 @@
-"""The outermost ASGI middleware: request id, body limit, security headers, metrics.
+"""The outermost ASGI middleware: request id, body limit, security headers, metrics, and one line of the log.
 
 It turns every exception into a problem, so that none reaches the server.
 """
@@ -13,13 +13,17 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cobalt_link.kit.ids import new_id
-from cobalt_link.web.metrics import Metrics
+from cobalt_link.kit.logs import log_plain
+from cobalt_link.web.metrics import METHODS, Metrics
 from cobalt_link.web.problems import TooLarge
 from cobalt_link.web.responses import ProblemMap, problem_response, to_problem
 from cobalt_link.web.table import Route
 
 REQUEST_ID = "cobalt.request_id"
 ROUTE = "cobalt.route"
+# For the line of the log: the client_id that was sent, the link session of a page, the code of the answered problem.
+CLIENT, SESSION, CODE = "cobalt.client", "cobalt.session", "cobalt.code"
+LOGGED = (("client", CLIENT), ("session_id", SESSION), ("code", CODE))
 
 API_HEADERS = {
     "cache-control": "no-store",
@@ -66,8 +70,8 @@ class EdgeMiddleware:
         try:
             await self._pass(exchange)
         finally:
-            structlog.contextvars.reset_contextvars(**bound)
             exchange.count()
+            structlog.contextvars.reset_contextvars(**bound)
 
     async def _pass(self, exchange: "_Exchange") -> None:
         try:
@@ -80,6 +84,7 @@ class EdgeMiddleware:
                 raise ResponseAborted(
                     "A response broke off after it had begun. The log entry above says where."
                 ) from None
+            exchange.scope[CODE] = problem.code
             await problem_response(problem, exchange.request_id)(exchange.scope, exchange.receive, exchange.send)
 
 
@@ -139,7 +144,12 @@ class _Exchange:
 
     def count(self) -> None:
         status = self.status or 499  # the client closed the connection first; nginx logs the same number
-        self.edge.metrics.answered(self.scope["method"], self.label, status, time.perf_counter() - self._begun)
+        seconds = time.perf_counter() - self._begun
+        self.edge.metrics.answered(self.scope["method"], self.label, status, seconds)
+        method = self.scope["method"] if self.scope["method"] in METHODS else "OTHER"
+        more = {name: self.scope[key] for name, key in LOGGED if self.scope.get(key)}
+        ms = round(seconds * 1000, 1)
+        log_plain("request", request_id=self.request_id, method=method, route=self.label, status=status, ms=ms, **more)
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> str:

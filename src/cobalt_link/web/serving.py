@@ -5,6 +5,7 @@ decides the response.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,12 +18,13 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Lifespan
 
 from cobalt_link.kit.clock import Clock, SystemClock
+from cobalt_link.kit.logs import mask
 from cobalt_link.web.call import Call
 from cobalt_link.web.client_address import Network, client_address, networks
 from cobalt_link.web.conversion import convert
 from cobalt_link.web.credentials import CallerCredentials, read_credentials
 from cobalt_link.web.csrf import ForeignForm, FormToken, Sender, sender
-from cobalt_link.web.edge import REQUEST_ID, EdgeMiddleware
+from cobalt_link.web.edge import CLIENT, CODE, REQUEST_ID, SESSION, EdgeMiddleware
 from cobalt_link.web.fields import Fields, close_uploads, read_fields
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import NotFound, Problem, Unauthorized
@@ -86,6 +88,7 @@ class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
         return result if isinstance(result, Response) else json_response(result, route.status, call.response_headers)
 
     async def _problem(self, call: Call, problem: Problem) -> Response:
+        call.request.scope[CODE] = problem.code
         if call.route.page and self.page_problem:
             return await self.page_problem(call, problem)
         return problem_response(problem, call.request_id)
@@ -102,11 +105,13 @@ class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
         caller = address_key(call.address)
         if route.auth in (Auth.CLIENT, Auth.ACCOUNT):
             found = await sent.credentials(route.auth)
+            call.request.scope[CLIENT] = _loggable(found.client_id or "")
             await self._authenticate(found, call, caller)
             caller = found.client_id or caller
         self.limits.take(caller, route.rate.name, route.rate.per_minute)
         if route.tenant is Tenant.LINK_SESSION and self.admit_page:
             await self.admit_page(call)
+            call.request.scope[SESSION] = getattr(call.session, "id", None)
 
     async def _authenticate(self, found: CallerCredentials, call: Call, caller: str) -> None:
         try:
@@ -193,7 +198,9 @@ def mount(
 
 async def _starlette_error(request: Request, error: Exception) -> Response:
     """404 and 405 of the `extra` routes and of unknown paths, as our problems."""
-    return problem_response(to_problem(error, {}, "other"), request.scope[REQUEST_ID])
+    problem = to_problem(error, {}, "other")
+    request.scope[CODE] = problem.code
+    return problem_response(problem, request.scope[REQUEST_ID])
 
 
 def _origin(url: str) -> str:
@@ -201,6 +208,12 @@ def _origin(url: str) -> str:
     parts = urlsplit(url.lower())
     port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return f"{parts.scheme}://{parts.netloc.removesuffix(port)}"
+
+
+@lru_cache(maxsize=1024)
+def _loggable(client_id: str) -> str:
+    """A client_id that somebody sent, which may be anything."""
+    return mask(client_id[:80])
 
 
 def _missing_credentials(found: CallerCredentials, auth: Auth) -> list[str]:
