@@ -24,7 +24,7 @@ from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
 from cobalt_link.kit.clock import Clock, SystemClock
 from cobalt_link.link import room as link
-from cobalt_link.net.http import Http
+from cobalt_link.net.http import Http, system_trust
 from cobalt_link.records import room as records
 from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.settings import Settings, load
@@ -103,7 +103,8 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         db = await Database.open(dsn, size=settings.pool_size)
         stack.push_async_callback(db.close)
         signals = await stack.enter_async_context(Signals(dsn))
-        http = Http(allow_private=settings.allow_private_networks)
+        trust = system_trust(settings.ca_file)
+        http = Http(allow_private=settings.allow_private_networks, proxy=settings.outbound_proxy, tls=trust)
         stack.push_async_callback(http.close)
         connectors = {key: each(http) for key, each in connector_classes().items()}
         house = _open_rooms(
@@ -133,7 +134,12 @@ def _open_rooms(deps: Deps) -> House:
 
 
 def _system(deps: Deps, metrics: Metrics) -> Room:
-    answers = system.System(lambda: document(deps.settings.public_url), lambda: _ready(deps.db), metrics)
+    answers = system.System(
+        document=lambda: document(deps.settings.public_url),
+        ready=lambda: _ready(deps.db),
+        metrics=metrics,
+        readers=deps.settings.metrics_from,
+    )
     return Room(routes=((system.routes, answers),), chores=(Chore("keyring", 5.0, lambda: _refresh(deps.vault)),))
 
 

@@ -58,6 +58,7 @@ def test_every_route_is_bound_to_somebody_or_open_on_purpose() -> None:
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",
+        "GET /client-address",
         "GET /",
         "GET /static/{name}",
         "GET /connections",

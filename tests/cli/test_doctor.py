@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import psycopg
 import pytest
 import uvicorn
@@ -14,7 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cobalt_link.cli.check_address import check_address
+from cobalt_link.cli.check_address import check_address, check_proxy
 from cobalt_link.cli.check_database import check_database, skew
 from cobalt_link.cli.check_files import check_files
 from cobalt_link.cli.diagnostics import Diagnostic
@@ -22,7 +23,9 @@ from cobalt_link.developers import api
 from cobalt_link.settings import load
 from cobalt_link.web import Auth, Call, mount
 from cobalt_link.web.credentials import CallerCredentials
+from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import Unauthorized
+from cobalt_link.web.system import System, routes
 from tests.cli.cobalt import Said
 from tests.cli.conftest import Run
 
@@ -197,11 +200,49 @@ async def test_the_public_address_is_called_and_judged(
     assert urlsplit(url).netloc in found[what].text
 
 
+def forwarding(how: Callable[[bytes], bytes | None]) -> Proxy:
+    """A proxy on this machine: `how` makes the X-Forwarded-For that it sends from the one that it got."""
+
+    def behind(app: ASGIApp) -> ASGIApp:
+        async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
+            headers = dict(scope["headers"])
+            sent = how(headers.pop(b"x-forwarded-for", b""))
+            more = [(b"x-forwarded-for", sent)] if sent is not None else []
+            await app({**scope, "headers": [*headers.items(), *more]}, receive, send)
+
+        return proxy
+
+    return behind
+
+
+async def ready() -> None:
+    """The server can work."""
+
+
+@pytest.mark.parametrize(
+    ("proxy", "state"),
+    [
+        (forwarding(lambda sent: sent + b", 198.51.100.9"), "ok"),
+        (forwarding(lambda sent: b"198.51.100.9"), "ok"),
+        (forwarding(lambda sent: None), "warn"),
+        (forwarding(lambda sent: sent), "fail"),
+    ],
+)
+async def test_the_proxy_is_judged_by_what_it_says_of_the_caller(proxy: Proxy, state: str) -> None:
+    room = System(document=dict, ready=ready, metrics=Metrics(), readers=("127.0.0.1", "203.0.113.7"))
+    app = proxy(mount([(routes, room)], authenticate=nobody, trusted_proxies=["127.0.0.1"]))
+    async with served(app) as url, httpx2.AsyncClient(base_url=url) as browser:
+        found = by_name(await check_proxy(browser))
+    assert found["X-Forwarded-For"].state == state
+    assert ("proxy_set_header" in found["X-Forwarded-For"].fix) == (state != "ok")
+    assert found["metrics"].state == ("ok" if state == "ok" else "warn")
+
+
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[str]:
     """A real server on a free port."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, proxy_headers=False))
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -99,3 +99,35 @@ def test_rotate_does_not_pretend_to_change_a_key_from_the_environment(
     monkeypatch.setenv("COBALT_MASTER_KEY", (data / "master.key").read_text())
     assert main(["keys", "rotate", "--data", str(data)]) == 1
     assert "COBALT_MASTER_KEY" in capsys.readouterr().err
+
+
+async def test_a_key_is_spread_promoted_and_retired_by_commands_alone(run: Run, data: Path, db: Database) -> None:
+    first = Keyring.load(data / "master.key")
+    keys = DataKeys(db, Vault(first))
+    async with db.transaction() as tx:
+        await keys.create(tx, "account:1")
+    added = (await run("keys", "add", "--json")).json["added"]
+    assert Keyring.load(data / "master.key").primary == first.primary
+    assert (await run("keys", "promote", added, "--json")).json == {"primary": added}
+    assert Keyring.load(data / "master.key").primary == added
+    in_use = await run("keys", "retire", first.primary)
+    assert in_use.code == 1 and "1 account keys are still sealed" in in_use.err and "cobalt keys rewrap" in in_use.err
+    assert (await run("keys", "rewrap", "--json")).json["rewrapped"] == 1
+    too_early = await run("keys", "retire", first.primary)
+    assert too_early.code == 1 and "--now" in too_early.err
+    assert (await run("keys", "retire", first.primary, "--now", "--json")).json == {"retired": first.primary}
+    assert list(Keyring.load(data / "master.key").sealing) == [added]
+    assert await DataKeys(db, Vault(Keyring.load(data / "master.key"))).get("account:1")
+
+
+@pytest.mark.parametrize("command", ["promote", "retire"])
+async def test_an_unknown_key_changes_nothing(run: Run, data: Path, command: str) -> None:
+    before = (data / "master.key").read_bytes()
+    said = await run("keys", command, "0" * 16, *(["--now"] if command == "retire" else []))
+    assert said.code == 1 and "cobalt keys list" in said.err
+    assert (data / "master.key").read_bytes() == before
+
+
+async def test_the_key_that_seals_is_never_retired(run: Run, data: Path) -> None:
+    said = await run("keys", "retire", Keyring.load(data / "master.key").primary, "--now")
+    assert said.code == 1 and "Rotate first" in said.err

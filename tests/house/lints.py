@@ -48,11 +48,15 @@ def formats_a_log_entry(tree: ast.AST) -> list[int]:
 
 def reaches_deep(tree: ast.AST) -> list[int]:
     """`house.room.thing.part.method`: a test that knows what a room keeps inside the things that it offers."""
-    return [
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and len(chain := ast.unparse(node).split(".")) > 4 and chain[0] == "house"
-    ]
+    return [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _steps_from_house(node) > 3]
+
+
+def _steps_from_house(node: ast.expr) -> int:
+    """How many attributes lead from the name `house` to this one, or 0 if they start elsewhere."""
+    steps = 0
+    while isinstance(node, ast.Attribute):
+        node, steps = node.value, steps + 1
+    return steps if isinstance(node, ast.Name) and node.id == "house" else 0
 
 
 def imports_of(*packages: str) -> Lint:

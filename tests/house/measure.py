@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.house import rooms
-from tests.house.tree import ROOT, functions, length, python_files
+from tests.house.tree import ROOT, functions, length, parsed, python_files
 
 Row = tuple[str, str]
 
@@ -63,7 +63,7 @@ def _rooms(root: Path) -> Iterator[Row]:
 
 def _imports(root: Path) -> Iterator[Row]:
     found = rooms.modules(root / "src")
-    counts = {name: len(rooms.import_lines(ast.parse(path.read_text()))) for name, path in found.items()}
+    counts = {name: len(rooms.import_lines(parsed(path))) for name, path in found.items()}
     yield "project imports of a module", _spread(counts.values())
     yield "most project imports", _largest(counts)
 
@@ -92,7 +92,7 @@ def _class_names(root: Path) -> Iterator[Row]:
     files: Counter[str] = Counter()
     for path in _sources(root):
         if "connectors" not in path.parts:
-            tree = ast.parse(path.read_text())
+            tree = parsed(path)
             files.update({node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)})
     yield "class names in two files", str(sum(count > 1 for count in files.values()))
 
@@ -114,7 +114,7 @@ def _words(root: Path) -> Iterator[Row]:
 
 
 def _tests(root: Path) -> Iterator[Row]:
-    found = [node for path in python_files(root / "tests") for node in functions(ast.parse(path.read_text()))]
+    found = [node for path in python_files(root / "tests") for node in functions(parsed(path))]
     tests = [node for node in found if node.name.startswith("test_")]
     yield "test functions", str(len(tests))
     yield "test functions without types", str(sum(not is_typed(node) for node in tests))
@@ -214,7 +214,7 @@ def _sources(root: Path) -> tuple[Path, ...]:
 
 
 def _trees(root: Path) -> Iterator[ast.Module]:
-    return (ast.parse(path.read_text()) for path in _sources(root))
+    return (parsed(path) for path in _sources(root))
 
 
 def _written(path: Path) -> int:

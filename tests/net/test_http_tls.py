@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cobalt_link.net.http import Http, TlsError, TooSlow
-from cobalt_link.net.transport import system_trust
+from cobalt_link.net.transport import CaFileError, system_trust
 from tests.net.wires import listening, plain
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -186,3 +186,24 @@ async def test_certificates_named_by_the_environment_are_not_trusted(
         with pytest.raises(TlsError):
             await tell_secret(f"https://ehr.example.org:{ehr.port}/", None)
     assert not ehr.heard and not (tmp_path / "keys.log").exists()
+
+
+async def test_an_authority_of_the_operator_is_trusted_beside_those_of_the_system(tmp_path: Path) -> None:
+    authority, file = Authority(tmp_path), tmp_path / "ca.pem"
+    file.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
+    async with listening(plain(), tls=authority.serves("ehr.example.org")) as ehr:
+        http = Http(allow_private=True, tls=system_trust(file), resolve=here)
+        try:
+            assert (await http.request("GET", f"https://ehr.example.org:{ehr.port}/")).status == 200
+        finally:
+            await http.close()
+    assert len(system_trust(file).get_ca_certs()) == len(system_trust().get_ca_certs()) + 1
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), ("no certificate", "no certificate in PEM")])
+def test_a_file_without_authorities_stops_the_start(tmp_path: Path, content: str | None, why: str) -> None:
+    file = tmp_path / "ca.pem"
+    if content:
+        file.write_text(content)
+    with pytest.raises(CaFileError, match=f"{file}.*{why}"):
+        system_trust(file)

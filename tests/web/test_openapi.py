@@ -96,7 +96,7 @@ def test_a_struct_that_is_sent_and_answered_stands_once_for_each() -> None:
 
 async def test_a_fuzzer_finds_no_contradiction_between_document_and_server(tmp_path: Path) -> None:
     # S-145, on a table with a route of every kind; tests/api does the same with the whole app.
-    room = system.System(document=described, ready=working, metrics=Metrics())
+    room = system.System(document=described, ready=working, metrics=Metrics(), readers=())
     shop = Shop("shop")
     app = mount([(routes, shop), (faults, shop), (system.routes, room)], authenticate=authenticate)
     async with on_uvicorn(app) as (host, port):

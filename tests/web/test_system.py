@@ -7,10 +7,10 @@ from cobalt_link.web.metrics import Metrics
 from tests.web.sample import Shop, authenticate, client, routes
 
 
-def serving(ready: system.Ready) -> httpx2.AsyncClient:
+def serving(ready: system.Ready, readers: tuple[str, ...] = ("192.0.2.0/24",)) -> httpx2.AsyncClient:
     metrics = Metrics()
     described = openapi.document([*routes, *system.routes], version="1.2.3", server="http://sample")
-    room = system.System(document=lambda: described, ready=ready, metrics=metrics)
+    room = system.System(document=lambda: described, ready=ready, metrics=metrics, readers=readers)
     rooms = [(routes, Shop("shop")), (system.routes, room)]
     return client(mount(rooms, authenticate=authenticate, metrics=metrics))
 
@@ -51,3 +51,15 @@ async def test_the_numbers_are_in_the_format_of_prometheus() -> None:
         answer = await http.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert 'cobalt_http_requests_total{method="GET",route="/things/{number}",status="200"} 1.0' in answer.text
+
+
+async def test_the_metrics_are_only_for_the_networks_of_the_setting() -> None:
+    async with serving(working, ("10.0.0.0/8",)) as http:
+        answer = await http.get("/metrics")
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+
+
+async def test_a_caller_is_told_its_own_address() -> None:
+    async with serving(working) as http:
+        answer = await http.get("/client-address", headers={"x-forwarded-for": "203.0.113.7"})
+    assert answer.json() == {"address": "192.0.2.7", "forwarded": 1, "success": True}

@@ -6,6 +6,7 @@ from cobalt_link.connector.installed import ConnectorBroken
 from cobalt_link.developers.addresses import AddressProblem
 from cobalt_link.developers.branding import BrandingProblem
 from cobalt_link.developers.clients import ClientProblem
+from cobalt_link.net.transport import CaFileError
 from cobalt_link.settings import SettingsError
 from cobalt_link.store.backup import BackupFailed
 from cobalt_link.store.errors import DatabaseUnavailable, EmbeddedServerError, UnsafeDatabase
@@ -15,6 +16,7 @@ from cobalt_link.web.problems import Problem
 
 FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
     (SettingsError, "bad_settings", 2),
+    (CaFileError, "bad_settings", 2),
     (AddressProblem, "bad_address", 2),
     (BrandingProblem, "bad_branding", 2),
     (ClientProblem, "bad_client", 1),

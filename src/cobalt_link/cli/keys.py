@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from cobalt_link.cli.installation import DEFAULTS, CommonOptions, open_installation
 from cobalt_link.cli.main import Failure
@@ -13,8 +15,12 @@ from cobalt_link.vault.master_key import open_keyring
 
 if TYPE_CHECKING:
     from cobalt_link.settings import Settings
+    from cobalt_link.vault import Keyring
 
-app = App(name="keys", help="The master keys: generate, list, rotate, rewrap.")
+app = App(name="keys", help="The master keys: generate, list, rotate, rewrap, add, promote, retire.")
+
+KID = "The id of the key, as `cobalt keys list` shows it."
+WAIT = timedelta(days=8)  # a link token may live 7 days, and a retried exchange is answered for one more
 
 
 @app.command
@@ -74,6 +80,63 @@ async def rewrap(*, options: CommonOptions = DEFAULTS) -> None:
         primary = installation.vault.primary
     text = f"The key {primary} seals from now on. {count} account keys were sealed again with it."
     print_result(options.json, {"primary": primary, "rewrapped": count}, text)
+
+
+@app.command
+def add(*, options: CommonOptions = DEFAULTS) -> None:
+    """Add a master key that only opens. Copy the file to every machine, then promote the key there."""
+    kid = _change(options, lambda keyring: keyring.add())
+    text = f"Added {kid}. Copy master.key to every machine, then run `cobalt keys promote {kid}` on one and copy again."
+    print_result(options.json, {"added": kid}, text)
+
+
+@app.command
+def promote(kid: Annotated[str, Parameter(help=KID)], *, options: CommonOptions = DEFAULTS) -> None:
+    """Seal with this key from now on. Every machine has to have it already."""
+    _change(options, lambda keyring: keyring.promote(kid))
+    text = f"{kid} seals from now on. Copy master.key to every machine, then run `cobalt keys rewrap`."
+    print_result(options.json, {"primary": kid}, text)
+
+
+@app.command
+async def retire(
+    kid: Annotated[str, Parameter(help=KID)],
+    *,
+    now: Annotated[
+        bool, Parameter(negative="", help="Do not wait. Open links and retried exchanges may fail.")
+    ] = False,
+    options: CommonOptions = DEFAULTS,
+) -> None:
+    """Remove a former key, once nothing needs it any more. Refuses while an account's key is sealed with it."""
+    from cobalt_link.accounts.keys import DataKeys
+
+    async with open_installation(options) as installation:
+        left = (await DataKeys(installation.db, installation.vault).by_master_key()).get(kid, 0)
+    if left:
+        raise Failure(
+            f"{left} account keys are still sealed with {kid}. Run `cobalt keys rewrap` first.", code="in_use"
+        )
+    keyring = open_keyring(options.settings())
+    since = date.fromisoformat(keyring.sealing[keyring.primary].created)
+    if not now and (ready := since + WAIT) > datetime.now(UTC).date():
+        raise Failure(
+            f"Link tokens and exchanges from before the rotation may still need {kid}. Retire it on {ready} or later,"
+            " or use --now after a leak.",
+            code="in_use",
+        )
+    _change(options, lambda keyring: keyring.retire(kid))
+    text = f"Removed {kid}. Backups made before the rotation need it: keep the former file as long as them."
+    print_result(options.json, {"retired": kid}, text)
+
+
+def _change(options: CommonOptions, change: Callable[[Keyring], str | None]) -> str:
+    """Changes the key file. Returns what the change returns."""
+    settings = options.settings()
+    keyring = open_keyring(settings)
+    _require_key_file(settings)
+    result = change(keyring)
+    keyring.save(settings.master_key_path)
+    return result or ""
 
 
 def _role(kind: str, primary: bool, place: int) -> str:

@@ -25,6 +25,7 @@ from cobalt_link.net.errors import (
     TlsError,
     TooSlow,
 )
+from cobalt_link.net.transport import system_trust
 
 __all__ = [
     "AddressRefused",
@@ -39,6 +40,7 @@ __all__ = [
     "Resolve",
     "TlsError",
     "TooSlow",
+    "system_trust",
 ]
 
 # (host, port) -> IP addresses as text. Empty means that there is no such name.
@@ -73,6 +75,8 @@ class Http:
     allow_private: the setting COBALT_ALLOW_PRIVATE_NETWORKS.
     timeout: seconds for the whole request, from the look-up of the name to the end of the body.
     max_body: bytes of a decoded body.
+    proxy: connections are made through this HTTP proxy, still to addresses that were checked. A name that only the
+        proxy can resolve is given to it, so the proxy has to refuse internal addresses itself.
     tls, resolve: replace the certificate store and the resolver of the system.
     """
 
@@ -82,6 +86,7 @@ class Http:
         allow_private: bool = False,
         timeout: float = 20.0,
         max_body: int = 8 * 2**20,
+        proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
     ) -> None:
@@ -89,7 +94,8 @@ class Http:
         self._timeout = timeout
         self._max_body = max_body
         self._resolve = resolve or transport.system_resolver
-        self._pool = transport.pool(tls or transport.system_trust())
+        self._proxy = transport.OutboundProxy.parse(proxy) if proxy else None
+        self._pool = transport.pool(tls or system_trust(), self._proxy)
 
     async def request(
         self,
@@ -132,6 +138,8 @@ class Http:
 
     async def _resolve_checked(self, target: Target) -> list[str]:
         answers = await self._resolve(target.host, target.port)
+        if not answers and self._proxy and target.scheme == "https":
+            return [target.host]
         if not answers:
             raise NoSuchName(f"{target.where} cannot be found. Check the address for typing mistakes.")
         return addresses.checked(target, answers, allow_private=self._allow_private)
@@ -143,6 +151,11 @@ class Http:
                 return await self._send(target, ip, message, seconds / len(ips))
             except transport.HandshakeFailed as why:
                 raise TlsError(_tls_message(target, str(why))) from None
+            except transport.ProxyRefused as why:
+                raise NoAnswer(
+                    f"The outbound proxy of this server did not connect to {target.where} ({why}). Ask the operator to"
+                    " allow it there."
+                ) from None
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
             except (httpcore2.NetworkError, httpcore2.ProtocolError):

@@ -2,14 +2,19 @@
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 import zlib
+from base64 import b64encode
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Self, cast
+from urllib.parse import unquote, urlsplit
 
 import httpcore2
 import httpx2
+import msgspec
 
 from cobalt_link.net.addresses import Target
 from cobalt_link.net.errors import AddressRefused, BrokenAnswer
@@ -18,20 +23,70 @@ from cobalt_link.net.errors import AddressRefused, BrokenAnswer
 logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 
+class OutboundProxy(msgspec.Struct, frozen=True):
+    """An HTTP proxy that all connections are made through, by CONNECT (RFC 9110 §9.3.6)."""
+
+    host: str
+    port: int
+    authorization: str | None = None
+
+    @classmethod
+    def parse(cls, address: str) -> Self:
+        """From `http://host:port` or `http://user:password@host:port`, with special characters in percent encoding."""
+        parts = urlsplit(address)
+        user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+        basic = f"Basic {b64encode(user.encode()).decode()}" if parts.username else None
+        return cls(parts.hostname or "", parts.port or 3128, basic)
+
+
+class ProxyRefused(Exception):
+    """The outbound proxy did not open the connection. The text is what it answered."""
+
+
 class _CheckedAddressBackend(httpcore2.AsyncNetworkBackend):
     """Connects to the IP address in front of the slash in `ip/host`, which `request_for` makes."""
 
-    def __init__(self) -> None:
+    def __init__(self, proxy: OutboundProxy | None) -> None:
         self._network = cast(httpcore2.AsyncNetworkBackend, httpcore2.AnyIOBackend())
+        self._proxy = proxy
 
     async def connect_tcp(self, host: str, port: int, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
-        return _Stream(await self._network.connect_tcp(host.split("/")[0], port, *args, **kwargs))
+        ip = host.split("/")[0]
+        if self._proxy is None:
+            return _Stream(await self._network.connect_tcp(ip, port, *args, **kwargs))
+        stream = _Stream(await self._network.connect_tcp(self._proxy.host, self._proxy.port, *args, **kwargs))
+        try:
+            await _tunnel(stream, f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}", self._proxy)
+        except BaseException:
+            await stream.aclose()
+            raise
+        return stream
 
     async def connect_unix_socket(self, *_args: Any, **_kwargs: Any) -> httpcore2.AsyncNetworkStream:
         raise AddressRefused("A socket of this machine cannot be an EHR. Use an https:// address.")
 
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
+
+
+async def _tunnel(stream: httpcore2.AsyncNetworkStream, target: str, proxy: OutboundProxy) -> None:
+    """Asks the proxy to connect to `host:port`. Reads up to the empty line, and nothing of what the target sends."""
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    lines += [f"Proxy-Authorization: {proxy.authorization}"] if proxy.authorization else []
+    await stream.write("\r\n".join([*lines, "", ""]).encode())
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        more = await stream.read(1)  # one byte at a time, because the next ones may belong to the target
+        if not more or len(answer) > 8192:
+            raise ProxyRefused("no HTTP answer")
+        answer += more
+    status = answer.split(b"\r\n")[0].split(b" ")
+    if len(status) < 2 or not re.fullmatch(rb"2\d\d", status[1]):
+        raise ProxyRefused(f"status {status[1][:3].decode('ascii', 'replace') if len(status) > 1 else 'unknown'}")
+
+
+class CaFileError(Exception):
+    """COBALT_CA_FILE cannot be used. The text says why."""
 
 
 class HandshakeFailed(Exception):
@@ -61,14 +116,14 @@ class _Stream(httpcore2.AsyncNetworkStream):
             raise
 
 
-def pool(trust: ssl.SSLContext) -> httpcore2.AsyncConnectionPool:
+def pool(trust: ssl.SSLContext, proxy: OutboundProxy | None) -> httpcore2.AsyncConnectionPool:
     """Idle connections live 5 seconds. Nothing is retried, because only the caller knows what may be sent twice."""
     return httpcore2.AsyncConnectionPool(
         ssl_context=trust,
         max_connections=200,
         max_keepalive_connections=40,
         keepalive_expiry=5.0,
-        network_backend=_CheckedAddressBackend(),
+        network_backend=_CheckedAddressBackend(proxy),
     )
 
 
@@ -123,8 +178,17 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
     return [str(answer[4][0]) for answer in found]
 
 
-def system_trust() -> ssl.SSLContext:
-    """The certificate store of the machine. SSL_CERT_FILE and SSLKEYLOGFILE in the environment are ignored."""
+def system_trust(ca_file: Path | None = None) -> ssl.SSLContext:
+    """The certificate store of the machine, and the authorities in `ca_file` (PEM) beside it.
+
+    SSL_CERT_FILE and SSLKEYLOGFILE in the environment are ignored. Raises `CaFileError`.
+    """
     context = httpx2.create_ssl_context(trust_env=False)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:  # ssl.SSLError is one too
+            reason = error.strerror if not isinstance(error, ssl.SSLError) else "it holds no certificate in PEM form"
+            raise CaFileError(f"The file with certificate authorities, {ca_file}, cannot be used: {reason}.") from None
     return context

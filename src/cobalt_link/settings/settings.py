@@ -57,6 +57,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_networks: Annotated[
         bool, Meta(description="Let connectors call loopback and private addresses, for an EHR in your own network.")
     ] = False
+    ca_file: Annotated[
+        Path | None,
+        Meta(description="PEM file with certificate authorities to trust for EHRs, beside those of the system."),
+    ] = None
+    outbound_proxy: Annotated[
+        str | None,
+        Meta(
+            description="HTTP proxy for requests to EHRs, as http://host:3128 or http://user:password@host:3128.",
+            extra=SECRET,
+        ),
+    ] = None
+    metrics_from: Annotated[
+        tuple[str, ...],
+        Meta(description="Who may read /metrics: addresses or ranges, separated by commas. Others get 404."),
+    ] = ("127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
     rate_limits: Annotated[
         bool, Meta(description="Limit the requests of each client. Turn off only for benchmarks.")
     ] = True
@@ -162,6 +177,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "privacy_url": values.web_address,
     "help_url": values.web_address,
     "trusted_proxies": values.networks,
+    "metrics_from": values.networks,
+    "outbound_proxy": values.proxy_address,
     "ehr_addresses": lambda pairs: {name: values.web_address(each) for name, each in pairs.items()},
 }
 SettingValue = tuple[object, str]

@@ -139,6 +139,24 @@ def database_address(text: str) -> str:
     return text
 
 
+def proxy_address(text: str) -> str:
+    """`http://host:port`, with a user and password if the proxy wants them. No error quotes it."""
+    scheme, authority, rest = _split(text)
+    user, _, host = authority.rpartition("@")
+    if (
+        scheme != "http"
+        or rest.strip("/")
+        or "@" in user
+        or not _HOST_AND_PORT.fullmatch(host)
+        or host.strip(":") == ""
+    ):
+        raise ValueError(
+            "Expected the address of an HTTP proxy such as `http://proxy.example.com:3128`, with special characters of"
+            " a password in percent encoding"
+        )
+    return text
+
+
 def secrets_in(value: object) -> list[str]:
     """What of a secret setting must never be shown: all of it, and the password if it is an address."""
     text = str(value or "")

@@ -20,21 +20,23 @@ def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
     peer = (scope.get("client") or ("unknown", 0))[0]
     address = peer
     # From the right: each proxy appends the address that it saw, and a client can write anything on the left.
-    for hop in reversed(_hops(scope) if trusted else []):
-        if not _is_in(address, trusted):
+    for hop in reversed(hops(scope) if trusted else []):
+        if not is_in(address, trusted):
             break
         address = hop
     return address if _parsed(address) else peer
 
 
-def _hops(scope: Scope) -> list[str]:
+def hops(scope: Scope) -> list[str]:
+    """The addresses in `X-Forwarded-For`, the farthest first."""
     if all(name != b"x-forwarded-for" for name, _ in scope["headers"]):
         return []
     lines = Headers(scope=scope).getlist("x-forwarded-for")
     return [hop.strip() for line in lines for hop in line.split(",")]
 
 
-def _is_in(address: str, trusted: tuple[Network, ...]) -> bool:
+def is_in(address: str, trusted: tuple[Network, ...]) -> bool:
+    """Whether one of the networks holds the address. False for a text that is no address."""
     parsed = _parsed(address)
     return parsed is not None and any(parsed in network for network in trusted)
 

@@ -7,8 +7,9 @@ import msgspec
 from starlette.responses import Response
 
 from cobalt_link.web import Auth, Call, Idempotency, Rate, Routes, Tenant
+from cobalt_link.web.client_address import hops, is_in, networks
 from cobalt_link.web.metrics import MEDIA, Metrics
-from cobalt_link.web.problems import Unavailable
+from cobalt_link.web.problems import NotFound, Unavailable
 
 Ready = Callable[[], Awaitable[None]]
 
@@ -18,12 +19,14 @@ routes = Routes("system")
 class System(msgspec.Struct, frozen=True):
     """What the routes below need.
 
-    `document` gives the OpenAPI document. `ready` returns if the server can work, and raises if it cannot.
+    `document` gives the OpenAPI document. `ready` returns if the server can work, and raises if it cannot. `readers`
+    are the networks that may read the metrics.
     """
 
     document: Callable[[], dict[str, Any]]
     ready: Ready
     metrics: Metrics
+    readers: tuple[str, ...]
 
 
 class OpenApi(msgspec.Struct, rename="camel"):
@@ -42,6 +45,14 @@ class HealthStatus(msgspec.Struct):
 
     success: bool = True
     status: str = "ok"
+
+
+class ClientAddress(msgspec.Struct):
+    """`address` is the caller's. `forwarded` counts the addresses in `X-Forwarded-For` when the request arrives."""
+
+    address: str
+    forwarded: int
+    success: bool = True
 
 
 @routes.get(
@@ -91,15 +102,31 @@ async def ready(system: System, call: Call) -> HealthStatus:
 
 
 @routes.get(
-    "/metrics",
+    "/client-address",
     auth=Auth.NONE,
     tenant=Tenant.NONE,
     rate=Rate.SYSTEM,
     idempotency=Idempotency.NONE,
     audit=None,
     errors=(),
+    summary="The caller's own address, as this server sees it behind its proxies",
+)
+async def seen_address(system: System, call: Call) -> ClientAddress:
+    return ClientAddress(address=call.address, forwarded=len(hops(call.request.scope)))
+
+
+@routes.get(
+    "/metrics",
+    auth=Auth.NONE,
+    tenant=Tenant.NONE,
+    rate=Rate.SYSTEM,
+    idempotency=Idempotency.NONE,
+    audit=None,
+    errors=(NotFound,),
     summary="Metrics in the Prometheus text format",
     media="text/plain",
 )
 async def numbers(system: System, call: Call) -> Response:
+    if not is_in(call.address, networks(system.readers)):
+        raise NotFound
     return Response(system.metrics.text(), media_type=MEDIA)
