@@ -41,6 +41,7 @@ test: lint ## Lint, and run all tests, as CI does
 nightly: lint ## Run all tests at their full size; takes hours
 	@sh tests/need-browsers.sh
 	COBALT_PROOF=nightly PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup --timeout 14400
+	COBALT_TEST_POSTGRES_BIN=/usr/lib/postgresql/15/bin PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup
 
 bench: setup-dev ## Run every benchmark, each with its baseline in the same run
 	$(BIN)/python -m benchmarks

@@ -65,7 +65,8 @@ async def server_dsn(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
         return
     base = tmp_path_factory.getbasetemp()
     folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    async with await acquire(folder / "postgres") as lease:
+    programs = os.environ.get("COBALT_TEST_POSTGRES_BIN")
+    async with await acquire(folder / "postgres", Path(programs) if programs else None) as lease:
         yield lease.dsn
 
 

@@ -9,8 +9,8 @@ from tests.conftest import database_on
 from tests.store.conftest import Server
 
 from cobalt_link.store.backup import BackupFailed, DatabaseNotEmpty, backup, restore
+from cobalt_link.store.binaries import find_binaries
 from cobalt_link.store.database import Database
-from cobalt_link.store.embedded import wheel_binaries
 from cobalt_link.store.migrate import migrate
 
 # S-099
@@ -19,7 +19,7 @@ from cobalt_link.store.migrate import migrate
 async def dumped(dsn: str) -> str:
     """The database as text, without the lines that differ by run."""
     process = await asyncio.create_subprocess_exec(
-        str(wheel_binaries() / "pg_dump"), "-d", dsn, "--no-owner", stdout=asyncio.subprocess.PIPE
+        str(find_binaries().path / "pg_dump"), "-d", dsn, "--no-owner", stdout=asyncio.subprocess.PIPE
     )
     text, _ = await process.communicate()
     assert process.returncode == 0

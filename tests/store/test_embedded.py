@@ -14,8 +14,9 @@ from tests.store.serving import Holder, gone, kill_server, postmaster, server_pr
 from tests.support.proof import DISK_KILLS
 
 from cobalt_link.store import embedded
+from cobalt_link.store.binaries import find_binaries
 from cobalt_link.store.database import Database
-from cobalt_link.store.embedded import acquire, wheel_binaries
+from cobalt_link.store.embedded import acquire
 from cobalt_link.store.errors import EmbeddedServerError
 
 OLD = Path("/usr/lib/postgresql/15/bin")
@@ -77,7 +78,7 @@ async def test_the_server_stops_cleanly_when_the_last_process_was_killed(folder:
     await gone(folder)
     assert not (folder / "data" / "postmaster.pid").exists()
     state = subprocess.run(
-        [wheel_binaries() / "pg_controldata", folder / "data"], capture_output=True, text=True, check=True
+        [find_binaries().path / "pg_controldata", folder / "data"], capture_output=True, text=True, check=True
     ).stdout
     assert "shut down" in next(line for line in state.splitlines() if "cluster state" in line)
 

