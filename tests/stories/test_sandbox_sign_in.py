@@ -41,6 +41,18 @@ async def test_a_password_is_enough_for_user_good(acme: Shop, meet: Meet, sandbo
     assert await sandbox.logins() == 2
 
 
+async def test_a_username_is_understood_and_a_password_reaches_the_ehr_byte_for_byte(
+    acme: Shop, meet: Meet, sandbox: Sandbox
+) -> None:
+    password = '" ｐａｓｓ\u200b１٢’e\u0301 "'
+    await sandbox.lab("users/dr_ann", {"password": password})
+    ann = meet("\ufeffｄｒ＿ａｎｎ\u200b ", password)
+    await ann.open(await acme.link_token())
+    await ann.go_on()
+    await opens_the_schedule(acme, ann)
+    assert await sandbox.logins() == 1
+
+
 async def test_user_code_mistypes_the_code_and_has_it_sent_again(acme: Shop, meet: Meet, sandbox: Sandbox) -> None:
     cody = meet("user_code")
     await cody.open(await acme.link_token())
@@ -62,7 +74,7 @@ async def test_user_code_lets_the_code_end_and_takes_a_new_one(acme: Shop, meet:
     await sandbox.wait(301)
     assert "has expired" in (await cody.type(code="123456")).text
     assert (await cody.press("1")).pane == "code"
-    assert (await cody.type(code="123456")).pane == "done"
+    assert (await cody.type(code="\u202a١٢٣ ٤٥٦\u202c")).pane == "done"  # as an Arabic keyboard writes it
     await opens_the_schedule(acme, cody)
 
 

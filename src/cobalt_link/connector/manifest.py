@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -19,7 +20,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `reads` names each capability with the filters that the EHR applies itself. A filter that is not named is applied
     here if the records tell enough, else refused with a clear 400. `sees` and `does` are keys of the texts that the
     consent pane shows (`consent.sees.<key>`). `test_only` connectors are offered to test clients only, the others to
-    live clients only.
+    live clients only. `appointment_days` is how many days the EHR is asked for at once. 0 means any number. A longer
+    range is read in parts.
     """
 
     key: str
@@ -35,6 +37,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     does: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     reads: dict[Capability, tuple[str, ...]] = {}
+    appointment_days: Annotated[int, msgspec.Meta(ge=0)] = 186
     locales: tuple[str, ...] = ("en",)
 
     def answers_to(self, name: str) -> bool:
@@ -43,8 +46,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def fold(name: str) -> str:
-    """A name without case, spaces and punctuation."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
+    """A name without case, accents, spaces, and punctuation."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", name).casefold() if letter.isalnum())
 
 
 def read_manifest(folder: Path) -> Manifest:

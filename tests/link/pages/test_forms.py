@@ -34,6 +34,17 @@ RESENDS = Code(length=6, resend=True)
         (Picker(), {"ehr": "sandbox", "url": " https://e.example "}, Picked(ehr="sandbox", url="https://e.example")),
         (Picker(), {"ehr": "sandbox", "url": "e.example/x"}, Picked(ehr="sandbox", url="https://e.example/x")),
         (Picker(), {"ehr": "sandbox", "url": "http://e.example"}, Picked(ehr="sandbox", url="http://e.example")),
+        (Picker(), {"ehr": "sandbox", "url": "e.example"}, Picked(ehr="sandbox", url="https://e.example")),
+        (Picker(), {"ehr": "sandbox", "url": "\u200be.example\u00a0"}, Picked(ehr="sandbox", url="https://e.example")),
+        (Picker(), {"ehr": "sandbox", "url": "ｅ．example"}, Picked(ehr="sandbox", url="https://e.example")),
+        (Picker(), {"ehr": "sandbox", "url": "HTTPS:/e.example"}, Picked(ehr="sandbox", url="HTTPS://e.example")),
+        (Picker(), {"ehr": "sandbox", "url": "https//e.example"}, Picked(ehr="sandbox", url="https://e.example")),
+        (
+            Picker(),
+            {"ehr": "sandbox", "url": "https://e.example/x?a=1#/in"},
+            Picked(ehr="sandbox", url="https://e.example/x"),
+        ),
+        (Picker(), {"ehr": "sandbox", "url": "#/in"}, {"url": "picker.url_empty"}),
         (Picker(), {"ehr": "", "url": ""}, {"ehr": "picker.ehr_empty", "url": "picker.url_empty"}),
         (Consent(), {"agree": "yes"}, ConsentAnswer(agree=True)),
         (Consent(), {"agree": "no"}, ConsentAnswer(agree=False)),
@@ -43,6 +54,11 @@ RESENDS = Code(length=6, resend=True)
         (Code(length=6), {"code": "123-456"}, CodeAnswer(code=Secret("123456"))),
         (Code(), {"code": "AB-12"}, CodeAnswer(code=Secret("AB-12"))),
         (Code(length=6), {"code": "12345"}, {"code": "code.wrong_length"}),
+        (Code(length=6), {"code": "١٢٣ ٤٥٦"}, CodeAnswer(code=Secret("123456"))),
+        (Code(length=6), {"code": "\u202a१२३\u2060४५६\u202c"}, CodeAnswer(code=Secret("123456"))),
+        (Code(), {"code": "\u3000ａｂ１\u200b２\u00a0"}, CodeAnswer(code=Secret("ab12"))),
+        (Code(length=6), {"code": "123−456"}, CodeAnswer(code=Secret("123456"))),
+        (Code(length=6), {"code": "\u200b\ufeff"}, {"code": "code.empty"}),
         (Code(), {"code": "  "}, {"code": "code.empty"}),
         (RESENDS, {"code": "1", "resend": "1"}, CodeAnswer(resend=True)),
         (Code(), {"resend": "1"}, {"code": "code.empty"}),
@@ -65,9 +81,11 @@ def test_a_form_is_read_as_the_answer_to_its_pane(pane: Pane, form: dict[str, st
     assert read(pane, form) == answer
 
 
-def test_a_username_is_trimmed_and_a_password_never_is() -> None:
-    answer = read(Credentials(), {"username": " m.carter ", "password": " two words "})
-    assert answer == CredentialsAnswer(username="m.carter", password=Secret(" two words "))
+@pytest.mark.parametrize("username", [" m.carter ", "ｍ．ｃａｒｔｅｒ", "\ufeffm.\u200bcarter\u00a0\n"])
+@pytest.mark.parametrize("password", [" two words ", "ｐａｓｓ\u200b１٢", "e\u0301", "é", '"quoted"', "\u00a0\ufeff"])
+def test_a_username_is_understood_and_a_password_is_left_as_it_is(username: str, password: str) -> None:
+    answer = read(Credentials(), {"username": username, "password": password})
+    assert answer == CredentialsAnswer(username="m.carter", password=Secret(password))
 
 
 def test_empty_credentials_name_both_fields() -> None:

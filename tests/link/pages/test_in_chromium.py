@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from httpx2 import AsyncClient
 from playwright.async_api import Browser
 
 from cobalt_link.link.pages import render
@@ -17,6 +18,7 @@ from tests.link.pages.hostile import ATTACKS, Hostile
 from tests.support.axe import violations
 from tests.support.chromium import ORIGIN, window
 from tests.support.pairwise import matrix
+from tests.support.world import Shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
 
@@ -122,3 +124,26 @@ async def test_the_streamed_page_goes_on_by_itself(browser: Browser) -> None:
         await page.goto(f"{ORIGIN}/working")
         await page.wait_for_url("**/link/6f1c")
         assert await page.get_by_role("heading", level=1).inner_text() == "Enter your code"
+
+
+async def test_every_complaint_is_ours_and_in_the_persons_language(
+    client: AsyncClient, acme: Shop, browser: Browser
+) -> None:
+    """The page script and the browser's own forms, both in Spanish in an English browser."""
+    for scripts in (True, False):
+        token = await acme.link_token(emr_name=None, org_id=f"spanish-{scripts}", locale="es")
+        context = await browser.new_context(locale="en-US", java_script_enabled=scripts)
+        page = await context.new_page()
+        await page.goto(f"{client.base_url}?token={token}")
+        await page.get_by_role("link", name="Mi consultorio no está en la lista").click()
+        await page.get_by_role("button", name="Continuar").click()
+        await page.get_by_text("Escriba la dirección web donde inicia sesión.").wait_for()
+        await page.get_by_text("Elija un EHR.").wait_for()
+        await page.get_by_label("EHR", exact=True).select_option("sandbox")
+        await page.get_by_label("Dirección web").fill("no such host")
+        await page.get_by_role("button", name="Continuar").click()
+        await page.get_by_text("Revise esta dirección.").wait_for()
+        await page.get_by_label("Dirección web").fill("nobody.invalid")  # a bare host, as browsers show it
+        await page.get_by_role("button", name="Continuar").click()
+        await page.get_by_text("Nada responde en esta dirección.").wait_for()
+        await context.close()

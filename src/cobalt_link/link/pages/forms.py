@@ -26,6 +26,7 @@ from cobalt_link.connector.panes import (
     WaitingAnswer,
 )
 from cobalt_link.connector.secrets import Secret
+from cobalt_link.kit.text import as_code, as_typed
 
 SECRET_FIELDS = frozenset({"password", "code"})
 
@@ -64,11 +65,19 @@ def typed(form: Form) -> dict[str, str]:
 def _picker(pane: Picker, form: Form) -> Picked | Errors:
     if row := form.get("pick"):
         return Picked(row=row)
-    ehr, url = form.get("ehr", "").strip(), form.get("url", "").strip()
+    ehr, url = form.get("ehr", "").strip(), _address(form.get("url", ""))
     errors: Errors = {} if ehr else {"ehr": "picker.ehr_empty"}
     if not url:
         errors["url"] = "picker.url_empty"
-    return errors or Picked(ehr=ehr, url=url if "://" in url else f"https://{url}")
+    return errors or Picked(ehr=ehr, url=url)
+
+
+def _address(text: str) -> str:
+    """The web address that somebody typed or copied, as a URL; "" if there is none."""
+    # What follows ? or # is the page that the browser showed there.
+    place = re.split(r"[?#]", as_typed(text))[0].strip()
+    url = re.sub(r"^(https?):?/+", r"\1://", place, flags=re.IGNORECASE)
+    return url if "://" in url or not url else f"https://{url}"
 
 
 def _consent(pane: Consent, form: Form) -> ConsentAnswer | Errors:
@@ -79,7 +88,7 @@ def _consent(pane: Consent, form: Form) -> ConsentAnswer | Errors:
 def _credentials(pane: Credentials, form: Form) -> CredentialsAnswer | Errors:
     # A fixed username does not come from the form, so that nobody can repair the account with another user.
     fixed = pane.username if pane.fixed else None
-    username, password = fixed or form.get("username", "").strip(), form.get("password", "")
+    username, password = fixed or as_typed(form.get("username", "")), form.get("password", "")
     errors: Errors = {} if username else {"username": "credentials.username_empty"}
     if not password:
         errors["password"] = "credentials.password_empty"  # noqa: S105 a key of the texts
@@ -90,7 +99,7 @@ def _code(pane: Code, form: Form) -> CodeAnswer | Errors:
     if form.get("resend") and pane.resend:
         return CodeAnswer(resend=True)
     # People copy "123 456" and "123-456"; a code of unknown length may have a dash of its own.
-    code = re.sub(r"\s" if pane.length is None else r"[\s\u2010-\u2015-]", "", form.get("code", ""))
+    code = re.sub(r"\s" if pane.length is None else r"[\s\u2010-\u2015\u2212-]", "", as_code(form.get("code", "")))
     if not code:
         return {"code": "code.empty"}
     if pane.length is not None and len(code) != pane.length:
