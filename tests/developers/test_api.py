@@ -59,7 +59,7 @@ async def test_an_org_is_shown_with_every_key(ask: Ask, acme: App, clinic: Org) 
 
 async def test_settings_are_changed_and_taken_back(ask: Ask, acme: App, clinic: Org) -> None:
     sent = {
-        "timezone": "America/Phoenix",
+        "timezone": "america/PHOENIX",
         "visit_types": [{"code": "np", "description": "New patient"}],
         "allowed_ehr_domains": ["*.Example.org"],
         "listed": "true",

@@ -19,7 +19,9 @@ def request(
         "type": "http",
         "method": method,
         "path": "/",
-        "query_string": (query if isinstance(query, str) else urlencode(query, doseq=True)).encode(),
+        "query_string": (query if isinstance(query, str) else urlencode(query, doseq=True)).encode(
+            errors="surrogateescape"
+        ),
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs],
     }
 

@@ -2,16 +2,18 @@
 
 import json
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
 from starlette.datastructures import Headers
 
-from cobalt_link.web.conversion import Alias, aliases, convert
+from cobalt_link.kit.text import as_searched
+from cobalt_link.web.conversion import Alias, Cleaned, Verbatim, aliases, convert
 from cobalt_link.web.credentials import CallerCredentials, read_credentials, unquoted
 from cobalt_link.web.fields import read_fields
-from cobalt_link.web.problems import InvalidRequest, MissingField, Problem, UnknownField
+from cobalt_link.web.problems import InvalidRequest, MissingField, PackedBody, Problem, UnknownField
 from tests.web.asking import json_request, request
 
 JSON = {"content-type": "application/json"}
@@ -46,6 +48,17 @@ class Narrow(msgspec.Struct, forbid_unknown_fields=True):
     body: Annotated[str | None, Alias("text")] = None
 
 
+class Sought(msgspec.Struct, forbid_unknown_fields=True):
+    """What a list of a chart takes."""
+
+    patient_name: Annotated[str | None, Cleaned(as_searched)] = None
+    mode: Annotated[Literal["office", "telemedicine"] | None, Alias("appointment_mode")] = None
+    state: Annotated[str | None, Verbatim()] = None
+    on: date | None = None
+    page: int = 1
+    loud: bool = False
+
+
 IDS = {"user_id": "u", "org_id": "o"}
 
 
@@ -69,6 +82,14 @@ def given(**fields: Any) -> Kind:
         request("POST", query="user_id=u&org_id=o"),
         request("POST", query="user_id=u", body=b"org_id=o", headers=FORM),
         request("GET", query="user_id=u", body=b'{"org_id": "o"}'),
+        request(body=b'\xef\xbb\xbf {"user_id": "u", "org_id": "o"}', headers=JSON),
+        request(body=b"\xef\xbb\xbfuser_id=u&org_id=o", headers=FORM),
+        request("GET", query="user_id=u&org_id=o", body=b"null", headers=JSON),
+        request("GET", query="user_id=u&org_id=o", body=b" null\n", headers=FORM),
+        request("HEAD", query="user_id=u&org_id=o", body=b"[]", headers=JSON),
+        request("DELETE", query="user_id=u&org_id=o", body=b"[]", headers={}),
+        request("POST", query="user_id=u&org_id=o", headers={"content-encoding": "gzip"}),
+        json_request(IDS, headers={**JSON, "content-encoding": "identity"}),
         request(
             body=b'--x\r\nContent-Disposition: form-data; name="user_id"\r\n\r\nu\r\n'
             b'--x\r\nContent-Disposition: form-data; name="org_id"\r\n\r\no\r\n--x--\r\n',
@@ -92,6 +113,79 @@ async def test_a_field_in_both_places_counts_where_the_method_expects_it(method:
 @pytest.mark.parametrize("body", [b"", b"  \n", b"{}"])
 async def test_an_empty_body_has_no_fields(body: bytes) -> None:
     assert await read_fields(request(body=body, headers=JSON)) == {}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "deflate, gzip", "zstd", "x-unknown"])
+async def test_a_packed_body_is_refused_and_told_what_is_taken(encoding: str) -> None:
+    for kind in (JSON, FORM, {"content-type": "multipart/form-data; boundary=x"}, {}):
+        for method in ("GET", "POST"):
+            with pytest.raises(PackedBody, match="without Content-Encoding") as refused:
+                await read_fields(request(method, body=b"\x1f\x8b", headers={**kind, "content-encoding": encoding}))
+            assert refused.value.status == 415
+            assert refused.value.headers == {"Accept-Encoding": "identity"}
+
+
+async def test_letters_beyond_ascii_need_no_percent_encoding() -> None:
+    # Contract §2: GET with --data-urlencode in one place, raw in another.
+    for name in ("Núñez", "王", "Зоя", "Nu\u0301n\u0303ez"):
+        for text in (f"patient_name={name}", urlencode({"patient_name": name})):
+            for sent in (request("GET", query=text), request(body=text.encode(), headers=FORM)):
+                assert await read_fields(sent) == {"patient_name": name}
+
+
+async def test_quotes_around_a_value_of_a_query_or_a_form_mean_nothing() -> None:
+    # Contract §9 row 5, for what shells leave around values, but not for what is the client's own or a person's.
+    text = 'patient_name="Betz, Ana"&mode="Office"&on="2026-01-31"&page="2"&loud="true"&state="s"'
+    wanted = Sought("Betz, Ana", "office", '"s"', date(2026, 1, 31), 2, True)
+    for sent in (request("GET", query=text), request(body=text.encode(), headers=FORM)):
+        assert convert(await read_fields(sent), Sought, query=True) == wanted
+    (twice,) = [await read_fields(request("GET", query='ids="a"&ids="b"'))]
+    assert given(**twice).ids == ["a", "b"]
+    assert convert(await read_fields(request("GET", query='patient_name=""')), Sought).patient_name is None
+    assert given(user_id='"u"').user_id == '"u"'  # JSON has quotes of its own
+    typed = await read_fields(request(body=b'password="two words"', headers=FORM), as_typed=True)
+    assert [(type(value), value) for value in typed.values()] == [(str, '"two words"')]
+
+
+@pytest.mark.parametrize("sent", ["office", "Office", "OFFICE", " office ", '"Office"'])
+def test_a_word_of_a_list_is_taken_in_any_case(sent: str) -> None:
+    assert convert({"appointment_mode": sent}, Sought).mode == "office"
+
+
+@pytest.mark.parametrize("sent", ["home", "offic", 5, True, ["office"], {"a": 1}])
+def test_any_other_word_is_told_the_allowed_ones_and_not_repeated(sent: Any) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        convert({"mode": sent}, Sought)
+    assert refused.value.message == "Invalid mode. Use one of: office, telemedicine."
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"patient_nmae": "x"}, "Unknown query parameter: patient_nmae. Did you mean patient_name?"),
+        ({"patientName": "x"}, "Unknown query parameter: patientName. Did you mean patient_name?"),
+        ({"PATIENT-NAME": "x"}, "Unknown query parameter: PATIENT-NAME. Did you mean patient_name?"),
+        ({"appointmentmode": "x"}, "Unknown query parameter: appointmentmode. Did you mean mode?"),
+        ({"pages": 1, "nmae": 2}, "Unknown query parameters: pages, nmae. Did you mean page?"),
+        (
+            {"zzz": 1},
+            "Unknown query parameter: zzz. This call takes patient_name, mode, state, on, page, loud.",
+        ),
+        ({"": ""}, "Unknown query parameter: . This call takes patient_name, mode, state, on, page, loud."),
+    ],
+)
+def test_a_list_of_a_chart_names_what_an_unknown_parameter_may_have_meant(fields: Any, message: str) -> None:
+    # Contract §9 row 44: the answer without that filter would be the wrong one.
+    with pytest.raises(UnknownField) as refused:
+        convert(fields, Sought, query=True)
+    assert refused.value.message == message
+
+
+def test_what_every_caller_may_add_is_never_an_unknown_parameter() -> None:
+    added = {"client_id": "c", "client-secret": "s", "access_token": "t", "_": "1699999999", "utm_source": "mail"}
+    assert convert(added, Sought, query=True) == Sought()
+    with pytest.raises(UnknownField, match="_, utm_source"):
+        convert(added, Sought)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +232,17 @@ async def test_a_name_given_twice_is_a_list() -> None:
         ("ids", '["a", "b"]', ["a", "b"]),
         ("ids", "", []),
         ("numbers", "1,2", [1, 2]),
+        ("user_id", 123, "123"),
+        ("user_id", -7, "-7"),
+        ("url", 2**62, str(2**62)),
+        ("ids", [1, "b"], ["1", "b"]),
+        ("place", {"city": 5, "zip_code": 85701}, Place("5", "85701")),
+        ("page", '"3"', 3),
+        ("page", " 3 ", 3),
+        ("loud", '"TRUE"', True),
+        ("on", '"2026-01-31"', date(2026, 1, 31)),
+        ("at", '"2026-01-31T09:30:00Z"', datetime(2026, 1, 31, 9, 30, tzinfo=UTC)),
+        ("amount", '"12.50"', 12.5),
         ("place", '{"city": "Bonn"}', Place("Bonn")),
         ("place", {"city": "Bonn", "zip_code": ""}, Place("Bonn", None)),
         ("places", [{"city": "Bonn"}, {"city": "Ulm"}], [Place("Bonn"), Place("Ulm")]),
@@ -165,11 +270,13 @@ def test_values_are_taken_in_the_forms_that_clients_send(field: str, sent: Any, 
         ("at", "tomorrow", "Invalid at. Use an ISO 8601 date and time such as 2026-01-31T09:30:00-05:00."),
         ("at", 5, "Invalid at. Use an ISO 8601 date and time such as 2026-01-31T09:30:00-05:00."),
         ("ids", 5, "Invalid ids: expected a list, got a whole number."),
-        ("ids", [1], "Invalid ids[0]: expected text, got a whole number."),
+        ("ids", [True], "Invalid ids[0]: expected text, got true or false."),
         ("numbers", "1,x", "Invalid numbers[1]: expected a whole number, got text."),
         ("place", "x", "Invalid place: expected an object or null, got text."),
         ("place", "{x", "The field place is not valid JSON."),
-        ("user_id", 5, "Invalid user_id: expected text, got a whole number."),
+        ("user_id", True, "Invalid user_id: expected text, got true or false."),
+        ("user_id", 1.5, "Invalid user_id: expected text, got a number."),
+        ("user_id", [5], "Invalid user_id: expected text, got a list."),
     ],
 )
 def test_what_fits_no_form_is_a_400_that_names_the_field(field: str, sent: Any, message: str) -> None:
@@ -247,12 +354,23 @@ async def test_nesting_up_to_the_limit_is_fine() -> None:
     assert await read_fields(request(body=nested(32), headers=JSON))
 
 
-@pytest.mark.parametrize("query", ["a=%00", "a=%ff", "a%00=1", "a=%ed%a0%80", "&".join(f"a{n}=1" for n in range(1001))])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "a=%00",
+        "a=%ff",
+        "a=\udcff",
+        "\udced\udca0\udc80=1",
+        "a%00=1",
+        "a=%ed%a0%80",
+        "&".join(f"a{n}=1" for n in range(1001)),
+    ],
+)
 async def test_hostile_queries_and_forms_are_a_clean_400(query: str) -> None:
     with pytest.raises(InvalidRequest):
         await read_fields(request("GET", query=query))
     with pytest.raises(InvalidRequest):
-        await read_fields(request(body=query.encode(), headers=FORM))
+        await read_fields(request(body=query.encode(errors="surrogateescape"), headers=FORM))
 
 
 def test_json_inside_a_form_field_is_judged_as_strictly() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from cobalt_link.web.conversion import convert
-from cobalt_link.web.credentials import read_credentials
+from cobalt_link.web.credentials import is_quoted, read_credentials
 from cobalt_link.web.fields import MAX_INT, read_fields
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 from tests.support.proof import PROPERTY_EXAMPLES
@@ -70,6 +70,8 @@ async def test_any_bytes_become_a_struct_or_a_400(body: bytes, query: bytes, kin
 @settings(max_examples=PROPERTY_EXAMPLES.times, deadline=None)
 @given(user=plain, org=plain, page=st.integers(0, 10**17), loud=st.booleans())
 async def test_the_same_fields_mean_the_same_in_json_form_and_query(user: str, org: str, page: int, loud: bool) -> None:
+    if is_quoted(user.strip()) or is_quoted(org.strip()):
+        return  # in JSON these quotes are part of the text
     fields = {"user_id": user, "org_id": org, "page": page, "loud": loud}
     text = urlencode({**fields, "loud": str(loud).lower()})
     form = request(body=text.encode(), headers={"content-type": "application/x-www-form-urlencoded"})

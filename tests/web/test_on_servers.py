@@ -22,7 +22,10 @@ async def wire(request: pytest.FixtureRequest) -> AsyncIterator[Wire]:
 
         async def send(*lines: str, body: bytes = b"") -> bytes:
             reader, writer = await asyncio.open_connection(host, port)
-            writer.write("\r\n".join([*lines, "Host: sample", "Connection: close", "", ""]).encode() + body)
+            writer.write(
+                "\r\n".join([*lines, "Host: sample", "Connection: close", "", ""]).encode(errors="surrogateescape")
+                + body
+            )
             answer = await reader.read()
             writer.close()
             await writer.wait_closed()

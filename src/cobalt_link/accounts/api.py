@@ -15,7 +15,7 @@ from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector
-from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
+from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant, Verbatim
 from cobalt_link.web.paging import Page, Pagination
 from cobalt_link.web.problems import InvalidRequest
 
@@ -49,8 +49,8 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountsQuery(msgspec.Struct, frozen=True):
-    org_id: Annotated[str | None, Meta(description="Only accounts of this org, by your own id.")] = None
-    user_id: Annotated[str | None, Meta(description="Only accounts of this user, by your own id.")] = None
+    org_id: Annotated[str | None, Verbatim(), Meta(description="Only accounts of this org, by your own id.")] = None
+    user_id: Annotated[str | None, Verbatim(), Meta(description="Only accounts of this user, by your own id.")] = None
     page: Page = 1
     page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
 
@@ -114,8 +114,9 @@ async def list_accounts(room: AccountApi, call: Call, body: AccountsQuery) -> Ac
     summary="Disconnect an account. Its access tokens end immediately, and its stored data can never be opened again.",
 )
 async def disconnect(room: AccountApi, call: Call, account_id: str) -> Disconnected:
-    await room.sessions.disconnect(await room.accounts.find(call.caller.id, account_id))
-    return Disconnected(account_id, "Account disconnected.")
+    account = await room.accounts.find(call.caller.id, account_id)
+    await room.sessions.disconnect(account)
+    return Disconnected(account.id, "Account disconnected.")
 
 
 @routes.post(

@@ -19,7 +19,7 @@ from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.refusals import OtherAccount
 from cobalt_link.kit.clock import Clock
-from cobalt_link.kit.ids import new_id
+from cobalt_link.kit.ids import canonical, new_id
 from cobalt_link.store.database import Database, DatabaseUnavailable, Row, Tx
 from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Vault
@@ -112,7 +112,7 @@ class AccountTable:
 
     async def find(self, client: str, account_id: str) -> Account:
         """One of this client's accounts. Raises AccountGone, also for an account of another client."""
-        row = await self._db.one(statements.FIND, (client, account_id))
+        row = await self._db.one(statements.FIND, (client, canonical(account_id)))
         if row is None:
             raise AccountGone
         return account_of(row)

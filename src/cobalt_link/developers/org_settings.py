@@ -86,15 +86,17 @@ def changed(settings: OrgSettings, change: OrgChange) -> OrgSettings:
 
 
 @cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+def _zones() -> dict[str, str]:
+    """Every zone by its name in lower case."""
+    # Files beside the zones: `localtime` is whatever the server's machine has.
+    return {name.lower(): name for name in available_timezones() - {"localtime", "Factory"}}
 
 
 def _time_zone(name: str) -> str:
-    # Files beside the zones: `localtime` is whatever the server's machine has.
-    if name not in _zones() or name in {"localtime", "Factory"}:
+    zone = _zones().get(name.lower())
+    if zone is None:
         raise OrgProblem(f"time_zone {name[:80]!r} is unknown. Use an IANA name, such as America/Phoenix.")
-    return name
+    return zone
 
 
 def _visit_types(kinds: list[VisitType]) -> tuple[VisitType, ...]:

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import re
 
+HEX = re.compile(r"[0-9a-f]{32}")
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U, which are misread on the phone
 
 
@@ -11,6 +13,12 @@ def new_id() -> str:
     # Not uuid.uuid4(), which takes six times as long. Every request gets an id.
     digits = os.urandom(16).hex()
     return f"{digits[:12]}4{digits[13:16]}{'89ab'[int(digits[16], 16) % 4]}{digits[17:]}"
+
+
+def canonical(text: str) -> str:
+    """An id of ours as we write it, from upper case or with a UUID's hyphens. Any other text stays as it is."""
+    written = text.replace("-", "").lower()
+    return written if HEX.fullmatch(written) else text
 
 
 def reference(id: str) -> str:  # noqa: A002 - the contract's word

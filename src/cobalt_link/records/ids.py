@@ -7,20 +7,18 @@ data key exists, and only for accounts at the same EHR instance of the same org.
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Iterable
 from typing import Literal, LiteralString
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.kit.ids import HEX, canonical
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Context, DataKey
 
 Kind = Literal["appointment", "patient", "provider", "location"]
 Named = tuple[Kind, str]
 """A record in an EHR: its kind, and the EHR's own id."""
-
-OURS = re.compile(r"[0-9a-f]{32}")
 
 KNOWN: LiteralString = "SELECT id FROM record_ids WHERE org = %s AND id = ANY(%s)"
 INSERT: LiteralString = """
@@ -56,7 +54,8 @@ class RecordIds:
 
     async def resolve(self, account: Account, kind: Kind, our_id: str) -> str | None:
         """The EHR's id for one of ours. None if it was not given out for this org, EHR instance, and kind."""
-        if not OURS.fullmatch(our_id):
+        our_id = canonical(our_id)
+        if not HEX.fullmatch(our_id):
             return None
         key = await self._keys.get(_owner(account))
         if key is None:

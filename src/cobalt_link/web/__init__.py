@@ -10,7 +10,7 @@ A handler takes the room and the call, then `body` if it needs one, then any pat
 """
 
 from cobalt_link.web.call import Call
-from cobalt_link.web.conversion import Alias
+from cobalt_link.web.conversion import Alias, Cleaned, Verbatim
 from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.csrf import ForeignForm, FormToken
 from cobalt_link.web.serving import Authenticate, PageProblem, mount
@@ -22,6 +22,7 @@ __all__ = [
     "Authenticate",
     "Call",
     "CallerCredentials",
+    "Cleaned",
     "ForeignForm",
     "FormToken",
     "Handler",
@@ -32,5 +33,6 @@ __all__ = [
     "RouteDeclarationError",
     "Routes",
     "Tenant",
+    "Verbatim",
     "mount",
 ]

@@ -1,18 +1,21 @@
 """The struct that a route takes, made from the fields that a client sent.
 
-Every tolerance of the contract (§9) for one value is here: numbers and flags as text, lists as `a,b`, other names of a
-field. What does not fit is a 400 that names the field in the contract's words.
+Every tolerance of the contract (§9) for one value is here: numbers and flags as text, whole numbers as ids, enums in
+any case, quoted values, lists as `a,b`, other names of a field. What does not fit is a 400 that names the field in the
+contract's words.
 """
 
+import difflib
 import functools
 import json
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import inspect as shapes
 
-from cobalt_link.web.credentials import CREDENTIALS
+from cobalt_link.web.credentials import CREDENTIALS, QuotedText, unquoted
 from cobalt_link.web.fields import Fields, reject_unstorable
 from cobalt_link.web.problems import InvalidRequest, MissingField, UnknownField
 
@@ -26,27 +29,40 @@ class Alias:
         self.names = names
 
 
+class Verbatim:
+    """Marks a text that is the client's own, such as its ids. Quotes around it belong to it, wherever they stand."""
+
+
+class Cleaned:
+    """Marks a text that people type or copy, such as a name to search for, with what brings it into one spelling."""
+
+    def __init__(self, clean: Callable[[str], str]) -> None:
+        self.clean = clean
+
+
 class _FieldSpec(msgspec.Struct, frozen=True):
     name: str
     names: tuple[str, ...]
     kind: shapes.Type
     required: bool
     nullable: bool
-    as_sent: bool
+    verbatim: bool
+    clean: Callable[[str], str] | None
 
 
-def convert(fields: Fields, kind: type[Body]) -> Body:
+def convert(fields: Fields, kind: type[Body], *, query: bool = False) -> Body:
     """The struct of a route. Raises `MissingField`, `UnknownField` or `InvalidRequest`.
 
-    Unknown fields are ignored unless the struct forbids them. Credentials sent as fields are never unknown.
+    Unknown fields are ignored unless the struct forbids them. Credentials sent as fields are never unknown. In a
+    `query`, neither are the fields that browsers and trackers add (contract §9 row 44).
     """
     missing: list[str] = []
     unknown: list[str] = []
     shaped = _struct(fields, kind, "", missing, unknown)
     if missing:
         raise MissingField(*missing)
-    if unknown := [name for name in unknown if name not in CREDENTIALS]:
-        raise UnknownField(*unknown)
+    if unknown := [name for name in unknown if not _is_anywhere(name, query)]:
+        raise UnknownField(*unknown, message=_nearest(unknown, kind) if query else None)
     try:
         return msgspec.convert(shaped, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -56,17 +72,6 @@ def convert(fields: Fields, kind: type[Body]) -> Body:
 def aliases(kind: type[msgspec.Struct]) -> dict[str, tuple[str, ...]]:
     """The other names of each field of a struct, by its name in JSON."""
     return {field.name: field.names[1:] for field in _field_specs(kind) if len(field.names) > 1}
-
-
-# The types whose values `_value` may change. All other values go to msgspec as they were sent.
-_RESHAPED = (
-    shapes.StructType,
-    shapes.DictType,
-    shapes.ListType,
-    shapes.DateTimeType,
-    shapes.FloatType,
-    shapes.IntType,
-)
 
 
 @functools.cache
@@ -81,20 +86,25 @@ def _field_specs(kind: type[msgspec.Struct]) -> tuple[_FieldSpec, ...]:
             kind=_non_null_type(field.type),
             required=field.required,
             nullable=_nullable(field.type),
-            as_sent=not isinstance(_non_null_type(field.type), _RESHAPED),
+            verbatim=any(isinstance(mark, Verbatim) for mark in _marks(hints[field.name])),
+            clean=next((mark.clean for mark in _marks(hints[field.name]) if isinstance(mark, Cleaned)), None),
         )
         for field in info.fields
     )
 
 
+def _marks(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+
+
 def _alias_names(hint: Any) -> tuple[str, ...]:
-    marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return tuple(name for mark in marks if isinstance(mark, Alias) for name in mark.names)
+    return tuple(name for mark in _marks(hint) if isinstance(mark, Alias) for name in mark.names)
 
 
 def _members(kind: shapes.Type) -> tuple[shapes.Type, ...]:
     kind = kind.type if isinstance(kind, shapes.Metadata) else kind
-    return kind.types if isinstance(kind, shapes.UnionType) else (kind,)
+    kinds = kind.types if isinstance(kind, shapes.UnionType) else (kind,)
+    return tuple(each.type if isinstance(each, shapes.Metadata) else each for each in kinds)
 
 
 def _nullable(kind: shapes.Type) -> bool:
@@ -120,11 +130,11 @@ def _struct(
             if field.required:
                 missing.append(f"{where}{field.name}")
             continue
-        value = fields[name]
+        value = _sent(fields[name], field)
         if value is not None and value != "":
-            shaped[field.name] = (
-                value if field.as_sent else _value(value, field.kind, f"{where}{field.name}", missing, unknown)
-            )
+            # Most values are texts for a text, which stay as they are.
+            plain = type(value) is str and isinstance(field.kind, shapes.StrType)
+            shaped[field.name] = value if plain else _value(value, field.kind, where + field.name, missing, unknown)
         elif field.nullable:
             shaped[field.name] = None
         elif field.required:
@@ -135,8 +145,43 @@ def _struct(
     return shaped
 
 
+def _sent(value: Any, field: _FieldSpec) -> Any:
+    if isinstance(value, QuotedText):
+        value = str(value) if field.verbatim else unquoted(value)
+    return field.clean(unquoted(value)) if field.clean and isinstance(value, str) else value
+
+
+def _is_anywhere(name: str, query: bool) -> bool:
+    """Whether a field may come with any request, whatever it asks for."""
+    return name.replace("-", "_") in CREDENTIALS or (query and (name == "_" or name.startswith("utm_")))
+
+
+def _nearest(unknown: list[str], kind: type[msgspec.Struct]) -> str:
+    """What a list says about parameters that it does not know: an answer without that filter would be the wrong one."""
+    known = {_folded(name): field.name for field in _field_specs(kind) for name in field.names}
+    shown = [name[:40] for name in unknown[:10]]  # comparing takes time, and a caller may send thousands
+    found = [difflib.get_close_matches(_folded(name), known, 1) for name in shown]
+    near = ", ".join(dict.fromkeys(known[each] for names in found for each in names))
+    takes = ", ".join(dict.fromkeys(known.values())) or "none"
+    advice = f"Did you mean {near}?" if near else f"This call takes {takes}."
+    return f"Unknown query parameter{'s'[: len(unknown) > 1]}: {', '.join(shown)}. {advice}"
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
+
+
 def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknown: list[str]) -> Any:
     """One value in the form that its type needs. Clients of the contract also send other forms (§9)."""
+    if isinstance(value, QuotedText):
+        value = unquoted(value)
+    if isinstance(kind, shapes.StrType):
+        # A number where an id is a text (contract §9 row 41). In Python, True is a number too.
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(kind, shapes.LiteralType):
+        return _one_of(value, kind.values, where)
+    if isinstance(kind, _WRITTEN) and isinstance(value, str):
+        value = unquoted(value)
     if isinstance(kind, shapes.StructType | shapes.DictType | shapes.ListType) and isinstance(value, str):
         value = _from_text(value, where, isinstance(kind, shapes.ListType))
     if isinstance(kind, shapes.StructType) and isinstance(value, dict):
@@ -154,6 +199,19 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
         # int() of a very long text takes quadratic time, and Python refuses it with an error of its own.
         raise InvalidRequest(f"Invalid {where}: the number is too large.")
     return value
+
+
+# What is written as a text in a query or a form. Quotes around it mean nothing.
+_WRITTEN = (shapes.BoolType, shapes.IntType, shapes.FloatType, shapes.DateType, shapes.DateTimeType)
+
+
+def _one_of(value: Any, allowed: tuple[Any, ...], where: str) -> Any:
+    """The value of an enum, sent in any case."""
+    wanted = unquoted(value).casefold() if isinstance(value, str) else value
+    for each in allowed:
+        if wanted == (each.casefold() if isinstance(each, str) else each):
+            return each
+    raise InvalidRequest(f"Invalid {where}. Use one of: {', '.join(str(each) for each in allowed if each != '')}.")
 
 
 def _from_text(value: str, where: str, is_list: bool) -> Any:

@@ -15,6 +15,10 @@ CREDENTIALS = ("client_id", "client_secret", "access_token")
 _SPELLINGS = [(name, name.encode(), name.replace("_", "-").encode()) for name in CREDENTIALS]
 
 
+class QuotedText(str):
+    """A text of a query or a form with double quotes around it. A shell often leaves them there."""
+
+
 class CallerCredentials(msgspec.Struct, frozen=True):
     """The credentials as the caller sent them. Each is None if absent."""
 
@@ -30,7 +34,7 @@ def read_credentials(headers: Headers, fields: Mapping[str, Any] | None = None) 
     """The three credentials: from their own headers, else from `Authorization`, else from the fields of the request."""
     # Reversed, because a dict keeps the last value: if a header is sent twice, the first one counts.
     sent = dict(reversed(headers.raw))
-    found = {name: value for name in CREDENTIALS if isinstance(value := fields.get(name), str)} if fields else {}
+    found = _in_fields(fields) if fields else {}
     if b"authorization" in sent:
         found.update(_authorization(headers.getlist("authorization")))
     for name, underscored, hyphened in _SPELLINGS:
@@ -40,10 +44,18 @@ def read_credentials(headers: Headers, fields: Mapping[str, Any] | None = None) 
     return CallerCredentials(*[found.get(name) or None for name in CREDENTIALS])
 
 
+def _in_fields(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {name: unquoted(value) for name in CREDENTIALS if isinstance(value := fields.get(name), str)}
+
+
 def unquoted(value: str) -> str:
-    """A header's value without spaces around it and without one pair of double quotes (contract §2)."""
+    """A value without spaces around it and without one pair of double quotes (contract §2)."""
     value = value.strip()
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+    return value[1:-1] if is_quoted(value) else value
+
+
+def is_quoted(value: str) -> bool:
+    return len(value) > 1 and value[0] == value[-1] == '"'
 
 
 def _authorization(values: Iterable[str]) -> dict[str, str]:

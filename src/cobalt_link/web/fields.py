@@ -1,7 +1,7 @@
 """The fields that a client sent, merged from query and body into one mapping.
 
-The body may be JSON, a form or multipart. Values that no database column can store are refused here, before any room
-sees them. `conversion` makes the route's struct from the fields.
+The body may be JSON, a form or multipart, in the forms that the contract's clients send (§9). Values that no database
+column can store are refused here, before any room sees them. `conversion` makes the route's struct from the fields.
 """
 
 import re
@@ -14,23 +14,31 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from cobalt_link.web.problems import InvalidRequest
+from cobalt_link.web.credentials import QuotedText, is_quoted
+from cobalt_link.web.problems import InvalidRequest, PackedBody
 
 MAX_DEPTH = 32
 MAX_FIELDS = 1000
 MAX_FILES = 32
 MAX_INT = 2**63 - 1  # bigint in PostgreSQL
 UPLOADS = "cobalt.uploads"
+BOM = b"\xef\xbb\xbf"  # Windows programs write it before UTF-8
+QUERIES = ("GET", "HEAD")
+BODILESS = (*QUERIES, "DELETE")
+NOTHING = (b"null", b"[]")  # what HTTP libraries send for "no body"
 
 Fields = dict[str, Any]
 
 
-async def read_fields(request: Request) -> Fields:
-    """Query and body as one mapping. If a field is in both, the query wins for GET and HEAD, else the body."""
+async def read_fields(request: Request, *, as_typed: bool = False) -> Fields:
+    """Query and body as one mapping. If a field is in both, the query wins for GET and HEAD, else the body.
+
+    `as_typed`: a person typed the values into a page, so quotes around them belong to them.
+    """
     query, body = _query(request), await _body(request)
-    fields = {**body, **query} if request.method in ("GET", "HEAD") else {**query, **body}
+    fields = {**body, **query} if request.method in QUERIES else {**query, **body}
     reject_unstorable(fields)
-    return fields
+    return {name: _as_typed(value) for name, value in fields.items()} if as_typed else fields
 
 
 async def close_uploads(request: Request) -> None:
@@ -46,10 +54,13 @@ def _query(request: Request) -> Fields:
 
 async def _body(request: Request) -> Fields:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    raw = await _read_body(request)
+    if raw and request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise PackedBody
     if kind == "multipart/form-data":
-        return await _multipart(request)
-    raw = (await _read_body(request)).strip()
-    if not raw:
+        return await _multipart(request, raw)
+    raw = raw.removeprefix(BOM).strip()
+    if not raw or (request.method in BODILESS and raw in NOTHING):
         return {}
     # curl -d '{…}' sends JSON with the content type of a form, so the content decides.
     if kind == "application/x-www-form-urlencoded" and not raw.startswith((b"{", b"[")):
@@ -86,7 +97,8 @@ def _json(raw: bytes) -> Fields:
 def _pairs(raw: bytes, source: str) -> Fields:
     """The fields of a query or a form. A name that is sent twice becomes a list."""
     try:
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        # Many clients send letters beyond ASCII as they are, without percent-encoding.
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise InvalidRequest(
             f"The {source} cannot be read. Send URL-encoded UTF-8 with at most {MAX_FIELDS} fields."
@@ -94,10 +106,8 @@ def _pairs(raw: bytes, source: str) -> Fields:
     return _merge_pairs(pairs)
 
 
-async def _multipart(request: Request) -> Fields:
+async def _multipart(request: Request, whole: bytes) -> Fields:
     # The parser writes large files to disk. With the whole body read first, one over the limit leaves no open file.
-    whole = await _read_body(request)
-
     async def once() -> AsyncGenerator[bytes, None]:
         yield whole
 
@@ -112,6 +122,7 @@ async def _multipart(request: Request) -> Fields:
 def _merge_pairs(pairs: Iterable[tuple[str, Any]]) -> Fields:
     fields: Fields = {}
     for name, value in pairs:
+        value = QuotedText(value) if isinstance(value, str) and is_quoted(value.strip()) else value
         if name not in fields:
             fields[name] = value
         elif isinstance(fields[name], list):
@@ -119,6 +130,10 @@ def _merge_pairs(pairs: Iterable[tuple[str, Any]]) -> Fields:
         else:
             fields[name] = [fields[name], value]
     return fields
+
+
+def _as_typed(value: Any) -> Any:
+    return str(value) if isinstance(value, QuotedText) else value
 
 
 def reject_unstorable(fields: Fields) -> None:

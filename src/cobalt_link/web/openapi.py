@@ -14,6 +14,7 @@ from cobalt_link.web.problems import (
     InvalidRequest,
     MissingField,
     NotFound,
+    PackedBody,
     Problem,
     RateLimited,
     TooLarge,
@@ -66,7 +67,7 @@ def problems_of(route: Route, auth_problems: AuthProblems) -> list[type[Problem]
     """Every problem that a route can answer: those it declares, and those that follow from its declaration."""
     implied: list[type[Problem]] = [TooLarge, InternalError, Unavailable]
     if route.body:
-        implied += [InvalidRequest, MissingField]
+        implied += [InvalidRequest, MissingField, PackedBody]
         implied += [UnknownField] if route.body.__struct_config__.forbid_unknown_fields else []
     if route.auth in (Auth.CLIENT, Auth.ACCOUNT):
         implied += [Unauthorized, InvalidRequest]

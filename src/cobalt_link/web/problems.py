@@ -83,9 +83,9 @@ class UnknownField(Problem):
     code = "unknown_field"
     status = 400
 
-    def __init__(self, *fields: str) -> None:
-        """Names all unexpected fields at once, in the contract's words (§9)."""
-        super().__init__(f"Unexpected fields in request body: {', '.join(fields)}" if fields else None)
+    def __init__(self, *fields: str, message: str | None = None) -> None:
+        """Names all unexpected fields at once, in the contract's words (§9). `message` replaces those words."""
+        super().__init__(message or (f"Unexpected fields in request body: {', '.join(fields)}" if fields else None))
 
 
 class Unauthorized(Problem):
@@ -129,6 +129,14 @@ class TooLarge(Problem):
 
     code = "too_large"
     status = 413
+
+
+class PackedBody(Problem):
+    """This server does not unpack request bodies. Send the body as it is, without Content-Encoding."""
+
+    code = "packed_body"
+    status = 415
+    default_headers: ClassVar = {"Accept-Encoding": "identity"}  # what is taken instead (RFC 9110 §15.5.16)
 
 
 class RateLimited(Problem):

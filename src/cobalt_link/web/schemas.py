@@ -1,5 +1,6 @@
 """JSON schemas of the structs in the route table. The schema of a request includes what the server tolerates."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,7 +81,13 @@ def _tolerant_object(schema: Schema) -> Schema:
 
 def _tolerant(schema: Schema) -> Schema:
     """The schema of one value, with every form that `conversion` accepts."""
+    if "enum" in schema and all(isinstance(each, str) for each in schema["enum"]):
+        # The pattern alone would do, but the words should be easy to read.
+        words = [{"enum": schema["enum"]}, {"type": "string", "pattern": _in_any_case(schema["enum"])}]
+        return {**_without(schema, "enum"), "anyOf": words}
     match schema.get("type"):
+        case "string" if "format" not in schema:
+            return {**schema, "type": ["string", "integer"]}
         case "integer":
             return {**schema, "type": ["integer", "string"], "pattern": INTEGER}
         case "number":
@@ -91,8 +98,9 @@ def _tolerant(schema: Schema) -> Schema:
                 "anyOf": [{"type": "boolean"}, {"enum": ["true", "false", "1", "0", 1, 0]}],
             }
         case "array":
-            texts = schema.get("items", {}).get("type") == "string"
-            return {**schema, "type": ["array", "string"] if texts else "array"}
+            items = schema.get("items", {})
+            texts = items.get("type") == "string"
+            return {**schema, "items": _tolerant(items), "type": ["array", "string"] if texts else "array"}
     if "anyOf" in schema:
         members = [NULL_OR_EMPTY if member == {"type": "null"} else _tolerant(member) for member in schema["anyOf"]]
         return {**schema, "anyOf": members}
@@ -101,7 +109,7 @@ def _tolerant(schema: Schema) -> Schema:
 
 def _required(schema: Schema) -> Schema:
     """A required field: an empty text counts as missing. An empty file does not."""
-    if schema.get("type") != "string" or schema.get("format") == "binary":
+    if "string" not in schema.get("type", ()) or schema.get("format") == "binary":
         return schema
     return {**schema, "minLength": max(1, schema.get("minLength", 0))}
 
@@ -114,6 +122,15 @@ def _optional(schema: Schema) -> Schema:
         return {**schema, "anyOf": [*schema["anyOf"], NULL_OR_EMPTY]}
     kept = {key: schema[key] for key in ("default", "description") if key in schema}
     return {**kept, "anyOf": [_without(schema, *kept), NULL_OR_EMPTY]}
+
+
+def _in_any_case(texts: list[str]) -> str:
+    """A pattern for all spellings of some words. Patterns of JSON Schema have no flag for that."""
+    spelled = (
+        "".join(f"[{each.lower()}{each.upper()}]" if each.isalpha() else re.escape(each) for each in text)
+        for text in texts
+    )
+    return f"^({'|'.join(spelled)})$"
 
 
 def _without(schema: Schema, *keys: str) -> Schema:

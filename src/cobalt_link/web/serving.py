@@ -69,7 +69,7 @@ class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
             return await self._problem(call, to_problem(error, self.problem_map, route.path))
 
     async def _response(self, route: Route, room: object, call: Call) -> Response:
-        sent = _RequestInput(call.request)
+        sent = _RequestInput(call.request, as_typed=route.page)
         try:
             return await self._handle(route, room, call, sent)
         finally:
@@ -83,7 +83,7 @@ class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
             _ = call.idempotency_key  # reading it refuses a malformed key, even if the handler never reads it
         arguments = _arguments(route, call.request)
         if route.body:
-            arguments["body"] = convert(await sent.fields(), route.body)
+            arguments["body"] = convert(await sent.fields(), route.body, query=route.method == "GET")
         result = await route.handler(room, call, **arguments)
         return result if isinstance(result, Response) else json_response(result, route.status, call.response_headers)
 
@@ -126,13 +126,14 @@ class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
 class _RequestInput:
     """The fields and credentials of a request. The body is read at most once, and only if something needs it."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, as_typed: bool) -> None:
         self.request = request
+        self._as_typed = as_typed
         self._fields: Fields | None = None
 
     async def fields(self) -> Fields:
         if self._fields is None:
-            self._fields = await read_fields(self.request)
+            self._fields = await read_fields(self.request, as_typed=self._as_typed)
         return self._fields
 
     async def close_uploads(self) -> None:

@@ -19,7 +19,7 @@ from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
 from cobalt_link.link.session.states import SessionState
 from cobalt_link.link.session.tokens import LinkToken, Tokens
-from cobalt_link.web import Alias
+from cobalt_link.web import Alias, Verbatim
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=7)
@@ -62,8 +62,12 @@ Address = Annotated[str, Meta(max_length=2000)]
 class CreateLinkToken(msgspec.Struct, frozen=True, kw_only=True):
     """`user_id` and `org_id` are needed, unless `access_token` says which account to repair. No PII in `user_id`."""
 
-    user_id: Annotated[Id | None, Meta(description="Your own id of the user. Needed without access_token.")] = None
-    org_id: Annotated[Id | None, Meta(description="Your own id of the clinic. Needed without access_token.")] = None
+    user_id: Annotated[
+        Id | None, Verbatim(), Meta(description="Your own id of the user. Needed without access_token.")
+    ] = None
+    org_id: Annotated[
+        Id | None, Verbatim(), Meta(description="Your own id of the clinic. Needed without access_token.")
+    ] = None
     emr_name: Annotated[
         Annotated[str, Meta(max_length=200)] | None,
         Alias("emr"),
@@ -81,7 +85,9 @@ class CreateLinkToken(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="One of your registered addresses. Without it the first."),
     ] = None
     state: Annotated[
-        Annotated[str, Meta(max_length=1000)] | None, Meta(description="Link sends it to the callback. Check it there.")
+        Annotated[str, Meta(max_length=1000)] | None,
+        Verbatim(),
+        Meta(description="Link sends it to the callback. Check it there."),
     ] = None
     expires_in: Annotated[int | None, Meta(description="Seconds, from 300 to 604800. Without it 30 minutes.")] = None
     locale: Annotated[

@@ -13,6 +13,7 @@ from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import PracticeSettings
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.records.engine import RecordsEngine, Resource
+from cobalt_link.web import Verbatim
 
 RESOURCE: Resource[PracticeSettings] = Resource("settings", lambda found: ())
 
@@ -58,7 +59,9 @@ class Reference(msgspec.Struct, frozen=True):
 class ReferenceAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Only the label can be set here; the rest is set for the org: PATCH /v1/orgs/{org_id}."""
 
-    access_token_reference_id: Annotated[str, Meta(min_length=1, max_length=200, description="Your own label.")]
+    access_token_reference_id: Annotated[
+        str, Verbatim(), Meta(min_length=1, max_length=200, description="Your own label.")
+    ]
 
 
 class ReferenceAnswer(msgspec.Struct, frozen=True):
