@@ -51,14 +51,19 @@ API = f"""\
   headers, the server takes the credentials from the fields of the request. It removes double quotes around a value.
 - **Requests** are JSON, a form, query parameters, or a mixture. A GET may have a body. If a field is in both query and
   body, the query wins for GET, and the body wins for everything else. `"true"`, `"3"`, and `"a,b"` are accepted for
-  `true`, `3`, and a list. An empty text or null counts as not sent. Fields that are not listed are ignored, unless a
-  call says otherwise.
+  `true`, `3`, and a list, a whole number for an id, and a word of a list of words in any case. An empty text or null
+  counts as not sent. One pair of double quotes around a value of a query or a form is removed, except from your own
+  ids, labels, and `state`. A packed body (`Content-Encoding`) is refused.
+- **Unknown fields** are ignored, except by `POST /v1/settings` and by the lists of a chart. There, a filter that is
+  misspelled would give a list without that filter, so the server answers 400 `unknown_field` and names the nearest one.
+  `_` and names that begin with `utm_` are never unknown.
 - **Answers** are JSON with `"success": true`. Every field is present, and null if its value is not known. Expect new
   fields.
 - **Errors** are `{{"success": false, "error": code, "message": …, "request_id": …}}`: see [errors](errors.md). Besides
-  the errors that a call lists, any call can answer `internal_error`, `too_large`, and `unavailable`, and any call with
-  credentials can answer `unauthorized`.
-- **Ids** that the server makes are 32 hex digits. Fields with `ehr` in their name hold the EHR's own ids.
+  the errors that a call lists, any call can answer `internal_error`, `packed_body`, `too_large`, and `unavailable`, and
+  any call with credentials can answer `unauthorized`.
+- **Ids** that the server makes are 32 hex digits. In a path they may have hyphens and upper case. Fields with `ehr` in
+  their name hold the EHR's own ids.
 - **Rates**: each class has a bucket that holds a minute's worth of requests and refills evenly. It counts per client
   and per server process, or per address for calls without credentials. Further calls answer 429 `rate_limited` with
   `Retry-After`.
@@ -179,7 +184,8 @@ def _call(row: Route) -> str:
 
 
 def _refused(row: Route) -> str:
-    everywhere = {"internal_error", "too_large", "unavailable", "unauthorized"} - {each.code for each in row.errors}
+    everywhere = {"internal_error", "packed_body", "too_large", "unavailable", "unauthorized"}
+    everywhere -= {each.code for each in row.errors}
     found = [kind.code for kind in openapi.problems_of(row, {}) if kind.code not in everywhere]
     return f"Errors: {', '.join(f'[`{code}`](errors.md#{code})' for code in found)}\n\n" if found else ""
 

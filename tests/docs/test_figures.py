@@ -3,15 +3,17 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import fields
 
+from cobalt_link.connector.manifest import Manifest
 from cobalt_link.link.api import link_tokens
 from cobalt_link.link.session import exchange
-from cobalt_link.records import days
 from cobalt_link.settings import NAMES
 from cobalt_link.web import rates, serving
 from tests.docs.samples import DOCS
 
 CHOICES, LINK, RATES = "reference/contract-choices.md", "start/how-link-works.md", "why/rate-limits.md"
+DAYS = next(each.default for each in fields(Manifest) if each.name == "appointment_days")
 HOUR = timedelta(hours=1)
 EXPIRES = f"{link_tokens.SHORTEST.total_seconds():.0f} to {link_tokens.LONGEST.total_seconds():.0f} seconds"
 
@@ -19,9 +21,8 @@ EXPIRES = f"{link_tokens.SHORTEST.total_seconds():.0f} to {link_tokens.LONGEST.t
 @pytest.mark.parametrize(
     ("page", "told"),
     [
-        (CHOICES, f"at most {days.LONGEST} days"),
-        ("why/live-reads.md", f"at most {days.LONGEST} days"),
-        ("how-to/troubleshoot.md", f"at most {days.LONGEST} days"),
+        ("why/live-reads.md", f"({DAYS} unless it says otherwise)"),
+        ("how-to/write-a-connector.md", f"The default is {DAYS}."),
         (CHOICES, EXPIRES),
         (LINK, EXPIRES),
         (LINK, f"for {exchange.ANSWER_KEPT // HOUR} hours"),

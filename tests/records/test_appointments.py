@@ -1,14 +1,18 @@
 """GET /v1/appointments and /v1/appointment(s)/{id}: the contract's shape, its messages, and nobody else's records."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
-from cobalt_link.connector.models import Appointment, Patient
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.models import Appointment, AppointmentQuery, Patient
 from cobalt_link.connector.refusals import EhrDown
 from cobalt_link.developers.org_settings import OrgChange
+from tests.accounts.tiny import TinyConnector
 from tests.accounts.world import World
 from tests.records.conftest import Api, Caller
 
@@ -144,10 +148,6 @@ async def test_an_appointment_has_every_documented_key(ask: Api, acme: Caller) -
             {"start_date": "9999-12-31", "end_date": "9999-12-31"},
             "start_date and end_date must be between 1900-01-01 and 2199-12-31.",
         ),
-        (
-            {"start_date": "2026-01-01", "end_date": "2026-12-31"},
-            "Date range cannot exceed 184 days. Split it into several requests.",
-        ),
     ],
 )
 async def test_bad_days_are_answered_in_the_contracts_words_and_cost_the_ehr_nothing(
@@ -173,6 +173,81 @@ async def test_a_get_with_a_json_body_is_read_too(ask: Api, acme: Caller) -> Non
     assert (status, len(body["appointments"])) == (200, 2)
 
 
+@pytest.mark.parametrize("dates", [("1900-01-01", "2199-12-31"), ("2026-01-01", "2026-12-31")])
+async def test_a_range_of_any_length_is_answered_and_the_ehr_is_asked_in_parts(
+    ask: Api, acme: Caller, dates: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Contract §9 row 43
+    first, last = map(date.fromisoformat, dates)
+    edge = min(first + timedelta(days=185), last)  # the last day of the first part, and the first of the next
+    ask.world.ehr.book = [
+        msgspec.structs.replace(BARE, ehr_id=str(n), start=datetime(each.year, each.month, each.day, 8, tzinfo=PHOENIX))
+        for n, each in enumerate((first, edge, edge + timedelta(days=1), last))
+    ]
+    days = {"start_date": dates[0], "end_date": dates[1]}
+    status, body = await ask(acme, "/v1/appointments", params=days)
+    assert (status, [each["ehr_appointment_id"] for each in body["appointments"]]) == (200, ["0", "1", "2", "3"])
+    asked = ask.world.ehr.asked
+    assert (asked[0].start, asked[-1].end) == (first, last)
+    assert all(each.start <= each.end < each.start + timedelta(days=186) for each in asked)
+    assert all(one.end + timedelta(days=1) == next_one.start for one, next_one in pairwise(asked))
+    # An EHR without such a limit is asked once.
+    manifest = msgspec.structs.replace(TinyConnector.manifest, appointment_days=0)
+    monkeypatch.setattr(TinyConnector, "manifest", manifest)
+    asked.clear()
+    assert (await ask(acme, "/v1/appointments", params=days))[1]["appointments"] == body["appointments"]
+    assert [(each.start, each.end) for each in asked] == [(first, last)]
+
+
+async def test_an_ehr_that_is_not_exact_at_the_edge_of_a_part_repeats_nothing(
+    ask: Api, acme: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def whole(self: TinyConnector, chart: Chart, query: AppointmentQuery) -> list[Appointment]:
+        return self.ehr.book
+
+    monkeypatch.setattr(TinyConnector, "appointments", whole)
+    status, body = await ask(acme, "/v1/appointments", params={"start_date": "2025-01-01", "end_date": "2027-12-31"})
+    assert (status, [each["ehr_appointment_id"] for each in body["appointments"]]) == (200, ["1276397812", "2"])
+
+
+async def test_a_progress_note_comes_by_id_when_it_is_asked_for(
+    ask: Api, acme: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = TinyConnector.manifest.reads
+    noting = reads | {"appointments": (*reads["appointments"], "include_note")}
+    monkeypatch.setattr(TinyConnector, "manifest", msgspec.structs.replace(TinyConnector.manifest, reads=noting))
+
+    async def without_note(self: TinyConnector, chart: Chart, ehr_id: str) -> Appointment | None:
+        (found,) = [each for each in self.ehr.book if each.ehr_id == ehr_id]
+        return msgspec.structs.replace(found, progress_note=None)
+
+    for look_up in (TinyConnector.appointment, without_note):  # one that has the note, and one that only the list has
+        monkeypatch.setattr(TinyConnector, "appointment", look_up)
+        for params, note in (({}, None), ({"include_note": "true"}, "Lungs clear"), ({"include_note": "false"}, None)):
+            status, body = await ask(acme, "/v1/appointment/1276397812", params=params)
+            assert (status, body["appointment"]["progress_note"]) == (200, note)
+    assert ask.world.ehr.asked[-1].include_note and ask.world.ehr.asked[-1].patient_mrn == "414421"
+
+
+async def test_an_ehr_without_progress_notes_says_so_by_id_too(ask: Api, acme: Caller) -> None:
+    status, body = await ask(acme, "/v1/appointments/2", params={"include_note": "true"})
+    assert (status, body["error"]) == (400, "not_supported")
+    assert body["message"].startswith("Tiny EHR cannot filter appointments by include_note.")
+
+
+async def test_an_id_of_ours_is_known_in_upper_case_and_with_hyphens(ask: Api, acme: Caller) -> None:
+    _, body = await ask(acme, "/v1/appointments", params=WEEK)
+    ours = body["appointments"][0]["id"]
+    for spelled in (ours.upper(), str(UUID(ours)), str(UUID(ours)).upper()):
+        status, one = await ask(acme, f"/v1/appointments/{spelled}")
+        assert (status, one.get("appointment")) == (200, body["appointments"][0])
+    # An EHR's own id that looks like one of ours is still the EHR's.
+    theirs = "0F8FAD5B-D9CB-469F-A165-70867728950E"
+    ask.world.ehr.book = [msgspec.structs.replace(BARE, ehr_id=theirs)]
+    status, one = await ask(acme, f"/v1/appointments/{theirs}")
+    assert (status, one["appointment"]["ehr_appointment_id"]) == (200, theirs)
+
+
 async def test_a_plus_that_a_query_lost_is_put_back(ask: Api, acme: Caller) -> None:
     path = "/v1/appointments?start_date=2026-03-04T00:00:00+05:00&end_date=2026-03-04T23:00:00+05:00"
     status, body = await ask(acme, path)
@@ -180,7 +255,7 @@ async def test_a_plus_that_a_query_lost_is_put_back(ask: Api, acme: Caller) -> N
 
 
 async def test_declared_filters_reach_the_ehr(ask: Api, acme: Caller) -> None:
-    params = {**WEEK, "mrn": "414421", "patient_name": "bet"}
+    params = {**WEEK, "mrn": " 414421", "patient_name": "bet "}
     assert (await ask(acme, "/v1/appointments", params=params))[0] == 200
     (asked,) = ask.world.ehr.asked
     assert (asked.patient_mrn, asked.patient_name, asked.start, asked.end) == (

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
+from msgspec import inspect as shapes
 
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import ChoiceAnswer, CredentialsAnswer
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.connectors.sandbox import Sandbox
 from cobalt_link.net.http import Http
+from cobalt_link.records.api import routes
 from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Asking, Granted, encoded, replay
 from sandbox_ehr.server import running
@@ -123,6 +125,8 @@ async def test_progress_notes_come_only_when_asked_for(ask: Api, doctor: Doctor)
     noted = next(each for each in (await _with_notes(ask, acme, span)) if each["progress_note"])
     _, one = await ask(acme, f"/v1/appointment/{noted['id']}")
     assert one["appointment"]["progress_note"] is None
+    _, one = await ask(acme, f"/v1/appointment/{noted['id']}", params={"include_note": "true"})
+    assert one["appointment"] == noted
 
 
 async def test_one_appointment_by_either_id_on_either_path(ask: Api, doctor: Doctor) -> None:
@@ -169,6 +173,62 @@ async def test_the_practice_is_the_ehrs(ask: Api, doctor: Doctor, chart: Charted
     assert body["data"]["timezone"] == settings["timezone"]
     assert [each["code"] for each in body["data"]["visit_types"]] == [each["code"] for each in settings["visit_types"]]
     assert body["data"]["required_patient_fields"] == settings["required_patient_fields"]
+
+
+async def test_names_are_found_as_people_type_them(ask: Api, doctor: Doctor, chart: Charted) -> None:
+    acme = await doctor()
+    names = ["O'Dálaigh", "O’Dálaigh", "O`DA\u0301LAIGH ", "\u00a0o\u2019da\u0301laigh", "L‘Écuyer", "l'e\u0301cuyer  "]
+    found = [(await ask(acme, "/v1/patients", params={"last_name": name}))[1]["patients"] for name in names]
+    assert [[each["last_name"] for each in patients] for patients in found] == [["O'Dálaigh"]] * 4 + [["L'Écuyer"]] * 2
+    span = days(back=30, on=30)
+    theirs = (await chart("appointments", **span, patient_mrn=found[0][0]["mrn"]))["appointments"]
+    for name in ("Siobhan O’Dálaigh", "O’Dálaigh,Siobhán ", "o'da\u0301laigh   siobha\u0301n", "Siobhán"):
+        _, body = await ask(acme, "/v1/appointments", params={**asked(span), "patient_name": name})
+        assert [each["ehr_appointment_id"] for each in body["appointments"]] == [each["id"] for each in theirs], name
+    assert theirs
+
+
+def declared(kind: Any, where: str) -> set[str]:
+    """Every field that an answer of this type may have, such as "appointments[].insurances[].group_id"."""
+    found: set[str] = set()
+    kind = kind.type if isinstance(kind, shapes.Metadata) else kind
+    for each in kind.types if isinstance(kind, shapes.UnionType) else (kind,):
+        if isinstance(each, shapes.StructType):
+            for field in each.fields:
+                found |= declared(field.type, f"{where}.{field.encode_name}".lstrip("."))
+        elif isinstance(each, shapes.ListType | shapes.VarTupleType):
+            found |= declared(each.item_type, f"{where}[]")
+        elif not isinstance(each, shapes.NoneType):
+            found.add(where)
+    return found
+
+
+def filled(value: Any, where: str = "") -> set[str]:
+    """Those that an answer has."""
+    if isinstance(value, dict) and value and where.rpartition(".")[2] not in ("diagnoses[]", "medications[]"):
+        return set().union(*(filled(each, f"{where}.{name}".lstrip(".")) for name, each in value.items()))
+    if isinstance(value, list):
+        return set().union(*(filled(each, f"{where}[]") for each in value))
+    return {where} if value not in (None, "", {}) else set()
+
+
+async def test_no_declared_field_is_silently_empty(ask: Api, doctor: Doctor) -> None:
+    """Each field of each read is filled by at least one EHR. One that no EHR fills must not be declared."""
+    acme, span = await doctor(), {**asked(days(back=30)), "include_note": "true"}
+    _, body = await ask(acme, "/v1/appointments", params=span)
+    # Over several: no single appointment has everything.
+    ids = {name: each["id"] for each in body["appointments"] for name, value in each.items() if value}
+    missing: dict[str, set[str]] = {}
+    for row in (each for each in routes if each.method == "GET"):
+        wanted, has = declared(shapes.type_info(row.response), ""), set[str]()
+        paths = [row.path.format(appointment_id=each) for each in {*ids.values()}] if "{" in row.path else [row.path]
+        for path in paths:
+            params = span if path == "/v1/appointments" else {"include_note": "true"} if path != row.path else {}
+            status, body = await ask(acme, path, params=params)
+            assert status == 200, body
+            has |= filled(body)
+        missing[row.path] = wanted - has
+    assert not {path: names for path, names in missing.items() if names}
 
 
 async def test_an_ended_session_is_renewed_while_the_app_waits(ask: Api, doctor: Doctor, ehr: AsyncClient) -> None:

@@ -132,6 +132,31 @@ async def test_a_filter_that_the_ehr_lacks_is_applied_to_the_patients_if_there_a
     assert (asked.dob, asked.first_name, asked.ehr_id, asked.phone) == (None, None, None, None)
 
 
+IRISH = Patient(ehr_id="o", mrn="mo", first_name="O'Brien–Núñez y Ruiz", last_name="Lee")
+
+
+@pytest.mark.parametrize(
+    ("params", "found"),
+    [
+        ({"first_name": "O’BRIEN‑Nu\u0301n\u0303ez  y\u00a0Ruiz "}, ["o"]),
+        ({"first_name": "\u200bo`brien-núñez y ruiz"}, ["o"]),
+        ({"first_name": '"O\'Brien"'}, ["o"]),
+        ({"first_name": "OBrien"}, []),
+        ({"ehr_id": " \u200bo\u00a0"}, ["o"]),
+        ({"phone": " ＋1 (555) 010–0002 "}, ["900"]),
+        ({"dob": " 1985-10-04 "}, ["900"]),
+        ({"first_name": "   ", "mrn": " 414421 "}, ["900"]),
+        ({"mrn": "414421\u200b"}, ["900"]),
+    ],
+)
+async def test_a_search_is_understood_as_people_type_it(
+    ask: Api, acme: Caller, params: dict[str, str], found: list[str]
+) -> None:
+    ask.world.ehr.people = [ANA, IRISH]
+    status, body = await ask(acme, "/v1/patients", params=params)
+    assert (status, [each["ehr_id"] for each in body["patients"]]) == (200, found)
+
+
 async def test_the_rival_gets_ids_that_say_nothing_about_ours(ask: Api, acme: Caller, rival: Caller) -> None:
     # S-004: the same EHR record has another id for another client
     _, ours = await ask(acme, "/v1/patients")

@@ -1,23 +1,30 @@
 """Providers, locations, settings, visit types and statuses: the practice itself, with what the org set on top."""
 
+from datetime import time
 from typing import Any
+from unittest.mock import ANY
 
 import msgspec
 import pytest
 
-from cobalt_link.connector.models import Coded, Location, PracticeSettings, Provider
+from cobalt_link.connector.models import Coded, Location, PracticeSettings, Provider, Shift
 from cobalt_link.developers.org_settings import OrgChange, VisitType
 from tests.accounts.tiny import TinyConnector
 from tests.accounts.world import World
 from tests.records.conftest import Api, Caller
 
+HOURS = (
+    Shift(weekday=7, start=time(9), end=time(10)),
+    Shift(weekday=1, start=time(13, 30), end=time(17)),
+    Shift(weekday=1, start=time(8), end=time(12), location_ehr_id="2452", location_name="Main"),
+)
 PATHS = ("/v1/providers", "/v1/locations", "/v1/settings", "/v1/visit-types", "/v1/visit-statuses")
 
 
 @pytest.fixture(autouse=True)
 async def practice(world: World) -> None:
     world.ehr.doctors = [
-        Provider(ehr_id="99999", name="Doe, John", npi="1234567893", timezone="America/Phoenix"),
+        Provider(ehr_id="99999", name="Doe, John", npi="1234567893", timezone="America/Phoenix", hours=HOURS),
         Provider(ehr_id="8", name="Roe, Jane", active=False),
     ]
     world.ehr.places = [
@@ -46,7 +53,36 @@ async def test_providers_have_every_documented_key(ask: Api, acme: Caller) -> No
         "timezone": "America/Phoenix",
         "status": "active",
         "hide_in_availability": False,
-        "hours": [],
+        "hours": [
+            {
+                "day": "Monday",
+                "shifts": [
+                    {
+                        "start": "T08:00:00",
+                        "end": "T12:00:00",
+                        "facility_id": "2452",
+                        "facility_name": "Main",
+                        "recurrence": {
+                            "recur_interval_type": "weeks",
+                            "recur_interval_amount": "1",
+                            "recur_interval_description": "Every 1 week.",
+                        },
+                    },
+                    {
+                        "start": "T13:30:00",
+                        "end": "T17:00:00",
+                        "facility_id": None,
+                        "facility_name": None,
+                        "recurrence": {
+                            "recur_interval_type": "weeks",
+                            "recur_interval_amount": "1",
+                            "recur_interval_description": "Every 1 week.",
+                        },
+                    },
+                ],
+            },
+            {"day": "Sunday", "shifts": [ANY]},
+        ],
     }
     assert (second["status"], second["npi"], second["timezone"]) == ("inactive", None, None)
 
@@ -60,7 +96,7 @@ async def test_locations_have_every_documented_key(ask: Api, acme: Caller) -> No
         "ehr_id": "2452",
         "name": "Main",
         "status": "active",
-        "address": {"address1": "1 Main St", "address2": None, "city": "Tucson", "state": "AZ", "zip": "85701"},
+        "address": {"address1": "1 Main St", "address2": "", "city": "Tucson", "state": "AZ", "zip": "85701"},
         "phone": "5",
         "fax": None,
     }

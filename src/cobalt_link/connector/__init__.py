@@ -45,6 +45,7 @@ from cobalt_link.connector.models import (
     PracticeSettings,
     Provider,
     Sex,
+    Shift,
 )
 from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
@@ -167,6 +168,7 @@ __all__ = [
     "Secret",
     "SessionEnded",
     "Sex",
+    "Shift",
     "Stream",
     "TlsError",
     "TooManyCodes",

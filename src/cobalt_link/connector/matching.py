@@ -6,13 +6,15 @@ import re
 import unicodedata
 
 from cobalt_link.connector.models import Appointment, AppointmentQuery, Patient, PatientQuery
+from cobalt_link.kit.text import as_searched
 
 # Enough digits to tell two numbers apart if only one of them has a country code.
 LEAST_DIGITS = 7
 
 
 def holds(text: str | None, part: str | None) -> bool:
-    """Whether `part` stands in `text`, in any case and any Unicode spelling. None and "" stand in every text."""
+    """Whether `part` stands in `text`: in any case, with any kind of apostrophe, hyphen, and blank, with letters that
+    are composed or not. None and "" stand in every text."""
     return _folded(part) in _folded(text)
 
 
@@ -60,4 +62,4 @@ def _has_phone(patient: Patient, phone: str | None) -> bool:
 
 
 def _folded(text: str | None) -> str:
-    return unicodedata.normalize("NFC", text or "").casefold()
+    return unicodedata.normalize("NFKC", as_searched(text or "").casefold())

@@ -6,7 +6,7 @@ A field that the EHR does not have is None. Texts are as the EHR writes them, wi
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -74,14 +74,26 @@ class Appointment(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None = None
 
 
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """Working hours that come back every week, in the practice's time. `weekday` is 1 for Monday to 7 for Sunday."""
+
+    weekday: int
+    start: time
+    end: time
+    location_ehr_id: str | None = None
+    location_name: str | None = None
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who sees patients. `name` is "Last, First"; `npi` has 10 digits; `timezone` is an IANA name."""
+    """Somebody who sees patients. `name` is "Last, First"; `npi` has 10 digits; `timezone` is an IANA name. `hours` are
+    empty if the EHR does not keep them."""
 
     ehr_id: str
     name: str
     npi: str | None = None
     active: bool = True
     timezone: str | None = None
+    hours: tuple[Shift, ...] = ()
 
 
 class Location(msgspec.Struct, frozen=True, kw_only=True):

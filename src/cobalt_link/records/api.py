@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cobalt_link.accounts.problems import (
     AccountGone,
     EhrThrottled,
@@ -18,6 +20,7 @@ from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.resources import appointments, locations, patients, providers, settings
 from cobalt_link.records.resources.appointments import (
     AppointmentAnswer,
+    AppointmentAsked,
     AppointmentNotFound,
     AppointmentsAnswer,
     AppointmentsAsked,
@@ -48,6 +51,12 @@ LIVE = (
     EhrUnexpected,
     Unavailable,
 )
+
+
+class NothingAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of a list that cannot be narrowed down. A filter that it does not have would be ignored silently."""
+
+
 READ: Any = {
     "auth": Auth.ACCOUNT,
     "tenant": Tenant.ACCOUNT,
@@ -79,17 +88,19 @@ async def list_appointments(room: RecordsEngine, call: Call, body: AppointmentsA
     errors=(*LIVE, AppointmentNotFound),
     summary="Read one appointment by its id: ours or the EHR's own.",
 )
-async def show_appointment(room: RecordsEngine, call: Call, appointment_id: str) -> AppointmentAnswer:
-    return await appointments.read_one(room, call.account, appointment_id)
+async def show_appointment(
+    room: RecordsEngine, call: Call, body: AppointmentAsked, appointment_id: str
+) -> AppointmentAnswer:
+    return await appointments.read_one(room, call.account, appointment_id, body)
 
 
 @routes.get("/v1/providers", **READ, errors=LIVE, summary="List the practice's providers.")
-async def list_providers(room: RecordsEngine, call: Call) -> ProvidersAnswer:
+async def list_providers(room: RecordsEngine, call: Call, body: NothingAsked) -> ProvidersAnswer:
     return await providers.read(room, call.account)
 
 
 @routes.get("/v1/locations", **READ, errors=LIVE, summary="List the practice's locations.")
-async def list_locations(room: RecordsEngine, call: Call) -> LocationsAnswer:
+async def list_locations(room: RecordsEngine, call: Call, body: NothingAsked) -> LocationsAnswer:
     return await locations.read(room, call.account)
 
 
@@ -109,10 +120,10 @@ async def set_reference(room: RecordsEngine, call: Call, body: ReferenceAsked) -
 
 
 @routes.get("/v1/visit-types", **READ, errors=LIVE, summary="List the codes for kinds of visits.")
-async def list_visit_types(room: RecordsEngine, call: Call) -> VisitTypesAnswer:
+async def list_visit_types(room: RecordsEngine, call: Call, body: NothingAsked) -> VisitTypesAnswer:
     return await settings.visit_types(room, call.account)
 
 
 @routes.get("/v1/visit-statuses", **READ, errors=LIVE, summary="List the codes for the states of a visit.")
-async def list_visit_statuses(room: RecordsEngine, call: Call) -> VisitStatusesAnswer:
+async def list_visit_statuses(room: RecordsEngine, call: Call, body: NothingAsked) -> VisitStatusesAnswer:
     return await settings.visit_statuses(room, call.account)

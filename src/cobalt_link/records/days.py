@@ -1,13 +1,15 @@
-"""Dates as clients of the contract send them: a day, or an ISO 8601 time, of which only the day counts."""
+"""Dates as clients of the contract send them: a day, or an ISO 8601 time, of which only the day counts.
+
+A range may have any length. `parts` divides it for EHRs that answer only so many days at once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from cobalt_link.web.problems import InvalidRequest, Problem
-
-LONGEST = 184  # days in one request: half a year, because the EHR has to answer while the caller waits
 
 FORMAT = "Invalid date format. Use ISO format (YYYY-MM-DD)."
 SCHEDULED = (date(1900, 1, 1), date(2199, 12, 31))
@@ -30,7 +32,7 @@ def day(text: str) -> date:
 
 
 def span(start: str | None, end: str | None) -> tuple[date, date]:
-    """The first and the last day, both included, at most half a year. Raises MissingParameters or InvalidRequest."""
+    """The first and the last day, both included. Raises MissingParameters or InvalidRequest."""
     given = {"start_date": start, "end_date": end}
     if missing := [name for name, value in given.items() if not value]:
         raise MissingParameters(f"Missing required parameters: {', '.join(missing)}.")
@@ -40,6 +42,13 @@ def span(start: str | None, end: str | None) -> tuple[date, date]:
         raise InvalidRequest(f"start_date and end_date must be between {SCHEDULED[0]} and {SCHEDULED[1]}.")
     if last < first:
         raise InvalidRequest("end_date must be after start_date.")
-    if (last - first).days >= LONGEST:
-        raise InvalidRequest(f"Date range cannot exceed {LONGEST} days. Split it into several requests.")
     return first, last
+
+
+def parts(first: date, last: date, longest: int) -> Iterator[tuple[date, date]]:
+    """The range in parts of at most `longest` days, in order. Without a limit (0) it is one part."""
+    while longest and (last - first).days >= longest:
+        end = first + timedelta(days=longest - 1)
+        yield first, end
+        first = end + timedelta(days=1)
+    yield first, last

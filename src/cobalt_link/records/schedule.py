@@ -1,17 +1,23 @@
-"""Reads the appointments of some days from any connector: days in the practice's time, and filters the EHR lacks."""
+"""Reads the appointments of some days from any connector.
+
+Days are the practice's. What the EHR lacks is done here: filters, more days than it gives at once, notes by id.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from cobalt_link.connector.capabilities import FindsAppointments, ReadsAppointments, streamed
 from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.manifest import Manifest
 from cobalt_link.connector.matching import matches_appointment
 from cobalt_link.connector.models import Appointment, AppointmentQuery
+from cobalt_link.records.days import parts
 
 # An EHR that cannot read one appointment by its id is searched for it in so many days before and after today.
 AROUND = timedelta(days=92)
@@ -28,8 +34,14 @@ class NaiveTime(ValueError):
     """A time without an offset, and neither the org nor the grant says in which zone it is."""
 
 
+class Schedule(ReadsAppointments, Protocol):
+    """A connector that reads appointments."""
+
+    manifest: Manifest
+
+
 async def appointments(
-    connector: ReadsAppointments, chart: Chart, wanted: AppointmentQuery, ours: frozenset[str], org_zone: str | None
+    connector: Schedule, chart: Chart, wanted: AppointmentQuery, ours: frozenset[str], org_zone: str | None
 ) -> list[Appointment]:
     """Those that start on the wanted days, as they are counted in `org_zone`, else in the grant's zone, else by the
     EHR. The filters in `ours` are applied here, the others by the EHR."""
@@ -38,7 +50,7 @@ async def appointments(
         # The EHR may begin its days up to a day earlier or later than the zone does.
         day = timedelta(days=1)
         sent = msgspec.structs.replace(sent, start=sent.start - day, end=sent.end + day)
-    found = placed(streamed(connector.appointments(chart, sent)), chart, org_zone)
+    found = placed(_in_parts(connector, chart, sent), chart, org_zone)
     return [
         each
         async for each in found
@@ -47,12 +59,15 @@ async def appointments(
 
 
 async def appointment(
-    connector: ReadsAppointments, chart: Chart, ehr_id: str, org_zone: str | None
+    connector: Schedule, chart: Chart, ehr_id: str, org_zone: str | None, *, note: bool = False
 ) -> Appointment | None:
-    """By the EHR's id: from the EHR's own look-up, else searched in the days around today."""
+    """By the EHR's id: from the EHR's own look-up, else searched in the days around today.
+
+    A look-up that gives no progress note may still have one in the list. With `note`, that list is read too.
+    """
     async for each in placed(_candidates(connector, chart, ehr_id), chart, org_zone):
         if each.ehr_id == ehr_id:
-            return each
+            return await _with_note(connector, chart, each, org_zone) if note and not each.progress_note else each
     return None
 
 
@@ -61,14 +76,35 @@ def has_lookup(connector: object) -> bool:
     return isinstance(connector, FindsAppointments)
 
 
-async def _candidates(connector: ReadsAppointments, chart: Chart, ehr_id: str) -> AsyncIterator[Appointment]:
+async def _with_note(connector: Schedule, chart: Chart, found: Appointment, org_zone: str | None) -> Appointment:
+    day = found.start.date()
+    by_mrn = found.patient.mrn and "patient_mrn" in connector.manifest.reads["appointments"]
+    query = AppointmentQuery(start=day, end=day, patient_mrn=found.patient.mrn if by_mrn else None, include_note=True)
+    listed = await appointments(connector, chart, query, frozenset(), org_zone)
+    return next((each for each in listed if each.ehr_id == found.ehr_id), found)
+
+
+async def _in_parts(connector: Schedule, chart: Chart, query: AppointmentQuery) -> AsyncIterator[Appointment]:
+    """In parts of as many days as the EHR is asked for at once. An EHR that is not exact at the edges repeats none."""
+    before: set[str] = set()
+    for start, end in parts(query.start, query.end, connector.manifest.appointment_days):
+        part = msgspec.structs.replace(query, start=start, end=end)
+        here: list[str] = []
+        async for each in streamed(connector.appointments(chart, part)):
+            if each.ehr_id not in before:
+                here.append(each.ehr_id)
+                yield each
+        before.update(here)
+
+
+async def _candidates(connector: Schedule, chart: Chart, ehr_id: str) -> AsyncIterator[Appointment]:
     if isinstance(connector, FindsAppointments):
         if found := await connector.appointment(chart, ehr_id):
             yield found
         return
     today = datetime.now(UTC).date()
     query = AppointmentQuery(start=today - AROUND, end=today + AROUND)
-    async for each in streamed(connector.appointments(chart, query)):
+    async for each in _in_parts(connector, chart, query):
         yield each
 
 

@@ -97,7 +97,7 @@ def _row(clinic: str, patient: Patient) -> tuple[str, ...]:
         patient.dob,
         fold(patient.first_name),
         fold(patient.last_name),
-        fold(_whole_names(patient)),
+        _whole_names(patient),
         # The bar keeps a search from matching the end of one number and the start of the other.
         f"{digits(patient.phones.home)}|{digits(patient.phones.mobile)}",
         msgspec.json.encode(patient).decode(),
@@ -107,4 +107,4 @@ def _row(clinic: str, patient: Patient) -> tuple[str, ...]:
 def _whole_names(patient: Patient) -> str:
     first, last = patient.first_name, patient.last_name
     given = f"{first} {patient.middle_name}".strip()
-    return "\n".join((f"{first} {last}", f"{given} {last}", f"{last}, {given}"))
+    return "\n".join(map(fold, (f"{first} {last}", f"{given} {last}", f"{last}, {given}")))

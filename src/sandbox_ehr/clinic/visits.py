@@ -10,7 +10,7 @@ import msgspec
 from sandbox_ehr.clinic.made_up_patients import Patient, patients
 from sandbox_ehr.clinic.made_up_visits import PlannedVisit, VisitDetails, visits_on
 from sandbox_ehr.clinic.practice import Clinic
-from sandbox_ehr.clinic.search_text import Phone, digits, fold
+from sandbox_ehr.clinic.search_text import Phone, digits, words
 
 DAYS_AROUND_TODAY = 30
 
@@ -23,7 +23,7 @@ _FILTER = """
     AND a.day BETWEEN :start AND :end
     AND (:mode = '' OR a.mode = :mode)
     AND (:patient_mrn = '' OR p.mrn = :patient_mrn)
-    AND instr(p.names, :patient_name) > 0
+    AND NOT EXISTS (SELECT 1 FROM json_each(:patient_names) WHERE instr(p.names, value) = 0)
     AND instr(p.phones, :patient_phone) > 0
     ORDER BY a.starts_at, a.id
 """
@@ -72,7 +72,7 @@ def find(connection: sqlite3.Connection, clinic: Clinic, query: VisitQuery, now:
         "end": query.end.isoformat(),
         "mode": query.mode,
         "patient_mrn": query.patient_mrn,
-        "patient_name": fold(query.patient_name),
+        "patient_names": msgspec.json.encode(words(query.patient_name)).decode(),
         "patient_phone": digits(query.patient_phone),
     }
     return [_visit(row) for row in connection.execute(_VISITS + _FILTER, values)]

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 import pytest
 
 from cobalt_link.connector.capabilities import listed
 from cobalt_link.connector.chart import Chart
-from cobalt_link.connector.models import Appointment, AppointmentQuery, Coded, Location, Patient, PatientQuery, Provider
+from cobalt_link.connector.models import (
+    Appointment,
+    AppointmentQuery,
+    Coded,
+    Location,
+    Patient,
+    PatientQuery,
+    Provider,
+    Shift,
+)
 from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.connectors.sandbox import spans
 from tests.connectors.sandbox.conftest import Open
@@ -220,12 +229,22 @@ async def test_providers_locations_and_settings_are_the_clinics(
     sandbox: Sandbox, connector: Connector, opened: Open
 ) -> None:
     chart = await opened("user_clinics", {"value": "3"})
+    names = {row["id"]: row["name"] for row in (await theirs(sandbox, chart, "locations"))["locations"]}
+
+    def shift(row: dict[str, Any]) -> Shift:
+        start, end = time.fromisoformat(row["start"]), time.fromisoformat(row["end"])
+        place = row["location_id"]
+        return Shift(weekday=row["weekday"], start=start, end=end, location_ehr_id=place, location_name=names[place])
+
     rows = (await theirs(sandbox, chart, "providers"))["providers"]
     assert await connector.providers(chart) == [
         Provider(ehr_id=row["id"], name=f"{row['last_name']}, {row['first_name']}", npi=row["npi"],
-                 active=row["active"], timezone="America/Phoenix")
+                 active=row["active"], timezone="America/Phoenix", hours=tuple(map(shift, row["hours"])))
         for row in rows
     ]  # fmt: skip
+    assert shift(rows[0]["hours"][0]) == Shift(
+        weekday=1, start=time(8), end=time(17), location_ehr_id="301", location_name="Harbor Heart, Pier Building"
+    )
     closed = (await connector.locations(chart))[1]
     assert closed == Location(
         ehr_id="302", name="Harbor Heart, Old Mill (closed)", active=False, address1="9 Mill Yard", address2=None,

@@ -1,24 +1,27 @@
 """Searches by what a user typed, in Tryton's domains.
 
-The databases under GNU Health differ in how they escape `%` and fold the case of letters beyond ASCII. So a search that
-is not exact asks for too much, and the result is narrowed down here.
+The databases under GNU Health differ in how they escape `%` and fold the case of letters beyond ASCII, and a chart may
+have another kind of apostrophe or blank than the person typed. So a search that is not exact asks for too much, and the
+result is narrowed down here.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from cobalt_link.connector import digits
 
-PLAIN = re.compile(r"[A-Za-z0-9 '.,-]+")
+PLAIN = re.compile(r"[A-Za-z0-9.,]+")
 # Enough to tell a number apart when one side has a country code and the other has none.
 COMPARED_DIGITS = 7
 
 
 def pattern(term: str) -> str:
     """An `ilike` pattern that matches wherever `term` stands, and perhaps more (see `is_exact`)."""
-    return "%" + re.sub(r"[^A-Za-z0-9 '.,-]+", "%", term) + "%"
+    # Composed first: of a letter in two parts, the base alone would be asked for.
+    return "%" + re.sub(r"[^A-Za-z0-9.,]+", "%", unicodedata.normalize("NFC", term)) + "%"
 
 
 def is_exact(*terms: str | None) -> bool:

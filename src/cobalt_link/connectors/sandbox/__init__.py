@@ -90,7 +90,7 @@ class Sandbox(Connector):
         return Patients(items=tuple(map(records.patient, rows)), total=total)
 
     async def providers(self, chart: Chart) -> list[Provider]:
-        return [records.provider(row) for row in (await self._api(chart).get("/providers"))["providers"]]
+        return [*(await self._names(chart))[0].values()]
 
     async def locations(self, chart: Chart) -> list[Location]:
         return [records.location(row) for row in (await self._api(chart).get("/locations"))["locations"]]
@@ -102,9 +102,10 @@ class Sandbox(Connector):
         return api_of(self.http, chart.instance, chart.session)
 
     async def _names(self, chart: Chart) -> records.Names:
-        """Providers and locations by id. An appointment has their ids only."""
-        providers, locations = await asyncio.gather(self.providers(chart), self.locations(chart))
-        return {each.ehr_id: each for each in providers}, {each.ehr_id: each for each in locations}
+        """Providers and locations by id. Appointments and working hours have their ids only."""
+        found, locations = await asyncio.gather(self._api(chart).get("/providers"), self.locations(chart))
+        places = {each.ehr_id: each for each in locations}
+        return {row["id"]: records.provider(row, places) for row in found["providers"]}, places
 
 
 def spans(start: date, end: date) -> list[tuple[date, date]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from cobalt_link.connector import (
@@ -14,12 +14,14 @@ from cobalt_link.connector import (
     PracticeSettings,
     Provider,
     Sex,
+    Shift,
 )
 
 SEX: dict[str, Sex] = {"F": "female", "M": "male"}
 MODE: dict[str, Mode] = {"office": "office", "video": "telemedicine"}
 THEIR_MODE = {mode: theirs for theirs, mode in MODE.items()}
-Names = tuple[dict[str, Provider], dict[str, Location]]
+Locations = dict[str, Location]
+Names = tuple[dict[str, Provider], Locations]
 
 
 def patient(row: dict[str, Any]) -> Patient:
@@ -43,13 +45,25 @@ def patient(row: dict[str, Any]) -> Patient:
     )
 
 
-def provider(row: dict[str, Any]) -> Provider:
+def provider(row: dict[str, Any], places: Locations) -> Provider:
     return Provider(
         ehr_id=row["id"],
         name=f"{row['last_name']}, {row['first_name']}",
         npi=row["npi"] or None,
         active=row["active"],
         timezone=row["timezone"],
+        hours=tuple(_shift(each, places) for each in row["hours"]),
+    )
+
+
+def _shift(row: dict[str, Any], places: Locations) -> Shift:
+    place = places.get(row["location_id"])
+    return Shift(
+        weekday=row["weekday"],
+        start=time.fromisoformat(row["start"]),
+        end=time.fromisoformat(row["end"]),
+        location_ehr_id=row["location_id"] or None,
+        location_name=place.name if place else None,
     )
 
 

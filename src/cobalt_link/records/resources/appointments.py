@@ -12,14 +12,15 @@ from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import NotSupported
-from cobalt_link.connector.capabilities import ReadsAppointments
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Appointment, AppointmentQuery
+from cobalt_link.kit.text import as_searched, trimmed
 from cobalt_link.records import schedule
 from cobalt_link.records.days import span
 from cobalt_link.records.engine import Ids, RecordsEngine, Resource, our_id
 from cobalt_link.records.ids import Named
-from cobalt_link.web import Alias
+from cobalt_link.records.schedule import Schedule
+from cobalt_link.web import Alias, Cleaned
 from cobalt_link.web.problems import Problem
 
 # What an EHR's own id looks like; connectors put it into paths, so dots alone and slashes are nobody's id.
@@ -43,18 +44,24 @@ class AppointmentNotFound(Problem):
     status = 404
 
 
-class AppointmentsAsked(msgspec.Struct, frozen=True):
-    """Both days are required, are days of the practice and are included; at most 184 of them."""
+class AppointmentsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Both days are required, are days of the practice, and are included. A range may have any length."""
 
-    start_date: Annotated[str | None, Meta(description="First day, YYYY-MM-DD. Required.")] = None
-    end_date: Annotated[str | None, Meta(description="Last day, YYYY-MM-DD. Required.")] = None
-    patient_mrn: Annotated[str | None, Meta(description="The whole number."), Alias("mrn")] = None
-    patient_name: Annotated[str | None, Meta(description="Part of the name, in any case.")] = None
-    patient_phone: Annotated[str | None, Meta(description="In any spelling.")] = None
+    start_date: Annotated[str | None, Cleaned(trimmed), Meta(description="First day, YYYY-MM-DD. Required.")] = None
+    end_date: Annotated[str | None, Cleaned(trimmed), Meta(description="Last day, YYYY-MM-DD. Required.")] = None
+    patient_mrn: Annotated[str | None, Cleaned(trimmed), Alias("mrn"), Meta(description="The whole number.")] = None
+    patient_name: Annotated[str | None, Cleaned(as_searched), Meta(description="Part of the name, in any case.")] = None
+    patient_phone: Annotated[str | None, Cleaned(as_searched), Meta(description="In any spelling.")] = None
     appointment_mode: Annotated[
         Literal["office", "telemedicine"] | None, Meta(description="Only those; without it all."), Alias("mode")
     ] = None
     include_note: Annotated[bool, Meta(description="Whether to read progress notes too.")] = False
+
+
+class AppointmentAsked(msgspec.Struct, frozen=True):
+    """A progress note comes only on request."""
+
+    include_note: Annotated[bool, Meta(description="Whether to read the progress note too.")] = False
 
 
 class Insurance(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,23 +144,26 @@ async def read(reads: RecordsEngine, account: Account, asked: AppointmentsAsked)
     ours = reads.left_to_us(account, RESOURCE, _filters(asked))
     zone = (await reads.org_settings(account)).time_zone
 
-    async def step(connector: ReadsAppointments, chart: Chart) -> list[Appointment]:
+    async def step(connector: Schedule, chart: Chart) -> list[Appointment]:
         return await schedule.appointments(connector, chart, wanted, ours, zone)
 
     found, ids = await reads.read(account, RESOURCE, step)
     return AppointmentsAnswer([view(each, ids, notes=asked.include_note) for each in found])
 
 
-async def read_one(reads: RecordsEngine, account: Account, either_id: str) -> AppointmentAnswer:
+async def read_one(
+    reads: RecordsEngine, account: Account, either_id: str, asked: AppointmentAsked
+) -> AppointmentAnswer:
     """By our id or the EHR's own. Raises AppointmentNotFound, or NotSupported if the EHR has no look-up by id and the
     appointment is not among those of 92 days before and after today."""
     ehr_id = await reads.resolve(account, "appointment", either_id)
     if not EHR_ID.fullmatch(ehr_id):
         raise AppointmentNotFound
+    reads.left_to_us(account, RESOURCE, ["include_note"] if asked.include_note else [])
     zone = (await reads.org_settings(account)).time_zone
 
-    async def step(connector: ReadsAppointments, chart: Chart) -> list[Appointment]:
-        found = await schedule.appointment(connector, chart, ehr_id, zone)
+    async def step(connector: Schedule, chart: Chart) -> list[Appointment]:
+        found = await schedule.appointment(connector, chart, ehr_id, zone, note=asked.include_note)
         if found is None and not schedule.has_lookup(connector):
             raise _no_lookup(reads.ehr_name(account))
         return [found] if found else []
@@ -161,7 +171,7 @@ async def read_one(reads: RecordsEngine, account: Account, either_id: str) -> Ap
     found, ids = await reads.read(account, RESOURCE, step)
     if not found:
         raise AppointmentNotFound
-    shown = view(found[0], ids, notes=False)
+    shown = view(found[0], ids, notes=asked.include_note)
     return AppointmentAnswer(shown, shown)
 
 

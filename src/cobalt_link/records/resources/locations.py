@@ -16,8 +16,10 @@ RESOURCE: Resource[list[Location]] = Resource("locations", lambda found: [("loca
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """`address2` is an empty text if there is none."""
+
     address1: str | None
-    address2: str | None
+    address2: str
     city: str | None
     state: str | None
     zip: str | None
@@ -56,7 +58,7 @@ def view(location: Location, ids: Ids) -> LocationView:
         status="active" if location.active else "inactive",
         address=Address(
             address1=location.address1,
-            address2=location.address2,
+            address2=location.address2 or "",  # contract §9 row 42
             city=location.city,
             state=location.state,
             zip=location.zip,

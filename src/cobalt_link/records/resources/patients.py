@@ -14,9 +14,10 @@ from cobalt_link.connector.capabilities import ReadsPatients, Records, listed
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.matching import matches_patient
 from cobalt_link.connector.models import Patient, PatientQuery, Patients
+from cobalt_link.kit.text import as_searched, trimmed
 from cobalt_link.records.days import day
 from cobalt_link.records.engine import Ids, RecordsEngine, Resource
-from cobalt_link.web import Alias
+from cobalt_link.web import Alias, Cleaned
 from cobalt_link.web.paging import Page, Pagination
 
 FILTERS = ("dob", "first_name", "last_name", "mrn", "ehr_id", "phone")
@@ -27,15 +28,19 @@ RESOURCE: Resource[Patients] = Resource(
 )
 
 
-class PatientsAsked(msgspec.Struct, frozen=True):
+class PatientsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All optional. Names match partly and in any case, the rest exactly; several filters all have to match."""
 
-    dob: Annotated[str | None, Meta(description="YYYY-MM-DD."), Alias("date_of_birth")] = None
-    first_name: Annotated[str | None, Meta(description="Part of it.")] = None
-    last_name: Annotated[str | None, Meta(description="Part of it.")] = None
-    mrn: Annotated[str | None, Meta(description="The whole number."), Alias("patient_mrn")] = None
-    ehr_id: Annotated[str | None, Meta(description="The EHR's own id."), Alias("patient_ehr_id")] = None
-    phone: Annotated[str | None, Meta(description="In any spelling."), Alias("patient_phone")] = None
+    dob: Annotated[str | None, Cleaned(trimmed), Meta(description="YYYY-MM-DD."), Alias("date_of_birth")] = None
+    first_name: Annotated[str | None, Cleaned(as_searched), Meta(description="Part of it.")] = None
+    last_name: Annotated[str | None, Cleaned(as_searched), Meta(description="Part of it.")] = None
+    mrn: Annotated[str | None, Cleaned(trimmed), Meta(description="The whole number."), Alias("patient_mrn")] = None
+    ehr_id: Annotated[str | None, Cleaned(trimmed), Meta(description="The EHR's own id."), Alias("patient_ehr_id")] = (
+        None
+    )
+    phone: Annotated[str | None, Cleaned(as_searched), Meta(description="In any spelling."), Alias("patient_phone")] = (
+        None
+    )
     page: Page = 1
     page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
 

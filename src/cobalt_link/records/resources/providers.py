@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from itertools import groupby
+from typing import Literal
 
 import msgspec
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.capabilities import ReadsProviders, listed
 from cobalt_link.connector.chart import Chart
-from cobalt_link.connector.models import Provider
+from cobalt_link.connector.models import Provider, Shift
 from cobalt_link.records.engine import Ids, RecordsEngine, Resource
 
 RESOURCE: Resource[list[Provider]] = Resource("providers", lambda found: [("provider", each.ehr_id) for each in found])
 
 
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+Day = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+class Recurrence(msgspec.Struct, frozen=True):
+    """How often a shift comes back. EHRs tell the hours of a week."""
+
+    recur_interval_type: str = "weeks"
+    recur_interval_amount: str = "1"
+    recur_interval_description: str = "Every 1 week."
+
+
+class ShiftView(msgspec.Struct, frozen=True, kw_only=True):
+    """`start` and `end` are the practice's time, such as T08:00:00. `facility_id` is the EHR's id of the location."""
+
+    start: str
+    end: str
+    facility_id: str | None
+    facility_name: str | None
+    recurrence: Recurrence = Recurrence()
+
+
+class DayView(msgspec.Struct, frozen=True):
+    """The shifts of one day of the week."""
+
+    day: Day
+    shifts: list[ShiftView]
+
+
 class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
-    """`ehr_id` is the EHR's own id. `hours` stay empty: they are read with availability."""
+    """`ehr_id` is the EHR's own id. `hours` are empty if the EHR does not keep them."""
 
     id: str
     ehr_id: str
@@ -25,7 +55,7 @@ class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str | None
     status: Literal["active", "inactive"]
     hide_in_availability: bool = False
-    hours: list[dict[str, Any]] = []
+    hours: list[DayView]
 
 
 class ProvidersAnswer(msgspec.Struct, frozen=True):
@@ -51,4 +81,20 @@ def view(provider: Provider, ids: Ids, zone: str | None) -> ProviderView:
         npi=provider.npi,
         timezone=zone or provider.timezone,
         status="active" if provider.active else "inactive",
+        hours=_hours(provider),
+    )
+
+
+def _hours(provider: Provider) -> list[DayView]:
+    ordered = sorted(provider.hours, key=lambda shift: (shift.weekday, shift.start))
+    days = groupby(ordered, key=lambda shift: shift.weekday)
+    return [DayView(DAYS[weekday - 1], [_shift(each) for each in shifts]) for weekday, shifts in days]
+
+
+def _shift(shift: Shift) -> ShiftView:
+    return ShiftView(
+        start=f"T{shift.start:%H:%M:%S}",
+        end=f"T{shift.end:%H:%M:%S}",
+        facility_id=shift.location_ehr_id,
+        facility_name=shift.location_name,
     )
