@@ -13,7 +13,7 @@ def test_every_filter_that_the_api_has_is_declared(connector: GnuHealth) -> None
 
 
 def test_it_goes_by_the_names_that_people_use(connector: GnuHealth) -> None:
-    for name in ("GNU Health", "gnuhealth", "GNU HEALTH HIS", "gnu-health"):
+    for name in ("GNU Health", "gnuhealth", "GNU HEALTH HIS", "gnu-health", "Gnú\u00a0Health"):
         assert connector.manifest.answers_to(name), name
     assert not connector.manifest.answers_to("Sandbox EHR")
 

@@ -272,15 +272,16 @@ async def test_a_user_with_an_open_org_searches_picks_and_changes_their_mind(
     house: House, acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:
     await acme.link_token(org_id="larkspur", emr_instance_domain=sandbox.address)
-    change = OrgChange(branding_name="Larkspur Pediatrics", listed=True)
+    change = OrgChange(branding_name="Larkspur Pediatrics", place="O’Fallon, Núñez", listed=True)
     await house.developers.orgs.change(acme.record, "larkspur", change)
     browser = Browser(client)
     page = await browser.open(f"/?token={await acme.link_token(org_id='open', emr_name=None)}")
     assert page.pane == "picker"
     search = next(form for form in page.forms if form.method == "get")
     assert "No match" in (await browser.submit(page, search, q="nowhere")).text
-    found = await browser.submit(page, search, q="lark")
-    assert "Larkspur Pediatrics" in found.text
+    for query in ("o'fallon", "nu\u0301n\u0303ez, O’Fallon ", "NUNEZ", "lark"):
+        found = await browser.submit(page, search, q=query)
+        assert "Larkspur Pediatrics" in found.text, query
     page = await browser.submit(found, pick=found.form.values("pick")[0])
     assert page.pane == "consent"
     page = await browser.submit(page, agree="yes")
