@@ -12,6 +12,7 @@ import structlog
 
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
@@ -28,7 +29,8 @@ async def main(dsn: str, ring: str, account_id: str) -> None:
     db, vault, clock = await Database.open(dsn), Vault(Keyring.load(Path(ring))), SystemClock()
     keys, http = DataKeys(db, vault), Http(allow_private=True)
     accounts = AccountTable(db, vault, keys, clock)
-    renewals, health = Renewals(db, keys, clock, seconds=45), InstanceHealth(db, clock)
+    renewals = Renewals(db, keys, clock, LoginTries(db, vault, clock), seconds=45)
+    health = InstanceHealth(db, clock)
     sessions = EhrSessions(accounts, renewals, health, {"sandbox": Sandbox(http)}, clock)
 
     async def read() -> str:

@@ -120,7 +120,7 @@ async def test_a_repaired_account_works_again_with_what_was_typed_then(world: Wo
 @pytest.mark.parametrize(
     ("no", "reason"),
     [
-        (refusals.Locked(minutes=15), "locked"),
+        (refusals.Locked(), "locked"),
         (refusals.PasswordExpired(), "password_expired"),
         (refusals.TooManyCodes(), "too_many_codes"),
         (refusals.LoginRequired(), "login_required"),

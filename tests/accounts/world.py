@@ -9,6 +9,7 @@ from cobalt_link.accounts.access import ISSUE, AccessTokens
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import EhrSessions, RenewalTimes
 from cobalt_link.accounts.table import AccountTable
@@ -53,13 +54,14 @@ class World:
         self.orgs = Orgs(db, self.clock, lambda name: "tiny")
         self.accounts = AccountTable(db, self.vault, self.keys, self.clock)
         self.access = AccessTokens(db, self.vault, self.clock)
+        self.tries = LoginTries(db, self.vault, self.clock)
         self.sessions = self.new_sessions()
 
     def new_sessions(self, **seconds: float) -> EhrSessions:
         """As another process would have them; `seconds` as in `RenewalTimes`."""
         times = RenewalTimes(**seconds)
         renewals, health = (
-            Renewals(self.db, self.keys, self.clock, seconds=times.lease),
+            Renewals(self.db, self.keys, self.clock, self.tries, seconds=times.lease),
             InstanceHealth(self.db, self.clock),
         )
         return EhrSessions(self.accounts, renewals, health, self.connectors, self.clock, times)

@@ -24,14 +24,14 @@ class Budget(NamedTuple):
 
 
 FOLDERS: dict[str, Budget] = {
-    "accounts": Budget(145, 38),
+    "accounts": Budget(195, 42),
     "api": Budget(18, 12),
     "benchmarks": Budget(8, 11),
     "browsers/chromium": Budget(130, 315),
     "browsers/engines": Budget(12, 86),
     "cli": Budget(165, 110),
     "conformance": Budget(430, 45),
-    "connector": Budget(110, 4),
+    "connector": Budget(125, 5),
     "connectors/gnuhealth": Budget(135, 78),
     "connectors/sandbox": Budget(200, 27),
     "developers": Budget(200, 12),
@@ -48,7 +48,7 @@ FOLDERS: dict[str, Budget] = {
     "records": Budget(125, 20),
     "sandbox_ehr": Budget(230, 52),
     "settings": Budget(95, 3),
-    "signin": Budget(75, 2),
+    "signin": Budget(85, 3),
     "store": Budget(95, 119),
     "stories": Budget(90, 260),
     "support": Budget(60, 5),

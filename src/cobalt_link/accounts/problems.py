@@ -48,6 +48,14 @@ class EhrThrottled(Problem):
     status = 503
 
 
+class SignInRests(Problem):
+    """There were too many wrong passwords or codes for this EHR login, maybe not your user's. No sign-in is tried until
+    the lock is over. Try again after the seconds in the Retry-After header."""
+
+    code = "sign_in_rests"
+    status = 503
+
+
 class EhrUnexpected(Problem):
     """The EHR gave an answer that we do not understand. Give the operator the reference from this message."""
 

@@ -9,6 +9,7 @@ from cobalt_link.accounts.problems import (
     MissingRights,
     NotSupported,
     ReconnectRequired,
+    SignInRests,
 )
 from cobalt_link.connector import refusals
 from cobalt_link.connector.refusals import Refusal
@@ -16,14 +17,24 @@ from cobalt_link.web.problems import Problem
 
 DOWN_SECONDS = 10
 BUSY_SECONDS = 10
+LONGEST_REST = 86400
+# A lock without an end that strangers may have caused. An administrator lifts it, and the saved password works again.
+UNKNOWN_LOCK = 3600
 
 
 def needs_the_user(refusal: Refusal) -> bool:
     """Whether only a new sign-in by the person helps."""
     # Missing rights look like a refusal of the user, but only the EHR's administrator can grant them.
-    return isinstance(refusal, refusals.AskAgain | refusals.AskAHuman | refusals.TooManyCodes) and not isinstance(
-        refusal, refusals.NoRights
-    )
+    if isinstance(refusal, refusals.NoRights) or rest_of(refusal) is not None:
+        return False
+    return isinstance(refusal, refusals.AskAgain | refusals.AskAHuman | refusals.TooManyCodes)
+
+
+def rest_of(refusal: Refusal) -> int | None:
+    """The seconds after which a lock ends by itself. The saved password may be right all the time (S-141)."""
+    minutes = refusal.details.get("minutes")
+    lasts = isinstance(refusal, refusals.Locked | refusals.TooManyCodes | refusals.TooManyTries)
+    return min(minutes * 60, LONGEST_REST) if lasts and isinstance(minutes, int) else None
 
 
 def reason(refusal: Refusal) -> str:
@@ -38,6 +49,9 @@ def problem_of(refusal: Refusal, ehr: str, host: str) -> Problem:
     """What the API answers. `ehr` is the EHR's name, `host` the host of this instance."""
     if needs_the_user(refusal):
         return ReconnectRequired()
+    if (rest := rest_of(refusal)) is not None:
+        text = f"{ehr} at {host} had too many wrong passwords or codes for this login, so nobody signs in for a while."
+        return _later(SignInRests, text, refusal, rest)
     match refusal:
         case refusals.EhrDown():
             return _later(EhrUnavailable, f"{ehr} at {host} does not answer.", refusal, DOWN_SECONDS)
@@ -66,6 +80,8 @@ def problem_of(refusal: Refusal, ehr: str, host: str) -> Problem:
 
 def back_off(refusal: Refusal, failures: int) -> int:
     """Seconds without a sign-in after one that failed. Longer each time, so that the EHR does not lock the account."""
+    if (rest := rest_of(refusal)) is not None:
+        return rest
     asked = refusal.details.get("seconds") if isinstance(refusal, refusals.EhrBusy) else None
     if isinstance(asked, int):
         return min(max(asked, 1), 900)

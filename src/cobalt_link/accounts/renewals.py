@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from cobalt_link.accounts import audit, sealing, statements
 from cobalt_link.accounts.account import Account, Health, OpenAccount
 from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.login_tries import LoginBrake, LoginTries, Typist
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.table import account_of
 from cobalt_link.connector.grant import Grant
@@ -66,7 +67,8 @@ class Renewals:
     account to itself.
     """
 
-    def __init__(self, db: Database, keys: DataKeys, clock: Clock, *, seconds: float) -> None:
+    def __init__(self, db: Database, keys: DataKeys, clock: Clock, tries: LoginTries, *, seconds: float) -> None:
+        self.tries = tries
         self._db = db
         self._keys = keys
         self._clock = clock
@@ -85,6 +87,11 @@ class Renewals:
             failed=row["renewals_failed"],
             user=row["ehr_user_fingerprint"],
         )
+
+    def brake(self, renewal: Renewal) -> LoginBrake:
+        """The brake on the saved password."""
+        account = renewal.account
+        return self.tries.brake(Typist(source=account.id, renews=True), lambda: (account.connector, account.address))
 
     async def count_begun(self, renewal: Renewal, by: int) -> bool:
         """Takes this renewal out of the begun sign-ins (-1) or counts it again (+1). False if the claim was lost."""

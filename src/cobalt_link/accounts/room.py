@@ -7,6 +7,7 @@ from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.api import AccountApi
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import TIMES, EhrSessions
 from cobalt_link.accounts.table import AccountTable
@@ -17,30 +18,37 @@ ROUTES = (api.routes,)
 
 class AccountsRoom(Room, frozen=True, kw_only=True):
     """`sessions` reads with an account; `access` gives the account of an access token; `keys` seals what belongs to an
-    account, an org, or another owner."""
+    account, an org, or another owner; `tries` has the brake on sign-ins."""
 
     accounts: AccountTable
     access: AccessTokens
     sessions: EhrSessions
     health: InstanceHealth
     keys: DataKeys
+    tries: LoginTries
 
 
 def open(deps: Deps) -> AccountsRoom:  # noqa: A001 - every room opens by this name
     db, clock = deps.db, deps.clock
     keys, health = DataKeys(db, deps.vault), InstanceHealth(db, clock)
     accounts, access = AccountTable(db, deps.vault, keys, clock), AccessTokens(db, deps.vault, clock)
-    renewals = Renewals(db, keys, clock, seconds=TIMES.lease)
+    tries = LoginTries(db, deps.vault, clock)
+    renewals = Renewals(db, keys, clock, tries, seconds=TIMES.lease)
     sessions = EhrSessions(accounts, renewals, health, deps.connectors, clock)
 
     return AccountsRoom(
         routes=((api.routes, AccountApi(accounts, access, sessions, deps.connectors)),),
         # The promise of S-013: an account is in between for no longer than a lease and one round of `renewals`.
-        chores=(Chore("renewals", 15.0, sessions.sweep), Chore("shredding", 600.0, lambda: upkeep.shred(access, keys))),
+        chores=(
+            Chore("renewals", 15.0, sessions.sweep),
+            Chore("shredding", 600.0, lambda: upkeep.shred(access, keys)),
+            Chore("pruning of login tries", 600.0, tries.prune),
+        ),
         close=sessions.close,
         accounts=accounts,
         access=access,
         sessions=sessions,
         health=health,
         keys=keys,
+        tries=tries,
     )

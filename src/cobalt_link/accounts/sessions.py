@@ -27,7 +27,7 @@ from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant, Renewed
-from cobalt_link.connector.refusals import EhrBusy, EhrDown, Refusal, SessionEnded
+from cobalt_link.connector.refusals import EhrBusy, EhrDown, Locked, Refusal, SessionEnded
 from cobalt_link.kit.clock import Clock
 from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Granted, Outcome, Refused, replay
@@ -151,7 +151,7 @@ class EhrSessions:
         except (Problem, SessionEnded):
             raise
         except Exception as error:
-            refusal = as_refusal(error)
+            refusal = await self._rest_or_end(opened, as_refusal(error))
             if refusal_problems.needs_the_user(refusal):
                 await self._accounts.mark_login_required(account, refusal.code)
             raise self._problem(account, refusal) from error
@@ -236,12 +236,15 @@ class EhrSessions:
         try:
             async with asyncio.timeout(seconds):
                 saved, known = opened.answers, opened.known
-                outcome = await replay(sign_in, MemoryJournal(), saved=saved, known=known, silent=True)
+                brake = self._renewals.brake(renewal)
+                outcome = await replay(sign_in, MemoryJournal(), saved=saved, known=known, silent=True, brake=brake)
         except TimeoutError:
             outcome = Refused(EhrDown())
         await self._settle(renewal, outcome)
 
     async def _settle(self, renewal: Renewal, outcome: Outcome) -> None:
+        if isinstance(outcome, Refused):
+            outcome = Refused(await self._rest_or_end(renewal.opened, outcome.refusal))
         match outcome:
             case Granted(grant, answers):
                 # The same answers may lead to somebody else after the EHR has reassigned a user name.
@@ -257,6 +260,13 @@ class EhrSessions:
             case _:
                 # The EHR asks something that no saved answer fits, such as a code that it has texted.
                 await self._renewals.require_login(renewal, "login_required")
+
+    async def _rest_or_end(self, opened: OpenAccount, refusal: Refusal) -> Refusal:
+        """A lock that strangers may have caused must not end the account: it rests, also if the EHR names no end."""
+        endless = isinstance(refusal, Locked) and refusal_problems.rest_of(refusal) is None
+        if endless and await self._renewals.tries.strangers_were_at(opened):
+            return Locked(seconds=refusal_problems.UNKNOWN_LOCK, **refusal.details)
+        return refusal
 
     def _connector(self, account: Account) -> Connector:
         connector = self._connectors.get(account.connector)

@@ -34,7 +34,7 @@ SELECT {ACCOUNT}, a.ehr_user_fingerprint FROM accounts a WHERE a.id = %s AND a.d
 GRANT: LiteralString = f"""
 UPDATE accounts a
 SET {RELEASE}, sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1,
-    health = 'active', health_reason = NULL,
+    health = 'active', health_reason = NULL, login = %(login)s,
     renewals_begun = 0, renewals_failed = 0, back_off_until = NULL, back_off_code = NULL, back_off_details = NULL
 WHERE a.id = %(id)s RETURNING {ACCOUNT}"""
 
@@ -83,7 +83,7 @@ SELECT DISTINCT address FROM accounts WHERE connector = %s AND disconnected_at I
 
 DISCONNECT: LiteralString = f"""
 UPDATE accounts SET {RELEASE}, disconnected_at = %s, ehr_user_fingerprint = NULL, sealed_grant = NULL,
-    sealed_answers = NULL
+    sealed_answers = NULL, login = NULL
 WHERE id = %s AND disconnected_at IS NULL"""
 
 REFER: LiteralString = f"""

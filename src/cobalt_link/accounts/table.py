@@ -14,6 +14,7 @@ import psycopg
 from cobalt_link.accounts import audit, sealing, statements
 from cobalt_link.accounts.account import Account, OpenAccount
 from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.accounts.logins import login_hashes, login_of
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
@@ -54,11 +55,13 @@ class AccountTable:
         answers: Mapping[str, bytes],
         kept: str | None = None,
         another: bool = False,
+        username: str | None = None,
     ) -> Account:
         """The account of this EHR user, created if it is new, with the given grant. It is `active`.
 
         `client` and `org` are our ids, `org_id` is the app's. `answers` are those to renew with, by pane name. Two
         concurrent links of one EHR user get the same account: the second waits for the transaction of the first.
+        `username` is the one that was typed, if one was.
         If the user has several accounts, `kept` is the id of the one that they keep. With `another`, they get a new one
         beside them, unless they have `MOST` already.
         """
@@ -74,9 +77,11 @@ class AccountTable:
         account = account_of(row)
         detail = "new" if account.id == new["id"] else "again"
         await audit.note(tx, audit.entry(account, "linked", self._clock.now(), detail))
-        return await self._grant(tx, account, grant, answers)
+        return await self._grant(tx, account, grant, answers, username)
 
-    async def repair(self, tx: Tx, account_id: str, grant: Grant, answers: Mapping[str, bytes]) -> Account:
+    async def repair(
+        self, tx: Tx, account_id: str, grant: Grant, answers: Mapping[str, bytes], username: str | None = None
+    ) -> Account:
         """A new grant for an account (update mode). Raises the refusal OtherAccount if somebody else signed in, and
         AccountGone if it was disconnected meanwhile."""
         row = await (await tx.execute(statements.LOCK, (account_id,))).fetchone()
@@ -86,7 +91,7 @@ class AccountTable:
         if not self.is_ehr_user_of(account, grant, row["ehr_user_fingerprint"]):
             raise OtherAccount
         await audit.note(tx, audit.entry(account, "repaired", self._clock.now()))
-        return await self._grant(tx, account, grant, answers)
+        return await self._grant(tx, account, grant, answers, username)
 
     async def opened(self, account: Account, what: str, *, answers: bool = True) -> OpenAccount:
         """The account's grant and the answers to renew with. Raises AccountGone if it was disconnected.
@@ -208,10 +213,14 @@ class AccountTable:
         each = ([*who, number] if number else who for number in range(MOST))
         return [self._vault.fingerprints(PURPOSE, msgspec.json.encode(one), client) for one in each]
 
-    async def _grant(self, tx: Tx, account: Account, grant: Grant, answers: Mapping[str, bytes]) -> Account:
+    async def _grant(
+        self, tx: Tx, account: Account, grant: Grant, answers: Mapping[str, bytes], username: str | None
+    ) -> Account:
         key = await self._keys.create(tx, sealing.owner(account.id))
         columns = sealing.sealed(key, account, grant, answers)
-        row = await (await tx.execute(statements.GRANT, {**columns, "id": account.id})).fetchone()
+        typed = login_of(account.connector, account.address, username or grant.user.username)
+        login = login_hashes(self._vault, typed)[0]
+        row = await (await tx.execute(statements.GRANT, {**columns, "id": account.id, "login": login})).fetchone()
         assert row is not None
         return account_of(row)
 

@@ -45,10 +45,12 @@ class ConsentAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CredentialsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed. The password opens only inside a step."""
+    """What was typed. The password opens only inside a step. `anyway` is the reason of the warning that the user saw
+    and sent it all the same."""
 
     username: str
     password: Secret
+    anyway: str | None = None
 
 
 class CodeAnswer(msgspec.Struct, frozen=True, kw_only=True):

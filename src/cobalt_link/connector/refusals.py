@@ -43,7 +43,10 @@ class Never(Refusal):
 
 class WrongCredentials(AskAgain):
     """Wrong username or password. `tries_left` before the EHR locks the account, if it says so. `url` of the page that
-    resets a forgotten password, if there is one."""
+    resets a forgotten password, if there is one.
+
+    With the `reason` "last_try", "same_password", or "too_fast" the brake raised it, and the EHR got nothing.
+    """
 
     code = "wrong_credentials"
 
@@ -83,9 +86,17 @@ class _Wait(Refusal):
 
 
 class TooManyCodes(TryLater, _Wait):
-    """The EHR accepts no more codes for now. `seconds` (or `minutes`) to wait."""
+    """The EHR accepts no more codes for now. `seconds` (or `minutes`) to wait. `reason="brake"`: we send no more."""
 
     code = "too_many_codes"
+
+
+class TooManyTries(TryLater, _Wait):
+    """The brake holds: we send no more passwords for this login, so that the EHR does not lock it. `seconds` (or
+    `minutes`) to wait. `reason`: "known" if the user has an account on this login, "unanswered" if the EHR did not
+    answer the tries, "usernames" for too many of them in one link session."""
+
+    code = "too_many_tries"
 
 
 class Locked(AskAHuman, _Wait):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_inside_a_step: ContextVar[bool] = ContextVar("inside_a_step", default=False)
+_opened_in_step: ContextVar[list[Secret] | None] = ContextVar("opened_in_step", default=None)
 
 
 class SecretOutsideStep(RuntimeError):
@@ -22,14 +22,20 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        if not _inside_a_step.get():
+        opened = _opened_in_step.get()
+        if opened is None:
             raise SecretOutsideStep
+        opened.append(self)
         return self._text
 
     def __repr__(self) -> str:
         return "Secret(•••)"
 
     __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        """False for one that was forgotten."""
+        return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._text == other._text
@@ -42,18 +48,24 @@ class Secret:
 
 
 @contextmanager
-def step() -> Iterator[None]:
-    """Secrets may be opened in here."""
-    token = _inside_a_step.set(True)
+def step() -> Iterator[list[Secret]]:
+    """Secrets may be opened in here. Gives those that were."""
+    opened: list[Secret] = []
+    token = _opened_in_step.set(opened)
     try:
-        yield
+        yield opened
     finally:
-        _inside_a_step.reset(token)
+        _opened_in_step.reset(token)
 
 
 def inside_a_step() -> bool:
     """Whether a step is running. The connector check asks this whenever it sees a request."""
-    return _inside_a_step.get()
+    return _opened_in_step.get() is not None
+
+
+def for_fingerprint(secret: Secret) -> str:
+    """The text, for a keyed hash of it. Nothing else may take it outside of a step."""
+    return secret._text
 
 
 def for_sealing(value: object) -> object:

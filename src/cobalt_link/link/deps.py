@@ -8,6 +8,7 @@ import msgspec
 
 from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.instance_health import InstanceHealth
+from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector
@@ -36,4 +37,5 @@ class LinkDeps(msgspec.Struct, frozen=True, kw_only=True):
     access: AccessTokens
     ehr_sessions: EhrSessions
     health: InstanceHealth
+    tries: LoginTries
     connectors: Mapping[str, Connector]

@@ -113,6 +113,7 @@ def _deps(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Acco
         access=accounts.access,
         ehr_sessions=accounts.sessions,
         health=accounts.health,
+        tries=accounts.tries,
     )
 
 

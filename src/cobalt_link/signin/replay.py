@@ -26,6 +26,7 @@ from cobalt_link.connector.panes import (
     kept_for_renewal,
 )
 from cobalt_link.connector.refusals import Interrupted, LoginRequired, Refusal, StartedOver, catalogue
+from cobalt_link.signin.brake import Brake, NoBrake, Typed, Unproven, accepts, secret_of
 from cobalt_link.signin.journal import Journal, JournalEntry, Kind
 from cobalt_link.signin.translate import as_refusal
 
@@ -51,10 +52,11 @@ class Polling(msgspec.Struct, frozen=True):
 
 
 class Granted(msgspec.Struct, frozen=True):
-    """The end. `answers` are the JSON answers to keep for renewal, by pane name."""
+    """The end. `answers` are the JSON answers to keep for renewal, by pane name. `username` is the last one typed."""
 
     grant: Grant
     answers: dict[str, bytes]
+    username: str | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -93,6 +95,16 @@ class RecordedRefusal(msgspec.Struct, frozen=True):
     details: dict[str, str | int] = {}
 
 
+class _Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is given. See `replay`."""
+
+    saved: Mapping[str, bytes]
+    known: Mapping[str, Any]
+    silent: bool
+    confirm: Pane | None
+    brake: Brake
+
+
 def encoded(value: object) -> bytes:
     """JSON for a journal, secrets included. It has to be sealed."""
     return msgspec.json.encode(value, enc_hook=secrets.for_sealing)
@@ -111,15 +123,18 @@ async def replay(
     known: Mapping[str, Any] | None = None,
     silent: bool = False,
     confirm: Pane | None = None,
+    brake: Brake | None = None,
 ) -> Outcome:
     """Runs `sign_in` as far as it goes.
 
     `saved` answers (by pane name) are given to the first pane of that name, if nothing is recorded for it. `known` is
     what the account's last grant left. `silent`: nobody is there to answer and no step may reach the user, so either
     ends as `Refused(LoginRequired)`. `confirm`: the user has answered nothing yet, and is asked this before a step
-    makes the EHR text or call them. Raises what the journal raises, and nothing else.
+    makes the EHR text or call them. `brake` is asked before a step may send what was typed. Raises what the journal and
+    the brake raise, and nothing else.
     """
-    run = _Replay(journal, await journal.read(), saved or {}, known or {}, silent, confirm)
+    given = _Given(saved=saved or {}, known=known or {}, silent=silent, confirm=confirm, brake=brake or NoBrake())
+    run = _Replay(journal, await journal.read(), given)
     try:
         grant = await sign_in(run)
     except Suspend as stopped:
@@ -130,29 +145,23 @@ async def replay(
         return Refused(no, run.username)
     except Exception as broken:
         return Refused(as_refusal(broken), run.username)
-    return Granted(grant, run.kept)
+    return Granted(grant, run.kept, run.username)
 
 
 class _Replay(Ask):
     """One run, from the top to the first open entry."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        entries: list[JournalEntry],
-        saved: Mapping[str, bytes],
-        known: Mapping[str, Any],
-        silent: bool,
-        confirm: Pane | None,
-    ) -> None:
-        self.known = known
+    def __init__(self, journal: Journal, entries: list[JournalEntry], given: _Given) -> None:
+        self.known = given.known
         self.kept: dict[str, bytes] = {}
         self.username: str | None = None
         self._journal = journal
         self._recorded = {entry.n: entry for entry in entries}
-        self._saved = dict(saved)
-        self._silent = silent
-        self._confirm = confirm
+        self._saved = dict(given.saved)
+        self._silent = given.silent
+        self._confirm = given.confirm
+        self._brake = given.brake
+        self._unproven = Unproven()
         self._n = 0
         self._asked: dict[int, tuple[Answer, JournalEntry]] = {}
 
@@ -176,15 +185,18 @@ class _Replay(Ask):
     ) -> T:
         if reaches_user:
             await self._confirmed()
-        entry = self._next("step", name)
+        entry, begins = self._next("step", name), False
         if entry is None:
             if reaches_user and self._silent:
                 raise self._ended(LoginRequired(reason=name))
-            entry = await self._begin("step", name) if not (again and name[0] == "_") else self._open("step", name)
+            # Not written down beforehand if it may be repeated and nobody is shown it (`_…`).
+            entry, begins = self._open("step", name), not (again and name[0] == "_")
         elif entry.state == "open" and not again:
             raise self._ended(Interrupted())
         if entry.state == "open":
-            entry = await self._do(entry, lambda: step(*args))
+            entry = await self._do(entry, lambda: step(*args), args, begins)
+        else:
+            self._unproven.recorded(args, _refusal(entry))
         return self._result(entry, returns or Any)
 
     async def until(
@@ -196,13 +208,14 @@ class _Replay(Ask):
         every: float = 2.0,
         returns: type[T] | None = None,
     ) -> T | WaitingAnswer:
-        entry = self._next("wait", name)
+        entry, begins = self._next("wait", name), False
         if entry is None:
             if self._silent:
                 raise self._ended(LoginRequired(reason=name))
-            entry = await self._begin("wait", name)
+            entry, begins = self._open("wait", name), True
         if entry.state == "open":
-            entry = await self._do(entry, lambda: _polled(lambda: poll(*args), Polling(self._n, pane, every)))
+            waits = Polling(self._n, pane, every)
+            entry = await self._do(entry, lambda: _polled(lambda: poll(*args), waits), args, begins)
         waited: WaitResult = self._result(entry, WaitResult)
         if waited.answer is not None:
             return waited.answer
@@ -244,30 +257,69 @@ class _Replay(Ask):
         saved = self._saved.get(pane.name) if kept_for_renewal(pane) and pane.problem is None else None
         if saved is None:
             why = pane.problem.code if pane.problem else pane.name
-            raise self._ended(LoginRequired(reason=why)) if self._silent else Suspend(Asking(self._n, pane))
+            if self._silent:
+                raise self._ended(LoginRequired(reason=why))
+            raise Suspend(Asking(self._n, pane))
         return await self._finish(JournalEntry(n=self._n, kind="ask", name=pane.name, state="done", value=saved))
 
-    async def _do(self, entry: JournalEntry, step: Callable[[], Awaitable[Any]]) -> JournalEntry:
-        try:
-            with secrets.step():
+    async def _do(
+        self, entry: JournalEntry, step: Callable[[], Awaitable[Any]], args: tuple[object, ...], begins: bool
+    ) -> JournalEntry:
+        typed = self._unproven.before(args)
+        if refusal := await self._braked(typed):
+            return await self._finish(_refused(entry, refusal))
+        if begins:
+            await self._begin(entry)
+        value = None
+        with secrets.step() as opened:
+            try:
                 value = encoded(await step())
-            done = msgspec.structs.replace(entry, state="done", value=value)
-        except Exception as error:
-            no = as_refusal(error)
-            done = msgspec.structs.replace(entry, state="refused", value=encoded(RecordedRefusal(no.code, no.details)))
-        return await self._finish(done)
+            except Suspend:
+                await self._settle(typed, opened, None)
+                raise
+            except Exception as error:
+                refusal = as_refusal(error)
+        if refusal := await self._settle(typed, opened, refusal):
+            return await self._finish(_refused(entry, refusal))
+        return await self._finish(msgspec.structs.replace(entry, state="done", value=value))
+
+    async def _braked(self, typed: list[Typed]) -> Refusal | None:
+        """Why the step must not run. What was taken for it is given back."""
+        for n, each in enumerate(typed):
+            try:
+                refusal = await self._brake.take(each, self.username or "")
+            except Exception as error:
+                raise JournalFailed(error) from None
+            if refusal is not None:
+                await self._settle(typed[:n], [], None)
+                return refusal
+        return None
+
+    async def _settle(
+        self, typed: list[Typed], opened: list[secrets.Secret], refusal: Refusal | None
+    ) -> Refusal | None:
+        """The refusal to go on with."""
+        following = refusal
+        for each in typed:
+            sent = any(one is secret_of(each) for one in opened)
+            if sent and accepts(each, refusal):
+                self._unproven.accepted(each)
+            try:
+                said = await self._brake.settle(each, sent, refusal)
+            except Exception as error:
+                raise JournalFailed(error) from None
+            following = said if sent else following
+        return following
 
     def _open(self, kind: Kind, name: str) -> JournalEntry:
-        """Not written down yet. That is enough for a step that may be repeated and that nobody is shown (`_…`)."""
+        """Not written down yet."""
         return JournalEntry(n=self._n, kind=kind, name=name, state="open")
 
-    async def _begin(self, kind: Kind, name: str) -> JournalEntry:
-        entry = self._open(kind, name)
+    async def _begin(self, entry: JournalEntry) -> None:
         try:
             await self._journal.begin(entry)
         except Exception as error:
             raise JournalFailed(error) from None
-        return entry
 
     async def _finish(self, entry: JournalEntry) -> JournalEntry:
         try:
@@ -277,18 +329,19 @@ class _Replay(Ask):
         return entry
 
     def _result(self, entry: JournalEntry, kind: Any) -> Any:
-        if entry.state == "refused":
-            no = decoded(entry.value or b"", RecordedRefusal)
-            raise catalogue()[no.code](**no.details)
+        if refusal := _refusal(entry):
+            raise refusal
         return decoded(entry.value or b"null", kind)
 
     def _note(self, pane: Pane, entry: JournalEntry, answer: Answer) -> None:
         # The answer is kept beside its entry, else a freed answer's id could come back.
         self._asked[id(answer)] = (answer, entry)
+        if isinstance(answer, CredentialsAnswer | CodeAnswer):
+            self._unproven.add(answer)
         if isinstance(answer, CredentialsAnswer):
             self.username = answer.username
         if kept_for_renewal(pane):
-            self.kept[pane.name] = entry.value or b""
+            self.kept[pane.name] = _to_keep(answer) or entry.value or b""
 
     def _ended(self, refusal: Refusal) -> Suspend:
         return Suspend(Refused(refusal, self.username))
@@ -299,6 +352,24 @@ async def _polled(poll: Callable[[], Awaitable[object]], rest: Polling) -> WaitR
     if result is None:
         raise Suspend(rest)
     return WaitResult(result=msgspec.Raw(encoded(result)))
+
+
+def _refused(entry: JournalEntry, no: Refusal) -> JournalEntry:
+    return msgspec.structs.replace(entry, state="refused", value=encoded(RecordedRefusal(no.code, no.details)))
+
+
+def _refusal(entry: JournalEntry) -> Refusal | None:
+    """The refusal that an entry holds."""
+    if entry.state != "refused":
+        return None
+    no = decoded(entry.value or b"", RecordedRefusal)
+    return catalogue()[no.code](**no.details)
+
+
+def _to_keep(answer: Answer) -> bytes | None:
+    """The answer without what the user said about this one try."""
+    warned = isinstance(answer, CredentialsAnswer) and answer.anyway
+    return encoded(msgspec.structs.replace(answer, anyway=None)) if warned else None
 
 
 def _secret_field(answer: CredentialsAnswer | CodeAnswer) -> str:

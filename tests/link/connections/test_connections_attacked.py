@@ -172,7 +172,8 @@ async def test_a_guesser_is_slowed_down_by_address_and_by_account(
                 page = await signed_in(http, until="credentials")
     assert [each.status for each in said[:10]] == [200] * 10
     assert {each.status for each in said[10:]} == {429}
-    assert await sandbox.logins() - before == 10
+    # The brake lets two usernames of a session pass at that pace.
+    assert await sandbox.logins() - before == 2
 
 
 async def test_nobodys_browser_may_be_framed_or_handed_a_token(house: House, acme: Shop) -> None:

@@ -49,6 +49,7 @@ DETAILS: dict[str, dict[str, str | int]] = {
     "wrong_credentials": {"tries_left": 2, "url": "https://riverside.larkspur.example/forgotten"},
     "wrong_code": {"tries_left": 1},
     "too_many_codes": {"minutes": 15},
+    "too_many_tries": {"minutes": 22},
     "locked": {"minutes": 30, "user": "m.carter"},
     "password_expired": {"url": "https://riverside.larkspur.example/reset"},
     "no_rights": {"rights": "calendar"},
@@ -71,6 +72,14 @@ MATCHES = (
     Match("p4", "Two Rivers Community Hospital", "Two Rivers, WI · GNU Health", "TR"),
     Match("p5", "Riverbend Dermatology", "Bend, OR · Larkspur", "RB"),
 )
+# What the brake says: on the pane of the password, and as a page of its own.
+BRAKED: dict[str, dict[str, str | int]] = {
+    "last_try": {"tries_left": 1, "url": "https://riverside.larkspur.example/forgotten"},
+    "same_password": {},
+    "too_fast": {"seconds": 10},
+}
+HELD = {"known": "too_many_tries", "unanswered": "too_many_tries", "usernames": "too_many_tries",
+        "brake": "too_many_codes"}  # fmt: skip
 START = Search("", (), 0, VENDORS)
 WAYS = Choice(
     name="code_way",
@@ -280,6 +289,12 @@ def messages(here: PageContext) -> dict[str, str]:
     for code in (*catalogue(), "disconnected"):
         shown[f"message-{code}"] = render.pane(known, Message(code=code, details=DETAILS.get(code, {})))
         shown[f"message-{code}-plain"] = render.pane(here, Message(code=code, again=False))
+    for reason, code in HELD.items():
+        stopped = Message(code=code, details=DETAILS[code] | {"reason": reason}, again=reason != "usernames")
+        shown[f"message-{code}-{reason}"] = render.pane(here, stopped)
+    for reason, details in BRAKED.items():
+        warned = PaneRefusal("wrong_credentials", details | {"reason": reason})
+        shown[f"credentials-{reason}"] = render.pane(here, Credentials(username="m.carter", problem=warned))
     asking = msgspec.structs.replace(here, can_ask=True)
     whole, part = (
         Message(code="unsupported", details={"what": "Cedar Works"}),

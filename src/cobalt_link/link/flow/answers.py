@@ -6,13 +6,14 @@ An answer names its pane. A second answer to the same pane is stale and changes 
 from __future__ import annotations
 
 from cobalt_link.connector.panes import Answer, Message, Pane, WaitingAnswer
+from cobalt_link.connector.refusals import TooManyTries
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flows
 from cobalt_link.link.flow.progress import SessionProgress
 from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import delete_after, note_answer
-from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable, is_working
+from cobalt_link.link.session.sessions import LAST_TRY, LinkSession, LinkSessionTable, is_working
 from cobalt_link.signin.journal import JournalEntry
 from cobalt_link.signin.replay import WaitResult, encoded
 
@@ -96,9 +97,11 @@ class SessionAnswers:
         keep_n = 0 if elsewhere else current.consented_n or 0
         typed = current.pane.details.get("user") if isinstance(current.pane, Message) else None
         username = None if elsewhere or typed is None else str(typed)
+        notice = None if elsewhere else _last_try(current.pane)
         now = self._deps.clock.now()
         async with self._deps.db.transaction() as tx:
-            if not await self._sessions.rewind(tx, current, keep_n=keep_n, username=username, now=now):
+            kept = {"keep_n": keep_n, "username": username, "notice": notice}
+            if not await self._sessions.rewind(tx, current, **kept, now=now):
                 return False
             await delete_after(tx, current.id, keep_n)
             await events.note(tx, current.link_token, "again", now)
@@ -116,6 +119,12 @@ class SessionAnswers:
         if current.browser != session.browser:
             return None
         return current if current.expires_at > self._deps.clock.now() else None
+
+
+def _last_try(pane: Pane | None) -> str | None:
+    """The user says that the password was reset, so one more may be sent. The next pane warns of it."""
+    held = isinstance(pane, Message) and pane.code == TooManyTries.code and pane.details.get("reason") == "known"
+    return LAST_TRY if held else None
 
 
 def _is_check(session: LinkSession, answer: Answer) -> bool:

@@ -120,7 +120,9 @@ class LinkFlow(Flow):
 
     async def _account(self, tx: Tx, session: LinkSession, granted: Granted, sign_in: LinkSignIn) -> Account:
         if session.account:
-            return await self._deps.accounts.repair(tx, session.account, granted.grant, granted.answers)
+            return await self._deps.accounts.repair(
+                tx, session.account, granted.grant, granted.answers, granted.username
+            )
         org, chosen = await self._deps.orgs.by_id(session.asker.org), sign_in.chosen
         return await self._deps.accounts.keep(
             tx,
@@ -134,6 +136,7 @@ class LinkFlow(Flow):
             answers=granted.answers,
             kept=sign_in.kept,
             another=sign_in.another,
+            username=granted.username,
         )
 
     async def _account_shown(self, session: LinkSession) -> Account | None:

@@ -13,9 +13,10 @@ import msgspec
 from psycopg import DataError
 
 from cobalt_link.accounts.account import Account, OpenAccount
+from cobalt_link.accounts.login_tries import LoginBrake, Typist
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.connector.panes import Consent, Credentials, Message, Pane, PaneRefusal
-from cobalt_link.connector.refusals import OtherAccount, Refusal, StartedOver
+from cobalt_link.connector.refusals import OtherAccount, Refusal, StartedOver, WrongCredentials
 from cobalt_link.jobs.claims import LostClaim
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flow, Flows
@@ -23,7 +24,7 @@ from cobalt_link.link.flow.link_sign_in import LinkSignIn
 from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import DurableJournal, delete_after, last_entry
-from cobalt_link.link.session.sessions import ChosenEhr, LinkSession, LinkSessionTable
+from cobalt_link.link.session.sessions import LAST_TRY, ChosenEhr, LinkSession, LinkSessionTable
 from cobalt_link.link.session.states import EventName
 from cobalt_link.signin.replay import CONFIRM, Asking, Granted, Outcome, Polling, Refused, replay
 from cobalt_link.signin.translate import as_refusal
@@ -74,8 +75,19 @@ class SessionRunner:
             saved=_saved_answers(repairs, opened),
             known=opened.known if opened else {},
             confirm=RECONNECT if repairs and not session.answered else None,
+            brake=self._brake(flow, session, sign_in, opened),
         )
         await self._give_back(flow, session, outcome, sign_in, opened)
+
+    def _brake(self, flow: Flow, session: LinkSession, sign_in: LinkSignIn, opened: OpenAccount | None) -> LoginBrake:
+        typist = Typist(
+            source=session.id,
+            client=session.client,
+            user_id=session.user_id,
+            own=opened.user.username if opened else None,
+            last_try=not flow.asks_for_itself,
+        )
+        return self._deps.tries.brake(typist, lambda: (sign_in.chosen.connector or "", sign_in.chosen.address or ""))
 
     async def _give_back(
         self, flow: Flow, session: LinkSession, outcome: Outcome, sign_in: LinkSignIn, opened: OpenAccount | None
@@ -132,7 +144,8 @@ class SessionRunner:
         else:
             details = refusal.details | ({"user": username} if username else {})
             n = await last_entry(tx, session.id) + 1
-            await self._sessions.show(tx, session, Message(code=refusal.code, details=details), n, chosen)
+            message = Message(code=refusal.code, details=details, again=refusal.details.get("reason") != "usernames")
+            await self._sessions.show(tx, session, message, n, chosen)
         await self._note(tx, session, "refused", code=refusal.code)
 
     async def _stop(self, session: LinkSession, message: Message) -> None:
@@ -159,10 +172,16 @@ def _still_valid(session: LinkSession, refusal: StartedOver) -> int:
 
 def _prepared(pane: Pane, session: LinkSession, opened: OpenAccount | None) -> Pane:
     """The pane with what the session knows: the username of an earlier run, and why the sign-in started over."""
-    if session.notice and pane.problem is None:
-        pane = msgspec.structs.replace(pane, problem=PaneRefusal(session.notice))
+    if session.notice and pane.problem is None and (problem := _noticed(session.notice, pane)):
+        pane = msgspec.structs.replace(pane, problem=problem)
     if not isinstance(pane, Credentials):
         return pane
     if opened:
         return msgspec.structs.replace(pane, username=opened.user.username, fixed=True)
     return msgspec.structs.replace(pane, username=pane.username or session.username)
+
+
+def _noticed(notice: str, pane: Pane) -> PaneRefusal | None:
+    if notice != LAST_TRY:
+        return PaneRefusal(notice)
+    return PaneRefusal(WrongCredentials.code, {"reason": notice}) if isinstance(pane, Credentials) else None

@@ -92,7 +92,14 @@ def _credentials(pane: Credentials, form: Form) -> CredentialsAnswer | Errors:
     errors: Errors = {} if username else {"username": "credentials.username_empty"}
     if not password:
         errors["password"] = "credentials.password_empty"  # noqa: S105 a key of the texts
-    return errors or CredentialsAnswer(username=username, password=Secret(password))
+    anyway = form.get("anyway") if form.get("anyway") == warned(pane) else None
+    return errors or CredentialsAnswer(username=username, password=Secret(password), anyway=anyway)
+
+
+def warned(pane: Credentials) -> str | None:
+    """The warning on the pane after which the password may be sent all the same."""
+    reason = pane.problem.details.get("reason") if pane.problem else None
+    return str(reason) if reason in ("last_try", "same_password") else None
 
 
 def _code(pane: Code, form: Form) -> CodeAnswer | Errors:

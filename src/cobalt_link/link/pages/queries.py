@@ -45,6 +45,7 @@ class PaneForm(msgspec.Struct, frozen=True):
     csrf: str = ""
     username: Annotated[str, Meta(max_length=500)] = ""
     password: Annotated[str, Meta(max_length=1000)] = ""
+    anyway: str = ""
     code: Annotated[str, Meta(max_length=100)] = ""
     resend: str = ""
     pick: Annotated[str, Meta(max_length=500)] = ""

@@ -10,12 +10,13 @@ from markupsafe import Markup
 from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Message, Pane, PaneRefusal, Picker, Waiting
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages import already as already_page
-from cobalt_link.link.pages import refusal
+from cobalt_link.link.pages import forms, refusal
 from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.hosts import host_markup, same_site, web_url
 from cobalt_link.link.pages.layout import Notice
 from cobalt_link.link.pages.pane_view import PaneView, head_of
 from cobalt_link.link.pages.picker import picker
+from cobalt_link.link.pages.refusal import is_warning
 from cobalt_link.link.pages.second_step import choice, code, sent, waiting
 from cobalt_link.link.pages.texts import Texts
 from cobalt_link.signin.replay import CONFIRM
@@ -69,7 +70,7 @@ def _credentials(view: PaneView, pane: Credentials) -> dict[str, Any]:
         "change": context.can_change and not context.repairing and not pane.fixed,
         "username": username,
         "fixed": pane.fixed,
-        "refused": bool(refusal),
+        "refused": bool(refusal) and not is_warning(pane.problem),
         "described": {
             "username": " ".join(
                 filter(None, ("ue" if "username" in errors else "", refusal, "uh" if pane.fixed else ""))
@@ -77,6 +78,7 @@ def _credentials(view: PaneView, pane: Credentials) -> dict[str, Any]:
             "password": " ".join(filter(None, ("pe" if "password" in errors else "", refusal))),
         },
         "focus": next(iter(errors), "password" if username else "username"),
+        "warned": forms.warned(pane),
         "promise": _promise(context, t),
         "reset": _reset(view, pane.problem) if pane.problem and refusal else None,
     }

@@ -37,6 +37,7 @@ _STYLES = {
     "push_denied": RefusalStyle(knot="ban"),
     "push_expired": RefusalStyle(knot="clock"),
     "too_many_codes": RefusalStyle(knot="clock", first="back"),
+    "too_many_tries": RefusalStyle(knot="clock", first="back"),
     "locked": RefusalStyle(knot="lock", tone="bad", facts=("wait", "ask"), first="back"),
     "password_expired": RefusalStyle(knot="key", facts=("opens",), first="open"),
     "no_rights": RefusalStyle(knot="user", facts=("ask", "turn_on")),
@@ -78,7 +79,8 @@ def filling(texts: Texts, details: Mapping[str, str | int]) -> dict[str, Any]:
 
 def title(texts: Texts, problem: PaneRefusal) -> Markup:
     """What happened, as a heading without a period."""
-    return texts(f"refusal.{_known(problem.code)}.title", **filling(texts, problem.details))
+    key, values = f"refusal.{_known(problem.code)}.title", filling(texts, problem.details)
+    return texts.best(f"{key}_{problem.details.get('reason', '')}", **values) or texts(key, **values)
 
 
 def why(texts: Texts, problem: PaneRefusal) -> Markup | None:
@@ -90,9 +92,14 @@ def why(texts: Texts, problem: PaneRefusal) -> Markup | None:
 
 def notice(texts: Texts, problem: PaneRefusal) -> Notice:
     """The refusal as a notice on a pane that is asked again."""
-    is_fixable = issubclass(catalogue().get(problem.code, Exception), AskAgain)
+    is_fixable = issubclass(catalogue().get(problem.code, Exception), AskAgain) and not is_warning(problem)
     tone, icon = ("bad", "alert") if is_fixable else ("warn", _style(problem.code).knot)
     return Notice(tone=tone, icon=icon, title=title(texts, problem), text=why(texts, problem))
+
+
+def is_warning(problem: PaneRefusal | None) -> bool:
+    """Whether nothing was wrong with what was typed: the brake warns before it is sent."""
+    return problem is not None and problem.details.get("reason") in ("last_try", "too_fast")
 
 
 def in_a_sentence(texts: Texts, problem: PaneRefusal) -> Markup:
@@ -159,7 +166,8 @@ def _open(texts: Texts, pane: Message) -> Act | None:
 
 def _again(texts: Texts, pane: Message) -> Act:
     key = f"refusal.{_known(pane.code)}.again"
-    return Act(label=texts.best(key) or texts("page.again"), value="again")
+    label = texts.best(f"{key}_{pane.details.get('reason', '')}", key)
+    return Act(label=label or texts("page.again"), value="again")
 
 
 def _change(texts: Texts, context: PageContext, pane: Message) -> Act | None:

@@ -21,6 +21,7 @@ from cobalt_link.vault import Context, Vault, new_pair
 State = Literal["due", "running", "waiting", "polling", "granted", "signed_in", "left", "expired"]
 Purpose = Literal["link", "connections"]
 WORKER_SILENCE = timedelta(seconds=30)  # then another worker may take the session over
+LAST_TRY = "last_try"  # a notice, beside the codes of refusals
 NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
 
 
@@ -212,13 +213,17 @@ class LinkSessionTable:
         params = (consented, session.id, session.version, session.browser, now)
         return (await tx.execute(sql, params)).rowcount == 1
 
-    async def rewind(self, tx: Tx, session: LinkSession, *, keep_n: int, username: str | None, now: datetime) -> bool:
-        """Runs the sign-in again from entry `keep_n` + 1, because the user wants another try or another practice."""
+    async def rewind(
+        self, tx: Tx, session: LinkSession, *, keep_n: int, username: str | None, notice: str | None, now: datetime
+    ) -> bool:
+        """Runs the sign-in again from entry `keep_n` + 1, because the user wants another try or another practice.
+        `notice` is for the next pane."""
         sql = """UPDATE link_sessions SET state = 'due', answered = true, pane = NULL, version = version + 1,
-                        username = %s, consented_n = CASE WHEN %s < consented_n THEN NULL ELSE consented_n END
+                        username = %s, notice = %s,
+                        consented_n = CASE WHEN %s < consented_n THEN NULL ELSE consented_n END
                  WHERE id = %s AND state IN ('waiting', 'polling') AND version = %s AND browser = %s
                    AND expires_at > %s"""
-        params = (username, keep_n, session.id, session.version, session.browser, now)
+        params = (username, notice, keep_n, session.id, session.version, session.browser, now)
         return (await tx.execute(sql, params)).rowcount == 1
 
     async def claim(self, id: str, now: datetime) -> LinkSession | None:  # noqa: A002
