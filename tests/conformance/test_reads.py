@@ -90,7 +90,8 @@ class Fake:
         return [
             row if query.include_note else msgspec.structs.replace(row, progress_note=None)
             for row in self.every_appointment
-            if query.start <= row.start.date() <= query.end
+            if row.start
+            and query.start <= row.start.date() <= query.end
             and query.mode in (None, row.mode)
             and all(value in (None, of(row)[name]) for name, value in asked.items())
         ]
@@ -139,7 +140,12 @@ async def test_reads_as_they_should_be_are_let_through(capability: Capability) -
 
 class Exclusive(Fake):
     async def appointments(self, chart: Chart, query: AppointmentQuery) -> list[Appointment]:
-        return [row for row in await super().appointments(chart, query) if row.start.date() < query.end]
+        return [row for row in await super().appointments(chart, query) if row.start and row.start.date() < query.end]
+
+
+class Undated(Fake):
+    async def appointments(self, chart: Chart, query: AppointmentQuery) -> list[Appointment]:
+        return [*await super().appointments(chart, query), msgspec.structs.replace(appointment(9), start=None)]
 
 
 class AnyDay(Fake):
@@ -195,6 +201,7 @@ APPOINTMENTS: dict[str, tuple[Callable[[], Fake], str]] = {
     "an id that is not looked at": (First, "another appointment than the one asked for"),
     "no appointment to ask for": (NoAppointments, "There are no appointments"),
     "another order": (Unsorted, "Sort them"),
+    "no start": (Undated, "has no start"),
     "a start without an offset": (with_appointments(start=datetime(2026, 3, 10, 9, 0)), "has no offset"),
     "notes that never come": (WithoutNotes, "No appointment proves the filter include_note"),
     "a filter by phone that does nothing": (AnyPhone, "not filtered by patient_phone"),

@@ -372,3 +372,18 @@ async def test_an_account_that_needs_its_user_answers_the_contracts_403(ask: Api
 def _bare(answer: tuple[int, Any]) -> tuple[int, Any]:
     status, body = answer
     return status, body | {"request_id": ""}
+
+
+async def test_an_appointment_without_a_date_is_found_by_its_id_and_is_on_no_day(ask: Api, acme: Caller) -> None:
+    ask.world.ehr.book = [FULL, msgspec.structs.replace(BARE, start=None)]
+    status, one = await ask(acme, "/v1/appointments/2")
+    assert (status, one["appointments"]["datetime"], one["appointments"]["ehr_appointment_id"]) == (200, None, "2")
+    status, listed = await ask(acme, "/v1/appointments", params=WEEK)
+    assert (status, [each["ehr_appointment_id"] for each in listed["appointments"]]) == (200, [FULL.ehr_id])
+
+
+async def test_an_id_that_is_no_text_is_an_answer_that_nobody_understands(ask: Api, acme: Caller) -> None:
+    number: Any = 7
+    ask.world.ehr.book = [msgspec.structs.replace(BARE, ehr_id=number)]
+    status, body = await ask(acme, "/v1/appointments", params=WEEK)
+    assert (status, body["error"]) == (502, "ehr_unexpected")

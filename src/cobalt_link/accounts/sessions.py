@@ -28,6 +28,7 @@ from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant, Renewed
 from cobalt_link.connector.refusals import EhrBusy, EhrDown, Locked, Refusal, SessionEnded
+from cobalt_link.connector.validity import checked
 from cobalt_link.kit.clock import Clock
 from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Granted, Outcome, Refused, replay
@@ -209,7 +210,8 @@ class EhrSessions:
         try:
             # Only a part of the time, else a sign-in that follows would be cut off in the middle.
             async with asyncio.timeout(self._times.sign_in / 3):
-                renewed = await connector.renew(renewal.opened.chart)
+                given = await connector.renew(renewal.opened.chart)
+                renewed = checked(given) if given is not None else None
         except Exception as error:
             refusal = EhrDown() if isinstance(error, TimeoutError) else as_refusal(error)
             if isinstance(refusal, EhrDown | EhrBusy):

@@ -77,6 +77,9 @@ async def _appointments(connector: Any, chart: Chart, today: date) -> AsyncItera
     if not isinstance(found, list) or not all(isinstance(row, Appointment) for row in found):
         yield "appointments does not return a list of Appointment."
         return
+    if any(row.start is None for row in found):
+        yield "An appointment in a list of days has no start. Leave it out there: it is on none of the days."
+        return
     if chart.zone is None and any(row.start.tzinfo is None for row in found):
         yield "The start of an appointment has no offset. Add the practice's, or name its time zone in Grant.zone."
     elif [row.start for row in found] != sorted(row.start for row in found):
@@ -98,15 +101,16 @@ async def _one_day(connector: Any, chart: Chart, found: list[Appointment]) -> As
     """A query of one day: the last day belongs to the query."""
     # Only appointments that are on the same day in UTC: the EHR may count its days in that zone.
     zone = ZoneInfo(chart.zone or "UTC")
-    starts = [(row, row.start if row.start.tzinfo else row.start.replace(tzinfo=zone)) for row in found]
-    rows = [row for row, start in starts if start.astimezone(UTC).date() == row.start.date()]
+    starts = [(row, row.start) for row in found if row.start]
+    aware = [(row, start, start if start.tzinfo else start.replace(tzinfo=zone)) for row, start in starts]
+    rows = [(row, start.date()) for row, start, utc in aware if utc.astimezone(UTC).date() == start.date()]
     if not rows:
         return
-    day = rows[-1].start.date()
+    row, day = rows[-1]
     only = await given(connector.appointments(chart, AppointmentQuery(start=day, end=day)))
-    if rows[-1].ehr_id not in {row.ehr_id for row in only}:
+    if row.ehr_id not in {each.ehr_id for each in only}:
         yield f"A query from {day} to {day} leaves out an appointment of that day. `end` is included."
-    if any(abs(row.start.date() - day) > timedelta(days=1) for row in only):
+    if any(each.start is None or abs(each.start.date() - day) > timedelta(days=1) for each in only):
         yield f"A query from {day} to {day} gives appointments of other days. Send `start` and `end` to the EHR."
 
 

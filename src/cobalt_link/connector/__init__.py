@@ -84,6 +84,7 @@ from cobalt_link.connector.refusals import (
     WrongCredentials,
 )
 from cobalt_link.connector.secrets import Secret
+from cobalt_link.connector.validity import MOST_OPTIONS
 from cobalt_link.net.http import (
     AddressRefused,
     BrokenAnswer,
@@ -98,6 +99,7 @@ from cobalt_link.net.http import (
 )
 
 __all__ = [
+    "MOST_OPTIONS",
     "ONE_PAGE",
     "AddressRefused",
     "Appointment",

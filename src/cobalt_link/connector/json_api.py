@@ -31,6 +31,7 @@ Query: TypeAlias = Mapping[str, Any]
 """Texts, numbers, days, true or false. A list is sent as a repeated key. None is left out."""
 
 
+MOST_ROWS = 200_000  # of one list: an EHR that pages without an end must not be followed for ever
 TOO_MANY = 429
 SERVER_ERROR = 500
 
@@ -141,6 +142,8 @@ class JsonClient:
             for row in found:
                 yield row
             seen, before = seen + len(found), found
+            if seen > MOST_ROWS:
+                raise NotUnderstood(f"more than {MOST_ROWS} {rows or 'rows'}")
             page = pages.after(page, body, answer.headers, len(found), seen)
 
     def _url(self, path: str) -> str:

@@ -39,7 +39,8 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):
-    """`start` in the practice's time, `duration` in minutes. `status` and `appointment_type` are the EHR's own codes.
+    """`start` in the practice's time, None if the EHR has no date for it. `duration` in minutes. `status` and
+    `appointment_type` are the EHR's own codes.
 
     `patient` holds what the EHR's schedule says about the patient: id, record number, name, and what else it has.
     `diagnoses` and `medications` are small objects of texts, such as {"code": "J20.9", "text": "Acute bronchitis"}.
@@ -47,7 +48,7 @@ class Appointment(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     ehr_id: str
-    start: datetime
+    start: datetime | None
     patient: Patient
     duration: int | None = None
     status: str | None = None

@@ -13,6 +13,7 @@ from math import ceil
 from typing import ClassVar, TypeAlias
 
 Detail: TypeAlias = str | int
+MOST_TEXT = 500  # characters of a detail
 
 
 class Refusal(Exception):
@@ -21,7 +22,9 @@ class Refusal(Exception):
     code: ClassVar[str]
 
     def __init__(self, **details: Detail | None) -> None:
-        self.details: dict[str, Detail] = {key: value for key, value in details.items() if value is not None}
+        # A connector passes on what the EHR said. It is stored and shown, so it must be a short text or a number.
+        found = {key: _detail(value) for key, value in details.items()}
+        self.details: dict[str, Detail] = {key: value for key, value in found.items() if value is not None}
         super().__init__(self.code)
 
 
@@ -190,6 +193,20 @@ class OtherAccount(Never):
     """The sign-in worked, but with another EHR account than the one that is being repaired."""
 
     code = "other_account"
+
+
+def _detail(value: object) -> Detail | None:
+    match value:
+        case bool() | None:
+            return None
+        case int() | float():
+            return int(value) if abs(value) < 2**53 else None  # also False for NaN
+        case str():
+            return "".join(each for each in value[:MOST_TEXT] if each.isprintable()) or None
+        case list() | tuple():
+            texts = [str(each) for each in value[:MOST_TEXT] if isinstance(each, str)]
+            return _detail(", ".join(texts))
+    return None
 
 
 def _leaves(kind: type[Refusal]) -> list[type[Refusal]]:

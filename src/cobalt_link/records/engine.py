@@ -18,6 +18,7 @@ from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.capabilities import Capability
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.validity import NotValid
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.records.ids import Kind, Named, RecordIds
@@ -60,8 +61,14 @@ class RecordsEngine:
         """What `step(connector, chart)` reads, with our ids of what it named. The connector has the capability's
         protocol. Raises what `EhrSessions.read` raises, and NotSupported for an undeclared capability."""
         self._declared(account, resource.capability)
-        found = await self._sessions.read(account, step)
-        return found, await self._ids.give(account, resource.named(found))
+
+        async def named(connector: Any, chart: Chart) -> tuple[Found, list[Named]]:
+            # In here, so that an id that is none is an answer of the EHR that we do not understand.
+            found = await step(connector, chart)
+            return found, [_text(name) for name in resource.named(found)]
+
+        found, names = await self._sessions.read(account, named)
+        return found, await self._ids.give(account, names)
 
     def left_to_us(self, account: Account, resource: Resource[Any], filters: Iterable[str]) -> frozenset[str]:
         """Those of the filters that the EHR lacks and the records can answer. Raises NotSupported for the others."""
@@ -105,6 +112,12 @@ class RecordsEngine:
             name = connector.manifest.name
             raise NotSupported(f"{name} does not offer {capability}. Leave this call out for {name}.")
         return declared
+
+
+def _text(name: Named) -> Named:
+    if not isinstance(name[1], str):
+        raise NotValid
+    return name
 
 
 def our_id(ids: Ids, kind: Kind, ehr_id: str | None) -> str | None:

@@ -54,7 +54,9 @@ async def appointments(
     return [
         each
         async for each in found
-        if wanted.start <= each.start.date() <= wanted.end and (not ours or matches_appointment(each, wanted))
+        if each.start
+        and wanted.start <= each.start.date() <= wanted.end
+        and (not ours or matches_appointment(each, wanted))
     ]
 
 
@@ -77,6 +79,8 @@ def has_lookup(connector: object) -> bool:
 
 
 async def _with_note(connector: Schedule, chart: Chart, found: Appointment, org_zone: str | None) -> Appointment:
+    if found.start is None:
+        return found  # it is in no list of days
     day = found.start.date()
     by_mrn = found.patient.mrn and "patient_mrn" in connector.manifest.reads["appointments"]
     query = AppointmentQuery(start=day, end=day, patient_mrn=found.patient.mrn if by_mrn else None, include_note=True)
@@ -112,8 +116,8 @@ async def placed(found: AsyncIterator[Appointment], chart: Chart, org_zone: str 
     """Appointments in the practice's time: in `org_zone`, else in the grant's zone, else as the EHR gives them."""
     practice, shown = _zone(chart.zone or org_zone), _zone(org_zone or chart.zone)
     async for each in found:
-        start, created = _aware(each.start, practice), each.created_at and _aware(each.created_at, practice)
-        start = start.astimezone(shown) if shown else start
+        start, created = (at and _aware(at, practice) for at in (each.start, each.created_at))
+        start = start.astimezone(shown) if start and shown else start
         yield msgspec.structs.replace(each, start=start, created_at=created)
 
 

@@ -26,6 +26,7 @@ from cobalt_link.connector.panes import (
     kept_for_renewal,
 )
 from cobalt_link.connector.refusals import Interrupted, LoginRequired, Refusal, StartedOver, catalogue
+from cobalt_link.connector.validity import MOST_RESULT, NotValid, checked, poll_seconds, presentable
 from cobalt_link.signin.brake import Brake, NoBrake, Typed, Unproven, accepts, secret_of
 from cobalt_link.signin.journal import Journal, JournalEntry, Kind
 from cobalt_link.signin.translate import as_refusal
@@ -136,7 +137,7 @@ async def replay(
     given = _Given(saved=saved or {}, known=known or {}, silent=silent, confirm=confirm, brake=brake or NoBrake())
     run = _Replay(journal, await journal.read(), given)
     try:
-        grant = await sign_in(run)
+        grant = checked(await sign_in(run))
     except Suspend as stopped:
         return stopped.outcome
     except JournalFailed as failed:
@@ -214,7 +215,7 @@ class _Replay(Ask):
                 raise self._ended(LoginRequired(reason=name))
             entry, begins = self._open("wait", name), True
         if entry.state == "open":
-            waits = Polling(self._n, pane, every)
+            waits = Polling(self._n, checked(pane), poll_seconds(every))
             entry = await self._do(entry, lambda: _polled(lambda: poll(*args), waits), args, begins)
         waited: WaitResult = self._result(entry, WaitResult)
         if waited.answer is not None:
@@ -259,7 +260,7 @@ class _Replay(Ask):
             why = pane.problem.code if pane.problem else pane.name
             if self._silent:
                 raise self._ended(LoginRequired(reason=why))
-            raise Suspend(Asking(self._n, pane))
+            raise Suspend(Asking(self._n, presentable(pane)))
         return await self._finish(JournalEntry(n=self._n, kind="ask", name=pane.name, state="done", value=saved))
 
     async def _do(
@@ -273,7 +274,7 @@ class _Replay(Ask):
         value = None
         with secrets.step() as opened:
             try:
-                value = encoded(await step())
+                value = _result_of(await step())
             except Suspend:
                 await self._settle(typed, opened, None)
                 raise
@@ -370,6 +371,13 @@ def _to_keep(answer: Answer) -> bytes | None:
     """The answer without what the user said about this one try."""
     warned = isinstance(answer, CredentialsAnswer) and answer.anyway
     return encoded(msgspec.structs.replace(answer, anyway=None)) if warned else None
+
+
+def _result_of(value: object) -> bytes:
+    written = encoded(value)
+    if len(written) > MOST_RESULT:
+        raise NotValid
+    return written
 
 
 def _secret_field(answer: CredentialsAnswer | CodeAnswer) -> str:

@@ -101,7 +101,7 @@ class TinyConnector(Connector):
 
     async def appointments(self, chart: Chart, query: AppointmentQuery) -> list[Appointment]:
         self._check(chart, query)
-        return [each for each in self.ehr.book if query.start <= each.start.date() <= query.end]
+        return [each for each in self.ehr.book if each.start and query.start <= each.start.date() <= query.end]
 
     async def appointment(self, chart: Chart, ehr_id: str) -> Appointment | None:
         self._check(chart, ehr_id)

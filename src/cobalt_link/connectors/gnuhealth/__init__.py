@@ -18,6 +18,7 @@ from cobalt_link.connector import (
     Patients,
     PracticeSettings,
     Provider,
+    Stream,
 )
 from cobalt_link.connectors.gnuhealth import appointments, patients, practice, sign_in
 from cobalt_link.connectors.gnuhealth.server import Server
@@ -33,8 +34,9 @@ class GnuHealth(Connector):
     async def sign_out(self, chart: Chart) -> None:
         await self._server(chart).call("common.db.logout")
 
-    async def appointments(self, chart: Chart, query: AppointmentQuery) -> list[Appointment]:
-        return await appointments.list_all(self._server(chart), query)
+    async def appointments(self, chart: Chart, query: AppointmentQuery) -> Stream[Appointment]:
+        async for each in appointments.list_all(self._server(chart), query):
+            yield each
 
     async def appointment(self, chart: Chart, ehr_id: str) -> Appointment | None:
         return await appointments.find(self._server(chart), ehr_id)

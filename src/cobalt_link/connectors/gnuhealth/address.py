@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from cobalt_link.connector import BrokenAnswer, EhrInstance, Http, NoSuchName, NotThisAddress, Unsupported
+from cobalt_link.connector import MOST_OPTIONS, BrokenAnswer, EhrInstance, Http, NoSuchName, NotThisAddress, Unsupported
 from cobalt_link.connectors.gnuhealth.server import Denied, Fault, rpc
 
 
@@ -41,7 +41,9 @@ async def find(http: Http, instance: EhrInstance, known: str | None = None) -> F
         raise NotThisAddress(reason="other_ehr") from None
     if not isinstance(names, list) or not names:
         raise NotThisAddress(reason="other_ehr")
-    return Found(base=address, databases=sorted(str(name) for name in names))
+    if known is not None and known in names:
+        return Found(base=address, databases=[known])
+    return Found(base=address, databases=sorted(str(name) for name in names)[:MOST_OPTIONS])
 
 
 async def version(http: Http, found: Found) -> str:

@@ -6,23 +6,29 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cobalt_link.connector import Appointment, AppointmentQuery, holds, same_phone
+from cobalt_link.connector import Appointment, AppointmentQuery, Stream, holds, same_phone
 from cobalt_link.connectors.gnuhealth import search
 from cobalt_link.connectors.gnuhealth.patients import patient
 from cobalt_link.connectors.gnuhealth.server import Server
-from cobalt_link.connectors.gnuhealth.values import at, inside, number
+from cobalt_link.connectors.gnuhealth.values import at, full_name, inside, number
 
 MODEL = "gnuhealth.appointment"
 OWN = ["appointment_date", "state", "appointment_type", "visit_type", "comments", "create_date"]
 PARTY = ["name", "lastname", "ref", "dob", "gender", "phone", "mobile"]
 NUMBERS = ["contact_mechanisms.type", "contact_mechanisms.value"]
-LINKED = ["healthprof.rec_name", "institution.rec_name", "insurance.rec_name", "insurance.number"]
+LINKED = [
+    "healthprof.party.name",
+    "healthprof.party.lastname",
+    "institution.party.name",
+    "insurance.rec_name",
+    "insurance.number",
+]
 FIELDS = [*OWN, *LINKED, *(f"patient.party.{field}" for field in (*PARTY, *NUMBERS))]
 ORDER = [["appointment_date", "ASC"], ["id", "ASC"]]
 # A day more would leave the years that can be written, in one zone or another.
 FIRST, LAST = date(1, 1, 3), date(9999, 12, 29)
-# A slot that nobody has taken is no appointment.
-TAKEN = [["patient", "!=", None], ["state", "!=", "free"]]
+# A slot that nobody has taken is no appointment. An appointment may have no state, and SQL's `!=` leaves that out.
+TAKEN = [["patient", "!=", None], ["OR", ["state", "=", None], ["state", "!=", "free"]]]
 
 EVALUATION = "gnuhealth.patient.evaluation"
 NOTE = {
@@ -34,18 +40,21 @@ NOTE = {
 }
 
 
-async def list_all(server: Server, query: AppointmentQuery) -> list[Appointment]:
+async def list_all(server: Server, query: AppointmentQuery) -> Stream[Appointment]:
     """Every appointment that starts on one of the days, cancelled ones included."""
     zone = timezone(server)
-    rows = await server.rows(MODEL, [*TAKEN, *_domain(query, zone)], FIELDS, ORDER)
-    rows = [row for row in rows if _fits(row, query)]
-    notes = await _notes(server, rows) if query.include_note else {}
-    return [appointment(row, zone, notes.get(row["id"])) for row in rows]
+    async for page in server.pages(MODEL, [*TAKEN, *_domain(query, zone)], FIELDS, ORDER):
+        rows = [row for row in page if _fits(row, query)]
+        notes = await _notes(server, rows) if query.include_note and rows else {}
+        for row in rows:
+            yield appointment(row, zone, notes.get(row["id"]))
 
 
 async def find(server: Server, ehr_id: str) -> Appointment | None:
     wanted = number(ehr_id)
-    rows = await server.rows(MODEL, [*TAKEN, ["id", "=", wanted]], FIELDS, ORDER) if wanted is not None else []
+    if wanted is None:
+        return None
+    rows = [row async for row in server.rows(MODEL, [*TAKEN, ["id", "=", wanted]], FIELDS, ORDER)]
     return appointment(rows[0], timezone(server), None) if rows else None
 
 
@@ -93,21 +102,25 @@ def mode(row: dict[str, Any]) -> Any:
 def appointment(row: dict[str, Any], zone: tzinfo, progress_note: str | None) -> Appointment:
     return Appointment(
         ehr_id=str(row["id"]),
-        start=row["appointment_date"].astimezone(zone),
+        start=_in(zone, row["appointment_date"]),
         patient=patient(row["patient."]),
-        status=row["state"],
-        appointment_type=row["visit_type"],
+        status=row["state"] or None,
+        appointment_type=row["visit_type"] or None,
         mode=mode(row),
         location_ehr_id=_id(row, "institution"),
-        location_name=inside(row, "institution", "rec_name"),
+        location_name=inside(row, "institution", "party", "name"),
         reason=row["comments"] or None,
         provider_ehr_id=_id(row, "healthprof"),
-        provider_name=inside(row, "healthprof", "rec_name"),
+        provider_name=full_name(row.get("healthprof."), "party"),
         insurance=inside(row, "insurance", "rec_name"),
         insurance_number=inside(row, "insurance", "number"),
         progress_note=progress_note,
-        created_at=row["create_date"].astimezone(zone) if row["create_date"] else None,
+        created_at=_in(zone, row["create_date"]),
     )
+
+
+def _in(zone: tzinfo, moment: datetime | None) -> datetime | None:
+    return moment.astimezone(zone) if moment else None
 
 
 def _id(row: dict[str, Any], link: str) -> str | None:
@@ -119,7 +132,7 @@ async def _notes(server: Server, rows: list[dict[str, Any]]) -> dict[int, str]:
     """The evaluations written for these appointments, as text."""
     domain = [["appointment", "in", [row["id"] for row in rows]]]
     found: dict[int, str] = {}
-    for row in await server.rows(EVALUATION, domain, ["appointment", *NOTE], [["id", "ASC"]]):
+    async for row in server.rows(EVALUATION, domain, ["appointment", *NOTE], [["id", "ASC"]]):
         text = "\n".join(f"{label}: {row[field]}" for field, label in NOTE.items() if row[field])
         found[row["appointment"]] = "\n\n".join(filter(None, (found.get(row["appointment"]), text)))
     return found

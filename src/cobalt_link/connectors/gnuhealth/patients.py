@@ -27,8 +27,13 @@ async def page(server: Server, query: PatientQuery) -> Patients:
         total = await server.model(MODEL, "search_count", domain)
         rows = await server.model(MODEL, "search_read", domain, query.offset, query.limit, ORDER, FIELDS)
         return Patients(items=tuple(map(patient, rows)), total=total)
-    rows = [row for row in await server.rows(MODEL, domain, FIELDS, ORDER) if _fits(row, query)]
-    return Patients(items=tuple(map(patient, rows[query.offset :][: query.limit])), total=len(rows))
+    found, total = list[Patient](), 0
+    async for row in server.rows(MODEL, domain, FIELDS, ORDER):
+        if _fits(row, query):
+            if query.offset <= total < query.offset + query.limit:
+                found.append(patient(row))
+            total += 1
+    return Patients(items=tuple(found), total=total)
 
 
 def _domain(query: PatientQuery) -> list[Any]:

@@ -7,25 +7,32 @@ from typing import Any
 from cobalt_link.connector import Coded, Location, PracticeSettings, Provider
 from cobalt_link.connectors.gnuhealth.patients import ADDRESS, state
 from cobalt_link.connectors.gnuhealth.server import Server
-from cobalt_link.connectors.gnuhealth.values import inside
+from cobalt_link.connectors.gnuhealth.values import full_name, inside
 
 BY_ID = [["id", "ASC"]]
+PROVIDER = ["party.name", "party.lastname", "active"]
+LOCATION = [
+    *("party.name", "party.active", "party.phone", "party.fax"),
+    *(f"party.addresses.{each}" for each in ADDRESS),
+]
 
 
 async def providers(server: Server) -> list[Provider]:
     """Inactive ones too. The licence number that GNU Health keeps is not an NPI."""
-    rows = await server.rows("gnuhealth.healthprofessional", [], ["rec_name", "active"], BY_ID, active_test=False)
+    rows = server.rows("gnuhealth.healthprofessional", [], PROVIDER, BY_ID, active_test=False)
     return [
         Provider(
-            ehr_id=str(row["id"]), name=row["rec_name"], active=bool(row["active"]), timezone=server.session.timezone
+            ehr_id=str(row["id"]),
+            name=full_name(row, "party") or "",
+            active=bool(row["active"]),
+            timezone=server.session.timezone,
         )
-        for row in rows
+        async for row in rows
     ]
 
 
 async def locations(server: Server) -> list[Location]:
-    fields = ["rec_name", "party.active", "party.phone", "party.fax", *(f"party.addresses.{each}" for each in ADDRESS)]
-    return [_location(row) for row in await server.rows("gnuhealth.institution", [], fields, BY_ID)]
+    return [_location(row) async for row in server.rows("gnuhealth.institution", [], LOCATION, BY_ID)]
 
 
 def _location(row: dict[str, Any]) -> Location:
@@ -33,7 +40,7 @@ def _location(row: dict[str, Any]) -> Location:
     street = (address.get("street") or "").splitlines()
     return Location(
         ehr_id=str(row["id"]),
-        name=row["rec_name"],
+        name=inside(row, "party", "name") or "",
         active=bool(inside(row, "party", "active")),
         address1=street[0] if street else None,
         address2=", ".join(street[1:]) or None,

@@ -6,6 +6,7 @@ Source: trytond/protocols/dispatcher.py and wsgi.py of Tryton 7.0. Errors of the
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from cobalt_link.connector import (
 from cobalt_link.connectors.gnuhealth.values import plain
 
 ROWS = 1000
+MOST_ROWS = 200_000
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,15 +92,24 @@ class Server:
 
     async def rows(
         self, model: str, domain: list[Any], fields: list[str], order: list[list[str]], **context: Any
-    ) -> list[dict[str, Any]]:
-        """All records that match, in as many calls as it takes."""
-        found: list[dict[str, Any]] = []
-        while True:
-            page = [domain, len(found), ROWS, order, fields]
-            rows = await self.model(model, "search_read", *page, **context)
-            found += rows
-            if len(rows) < ROWS:
-                return found
+    ) -> AsyncIterator[dict[str, Any]]:
+        """All records that match, as `pages` gives them."""
+        async for page in self.pages(model, domain, fields, order, **context):
+            for row in page:
+                yield row
+
+    async def pages(
+        self, model: str, domain: list[Any], fields: list[str], order: list[list[str]], **context: Any
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """All records that match, in as many calls as it takes. Raises NotJson for more than anybody has."""
+        for offset in range(0, MOST_ROWS, ROWS):
+            page = await self.model(model, "search_read", domain, offset, ROWS, order, fields, **context)
+            if not isinstance(page, list):
+                break
+            yield page
+            if len(page) < ROWS:
+                return
+        raise NotJson(f"The server has more than {MOST_ROWS} rows of {model}, or gives them without an end.")
 
 
 def database_url(base: str, database: str) -> str:

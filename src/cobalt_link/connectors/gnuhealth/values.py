@@ -51,6 +51,13 @@ def inside(row: dict[str, Any] | None, *path: str) -> Any:
     return row.get(field) if row else None
 
 
+def full_name(row: dict[str, Any] | None, *path: str) -> str | None:
+    """ "Last, First" of a person, or what there is of it. Made here and not by the server, whose own name of a record
+    (`rec_name`) fails where the first name is empty."""
+    names = (inside(row, *path, "lastname"), inside(row, *path, "name"))
+    return ", ".join(name for name in names if name) or None
+
+
 def number(ehr_id: str) -> int | None:
     """An id of ours as the server's; None where it cannot be one."""
     return int(ehr_id) if ehr_id.isascii() and ehr_id.isdigit() and len(ehr_id) < 18 else None

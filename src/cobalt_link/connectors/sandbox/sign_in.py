@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from cobalt_link.connector import (
+    MOST_OPTIONS,
     Ask,
     Code,
     EhrUser,
@@ -24,6 +25,7 @@ from cobalt_link.connector import (
 )
 
 NEEDED = ("schedule.read", "patients.read")
+Way = Literal["text", "email", "app"]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,12 +145,14 @@ def step_of(said: dict[str, Any]) -> Step:
     if challenge is None:
         return Step(token=said["session"], idle=said["expires_in"], user=said["user"], clinic=said["clinic"])
     ends_in = challenge.get("expires_in")
+    challenge = {name: each[:MOST_OPTIONS] if isinstance(each, list) else each for name, each in challenge.items()}
     return Step(challenge=challenge, expires_at=datetime.now(UTC) + timedelta(seconds=ends_in) if ends_in else None)
 
 
 def code_pane(_: JsonClient, step: Step) -> Code:
+    way = step.asked("way")
     return Code(
-        way=step.asked("way"),
+        way=way if way in get_args(Way) else None,
         sent_to=step.asked("hint") or None,
         length=step.asked("digits"),
         expires_at=step.expires_at,

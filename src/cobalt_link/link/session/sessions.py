@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from cobalt_link.connector.panes import Pane
 from cobalt_link.jobs.claims import CLAIM, CLAIMED, FREE, LEASE, RELEASE, Claims, Work
+from cobalt_link.link.session.stored_pane import stored_pane
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import announce
 from cobalt_link.vault import Context, Vault, new_pair
@@ -392,5 +393,5 @@ async def close_pane(tx: Tx, session: LinkSession, n: int) -> None:
 def _session(row: Row | None) -> LinkSession | None:
     if row is None:
         return None
-    row["pane"] = msgspec.convert(row["pane"], Pane) if row["pane"] else None
+    row["pane"] = stored_pane(row["pane"]) if row["pane"] else None
     return LinkSession(**row)

@@ -82,13 +82,13 @@ class Metadata(msgspec.Struct, frozen=True):
 class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     """`id` and `patient_id` are ours; every id with `ehr` in its name and `location` are the EHR's.
 
-    `datetime` has the practice's offset, `duration` is in minutes; `status` and `appointment_type` are the EHR's own
-    codes. `progress_note` comes only on request.
+    `datetime` has the practice's offset, and is null if the EHR has no date for the appointment. `duration` is in
+    minutes; `status` and `appointment_type` are the EHR's own codes. `progress_note` comes only on request.
     """
 
     id: str
     ehr_appointment_id: str
-    datetime: datetime
+    datetime: datetime | None
     duration: int | None
     status: str | None
     appointment_type: str | None
