@@ -28,12 +28,16 @@ ResolveEhr = Callable[[str], str | None]
 
 
 def ehr_resolver(connectors: Mapping[str, Connector | type[Connector]]) -> ResolveEhr:
-    """Finds the connector that answers to an EHR's name or alias, in any case."""
+    """Finds the connector that answers to an EHR's name or alias, in any case. Raises UnknownEmr, which names all."""
+    names = ", ".join(sorted(each.manifest.name for each in connectors.values()))
 
     # Every link token names its EHR, most of them the same few.
     @lru_cache(maxsize=1024)
-    def resolve(name: str) -> str | None:
-        return next((key for key, each in connectors.items() if each.manifest.answers_to(name)), None)
+    def resolve(name: str) -> str:
+        for key, each in connectors.items():
+            if each.manifest.answers_to(name):
+                return key
+        raise UnknownEmr(f"No EHR here has this emr_name. Send one of: {names}. Or let the user choose in Link.")
 
     return resolve
 
