@@ -218,6 +218,7 @@ def added(*lines: str) -> Change:
 
 
 NO_WORD = '[unsupported]\nsecond_factor = "Your way to prove that it’s you"\n'
+CONSENT = '[consent.sees]\npeople = "Nothing much"\n\n[step]'
 SAME_PRICE = "        step = await password(http, ask, instance)\n"
 LOGGED_IN = "    return step_of(await call(http, login_url(instance), body))\n"
 SIGN_IN = "        return await sign_in.sign_in(self.http, ask, instance)\n"
@@ -230,7 +231,16 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         [manifest('key = "larkspur"', 'key = "larkspurs"')], "manifest", ("'larkspurs'", "'larkspur'"),
     ),
     "a mark of three letters": ([manifest('"LE"', '"LEX"')], "manifest", ("one or two letters",)),
-    "nothing promised": ([manifest('sees = ["patients", "practice"]', "")], "manifest", ("consent pane",)),
+    "a topic that no read returns": (
+        [manifest('"contact"', '"contact", "insurance"')], "manifest", ("anything on insurance",),
+    ),
+    "a topic that is denied and told": (
+        [("__init__.py", "first_name=row", 'phone=row["phones"]["home"] or None,\n                first_name=row')],
+        "cases", ("say something on contact",),
+    ),
+    "a consent of its own": (
+        [english("[step]", CONSENT), spanish("[step]", CONSENT)], "texts", ("Link makes the consent",),
+    ),
     "a language without a file": (
         [manifest('["en", "es"]', '["en", "es", "fr"]')], "texts", ("texts/fr.toml", "file is missing"),
     ),
@@ -254,16 +264,16 @@ BROKEN: dict[str, tuple[list[Change], str, tuple[str, ...]]] = {
         [english("log_in =", "log_out ="), spanish("log_in =", "log_out =")], "texts", ("log_out", "is not used"),
     ),
     "a text in one language only": (
-        [spanish('practice = "Los profesionales de su clínica"\n', "")], "texts", ("es.toml", "consent.sees.practice"),
+        [spanish('check_code = "Comprobando su código"\n', "")], "texts", ("es.toml", "step.check_code"),
     ),
     "a text in the other language only": (
         [spanish("[step]", '[step]\ndance = "Baile"')], "texts", ("es.toml", "step.dance is not in texts/en.toml"),
     ),
     "other placeholders in another language": (
-        [spanish("de su clínica", "de {place}")], "texts", ("texts/es.toml", "other placeholders"),
+        [spanish("Comprobando su código", "Comprobando {place}")], "texts", ("texts/es.toml", "other placeholders"),
     ),
     "a placeholder that nobody fills": (
-        [english("of your clinic", "of {clinic}")], "texts", ("does not fill {clinic}",),
+        [english("Checking your code", "Checking {clinic}")], "texts", ("does not fill {clinic}",),
     ),
     "an empty text": ([english("Checking your code", " ")], "texts", ("step.check_code is empty",)),
     "a kind without a word": (

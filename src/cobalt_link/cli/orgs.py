@@ -54,7 +54,7 @@ async def set_(
         tuple[str, ...] | None,
         Parameter(help="A domain that Link accepts for this org, such as *.example.org. Repeat it for the whole list."),
     ] = None,
-    branding_name: Annotated[str | None, Parameter(help="What the pages call the practice.")] = None,
+    branding_name: Annotated[str | None, Parameter(help="The practice's name, as the app says.")] = None,
     place: Annotated[str | None, Parameter(help="A place that tells practices apart, such as Tucson, AZ.")] = None,
     listed: Annotated[bool | None, Parameter(help="Whether users find the org by name in the picker.")] = None,
     options: CommonOptions = DEFAULTS,

@@ -12,6 +12,7 @@ from cobalt_link.conformance.report import Finding
 from cobalt_link.connector.capabilities import FILTERS, Capability, mismatches, undeclared
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.manifest import Manifest, fold
+from cobalt_link.connector.topics import topics_of
 
 KEY = re.compile(r"[a-z][a-z0-9_]{1,39}")
 MARK_MOST = 2
@@ -21,7 +22,7 @@ def manifest_findings(connector: type[Connector], names: Names) -> Iterator[Find
     """The manifest against the folder around it."""
     manifest, folder = connector.manifest, connector.folder
     unknown = _listed(set(manifest.steps) - names.steps.keys())
-    named = [*manifest.sees, *manifest.does]
+    unread = _listed(set(manifest.without) - set(topics_of(manifest.reads)))
     for field, broken, text in (
         ("key", manifest.key != folder.name,
          f"The key is {manifest.key!r}, and the folder is {folder.name!r}. Give both the same name."),
@@ -32,8 +33,8 @@ def manifest_findings(connector: type[Connector], names: Names) -> Iterator[Find
         ("mark", not 0 < len(manifest.mark) <= MARK_MOST or not manifest.mark.isalnum(),
          "The mark must be one or two letters."),
         ("sign_in_version", manifest.sign_in_version < 1, "sign_in_version must be 1 or more."),
-        ("sees", len(set(manifest.sees)) + len(set(manifest.does)) < len(named), "Name each key once."),
-        ("sees", not named, "sees and does are empty. Name what the app gets: the consent pane shows it."),
+        ("reads", not manifest.reads, "reads is empty, so an app gets nothing. Declare what the connector reads."),
+        ("without", bool(unread), f"No read returns anything on {unread}. Remove it from without."),
         ("steps", bool(unknown), f"The sign-in does not have these steps: {unknown}. Remove them."),
     ):  # fmt: skip
         if broken:

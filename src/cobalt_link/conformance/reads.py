@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from cobalt_link.connector.models import (
     Patients,
     PracticeSettings,
 )
+from cobalt_link.connector.topics import withheld
 
 AROUND = timedelta(days=14)
 UNKNOWN_ID = "999999999"
@@ -87,6 +88,8 @@ async def _appointments(connector: Any, chart: Chart, today: date) -> AsyncItera
     if not found:
         yield f"There are no appointments from {days['start']} to {days['end']}. Use a login that sees some."
         return
+    for text in _denied(connector, found):
+        yield text
     async for text in _one_day(connector, chart, found):
         yield text
     if isinstance(connector, FindsAppointments):
@@ -162,6 +165,8 @@ async def _patients(connector: Any, chart: Chart) -> AsyncIterator[str | Fault]:
     elif page.total > 0 and not (await _page(connector, chart, PatientQuery(limit=PAGE, offset=page.total - 1))).items:
         yield f"`total` is {page.total}, but there are fewer patients. Count the patients that match."
     sample = list((await _page(connector, chart, PatientQuery(limit=SAMPLE))).items)
+    for text in _denied(connector, sample):
+        yield text
     for name in connector.manifest.reads["patients"]:
         async for text in _patient_filter(connector, chart, sample, name):
             yield Fault(text, _declared(connector, "patients"))
@@ -191,6 +196,12 @@ def field(row: Any, path: str) -> Any:
     for name in path.split("."):
         row = getattr(row, name)
     return row
+
+
+def _denied(connector: Any, found: list[Any]) -> Iterator[str]:
+    for topic in connector.manifest.without:
+        if withheld(found, frozenset({topic})) != found:
+            yield f"The records say something on {topic}, and the API drops it. Remove {topic} from without."
 
 
 def _distinctive(rows: list[Any], path: str) -> Any:

@@ -52,6 +52,9 @@ def text_findings(
             yield Finding(
                 "texts", at_key(file, key), f"{key} is not in texts/en.toml. Add it there, or remove it here."
             )
+        for key in sorted(key for key in ours if key.startswith("consent.")):
+            text = f"Link makes the consent from the reads. Remove {key}."
+            yield Finding("texts", at_key(file, key), text)
         for key in sorted(ours.keys() & english.keys()):
             yield from _filled(at_key(file, key), key, ours[key], english[key], link_texts)
     yield from _unused(connector, folder, names, seen, link_texts)
@@ -59,12 +62,9 @@ def text_findings(
 
 def _wanted(connector: type[Connector], folder: Folder, names: Names, seen: Seen) -> Wanted:
     """(keys, why): at least one of the keys must have a text."""
-    manifest = connector.manifest
     wanted: Wanted = [
         ((f"step.{name}",), f"{where} has this step") for name, where in sorted(names.steps.items()) if name[0] != "_"
     ]
-    wanted += [((f"consent.{verb}.{key}",), f"the manifest names it under {verb}")
-               for verb, keys in (("sees", manifest.sees), ("does", manifest.does)) for key in keys]  # fmt: skip
     wanted += [
         ((f"choice.{name}.title",), f"{where} asks this choice") for name, where in sorted(names.choices.items())
     ]
@@ -95,7 +95,7 @@ def _filled(where: str, key: str, text: str, english: str, link_texts: LinkTexts
 
 def _fillable(key: str, link_texts: LinkTexts) -> frozenset[str]:
     """The placeholders that Link fills in this text. Steps and rights have none of their own."""
-    if key.startswith(("step.", "consent.", "no_rights.", "unsupported.")):
+    if key.startswith(("step.", "no_rights.", "unsupported.")):
         return EVERYWHERE
     instance = key.rpartition(".")[0]
     near = f"{instance}.title", f"{instance}.why", f"{instance}.list", f"{instance}.none"

@@ -12,15 +12,17 @@ from typing import Annotated, Literal
 import msgspec
 
 from cobalt_link.connector.capabilities import Capability
+from cobalt_link.connector.topics import Topic, can_lack, topics_of
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`key` is the folder's name. Raise `sign_in_version` by hand if a running sign-in cannot go on with the new code.
 
     `reads` names each capability with the filters that the EHR applies itself. A filter that is not named is applied
-    here if the records tell enough, else refused with a clear 400. `sees` and `does` are keys of the texts that the
-    consent pane shows (`consent.sees.<key>`). `test_only` connectors are offered to test clients only, the others to
-    live clients only. `appointment_days` is how many days the EHR is asked for at once. 0 means any number. A longer
+    here if the records tell enough, else refused with a clear 400. The consent pane lists the topics of all that the
+    capabilities return. `without` are topics that this EHR's records never hold: the consent leaves them out, and so
+    does the API, whatever the connector returns. `test_only` connectors are offered to test clients only, the others
+    to live clients only. `appointment_days` is how many days the EHR is asked for at once. 0 means any number. A longer
     range is read in parts.
     """
 
@@ -33,12 +35,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     address: Literal["asked", "fixed"] = "asked"
     test_only: bool = False
     keeps_password: bool = True
-    sees: tuple[str, ...] = ()
-    does: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     reads: dict[Capability, tuple[str, ...]] = {}
     appointment_days: Annotated[int, msgspec.Meta(ge=0)] = 186
+    without: tuple[Topic, ...] = ()
     locales: tuple[str, ...] = ("en",)
+
+    def __post_init__(self) -> None:
+        if needed := [topic for topic in self.without if not can_lack(topic)]:
+            raise ValueError(f"without names {', '.join(needed)}, which records cannot lack")
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """What an app learns from this EHR's records."""
+        return topics_of(self.reads, self.without)
 
     def answers_to(self, name: str) -> bool:
         """Whether `name` is this EHR's key, name, or one of its aliases, in any case and spacing."""

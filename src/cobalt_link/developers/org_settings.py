@@ -33,7 +33,7 @@ class OrgSettings(msgspec.Struct, frozen=True):
     """As stored. `time_zone` is an IANA name. `allowed_ehr_domains` are the only ones that Link accepts for this org
     (empty: all).
 
-    `branding_name` is what the pages call the practice. `place` ("Tucson, AZ") distinguishes practices of the same
+    `branding_name` is the practice's name, as the app says. `place` ("Tucson, AZ") distinguishes practices of the same
     name. `listed` shows the org in the picker.
     """
 
@@ -70,7 +70,9 @@ class OrgChange(msgspec.Struct, frozen=True):
         list[str] | UnsetType | None,
         Meta(description="The only hosts that Link accepts. *.example.org includes all names below it."),
     ] = UNSET
-    branding_name: Annotated[str | UnsetType | None, Meta(description="What the pages call the practice.")] = UNSET
+    branding_name: Annotated[
+        str | UnsetType | None, Meta(description="The practice's name. The pages show it as what your app says.")
+    ] = UNSET
     place: Annotated[
         str | UnsetType | None, Meta(description="Distinguishes practices of the same name, such as Tucson, AZ.")
     ] = UNSET

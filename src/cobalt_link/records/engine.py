@@ -18,6 +18,7 @@ from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.capabilities import Capability
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.topics import withheld
 from cobalt_link.connector.validity import NotValid
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.developers.orgs import Orgs
@@ -59,12 +60,15 @@ class RecordsEngine:
         self, account: Account, resource: Resource[Found], step: Callable[[Any, Chart], Awaitable[Found]]
     ) -> tuple[Found, Ids]:
         """What `step(connector, chart)` reads, with our ids of what it named. The connector has the capability's
-        protocol. Raises what `EhrSessions.read` raises, and NotSupported for an undeclared capability."""
+        protocol. What the consent leaves out is left out here too. Raises what `EhrSessions.read` raises, and
+        NotSupported for an undeclared capability."""
         self._declared(account, resource.capability)
+        connector = self._connectors.get(account.connector)
+        without = frozenset(connector.manifest.without if connector else ())
 
         async def named(connector: Any, chart: Chart) -> tuple[Found, list[Named]]:
             # In here, so that an id that is none is an answer of the EHR that we do not understand.
-            found = await step(connector, chart)
+            found = withheld(await step(connector, chart), without)
             return found, [_text(name) for name in resource.named(found)]
 
         found, names = await self._sessions.read(account, named)

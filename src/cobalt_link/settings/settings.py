@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -126,6 +127,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         rows = (f"{each.name}={each.text(getattr(self, each.name))!r}" for each in DECLARED)
         return f"Settings({', '.join(rows)})"
+    @property
+    def run_by(self) -> str:
+        """Who runs this server. Never the app: without a name, the host that the user's browser reaches."""
+        return self.operator or urlsplit(self.public_url).netloc
+
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -150,7 +156,8 @@ class Setting(msgspec.Struct, frozen=True):
         if isinstance(value, tuple):
             return ", ".join(value)
         if isinstance(value, dict):
-            return ", ".join(f"{key}={each}" for key, each in value.items())
+            lists = {key: " ".join(each) if isinstance(each, tuple) else each for key, each in value.items()}
+            return ", ".join(f"{key}={each}" for key, each in lists.items())
         return "" if value is None else str(value)
 
 

@@ -20,6 +20,7 @@ from cobalt_link.connector.panes import (
     Waiting,
 )
 from cobalt_link.connector.refusals import catalogue
+from cobalt_link.connector.topics import TOPICS
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages import connection_list, render, texts
 from cobalt_link.link.pages.closed import CLOSED
@@ -29,16 +30,12 @@ from cobalt_link.link.pages.context import Framed, Match, PageContext, Search, S
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 CONNECTOR_TEXTS = {
     "en": {
-        "consent.sees.schedule": "Your schedule, with each patient’s name, birth date, and record number",
-        "consent.does.notes": "Add visit notes to those charts",
         "step.open_schedule": "Opening your schedule",
         "no_rights.calendar": "“API access” and “Schedule, read”",
         "unsupported.version": "Larkspur before version 7",
         "choice.clinic.title": "Which clinic should {app} use?",
     },
     "es": {
-        "consent.sees.schedule": "Su agenda, con nombre, fecha de nacimiento y número de expediente de cada paciente",
-        "consent.does.notes": "Añadir notas de visita a esos expedientes",
         "step.open_schedule": "Abriendo su agenda",
         "no_rights.calendar": "«Acceso API» y «Agenda, lectura»",
         "unsupported.version": "Larkspur anterior a la versión 7",
@@ -107,7 +104,8 @@ ROOMS = Choice(name="room", options=(Option(value="a", label="1"),), none_of_the
 # One page of each kind. The others differ from these only by their texts.
 KINDS = (
     "picker", "picker-known", "picker-many", "picker-none", "picker-gone", "picker-manual", "picker-unknown",
-    "consent", "credentials", "credentials-wrong", "credentials-empty", "credentials-closing", "reconnect",
+    "consent", "credentials", "credentials-wrong", "credentials-empty", "credentials-closing",
+    "reconnect",
     "code", "code-wrong", "code-ended", "code-resent", "code-plain", "choice-way", "choice-clinic", "push",
     "push-denied", "message-locked", "message-password_expired", "message-ehr_down", "working", "done", "after-test",
     "leaving", "left", "closed-link_used", "closed-no_cookies", "connections", "connections-none", "disconnect",
@@ -133,8 +131,7 @@ def context(**changed: object) -> PageContext:
         practice="Riverside Family Practice",
         host="riverside.larkspur.example",
         connector_texts=CONNECTOR_TEXTS.get(locale, CONNECTOR_TEXTS["en"]),
-        sees=("schedule",),
-        does=("notes",),
+        topics=TOPICS,
         keeps_password=True,
         started=NOW - timedelta(minutes=2),
         expires_at=NOW + timedelta(minutes=28),
@@ -158,12 +155,23 @@ def soon(**after: float) -> datetime:
 def gallery(locale: str = "en") -> dict[str, str]:
     """Every page in one locale."""
     here, nowhere = context(locale=locale), unchosen(locale=locale)
-    plain = context(locale=locale, practice=None, keeps_password=False, can_change=False, privacy_url=None, does=())
+    plain = context(
+        locale=locale,
+        practice=None,
+        keeps_password=False,
+        can_change=False,
+        privacy_url=None,
+        topics=("providers",),
+    )
+    told = context(locale=locale, practice=None, claimed_practice="Mayo Clinic", addressee="ann@acme.example")
     mending = context(locale=locale, repairing=True, since=date(2026, 3, 3))
     shown = (
         pickers(nowhere)
-        | {f"consent{name}": render.pane(at, Consent()) for name, at in (("", here), ("-plain", plain))}
-        | credentials(here, plain, mending)
+        | {
+            f"consent{name}": render.pane(at, Consent())
+            for name, at in (("", here), ("-plain", plain), ("-claims", told))
+        }
+        | credentials(here, plain, mending, told)
         | codes(here)
         | choices(here)
         | waits(here)
@@ -208,12 +216,13 @@ def pickers(at: PageContext) -> dict[str, str]:
     }
 
 
-def credentials(here: PageContext, plain: PageContext, mending: PageContext) -> dict[str, str]:
+def credentials(here: PageContext, plain: PageContext, mending: PageContext, told: PageContext) -> dict[str, str]:
     fixed = Credentials(username="m.carter", fixed=True)
     wrong = PaneRefusal("wrong_credentials", DETAILS["wrong_credentials"])
     empty = {"username": "credentials.username_empty", "password": "credentials.password_empty"}
     return {
         "credentials": render.pane(here, Credentials()),
+        "credentials-claims": render.pane(told, Credentials()),
         "credentials-plain": render.pane(plain, Credentials()),
         "credentials-same": render.pane(context(locale=here.locale, operator="Acme Scribe"), Credentials()),
         "credentials-same-plain": render.pane(
@@ -229,6 +238,7 @@ def credentials(here: PageContext, plain: PageContext, mending: PageContext) -> 
             msgspec.structs.replace(here, can_stay=False, expires_at=soon(seconds=100)), Credentials()
         ),
         "reconnect": render.pane(mending, fixed),
+        "reconnect-claims": render.pane(msgspec.structs.replace(mending, addressee="ann@acme.example"), fixed),
         "reconnect-reaches": render.pane(mending, Consent(name="reconnect")),
         "reconnect-unknown": render.pane(msgspec.structs.replace(mending, since=None), fixed),
         "reconnect-last-year": render.pane(msgspec.structs.replace(mending, since=date(2025, 12, 31)), fixed),
@@ -392,8 +402,7 @@ def connections_context(locale: str) -> PageContext:
         operator="Riverside IT",
         practice=None,
         connector_texts=texts.connections_texts(locale),
-        sees=(),
-        does=(),
+        topics=(),
         keeps_password=False,
     )
 

@@ -28,7 +28,7 @@ ATTACKS = tuple(breakout + vector for breakout in BREAKOUTS for vector in VECTOR
 
 # What is ours and chosen from a closed list: the page's path, its keys and its codes.
 _OURS: dict[type, set[str]] = {
-    PageContext: {"path", "locale", "sees", "does"},
+    PageContext: {"path", "locale", "topics", "ends_as"},
     PaneRefusal: {"code"},
     Message: {"code", "name"},
 }

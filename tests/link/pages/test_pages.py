@@ -215,15 +215,12 @@ def test_a_username_being_repaired_stays_in_the_form_read_only() -> None:
 
 def test_consent_says_who_what_and_how_long() -> None:  # S-125
     page = shown()["consent"]
-    labels = [label.text for label in page.all("dt")]
+    labels = [label.text for label in page.one("ul", **{"class": "grants"}).all("b")]
     assert page.one("h1").text == "Let Acme Scribe use your EHR?"
-    assert labels == ["Can see", "Can do", "Can’t", "Until", "To undo"]
+    assert "With your Larkspur account at riverside.larkspur.example, and only this:" in page.text
+    assert labels == ["See", "Do", "Never"]
+    assert "Until you disconnect it, at once, in Acme Scribe settings" in page.text
     assert [button.attrs["value"] for button in buttons(form_of(page))] == ["yes", "no"]
-
-
-def test_consent_is_never_shown_with_something_left_out() -> None:
-    with pytest.raises(KeyError, match=r"consent\.sees\.billing"):
-        render.pane(context(sees=("billing",)), Consent())
 
 
 def test_the_password_promise_is_true_for_the_connector() -> None:

@@ -64,8 +64,8 @@ def test_when_an_ehr_is_silent_the_page_says_when_it_last_worked() -> None:
 def test_what_is_sent_to_the_app_is_shown_by_names_that_people_know() -> None:
     pages = {name: shown()[f"message-unsupported-ask{name}"] for name in ("", "-part", "-unknown")}
     said = {name: page.all("dd")[0].text for name, page in pages.items()}
-    assert said[""].startswith("Riverside Family Practice, Cedar Works, and the web address.")
-    assert said["-part"].startswith("Riverside Family Practice, Larkspur, and the web address.")
+    assert said[""].startswith("Your practice, Cedar Works, and the web address.")
+    assert said["-part"].startswith("Your practice, Larkspur, and the web address.")
     assert said["-unknown"].startswith("Your practice, its EHR, and the web address.")
     buttons = {name: page.one("button", value="ask").text for name, page in pages.items()}
     assert buttons == {"": "Ask for Cedar Works", "-part": "Ask for it", "-unknown": "Ask for it"}

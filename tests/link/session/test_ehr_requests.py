@@ -97,8 +97,8 @@ async def test_an_org_whose_ehr_is_gone_is_named(house: House, acme: Shop, clien
     await house.db.run("UPDATE orgs SET ehr = 'cedarworks', address = %s WHERE org_id = 'summit'", (ELSEWHERE,))
     await house.developers.orgs.change(acme.record, "summit", change)
     page = await Browser(client).open(f"/?token={token}")
-    assert page.heading == "We can’t connect to Summit Ortho yet"
-    assert "We send Summit Ortho" in page.text and "and the web address" in page.text
+    assert page.heading == "We can’t connect to your EHR yet"
+    assert "We send Your practice, cedarworks" in page.text and "and the web address" in page.text
     assert "Ask for cedarworks" in page.text
     await Browser(client).submit(page, action="ask")
     [found] = await requests(acme)

@@ -93,6 +93,10 @@ class CreateLinkToken(msgspec.Struct, frozen=True, kw_only=True):
     locale: Annotated[
         Annotated[str, Meta(max_length=35)] | None, Meta(description="The language of the pages, such as es.")
     ] = None
+    display_name: Annotated[
+        Annotated[str, Meta(max_length=80)] | None,
+        Meta(description="For whom the link is, as your users know themselves: ann@acme. The consent shows it."),
+    ] = None
 
 
 class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +129,7 @@ class LinkTokenApi:
 
     async def create(self, client: Client, wanted: CreateLinkToken) -> tuple[str, datetime]:
         """A link token and when it expires."""
-        now = self._deps.clock.now()
+        now, name = self._deps.clock.now(), _display_name(wanted.display_name)
         row = LinkToken(
             hash=b"",
             client=client.id,
@@ -136,7 +140,7 @@ class LinkTokenApi:
             locale=wanted.locale,
         )
         row = await (self._repairing if wanted.access_token else self._first)(client, wanted, row)
-        return await self._tokens.create(client.env, row), row.expires_at
+        return await self._tokens.create(client.env, row, name), row.expires_at
 
     async def exchange(self, client: Client, public_token: str, key: str | None) -> str:
         """The access token; see `Exchanges`."""
@@ -202,6 +206,13 @@ class LinkTokenApi:
             account=account.id,
             sealed_access_token=self._tokens.seal_access_token(client.id, token),
         )
+
+
+def _display_name(text: str | None) -> str | None:
+    name = " ".join((text or "").split())
+    if not name.isprintable():
+        raise InvalidRequest("display_name must be one line of up to 80 characters that people can see.")
+    return name or None
 
 
 def _callback(client: Client, given: str | None) -> str | None:

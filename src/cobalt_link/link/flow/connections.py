@@ -79,8 +79,8 @@ class ConnectionsFlow(Flow):
         return None
 
     async def subject(self, session: LinkSession, client: Client | None) -> Subject:
-        operator = self._deps.settings.operator or "Cobalt Link"
-        return Subject(name=operator, operator=operator, consents=False)
+        settings = self._deps.settings
+        return Subject(name=settings.operator or "Cobalt Link", operator=settings.run_by, consents=False)
 
     def expired(self, session: LinkSession, now: datetime) -> bool:
         return session.expires_at <= now

@@ -25,14 +25,16 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, and what the pages may say about it.
 
     `name` is that of the app, or of this server where no app asks; `mark` the letters that the app chose for itself.
-    `account` is the one that is being repaired, or that the app has already. `consents`: the pages list what the app
-    will see and do. `can_change` is false where the org's EHR is fixed.
+    `addressee` is for whom the link is, as the app says. `account` is the one that is being repaired, or that the app
+    has already. `consents`: the pages list what the app will see and do. `can_change` is false where the org's EHR is
+    fixed.
     """
 
     name: str
     mark: str | None = None
     operator: str
     accent: str | None = None
+    addressee: str | None = None
     account: Account | None = None
     repairing: bool = False
     consents: bool = True

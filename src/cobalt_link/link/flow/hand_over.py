@@ -1,4 +1,4 @@
-"""The way back to the app: the public token, the callback address that carries it, and where the app is."""
+"""What the app asked for with its link token: the way back, with a public token, and for whom the link is."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ class HandOver:
         callback = await self.callback(session)
         parts = urlsplit(callback) if callback else None
         return f"{parts.scheme}://{parts.netloc}/" if parts else None
+
+    async def display_name(self, session: LinkSession) -> str | None:
+        """For whom the link is, as the app says."""
+        return await self._tokens.display_name(session)
 
     async def callback(self, session: LinkSession) -> str | None:
         """Where the app wants the browser back, without a token."""

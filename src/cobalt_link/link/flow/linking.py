@@ -13,7 +13,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.manifest import fold
-from cobalt_link.connector.panes import Consent, Pane
+from cobalt_link.connector.panes import Consent, Credentials, Pane
 from cobalt_link.developers.clients import Client
 from cobalt_link.developers.orgs import Org
 from cobalt_link.link.deps import LinkDeps
@@ -82,8 +82,9 @@ class LinkFlow(Flow):
         return Subject(
             name=app.name,
             mark=app.branding.get("mark"),
-            operator=self._deps.settings.operator or app.name,
+            operator=self._deps.settings.run_by,
             accent=app.branding.get("accent"),
+            addressee=await self._addressee(session),
             account=account,
             repairing=session.account is not None and account is not None,
             can_change=account is None and not (org.ehr and self._address(org)),
@@ -138,6 +139,10 @@ class LinkFlow(Flow):
             another=sign_in.another,
             username=granted.username,
         )
+
+    async def _addressee(self, session: LinkSession) -> str | None:
+        is_shown = isinstance(session.pane, Consent | Credentials)
+        return await self._hand_over.display_name(session) if is_shown else None
 
     async def _account_shown(self, session: LinkSession) -> Account | None:
         """The account of update mode, or the one that the app has already. None too if it was disconnected meanwhile,

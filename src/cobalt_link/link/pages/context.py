@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from cobalt_link.connector.topics import Topic
+
 
 class Framed(msgspec.Struct, frozen=True):
     """For the first page in a frame. `parent` is the registered origin that frames it. `secret` is the one that its
@@ -22,8 +24,10 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     """One link session as its pages show it.
 
     Forms post to `path`. `ehr_name`, `ehr_mark`, `practice`, and `host` are None until an EHR is chosen.
-    `connector_texts` are the connector's own texts in this locale, as flat keys. `sees` and `does` are keys in them
-    (`consent.sees.<key>`). `since` and `last_used` belong to the account that is being repaired or that the app has
+    `practice` is the name that the EHR gives. `claimed_practice` is one that nobody but the app gives, and `addressee`
+    is for whom the link is, as the app says: pages show both only as words of the app.
+    `connector_texts` are the connector's own texts in this locale, as flat keys. `topics` are what the app learns from
+    the EHR, for the consent. `since` and `last_used` belong to the account that is being repaired or that the app has
     already: when it was first connected, and when the app last used it. `last_worked` is when the EHR last worked.
     `can_ask`: the user can request the unsupported EHR. `has_asked`: the user has requested it. `can_change` is false
     if the EHR of the org is fixed. `connections` is the address of `/connections` as a user would type it. `can_stay`:
@@ -43,10 +47,11 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     ehr_name: str | None
     ehr_mark: str | None
     practice: str | None
+    claimed_practice: str | None = None
+    addressee: str | None = None
     host: str | None
     connector_texts: dict[str, str]
-    sees: tuple[str, ...]
-    does: tuple[str, ...]
+    topics: tuple[Topic, ...]
     keeps_password: bool
     repairing: bool = False
     since: date | None = None

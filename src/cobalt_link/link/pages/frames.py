@@ -80,7 +80,7 @@ def _shell(room: HostedPages, call: Call, client: Client, framed: Framed, sessio
     """An empty page for a frame. Its script fetches the pane."""
     return render.shell(
         locale=locale_of(session, call.header("Accept-Language")),
-        operator=room.deps.settings.operator or client.name,
+        operator=room.deps.settings.run_by,
         app_name=client.name,
         framed=framed,
         accent=client.branding.get("accent"),

@@ -57,11 +57,12 @@ class ContextLoader:
             n=session.pane_n or 0,
             ehr_name=manifest.name if manifest else None,
             ehr_mark=manifest.mark if manifest else None,
-            practice=_practice(session, subject),
+            practice=None,  # no EHR names it before the sign-in
+            claimed_practice=_practice(session, subject),
+            addressee=subject.addressee,
             host=urlsplit(address).netloc if address else None,
             connector_texts=(connector.texts(locale) if connector else {}) | flow_texts,
-            sees=manifest.sees if manifest and subject.consents else (),
-            does=manifest.does if manifest and subject.consents else (),
+            topics=manifest.topics if manifest and subject.consents else (),
             keeps_password=subject.consents and (manifest is None or manifest.keeps_password),
             repairing=subject.repairing,
             since=account.linked_at.date() if account else None,
@@ -150,6 +151,7 @@ def monogram(name: str) -> str:
 
 
 def _practice(session: LinkSession, subject: Subject) -> str | None:
+    """The practice's name, as the app gave it with its org."""
     if not subject.consents:
         return None  # the pages of `/connections` speak of the EHR, whichever practice it belongs to
     return session.practice or (subject.account.practice if subject.account else None)

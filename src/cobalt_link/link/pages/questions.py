@@ -10,7 +10,7 @@ from markupsafe import Markup
 from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Message, Pane, PaneRefusal, Picker, Waiting
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages import already as already_page
-from cobalt_link.link.pages import forms, refusal
+from cobalt_link.link.pages import consent, forms, refusal
 from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.hosts import host_markup, same_site, web_url
 from cobalt_link.link.pages.layout import Notice
@@ -26,25 +26,6 @@ def given(view: PaneView, pane: Pane) -> dict[str, Any]:
     """The template's name, its header and title, and its other variables."""
     variables = _BY_NAME.get((type(pane), pane.name)) or _BY_KIND[type(pane)]
     return {"template": type(pane).__struct_config__.tag} | variables(view, pane)
-
-
-def _consent(view: PaneView, pane: Consent) -> dict[str, Any]:
-    t = view.texts
-    facts = [
-        *allowed(view.context, t),
-        *((t(f"fact.{name}"), t(f"consent.{name}")) for name in ("cannot", "until", "undo")),
-    ]
-    return {"head": head_of(view, "at2"), "title": t("consent.title"), "why": t("consent.why"), "facts": facts}
-
-
-def allowed(context: PageContext, t: Texts) -> list[tuple[Markup, Markup]]:
-    """What the app may see and do, as facts. Raises KeyError if the connector has no text for one of them."""
-    lists = {"sees": context.sees, "does": context.does}
-    return [
-        (t(f"fact.{verb}"), Markup("<br>").join(t(f"consent.{verb}.{key}") for key in keys))
-        for verb, keys in lists.items()
-        if keys
-    ]
 
 
 def _reconnect(view: PaneView, pane: Consent) -> dict[str, Any]:
@@ -67,6 +48,8 @@ def _credentials(view: PaneView, pane: Credentials) -> dict[str, Any]:
         "title": t("reconnect.title" if context.repairing else "credentials.title"),
         "why": _sign_in_why(view, pane),
         "host": host_markup(context.host) if context.host else None,
+        "claim": consent.practice_claim(context, t),
+        "addressee": consent.addressee_claim(context, t) if context.repairing else None,
         "change": context.can_change and not context.repairing and not pane.fixed,
         "username": username,
         "fixed": pane.fixed,
@@ -120,7 +103,7 @@ def _message(view: PaneView, pane: Message) -> dict[str, Any]:
 
 _BY_KIND: dict[type[Pane], Callable[[PaneView, Any], dict[str, Any]]] = {
     Picker: picker,
-    Consent: _consent,
+    Consent: consent.variables,
     Credentials: _credentials,
     Code: code,
     Choice: choice,

@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from cobalt_link.connector.panes import Pane
-from cobalt_link.link.pages import questions
+from cobalt_link.link.pages import consent, questions
 from cobalt_link.link.pages.assets import accent_url
 from cobalt_link.link.pages.closed import CLOSED
 from cobalt_link.link.pages.context import Framed, PageContext, Search, ShownStep
@@ -101,7 +101,7 @@ def done(context: PageContext, ehr_user_name: str) -> str:
     """The last page of a linked account: what the app may do now, and the way back to it."""
     t = texts_of(context)
     who = (t("fact.person"), isolated(ehr_user_name))
-    facts = [who, *questions.allowed(context, t), (t("fact.until"), t("done.until"))]
+    facts = [who, (t("fact.sees"), consent.seen(context, t)), (t("fact.until"), t("done.until"))]
     return _moment("done", context, t, _JOINED, t("done.title"), why=t("done.why"), facts=facts)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from math import ceil
@@ -110,7 +110,8 @@ class Texts:
         """The text of the first key that exists and whose placeholders all have a value, or None."""
         known = self._names | {key: value for key, value in values.items() if value not in (None, "")}
         for key in keys:
-            for source in (self._connector_texts, self._ours):
+            # A connector has no say in the consent: it could promise less than it reads.
+            for source in (self._ours,) if key.startswith("consent.") else (self._connector_texts, self._ours):
                 if key in source and placeholders(source[key]) <= known.keys():
                     return _filled(source[key], known)
         return None
@@ -118,6 +119,14 @@ class Texts:
     def count(self, key: str, number: int, **values: object) -> Markup:
         """The text for a number: `<key>.one` or `<key>.other`."""
         return self(f"{key}.one" if number == 1 else f"{key}.other", count=number, **values)
+
+    def sentence(self, parts: Sequence[Markup]) -> Markup:
+        """The parts as one list, "A, b, and c". Its first letter is a capital."""
+        whole = parts[0]
+        for number, part in enumerate(parts[1:], 2):
+            key = "between" if number < len(parts) else "last" if number > 2 else "two"
+            whole = self(f"list.{key}", first=whole, next=part)
+        return whole[:1].upper() + whole[1:]
 
     def span(self, seconds: float) -> Markup:
         """A length of time, rounded up, in the unit that people would use."""

@@ -21,6 +21,8 @@ from cobalt_link.vault import Context, Vault
 
 LINK = "link_token"
 PUBLIC = "public_token"
+# A link session that a token opened in its last second may last so long, if the user keeps it open.
+NAME_KEPT = timedelta(days=15)
 
 
 class LinkToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +42,7 @@ class LinkToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tokens:
-    """All SQL on `link_tokens` and `public_tokens`, except for the exchange."""
+    """All SQL on `link_tokens`, `link_display_names`, and `public_tokens`, except for the exchange."""
 
     def __init__(self, db: Database, vault: Vault, clock: Clock, *, public_minutes: int) -> None:
         self._db = db
@@ -49,10 +51,12 @@ class Tokens:
         self._public_life = timedelta(minutes=public_minutes)
         self._insert = Grouped(db, _insert, single=True)
 
-    async def create(self, env: str, row: LinkToken) -> str:
-        """A new link token. Replaces `row.hash` by its hash."""
+    async def create(self, env: str, row: LinkToken, display_name: str | None = None) -> str:
+        """A new link token. Replaces `row.hash` by its hash. `display_name`: for whom the link is, stored sealed."""
         token = tokens.mint(tokens.LINK, env)
-        await self._insert(msgspec.structs.replace(row, hash=self._vault.fingerprint(LINK, token)))
+        row = msgspec.structs.replace(row, hash=self._vault.fingerprint(LINK, token))
+        context = display_name_context(row.client, row.hash)
+        await self._insert((row, self._vault.seal(display_name.encode(), context) if display_name else None))
         return token
 
     async def look_up(self, token: str, client: str | None = None) -> LinkToken | None:
@@ -66,6 +70,12 @@ class Tokens:
     async def of_session(self, session: LinkSession) -> LinkToken | None:
         row = await self._db.one("SELECT * FROM link_tokens WHERE hash = %s", (session.link_token,))
         return LinkToken(**row) if row else None
+
+    async def display_name(self, session: LinkSession) -> str | None:
+        """For whom the link is, if the app said so."""
+        row = await self._db.one("SELECT sealed FROM link_display_names WHERE link_token = %s", (session.link_token,))
+        context = display_name_context(session.client or "", session.link_token)
+        return self._vault.open(row["sealed"], context).decode() if row else None
 
     async def hand_over(self, session: LinkSession, env: str, via: str) -> str | None:
         """A new public token for a granted link session, or None if the session was exchanged. It replaces the earlier
@@ -88,6 +98,7 @@ class Tokens:
     async def prune(self, tx: Tx, now: datetime, before: datetime) -> None:
         """Deletes public tokens that expired by `now`, and link tokens that expired by `before` (S-098)."""
         await tx.execute("DELETE FROM public_tokens WHERE expires_at <= %s", (now,))
+        await tx.execute("DELETE FROM link_display_names WHERE expires_at <= %s", (now,))
         await tx.execute("DELETE FROM link_tokens WHERE expires_at <= %s", (before,))
 
 
@@ -95,12 +106,23 @@ def sealed_token_context(client: str) -> Context:
     return Context("link_tokens", client, "", "access_token")
 
 
-async def _insert(tx: Tx, rows: Sequence[LinkToken]) -> Sequence[None]:
-    await tx.execute(INSERT, (as_json(rows),))
+def display_name_context(client: str, link_token: bytes) -> Context:
+    return Context("link_display_names", client, link_token.hex(), "display_name")
+
+
+async def _insert(tx: Tx, rows: Sequence[tuple[LinkToken, bytes | None]]) -> Sequence[None]:
+    tokens = as_json(row for row, _ in rows)
+    names = [
+        {"hash": row.hash, "sealed": sealed, "until": row.expires_at + NAME_KEPT} for row, sealed in rows if sealed
+    ]
+    # One statement in either case: most groups have no name.
+    await tx.execute(
+        *((f"WITH tokens AS ({INSERT}) {INSERT_NAMES}", (tokens, as_json(names))) if names else (INSERT, (tokens,)))
+    )
     return [None] * len(rows)
 
 
-INSERT = """
+INSERT: LiteralString = """
 INSERT INTO link_tokens (hash, client, created_at, expires_at, org, user_id, account, sealed_access_token, callback_url,
                          state, locale)
 SELECT decode(hash, 'base64'), client, created_at, expires_at, org, user_id, account,
@@ -108,6 +130,11 @@ SELECT decode(hash, 'base64'), client, created_at, expires_at, org, user_id, acc
 FROM json_to_recordset(%s::json) AS t (
     hash text, client text, created_at timestamptz, expires_at timestamptz, org text, user_id text, account text,
     sealed_access_token text, callback_url text, state text, locale text)
+"""
+INSERT_NAMES: LiteralString = """
+INSERT INTO link_display_names (link_token, sealed, expires_at)
+SELECT decode(hash, 'base64'), decode(sealed, 'base64'), until
+FROM json_to_recordset(%s::json) AS t (hash text, sealed text, until timestamptz)
 """
 
 # FOR UPDATE keeps the events in order: `events.note` needs the lock on the link session's row.

@@ -1,0 +1,66 @@
+"""The consent pane: what the app sees, does, and never does. It is made from the topics of the connector's reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from cobalt_link.connector.panes import Consent
+from cobalt_link.connector.topics import TOPICS, Topic
+from cobalt_link.link.pages.context import PageContext
+from cobalt_link.link.pages.hosts import host_markup
+from cobalt_link.link.pages.pane_view import PaneView, head_of
+from cobalt_link.link.pages.texts import Texts
+
+# The short line names what a group is about. The complete list has a line for each topic.
+GROUPS: Mapping[str, tuple[Topic, ...]] = {
+    "schedule": ("visits",),
+    "patients": ("people", "contact"),
+    "health": ("reasons", "diagnoses", "medications", "notes"),
+    "insurance": ("insurance",),
+    "practice": ("providers", "locations", "practice"),
+}
+
+
+def variables(view: PaneView, pane: Consent) -> dict[str, Any]:
+    t, context = view.texts, view.context
+    return {
+        "head": head_of(view, "at2"),
+        "title": t("consent.title"),
+        "why": t("consent.why", host=host_markup(context.host or "")),
+        "claim": practice_claim(context, t),
+        "addressee": addressee_claim(context, t),
+        "lines": (
+            ("eye", t("consent.see"), seen(context, t)),
+            ("clock", t("consent.do"), t("consent.does")),
+            ("ban", t("consent.never"), t("consent.cannot")),
+        ),
+        "all": [t(f"consent.sees.{topic}") for topic in (*context.topics, "you")],
+    }
+
+
+def seen(context: PageContext, t: Texts) -> Markup:
+    """The short line of what the app sees."""
+    groups = [name for name, topics in GROUPS.items() if not set(topics).isdisjoint(context.topics)]
+    return t.sentence([t(f"consent.group.{name}") for name in (*groups, "you")])
+
+
+def practice_claim(context: PageContext, t: Texts) -> Markup | None:
+    """The practice's name if nobody but the app gives it."""
+    return t.best("consent.says", claim=context.claimed_practice)
+
+
+def addressee_claim(context: PageContext, t: Texts) -> Markup | None:
+    """For whom the link is, as the app says. Somebody who was sent another user's link sees a stranger there."""
+    return t.best("consent.for_repair" if context.repairing else "consent.for", addressee=context.addressee)
+
+
+def _check() -> None:
+    grouped = sorted(topic for topics in GROUPS.values() for topic in topics)
+    if grouped != sorted(TOPICS):
+        raise TypeError("Each topic needs one group in link/pages/consent.py")
+
+
+_check()

@@ -1,0 +1,266 @@
+"""The consent covers every field that any answer of the API can hold, for what the EHR's connector reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import httpx2
+import msgspec
+import pytest
+
+from cobalt_link.app import TABLE, House
+from cobalt_link.connector.capabilities import Capability
+from cobalt_link.connector.topics import TOPICS, Topic, can_lack
+from cobalt_link.net.http import Http
+from cobalt_link.web import Auth
+from cobalt_link.web.table import Route
+from tests.link.pages.reading import Element, read
+from tests.link.pages.told import DAY, Told
+from tests.support.text_browser import Browser, go_on, public_token_of
+from tests.support.world import Shop, connected
+
+# Each field of an answer that tells something of the EHR, with words of the consent's line that covers it.
+COVERED: dict[str, str] = {
+    "AppointmentView.ehr_appointment_id": "Visits:",
+    "AppointmentView.datetime": "when",
+    "AppointmentView.duration": "how long",
+    "AppointmentView.status": "kind and state",
+    "AppointmentView.appointment_type": "kind and state",
+    "AppointmentView.appointment_mode": "kind and state",
+    "AppointmentView.location": "where",
+    "AppointmentView.location_name": "where",
+    "AppointmentView.created_at": "when booked",
+    "Metadata.created_at": "when booked",
+    "AppointmentView.provider_ehr_id": "with whom",
+    "AppointmentView.provider_name": "with whom",
+    "AppointmentView.provider_npi": "with whom",
+    "AppointmentView.secondary_provider_ehr_id": "with whom",
+    "AppointmentView.reason": "Why patients come",
+    "AppointmentView.complaint_type": "Why patients come",
+    "AppointmentView.note": "remarks in the schedule",
+    "AppointmentView.diagnoses": "Diagnoses",
+    "AppointmentView.medications": "Medications",
+    "AppointmentView.progress_note": "Clinicians’ notes",
+    "AppointmentView.patient_name": "Patients: name",
+    "AppointmentView.patient_first_name": "Patients: name",
+    "AppointmentView.patient_last_name": "Patients: name",
+    "AppointmentView.patient_mrn": "record number",
+    "AppointmentView.patient_ehr_id": "record number",
+    "AppointmentView.patient_dob": "birth date",
+    "AppointmentView.patient_sex": "sex",
+    "AppointmentView.patient_gender": "sex",
+    "AppointmentView.patient_phone": "phone numbers",
+    "AppointmentView.insurance": "Insurance: company",
+    "AppointmentView.insurance_number": "member and group numbers",
+    "AppointmentView.insurance_group_number": "member and group numbers",
+    "AppointmentView.insurance_subscriber": "policyholder",
+    "AppointmentView.secondary_insurance": "Insurance: company",
+    "AppointmentView.secondary_insurance_number": "member and group numbers",
+    "Insurance.insurance_name": "Insurance: company",
+    "Insurance.insurance_subscriber_number": "member and group numbers",
+    "Insurance.group_id": "member and group numbers",
+    "Insurance.insurance_subscriber": "policyholder",
+    "PatientView.ehr_id": "record number",
+    "PatientView.mrn": "record number",
+    "PatientView.first_name": "Patients: name",
+    "PatientView.middle_name": "Patients: name",
+    "PatientView.last_name": "Patients: name",
+    "PatientView.dob": "birth date",
+    "PatientView.date_of_birth": "birth date",
+    "PatientView.sex": "sex",
+    "PatientView.gender": "sex",
+    "PatientView.phone": "phone numbers",
+    "PatientView.cell_phone": "phone numbers",
+    "PatientView.email": "email addresses",
+    "PatientView.address_street": "home addresses",
+    "PatientView.address_line2": "home addresses",
+    "PatientView.address_city": "home addresses",
+    "PatientView.address_state": "home addresses",
+    "PatientView.address_zip": "home addresses",
+    "ProviderView.ehr_id": "Providers:",
+    "ProviderView.name": "Providers: name",
+    "ProviderView.npi": "NPI",
+    "ProviderView.timezone": "time zone",
+    "ProviderView.status": "active",
+    "DayView.day": "working hours",
+    "ShiftView.start": "working hours",
+    "ShiftView.end": "working hours",
+    "ShiftView.facility_id": "working hours",
+    "ShiftView.facility_name": "working hours",
+    "LocationView.ehr_id": "Locations:",
+    "LocationView.name": "Locations: name",
+    "LocationView.status": "active",
+    "LocationView.phone": "phone",
+    "LocationView.fax": "fax",
+    "Address.address1": "address",
+    "Address.address2": "address",
+    "Address.city": "address",
+    "Address.state": "address",
+    "Address.zip": "address",
+    "CodedView.code": "kinds and states of visits",
+    "CodedView.description": "kinds and states of visits",
+    "SettingsView.required_patient_fields": "fields that new patients need",
+    "SettingsView.timezone": "Settings: time zone",
+    "AccountView.emr_name": "You: your name and username at",
+    "AccountView.emr_instance_domain": "where that is",
+    "AccountView.practice": "where that is",
+    "AccountView.health": "whether your sign-in works",
+    "AccountView.health_reason": "whether your sign-in works",
+    "Event.code": "whether your sign-in works",
+}
+# Fields that tell nothing of the EHR: ids and tokens of ours, what the app itself sent, and times of our own.
+OURS = re.compile(
+    r"\w+\.(success|token|link_token|access_token|public_token|account_id|expires_at|message|id|patient_id)"
+    r"|(Pagination|StateMachine|Transition|HealthStatus|OpenApi|OrgView|VisitType|Reference|ClientAddress)\.\w+"
+    r"|LinkTokenStatus\.state|Event\.(seq|name|at|pane)"
+    # The app is told of a request before it is sent (refusal.unsupported.sends).
+    r"|EhrRequest\.\w+"
+    r"|AccountView\.(user_id|org_id|linked_at|last_used_at)|\w+\.access_token_reference_id"
+    # Always the same: no connector fills them.
+    r"|PatientView\.status|Insurance\.priority|Metadata\.source|ProviderView\.hide_in_availability|Recurrence\.\w+"
+)
+READS = [route for routes in TABLE for route in routes if route.auth is Auth.ACCOUNT and route.method == "GET"]
+
+
+def structs(hint: Any) -> Iterator[type[msgspec.Struct]]:
+    """Every struct in a type."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield hint
+        for field in msgspec.structs.fields(hint):
+            yield from structs(field.type)
+    for part in get_args(hint):
+        yield from structs(part)
+
+
+def answered(value: Any) -> Iterator[tuple[str, Any]]:
+    """Each plain field of an answer, with its value."""
+    for each in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(each, msgspec.Struct):
+            for field in msgspec.structs.fields(type(each)):
+                inner = getattr(each, field.name)
+                if any(structs(field.type)):
+                    yield from answered(inner)
+                else:
+                    yield f"{type(each).__name__}.{field.name}", inner
+
+
+FIELDS = {
+    f"{struct.__name__}.{field.name}"
+    for routes in TABLE
+    for route in routes
+    if not route.page
+    for struct in structs(route.response)
+    for field in msgspec.structs.fields(struct)
+    if not any(structs(field.type))
+}
+
+
+def lines_of(page: Element) -> list[str]:
+    """The complete list of a consent pane."""
+    (every,) = (each for each in page.all("details") if "all" in each.classes())
+    return [line.text for line in every.all("li")]
+
+
+@pytest.fixture
+def told(house: House) -> Iterator[type[Told]]:
+    """The EHR that fills everything, installed."""
+    connectors = house.deps.connectors
+    assert isinstance(connectors, dict)
+    connectors["told"] = Told(Http())
+    yield Told
+    Told.changed = None
+
+
+async def test_every_field_of_every_answer_has_a_line_in_the_consent(
+    told: type[Told], acme: Shop, client: httpx2.AsyncClient
+) -> None:
+    unknown = sorted(field for field in FIELDS if field not in COVERED and not OURS.fullmatch(field))
+    assert not unknown, f"Say which line of the consent covers {unknown}, or that they tell nothing of the EHR"
+    assert not sorted(COVERED.keys() - FIELDS), "these fields are gone"
+    asked = await consent_of(acme, client)
+    for field, words in COVERED.items():
+        assert [line for line in lines_of(asked) if words in line], (field, words)
+
+
+async def test_what_an_ehr_says_arrives_only_under_the_line_of_its_topic(
+    house: House, told: type[Told], acme: Shop
+) -> None:
+    async with connected(house) as http:
+        lines = dict(zip((*TOPICS, "you"), lines_of(await consent_of(acme, http)), strict=True))
+        token = await linked(acme, http)
+    before = await everything(acme, token)
+    seen: set[str] = set()
+    for topic in TOPICS:
+        Told.changed = topic
+        after = await everything(acme, token)
+        changed = {field for field in after if after[field] != before[field]}
+        assert changed, topic
+        for field in changed:
+            assert OURS.fullmatch(field) or COVERED[field] in lines[topic], (field, topic)
+        seen |= changed
+    assert not [field for field in before if field not in seen and not OURS.fullmatch(field)]
+
+
+async def test_what_the_consent_leaves_out_never_arrives(
+    house: House, told: type[Told], acme: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without: tuple[Topic, ...] = tuple(topic for topic in TOPICS if can_lack(topic))
+    monkeypatch.setattr(Told, "manifest", msgspec.structs.replace(Told.manifest, without=without))
+    async with connected(house) as http:
+        text = " ".join(lines_of(await consent_of(acme, http)))
+        token = await linked(acme, http)
+    answers = await everything(acme, token)
+    left_out = {field for field, words in COVERED.items() if words not in text}
+    assert {"AppointmentView.insurance_number", "PatientView.email", "AppointmentView.diagnoses"} <= left_out
+    for field in left_out & answers.keys():
+        assert all(value in (None, (), [], "") for value in answers[field]), field
+
+
+@pytest.mark.parametrize("capability", get_args(Capability))
+async def test_a_connector_that_reads_less_asks_for_less(
+    told: type[Told], acme: Shop, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, capability: Capability
+) -> None:
+    monkeypatch.setattr(Told, "manifest", msgspec.structs.replace(Told.manifest, reads={capability: ()}))
+    asked = await consent_of(acme, client)
+    one = {"appointments": 8, "patients": 2, "providers": 1, "locations": 1, "settings": 1}
+    assert len(lines_of(asked)) == one[capability] + 1
+
+
+def test_nothing_that_an_access_token_may_do_changes_the_ehr() -> None:
+    """The consent says that the app only reads. Whoever adds a write gives it a line under "Do"."""
+    writes = [route for routes in TABLE for route in routes if route.auth is Auth.ACCOUNT and route.method != "GET"]
+    assert {str(route) for route in writes} <= {"POST /v1/settings"}
+
+
+async def consent_of(acme: Shop, http: httpx2.AsyncClient) -> Element:
+    token = await acme.link_token(emr_name="told", emr_instance_domain="told.example", org_id="told")
+    page = await Browser(http).open(f"/?token={token}")
+    assert page.pane == "consent", page.text
+    return read(page.response.text)
+
+
+async def linked(acme: Shop, http: httpx2.AsyncClient) -> str:
+    browser = Browser(http)
+    token = await acme.link_token(emr_name="told", emr_instance_domain="told.example", org_id="told")
+    page = await go_on(browser, await browser.open(f"/?token={token}"), "", "")
+    public = public_token_of(await browser.submit(page) if page.pane == "done" else page)
+    return (await acme.exchange(public)).json()["access_token"]
+
+
+async def everything(acme: Shop, token: str) -> dict[str, list[Any]]:
+    """Each field of all that the access token may read, with its values."""
+    found: dict[str, list[Any]] = {}
+    for route in READS:
+        for field, value in answered(await read_with(acme, route, token)):
+            found.setdefault(field, []).append(value)
+    return found
+
+
+async def read_with(acme: Shop, route: Route, token: str) -> Any:
+    days = {"start_date": str(DAY), "end_date": str(DAY), "include_note": "true"}
+    path = route.path.replace("{appointment_id}", "ehr_id-0" if Told.changed != "visits" else "ehr_id-1")
+    answer = await acme.call("GET", path, access_token=token, params=days if path == "/v1/appointments" else {})
+    assert answer.status_code == 200, (path, answer.text)
+    return msgspec.json.decode(answer.content, type=route.response)
