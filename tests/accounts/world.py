@@ -19,6 +19,7 @@ from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import CredentialsAnswer
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.developers.clients import Client, Clients
+from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.developers.orgs import Org, Orgs
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
@@ -51,7 +52,7 @@ class World:
         self.connectors: dict[str, Connector] = {"tiny": TinyConnector(self.ehr)}
         self.keys = DataKeys(db, self.vault)
         self.clients = Clients(db, self.vault, self.clock)
-        self.orgs = Orgs(db, self.clock, lambda name: "tiny")
+        self.orgs = Orgs(db, self.clock, lambda name: "tiny", EhrDomains({}, ()))
         self.accounts = AccountTable(db, self.vault, self.keys, self.clock)
         self.access = AccessTokens(db, self.vault, self.clock)
         self.tries = LoginTries(db, self.vault, self.clock)

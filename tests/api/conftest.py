@@ -16,6 +16,7 @@ from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import CredentialsAnswer
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.developers.clients import Clients
+from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.kit import tokens
 from cobalt_link.settings import Settings
@@ -62,7 +63,7 @@ async def full_app_credentials(house: app.House, sandbox_url: str) -> dict[str, 
     """The headers of a client with one account, linked as `user_good` of the sandbox EHR."""
     vault = open_vault(house.settings)
     client, secret = await Clients(house.db, vault, house.deps.clock).create("Acme Scribe", test=True)
-    org = await Orgs(house.db, house.deps.clock, app.resolve_ehr).ensure(client, "riverside")
+    org = await Orgs(house.db, house.deps.clock, app.resolve_ehr, EhrDomains({}, ())).ensure(client, "riverside")
     token = tokens.mint(tokens.ACCESS, tokens.TEST)
     password = CredentialsAnswer(username="user_good", password=Secret("pass_good"))
     async with house.db.transaction() as tx:

@@ -2,6 +2,7 @@ import pytest
 
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client, Clients
+from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.store.database import Database
@@ -34,7 +35,7 @@ def clients(db: Database, vault: Vault, clock: MovedClock) -> Clients:
 
 @pytest.fixture
 def orgs(db: Database, clock: MovedClock) -> Orgs:
-    return Orgs(db, clock, resolve_ehr)
+    return Orgs(db, clock, resolve_ehr, EhrDomains({}, ()))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from cobalt_link.developers.clients import Client
+from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.developers.org_settings import OrgChange, VisitType
 from cobalt_link.developers.orgs import OrgMismatch, OrgNotFound, Orgs, UnknownEmr
 from cobalt_link.kit.clock import MovedClock
@@ -71,7 +72,7 @@ async def test_a_known_org_costs_no_round_trip(orgs: Orgs, client: Client, db: D
 
 
 async def test_many_at_once_in_four_processes_make_one_org(db: Database, clock: MovedClock, client: Client) -> None:
-    four = [Orgs(db, clock, resolve_ehr) for _ in range(4)]
+    four = [Orgs(db, clock, resolve_ehr, EhrDomains({}, ())) for _ in range(4)]
     made = await asyncio.gather(*(each.ensure(client, "clinic-1", "Sandbox") for each in four for _ in range(8)))
     assert len({org.id for org in made}) == 1
 
@@ -81,7 +82,10 @@ async def test_of_two_that_name_different_ehrs_at_once_one_wins_and_the_other_is
 ) -> None:
     for round_ in range(10):
         name = f"clinic-{round_}"
-        asks = [Orgs(db, clock, resolve_ehr).ensure(client, name, emr) for emr in ("Sandbox", "GNU Health")]
+        asks = [
+            Orgs(db, clock, resolve_ehr, EhrDomains({}, ())).ensure(client, name, emr)
+            for emr in ("Sandbox", "GNU Health")
+        ]
         results = await asyncio.gather(*asks, return_exceptions=True)
         assert sorted(type(each).__name__ for each in results) == ["Org", "OrgMismatch"]
 
@@ -92,7 +96,10 @@ async def test_an_org_that_is_open_is_named_by_one_of_two_at_once(
     for round_ in range(10):
         name = f"clinic-{round_}"
         await orgs.ensure(client, name)
-        asks = [Orgs(db, clock, resolve_ehr).ensure(client, name, emr) for emr in ("Sandbox", "GNU Health")]
+        asks = [
+            Orgs(db, clock, resolve_ehr, EhrDomains({}, ())).ensure(client, name, emr)
+            for emr in ("Sandbox", "GNU Health")
+        ]
         results = await asyncio.gather(*asks, return_exceptions=True)
         assert sorted(type(each).__name__ for each in results) == ["Org", "OrgMismatch"]
 

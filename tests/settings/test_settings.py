@@ -187,3 +187,31 @@ def test_the_former_name_of_a_setting_still_works(tmp_path: Path, former: str) -
         "toml": {},
     }[former]
     assert load({"data": tmp_path}, env).link_session_minutes == 45
+
+
+def test_the_allowed_domains_of_an_ehr_may_be_written_in_either_place(tmp_path: Path) -> None:
+    found = settings(
+        tmp_path, COBALT_ALLOWED_EHR_DOMAINS="gnuhealth=HIS.example.org *.clinic.example, sandbox=[::1]:80"
+    )
+    wanted = {"gnuhealth": ("his.example.org", "*.clinic.example"), "sandbox": ("[::1]:80",)}
+    assert found.allowed_ehr_domains == wanted
+    (tmp_path / "cobalt.toml").write_text(
+        '[allowed_ehr_domains]\ngnuhealth = ["his.example.org", "*.clinic.example"]\nsandbox = "[0:0:0:0:0:0:0:1]:80"\n'
+    )
+    assert settings(tmp_path).allowed_ehr_domains == wanted
+    shown = {name: text for name, text, _ in found.shown()}
+    assert shown["allowed_ehr_domains"] == "gnuhealth=his.example.org *.clinic.example, sandbox=[::1]:80"
+
+
+@pytest.mark.parametrize(
+    "text", ["gnuhealth", "gnuhealth=", "gnuhealth=*", "gnuhealth=https://his.example.org", "gnuhealth=[::g]"]
+)
+def test_allowed_domains_that_could_protect_nothing_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match="allowed_ehr_domains"):
+        settings(tmp_path, COBALT_ALLOWED_EHR_DOMAINS=text)
+
+
+def test_an_empty_list_of_domains_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cobalt.toml").write_text("[allowed_ehr_domains]\ngnuhealth = []\n")
+    with pytest.raises(SettingsError, match="has no domain"):
+        settings(tmp_path)

@@ -5,7 +5,7 @@ A command has a lease on the embedded server while it runs, also next to a runni
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +54,19 @@ class Installation:
 
     @property
     def orgs(self) -> Orgs:
+        from cobalt_link.developers.ehr_domains import EhrDomains
         from cobalt_link.developers.orgs import Orgs
         from cobalt_link.kit.clock import SystemClock
 
-        return Orgs(self.db, SystemClock(), resolve_ehr)
+        allowed = self.settings.allowed_ehr_domains
+        return Orgs(self.db, SystemClock(), resolve_ehr, EhrDomains(allowed, connector_keys() if allowed else ()))
+
+
+def connector_keys() -> Collection[str]:
+    """The keys of the installed connectors. Imports them only when it is called."""
+    from cobalt_link import app
+
+    return app.connector_classes().keys()
 
 
 def resolve_ehr(name: str) -> str | None:

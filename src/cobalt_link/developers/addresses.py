@@ -7,8 +7,10 @@ loopback callback may differ (RFC 8252 §7.3).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from cobalt_link.settings import values
 from cobalt_link.settings.values import is_loopback
 
 # The characters of an address that need no encoding: RFC 3986 §2, without "*", which reads as a pattern.
@@ -16,7 +18,6 @@ WRITTEN = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")
 HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>[1-9][0-9]{0,4}))?")
 DOT_SEGMENT = re.compile(r"/(\.|%2e){1,2}(?=[/?]|$)", re.IGNORECASE)
 LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[1-9][0-9]{0,4})?(/.*|\?.*|)")
-HOST_RULE = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?")
 USUAL = {"http": "80", "https": "443"}
 
 
@@ -96,19 +97,17 @@ def ehr_address(text: str) -> str:
 
 def domain_rule(text: str) -> str:
     """One allowed EHR domain: `his.example.org` for that host, `*.example.org` for every name below."""
-    rule = text.strip().lower()
-    if not HOST_RULE.fullmatch(rule) or ".." in rule:
-        raise AddressProblem(
-            f"{text[:200]!r} is not a domain. Write his.example.org, or *.example.org for all names below it."
-        )
-    return rule
+    try:
+        return values.domain_rule(text)
+    except ValueError as error:
+        raise AddressProblem(str(error)) from None
 
 
-def is_allowed(address: str, rules: tuple[str, ...] | list[str]) -> bool:
+def is_allowed(address: str, rules: Sequence[str]) -> bool:
     """Whether a canonical EHR address is in the allowed domains. Without rules, every address is."""
     with_port = urlsplit(address).netloc
     # A rule may name a port or leave it out. An IPv6 address has colons of its own, in brackets.
-    host = with_port if with_port.startswith("[") else with_port.partition(":")[0]
+    host = re.sub(r":\d+$", "", with_port)
     return not rules or any(
         rule in {with_port, host}
         or (rule.startswith("*.") and (with_port.endswith(rule[1:]) or host.endswith(rule[1:])))

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from cobalt_link.connector.connector import Connector
 from cobalt_link.developers import addresses
 from cobalt_link.developers.clients import Client
+from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.developers.org_settings import OrgChange, OrgProblem, OrgSettings, changed
 from cobalt_link.developers.short_cache import ShortCache
 from cobalt_link.kit.clock import Clock
@@ -99,12 +100,14 @@ SELECT * FROM orgs WHERE client = %s AND (settings ->> 'listed')::boolean ORDER 
 
 
 class Orgs:
-    """The table `orgs`. `resolve_ehr` turns an EHR's name or alias, in any case, into a connector's key."""
+    """The table `orgs`. `resolve_ehr` turns an EHR's name or alias, in any case, into a connector's key. `domains` are
+    those that the operator allows."""
 
-    def __init__(self, db: Database, clock: Clock, resolve_ehr: ResolveEhr) -> None:
+    def __init__(self, db: Database, clock: Clock, resolve_ehr: ResolveEhr, domains: EhrDomains) -> None:
         self._db = db
         self._clock = clock
         self._resolve = resolve_ehr
+        self._domains = domains
         self._known = ShortCache(self._read)
         self._recent = ShortCache(self._read_by_id)
 
@@ -164,6 +167,7 @@ class Orgs:
             if row is None:
                 raise OrgNotFound
             org = _replaced(_org(row), wanted, change)
+            self._domains.check(org.ehr, org.address)
             settings = Jsonb(msgspec.to_builtins(org.settings))
             await tx.execute(CHANGE, (org.ehr, org.emr_name, org.address, settings, org.id))
         self._known.forget((client.id, org_id))
@@ -194,9 +198,11 @@ class Orgs:
         if emr_name and key is None:
             raise UnknownEmr
         try:
-            return Ehr(key, emr_name or None, addresses.ehr_address(domain) if domain else None)
+            address = addresses.ehr_address(domain) if domain else None
         except addresses.AddressProblem as problem:
             raise InvalidRequest(f"emr_instance_domain: {problem}") from None
+        self._domains.check(key, address)
+        return Ehr(key, emr_name or None, address)
 
 
 class Ehr(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cobalt_link.developers import api
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Clients
+from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.developers.orgs import Orgs, ehr_resolver
 from cobalt_link.room import Deps, Room
 
@@ -16,15 +17,18 @@ class DevelopersRoom(Room, frozen=True, kw_only=True):
 
     clients: Clients
     orgs: Orgs
+    ehr_domains: EhrDomains
     callers: Callers
 
 
 def open(deps: Deps) -> DevelopersRoom:  # noqa: A001 - every room opens by this name
     clients = Clients(deps.db, deps.vault, deps.clock)
-    orgs = Orgs(deps.db, deps.clock, ehr_resolver(deps.connectors))
+    domains = EhrDomains(deps.settings.allowed_ehr_domains, deps.connectors.keys())
+    orgs = Orgs(deps.db, deps.clock, ehr_resolver(deps.connectors), domains)
     return DevelopersRoom(
         routes=((api.routes, orgs),),
         clients=clients,
         orgs=orgs,
+        ehr_domains=domains,
         callers=Callers(deps.db, deps.vault, deps.clock),
     )

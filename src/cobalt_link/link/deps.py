@@ -13,6 +13,7 @@ from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.connector import Connector
 from cobalt_link.developers.clients import Clients
+from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
@@ -33,6 +34,7 @@ class LinkDeps(msgspec.Struct, frozen=True, kw_only=True):
     signals: Signals
     clients: Clients
     orgs: Orgs
+    ehr_domains: EhrDomains
     accounts: AccountTable
     access: AccessTokens
     ehr_sessions: EhrSessions

@@ -109,6 +109,7 @@ def _deps(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Acco
         jobs=jobs.queue,
         clients=developers.clients,
         orgs=developers.orgs,
+        ehr_domains=developers.ehr_domains,
         accounts=accounts.accounts,
         access=accounts.access,
         ehr_sessions=accounts.sessions,

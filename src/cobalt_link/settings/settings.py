@@ -83,6 +83,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, str],
         Meta(description="Address of the EHR of a connector, for orgs that name none: sandbox=http://127.0.0.1:9100."),
     ] = msgspec.field(default_factory=dict)
+    allowed_ehr_domains: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(
+            description="The only domains that an EHR may have, for each connector that it names. No client can widen"
+            " it: gnuhealth=his.example.org *.clinic.example."
+        ),
+    ] = msgspec.field(default_factory=dict)
     link_token_minutes: Annotated[Minutes, Meta(description="How long a link token can be opened, in minutes.")] = 30
     public_token_minutes: Annotated[
         Minutes, Meta(description="How long a public token can be exchanged, in minutes.")
@@ -120,6 +127,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The folder of the embedded server."""
         return self.data / "postgres"
 
+    @property
+    def run_by(self) -> str:
+        """Who runs this server. Never the app: without a name, the host that the user's browser reaches."""
+        return self.operator or urlsplit(self.public_url).netloc
+
     def shown(self) -> list[tuple[str, str, str]]:
         """Rows of (name, value as text, origin). Secrets are masked."""
         return [(each.name, each.text(getattr(self, each.name)), self.origins[each.name]) for each in DECLARED]
@@ -127,11 +139,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         rows = (f"{each.name}={each.text(getattr(self, each.name))!r}" for each in DECLARED)
         return f"Settings({', '.join(rows)})"
-    @property
-    def run_by(self) -> str:
-        """Who runs this server. Never the app: without a name, the host that the user's browser reaches."""
-        return self.operator or urlsplit(self.public_url).netloc
-
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -186,6 +193,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "trusted_proxies": values.networks,
     "metrics_from": values.networks,
     "outbound_proxy": values.proxy_address,
+    "allowed_ehr_domains": values.domains,
     "ehr_addresses": lambda pairs: {name: values.web_address(each) for name, each in pairs.items()},
 }
 SettingValue = tuple[object, str]

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+HOST_RULE = re.compile(r"((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[(?P<ip>[0-9a-f:.]+)\])(?P<port>:[1-9][0-9]{0,4})?")
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 _PAIRS = re.compile(r"\s*(?:[a-z_]+=(?:'(?:[^'\\]|\\.)*'|[^\s'\\]+)(?:\s+|$))+")
@@ -27,6 +28,7 @@ def parse(value: object, kind: Any) -> Any:
     plain = get_args(kind)[0]
     if isinstance(value, str):
         value = _from_text(value.strip(), plain)
+    value = _lists(value, plain)
     if plain in {Path, Path | None}:
         return _path(value)
     try:
@@ -49,6 +51,13 @@ def _from_text(text: str, plain: Any) -> object:
     if get_origin(plain) is dict:
         return _pairs(text)
     return text
+
+
+def _lists(value: object, plain: Any) -> object:
+    """Pairs whose values are lists: each list may be one text with blanks between its parts."""
+    if get_origin(plain) is dict and get_origin(get_args(plain)[1]) is tuple and isinstance(value, dict):
+        return {name: each.split() if isinstance(each, str) else each for name, each in value.items()}
+    return value
 
 
 def _switch(text: str) -> bool:
@@ -169,6 +178,27 @@ def _split(text: str) -> tuple[str, str, str]:
     """Scheme, authority and the rest of an address. `urlsplit` quotes the address in its errors, so not for secrets."""
     found = re.fullmatch(r"(?s)(?:(\w+)://)?([^/?#]*)(.*)", text)
     return (found[1] or "", found[2] if found[1] else "", found[3]) if found else ("", "", "")
+def domain_rule(text: str) -> str:
+    """One allowed domain: `his.example.org` for that host, `*.example.org` for every name below it."""
+    rule = text.strip().lower()
+    found = HOST_RULE.fullmatch(rule)
+    if not found or ".." in rule:
+        raise ValueError(
+            f"{text[:200]!r} is not a domain. Write his.example.org, or *.example.org for all names below it."
+        )
+    if found["ip"] is None:
+        return rule
+    try:
+        return f"[{ipaddress.IPv6Address(found['ip']).compressed}]{found['port'] or ''}"
+    except ValueError:
+        raise ValueError(f"{text[:200]!r} is not an IPv6 address in brackets, such as [2001:db8::1].") from None
+
+
+def domains(lists: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The allowed domains of each connector. An empty list is refused: it could mean all or none."""
+    if empty := [name for name, rules in lists.items() if not rules]:
+        raise ValueError(f"{empty[0]} has no domain. Name one, or leave {empty[0]} out to allow all")
+    return {name.lower(): tuple(map(domain_rule, rules)) for name, rules in lists.items()}
 
 
 def networks(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from cobalt_link.developers.ehr_domains import EhrDomainNotAllowed
 from cobalt_link.developers.orgs import OrgMismatch, UnknownEmr
 from cobalt_link.link.api.link_tokens import (
     CallbackNotRegistered,
@@ -81,6 +82,7 @@ CREATE_ERRORS = (
     MissingField,
     OrgMismatch,
     UnknownEmr,
+    EhrDomainNotAllowed,
     EmrNotOffered,
     CallbackNotRegistered,
     InvalidAccessToken,

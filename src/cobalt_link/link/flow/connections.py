@@ -49,7 +49,8 @@ class ConnectionsFlow(Flow):
         return {key: each for key, each in self._deps.connectors.items() if testing or not each.manifest.test_only}
 
     async def sign_in(self, session: LinkSession) -> LinkSignIn:
-        return LinkSignIn(await self.offered(session), ChosenEhr(), consents=False)
+        allowed = self._deps.ehr_domains.allows
+        return LinkSignIn(await self.offered(session), ChosenEhr(), allowed=allowed, consents=False)
 
     async def settle(self, tx: Tx, session: LinkSession, granted: Granted, sign_in: LinkSignIn) -> None:
         """Looks up the accounts of the EHR user. It makes none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from cobalt_link.accounts.account import Account
@@ -12,12 +12,13 @@ from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import Consent, PaneRefusal, Picker
 from cobalt_link.connector.refusals import EhrDown, NotThisAddress, StartedOver, Unsupported
-from cobalt_link.developers.addresses import is_allowed
 from cobalt_link.link.flow import already
 from cobalt_link.link.session.sessions import ChosenEhr
 
 OTHER_EHR = "other"  # "another EHR, or I'm not sure"
 
+AllowedAt: TypeAlias = Callable[[str, str], bool]
+"""By the connector's key and the address."""
 ExistingAccount: TypeAlias = Callable[[Grant, ChosenEhr], Awaitable[str | None]]
 
 
@@ -25,7 +26,7 @@ class LinkSignIn:
     """Replayed from the top after every answer. What the user chose so far is in `chosen`.
 
     known: what is known beforehand. An address without a connector, or the other way round, only fills in the picker's
-    form. domains: the only hosts allowed, none allow all. repairs: the account of update mode. consents: whether the
+    form. allowed: whether an EHR may be at an address. repairs: the account of update mode. consents: whether the
     user is asked for consent. existing: finds the account that the app has of this EHR user and that works; the user
     then keeps it (`kept` is its id) or wants `another`.
     """
@@ -35,14 +36,14 @@ class LinkSignIn:
         connectors: Mapping[str, Connector],
         known: ChosenEhr,
         *,
-        domains: Sequence[str] = (),
+        allowed: AllowedAt,
         repairs: Account | None = None,
         consents: bool = True,
         existing: ExistingAccount | None = None,
     ) -> None:
         self._connectors = connectors
         self._known = known
-        self._domains = list(domains)
+        self._allowed = allowed
         self._consents = consents
         self._existing = existing
         self.repairs = repairs
@@ -96,7 +97,7 @@ class LinkSignIn:
         return connector, instance
 
     async def _check(self, connector: Connector, instance: EhrInstance) -> None:
-        if not is_allowed(instance.address, self._domains):
+        if not self._allowed(connector.manifest.key, instance.address):
             raise NotThisAddress(reason="not_allowed")
         await connector.recognize(instance)
 

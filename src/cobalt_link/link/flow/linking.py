@@ -46,14 +46,15 @@ class LinkFlow(Flow):
 
     async def sign_in(self, session: LinkSession) -> LinkSignIn:
         connectors, asker = await self.offered(session), session.asker
+        org = await self._deps.orgs.by_id(asker.org)
+        allowed = partial(self._deps.ehr_domains.allows, also=org.settings.allowed_ehr_domains)
         if session.account:
             account = await self._deps.accounts.find(asker.client, session.account)
             known = ChosenEhr(connector=account.connector, address=account.address, practice=account.practice)
-            return LinkSignIn(connectors, known, consents=False, repairs=account)
-        org = await self._deps.orgs.by_id(asker.org)
+            return LinkSignIn(connectors, known, allowed=allowed, consents=False, repairs=account)
         known = ChosenEhr(connector=org.ehr, address=self._address(org), practice=org.settings.branding_name)
         existing = partial(self._existing, session)
-        return LinkSignIn(connectors, known, domains=org.settings.allowed_ehr_domains, existing=existing)
+        return LinkSignIn(connectors, known, allowed=allowed, existing=existing)
 
     async def settle(self, tx: Tx, session: LinkSession, granted: Granted, sign_in: LinkSignIn) -> None:
         account, now = await self._account(tx, session, granted, sign_in), self._deps.clock.now()
