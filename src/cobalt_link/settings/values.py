@@ -178,6 +178,8 @@ def _split(text: str) -> tuple[str, str, str]:
     """Scheme, authority and the rest of an address. `urlsplit` quotes the address in its errors, so not for secrets."""
     found = re.fullmatch(r"(?s)(?:(\w+)://)?([^/?#]*)(.*)", text)
     return (found[1] or "", found[2] if found[1] else "", found[3]) if found else ("", "", "")
+
+
 def domain_rule(text: str) -> str:
     """One allowed domain: `his.example.org` for that host, `*.example.org` for every name below it."""
     rule = text.strip().lower()

@@ -240,7 +240,7 @@ async def test_an_expired_token_is_reported_if_no_other_can_be_fetched(visit: Op
     box = await visit()
     clock.move(timedelta(minutes=31))
     await box.launch()
-    await box.reads("30 minutes")
+    await box.reads("limited time")
     await box.frame.locator("main [href='#close']").click()
     await box.is_gone()
     [[_, code, message, _]] = await box.log("exit")
@@ -306,6 +306,25 @@ async def test_a_link_session_that_expires_in_the_middle_of_the_flow_says_so(vis
     await box.frame.locator("main [href='#close']").click()
     await box.is_gone()
     assert [each[1] for each in await box.log("exit")] == ["link_expired"]
+
+
+async def test_the_app_hears_of_the_end_while_the_page_is_open(visit: Opener, page: Page, clock: MovedClock) -> None:
+    await page.clock.install()
+    box = await visit()
+    await box.launch()
+    await box.agree()
+    await box.frame.locator("[name=password]").fill("half a pass")
+    clock.move(timedelta(minutes=31))
+    await page.clock.fast_forward("30:05")
+    await box.reads("30 minutes")
+    [[_, code, message, metadata]] = await box.called("exit")
+    assert (code, message, metadata["status"]) == ("link_expired", "This page timed out", "expired")
+    assert [each[1] for each in await box.log("event")].count("expired") == 1
+    assert await box.frame.locator("form, input").count() == 0
+    # The lightbox stays, so that its user reads why, and tells the app nothing twice.
+    await box.frame.locator("main [href='#close']").click()
+    await box.is_gone()
+    assert len(await box.log("exit")) == 1
 
 
 async def test_a_user_who_closes_link_returns_to_the_same_pane(visit: Opener) -> None:

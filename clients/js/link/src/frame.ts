@@ -55,11 +55,11 @@ function finish(): void {
 }
 
 function close(): void {
-  const problem = document.querySelector('main [href="#close"]') && {
-    code: pageName(),
-    message: document.querySelector("h1")!.textContent,
-  };
-  send({ type: "close", ...problem });
+  send({ type: "close", ...(document.querySelector('main [href="#close"]') && problem()) });
+}
+
+function problem(): object {
+  return { code: pageName(), message: document.querySelector("h1")!.textContent };
 }
 
 /** Handles the button "Back to the app". It waits until the app has its public token. */
@@ -71,6 +71,11 @@ export function finishByButton(form: HTMLFormElement): void {
 
 /** Whether the user would lose what they typed if Link closed now. */
 export const hasTyped = (): boolean => typed;
+
+/** Nothing of what the user typed is left on the page. */
+export function forgetTyped(): void {
+  typed = false;
+}
 
 /** Closes Link if this link or button means "close": the × while nothing is typed, or the way out of a closed page. Returns
  * whether it did. */
@@ -100,6 +105,8 @@ async function sendNewEvents(request: Request, path: string): Promise<void> {
     // The next page asks from the same number again, so nothing is lost.
   }
   if (pageName() === "left") close();
+  // The app hears it at once. The page stays, so that its user reads why.
+  if (pageName() === "link_expired") send({ type: "exit", ...problem() });
 }
 
 /** Hands the public token to the app as soon as the last pane shows. Repeats the request until the network lets it through: the

@@ -2,8 +2,8 @@
 // this script. Then each form leads to a page of its own.
 
 import { announce, enhance } from "./pane";
-import { closesLink, connect, finishByButton, handOver, hasTyped, isFramed, parentOrigin, reportEvents } from "./frame";
-import { scheduleNotice } from "./closing";
+import { closesLink, connect, finishByButton, forgetTyped, handOver, hasTyped, isFramed, parentOrigin, reportEvents } from "./frame";
+import { isOver, scheduleEnd, scheduleNotice, takeTimes } from "./closing";
 
 // In a frame there may be no cookie, so the page brings the secret of its link session, and only this variable keeps it. In a
 // window the cookie counts. There, somebody could have been sent an address with a secret in it (S-024).
@@ -22,6 +22,7 @@ const FIRST_FIELD = "main :is([autofocus], [data-focus])";
 let latest = 0;
 // Page changes under way. A search that starts meanwhile must not cancel them: the user typed just before they sent the form.
 let pending = 0;
+let expiring: Promise<boolean> | undefined;
 
 type Post = { method: string; body: URLSearchParams };
 
@@ -122,7 +123,7 @@ async function show(page: Document, more: boolean, mine: number): Promise<void> 
     }
     scrollTo(0, 0);
     enhance(search);
-    scheduleNotice(request);
+    scheduleTimes();
     announce(document.title);
   };
   // A view transition takes a picture of the old page first and swaps some frames later. Wait for the swap, not for the motion.
@@ -160,6 +161,53 @@ async function afterShow(): Promise<void> {
   if (done && !(await handOver(request, path, showOffline))) await go(path);
 }
 
+function scheduleTimes(): void {
+  scheduleNotice(request, (page) => stayOpen(parse(page)));
+  scheduleEnd(expire);
+}
+
+/** Keeps the page as it is: its link session stays open for longer than the page knew. */
+function stayOpen(page: Document): void {
+  takeTimes(page);
+  scheduleTimes();
+}
+
+/** The time of the link session is over, by this machine's clock: shows the page that says so, and sends nothing of what the user
+ * typed. Resolves to false if the session is still open, because another page extended it or the clock was changed. */
+function expire(): Promise<boolean> {
+  return (expiring ??= checkEnd().finally(() => (expiring = undefined)));
+}
+
+async function checkEnd(): Promise<boolean> {
+  const mine = ++latest;
+  const response = await request(path).catch(() => undefined);
+  if (mine !== latest) return true;
+  if (response?.headers.has("cobalt-streamed")) {
+    void response.body?.cancel();
+    await go(path);
+    return true;
+  }
+  const html = await response?.text().catch(() => undefined);
+  const page = html === undefined ? undefined : parse(html);
+  if (page?.querySelector("template#expired")) {
+    stayOpen(page);
+    return false;
+  }
+  forgetTyped();
+  if (page?.querySelector("main")) {
+    await show(page, false, mine);
+    await afterShow();
+  } else {
+    const over = document.querySelector<HTMLTemplateElement>("template#expired");
+    if (over) document.querySelector("main")!.replaceChildren(over.content.cloneNode(true));
+    scheduleTimes(); // the template is gone, so this stops the clock
+    focusFirst();
+    announce(document.querySelector("h1")!.textContent!);
+    waitForNetwork(() => go(path));
+  }
+  return true;
+}
+
 /** Shows or removes the notice that there is no connection. The rest of the page stays, with all that the user typed. */
 function showOffline(offline: boolean): void {
   const shown = document.querySelector(".offline");
@@ -188,7 +236,7 @@ function waitForNetwork(retry: () => Promise<void>): void {
 
 /** Updates the results below the search box. The box itself stays, with its focus. */
 async function search(form: HTMLFormElement): Promise<void> {
-  if (pending || !form.isConnected) return;
+  if (pending || !form.isConnected || isOver()) return;
   const mine = ++latest;
   const response = await request(target(form, null).href).catch(() => undefined);
   const page = response && parse(await response.text());
@@ -224,6 +272,7 @@ document.addEventListener("submit", (event) => {
   if (url.origin !== location.origin || (leavesLink && !isFramed)) return;
   event.preventDefault();
   if (form.ariaBusy === "true") return;
+  if (isOver()) return void expire().then((over) => over || form.requestSubmit(event.submitter));
   if (leavesLink) return finishByButton(form);
   if (isFramed && closesLink(event.submitter)) return;
   if (form.method === "get") void go(url.href, undefined, true);
@@ -242,6 +291,8 @@ document.addEventListener("click", (event) => {
 });
 
 addEventListener("popstate", () => void go(location.href));
+// Timers stop in a machine that sleeps, and in a page that the browser keeps for the Back button.
+for (const type of ["visibilitychange", "pageshow", "focus"]) addEventListener(type, () => isOver() && void expire(), true);
 
 function start(): void {
   // The server sends a framed page inert: without this script no request would have the secret.
@@ -249,7 +300,7 @@ function start(): void {
   if (sheet) sheet.inert = false;
   connect(() => (hasTyped() ? void go(`${path}/exit`, undefined, true) : undefined), focusFirst);
   enhance(search);
-  scheduleNotice(request);
+  scheduleTimes();
   if (isFramed && document.querySelector("main[data-page=shell]")) void go(path);
   else if (document.querySelector(".steps.live") === null && path) void afterShow();
 }

@@ -182,6 +182,8 @@ function open(config: Config): Lightbox {
     } else if (type === "success" && typeof public_token === "string" && public_token.startsWith("pt_") && !settled) {
       settled = true;
       lightbox.config.onSuccess(public_token);
+    } else if (type === "exit") {
+      lightbox.exit({ code: code as string, message: String(data.message) });
     } else if (type === "close") {
       stop(typeof code === "string" ? { code, message: String(data.message) } : null);
     }

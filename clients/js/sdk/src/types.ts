@@ -29,7 +29,7 @@ export interface EventMetadata extends Metadata {
 
 /** Why Link closed without a result. Later versions may add codes. */
 export interface ExitError {
-  code: "origin_not_registered" | "no_token" | "token_not_fetched" | (string & {});
+  code: "origin_not_registered" | "no_token" | "token_not_fetched" | "link_expired" | (string & {});
   message: string;
 }
 

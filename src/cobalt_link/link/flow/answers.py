@@ -61,6 +61,14 @@ class SessionAnswers:
         async with self._deps.db.transaction() as tx:
             await self._flows[session.purpose].leave(tx, session)
 
+    async def expire(self, session: LinkSession) -> None:
+        """Ends a session whose time is over, for a page that notices it. Else upkeep would, a moment later."""
+        now = self._deps.clock.now()
+        if session.settled_at is None and self._flows[session.purpose].expired(session, now):
+            async with self._deps.db.transaction() as tx:
+                for link_token in await self._sessions.expire(tx, now, session.id):
+                    await events.note(tx, link_token, "expired", now)
+
     async def stay(self, session: LinkSession) -> bool:
         """Keeps the session open for its whole lifetime from now on, once (WCAG 2.2, 2.2.1)."""
         now = self._deps.clock.now()

@@ -9,10 +9,12 @@ from starlette.responses import HTMLResponse, Response
 
 from cobalt_link.developers.clients import Client
 from cobalt_link.link.deps import LinkDeps
-from cobalt_link.link.flow.flow import Flows
+from cobalt_link.link.flow.flow import Flow, Flows
 from cobalt_link.link.flow.opening import SessionOpened
 from cobalt_link.link.pages import render, texts
+from cobalt_link.link.pages.closed import Ended
 from cobalt_link.link.pages.headers import page_headers
+from cobalt_link.link.pages.texts import monogram
 from cobalt_link.link.session.browser import Browsers, cookie_name
 from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
 from cobalt_link.web import Call
@@ -28,10 +30,14 @@ CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "ot
 class PageClosed(Forbidden):
     """This page is not for this browser, or no longer open."""
 
-    def __init__(self, why: str, *, client: Client | None = None, back_url: str | None = None) -> None:
-        """`why` names the page to show (closed.CLOSED). `client`: whose origins may frame that page."""
+    def __init__(
+        self, why: str, *, client: Client | None = None, back_url: str | None = None, ended: Ended | None = None
+    ) -> None:
+        """`why` names the page to show (closed.CLOSED). `client`: whose origins may frame that page. `ended`: the
+        session, only for the browser that owned it."""
         super().__init__()
         self.why = why
+        self.ended = ended
         self.client = client
         self.back_url = back_url
 
@@ -68,10 +74,25 @@ class PageAccess:
         secrets = self.secrets(call, session_id)
         if not self._browsers.owns(session, secrets):
             raise PageClosed("other_browser" if secrets or call.request.cookies else "no_cookies", client=client)
-        if flow.expired(session, call.now):
+        if flow.expired(session, call.now) and not _asks_for_its_end(call, flow):
             why = "connections_expired" if flow.asks_for_itself else "link_expired"
-            raise PageClosed(why, client=client, back_url=await flow.way_back(session))
+            ended = await self._ended(flow, session, client)
+            raise PageClosed(why, client=client, back_url=await flow.way_back(session), ended=ended)
         call.session = session
+
+    async def _ended(self, flow: Flow, session: LinkSession, client: Client | None) -> Ended:
+        subject = await flow.subject(session, client)
+        account = subject.account
+        connector = self._deps.connectors.get(session.connector or (account.connector if account else "") or "")
+        return Ended(
+            app_name=subject.name,
+            app_mark=subject.mark or monogram(subject.name),
+            ehr_name=connector.manifest.name if connector else None,
+            ehr_mark=connector.manifest.mark if connector else None,
+            accent=subject.accent,
+            locale=session.locale,
+            open_for=session.expires_at - session.created_at,
+        )
 
     async def framed_client(self, session_id: str) -> tuple[LinkSession | None, Client | None]:
         """A session by its id alone, and the client that may frame it: for an empty page only."""
@@ -91,11 +112,12 @@ class PageAccess:
 
     def closed(self, call: Call, why: PageClosed, *, status: int | None = None) -> Response:
         """A page with nothing of any session on it. It may be framed by the client's origins, so that users see it."""
-        locale = locale_of(None, call.header("Accept-Language"), call.request.query_params.get("lang"))
+        chosen = call.request.query_params.get("lang") or (why.ended.locale if why.ended else None)
         html = render.closed(
             why.why,
-            locale=locale,
-            operator=self._deps.settings.operator or "Cobalt Link",
+            ended=why.ended,
+            locale=locale_of(None, call.header("Accept-Language"), chosen),
+            operator=self._deps.settings.run_by,
             back_url=why.back_url,
             parent=self.parent(call, why.client),
         )
@@ -159,6 +181,11 @@ def is_frame_reload(call: Call) -> bool:
     """A frame asks for its session's page itself, not by its script."""
     is_look = call.request.method == "GET" and call.route.path == "/link/{session_id}"
     return is_look and bool(call.request.query_params.get("origin")) and not is_in_window(call)
+
+
+def _asks_for_its_end(call: Call, flow: Flow) -> bool:
+    """The page of a session whose time is over still asks for its last event, which the app's page waits for."""
+    return call.route.path == "/link/{session_id}/events" and not flow.asks_for_itself
 
 
 def locale_of(session: LinkSession | None, accept: str | None, chosen: str | None = None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 
 
@@ -10,6 +12,18 @@ class ClosedPage(msgspec.Struct, frozen=True):
 
     knot: str
     stay: bool = False
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """A link session whose time is over, for the browser that owned it."""
+
+    app_name: str
+    app_mark: str
+    ehr_name: str | None
+    ehr_mark: str | None
+    accent: str | None
+    locale: str | None
+    open_for: timedelta
 
 
 CLOSED = {

@@ -32,7 +32,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     `can_ask`: the user can request the unsupported EHR. `has_asked`: the user has requested it. `can_change` is false
     if the EHR of the org is fixed. `connections` is the address of `/connections` as a user would type it. `can_stay`:
     the user can still extend the session. `accent` is the client's color as `#rrggbb`. `framed` is set only for the
-    page that opens a frame.
+    page that opens a frame. `ends_as` names the page that follows when the time is over, None if the session is done.
     """
 
     locale: str = "en"
@@ -60,6 +60,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     can_ask: bool = False
     has_asked: bool = False
     can_change: bool = True
+    ends_as: Literal["link_expired", "connections_expired"] | None = "link_expired"
     started: datetime
     expires_at: datetime
     now: datetime

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from cobalt_link.link.pages.assets import accent_url, static_url
+from cobalt_link.link.pages.closed import Ended
 from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.hosts import web_url
 from cobalt_link.link.pages.texts import LOCALES, Texts, catalog, clean, isolated
@@ -90,7 +92,11 @@ def render_page(template: str, texts: Texts, ends: Ends, head: Head, title: Mark
     given = {"t": texts, "ends": ends, "head": head, "title": title, "why": None, "notice": None, "failed": False}
     context = more.get("context")
     given |= {"context": None, "page": template, "parent": None, "closing": None, "closes_in": 0, "patience": None}
-    given |= {"accent": accent_url(context.accent) if context and context.accent else None}
+    given |= {"accent": accent_url(context.accent) if context and context.accent else None, "ends_in": 0}
+    if context and context.ends_as:
+        left, whole = context.expires_at - context.now, context.expires_at - context.started
+        # A script shows this when the time is over, and a whole page of it if the server can be reached.
+        given |= {"ends_in": max(0, ceil(left.total_seconds())), "span": texts.length(whole)}
     framed = given["framed"] = more.get("framed") or (context.framed if context else None)
     # Chromium refuses autofocus in a frame of another site, and complains in the app's console. There the script sets
     # the focus.
@@ -142,6 +148,16 @@ def ends_of_nothing(texts: Texts, app_name: str | None) -> Ends:
         app_mark=None,
         place=texts("page.your_ehr_short"),
         ehr_mark=None,
+    )
+
+
+def ends_of_ended(texts: Texts, ended: Ended) -> Ends:
+    """The header and footer of a session whose time is over: the app and the EHR keep their names."""
+    return Ends(
+        app=isolated(ended.app_name),
+        app_mark=ended.app_mark,
+        place=isolated(ended.ehr_name) if ended.ehr_name else texts("page.your_ehr_short"),
+        ehr_mark=ended.ehr_mark,
     )
 
 

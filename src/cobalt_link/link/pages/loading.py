@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 from urllib.parse import urlsplit
 
 from cobalt_link.connector.connector import Connector
@@ -18,6 +19,7 @@ from cobalt_link.link.flow.link_sign_in import OTHER_EHR
 from cobalt_link.link.pages import refusal, texts
 from cobalt_link.link.pages.context import Match, PageContext, Search
 from cobalt_link.link.pages.forms import Picked
+from cobalt_link.link.pages.texts import monogram
 from cobalt_link.link.session.browser import Browsers
 from cobalt_link.link.session.ehr_requests import EhrRequests, can_ask
 from cobalt_link.link.session.sessions import LinkSession
@@ -71,6 +73,7 @@ class ContextLoader:
             has_asked=requests and await self._requests.has_asked(session),
             last_used=account.last_used_at if account else None,
             can_change=subject.can_change,
+            ends_as=_ends_as(flow, session),
             started=session.created_at,
             expires_at=session.expires_at,
             can_stay=not session.extended and session.settled_at is None,
@@ -145,16 +148,17 @@ def app_mark(client: Client) -> str:
     return client.branding.get("mark") or monogram(client.name)
 
 
-def monogram(name: str) -> str:
-    """The first letters of the first two words."""
-    return "".join(word[0] for word in name.split()[:2]).upper()
-
-
 def _practice(session: LinkSession, subject: Subject) -> str | None:
     """The practice's name, as the app gave it with its org."""
     if not subject.consents:
         return None  # the pages of `/connections` speak of the EHR, whichever practice it belongs to
     return session.practice or (subject.account.practice if subject.account else None)
+
+
+def _ends_as(flow: Flow, session: LinkSession) -> Literal["link_expired", "connections_expired"] | None:
+    if flow.asks_for_itself:
+        return "connections_expired"
+    return "link_expired" if session.settled_at is None else None
 
 
 def _vendor(connector: Connector) -> Match:

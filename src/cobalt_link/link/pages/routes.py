@@ -151,6 +151,7 @@ async def finish(room: HostedPages, call: Call, body: PaneForm) -> Response:
     audience="end user", summary="List the events of a session after a number, as JSON for the page's script.",
 )  # fmt: skip
 async def events(room: HostedPages, call: Call, body: EventsQuery) -> Response:
+    await room.answers.expire(call.session)
     found = [each for each in await room.progress.events(call.session) if each.seq > body.after]
     return Response(msgspec.json.encode(found), 200, room.access.headers(), "application/json")
 

@@ -137,6 +137,10 @@ class Texts:
             return self.count("span.minutes", ceil(whole / 60))
         return self.count("span.hours", ceil(whole / 3600))
 
+    def length(self, past: timedelta) -> Markup:
+        """How long something was, to the minute."""
+        return self.span(round(past.total_seconds() / 60) * 60)
+
     def day(self, day: date, today: date) -> Markup:
         """A day, with its year unless that is this year."""
         form = "day.this_year" if day.year == today.year else "day.other_year"
@@ -153,6 +157,11 @@ class Texts:
 def _filled(text: str, values: Mapping[str, object]) -> Markup:
     parts = _PLACEHOLDER.split(text)  # sentence, name, sentence, name, …, sentence
     return Markup().join(isolated(values[part]) if place % 2 else part for place, part in enumerate(parts))
+
+
+def monogram(name: str) -> str:
+    """The first letters of the first two words."""
+    return "".join(word[0] for word in name.split()[:2]).upper()
 
 
 def bare(markup: Markup) -> str:

@@ -308,7 +308,8 @@ class LinkSessionTable:
         the caller deletes their journals.
         """
         sql = """UPDATE link_sessions SET state = %(state)s, pane = NULL, username = NULL, ehr_user_name = NULL,
-                        connector = NULL, address = NULL, practice = NULL, accounts = '{}', claim = NULL,
+                        connector = CASE WHEN %(state)s = 'expired' THEN connector END, address = NULL,
+                        practice = NULL, accounts = '{}', claim = NULL,
                         version = version + 1,
                         settled_at = coalesce(settled_at, %(now)s)
                  WHERE purpose = 'connections' AND state <> 'expired'
@@ -338,11 +339,12 @@ class LinkSessionTable:
         await announce(tx, topic(session.id))
         return True
 
-    async def expire(self, tx: Tx, now: datetime) -> list[bytes]:
-        """Ends the sessions that were not finished in time, and returns their link tokens."""
+    async def expire(self, tx: Tx, now: datetime, only: str | None = None) -> list[bytes]:
+        """Ends the sessions that were not finished in time, or `only` this one. Returns their link tokens."""
         sql = """UPDATE link_sessions SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %s
-                 WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %s RETURNING id, link_token"""
-        ended = await (await tx.execute(sql, (now, now))).fetchall()
+                 WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %s AND id = coalesce(%s, id)
+                 RETURNING id, link_token"""
+        ended = await (await tx.execute(sql, (now, now, only))).fetchall()
         await self._erase(tx, [row["id"] for row in ended])
         return [row["link_token"] for row in ended]
 
