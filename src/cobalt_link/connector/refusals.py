@@ -9,11 +9,13 @@ Refusal
 
 from __future__ import annotations
 
+import unicodedata
 from math import ceil
 from typing import ClassVar, TypeAlias
 
 Detail: TypeAlias = str | int
 MOST_TEXT = 500  # characters of a detail
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # nothing that a page shows, and NUL, which no database takes
 
 
 class Refusal(Exception):
@@ -202,7 +204,7 @@ def _detail(value: object) -> Detail | None:
         case int() | float():
             return int(value) if abs(value) < 2**53 else None  # also False for NaN
         case str():
-            return "".join(each for each in value[:MOST_TEXT] if each.isprintable()) or None
+            return "".join(each for each in value[:MOST_TEXT] if unicodedata.category(each) not in UNSEEN) or None
         case list() | tuple():
             texts = [str(each) for each in value[:MOST_TEXT] if isinstance(each, str)]
             return _detail(", ".join(texts))

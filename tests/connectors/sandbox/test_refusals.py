@@ -24,6 +24,7 @@ OURS = {
     "started_over": ("tests/signin/test_replay.py", "test_a_sign_in_that_changed_under_its_journal_starts_over"),
     "login_required": ("tests/signin/test_replay.py", "test_silence_ends_in_login_required_where_the_user_is_needed"),
     "other_account": ("tests/accounts/test_sessions.py", "other_account"),
+    "too_many_tries": ("tests/link/flow/test_brake.py", "test_twelve_guesses_at_once_are_two"),
     "not_this_address": ("tests/connectors/sandbox/test_refusals.py", "test_another_program_at_the_address_is_said"),
 }
 ON_A_PANE = {

@@ -74,4 +74,4 @@ async def timezone(server: Server) -> str | None:
     if company is None:
         return None
     rows = await server.model("company.company", "read", [company], ["timezone"])
-    return rows[0]["timezone"] or None
+    return (rows[0]["timezone"] or None) if rows else None
