@@ -11,6 +11,7 @@ from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Appointment, AppointmentQuery, Patient
 from cobalt_link.connector.refusals import SessionEnded
 from cobalt_link.connectors.gnuhealth import GnuHealth, server
+from cobalt_link.records import schedule
 from tests.connectors.gnuhealth.notes import TEXT, noted
 from tests.connectors.gnuhealth.walk import Walk, credentials
 from tests.support.ehrs import gnuhealth_seed as seed
@@ -149,6 +150,9 @@ async def test_the_progress_note_comes_only_when_asked_for(
     assert asked[done].progress_note == TEXT
     assert [each for each in asked.values() if each.progress_note] == [asked[done]]
     assert not any(each.progress_note for each in await listed(connector.appointments(chart, a_week(gnuhealth))))
+    for wanted, note in ((True, TEXT), (False, None)):
+        by_id = await schedule.appointment(connector, chart, done, None, note=wanted)
+        assert by_id and by_id.progress_note == note
 
 
 async def test_long_lists_are_read_to_the_end(
