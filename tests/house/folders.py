@@ -37,7 +37,7 @@ FOLDERS: dict[str, Budget] = {
     "developers": Budget(200, 12),
     "docs": Budget(600, 12),
     "house": Budget(150, 20),
-    "jobs": Budget(20, 6),
+    "jobs": Budget(26, 8),
     "kit": Budget(90, 5),
     "link/api": Budget(60, 20),
     "link/connections": Budget(45, 60),

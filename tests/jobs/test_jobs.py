@@ -217,3 +217,49 @@ async def test_a_worker_ends_although_its_start_lost_the_cancellation(
     working.cancel()
     _, late = await asyncio.wait({working}, timeout=20)
     assert not late
+
+
+async def test_what_waits_in_a_slow_lane_keeps_nobody_else_waiting(jobs: Jobs, db: Database) -> None:
+    slow, done = asyncio.Event(), list[str]()
+
+    async def work(thing_id: str) -> None:
+        if thing_id.startswith("slow"):
+            await slow.wait()
+        done.append(thing_id)
+
+    async def lane(thing_id: str) -> str:
+        return thing_id.partition("-")[0]
+
+    jobs.task("thing", work, lane=lane)
+    async with at_work(jobs, concurrency=20):
+        await met(lambda: jobs.works_here)
+        for number in range(30):  # more than there are slots, started here and by jobs
+            jobs.start("thing", lane="slow", thing_id=f"slow-{number}")
+            async with db.transaction() as tx:
+                await jobs.wake(tx, "thing", thing_id=f"slow-{number + 100}")
+        assert not jobs.works_here
+        async with db.transaction() as tx:
+            await jobs.wake(tx, "thing", thing_id="quick-by-job")
+        jobs.start("thing", lane="quick", thing_id="quick-here")
+        await met(lambda: sorted(done) == ["quick-by-job", "quick-here"])
+        slow.set()
+        await met(lambda: len(done) == 62)
+
+
+async def test_what_already_waits_is_not_started_twice(jobs: Jobs) -> None:
+    go, done = asyncio.Event(), list[str]()
+
+    async def work(thing_id: str) -> None:
+        done.append(thing_id)
+        await go.wait()
+
+    jobs.task("thing", work)
+    async with at_work(jobs, concurrency=2):
+        await met(lambda: jobs.works_here)
+        for _ in range(3):
+            jobs.start("thing", lane="one", thing_id="1")
+        await met(lambda: done == ["1"])
+        # It runs now, so whatever happened after it began needs another run.
+        jobs.start("thing", lane="one", thing_id="1")
+        await met(lambda: done == ["1", "1"])
+        go.set()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cobalt_link.net.http import BrokenAnswer, Http, HttpError, HttpResponse, NoAnswer, NotJson, TooSlow
+from cobalt_link.net.http import PER_INSTANCE, BrokenAnswer, Http, HttpError, HttpResponse, NoAnswer, NotJson, TooSlow
 from tests.net.wires import Wire, listening, plain
 
 
@@ -129,3 +129,22 @@ async def test_many_requests_at_once_share_the_client() -> None:
         answers = await asyncio.gather(*(http.request("GET", f"{ehr.url}/{n}") for n in range(50)))
         await http.close()
     assert [answer.text() for answer in answers] == [f"/{n}" for n in range(50)]
+
+
+async def test_many_requests_to_a_slow_server_leave_connections_for_another() -> None:
+    go = asyncio.Event()
+
+    async def slow(_request: bytes) -> bytes:
+        await go.wait()
+        return plain(b"late")
+
+    http = Http(allow_private=True)
+    async with listening(slow) as held, listening(plain(b"here")) as quick:
+        crowd = [asyncio.create_task(http.request("GET", held.url)) for _ in range(230)]
+        while len(held.heard) < PER_INSTANCE:
+            await asyncio.sleep(0.01)
+        assert (await http.request("GET", quick.url)).body == b"here"
+        assert held.connects == PER_INSTANCE
+        go.set()
+        assert {each.body for each in await asyncio.gather(*crowd)} == {b"late"}
+    await http.close()

@@ -13,9 +13,13 @@ import procrastinate
 import structlog
 from psycopg.rows import dict_row
 
+from cobalt_link.kit.slots import Slots
 from cobalt_link.store.database import Tx
 
 Work = Callable[..., Awaitable[None]]
+Lane = Callable[..., Awaitable[str | None]]
+
+LANES = 10  # so many lanes may be full before others wait
 
 log = structlog.get_logger()
 
@@ -30,7 +34,8 @@ class Jobs:
         self.app = procrastinate.App(connector=connector)
         self._tasks: dict[str, Work] = {}
         self._capacity = 0
-        self._slots = asyncio.Semaphore(0)
+        self._slots = Slots(0, 0)
+        self._waiting: set[tuple[str, ...]] = set()
         self._running: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -39,22 +44,33 @@ class Jobs:
     async def close(self) -> None:
         await self.app.close_async()
 
-    def task(self, name: str, work: Work) -> None:
-        """Registers `work` under a name such as `link.advance`. Its keyword arguments are ids."""
+    def task(self, name: str, work: Work, lane: Lane | None = None) -> None:
+        """Registers `work` under a name such as `link.run`. Its keyword arguments are ids.
+
+        With `lane`, which says where the work belongs, a job only starts the work and ends, so that no job waits behind
+        a slow lane. If this process dies then, the sweep of the table that holds the work finds it.
+        """
         self._tasks[name] = work
-        self.app.task(name=name)(work)
+
+        async def begin(**ids: str) -> None:
+            assert lane is not None
+            self.start(name, lane=await lane(**ids), **ids)
+
+        self.app.task(name=name)(begin if lane else work)
 
     @property
     def works_here(self) -> bool:
-        """Whether this process can do one more task now. Then urgent work needs no job."""
+        """Whether this process can take one more task now. Then urgent work needs no job."""
         return len(self._running) < self._capacity
 
-    def start(self, name: str, **ids: str) -> None:
-        """Does a task in this process now. Call it after the commit of the work: if the process dies, the sweep of the
-        table that holds the work finds it."""
-        if not self._capacity:
+    def start(self, name: str, *, lane: str | None = None, **ids: str) -> None:
+        """Does a task in this process, as soon as its lane has a slot. Call it after the commit of the work: if the
+        process dies, the sweep of the table that holds the work finds it. What waits already is not started twice."""
+        key = (name, *sorted(ids.values()))
+        if not self._capacity or key in self._waiting:
             return
-        task = asyncio.create_task(self._do(name, ids))
+        self._waiting.add(key)
+        task = asyncio.create_task(self._do(name, lane, ids, key))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -62,17 +78,20 @@ class Jobs:
         """Does a task here and waits for its end. What it raises reaches the caller."""
         await self._tasks[name](**ids)
 
-    async def _do(self, name: str, ids: dict[str, str]) -> None:
+    async def _do(self, name: str, lane: str | None, ids: dict[str, str], key: tuple[str, ...]) -> None:
         try:
-            async with self._slots:
+            async with self._slots.taken(lane):
+                self._waiting.discard(key)
                 await self.run(name, **ids)
         except Exception as error:
             log.warning("task_failed", task=name, error=type(error).__name__, **ids)
+        finally:
+            self._waiting.discard(key)
 
     def opens(self, capacity: int) -> None:
-        """From now on, `start` does up to `capacity` tasks at once."""
+        """From now on, `start` does up to `capacity` tasks at once, and in one lane a tenth of them, at least two."""
         self._capacity = capacity
-        self._slots = asyncio.Semaphore(capacity)
+        self._slots = Slots(capacity, max(2, capacity // LANES))
 
     async def closed(self, seconds: float) -> None:
         """Starts nothing new, and waits for the running tasks. Cancels those that still run after `seconds`."""

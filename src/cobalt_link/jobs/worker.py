@@ -14,6 +14,7 @@ from cobalt_link.room import Chore
 log = structlog.get_logger()
 
 POLL = 0.5  # seconds, for databases where LISTEN does not work
+JOBS = 10  # at once: most jobs only start work in this process
 GRACE = 25.0  # seconds: service managers usually kill after 30
 
 
@@ -23,7 +24,7 @@ async def work(jobs: Jobs, chores: list[Chore], *, concurrency: int) -> None:
     jobs.opens(concurrency)
     worker = Worker(
         jobs.app,
-        concurrency=concurrency,
+        concurrency=min(concurrency, JOBS),
         fetch_job_polling_interval=POLL,
         listen_notify=True,
         install_signal_handlers=False,

@@ -62,7 +62,7 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
     flows: Flows = {"link": LinkFlow(given, sessions, hand_over), "connections": connections_flow}
     queue, progress = SessionQueue(jobs.queue), SessionProgress(given, sessions)
     runner = SessionRunner(given, sessions, flows, queue)
-    jobs.queue.task(RUN_SESSION, runner.__call__)
+    jobs.queue.task(RUN_SESSION, runner.__call__, lane=sessions.address_of)
     room = HostedPages(
         deps=given,
         flows=flows,

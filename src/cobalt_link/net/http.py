@@ -13,6 +13,7 @@ import httpcore2
 import httpx2
 import msgspec
 
+from cobalt_link.kit.slots import Slots
 from cobalt_link.net import addresses, transport
 from cobalt_link.net.addresses import Target
 from cobalt_link.net.errors import (
@@ -42,6 +43,8 @@ __all__ = [
     "TooSlow",
     "system_trust",
 ]
+
+PER_INSTANCE = 40  # requests at once to one server, so that a slow one leaves connections for others
 
 # (host, port) -> IP addresses as text. Empty means that there is no such name.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -95,6 +98,7 @@ class Http:
         self._max_body = max_body
         self._resolve = resolve or transport.system_resolver
         self._proxy = transport.OutboundProxy.parse(proxy) if proxy else None
+        self._slots = Slots(transport.MOST_CONNECTIONS, PER_INSTANCE)
         self._pool = transport.pool(tls or system_trust(), self._proxy)
 
     async def request(
@@ -120,7 +124,8 @@ class Http:
         try:
             async with asyncio.timeout(seconds):
                 ips = await self._resolve_checked(target)
-                return await self._exchange(target, ips, message, seconds)
+                async with self._slots.taken(target.where):
+                    return await self._exchange(target, ips, message, seconds)
         except (TimeoutError, httpcore2.TimeoutException):
             raise TooSlow(target.where, seconds) from None
 

@@ -23,6 +23,9 @@ from cobalt_link.net.errors import AddressRefused, BrokenAnswer
 logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 
+MOST_CONNECTIONS = 200
+
+
 class OutboundProxy(msgspec.Struct, frozen=True):
     """An HTTP proxy that all connections are made through, by CONNECT (RFC 9110 §9.3.6)."""
 
@@ -120,7 +123,7 @@ def pool(trust: ssl.SSLContext, proxy: OutboundProxy | None) -> httpcore2.AsyncC
     """Idle connections live 5 seconds. Nothing is retried, because only the caller knows what may be sent twice."""
     return httpcore2.AsyncConnectionPool(
         ssl_context=trust,
-        max_connections=200,
+        max_connections=MOST_CONNECTIONS,
         max_keepalive_connections=40,
         keepalive_expiry=5.0,
         network_backend=_CheckedAddressBackend(proxy),

@@ -110,8 +110,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Proxies whose X-Forwarded-For is trusted: addresses or ranges, separated by commas."),
     ] = ("127.0.0.1", "::1")
     worker_concurrency: Annotated[
-        int, Meta(ge=1, le=200, description="How many jobs one worker runs at the same time.")
-    ] = 10
+        int,
+        Meta(
+            ge=1,
+            le=1000,
+            description="How many sign-ins one worker runs at the same time, a tenth of them at one EHR instance.",
+        ),
+    ] = 100
     pool_size: Annotated[
         int, Meta(ge=2, le=200, description="Maximum number of database connections of one process.")
     ] = 10

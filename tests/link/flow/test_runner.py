@@ -284,3 +284,23 @@ def every_key(folder: Path) -> list[bytes]:
     """Every key of the keyring, of its old ones too, as the private half of a pair."""
     ring = Keyring.load(folder / "master.key")
     return [key.key for key in (*ring.sealing.values(), *ring.hashing)]
+
+
+async def test_a_crowd_at_a_slow_ehr_hides_no_other_session_from_the_sweep(
+    acme: Shop, client: httpx2.AsyncClient, house: House
+) -> None:
+    await link_by_http(client, await acme.link_token(), until="credentials")
+    row = await session_row(house)
+    # A crowd of older sessions that are due at one instance, copied from a real row.
+    columns = [name for name in row if name not in {"id", "link_token", "address", "state", "created_at"}]
+    listed = ", ".join(columns)
+    await house.db.run(
+        f"INSERT INTO link_sessions (id, link_token, address, state, created_at, {listed})"  # type: ignore[arg-type]
+        f" SELECT 'crowd' || n, sha256(n::text::bytea), 'https://slow.example', 'due', created_at - interval '1 hour',"
+        f" {listed} FROM link_sessions, generate_series(1, 700) AS n WHERE id = %s",
+        (row["id"],),
+    )
+    await house.db.run("UPDATE link_sessions SET state = 'due' WHERE id = %s", (row["id"],))
+    due = await house.link.sessions.due(house.deps.clock.now())
+    assert (row["id"], row["address"]) in due
+    assert sum(address == "https://slow.example" for _, address in due) == 20

@@ -88,7 +88,7 @@ class SessionAnswers:
             await note_answer(tx, current, _entry(current, pane, n, answer), now)
             await events.note(tx, current.link_token, "answered", now, pane=pane.name)
             here = await self._queue.wake(tx, current.id)
-        self._queue.start(current.id, here)
+        self._queue.start(current.id, here, current.address)
         return True
 
     async def _check(self, current: LinkSession) -> bool:
@@ -97,7 +97,7 @@ class SessionAnswers:
             if not await self._sessions.run_now(tx, current):
                 return False
             here = await self._queue.wake(tx, current.id)
-        self._queue.start(current.id, here)
+        self._queue.start(current.id, here, current.address)
         await self._progress.settled_down(current.id, CHECKED)
         return True
 
@@ -114,7 +114,7 @@ class SessionAnswers:
             await delete_after(tx, current.id, keep_n)
             await events.note(tx, current.link_token, "again", now)
             here = await self._queue.wake(tx, current.id)
-        self._queue.start(current.id, here)
+        self._queue.start(current.id, here, current.address)
         return True
 
     async def _quiet(self, session: LinkSession, current: LinkSession | None, n: int) -> LinkSession | None:

@@ -21,10 +21,13 @@ class SessionQueue:
         await self.wake_by_job(tx, session_id)
         return False
 
-    def start(self, session_id: str, here: bool) -> None:
-        """Runs the session now if `wake` said so: a user waits, and a job takes longer to arrive than a run takes."""
+    def start(self, session_id: str, here: bool, address: str | None = None) -> None:
+        """Runs the session now if `wake` said so: a user waits, and a job takes longer to arrive than a run takes.
+
+        `address` is that of the EHR instance, if it is chosen. Sign-ins at a slow one wait only for each other.
+        """
         if here:
-            self._jobs.start(RUN_SESSION, session_id=session_id)
+            self._jobs.start(RUN_SESSION, lane=address, session_id=session_id)
 
     async def wake_by_job(self, tx: Tx, session_id: str, *, after: float | None = None) -> None:
         """Enqueues a run, due at once or `after` seconds."""

@@ -60,9 +60,9 @@ class SessionRunner:
                     await self._stop(session, DISCONNECTED)
 
     async def sweep(self) -> None:
-        """Runs the sessions that lost their wake-up or their worker."""
-        for session_id in await self._sessions.due(self._deps.clock.now()):
-            await self(session_id)
+        """Starts the sessions that lost their wake-up or their worker, without waiting for any of them."""
+        for session_id, address in await self._sessions.due(self._deps.clock.now()):
+            self._queue.start(session_id, here=True, address=address)
 
     async def _run(self, session: LinkSession, private: bytes) -> None:
         flow = self._flows[session.purpose]

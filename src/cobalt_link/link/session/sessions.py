@@ -101,7 +101,10 @@ WORK = Work(
     claim=f"""UPDATE link_sessions SET state = 'running', version = version + 1, {CLAIM}
               WHERE id = %(id)s AND {DUE} RETURNING {COLUMNS}""",
     keep=f"UPDATE link_sessions SET {LEASE} WHERE id = %(id)s AND {CLAIMED}",
-    sweep=f"SELECT id FROM link_sessions WHERE {DUE} LIMIT 100",
+    # The oldest of each EHR instance, so that a crowd at a slow one does not hide the others.
+    sweep=f"""SELECT id, address FROM (
+                SELECT id, address, row_number() OVER (PARTITION BY address ORDER BY created_at) AS place
+                FROM link_sessions WHERE {DUE}) AS due WHERE place <= 20 LIMIT 500""",
 )
 
 
@@ -245,9 +248,14 @@ class LinkSessionTable:
     async def set_locale(self, id: str, locale: str) -> None:  # noqa: A002
         await self.db.run("UPDATE link_sessions SET locale = %s WHERE id = %s", (locale, id))
 
-    async def due(self, now: datetime) -> list[str]:
-        """The sessions that lost their wake-up or their worker."""
-        return [row["id"] for row in await self.claims.swept(now=now)]
+    async def due(self, now: datetime) -> list[tuple[str, str | None]]:
+        """The sessions that lost their wake-up or their worker, each with the address of its EHR instance."""
+        return [(row["id"], row["address"]) for row in await self.claims.swept(now=now)]
+
+    async def address_of(self, session_id: str) -> str | None:
+        """The EHR instance that was chosen in a session."""
+        row = await self.db.one("SELECT address FROM link_sessions WHERE id = %s", (session_id,))
+        return row["address"] if row else None
 
     async def show(
         self, tx: Tx, session: LinkSession, pane: Pane, n: int, found: ChosenEhr, *, wake_at: datetime | None = None
