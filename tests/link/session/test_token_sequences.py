@@ -19,7 +19,8 @@ from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken
-from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
+from cobalt_link.link.session.session import LinkSession
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.vault.master_key import open_vault
 from tests.support.proof import HTTP_SEQUENCES, TOKEN_SEQUENCES

@@ -16,7 +16,8 @@ from cobalt_link.link.session import events
 from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.events import Event
 from cobalt_link.link.session.exchange import Exchanges
-from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
+from cobalt_link.link.session.session import LinkSession
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.states import SessionState
 from cobalt_link.link.session.tokens import LinkToken, Tokens
 from cobalt_link.web import Alias, Verbatim

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from cobalt_link.link.pages import connection_list
 from cobalt_link.link.pages.room import HostedPages
 from cobalt_link.link.pages.texts import LOCALES
-from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.link.session.session import LinkSession
 from cobalt_link.web import Call, Rate, Routes, Tenant
 from cobalt_link.web.problems import NotFound
 

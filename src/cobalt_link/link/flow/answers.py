@@ -13,7 +13,8 @@ from cobalt_link.link.flow.progress import SessionProgress
 from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import delete_after, note_answer
-from cobalt_link.link.session.sessions import LAST_TRY, LinkSession, LinkSessionTable, is_working
+from cobalt_link.link.session.session import LinkSession, is_working
+from cobalt_link.link.session.sessions import LAST_TRY, LinkSessionTable
 from cobalt_link.signin.journal import JournalEntry
 from cobalt_link.signin.replay import WaitResult, encoded
 

@@ -22,7 +22,8 @@ from cobalt_link.link.flow.flow import Flow, Subject
 from cobalt_link.link.flow.link_sign_in import LinkSignIn
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import delete_journals
-from cobalt_link.link.session.sessions import ChosenEhr, LinkSession, LinkSessionTable
+from cobalt_link.link.session.session import ChosenEhr, LinkSession
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.signin.replay import Granted
 from cobalt_link.store.database import Tx
 from cobalt_link.web.rates import RateLimits, address_key

@@ -16,7 +16,7 @@ from cobalt_link.connector.panes import Answer, Pane
 from cobalt_link.developers.clients import Client
 from cobalt_link.developers.orgs import Org
 from cobalt_link.link.flow.link_sign_in import LinkSignIn
-from cobalt_link.link.session.sessions import ChosenEhr, LinkSession, Purpose
+from cobalt_link.link.session.session import ChosenEhr, LinkSession, Purpose
 from cobalt_link.signin.replay import Granted
 from cobalt_link.store.database import Tx
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.link.session.session import LinkSession
 from cobalt_link.link.session.tokens import Tokens
 
 MOST_CALLBACKS = 10_000

@@ -13,7 +13,7 @@ from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import Consent, PaneRefusal, Picker
 from cobalt_link.connector.refusals import EhrDown, NotThisAddress, StartedOver, Unsupported
 from cobalt_link.link.flow import already
-from cobalt_link.link.session.sessions import ChosenEhr
+from cobalt_link.link.session.session import ChosenEhr
 
 OTHER_EHR = "other"  # "another EHR, or I'm not sure"
 

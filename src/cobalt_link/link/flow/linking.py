@@ -22,7 +22,8 @@ from cobalt_link.link.flow.flow import Flow, Subject
 from cobalt_link.link.flow.hand_over import HandOver
 from cobalt_link.link.flow.link_sign_in import LinkSignIn, offered
 from cobalt_link.link.session import events
-from cobalt_link.link.session.sessions import ChosenEhr, LinkSession, LinkSessionTable
+from cobalt_link.link.session.session import ChosenEhr, LinkSession
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.signin.replay import Granted, JournalFailed
 from cobalt_link.store.database import DatabaseUnavailable, Tx
 

@@ -17,7 +17,8 @@ from cobalt_link.link.flow.flow import Flows
 from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
 from cobalt_link.link.session.browser import Browsers
-from cobalt_link.link.session.sessions import LinkSessionTable, NewLinkSession, Purpose
+from cobalt_link.link.session.session import NewLinkSession, Purpose
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import LinkToken, Tokens
 
 NotOpenedReason = Literal["link_unknown", "link_expired", "link_used", "other_browser"]

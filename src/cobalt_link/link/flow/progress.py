@@ -9,7 +9,8 @@ from datetime import timedelta
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import lines
-from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable, is_working, topic
+from cobalt_link.link.session.session import LinkSession, is_working
+from cobalt_link.link.session.sessions import LinkSessionTable, topic
 
 SLOW = timedelta(seconds=20)
 # A change is announced by NOTIFY, which a transaction pooler may swallow: look again after so many seconds.

@@ -24,7 +24,8 @@ from cobalt_link.link.flow.link_sign_in import LinkSignIn
 from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import DurableJournal, delete_after, last_entry
-from cobalt_link.link.session.sessions import LAST_TRY, ChosenEhr, LinkSession, LinkSessionTable
+from cobalt_link.link.session.session import ChosenEhr, LinkSession
+from cobalt_link.link.session.sessions import LAST_TRY, LinkSessionTable
 from cobalt_link.link.session.states import EventName
 from cobalt_link.signin.replay import CONFIRM, Asking, Granted, Outcome, Polling, Refused, replay
 from cobalt_link.signin.translate import as_refusal

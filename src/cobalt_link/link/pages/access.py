@@ -16,7 +16,8 @@ from cobalt_link.link.pages.closed import Ended
 from cobalt_link.link.pages.headers import page_headers
 from cobalt_link.link.pages.texts import monogram
 from cobalt_link.link.session.browser import Browsers, cookie_name
-from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
+from cobalt_link.link.session.session import LinkSession
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.web import Call
 from cobalt_link.web.problems import Forbidden, Problem
 

@@ -17,7 +17,7 @@ from cobalt_link.link.pages.context import Framed
 from cobalt_link.link.pages.queries import PageQuery
 from cobalt_link.link.pages.room import HostedPages
 from cobalt_link.link.pages.shown import shown
-from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.link.session.session import LinkSession
 from cobalt_link.web import Call
 
 log = structlog.get_logger()

@@ -22,7 +22,7 @@ from cobalt_link.link.pages.forms import Picked
 from cobalt_link.link.pages.texts import monogram
 from cobalt_link.link.session.browser import Browsers
 from cobalt_link.link.session.ehr_requests import EhrRequests, can_ask
-from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.link.session.session import LinkSession
 
 SHOWN = 6  # matches in the picker
 

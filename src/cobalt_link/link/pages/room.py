@@ -16,7 +16,7 @@ from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.loading import ContextLoader
 from cobalt_link.link.session.browser import Browsers
 from cobalt_link.link.session.ehr_requests import EhrRequests
-from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.link.session.session import LinkSession
 from cobalt_link.web import Call
 
 

@@ -21,7 +21,7 @@ from cobalt_link.link.pages.queries import EventsQuery, OpenQuery, PageQuery, Pa
 from cobalt_link.link.pages.room import HostedPages
 from cobalt_link.link.pages.shown import asked_again, shown
 from cobalt_link.link.pages.texts import LOCALES
-from cobalt_link.link.session.sessions import LinkSession, is_working
+from cobalt_link.link.session.session import LinkSession, is_working
 from cobalt_link.web import Call, Rate, Routes, Tenant
 
 routes = Routes("link pages")

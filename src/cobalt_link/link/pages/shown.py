@@ -7,7 +7,7 @@ from cobalt_link.link.pages import connection_list, forms, render
 from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.queries import PageQuery
 from cobalt_link.link.pages.room import HostedPages
-from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.link.session.session import LinkSession
 
 
 async def shown(room: HostedPages, context: PageContext, session: LinkSession, query: PageQuery) -> str:

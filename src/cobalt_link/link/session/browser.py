@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hmac import compare_digest
 from secrets import token_urlsafe
 
-from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.link.session.session import LinkSession
 from cobalt_link.vault import Vault
 
 PURPOSE = "browser"

@@ -13,7 +13,8 @@ from cobalt_link.connector.panes import Message
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link.session import events
-from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
+from cobalt_link.link.session.session import LinkSession
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.store.database import Database, Tx
 
 CODE = "unsupported"  # the refusal after which a user can request the EHR

@@ -8,7 +8,8 @@ import msgspec
 
 from cobalt_link.kit.ids import reference
 from cobalt_link.link.session import events, journal
-from cobalt_link.link.session.sessions import LinkSession, LinkSessionTable
+from cobalt_link.link.session.session import LinkSession
+from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.store.database import Database
 from cobalt_link.web.problems import NotFound
 

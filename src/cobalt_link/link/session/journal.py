@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import LiteralString
 
 from cobalt_link.jobs.claims import LostClaim
-from cobalt_link.link.session.sessions import LinkSession, close_pane, topic
+from cobalt_link.link.session.session import LinkSession
+from cobalt_link.link.session.sessions import close_pane, topic
 from cobalt_link.signin.journal import JournalEntry
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import ANNOUNCED

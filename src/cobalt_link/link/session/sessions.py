@@ -14,77 +14,15 @@ from psycopg.types.json import Jsonb
 
 from cobalt_link.connector.panes import Pane
 from cobalt_link.jobs.claims import CLAIM, CLAIMED, FREE, LEASE, RELEASE, Claims, Work
+from cobalt_link.link.session.session import ChosenEhr, LinkSession, NewLinkSession
 from cobalt_link.link.session.stored_pane import stored_pane
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import announce
 from cobalt_link.vault import Context, Vault, new_pair
 
-State = Literal["due", "running", "waiting", "polling", "granted", "signed_in", "left", "expired"]
-Purpose = Literal["link", "connections"]
 WORKER_SILENCE = timedelta(seconds=30)  # then another worker may take the session over
 LAST_TRY = "last_try"  # a notice, beside the codes of refusals
 NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
-
-
-class Asker(msgspec.Struct, frozen=True):
-    """Who asked for a session. `client` and `org` are our ids, `user_id` is the app's own id of the user."""
-
-    client: str
-    org: str
-    user_id: str
-
-
-class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A row. An answer must name the journal entry `pane_n`. Entries after `consented_n` belong to the connector's
-    sign-in.
-
-    A session with the purpose `connections` has no client, org, or user, because no app asked for it. Its `accounts`
-    are set when the user has signed in.
-    """
-
-    id: str
-    purpose: Purpose = "link"
-    link_token: bytes
-    client: str | None
-    org: str | None
-    user_id: str | None
-    account: str | None
-    browser: bytes
-    answered: bool
-    state: State
-    version: int
-    claim: int | None
-    public_key: bytes
-    pane: Pane | None
-    pane_n: int | None
-    consented_n: int | None
-    connector: str | None
-    address: str | None
-    practice: str | None
-    username: str | None
-    notice: str | None
-    ehr_user_name: str | None
-    granted: str | None
-    locale: str | None
-    created_at: datetime
-    expires_at: datetime
-    settled_at: datetime | None
-    exchanged_at: datetime | None
-    accounts: list[str] = []
-    extended: bool = False
-
-    @property
-    def asker(self) -> Asker:
-        """Who asked for a session with the purpose `link`."""
-        assert self.client is not None
-        assert self.org is not None
-        assert self.user_id is not None
-        return Asker(self.client, self.org, self.user_id)
-
-    @property
-    def chosen(self) -> ChosenEhr:
-        """The EHR that was chosen by the end of the latest run."""
-        return ChosenEhr(connector=self.connector, address=self.address, practice=self.practice)
 
 
 COLUMNS: LiteralString = (
@@ -132,30 +70,6 @@ EXCHANGED: LiteralString = f"""
 LOCK: LiteralString = (
     f"WITH {REQUESTED} SELECT FROM requested JOIN link_sessions a ON a.id = link_session ORDER BY a.id FOR UPDATE OF a"
 )
-
-
-class ChosenEhr(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the EHR that the user chose. `connector` is the connector's key, `practice` is a name."""
-
-    connector: str | None = None
-    address: str | None = None
-    practice: str | None = None
-
-
-class NewLinkSession(msgspec.Struct, frozen=True, kw_only=True):
-    """The columns that a link session begins with."""
-
-    id: str
-    purpose: Purpose = "link"
-    link_token: bytes
-    client: str | None = None
-    org: str | None = None
-    user_id: str | None = None
-    account: str | None = None
-    browser: bytes
-    locale: str | None = None
-    created_at: datetime
-    expires_at: datetime
 
 
 def topic(session: str) -> str:
@@ -386,11 +300,6 @@ class LinkSessionTable:
         sql = """WITH gone AS (DELETE FROM link_session_keys WHERE link_session = ANY(%s) RETURNING link_session)
                  INSERT INTO link_session_keys_erased SELECT FROM gone"""
         await tx.execute(sql, (ids,))
-
-
-def is_working(session: LinkSession) -> bool:
-    """Whether a worker must act before the user can."""
-    return session.state in ("due", "running")
 
 
 async def close_pane(tx: Tx, session: LinkSession, n: int) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link.session import events
-from cobalt_link.link.session.sessions import LinkSession
+from cobalt_link.link.session.session import LinkSession
 from cobalt_link.store.database import Database, Tx, as_json
 from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Context, Vault

@@ -1,0 +1,103 @@
+"""One link session: who asked for it, where its sign-in is, and which EHR was chosen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from cobalt_link.connector.panes import Pane
+
+State = Literal["due", "running", "waiting", "polling", "granted", "signed_in", "left", "expired"]
+Purpose = Literal["link", "connections"]
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """Who asked for a session. `client` and `org` are our ids, `user_id` is the app's own id of the user."""
+
+    client: str
+    org: str
+    user_id: str
+
+
+class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A row. An answer must name the journal entry `pane_n`. Entries after `consented_n` belong to the connector's
+    sign-in.
+
+    A session with the purpose `connections` has no client, org, or user, because no app asked for it. Its `accounts`
+    are set when the user has signed in.
+    """
+
+    id: str
+    purpose: Purpose = "link"
+    link_token: bytes
+    client: str | None
+    org: str | None
+    user_id: str | None
+    account: str | None
+    browser: bytes
+    answered: bool
+    state: State
+    version: int
+    claim: int | None
+    public_key: bytes
+    pane: Pane | None
+    pane_n: int | None
+    consented_n: int | None
+    connector: str | None
+    address: str | None
+    practice: str | None
+    username: str | None
+    notice: str | None
+    ehr_user_name: str | None
+    granted: str | None
+    locale: str | None
+    created_at: datetime
+    expires_at: datetime
+    settled_at: datetime | None
+    exchanged_at: datetime | None
+    accounts: list[str] = []
+    extended: bool = False
+
+    @property
+    def asker(self) -> Asker:
+        """Who asked for a session with the purpose `link`."""
+        assert self.client is not None
+        assert self.org is not None
+        assert self.user_id is not None
+        return Asker(self.client, self.org, self.user_id)
+
+    @property
+    def chosen(self) -> ChosenEhr:
+        """The EHR that was chosen by the end of the latest run."""
+        return ChosenEhr(connector=self.connector, address=self.address, practice=self.practice)
+
+
+class ChosenEhr(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the EHR that the user chose. `connector` is the connector's key, `practice` is a name."""
+
+    connector: str | None = None
+    address: str | None = None
+    practice: str | None = None
+
+
+class NewLinkSession(msgspec.Struct, frozen=True, kw_only=True):
+    """The columns that a link session begins with."""
+
+    id: str
+    purpose: Purpose = "link"
+    link_token: bytes
+    client: str | None = None
+    org: str | None = None
+    user_id: str | None = None
+    account: str | None = None
+    browser: bytes
+    locale: str | None = None
+    created_at: datetime
+    expires_at: datetime
+
+
+def is_working(session: LinkSession) -> bool:
+    """Whether a worker must act before the user can."""
+    return session.state in ("due", "running")
