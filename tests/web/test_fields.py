@@ -181,6 +181,13 @@ def test_a_list_of_a_chart_names_what_an_unknown_parameter_may_have_meant(fields
     assert refused.value.message == message
 
 
+def test_a_text_that_is_cleaned_has_a_length_that_costs_nothing() -> None:
+    # S-147: a text of combining characters takes quadratic time.
+    assert convert({"patient_name": "é" * 500}, Sought).patient_name == "é" * 500
+    with pytest.raises(InvalidRequest, match="Invalid patient_name: send at most 500 characters"):
+        convert({"patient_name": "\u0301\u0323" * 30_000}, Sought)
+
+
 def test_what_every_caller_may_add_is_never_an_unknown_parameter() -> None:
     added = {"client_id": "c", "client-secret": "s", "access_token": "t", "_": "1699999999", "utm_source": "mail"}
     assert convert(added, Sought, query=True) == Sought()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -37,7 +37,7 @@ class NaiveTime(ValueError):
 class Schedule(ReadsAppointments, Protocol):
     """A connector that reads appointments."""
 
-    manifest: Manifest
+    manifest: ClassVar[Manifest]
 
 
 async def appointments(

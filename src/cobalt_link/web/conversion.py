@@ -19,6 +19,7 @@ from cobalt_link.web.credentials import CREDENTIALS, QuotedText, unquoted
 from cobalt_link.web.fields import Fields, reject_unstorable
 from cobalt_link.web.problems import InvalidRequest, MissingField, UnknownField
 
+LONGEST_CLEANED = 500  # characters; normalizing a text of combining characters takes quadratic time
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 
@@ -130,7 +131,7 @@ def _struct(
             if field.required:
                 missing.append(f"{where}{field.name}")
             continue
-        value = _sent(fields[name], field)
+        value = _sent(fields[name], field, where)
         if value is not None and value != "":
             # Most values are texts for a text, which stay as they are.
             plain = type(value) is str and isinstance(field.kind, shapes.StrType)
@@ -145,10 +146,14 @@ def _struct(
     return shaped
 
 
-def _sent(value: Any, field: _FieldSpec) -> Any:
+def _sent(value: Any, field: _FieldSpec, where: str) -> Any:
     if isinstance(value, QuotedText):
         value = str(value) if field.verbatim else unquoted(value)
-    return field.clean(unquoted(value)) if field.clean and isinstance(value, str) else value
+    if not field.clean or not isinstance(value, str):
+        return value
+    if len(value) > LONGEST_CLEANED:
+        raise InvalidRequest(f"Invalid {where}{field.name}: send at most {LONGEST_CLEANED} characters.")
+    return field.clean(unquoted(value))
 
 
 def _is_anywhere(name: str, query: bool) -> bool:
