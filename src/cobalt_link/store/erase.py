@@ -23,31 +23,40 @@ FROM generate_series(1, pg_size_bytes(current_setting('wal_segment_size')) / 104
 """
 
 
-async def rewrite(dsn: str, tables: Sequence[str], lock_timeout: int = 10) -> bool:
+async def rewrite(dsn: str, tables: Sequence[str], lock_timeout: int = 100) -> set[str]:
     """Rewrites these tables, each under a short exclusive lock, then lets the server drop its old WAL files.
 
-    Returns False if an open transaction, such as a backup, could still see deleted rows. They stay then: call again
-    later. Raises psycopg's LockNotAvailable if a table is in use for longer than `lock_timeout` seconds. A server that
-    recycles its WAL files (`wal_recycle`, on by default) overwrites them later. Replicas, archives and backups keep
-    theirs.
+    Returns the tables in which no deleted row is left. Those with one stay for a later call: an open transaction, such
+    as a backup, could still see it, or used the table for longer than `lock_timeout` milliseconds, while others would
+    have waited too. A server that recycles its WAL files (`wal_recycle`, on by default) overwrites them later.
+    Replicas, archives and backups keep theirs.
     """
     with unavailable_errors():
         async with await connect(dsn) as connection:
-            await connection.execute(sql.SQL("SET lock_timeout = {}").format(f"{lock_timeout}s"))
-            left = [await _rewrite_table(connection, table) for table in tables]
+            await connection.execute(sql.SQL("SET lock_timeout = {}").format(f"{lock_timeout}ms"))
+            clean = {table for table in tables if await _is_clean_after_rewrite(connection, table)}
             await connection.execute(NEXT_WAL_FILE)
             await _checkpoint(connection)
-    return not any(left)
+    return clean
 
 
-async def _rewrite_table(connection: AsyncConnection, table: str) -> int:
-    """Rewrites one table. Returns how many deleted rows had to stay, which only the report of VACUUM says."""
+async def _is_clean_after_rewrite(connection: AsyncConnection, table: str) -> bool:
+    """Rewrites one table. Only the report of VACUUM says how many deleted rows had to stay."""
     reports: list[str] = []
-    connection.add_notice_handler(lambda notice: reports.append(notice.message_detail or ""))
-    await connection.execute(sql.SQL("VACUUM (FULL, VERBOSE) {}").format(sql.Identifier(table)))
+
+    def note(notice: psycopg.errors.Diagnostic) -> None:
+        reports.append(notice.message_detail or "")
+
+    connection.add_notice_handler(note)
+    try:
+        await connection.execute(sql.SQL("VACUUM (FULL, VERBOSE) {}").format(sql.Identifier(table)))
+    except psycopg.errors.LockNotAvailable:
+        return False
+    finally:
+        connection.remove_notice_handler(note)
     numbers = [int(found[0]) for report in reports if (found := re.search(r"\d+", report))]
     # Without a report nothing is known, so the caller tries again.
-    return numbers[0] if numbers else 1
+    return bool(numbers) and numbers[0] == 0
 
 
 async def _checkpoint(connection: AsyncConnection) -> None:
