@@ -31,7 +31,7 @@ async def test_an_account_is_listed_with_every_key_and_no_secret(ask: Api, acme:
     # S-129
     status, body = await ask(acme, "/v1/accounts")
     assert (status, body["success"]) == (200, True)
-    assert body["pagination"] == {"current_page": 1, "total_pages": 1, "total_count": 1, "page_size": 100}
+    assert body["pagination"] == {"page_size": 100, "next": None}
     (account,) = body["accounts"]
     assert account | {"linked_at": ""} == {
         "id": acme.account.id,
@@ -46,6 +46,39 @@ async def test_an_account_is_listed_with_every_key_and_no_secret(ask: Api, acme:
         "linked_at": "",
         "last_used_at": None,
     }
+
+
+@pytest.mark.parametrize("asked", [{}, {"org_id": "riverside"}])
+async def test_the_pages_of_the_list_have_every_account_once(ask: Api, acme: Caller, asked: dict[str, str]) -> None:
+    org = await ask.world.org(acme.client)
+    for number in range(4):
+        await ask.world.keep(org, user_id=f"dr_{number}", grant=ask.world.grant(user=f"u-{number + 10}"))
+    # All at the same moment: then the id decides.
+    await ask.world.db.run("UPDATE accounts SET linked_at = now() WHERE user_id <> 'dr_0'")
+    seen, after = [], None
+    while after or not seen:
+        given = asked | {"page_size": "2"} | ({"after": after} if after else {})
+        _, body = await ask(acme, "/v1/accounts", params=given)
+        seen += [each["id"] for each in body["accounts"]]
+        # An account that is linked meanwhile stands before the first page and moves none.
+        await ask.world.keep(org, user_id=f"new_{len(seen)}", grant=ask.world.grant(user=f"new-{len(seen)}"))
+        after = body["pagination"]["next"]
+    assert len(seen) == len(set(seen)) == 5
+
+
+NUL = "WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsICJcdTAwMDAiXQ"  # ["2026-01-01T00:00:00Z", "\\u0000"]
+FIRST_DAY = "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwgIngiXQ"  # ["0001-01-01T00:00:00+14:00", "x"]
+
+
+@pytest.mark.parametrize("query", [{"after": each} for each in ("nonsense", "W10", "%00", "é", NUL)] + [{"page": "2"}])
+async def test_a_place_in_the_list_that_cannot_be_is_a_400(ask: Api, acme: Caller, query: dict[str, str]) -> None:
+    status, body = await ask(acme, "/v1/accounts", params=query)
+    assert (status, body["error"]) == (400, "invalid_request")
+
+
+async def test_a_place_before_all_others_is_an_empty_page(ask: Api, acme: Caller) -> None:
+    status, body = await ask(acme, "/v1/accounts", params={"after": FIRST_DAY})
+    assert (status, body.get("accounts")) == (200, [])
 
 
 async def test_the_list_needs_no_access_token_and_shows_health(ask: Api, acme: Caller) -> None:

@@ -14,6 +14,7 @@ from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.table import account_of
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
+from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Vault
 
@@ -68,4 +69,4 @@ class AccessTokens:
 
     async def prune(self) -> int:
         """Deletes tokens that have ended. Returns how many."""
-        return await self._db.run(statements.PRUNE, (self._clock.now(),))
+        return await delete_in_batches(self._db, statements.PRUNE, {"now": self._clock.now()})

@@ -13,10 +13,10 @@ from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.account import Account, Health
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.sessions import EhrSessions
-from cobalt_link.accounts.table import AccountTable
+from cobalt_link.accounts.table import AccountTable, Position
 from cobalt_link.connector.connector import Connector
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant, Verbatim
-from cobalt_link.web.paging import Page, Pagination
+from cobalt_link.web.paging import After, Continuation, OnlyPage, decoded
 from cobalt_link.web.problems import InvalidRequest
 
 routes = Routes("accounts")
@@ -51,13 +51,14 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
 class AccountsQuery(msgspec.Struct, frozen=True):
     org_id: Annotated[str | None, Verbatim(), Meta(description="Only accounts of this org, by your own id.")] = None
     user_id: Annotated[str | None, Verbatim(), Meta(description="Only accounts of this user, by your own id.")] = None
-    page: Page = 1
+    after: After = None
+    page: OnlyPage = 1
     page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
 
 
 class AccountsAnswer(msgspec.Struct, frozen=True):
     accounts: list[AccountView]
-    pagination: Pagination
+    pagination: Continuation
     success: bool = True
 
 
@@ -95,12 +96,13 @@ class Rotated(msgspec.Struct, frozen=True):
     summary="List your linked accounts with their health. The last linked comes first.",
 )
 async def list_accounts(room: AccountApi, call: Call, body: AccountsQuery) -> AccountsAnswer:
-    start = (body.page - 1) * body.page_size
-    accounts, total = await room.accounts.of_client(
-        call.caller.id, org_id=body.org_id, user_id=body.user_id, limit=body.page_size, offset=start
+    after = decoded(body.after, Position)
+    accounts = await room.accounts.of_client(
+        call.caller.id, org_id=body.org_id, user_id=body.user_id, limit=body.page_size + 1, after=after
     )
+    pagination = Continuation.of(body.page_size, accounts, lambda last: (last.linked_at, last.id))
     views = [view(account, room.connectors) for account in accounts]
-    return AccountsAnswer(views, Pagination.of(body.page, body.page_size, total))
+    return AccountsAnswer(views, pagination)
 
 
 @routes.delete(

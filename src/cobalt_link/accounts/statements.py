@@ -55,21 +55,31 @@ SELECT {ACCOUNT} FROM accounts a WHERE a.client = %s AND a.id = %s AND a.disconn
 BY_ID: LiteralString = f"""
 SELECT {ACCOUNT} FROM accounts a WHERE a.id = %s AND a.disconnected_at IS NULL"""
 
-PAGE: LiteralString = f"""
-SELECT {ACCOUNT}, count(*) OVER () AS total FROM accounts a
-WHERE a.client = %(client)s AND a.disconnected_at IS NULL
-  AND (%(org_id)s::text IS NULL OR a.org_id = %(org_id)s) AND (%(user_id)s::text IS NULL OR a.user_id = %(user_id)s)
-ORDER BY a.linked_at DESC, a.id LIMIT %(limit)s OFFSET %(offset)s"""
+# One statement for each kind of list, because each reads another index, backward from where the page before ended.
+_LISTED: LiteralString = f"""
+SELECT {ACCOUNT} FROM accounts a WHERE a.client = %(client)s AND a.disconnected_at IS NULL"""
+_NEXT: LiteralString = """
+  AND (a.linked_at, a.id) < (%(linked_at)s::timestamptz, %(id)s) ORDER BY a.linked_at DESC, a.id DESC LIMIT %(limit)s"""
+PAGE: LiteralString = f"{_LISTED}{_NEXT}"
+PAGE_OF_ORG: LiteralString = f"{_LISTED} AND a.org_id = %(org_id)s{_NEXT}"
+PAGE_OF_USER: LiteralString = f"{_LISTED} AND a.user_id = %(user_id)s{_NEXT}"
+PAGE_OF_USER_IN_ORG: LiteralString = f"{_LISTED} AND a.user_id = %(user_id)s AND a.org_id = %(org_id)s{_NEXT}"
 
-COUNT: LiteralString = """
-SELECT count(*) AS total FROM accounts a
-WHERE a.client = %(client)s AND a.disconnected_at IS NULL
-  AND (%(org_id)s::text IS NULL OR a.org_id = %(org_id)s) AND (%(user_id)s::text IS NULL OR a.user_id = %(user_id)s)"""
-
-# A fingerprint includes the client and the org, so we need to know first which of them have accounts there.
-TENANTS_AT: LiteralString = """
-SELECT DISTINCT client, org FROM accounts
-WHERE connector = %s AND address = %s AND tenant = %s AND disconnected_at IS NULL"""
+# A fingerprint includes the client and the org, so we need to know first which of them have accounts there. Each step
+# looks up the next one in the index, however many accounts each of them has.
+_AT: LiteralString = """FROM accounts
+    WHERE connector = %(connector)s AND split_part(address, '/', 3) = split_part(%(address)s, '/', 3)
+      AND disconnected_at IS NULL"""
+TENANTS_AT: LiteralString = f"""
+WITH RECURSIVE found AS (
+    (SELECT client, org {_AT} AND address = %(address)s AND tenant = %(tenant)s ORDER BY client, org LIMIT 1)
+    UNION ALL
+    SELECT further.* FROM found, LATERAL (
+        SELECT client, org {_AT} AND address = %(address)s AND tenant = %(tenant)s
+          AND (client, org) > (found.client, found.org) ORDER BY client, org LIMIT 1
+    ) further
+)
+SELECT client, org FROM found"""
 
 OF_EHR_USER: LiteralString = f"""
 SELECT {ACCOUNT}, a.ehr_user_fingerprint FROM accounts a
@@ -78,8 +88,16 @@ WHERE a.ehr_user_fingerprint = ANY(%s) AND a.disconnected_at IS NULL ORDER BY a.
 TAKEN: LiteralString = """
 SELECT id, ehr_user_fingerprint FROM accounts WHERE ehr_user_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
 
-ADDRESSES: LiteralString = """
-SELECT DISTINCT address FROM accounts WHERE connector = %s AND disconnected_at IS NULL"""
+# The addresses with accounts on the host of an address.
+ADDRESSES: LiteralString = f"""
+WITH RECURSIVE found AS (
+    (SELECT address {_AT} ORDER BY address LIMIT 1)
+    UNION ALL
+    SELECT further.* FROM found, LATERAL (
+        SELECT address {_AT} AND address > found.address ORDER BY address LIMIT 1
+    ) further
+)
+SELECT address FROM found LIMIT 1000"""
 
 DISCONNECT: LiteralString = f"""
 UPDATE accounts SET {RELEASE}, disconnected_at = %s, ehr_user_fingerprint = NULL, sealed_grant = NULL,
@@ -170,8 +188,18 @@ UPDATE access_tokens SET expires_at = %(until)s
 WHERE account = %(account)s AND (expires_at IS NULL OR expires_at > %(until)s)"""
 ADD: LiteralString = "INSERT INTO access_tokens (hash, account, client, created_at) VALUES (%s, %s, %s, %s)"
 PRUNE: LiteralString = """
-DELETE FROM access_tokens t USING accounts a
-WHERE a.id = t.account AND (t.expires_at <= %s OR a.disconnected_at IS NOT NULL)"""
+DELETE FROM access_tokens WHERE hash = ANY (ARRAY(
+    SELECT hash FROM access_tokens WHERE expires_at <= %(now)s ORDER BY expires_at LIMIT %(most)s))"""
+
+# Accounts that were disconnected before a time. Their keys and tokens ended with the disconnect. A token that was
+# issued in the same moment was never accepted, and ends here.
+PRUNE_ACCOUNTS: LiteralString = """
+WITH gone AS (DELETE FROM accounts WHERE id = ANY (ARRAY(
+    SELECT id FROM accounts WHERE disconnected_at <= %(before)s ORDER BY disconnected_at LIMIT %(most)s)) RETURNING id
+), tokens AS (
+    DELETE FROM access_tokens WHERE account = ANY (ARRAY(SELECT id FROM gone))
+)
+SELECT id FROM gone"""
 
 # ── audit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,8 +5,10 @@ A grant is opened only after its row in the audit trail is on disk. Disconnectin
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import LiteralString
 
 import msgspec
 import psycopg
@@ -21,6 +23,7 @@ from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.refusals import OtherAccount
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import canonical, new_id
+from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.database import Database, DatabaseUnavailable, Row, Tx
 from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Vault
@@ -29,6 +32,18 @@ from cobalt_link.web.problems import Unavailable
 PURPOSE = "account person"
 TOUCHED = timedelta(minutes=1)  # how exact `last_used_at` is: a busy account is not rewritten by each call
 MOST = 10  # accounts of one EHR user in one org: the first, and those that the user wanted beside it
+
+
+Position = tuple[datetime, str]
+"""A place in the list of accounts: when the last one was linked, and its id."""
+
+# By whether the org and the user are given.
+_PAGES: dict[tuple[bool, bool], LiteralString] = {
+    (False, False): statements.PAGE,
+    (True, False): statements.PAGE_OF_ORG,
+    (False, True): statements.PAGE_OF_USER,
+    (True, True): statements.PAGE_OF_USER_IN_ORG,
+}
 
 
 class AccountTable:
@@ -123,16 +138,20 @@ class AccountTable:
         return account_of(row)
 
     async def of_client(
-        self, client: str, *, org_id: str | None = None, user_id: str | None = None, limit: int = 100, offset: int = 0
-    ) -> tuple[list[Account], int]:
-        """One part of a client's accounts, the last linked first, and how many there are in total."""
-        asked = {"client": client, "org_id": org_id, "user_id": user_id, "limit": limit, "offset": offset}
-        rows = await self._db.rows(statements.PAGE, asked)
-        if rows:
-            return [account_of(row) for row in rows], rows[0]["total"]
-        # A page after the last one has no row that could carry the total.
-        count = await self._db.one(statements.COUNT, asked)
-        return [], count["total"] if count else 0
+        self,
+        client: str,
+        *,
+        org_id: str | None = None,
+        user_id: str | None = None,
+        limit: int = 100,
+        after: Position | None = None,
+    ) -> list[Account]:
+        """One page of a client's accounts, the last linked first. `after` is the position of the page before."""
+        asked = {"client": client, "org_id": org_id, "user_id": user_id, "limit": limit}
+        linked_at, last = after or ("infinity", "")
+        where = {"linked_at": linked_at, "id": last}
+        rows = await self._db.rows(_PAGES[org_id is not None, user_id is not None], asked | where)
+        return [account_of(row) for row in rows]
 
     async def refer(self, account: Account, reference: str) -> Account:
         """Sets the app's own label of an account (`access_token_reference_id`)."""
@@ -161,19 +180,20 @@ class AccountTable:
 
     async def of_ehr_user(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
         """Every account of the EHR user who has just signed in there, of all clients. The last linked comes first."""
-        tenants = await (await tx.execute(statements.TENANTS_AT, (connector, address, grant.tenant))).fetchall()
-        prints = [
-            each
-            for row in tenants
-            for own in self._fingerprints(row["client"], row["org"], connector, address, grant)
-            for each in own
-        ]
+        at = {"connector": connector, "address": address, "tenant": grant.tenant}
+        prints: list[bytes] = []
+        for row in await (await tx.execute(statements.TENANTS_AT, at)).fetchall():
+            for own in self._fingerprints(row["client"], row["org"], connector, address, grant):
+                prints += own
+            # A large EHR has thousands of orgs, and hashing for all of them would stop the others for a while.
+            await asyncio.sleep(0)
         rows = await (await tx.execute(statements.OF_EHR_USER, (prints,))).fetchall()
         return [account_of(row) for row in rows]
 
-    async def addresses(self, connector: str) -> set[str]:
-        """The EHR addresses at which a connector has accounts."""
-        return {row["address"] for row in await self._db.rows(statements.ADDRESSES, (connector,))}
+    async def addresses_on_host(self, connector: str, address: str) -> set[str]:
+        """The EHR addresses on the host of this one at which a connector has accounts, 1000 at most."""
+        at = {"connector": connector, "address": address}
+        return {row["address"] for row in await self._db.rows(statements.ADDRESSES, at)}
 
     async def disconnect(self, account: Account, by: str | None = None) -> bool:
         """Ends every access token of the account and destroys its data key. False if that was done before.
@@ -188,6 +208,10 @@ class AccountTable:
             await self._keys.destroy(tx, sealing.owner(account.id))
             await audit.note(tx, audit.entry(account, "disconnected", now, by))
         return True
+
+    async def prune(self, before: datetime) -> int:
+        """Deletes accounts that were disconnected before then. The audit keeps their rows. Returns how many."""
+        return await delete_in_batches(self._db, statements.PRUNE_ACCOUNTS, {"before": before})
 
     def is_ehr_user_of(self, account: Account, grant: Grant, fingerprint: bytes) -> bool:
         """Whether a grant belongs to the EHR user and the EHR instance that the account was linked with."""

@@ -11,7 +11,7 @@ from cobalt_link.developers.ehr_domains import EhrDomainNotAllowed
 from cobalt_link.developers.org_settings import OrgChange, OrgView
 from cobalt_link.developers.orgs import Org, OrgNotFound, Orgs, UnknownEmr
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
-from cobalt_link.web.paging import Pagination
+from cobalt_link.web.paging import After, Continuation, OnlyPage, decoded
 from cobalt_link.web.problems import InvalidRequest
 
 routes = Routes("developers")
@@ -24,12 +24,13 @@ class OrgAnswer(msgspec.Struct, frozen=True):
 
 class OrgsAnswer(msgspec.Struct, frozen=True):
     orgs: list[OrgView]
-    pagination: Pagination
+    pagination: Continuation
     success: bool = True
 
 
 class OrgsQuery(msgspec.Struct, frozen=True):
-    page: Annotated[int, Meta(ge=1, le=1_000_000, description="The page, from 1.")] = 1
+    after: After = None
+    page: OnlyPage = 1
     page_size: Annotated[int, Meta(ge=1, le=500, description="How many on one page.")] = 100
 
 
@@ -58,8 +59,10 @@ class OrgPatch(OrgChange, frozen=True):
     summary="List your orgs by org_id.",
 )
 async def list_orgs(room: Orgs, call: Call, body: OrgsQuery) -> OrgsAnswer:
-    orgs, total = await room.page(call.caller, body.page, body.page_size)
-    return OrgsAnswer([view(org) for org in orgs], Pagination.of(body.page, body.page_size, total))
+    (after,) = decoded(body.after, tuple[str]) or ("",)
+    orgs = await room.page(call.caller, after, body.page_size + 1)
+    pagination = Continuation.of(body.page_size, orgs, lambda last: (last.org_id,))
+    return OrgsAnswer([view(org) for org in orgs], pagination)
 
 
 @routes.get(

@@ -82,8 +82,7 @@ class OrgNotFound(Problem):
 ONE: LiteralString = "SELECT * FROM orgs WHERE client = %s AND org_id = %s"
 ALL: LiteralString = "SELECT * FROM orgs WHERE client = %s ORDER BY org_id"
 BY_ID: LiteralString = "SELECT * FROM orgs WHERE id = %s"
-PAGE: LiteralString = "SELECT * FROM orgs WHERE client = %s ORDER BY org_id LIMIT %s OFFSET %s"
-COUNT: LiteralString = "SELECT count(*) AS total FROM orgs WHERE client = %s"
+PAGE: LiteralString = "SELECT * FROM orgs WHERE client = %s AND org_id > %s ORDER BY org_id LIMIT %s"
 # DO NOTHING and not DO UPDATE: every request would lock and rewrite the row of a busy org.
 INSERT: LiteralString = """
 INSERT INTO orgs (id, client, org_id, ehr, emr_name, address, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)
@@ -143,11 +142,9 @@ class Orgs:
             raise OrgNotFound
         return org
 
-    async def page(self, client: Client, page: int, size: int) -> tuple[list[Org], int]:
-        """One page of a client's orgs by org_id, and how many orgs there are. Pages count from 1."""
-        total = await self._db.one(COUNT, (client.id,))
-        rows = await self._db.rows(PAGE, (client.id, size, (page - 1) * size))
-        return [_org(row) for row in rows], total["total"] if total else 0
+    async def page(self, client: Client, after: str, limit: int) -> list[Org]:
+        """A client's orgs by org_id, those behind the org_id `after`."""
+        return [_org(row) for row in await self._db.rows(PAGE, (client.id, after, limit))]
 
     async def all(self, client: Client) -> list[Org]:
         """Every org of a client by org_id, for the operator."""

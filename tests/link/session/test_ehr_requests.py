@@ -127,11 +127,11 @@ async def test_requests_come_in_pages_and_are_forgotten_after_a_while(
             await Browser(http).submit(await not_listed(acme, http), action="ask")
         clock.move(timedelta(minutes=1))
     answer = (await acme.call("GET", "/v1/ehr-requests", params={"page_size": 2})).json()
-    assert answer["pagination"] == {"current_page": 1, "total_pages": 2, "total_count": 3, "page_size": 2}
+    after = answer["pagination"]["next"]
+    assert answer["pagination"] == {"page_size": 2, "next": after} and after
     times = [each["asked_at"] for each in answer["ehr_requests"]]
     assert times == sorted(times, reverse=True)
-    assert len(await requests(acme, page=2, page_size=2)) == 1
-    assert await requests(acme, page=3, page_size=2) == []
+    assert len(await requests(acme, after=after, page_size=2)) == 1
     clock.move(timedelta(days=house.settings.retention_days + 1))
     for chore in house.chores:
         if chore.name == "pruning":

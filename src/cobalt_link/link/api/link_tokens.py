@@ -157,7 +157,7 @@ class LinkTokenApi:
         ready = session if state == "granted" else None
         return SessionStatus(
             state=state,
-            events=await events.listed(self._deps.db, token.hash),
+            events=await events.listed(self._deps.db, session) if session else [],
             expires_at=session.expires_at if session else token.expires_at,
             public_token=await self._tokens.hand_over(ready, client.env, "server") if ready else None,
             account_id=session.granted if session else None,

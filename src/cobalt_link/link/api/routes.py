@@ -19,12 +19,12 @@ from cobalt_link.link.api.link_tokens import (
     InvalidLinkToken,
     LinkTokenApi,
 )
-from cobalt_link.link.session.ehr_requests import EhrRequest
+from cobalt_link.link.session.ehr_requests import EhrRequest, Position
 from cobalt_link.link.session.events import Event
 from cobalt_link.link.session.exchange import InvalidPublicToken, KeyReused
 from cobalt_link.link.session.states import SessionState, StateMachine, machine
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
-from cobalt_link.web.paging import Page, Pagination
+from cobalt_link.web.paging import After, Continuation, OnlyPage, decoded
 from cobalt_link.web.problems import InvalidRequest, MissingField
 
 routes = Routes("link")
@@ -67,13 +67,14 @@ class LinkTokenStatus(msgspec.Struct, frozen=True):
 
 
 class EhrRequestsQuery(msgspec.Struct, frozen=True):
-    page: Page = 1
+    after: After = None
+    page: OnlyPage = 1
     page_size: Annotated[int, Meta(ge=1, le=500, description="Requests on one page.")] = 100
 
 
 class EhrRequestsAnswer(msgspec.Struct, frozen=True):
     ehr_requests: list[EhrRequest]
-    pagination: Pagination
+    pagination: Continuation
     success: bool = True
 
 
@@ -166,9 +167,10 @@ async def get(room: LinkTokenApi, call: Call, body: GetLinkToken) -> LinkTokenSt
     summary="List the EHRs that your users requested in Link because they cannot be connected, the latest first.",
 )
 async def ehr_requests(room: LinkTokenApi, call: Call, body: EhrRequestsQuery) -> EhrRequestsAnswer:
-    start = (body.page - 1) * body.page_size
-    found, total = await room.requests.listed(call.caller.id, limit=body.page_size, offset=start)
-    return EhrRequestsAnswer(found, Pagination.of(body.page, body.page_size, total))
+    after = decoded(body.after, Position)
+    found = await room.requests.listed(call.caller.id, limit=body.page_size + 1, after=after)
+    pagination = Continuation.of(body.page_size, found, lambda last: (last[0].asked_at, last[1]))
+    return EhrRequestsAnswer([request for request, _ in found], pagination)
 
 
 @routes.get(

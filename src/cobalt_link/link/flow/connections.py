@@ -62,7 +62,7 @@ class ConnectionsFlow(Flow):
         name, until = grant.user.name or grant.user.username, now + self.lifetime
         await delete_journals(tx, [session.id])
         await self._sessions.sign_in(tx, session, accounts=ids, ehr_user_name=name, found=chosen, now=now, until=until)
-        await events.note(tx, session.link_token, "signed_in", now)
+        await events.note(tx, session, "signed_in", now)
 
     async def settled(self, grant: Grant, chosen: ChosenEhr) -> None:
         """Signs out at the EHR, as far as it answers: the sign-in was only to show who the user is."""
@@ -95,7 +95,7 @@ class ConnectionsFlow(Flow):
 
     async def reachable(self, connector: str, address: str) -> str | None:
         """The address under which there are connections. A user knows the host, an org may have been given a path."""
-        known = await self._deps.accounts.addresses(connector)
+        known = await self._deps.accounts.addresses_on_host(connector, address)
         same_host = [each for each in known if urlsplit(each).netloc == urlsplit(address).netloc]
         if address in known or len(same_host) != 1:
             return address if address in known else None
@@ -125,7 +125,7 @@ class ConnectionsFlow(Flow):
                 await self._deps.ehr_sessions.disconnect(account, by="person")
                 async with self._deps.db.transaction() as tx:
                     await self._sessions.lock(tx, session)
-                    await events.note(tx, session.link_token, "disconnected", self._deps.clock.now())
+                    await events.note(tx, session, "disconnected", self._deps.clock.now())
 
     async def _find(self, account_id: str) -> Account | None:
         try:

@@ -15,7 +15,8 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.link.session import events
 from cobalt_link.link.session.session import LinkSession
 from cobalt_link.link.session.sessions import LinkSessionTable
-from cobalt_link.store.database import Database, Tx
+from cobalt_link.store.batches import delete_in_batches
+from cobalt_link.store.database import Database
 
 CODE = "unsupported"  # the refusal after which a user can request the EHR
 MAX_CHARACTERS = 200
@@ -30,9 +31,15 @@ REQUESTED = """
 SELECT FROM ehr_requests
 WHERE link_session = %s AND ehr IS NOT DISTINCT FROM %s AND address IS NOT DISTINCT FROM %s"""
 PAGE = """
-SELECT org_id, practice, ehr, what, address AS web_address, asked_at, count(*) OVER () AS total
-FROM ehr_requests WHERE client = %s ORDER BY asked_at DESC, link_session LIMIT %s OFFSET %s"""
-COUNT = "SELECT count(*) AS total FROM ehr_requests WHERE client = %s"
+SELECT org_id, practice, ehr, what, address AS web_address, asked_at, link_session
+FROM ehr_requests WHERE client = %(client)s AND (asked_at, link_session) < (%(asked_at)s::timestamptz, %(session)s)
+ORDER BY asked_at DESC, link_session DESC LIMIT %(limit)s"""
+PRUNE = """
+DELETE FROM ehr_requests WHERE asked_at < %(before)s AND ctid = ANY (ARRAY(
+    SELECT ctid FROM ehr_requests WHERE asked_at < %(before)s ORDER BY asked_at LIMIT %(most)s))"""
+
+Position = tuple[datetime, str]
+"""A place in the list of requests: when the last one was sent, and its link session."""
 
 
 class EhrRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,26 +73,26 @@ class EhrRequests:
             if not await self._sessions.lock(tx, session):
                 return False
             if (await tx.execute(NOTE, _row(session, org.org_id, now))).rowcount:
-                await events.note(tx, session.link_token, "requested", now)
+                await events.note(tx, session, "requested", now)
         return True
 
     async def has_asked(self, session: LinkSession) -> bool:
         return await self._db.one(REQUESTED, (session.id, session.connector, session.address)) is not None
 
-    async def listed(self, client: str, *, limit: int, offset: int) -> tuple[list[EhrRequest], int]:
-        """One page of requests, the latest first, and the total."""
-        rows = await self._db.rows(PAGE, (client, limit, offset))
-        counted = rows[0] if rows else await self._db.one(COUNT, (client,))
-        return msgspec.convert(rows, list[EhrRequest]), counted["total"] if counted else 0
+    async def listed(self, client: str, *, limit: int, after: Position | None = None) -> list[tuple[EhrRequest, str]]:
+        """Requests with their link sessions, the latest first. `after` is the position of the page before."""
+        asked_at, session = after or ("infinity", "")
+        given = {"client": client, "asked_at": asked_at, "session": session, "limit": limit}
+        rows = await self._db.rows(PAGE, given)
+        return [(msgspec.convert(row, EhrRequest), row["link_session"]) for row in rows]
+
+    async def prune(self, before: datetime) -> None:
+        await delete_in_batches(self._db, PRUNE, {"before": before})
 
 
 def can_ask(session: LinkSession) -> bool:
     """Whether an app started this session and its open pane reports something as unsupported."""
     return session.client is not None and isinstance(session.pane, Message) and session.pane.code == CODE
-
-
-async def prune(tx: Tx, before: datetime) -> None:
-    await tx.execute("DELETE FROM ehr_requests WHERE asked_at < %s", (before,))
 
 
 def _row(session: LinkSession, org_id: str, now: datetime) -> dict[str, object]:

@@ -24,16 +24,13 @@ async def inspected(db: Database, sessions: LinkSessionTable, name: str) -> dict
         **{key: found[key] for key in SHOWN},
         "reference": reference(session.id),
         "pane": session.pane.name if session.pane else None,
-        "events": [msgspec.structs.asdict(each) for each in await events.listed(db, session.link_token)],
+        "events": [msgspec.structs.asdict(each) for each in await events.listed(db, session)],
         "journal": await journal.lines(db, session.id),
     }
 
 
 async def _find(sessions: LinkSessionTable, name: str) -> LinkSession:
-    session = await sessions.by_id(name)
-    if session is None:
-        named = [each for each in await sessions.recent() if reference(each) == name.upper()]
-        session = await sessions.by_id(named[0]) if named else None
+    session = await sessions.by_id(name) or await sessions.by_reference(name)
     if session is None:
         raise NotFound(f"There is no link session {name}. Give its id, or the reference that its pages show.")
     return session
