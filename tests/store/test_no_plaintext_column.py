@@ -7,7 +7,8 @@ from cobalt_link.store.database import Database
 
 COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
-WHERE table_schema = 'public' AND table_name NOT LIKE 'procrastinate%' ORDER BY 1, 2"""
+WHERE table_schema = 'public' AND table_name NOT LIKE 'procrastinate%'
+  AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = quote_ident(table_name)::regclass) ORDER BY 1, 2"""
 
 ERROR_CODES = {("accounts", "back_off_code"), ("link_events", "code")}
 SEALED = re.compile(r"sealed|wrapped|fingerprint|hash|private_key", re.ASCII)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cobalt_link.accounts import api, upkeep
+from datetime import timedelta
+
+from cobalt_link.accounts import api
 from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.api import AccountApi
 from cobalt_link.accounts.instance_health import InstanceHealth
@@ -11,7 +13,10 @@ from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import TIMES, EhrSessions
 from cobalt_link.accounts.table import AccountTable
+from cobalt_link.accounts.upkeep import AccountUpkeep
 from cobalt_link.room import Chore, Deps, Room
+from cobalt_link.store.partitions import Partitions
+from cobalt_link.store.turns import one_at_a_time
 
 ROUTES = (api.routes,)
 
@@ -36,13 +41,22 @@ def open(deps: Deps) -> AccountsRoom:  # noqa: A001 - every room opens by this n
     renewals = Renewals(db, keys, clock, tries, seconds=TIMES.lease)
     sessions = EhrSessions(accounts, renewals, health, deps.connectors, clock)
 
+    upkeep = AccountUpkeep(
+        accounts=accounts,
+        access=access,
+        keys=keys,
+        audit=Partitions(db, "audit"),
+        clock=clock,
+        kept=timedelta(days=deps.settings.retention_days),
+        audit_kept=timedelta(days=deps.settings.audit_days),
+    )
     return AccountsRoom(
         routes=((api.routes, AccountApi(accounts, access, sessions, deps.connectors)),),
-        # The promise of S-013: an account is in between for no longer than a lease and one round of `renewals`.
         chores=(
+            # The promise of S-013: an account is in between for no longer than a lease and one round of `renewals`.
             Chore("renewals", 15.0, sessions.sweep),
-            Chore("shredding", 600.0, lambda: upkeep.shred(access, keys)),
-            Chore("pruning of login tries", 600.0, tries.prune),
+            Chore("shredding", 600.0, one_at_a_time(db, "shredding", upkeep.run)),
+            Chore("pruning of login tries", 600.0, one_at_a_time(db, "pruning of login tries", tries.prune)),
         ),
         close=sessions.close,
         accounts=accounts,

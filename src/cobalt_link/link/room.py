@@ -32,12 +32,14 @@ from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.inspector import inspected
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
-from cobalt_link.link.session.upkeep import LinkUpkeep
+from cobalt_link.link.session.upkeep import LinkTables, LinkUpkeep
 from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.store.database import Database
+from cobalt_link.store.turns import one_at_a_time
 from cobalt_link.vault import Vault
 from cobalt_link.web import Routes
 
+SHREDDING = "shredding of link session keys"
 ROUTES: tuple[Routes, ...] = (api.routes, pages.routes, files.routes, connections.routes)
 
 
@@ -76,7 +78,9 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
         access=PageAccess(given, sessions, flows, browsers),
         loader=ContextLoader(given, flows, browsers, requests),
     )
-    upkeep = LinkUpkeep(deps.db, deps.clock, sessions, tokens, exchanges, timedelta(days=deps.settings.retention_days))
+    tables = LinkTables(sessions=sessions, tokens=tokens, exchanges=exchanges, requests=requests)
+    kept, life = timedelta(days=deps.settings.retention_days), timedelta(minutes=deps.settings.link_session_minutes)
+    upkeep = LinkUpkeep(deps.db, deps.clock, tables, kept=kept, life=life)
     return LinkRoom(
         routes=(
             (api.routes, LinkTokenApi(given, sessions, tokens, exchanges, requests)),
@@ -87,8 +91,8 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
         chores=(
             Chore("link sessions", 5.0, runner.sweep),
             Chore("expiry", 20.0, upkeep.expire),
-            Chore("pruning", 600.0, upkeep.prune),
-            Chore("shredding of link session keys", 600.0, upkeep.shred),
+            Chore("pruning", 600.0, one_at_a_time(deps.db, "pruning", upkeep.prune)),
+            Chore(SHREDDING, 600.0, one_at_a_time(deps.db, SHREDDING, upkeep.shred)),
         ),
         access=room.access,
         answers=room.answers,

@@ -1,32 +1,40 @@
 """The ids that the API gives to an EHR's records: 32 hex digits, the same for every caller of one org.
 
-A new id is a keyed hash, and its row is what counts afterwards. An id that was given out resolves as long as the org's
-data key exists, and only for accounts at the same EHR instance of the same org.
+A new id is a keyed hash, and its row is what counts afterwards. An id resolves as long as the
+org's data key exists, and COBALT_RECORD_ID_DAYS after it was last given out, only for accounts at the same EHR instance
+of the same org.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Literal, LiteralString
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.kit.ids import HEX, canonical
 from cobalt_link.store.database import Database
+from cobalt_link.store.partitions import Partitions
 from cobalt_link.vault import Context, DataKey
 
 Kind = Literal["appointment", "patient", "provider", "location"]
 Named = tuple[Kind, str]
 """A record in an EHR: its kind, and the EHR's own id."""
 
-KNOWN: LiteralString = "SELECT id FROM record_ids WHERE org = %s AND id = ANY(%s)"
+# The table has a partition for each month. An id that was given out longer ago than RENEWED gets another row, so that
+# old months can be dropped.
+RENEWED = timedelta(days=90)
+KNOWN: LiteralString = """
+SELECT id FROM record_ids WHERE org = %s AND id = ANY(%s) AND created_at > now() - interval '90 days'"""
 INSERT: LiteralString = """
 INSERT INTO record_ids (org, client, id, kind, scope, sealed_ehr_id)
 SELECT %s, %s, n.id, n.kind, %s, n.sealed FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS n (id, kind, sealed)
-ON CONFLICT (org, id) DO NOTHING"""
+ON CONFLICT DO NOTHING"""
 RESOLVE: LiteralString = """
-SELECT sealed_ehr_id FROM record_ids WHERE org = %s AND id = %s AND client = %s AND kind = %s AND scope = %s"""
+SELECT sealed_ehr_id FROM record_ids WHERE org = %s AND id = %s AND client = %s AND kind = %s AND scope = %s
+ORDER BY created_at DESC LIMIT 1"""
 
 
 class RecordIds:
@@ -63,6 +71,10 @@ class RecordIds:
         scope = _scope(key.derive("record ids"), account)
         row = await self._db.one(RESOLVE, (account.org, our_id, account.client, kind, scope))
         return key.open(row["sealed_ehr_id"], _context(account, our_id)).decode() if row else None
+
+    async def prune(self, now: datetime, kept: timedelta) -> None:
+        """Drops the months whose ids were last given out longer ago than `kept`."""
+        await Partitions(self._db, "record_ids").keep_months(now.date(), (now - kept - RENEWED).date())
 
     async def _insert(self, account: Account, key: DataKey, secret: bytes, fresh: list[tuple[str, Kind, str]]) -> None:
         sealed = [key.seal(ehr_id.encode(), _context(account, our_id)) for our_id, _, ehr_id in fresh]

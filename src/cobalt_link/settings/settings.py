@@ -100,6 +100,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: Annotated[
         int, Meta(ge=1, le=3650, description="Days after which stored requests and events are erased.")
     ] = 30
+    audit_days: Annotated[
+        int,
+        Meta(
+            ge=30,
+            le=36500,
+            description="Days after which the audit is erased, a month at a time. The default is six years.",
+        ),
+    ] = 2192
+    record_id_days: Annotated[
+        int,
+        Meta(ge=180, le=36500, description="Days that an id of a record works after the API last returned it."),
+    ] = 730
     log_json: Annotated[bool, Meta(description="Write the log as JSON, one object per line.")] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],

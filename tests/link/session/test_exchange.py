@@ -10,6 +10,7 @@ from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.session import events
 from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken, KeyReused
+from cobalt_link.link.session.ended import EndedSession
 from tests.support.text_browser import public_token_by_http
 from tests.support.world import Shop, connected
 
@@ -139,7 +140,7 @@ async def test_an_event_that_is_noted_while_an_exchange_waits_for_the_row_stays_
         exchange = asyncio.create_task(acme.exchange(token))
         # It has counted the events by now, and counts them again once it has the row.
         await until_blocked(house)
-        await events.note(tx, held["link_token"], "handed_over", house.deps.clock.now())
+        await events.note(tx, EndedSession(**held), "handed_over", house.deps.clock.now())
     assert (await exchange).status_code == 200
     noted = (await acme.session(link))["events"]
     assert [each["seq"] for each in noted] == list(range(1, len(noted) + 1))

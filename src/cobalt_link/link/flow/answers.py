@@ -67,8 +67,8 @@ class SessionAnswers:
         now = self._deps.clock.now()
         if session.settled_at is None and self._flows[session.purpose].expired(session, now):
             async with self._deps.db.transaction() as tx:
-                for link_token in await self._sessions.expire(tx, now, session.id):
-                    await events.note(tx, link_token, "expired", now)
+                for each in await self._sessions.expire(tx, now, session.id):
+                    await events.note(tx, each, "expired", now)
 
     async def stay(self, session: LinkSession) -> bool:
         """Keeps the session open for its whole lifetime from now on, once (WCAG 2.2, 2.2.1)."""
@@ -87,7 +87,7 @@ class SessionAnswers:
             if not await self._sessions.accept(tx, current, consented=restarts_here, now=now):
                 return False
             await note_answer(tx, current, _entry(current, pane, n, answer), now)
-            await events.note(tx, current.link_token, "answered", now, pane=pane.name)
+            await events.note(tx, current, "answered", now, pane=pane.name)
             here = await self._queue.wake(tx, current.id)
         self._queue.start(current.id, here, current.address)
         return True
@@ -113,7 +113,7 @@ class SessionAnswers:
             if not await self._sessions.rewind(tx, current, **kept, now=now):
                 return False
             await delete_after(tx, current.id, keep_n)
-            await events.note(tx, current.link_token, "again", now)
+            await events.note(tx, current, "again", now)
             here = await self._queue.wake(tx, current.id)
         self._queue.start(current.id, here, current.address)
         return True

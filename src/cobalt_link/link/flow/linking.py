@@ -63,12 +63,12 @@ class LinkFlow(Flow):
         name = user.name or user.username
         chosen = sign_in.chosen
         await self._sessions.settle(tx, session, account=account.id, ehr_user_name=name, found=chosen, now=now)
-        await events.note(tx, session.link_token, "granted", now)
+        await events.note(tx, session, "granted", now)
 
     async def leave(self, tx: Tx, session: LinkSession) -> None:
         now = self._deps.clock.now()
         if await self._sessions.leave(tx, session, now):
-            await events.note(tx, session.link_token, "left", now)
+            await events.note(tx, session, "left", now)
 
     def restarts_after(self, pane: Pane) -> bool:
         return pane == Consent(problem=pane.problem)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from cobalt_link.kit.ids import new_id
+from cobalt_link.kit.ids import dated_id
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flows
 from cobalt_link.link.flow.queue import SessionQueue
@@ -103,7 +103,8 @@ class SessionOpening:
 
     def _new(self, purpose: Purpose, **more: Any) -> tuple[NewLinkSession, str]:
         """A new session, and the secret of its browser."""
-        now, session_id = self._deps.clock.now(), new_id()
+        now = self._deps.clock.now()
+        session_id = dated_id(now)
         secret, hashed = self._browsers.new_secret(session_id)
         until = now + self._flows[purpose].lifetime
         new = NewLinkSession(id=session_id, purpose=purpose, browser=hashed, created_at=now, expires_at=until, **more)
@@ -113,7 +114,7 @@ class SessionOpening:
         async with self._deps.db.transaction() as tx:
             if not await self._sessions.open(tx, new):
                 return False
-            await events.note(tx, new.link_token, "opened", new.created_at)
+            await events.note(tx, new, "opened", new.created_at)
             here = await self._queue.wake(tx, new.id)
         self._queue.start(new.id, here)
         return True

@@ -58,7 +58,7 @@ class SessionProgress:
 
     async def events(self, session: LinkSession) -> list[events.Event]:
         """What happened in the session so far."""
-        return await events.listed(self._deps.db, session.link_token)
+        return await events.listed(self._deps.db, session)
 
     async def _until(self, session_id: str, seconds: float, done: Callable[[LinkSession], bool]) -> LinkSession | None:
         deadline = _now() + seconds

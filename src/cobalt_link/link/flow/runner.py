@@ -156,7 +156,7 @@ class SessionRunner:
     async def _note(
         self, tx: Tx, session: LinkSession, name: EventName, *, pane: str | None = None, code: str | None = None
     ) -> None:
-        await events.note(tx, session.link_token, name, self._deps.clock.now(), pane=pane, code=code)
+        await events.note(tx, session, name, self._deps.clock.now(), pane=pane, code=code)
 
 
 def _saved_answers(repairs: Account | None, opened: OpenAccount | None) -> dict[str, bytes]:

@@ -16,8 +16,10 @@ from psycopg.errors import UniqueViolation
 from cobalt_link.accounts.access import ISSUE, AccessTokens
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
-from cobalt_link.link.session import events, sessions
+from cobalt_link.link.session import events
+from cobalt_link.link.session.exchanged import EXCHANGED, LOCK
 from cobalt_link.link.session.tokens import ERASE, PUBLIC, sealed_token_context
+from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.database import Database, Row, Tx, as_json
 from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Context, Vault
@@ -67,6 +69,7 @@ class Exchanges:
     """All SQL of the exchange, and all SQL on `exchanges`."""
 
     def __init__(self, db: Database, vault: Vault, clock: Clock, access: AccessTokens) -> None:
+        self._db = db
         self._vault = vault
         self._clock = clock
         self._access = access
@@ -82,8 +85,8 @@ class Exchanges:
             return answer
         raise answer
 
-    async def prune(self, tx: Tx, now: datetime) -> None:
-        await tx.execute("DELETE FROM exchanges WHERE expires_at <= %s", (now,))
+    async def prune(self, now: datetime) -> None:
+        await delete_in_batches(self._db, PRUNE, {"now": now})
 
     def _request(self, client: str, env: str, token: str, key: str | None) -> ExchangeRequest:
         access_token = tokens.mint(tokens.ACCESS, env)
@@ -114,7 +117,7 @@ class Exchanges:
         kept = await self._kept(tx, requests, now)
         eligible = _eligible(requests, kept)
         # A separate statement takes the locks. The next one then sees everything that was committed before them.
-        await tx.execute(sessions.LOCK, {"requested": _rows(eligible), "now": now})
+        await tx.execute(LOCK, {"requested": _rows(eligible), "now": now})
         exchanged = await self._exchange(tx, eligible, now)
         if len(exchanged) < len(eligible):
             # Another request was first. It may be this one before its process died: then its answer is kept by now.
@@ -130,10 +133,11 @@ class Exchanges:
         return answers
 
     async def _kept(self, tx: Tx, requests: Sequence[ExchangeRequest], now: datetime) -> dict[Key, Row]:
-        keys = [request.key_hash for request in requests if request.key_hash]
+        keys = [request.key for request in requests if request.key]
         if not keys:
             return {}
-        rows = await (await tx.execute(KEPT_ANSWERS, (keys, now))).fetchall()
+        clients, hashes = {client for client, _ in keys}, [key_hash for _, key_hash in keys]
+        rows = await (await tx.execute(KEPT_ANSWERS, (list(clients), hashes, now))).fetchall()
         return {(row["client"], row["key_hash"]): row for row in rows}
 
     async def _exchange(self, tx: Tx, requests: Mapping[int, ExchangeRequest], now: datetime) -> Exchanged:
@@ -191,15 +195,22 @@ def _answer_context(client: str, key_hash: bytes) -> Context:
 
 # One statement saves round trips. Each of its parts is defined in the module that owns the table.
 EXCHANGE: LiteralString = f"""
-WITH {sessions.EXCHANGED}, issues AS (
+WITH {EXCHANGED}, issues AS (
     SELECT granted AS account, client, access AS hash FROM exchanged WHERE account IS NULL
 ), issued AS ({ISSUE}), noted AS ({events.NOTE_EXCHANGED}), erased AS ({ERASE})
 SELECT n, CASE WHEN account IS NOT NULL THEN sealed_access_token END AS sealed, i.hash IS NOT NULL AS is_issued
 FROM exchanged LEFT JOIN issued i ON i.hash = exchanged.access
 """
 
+# By row address: one may be replaced meanwhile, and then its time is looked at again.
+PRUNE = """
+DELETE FROM exchanges WHERE expires_at <= %(now)s AND ctid = ANY (ARRAY(
+    SELECT ctid FROM exchanges WHERE expires_at <= %(now)s ORDER BY expires_at LIMIT %(most)s))
+"""
+
 KEPT_ANSWERS = """
-SELECT client, key_hash, token_hash, sealed_answer FROM exchanges WHERE key_hash = ANY(%s) AND expires_at > %s
+SELECT client, key_hash, token_hash, sealed_answer FROM exchanges
+WHERE client = ANY(%s) AND key_hash = ANY(%s) AND expires_at > %s
 """
 
 KEEP = """

@@ -14,6 +14,8 @@ from psycopg.types.json import Jsonb
 
 from cobalt_link.connector.panes import Pane
 from cobalt_link.jobs.claims import CLAIM, CLAIMED, FREE, LEASE, RELEASE, Claims, Work
+from cobalt_link.kit.ids import reference_hash
+from cobalt_link.link.session.ended import EMPTIED, EMPTIED_ONE, EXPIRED, EXPIRED_ONE, PRUNED, EndedSession
 from cobalt_link.link.session.session import ChosenEhr, LinkSession, NewLinkSession
 from cobalt_link.link.session.stored_pane import stored_pane
 from cobalt_link.store.database import Database, Row, Tx
@@ -46,32 +48,6 @@ WORK = Work(
 )
 
 
-# CTEs of the exchange's statement: the sessions that were requested, and those that it marks as exchanged. If several
-# requests name one session, the first gets it. LIMIT makes the planner use the index: it assumes a hundred rows for any
-# JSON, and would scan the whole table.
-REQUESTED: LiteralString = """
-requested AS (
-    SELECT DISTINCT ON (p.link_session) p.link_session, t.n, decode(t.access, 'base64') AS access
-    FROM json_to_recordset(%(requested)s::json) AS t (n int, client text, hash text, access text), LATERAL (
-        SELECT * FROM public_tokens
-        WHERE hash = decode(t.hash, 'base64') AND client = t.client AND expires_at > %(now)s LIMIT 1
-    ) p ORDER BY p.link_session, t.n
-)"""
-EXCHANGED: LiteralString = f"""
-{REQUESTED}, locked AS (
-    SELECT a.id, n, access, sealed_access_token
-    FROM requested JOIN link_sessions a ON a.id = link_session LEFT JOIN link_tokens l ON l.hash = a.link_token
-    ORDER BY a.id FOR UPDATE OF a
-), exchanged AS (
-    UPDATE link_sessions a SET exchanged_at = %(now)s FROM locked
-    WHERE a.id = locked.id AND a.exchanged_at IS NULL AND a.granted IS NOT NULL
-    RETURNING n, a.granted, a.client, a.link_token, a.account, access, sealed_access_token
-)"""
-LOCK: LiteralString = (
-    f"WITH {REQUESTED} SELECT FROM requested JOIN link_sessions a ON a.id = link_session ORDER BY a.id FOR UPDATE OF a"
-)
-
-
 def topic(session: str) -> str:
     """The signal topic on which changes of a link session are announced."""
     return f"link_session:{session}"
@@ -93,11 +69,15 @@ class LinkSessionTable:
     async def open(self, tx: Tx, opening: NewLinkSession) -> bool:
         """Begins the link session of a link token. False if the token has one already."""
         private, public = new_pair()
+        # A unique index covers one day, and a link token may be opened on two. So the openings of a token take turns,
+        # and each looks into all partitions.
+        await tx.execute("SELECT FROM link_tokens WHERE hash = %s FOR UPDATE", (opening.link_token,))
         sql = """INSERT INTO link_sessions (id, purpose, link_token, client, org, user_id, account, browser, locale,
                                        created_at, expires_at, public_key, state)
-                 VALUES (%(id)s, %(purpose)s, %(link_token)s, %(client)s, %(org)s, %(user_id)s, %(account)s,
-                         %(browser)s, %(locale)s, %(created_at)s, %(expires_at)s, %(public_key)s, 'due')
-                 ON CONFLICT (link_token) DO NOTHING"""
+                 SELECT %(id)s, %(purpose)s, %(link_token)s, %(client)s, %(org)s, %(user_id)s, %(account)s,
+                        %(browser)s, %(locale)s, %(created_at)s, %(expires_at)s, %(public_key)s, 'due'
+                 WHERE NOT EXISTS (SELECT FROM link_sessions WHERE link_token = %(link_token)s)
+                 ON CONFLICT DO NOTHING"""
         row = {**msgspec.structs.asdict(opening), "public_key": public}
         if (await tx.execute(sql, row)).rowcount == 0:
             return False
@@ -117,10 +97,11 @@ class LinkSessionTable:
     async def of_link_token(self, link_token: bytes) -> LinkSession | None:
         return _session(await self.db.one(f"SELECT {COLUMNS} FROM link_sessions WHERE link_token = %s", (link_token,)))
 
-    async def recent(self) -> list[str]:
-        """The ids of the latest ten thousand."""
-        rows = await self.db.rows("SELECT id FROM link_sessions ORDER BY created_at DESC LIMIT 10000")
-        return [row["id"] for row in rows]
+    async def by_reference(self, text: str) -> LinkSession | None:
+        """By the reference that its pages show. None also for a text that is no reference."""
+        sql = f"""SELECT {COLUMNS} FROM link_sessions WHERE substring(sha256(id::bytea) FROM 1 FOR 5) = %s
+                  ORDER BY created_at DESC LIMIT 1"""
+        return _session(await self.db.one(sql, (reference_hash(text),)))
 
     async def accept(self, tx: Tx, session: LinkSession, *, consented: bool, now: datetime) -> bool:
         """Closes the open pane, so that a worker continues with its answer. False if another answer was first."""
@@ -229,15 +210,8 @@ class LinkSessionTable:
         The rows stay for a while, so that their pages can say that they have expired. Returns the ids of the sessions:
         the caller deletes their journals.
         """
-        sql = """UPDATE link_sessions SET state = %(state)s, pane = NULL, username = NULL, ehr_user_name = NULL,
-                        connector = CASE WHEN %(state)s = 'expired' THEN connector END, address = NULL,
-                        practice = NULL, accounts = '{}', claim = NULL,
-                        version = version + 1,
-                        settled_at = coalesce(settled_at, %(now)s)
-                 WHERE purpose = 'connections' AND state <> 'expired'
-                   AND CASE WHEN %(id)s::text IS NULL THEN expires_at <= %(now)s ELSE id = %(id)s END
-                 RETURNING id"""
-        rows = await (await tx.execute(sql, {"state": state, "now": now, "id": session})).fetchall()
+        emptied = EMPTIED if session is None else EMPTIED_ONE
+        rows = await (await tx.execute(emptied, {"state": state, "now": now, "id": session})).fetchall()
         ids = [row["id"] for row in rows]
         await self._erase(tx, ids)
         for each in ids:
@@ -261,18 +235,20 @@ class LinkSessionTable:
         await announce(tx, topic(session.id))
         return True
 
-    async def expire(self, tx: Tx, now: datetime, only: str | None = None) -> list[bytes]:
-        """Ends the sessions that were not finished in time, or `only` this one. Returns their link tokens."""
-        sql = """UPDATE link_sessions SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %s
-                 WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %s AND id = coalesce(%s, id)
-                 RETURNING id, link_token"""
-        ended = await (await tx.execute(sql, (now, now, only))).fetchall()
-        await self._erase(tx, [row["id"] for row in ended])
-        return [row["link_token"] for row in ended]
+    async def expire(self, tx: Tx, now: datetime, only: str | None = None) -> list[EndedSession]:
+        """Ends sessions that were not finished in time, a hundred at most, or `only` this one."""
+        expired = EXPIRED if only is None else EXPIRED_ONE
+        rows = await (await tx.execute(expired, {"now": now, "id": only})).fetchall()
+        ended = [EndedSession(**row) for row in rows]
+        await self._erase(tx, [each.id for each in ended])
+        return ended
 
-    async def prune(self, tx: Tx, before: datetime) -> None:
-        """Deletes sessions that settled before then. Their journals go with them (S-098)."""
-        await tx.execute("DELETE FROM link_sessions WHERE settled_at < %s", (before,))
+    async def prune(self, tx: Tx, before: datetime) -> list[EndedSession]:
+        """Deletes sessions that settled before then, a thousand at most, with their keys and public tokens. The caller
+        deletes their journals and events (S-098). Most sessions leave with the partition of their day instead."""
+        gone = [EndedSession(**row) for row in await (await tx.execute(PRUNED, (before,))).fetchall()]
+        await self._erase(tx, [each.id for each in gone])
+        return gone
 
     async def private_key(self, session: LinkSession) -> bytes | None:
         """Opens the session's own key, for a worker only. None if the session has settled."""

@@ -15,6 +15,7 @@ from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.link.session import events
 from cobalt_link.link.session.session import LinkSession
+from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.database import Database, Tx, as_json
 from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Context, Vault
@@ -88,18 +89,22 @@ class Tokens:
         async with self._db.transaction() as tx:
             handed = await (await tx.execute(HAND_OVER, row)).fetchone()
             if handed is not None and handed["first"]:
-                await events.note(tx, session.link_token, "handed_over", self._clock.now())
+                await events.note(tx, session, "handed_over", self._clock.now())
         return token if handed is not None else None
 
     def seal_access_token(self, client: str, token: str) -> bytes:
         """Update mode: seals the token that the app sent, until the exchange answers with it."""
         return self._vault.seal(token.encode(), sealed_token_context(client))
 
-    async def prune(self, tx: Tx, now: datetime, before: datetime) -> None:
+    async def prune(self, now: datetime, before: datetime) -> None:
         """Deletes public tokens that expired by `now`, and link tokens that expired by `before` (S-098)."""
-        await tx.execute("DELETE FROM public_tokens WHERE expires_at <= %s", (now,))
-        await tx.execute("DELETE FROM link_display_names WHERE expires_at <= %s", (now,))
-        await tx.execute("DELETE FROM link_tokens WHERE expires_at <= %s", (before,))
+        await delete_in_batches(self._db, PRUNE_PUBLIC, {"before": now})
+        await delete_in_batches(self._db, PRUNE_DISPLAY_NAMES, {"before": now})
+        await delete_in_batches(self._db, PRUNE_LINK, {"before": before})
+
+    async def delete_public(self, tx: Tx, sessions: list[str]) -> None:
+        """Deletes the public tokens of link sessions that are deleted."""
+        await tx.execute("DELETE FROM public_tokens WHERE link_session = ANY (%s)", (sessions,))
 
 
 def sealed_token_context(client: str) -> Context:
@@ -136,6 +141,16 @@ INSERT INTO link_display_names (link_token, sealed, expires_at)
 SELECT decode(hash, 'base64'), decode(sealed, 'base64'), until
 FROM json_to_recordset(%s::json) AS t (hash text, sealed text, until timestamptz)
 """
+
+PRUNE_PUBLIC = """
+DELETE FROM public_tokens WHERE expires_at <= %(before)s AND hash = ANY (ARRAY(
+    SELECT hash FROM public_tokens WHERE expires_at <= %(before)s ORDER BY expires_at LIMIT %(most)s))"""
+PRUNE_DISPLAY_NAMES = """
+DELETE FROM link_display_names WHERE link_token = ANY (ARRAY(
+    SELECT link_token FROM link_display_names WHERE expires_at <= %(before)s ORDER BY expires_at LIMIT %(most)s))"""
+PRUNE_LINK = """
+DELETE FROM link_tokens WHERE hash = ANY (ARRAY(
+    SELECT hash FROM link_tokens WHERE expires_at <= %(before)s ORDER BY expires_at LIMIT %(most)s))"""
 
 # FOR UPDATE keeps the events in order: `events.note` needs the lock on the link session's row.
 HAND_OVER = """
