@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 
-from benchmarks import idle, link, page, start, strangers, tokens
+from benchmarks import idle, link, page, scale, start, strangers, tokens
 
 ALL = {
     "start": start.run,
@@ -14,12 +14,14 @@ ALL = {
     "idle": idle.run,
     "page": page.run,
 }
+# It takes minutes and 10 GB, so it runs only when it is named.
+NAMED = {"scale": scale.run}
 
 
 async def main(names: list[str]) -> None:
     for name in names or ALL:
         print(f"── {name} ({os.cpu_count()} cores, load {os.getloadavg()[0]:.1f})", flush=True)
-        await ALL[name]()
+        await (ALL | NAMED)[name]()
 
 
 asyncio.run(main(sys.argv[1:]))

@@ -49,7 +49,7 @@ FOLDERS: dict[str, Budget] = {
     "sandbox_ehr": Budget(230, 52),
     "settings": Budget(95, 3),
     "signin": Budget(85, 3),
-    "store": Budget(95, 119),
+    "store": Budget(130, 160),
     "stories": Budget(90, 260),
     "support": Budget(60, 5),
     "vault": Budget(95, 28),
