@@ -74,8 +74,8 @@ async def _figures(size: Size) -> Figures:
 
 async def _sizes(db: Database, size: Size) -> Figures:
     async def of(*tables: str) -> float:
-        sql = """SELECT sum(pg_total_relation_size(relid)) AS size
-                 FROM unnest(%s::regclass[]) t, LATERAL pg_partition_tree(t) WHERE isleaf"""
+        sql = """SELECT sum(pg_total_relation_size(coalesce(relid, t))) AS size
+                 FROM unnest(%s::regclass[]) t LEFT JOIN LATERAL pg_partition_tree(t) ON true"""
         row = await db.one(sql, (list(tables),))
         return float(row["size"]) if row else 0.0
 

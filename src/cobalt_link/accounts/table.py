@@ -5,7 +5,6 @@ A grant is opened only after its row in the audit trail is on disk. Disconnectin
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import LiteralString
@@ -181,14 +180,17 @@ class AccountTable:
     async def of_ehr_user(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
         """Every account of the EHR user who has just signed in there, of all clients. The last linked comes first."""
         at = {"connector": connector, "address": address, "tenant": grant.tenant}
-        prints: list[bytes] = []
-        for row in await (await tx.execute(statements.TENANTS_AT, at)).fetchall():
-            for own in self._fingerprints(row["client"], row["org"], connector, address, grant):
-                prints += own
-            # A large EHR has thousands of orgs, and hashing for all of them would stop the others for a while.
-            await asyncio.sleep(0)
-        rows = await (await tx.execute(statements.OF_EHR_USER, (prints,))).fetchall()
-        return [account_of(row) for row in rows]
+        orgs, found = await (await tx.execute(statements.TENANTS_AT, at)).fetchall(), list[Row]()
+        # A large EHR has thousands of orgs, and hashing for all of them at once would hold up other requests.
+        for first in range(0, len(orgs), 50):
+            prints = [
+                each
+                for row in orgs[first : first + 50]
+                for own in self._fingerprints(row["client"], row["org"], connector, address, grant)
+                for each in own
+            ]
+            found += await (await tx.execute(statements.OF_EHR_USER, (prints,))).fetchall()
+        return [account_of(row) for row in sorted(found, key=lambda row: row["linked_at"], reverse=True)]
 
     async def addresses_on_host(self, connector: str, address: str) -> set[str]:
         """The EHR addresses on the host of this one at which a connector has accounts, 1000 at most."""
