@@ -96,4 +96,4 @@ def _nodes(plan: dict[str, Any], limited: bool = False) -> Iterator[tuple[dict[s
 
 
 def _root(name: str) -> str:
-    return re.sub(r"_(\d{8}_\d{8}|other|\d\d)(?=_|$)", "", name)
+    return re.sub(r"_(\d{8}_\d{8}|other|\d{3})(?=_|$)", "", name)
