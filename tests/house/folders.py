@@ -42,7 +42,7 @@ FOLDERS: dict[str, Budget] = {
     "link/api": Budget(60, 20),
     "link/connections": Budget(45, 60),
     "link/flow": Budget(135, 180),
-    "link/pages": Budget(340, 110),
+    "link/pages": Budget(400, 145),
     "link/session": Budget(90, 70),
     "net": Budget(240, 8),
     "records": Budget(125, 20),
