@@ -207,3 +207,9 @@ def test_a_file_without_authorities_stops_the_start(tmp_path: Path, content: str
         file.write_text(content)
     with pytest.raises(CaFileError, match=f"{file}.*{why}"):
         system_trust(file)
+
+
+def test_the_client_itself_speaks_no_tls_older_than_1_2(tmp_path: Path) -> None:
+    # S-044. The TLS library of a machine may refuse older versions by itself, so a server alone shows nothing.
+    assert system_trust().minimum_version == ssl.TLSVersion.TLSv1_2
+    assert system_trust().check_hostname and system_trust().verify_mode is ssl.CERT_REQUIRED
