@@ -159,6 +159,20 @@ STEPS: tuple[tuple[str, LiteralString], ...] = (
            FROM (SELECT * FROM link_sessions ORDER BY id DESC LIMIT %(sessions)s / 30) s WHERE client IS NOT NULL""",
     ),
     (
+        "login_tries",
+        """INSERT INTO login_tries (login, kind, typed, source, who, outcome, at)
+           SELECT sha256(('login ' || n / 2)::bytea), 'password', sha256(n::text::bytea), md5('session ' || n),
+                  'stranger', CASE WHEN n % 500 = 0 THEN 'right' ELSE 'wrong' END,
+                  now() - 30.0 * n / %(sessions)s * interval '1 day'
+           FROM generate_series(1, %(sessions)s) n""",
+    ),
+    (
+        "link_display_names",
+        """INSERT INTO link_display_names (link_token, sealed, expires_at)
+           SELECT hash, decode(repeat(md5(user_id), 4), 'hex'), expires_at
+           FROM (SELECT * FROM link_tokens LIMIT %(sessions)s / 5) t""",
+    ),
+    (
         "ehr_requests",
         """INSERT INTO ehr_requests (link_session, client, org_id, ehr, asked_at)
            SELECT id, client, 'org-1', 'other', created_at

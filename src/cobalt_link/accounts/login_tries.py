@@ -31,13 +31,13 @@ from cobalt_link.connector.refusals import (
 )
 from cobalt_link.kit.clock import Clock
 from cobalt_link.signin.brake import Typed, accepts
+from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.database import Database, Tx
 from cobalt_link.vault import Vault
 
 KEPT = timedelta(days=30)  # how long a wrong password is known again
 A_DAY = timedelta(days=1)
 WAIT_FROM, WAIT_TO = 0.05, 0.5  # seconds between two looks at what is under way
-AT_ONCE = 10_000  # rows that one round of pruning deletes
 
 # One at a time per login, else two processes would both send the last try.
 LOCK: LiteralString = "SELECT pg_advisory_xact_lock(%s)"
@@ -65,9 +65,11 @@ BY_STRANGERS: LiteralString = """
 SELECT EXISTS (SELECT FROM login_tries WHERE login = ANY(%s) AND at > %s AND who = 'stranger'
                AND outcome IN ('begun', 'unknown', 'wrong', 'locked')) AS found"""
 PRUNE: LiteralString = """
-DELETE FROM login_tries WHERE id IN (
-    SELECT id FROM login_tries WHERE at <= %(old)s AND (outcome IN ('right', 'unsent') OR at <= %(kept)s)
-    ORDER BY at LIMIT %(most)s)"""
+DELETE FROM login_tries WHERE id = ANY (ARRAY(
+    SELECT id FROM login_tries WHERE at <= %(before)s ORDER BY at LIMIT %(most)s))"""
+PRUNE_DONE: LiteralString = """
+DELETE FROM login_tries WHERE id = ANY (ARRAY(
+    SELECT id FROM login_tries WHERE at <= %(before)s AND outcome IN ('right', 'unsent') ORDER BY at LIMIT %(most)s))"""
 
 
 class Typist(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +107,8 @@ class LoginTries:
     async def prune(self) -> None:
         """Deletes what no rule looks at any more."""
         now = self.clock.now()
-        await self.db.run(PRUNE, {"old": now - 2 * brake.WINDOW, "kept": now - KEPT, "most": AT_ONCE})
+        await delete_in_batches(self.db, PRUNE_DONE, {"before": now - 2 * brake.WINDOW})
+        await delete_in_batches(self.db, PRUNE, {"before": now - KEPT})
 
 
 class LoginBrake:
