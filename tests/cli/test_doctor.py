@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -136,6 +137,17 @@ def test_folders_that_others_can_enter_are_a_finding(data: Path) -> None:
     assert (found["data folder"].state, f"chmod 700 {inside}" in found["data folder"].fix) == ("fail", True)
     inside.chmod(0o700)
     assert by_name(check_files(load({"data": data}, {})))["data folder"].state == "ok"
+
+
+def test_a_data_folder_that_others_can_use_or_own_is_a_finding(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data.chmod(0o750)
+    found = by_name(check_files(load({"data": data}, {})))
+    assert (found["data folder"].state, f"chmod 700 {data}" in found["data folder"].text) == ("fail", True)
+    assert found["master key"].state == "fail"
+    data.chmod(0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    found = by_name(check_files(load({"data": data}, {})))
+    assert (found["data folder"].state, "chown -R" in found["data folder"].text) == ("fail", True)
 
 
 def test_a_database_password_that_others_can_read_is_a_finding(data: Path) -> None:

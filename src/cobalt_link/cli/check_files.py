@@ -6,9 +6,10 @@ import stat
 from pathlib import Path
 
 from cobalt_link.cli.diagnostics import Diagnostic, fail, ok, warn
+from cobalt_link.kit.private_files import NotPrivate
 from cobalt_link.settings import Settings
 from cobalt_link.vault import KeyringError
-from cobalt_link.vault.master_key import open_keyring
+from cobalt_link.vault.master_key import check_data_folder, open_keyring
 
 
 def check_files(settings: Settings) -> list[Diagnostic]:
@@ -18,6 +19,8 @@ def check_files(settings: Settings) -> list[Diagnostic]:
 def _key(settings: Settings) -> Diagnostic:
     try:
         keyring = open_keyring(settings)
+    except NotPrivate:
+        return fail("master key", f"not read, because of {settings.data}", "see the data folder")
     except KeyringError as problem:
         return fail("master key", str(problem), "run `cobalt keys generate`, or restore the copy of the key")
     origin = settings.origins["master_key"] if settings.master_key else settings.master_key_path
@@ -28,6 +31,10 @@ def _folders(settings: Settings) -> list[Diagnostic]:
     """The data folder, and every folder inside it that other users could open."""
     if not settings.data.is_dir():
         return [warn("data folder", f"{settings.data} does not exist yet", "run `cobalt keys generate` to create it")]
+    try:
+        check_data_folder(settings)
+    except NotPrivate as problem:
+        return [fail("data folder", str(problem), "follow the message, then look who changed it")]
     inside = [each for each in sorted(settings.data.iterdir()) if each.is_dir() and not each.is_symlink()]
     open_ones = [each for each in inside if _others(each)]
     if open_ones:

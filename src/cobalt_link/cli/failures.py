@@ -6,6 +6,7 @@ from cobalt_link.connector.installed import ConnectorBroken
 from cobalt_link.developers.addresses import AddressProblem
 from cobalt_link.developers.branding import BrandingProblem
 from cobalt_link.developers.clients import ClientProblem
+from cobalt_link.kit.private_files import NotPrivate
 from cobalt_link.net.transport import CaFileError
 from cobalt_link.settings import SettingsError
 from cobalt_link.store.backup import BackupFailed
@@ -22,6 +23,7 @@ FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
     (ClientProblem, "bad_client", 1),
     (ConnectorBroken, "broken_connector", 1),
     (VaultError, "bad_keys", 1),
+    (NotPrivate, "not_private", 1),
     (UnsafeDatabase, "unsafe_database", 1),
     (EmbeddedServerError, "embedded_server", 1),
     (BackupFailed, "backup_failed", 1),

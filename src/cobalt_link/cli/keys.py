@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from cobalt_link.cli.installation import DEFAULTS, CommonOptions, open_installation
 from cobalt_link.cli.main import Failure
 from cobalt_link.cli.output import print_result, table
-from cobalt_link.vault.master_key import open_keyring
+from cobalt_link.vault.master_key import check_data_folder, open_keyring
 
 if TYPE_CHECKING:
     from cobalt_link.settings import Settings
@@ -28,7 +28,9 @@ def generate(*, options: CommonOptions = DEFAULTS) -> None:
     """Write a new master.key into the data folder. Only you can read it. An existing one is never replaced."""
     from cobalt_link.vault import Keyring
 
-    path = options.settings().master_key_path
+    settings = options.settings()
+    check_data_folder(settings)
+    path = settings.master_key_path
     if path.exists():
         raise Failure(
             f"{path} already exists, and without it, sealed data is lost. To add a new key to it, run"

@@ -2,23 +2,23 @@
 
 import fcntl
 import os
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from cobalt_link.kit.private_files import NotPrivate, check_private
 from cobalt_link.vault.errors import KeyringError
 
 
 def read_private(path: Path) -> bytes:
-    """The content of a file that only its owner can read. Raises `KeyringError` with the fix."""
+    """The content of a file that is ours and that nobody else can read. Raises `KeyringError` with the fix."""
     try:
         with path.open("rb") as file:
-            # The mode of the open file, not of the path: the path could be replaced in between.
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
-                raise KeyringError(f"Other users can use {path} (mode {mode:04o}). Run `chmod 600 {path}`.")
+            # The status of the open file, not of the path: the path could be replaced in between.
+            check_private(path, os.fstat(file.fileno()))
             return file.read()
+    except NotPrivate as problem:
+        raise KeyringError(str(problem)) from None
     except FileNotFoundError:
         raise KeyringError(
             f"There is no keyring at {path}. For a new installation, run `cobalt keys generate`. "
