@@ -141,7 +141,8 @@ class LinkTokenApi:
             locale=wanted.locale,
         )
         row = await (self._repairing if wanted.access_token else self._first)(client, wanted, row)
-        return await self._tokens.create(client.env, row, name), row.expires_at
+        token = await self._tokens.create(client.env, row, display_name=name, access_token=wanted.access_token)
+        return token, row.expires_at
 
     async def exchange(self, client: Client, public_token: str, key: str | None) -> str:
         """The access token; see `Exchanges`."""
@@ -200,13 +201,7 @@ class LinkTokenApi:
                 raise InvalidRequest(
                     f"This access_token belongs to another {name}. Send its own {name}, or leave it out."
                 )
-        return msgspec.structs.replace(
-            row,
-            org=account.org,
-            user_id=account.user_id,
-            account=account.id,
-            sealed_access_token=self._tokens.seal_access_token(client.id, token),
-        )
+        return msgspec.structs.replace(row, org=account.org, user_id=account.user_id, account=account.id)
 
 
 def _display_name(text: str | None) -> str | None:

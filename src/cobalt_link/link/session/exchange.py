@@ -159,7 +159,7 @@ class Exchanges:
         if row is None:
             return None
         if row["sealed"] is not None:
-            return self._vault.open(row["sealed"], sealed_token_context(request.client)).decode()
+            return self._vault.open(row["sealed"], sealed_token_context(request.client, row["link_token"])).decode()
         # No token was issued if the account was disconnected in the meantime.
         return request.access_token if row["is_issued"] else InvalidPublicToken
 
@@ -198,7 +198,8 @@ EXCHANGE: LiteralString = f"""
 WITH {EXCHANGED}, issues AS (
     SELECT granted AS account, client, access AS hash FROM exchanged WHERE account IS NULL
 ), issued AS ({ISSUE}), noted AS ({events.NOTE_EXCHANGED}), erased AS ({ERASE})
-SELECT n, CASE WHEN account IS NOT NULL THEN sealed_access_token END AS sealed, i.hash IS NOT NULL AS is_issued
+SELECT n, link_token, CASE WHEN account IS NOT NULL THEN sealed_access_token END AS sealed,
+       i.hash IS NOT NULL AS is_issued
 FROM exchanged LEFT JOIN issued i ON i.hash = exchanged.access
 """
 

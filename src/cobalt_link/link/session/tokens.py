@@ -52,13 +52,20 @@ class Tokens:
         self._public_life = timedelta(minutes=public_minutes)
         self._insert = Grouped(db, _insert, single=True)
 
-    async def create(self, env: str, row: LinkToken, display_name: str | None = None) -> str:
-        """A new link token. Replaces `row.hash` by its hash. `display_name`: for whom the link is, stored sealed."""
+    async def create(
+        self, env: str, row: LinkToken, *, display_name: str | None = None, access_token: str | None = None
+    ) -> str:
+        """A new link token. Replaces `row.hash` by its hash. Two values are stored sealed: `display_name`, for whom the
+        link is, and in update mode `access_token`, which the app sent and the exchange answers with."""
         token = tokens.mint(tokens.LINK, env)
-        row = msgspec.structs.replace(row, hash=self._vault.fingerprint(LINK, token))
-        context = display_name_context(row.client, row.hash)
-        await self._insert((row, self._vault.seal(display_name.encode(), context) if display_name else None))
+        hashed = self._vault.fingerprint(LINK, token)
+        sealed = self._sealed(access_token, sealed_token_context(row.client, hashed))
+        name = self._sealed(display_name, display_name_context(row.client, hashed))
+        await self._insert((msgspec.structs.replace(row, hash=hashed, sealed_access_token=sealed), name))
         return token
+
+    def _sealed(self, text: str | None, context: Context) -> bytes | None:
+        return self._vault.seal(text.encode(), context) if text else None
 
     async def look_up(self, token: str, client: str | None = None) -> LinkToken | None:
         """The row of a link token, expired or not. With `client`, only if the token belongs to that client."""
@@ -92,10 +99,6 @@ class Tokens:
                 await events.note(tx, session, "handed_over", self._clock.now())
         return token if handed is not None else None
 
-    def seal_access_token(self, client: str, token: str) -> bytes:
-        """Update mode: seals the token that the app sent, until the exchange answers with it."""
-        return self._vault.seal(token.encode(), sealed_token_context(client))
-
     async def prune(self, now: datetime, before: datetime) -> None:
         """Deletes public tokens that expired by `now`, and link tokens that expired by `before` (S-098)."""
         await delete_in_batches(self._db, PRUNE_PUBLIC, {"before": now})
@@ -107,8 +110,8 @@ class Tokens:
         await tx.execute("DELETE FROM public_tokens WHERE link_session = ANY (%s)", (sessions,))
 
 
-def sealed_token_context(client: str) -> Context:
-    return Context("link_tokens", client, "", "access_token")
+def sealed_token_context(client: str, link_token: bytes) -> Context:
+    return Context("link_tokens", client, link_token.hex(), "access_token")
 
 
 def display_name_context(client: str, link_token: bytes) -> Context:
