@@ -1,10 +1,13 @@
 """Claims on a table that holds work: one worker at a time, and one that lost its claim changes nothing."""
 
 import asyncio
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+import cobalt_link
 from cobalt_link.jobs.claims import ABANDONED, CLAIM, CLAIMED, FREE, LEASE, RELEASE, Claims, LostClaim, Work
 from cobalt_link.store.database import Database, Row
 
@@ -120,3 +123,21 @@ async def test_a_heartbeat_does_not_take_back_what_is_lost(db: Database, claims:
     async with claims.kept(slow["id"], slow["claim"]):
         await asyncio.sleep(0.3)
     await claims.settle(DONE, fast)
+
+
+# The times of work that several processes must agree on.
+SHARED = "claimed_until|wake_at|back_off_until"
+CLOCKS = re.compile(rf"\b(?:{SHARED})\s*(?:<=?|>=?|=)\s*(clock_timestamp\(\)|NULL|\S+)")
+
+
+def test_the_times_of_a_claim_run_by_the_databases_clock_everywhere() -> None:
+    sources = {path: path.read_text() for path in Path(cobalt_link.__file__).parent.rglob("*.py")}
+    used = {found for text in sources.values() for found in CLOCKS.findall(text)}
+    assert used == {"clock_timestamp()", "NULL"}
+    assert len([path for path, text in sources.items() if CLOCKS.search(text)]) >= 3
+
+
+def test_the_rule_of_the_clock_finds_a_process_s_own_time() -> None:
+    assert CLOCKS.findall("WHERE wake_at <= %(now)s AND claimed_until = clock_timestamp() + x") == [
+        "%(now)s", "clock_timestamp()",
+    ]  # fmt: skip

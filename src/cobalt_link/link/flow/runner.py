@@ -7,7 +7,6 @@ its claim gone, and changes nothing.
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
 
 import msgspec
 from psycopg import DataError
@@ -121,8 +120,7 @@ class SessionRunner:
             case Asking(n, pane):
                 await self._show(tx, session, _prepared(pane, session, opened), n, chosen)
             case Polling(n, pane, seconds):
-                wake_at = self._deps.clock.now() + timedelta(seconds=seconds)
-                await self._sessions.show(tx, session, pane, n, chosen, wake_at=wake_at)
+                await self._sessions.show(tx, session, pane, n, chosen, wake_in=seconds)
                 await self._queue.wake_by_job(tx, session.id, after=seconds)
                 if session.pane_n != n:
                     await self._note(tx, session, "pane", pane=pane.name)

@@ -24,7 +24,7 @@ from cobalt_link.vault import Context, Vault, new_pair
 
 WORKER_SILENCE = timedelta(seconds=30)  # then another worker may take the session over
 LAST_TRY = "last_try"  # a notice, beside the codes of refusals
-NO_PANE = {"pane": None, "pane_n": None, "wake_at": None}
+NO_PANE = {"pane": None, "pane_n": None, "wake_in": None}
 
 
 COLUMNS: LiteralString = (
@@ -35,7 +35,7 @@ COLUMNS: LiteralString = (
 
 
 DUE: LiteralString = f"""expires_at > %(now)s
-    AND (state = 'due' OR (state = 'polling' AND wake_at <= %(now)s) OR (state = 'running' AND {FREE}))"""
+    AND (state = 'due' OR (state = 'polling' AND wake_at <= clock_timestamp()) OR (state = 'running' AND {FREE}))"""
 WORK = Work(
     name="link_sessions",
     claim=f"""UPDATE link_sessions SET state = 'running', version = version + 1, {CLAIM}
@@ -153,11 +153,11 @@ class LinkSessionTable:
         return row["address"] if row else None
 
     async def show(
-        self, tx: Tx, session: LinkSession, pane: Pane, n: int, found: ChosenEhr, *, wake_at: datetime | None = None
+        self, tx: Tx, session: LinkSession, pane: Pane, n: int, found: ChosenEhr, *, wake_in: float | None = None
     ) -> None:
-        """Releases the session with a pane to answer. With `wake_at` it also runs again at that time."""
-        state = "polling" if wake_at else "waiting"
-        shown = {"pane": Jsonb(msgspec.to_builtins(pane)), "pane_n": n, "wake_at": wake_at}
+        """Releases the session with a pane to answer. With `wake_in` it also runs again after so many seconds."""
+        state = "waiting" if wake_in is None else "polling"
+        shown = {"pane": Jsonb(msgspec.to_builtins(pane)), "pane_n": n, "wake_in": wake_in}
         await self._release(tx, session, found, {"state": state, **shown})
 
     async def restart(self, tx: Tx, session: LinkSession, found: ChosenEhr, notice: str, *, keep_n: int) -> None:
@@ -265,8 +265,9 @@ class LinkSessionTable:
 
     async def _release(self, tx: Tx, session: LinkSession, found: ChosenEhr, changes: dict[str, Any]) -> None:
         sql = f"""UPDATE link_sessions SET {RELEASE}, version = version + 1, state = %(state)s,
-                         pane = %(pane)s, pane_n = %(pane_n)s, wake_at = %(wake_at)s, connector = %(connector)s,
-                         address = %(address)s, practice = %(practice)s, notice = %(notice)s
+                         pane = %(pane)s, pane_n = %(pane_n)s, connector = %(connector)s,
+                         address = %(address)s, practice = %(practice)s, notice = %(notice)s,
+                         wake_at = clock_timestamp() + make_interval(secs => %(wake_in)s::float8)
                   WHERE id = %(id)s AND {CLAIMED}"""
         kept = {"notice": None, **msgspec.structs.asdict(found)}
         await self.claims.settle(sql, {**kept, **changes, "id": session.id, "claim": session.claim}, tx)
