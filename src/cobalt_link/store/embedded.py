@@ -174,13 +174,18 @@ def _stop(cluster: Cluster) -> None:
 
 
 def _poll_state(cluster: Cluster) -> "Iterator[_PostmasterState | None]":
-    """The state of the postmaster, again and again for 60 seconds. Ends the processes that a dead one left behind."""
+    """The state of the postmaster, again and again for 60 seconds, or 60 more after a recovery.
+
+    Ends the processes that a dead one left behind.
+    """
     end = time.monotonic() + _PATIENCE
     grace = time.monotonic() + _GRACE
     while (now := time.monotonic()) < end:
         state = _state(cluster)
         if state is not None:
             grace = now + _GRACE
+            if state.recovering:
+                end = now + _PATIENCE
         elif now > grace:
             end_orphans((cluster.folder / "server.lock").stat())
             grace = now + _GRACE
@@ -198,6 +203,7 @@ class _PostmasterState:
         self.pid = int(lines[0])
         self.socket = lines[4]
         self.ready = len(lines) > 7 and lines[7].strip() == "ready"
+        self.recovering = len(lines) > 7 and lines[7].strip() in ("starting", "standby")
 
 
 def _state(cluster: Cluster) -> _PostmasterState | None:
