@@ -17,6 +17,7 @@ from msgspec import inspect as shapes
 
 from cobalt_link.web.credentials import CREDENTIALS, QuotedText, unquoted
 from cobalt_link.web.fields import Fields, reject_unstorable
+from cobalt_link.web.json_shape import check_shape
 from cobalt_link.web.problems import InvalidRequest, MissingField, UnknownField
 
 LONGEST_CLEANED = 500  # characters; normalizing a text of combining characters takes quadratic time
@@ -222,6 +223,7 @@ def _one_of(value: Any, allowed: tuple[Any, ...], where: str) -> Any:
 def _from_text(value: str, where: str, is_list: bool) -> Any:
     """A list or object inside a query or a form: as JSON, or a list as `a,b`."""
     if value.lstrip().startswith(("{", "[")):
+        check_shape(value.encode("utf-8", "surrogatepass"))
         try:
             found = {where: json.loads(value)}
         except (ValueError, RecursionError):

@@ -15,11 +15,12 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from cobalt_link.web.credentials import QuotedText, is_quoted
+from cobalt_link.web.json_shape import FLAT, MAX_DEPTH, check_shape
 from cobalt_link.web.problems import InvalidRequest, PackedBody
 
-MAX_DEPTH = 32
 MAX_FIELDS = 1000
 MAX_FILES = 32
+MAX_PARTS = 200  # of a multipart body: each costs as much as ten fields of a form
 MAX_INT = 2**63 - 1  # bigint in PostgreSQL
 UPLOADS = "cobalt.uploads"
 BOM = b"\xef\xbb\xbf"  # Windows programs write it before UTF-8
@@ -65,6 +66,7 @@ async def _body(request: Request) -> Fields:
     # curl -d '{…}' sends JSON with the content type of a form, so the content decides.
     if kind == "application/x-www-form-urlencoded" and not raw.startswith((b"{", b"[")):
         return _pairs(raw, "body")
+    check_shape(raw, FLAT if request.method in QUERIES else MAX_DEPTH)
     return _json(raw)
 
 
@@ -112,7 +114,7 @@ async def _multipart(request: Request, whole: bytes) -> Fields:
         yield whole
 
     try:
-        form = await MultiPartParser(request.headers, once(), max_files=MAX_FILES, max_fields=MAX_FIELDS).parse()
+        form = await MultiPartParser(request.headers, once(), max_files=MAX_FILES, max_fields=MAX_PARTS).parse()
     except (MultiPartException, UnicodeError, KeyError):
         raise InvalidRequest("The multipart body cannot be read. Send multipart/form-data with a boundary.") from None
     request.scope[UPLOADS] = [item for _, item in form.multi_items() if isinstance(item, UploadFile)]
