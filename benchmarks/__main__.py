@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 
-from benchmarks import idle, link, page, scale, start, strangers, tokens
+from benchmarks import attack, idle, link, page, scale, start, strangers, tokens
 
 ALL = {
     "start": start.run,
@@ -13,6 +13,7 @@ ALL = {
     "link": link.run,
     "idle": idle.run,
     "page": page.run,
+    "attack": attack.run,
 }
 # It takes minutes and 10 GB, so it runs only when it is named.
 NAMED = {"scale": scale.run}

@@ -1,6 +1,5 @@
 """The baseline: a bare ASGI function that writes the same rows one by one, on the same server and database."""
 
-import asyncio
 import os
 import secrets
 import sys
@@ -8,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from psycopg_pool import AsyncConnectionPool
+
+from cobalt_link.web import server
 
 INSERT = """
 INSERT INTO link_tokens (hash, client, created_at, expires_at, org, user_id) VALUES (%s, %s, %s, %s, %s, %s)
@@ -35,7 +34,7 @@ class Bare:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
-            return
+            return await _lifespan(receive, send)
         body = (await receive())["body"]
         token = await (self.create(body) if scope["path"].endswith("create") else self.exchange(body))
         answer = msgspec.json.encode({"success": True, "token": token})
@@ -69,9 +68,15 @@ async def main(port: int) -> None:
         os.environ["DATABASE_URL"], min_size=10, max_size=10, open=False, kwargs={"autocommit": True}
     )
     await pool.open()
-    app = Bare(pool)
-    await Server(app, port=port, interface=Interfaces.ASGI, websockets=False, log_enabled=False).serve()
+    async with server.serving(Bare(pool), "127.0.0.1", port):
+        await server.until_stopped()
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    for each in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{each}.complete"})
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    server.run(main(int(sys.argv[1])))

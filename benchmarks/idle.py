@@ -13,7 +13,7 @@ from benchmarks.cpu import postgres
 from benchmarks.world import free_port, program, world
 
 IMPORTED = "import sys; {}; print(flush=True); sys.stdin.read()"
-MODULES = "import cobalt_link.app, granian, psycopg, procrastinate"
+MODULES = "import cobalt_link.app, uvicorn, psycopg, procrastinate"
 
 
 async def run(seconds: float = 3.0) -> None:

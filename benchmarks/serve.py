@@ -1,6 +1,5 @@
 """The server without its worker, as the token benchmarks load it."""
 
-import asyncio
 import sys
 
 from cobalt_link import app
@@ -13,4 +12,4 @@ async def main(port: int) -> None:
         await server.until_stopped()
 
 
-asyncio.run(main(int(sys.argv[1])))
+server.run(main(int(sys.argv[1])))

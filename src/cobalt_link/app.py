@@ -30,7 +30,7 @@ from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.settings import Settings, load
 from cobalt_link.store.database import Database, DatabaseUnavailable
 from cobalt_link.store.database_address import open_database_address
-from cobalt_link.store.migrate import migrate
+from cobalt_link.store.recovery import migrate_after_recovery
 from cobalt_link.store.signals import Signals
 from cobalt_link.vault import Vault
 from cobalt_link.vault.master_key import open_vault
@@ -99,7 +99,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
     vault = open_vault(settings)
     async with AsyncExitStack() as stack:
         dsn = await stack.enter_async_context(open_database_address(settings))
-        await migrate(dsn)
+        await migrate_after_recovery(dsn)
         db = await Database.open(dsn, size=settings.pool_size)
         stack.push_async_callback(db.close)
         signals = await stack.enter_async_context(Signals(dsn))
@@ -171,8 +171,28 @@ def asgi(house: House) -> ASGIApp:
 @asynccontextmanager
 async def serving(house: House) -> AsyncIterator[None]:
     """The ASGI app on the host and port of the settings; ended with grace."""
-    async with server.serving(asgi(house), house.settings.host, house.settings.port):
+    settings, signals = house.settings, house.deps.signals
+    limits = server.Limits(
+        connections=settings.max_connections,
+        per_address=settings.max_connections_per_address,
+        proxies=settings.trusted_proxies,
+    )
+    async with AsyncExitStack() as stack:
+        if settings.health_port:
+            few = server.Limits(connections=64)
+            await stack.enter_async_context(server.serving(_health(house), settings.host, settings.health_port, few))
+        await stack.enter_async_context(
+            server.serving(asgi(house), settings.host, settings.port, limits, house.metrics)
+        )
+        signals.released = False
+        stack.callback(signals.release)
         yield
+
+
+def _health(house: House) -> ASGIApp:
+    """Only the routes of the system."""
+    pairs = [pair for room in house.rooms for pair in room.routes if pair[0] is system.routes]
+    return mount(pairs, authenticate=lambda found, auth, call: _authenticate(house, found, auth, call))
 
 
 def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
@@ -185,7 +205,7 @@ def serve(settings: Settings, ready: Callable[[], None] | None = None) -> None:
                 ready()
             await server.until_stopped()
 
-    asyncio.run(run())
+    server.run(run())
 
 
 def work(settings: Settings) -> None:
@@ -196,7 +216,7 @@ def work(settings: Settings) -> None:
             log.info("working")
             await server.until_stopped()
 
-    asyncio.run(run())
+    server.run(run())
 
 
 def show_session(settings: Settings, name: str) -> dict[str, Any]:

@@ -1,21 +1,24 @@
-"""Serves the EHR with Granian inside the running event loop, on a port that is known before the first request."""
+"""Serves the EHR with uvicorn inside the running event loop, on a port that is known before the first request."""
 
 import asyncio
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from granian.constants import Interfaces
-from granian.server.embed import Server
+import uvicorn
 
 from sandbox_ehr.app import create_app
 
-# By default Granian configures logging again, which closes the log handlers of the program that it runs in.
-# An incremental configuration without handlers or loggers changes nothing.
-UNCHANGED_LOGGING = {"version": 1, "incremental": True, "handlers": {}, "loggers": {}}
+
+class Server(uvicorn.Server):
+    """Leaves the signals to the program that it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 @asynccontextmanager
@@ -26,27 +29,23 @@ async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = No
     """
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-ehr-")))
-        reserved = stack.enter_context(_reserve_port(host, port))
-        port = reserved.getsockname()[1]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = stack.enter_context(socket.create_server((host, port), family=family, backlog=1024))
+        port = bound.getsockname()[1]
         app = create_app(folder)
-        server = Server(
-            app,
-            address=host,
-            port=port,
-            interface=Interfaces.ASGI,
-            websockets=False,
-            log_enabled=False,
-            log_dictconfig=UNCHANGED_LOGGING,
-        )
-        serving = asyncio.create_task(server.serve())
-        try:
-            await _until_listening(serving, host, port)
-            yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        finally:
-            # Requests that hang on purpose wait for this event. Without it the server would wait for them.
-            app.state.ehr.closing.set()
-            server.stop()
-            await serving
+        # By default uvicorn configures logging, which changes the log of the program that it runs in.
+        options = {"log_config": None, "log_level": "critical", "access_log": False, "server_header": False}
+        server = Server(uvicorn.Config(app, ws="none", lifespan="off", timeout_graceful_shutdown=10, **options))
+        async with app.router.lifespan_context(app):
+            serving = asyncio.create_task(server.serve([bound]))
+            try:
+                # The socket listens already, so nobody has to wait for the task.
+                yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            finally:
+                # Requests that hang on purpose wait for this event. Without it the server would wait for them.
+                app.state.ehr.closing.set()
+                server.should_exit = True
+                await serving
 
 
 async def serve(
@@ -64,32 +63,3 @@ async def serve(
 def _print_address(address: str) -> None:
     sys.stdout.write(f"{address}\n")
     sys.stdout.flush()  # The program that started us reads this line through a pipe, which Python buffers.
-
-
-def _reserve_port(host: str, port: int) -> socket.socket:
-    """Return a socket that keeps the port ours. It never listens; Granian binds a socket of its own beside it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Granian sets SO_REUSEPORT, so two servers on one port would both seem to work. A probe without that option
-    # fails when the port is taken.
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
-    reserved = socket.socket(family)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind((host, port))
-    return reserved
-
-
-async def _until_listening(serving: asyncio.Task[None], host: str, port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(host, port)
-        except OSError:
-            if serving.done():
-                await serving  # Raises what stopped the server, which says more than a refused connection.
-                raise
-            await asyncio.sleep(0.01)
-        else:
-            writer.close()
-            return await writer.wait_closed()

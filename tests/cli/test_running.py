@@ -2,6 +2,7 @@ import asyncio
 import re
 import signal
 import socket
+import stat
 from pathlib import Path
 
 import httpx2
@@ -75,3 +76,48 @@ async def test_a_schema_from_a_newer_release_is_refused(run: Run, db: Database) 
     await db.run("INSERT INTO schema_migrations (number, name) VALUES (9999, '9999_from_the_future.sql')")
     said = await run("serve", "--port", str(free_port()))
     assert (said.code, "newer" in said.err) == (1, True), said
+
+
+async def test_a_data_folder_or_key_that_others_can_use_is_refused(run: Run, data: Path) -> None:
+    tries: list[tuple[Path, int, tuple[str, ...]]] = [
+        (data, 0o755, ("serve", "--port", str(free_port()))),
+        (data, 0o720, ("clients", "list")),
+        (data / "master.key", 0o640, ("keys", "list")),
+    ]
+    for path, mode, command in tries:
+        private = stat.S_IMODE(path.stat().st_mode)
+        path.chmod(mode)
+        said = await run(*command)
+        assert (said.code, f"chmod {private:o} {path}" in said.err) == (1, True), said
+        path.chmod(private)
+
+
+# S-147
+async def test_a_server_that_is_stopped_ends_even_if_a_client_never_finishes(data: Path, tmp_path: Path) -> None:
+    port, health = free_port(), free_port()
+    async with running(
+        "serve", "--port", str(port), data=data, home=tmp_path, COBALT_HEALTH_PORT=str(health)
+    ) as server:
+        async with httpx2.AsyncClient(trust_env=False) as http:
+            for path, status in (("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/v1/orgs", 404)):
+                assert (await http.get(f"http://127.0.0.1:{health}{path}")).status_code == status
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /link/token/create HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n{")
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(15):
+            assert await server.stopped(signal.SIGTERM) == 0
+        assert (await reader.read()).startswith(b"HTTP/1.1 408")
+        writer.close()
+
+
+async def test_a_second_signal_ends_it_at_once(data: Path, tmp_path: Path) -> None:
+    port = free_port()
+    async with running("serve", "--port", str(port), data=data, home=tmp_path) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /link/token/create HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n{")
+        await asyncio.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(2):
+            assert await server.stopped(signal.SIGTERM) == 128 + signal.SIGTERM
+        writer.close()

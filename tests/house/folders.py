@@ -25,7 +25,7 @@ class Budget(NamedTuple):
 
 FOLDERS: dict[str, Budget] = {
     "accounts": Budget(195, 42),
-    "api": Budget(18, 12),
+    "api": Budget(22, 16),
     "benchmarks": Budget(8, 11),
     "browsers/chromium": Budget(130, 315),
     "browsers/engines": Budget(12, 86),
@@ -38,7 +38,7 @@ FOLDERS: dict[str, Budget] = {
     "docs": Budget(600, 12),
     "house": Budget(150, 20),
     "jobs": Budget(26, 8),
-    "kit": Budget(90, 5),
+    "kit": Budget(110, 5),
     "link/api": Budget(60, 20),
     "link/connections": Budget(45, 60),
     "link/flow": Budget(135, 180),
@@ -53,7 +53,7 @@ FOLDERS: dict[str, Budget] = {
     "stories": Budget(90, 260),
     "support": Budget(60, 5),
     "vault": Budget(95, 28),
-    "web": Budget(370, 36),
+    "web": Budget(460, 50),
 }
 
 

@@ -54,6 +54,9 @@ ISSUED_TOKENS = Proof(200, 1_000, "Every kind of token on its usual way, and a p
 ROTATED_TOKEN_CALLS = Proof(40, 334, "Three tokens are tried in each, from another process's connections.")
 RANDOM_WALKS = Proof(20, 720, "280 steps reach every state; the nightly 10,000 reach their rare orders (S-144).")
 
+# Many clients at once. S-147.
+SILENT_CONNECTIONS = Proof(1_100, 9_000, "More than the 1,024 that were an outage. Half of them have to make room.")
+
 # Anything that a stranger may send. S-004, S-121 and S-145 give the full sizes.
 PROPERTY_EXAMPLES = Proof(200, 5_000, "Hypothesis tries the edges first and searches at random afterwards.")
 TIMED_CALLS = Proof(250, 500, "A median of 250 calls is steady to a tenth of the 2 ms that are allowed.")

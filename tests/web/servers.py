@@ -1,4 +1,4 @@
-"""The two ASGI servers that must work, each serving an app over real TCP inside the test's event loop."""
+"""The ASGI servers that must work, each serving an app over real TCP inside the test's event loop."""
 
 import asyncio
 import socket
@@ -7,32 +7,25 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from granian.constants import Interfaces
-from granian.server.embed import Server
+
+from cobalt_link.web.limits import Limits
+from cobalt_link.web.server import serving
+from tests.support.world import free_port
 
 
 @asynccontextmanager
-async def on_granian(app: Any) -> AsyncIterator[tuple[str, int]]:
-    """The app on Granian; gives host and port."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-        server = Server(app, "127.0.0.1", port, interface=Interfaces.ASGI, websockets=False, log_enabled=False)
-        serving = asyncio.create_task(server.serve())
-        try:
-            await _until_open(port)
-            yield "127.0.0.1", port
-        finally:
-            server.stop()
-            await serving
+async def on_ours(app: Any, limits: Limits | None = None) -> AsyncIterator[tuple[str, int]]:
+    """The app on our server; gives host and port."""
+    port = free_port()
+    async with serving(app, "127.0.0.1", port, limits):
+        yield "127.0.0.1", port
 
 
 @asynccontextmanager
 async def on_uvicorn(app: Any) -> AsyncIterator[tuple[str, int]]:
     """The app on uvicorn; gives host and port."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="critical", server_header=False, ws="none")
+    config = uvicorn.Config(app, log_level="critical", server_header=False, ws="none", http="h11")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve([listening]))  # serve() would take over the test's signals
     try:

@@ -11,7 +11,7 @@ from starlette.types import Message
 from cobalt_link.kit.logs import configure_logging
 from cobalt_link.web import mount
 from cobalt_link.web.metrics import Metrics
-from tests.web.sample import HEADERS, Shop, authenticate, client, routes, sample
+from tests.web.sample import HEADERS, Shop, authenticate, client, routes
 
 EVERY_KIND_OF_ANSWER = [("GET", "/things/1"), ("GET", "/nowhere"), ("PUT", "/me"), ("GET", "/me"), ("GET", "/panes/1")]
 
@@ -50,7 +50,7 @@ async def test_no_answer_names_the_web_server_or_a_version() -> None:
     async with client() as http:
         for method, path in EVERY_KIND_OF_ANSWER:
             headers = (await http.request(method, path)).headers
-            assert headers.get_list("server") == ["cobalt-link"]
+            assert "server" not in headers
             assert "x-powered-by" not in headers
 
 
@@ -99,31 +99,7 @@ async def test_a_body_without_a_declared_length_is_refused_as_soon_as_it_is_over
     async with client() as http:
         answer = await http.post("/things", headers=HEADERS, content=endless())
     assert answer.status_code == 413
-    assert chunks <= 18
-
-
-@pytest.mark.parametrize("framing", ["content-length", "transfer-encoding"])
-async def test_a_body_is_whole_once_its_declared_length_is_there(framing: str) -> None:
-    body = b'{"user_id": "u", "org_id": "o"}'
-    messages = [body[:7], body[7:], b""]
-    asked, statuses = 0, []
-
-    async def receive() -> Message:
-        nonlocal asked
-        asked += 1
-        return {"type": "http.request", "body": messages[asked - 1], "more_body": asked < 3}
-
-    async def send(message: Message) -> None:
-        statuses.append(message.get("status"))
-
-    length = (b"content-length", str(len(body)).encode())
-    headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()] + [length]
-    if framing == "transfer-encoding":
-        headers.append((b"transfer-encoding", b"chunked"))
-    scope = {"type": "http", "method": "POST", "path": "/things", "query_string": b"", "headers": headers}
-    await sample()(scope, receive, send)
-    assert statuses[0] == 201
-    assert asked == (2 if framing == "content-length" else 3)
+    assert chunks <= 3
 
 
 async def test_requests_are_counted_by_template_and_never_by_path() -> None:

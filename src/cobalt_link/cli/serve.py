@@ -56,16 +56,15 @@ def demo(
 
     Its data is in ~/.cobalt-demo, unless --data names another folder.
     """
-    import asyncio
-
     from cobalt_link.cli.demo import run
+    from cobalt_link.web import server
 
     given = {"host": host, "port": port, "allow_private_networks": True}
     settings = options.settings(**given)
     if settings.origins["data"] == "default":
         settings = options.settings(**given, data=DEMO_DATA)
     with port_errors_explained(settings.host, settings.port):
-        asyncio.run(run(settings, scribe_port=scribe_port, sandbox_port=sandbox_port, json=options.json))
+        server.run(run(settings, scribe_port=scribe_port, sandbox_port=sandbox_port, json=options.json))
 
 
 def _prepare(options: CommonOptions, **flags: Any) -> Settings:

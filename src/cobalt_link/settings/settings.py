@@ -22,6 +22,7 @@ from cobalt_link.kit.logs import hide
 from cobalt_link.settings import values as values
 
 SECRET = {"secret": True}
+Port = Annotated[int, Meta(ge=1, le=65535)]
 Minutes = Annotated[int, Meta(ge=5, le=7 * 24 * 60)]
 
 
@@ -36,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "~/.cobalt"
     )
     host: Annotated[str, Meta(min_length=1, description="Address that the server listens on.")] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=1, le=65535, description="Port that the server listens on.")] = 8420
+    port: Annotated[Port, Meta(description="Port that the server listens on.")] = 8420
     public_url: Annotated[
         str, Meta(description="Address at which browsers reach the server. http:// works only on this machine.")
     ] = ""
@@ -121,6 +122,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Proxies whose X-Forwarded-For is trusted: addresses or ranges, separated by commas."),
     ] = ("127.0.0.1", "::1")
+    health_port: Annotated[
+        Port | None,
+        Meta(
+            description="A second port for /healthz, /readyz, and /metrics alone. Connections to it are not counted"
+            " with those of the first.",
+        ),
+    ] = None
+    max_connections: Annotated[
+        int, Meta(ge=16, le=100_000, description="How many HTTP connections the server takes at the same time.")
+    ] = 4096
+    max_connections_per_address: Annotated[
+        int,
+        Meta(
+            ge=4,
+            le=100_000,
+            description="How many of these one address may have (an IPv6 /64 is one address). Trusted proxies may have"
+            " any number.",
+        ),
+    ] = 256
     worker_concurrency: Annotated[
         int,
         Meta(
@@ -287,15 +307,24 @@ def _content(setting: Setting, variable: str, path: str) -> str:
         raise SettingsError(f"{variable} must be a path such as /run/secrets/x. The secret goes in {setting.variable}.")
     file = Path(path).expanduser()
     try:
-        if setting.secret and file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
-            raise SettingsError(
-                f"{variable} names {file}, which every user of this machine can read. Run: chmod 600 {file}"
-                " (in Kubernetes: defaultMode 0400, or 0440 with fsGroup)."
-            )
+        if setting.secret:
+            _check_secret_file(variable, file)
         return file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise SettingsError(f"{variable} names {file}, which cannot be read: {reason}. Check the path.") from None
+
+
+def _check_secret_file(variable: str, file: Path) -> None:
+    """Secrets that a service manager mounts belong to root, and a group may read them."""
+    status = file.stat()
+    if status.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise SettingsError(
+            f"{variable} names {file}, which other users of this machine can use. Run: chmod 600 {file}"
+            " (in Kubernetes: defaultMode 0400, or 0440 with fsGroup)."
+        )
+    if status.st_uid not in (os.geteuid(), 0):
+        raise SettingsError(f"{variable} names {file}, which belongs to another user. Run: chown {os.geteuid()} {file}")
 
 
 def _from_file(file: Path) -> dict[str, SettingValue]:

@@ -59,6 +59,7 @@ class Signals:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
+        self.released = False  # whether watchers should stop waiting, because the server ends
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._connection: AsyncConnection | None = None
@@ -97,6 +98,11 @@ class Signals:
             if not self._watches[topic]:
                 del self._watches[topic]
 
+    def release(self) -> None:
+        """Wakes every watcher for the last time."""
+        self.released = True
+        self._wake_all()
+
     async def _listen(self) -> AsyncConnection:
         connection = await connect(self._dsn)
         try:
@@ -116,7 +122,7 @@ class Signals:
             await self._connection.close()
             self._connection = await self._reconnect()
             # Signals may have been lost in between, so everybody reads again.
-            self._wake([watch for watches in self._watches.values() for watch in watches])
+            self._wake_all()
 
     async def _reconnect(self) -> AsyncConnection:
         while True:
@@ -124,6 +130,9 @@ class Signals:
                 return await self._listen()
             except (psycopg.Error, DatabaseUnavailable):
                 await asyncio.sleep(_PAUSE)
+
+    def _wake_all(self) -> None:
+        self._wake([watch for watches in self._watches.values() for watch in watches])
 
     @staticmethod
     def _wake(watches: Iterable[Watch]) -> None:

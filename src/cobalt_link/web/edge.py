@@ -32,7 +32,6 @@ API_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "server": "cobalt-link",  # otherwise Granian sends its own name
 }
 # Defaults of a page that sets no headers itself. With no-referrer, browsers send `Origin: null` with a form, so the
 # CSRF check could not tell our page from a foreign one (docs/develop/pages.md §10).
@@ -43,6 +42,7 @@ PAGE_HEADERS = API_HEADERS | {
 }
 Headers = tuple[tuple[bytes, bytes], ...]
 HSTS = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
+GET_BODY = 8 * 1024  # bytes; the contract's clients put a few fields there (§9)
 
 
 class ResponseAborted(Exception):
@@ -119,12 +119,11 @@ class _Exchange:
         self._received += len(message.get("body", b""))
         if self._received > limit:
             raise TooLarge(f"The request body is too large. Send at most {limit} bytes.")
-        if self._received == self._length:
-            # The body is complete. Granian would send one more, empty message, which costs a switch of threads.
-            message["more_body"] = False
         return message
 
     def _limit(self) -> int:
+        if self.scope["method"] in ("GET", "HEAD"):
+            return GET_BODY
         of_route = self.route.max_body if self.route else None
         return self.edge.body_limit if of_route is None else of_route
 

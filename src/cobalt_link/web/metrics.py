@@ -24,6 +24,10 @@ class Metrics:
         self._seconds = Histogram(
             "cobalt_http_request_seconds", "Time to answer.", labels, buckets=BUCKETS, registry=self.registry
         )
+        self._refused = Counter(
+            "cobalt_http_refused", "Requests and connections refused before any handler.", ["code"],
+            registry=self.registry,
+        )  # fmt: skip
         ProcessCollector(registry=self.registry)
         # `labels()` takes a lock and builds a key each time. Methods, routes and statuses are few.
         self._series = functools.cache(self._labeled)
@@ -32,6 +36,10 @@ class Metrics:
         count, times = self._series(method if method in METHODS else "OTHER", route, status)
         count.inc()
         times.observe(seconds)
+
+    def refused(self, code: str) -> None:
+        """Counts what the server refused by itself, such as `request_timeout`, or `gave_way` at a limit."""
+        self._refused.labels(code).inc()
 
     def _labeled(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)

@@ -139,6 +139,20 @@ class PackedBody(Problem):
     default_headers: ClassVar = {"Accept-Encoding": "identity"}  # what is taken instead (RFC 9110 §15.5.16)
 
 
+class RequestTimeout(Problem):
+    """The request did not arrive in time. Send it again, and all of it at once."""
+
+    code = "request_timeout"
+    status = 408
+
+
+class HeadersTooLarge(Problem):
+    """The headers of the request are too large. Send at most 100 headers and 32 KB, cookies and address included."""
+
+    code = "headers_too_large"
+    status = 431
+
+
 class RateLimited(Problem):
     """Too many requests. Wait for the seconds in the Retry-After header, then send requests more slowly."""
 

@@ -58,4 +58,7 @@ def address_key(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    # A dual-stack socket shows IPv4 peers as ::ffff:192.0.2.1, which are all in one /64.
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))

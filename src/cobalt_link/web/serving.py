@@ -76,12 +76,12 @@ class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
             await sent.close_uploads()
 
     async def _handle(self, route: Route, room: object, call: Call, sent: "_RequestInput") -> Response:
+        arguments = _arguments(route, call.request)
         if route.csrf:
             await self._check_form(call, sent)
         await self._check_caller(route, call, sent)
         if route.idempotency is Idempotency.KEY:
             _ = call.idempotency_key  # reading it refuses a malformed key, even if the handler never reads it
-        arguments = _arguments(route, call.request)
         if route.body:
             arguments["body"] = convert(await sent.fields(), route.body, query=route.method == "GET")
         result = await route.handler(room, call, **arguments)
@@ -159,7 +159,7 @@ def mount(
     clock: Clock | None = None,
     metrics: Metrics | None = None,
     trusted_proxies: Iterable[str] = (),
-    body_limit: int = 1024 * 1024,
+    body_limit: int = 64 * 1024,
     form_token: FormToken | None = None,
     page_problem: PageProblem | None = None,
     admit_page: AdmitPage | None = None,
@@ -232,11 +232,12 @@ def _require(found: CallerCredentials, auth: Auth) -> None:
 
 
 def _arguments(route: Route, request: Request) -> dict[str, Any]:
-    """The path parameters that the handler takes. A value that no id can have is a 404."""
+    """The path parameters that the handler takes. A value that no id can have is a 404, for those of others too."""
     given: dict[str, Any] = {}
-    for name, kind in route.arguments.items():
-        text = str(request.path_params[name])
+    for name, value in request.path_params.items():
+        text, kind = str(value), route.arguments.get(name)
         if not text.isprintable() or (kind is int and not (text.isascii() and text.isdigit() and len(text) < 19)):
             raise NotFound
-        given[name] = kind(text)
+        if kind:
+            given[name] = kind(text)
     return given

@@ -46,7 +46,7 @@ class SessionProgress:
                     yield name
                 sent = max(sent, len(names))
                 left = deadline - _now()
-                if session is None or not is_working(session) or left <= 0:
+                if session is None or not is_working(session) or left <= 0 or self._deps.signals.released:
                     return
                 await watch.changed(min(left, LOOK_AGAIN))
 
@@ -65,7 +65,7 @@ class SessionProgress:
         with self._deps.signals.watch(topic(session_id)) as watch:
             while (session := await self.find(session_id)) and not done(session):
                 left = deadline - _now()
-                if left <= 0:
+                if left <= 0 or self._deps.signals.released:
                     break
                 await watch.changed(min(left, LOOK_AGAIN))
         return session
