@@ -113,7 +113,7 @@ COVERED: dict[str, str] = {
 # Fields that tell nothing of the EHR: ids and tokens of ours, what the app itself sent, and times of our own.
 OURS = re.compile(
     r"\w+\.(success|token|link_token|access_token|public_token|account_id|expires_at|message|id|patient_id)"
-    r"|(Pagination|StateMachine|Transition|HealthStatus|OpenApi|OrgView|VisitType|Reference|ClientAddress)\.\w+"
+    r"|(Pagination|StateMachine|Transition|HealthStatus|OpenApi|OrgView|VisitType|Reference|ClientAddress|Continuation)\.\w+"
     r"|LinkTokenStatus\.state|Event\.(seq|name|at|pane)"
     # The app is told of a request before it is sent (refusal.unsupported.sends).
     r"|EhrRequest\.\w+"

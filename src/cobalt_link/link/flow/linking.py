@@ -51,7 +51,7 @@ class LinkFlow(Flow):
         allowed = partial(self._deps.ehr_domains.allows, also=org.settings.allowed_ehr_domains)
         if session.account:
             account = await self._deps.accounts.find(asker.client, session.account)
-            known = ChosenEhr(connector=account.connector, address=account.address, practice=account.practice)
+            known = ChosenEhr(connector=account.connector, address=account.address)
             return LinkSignIn(connectors, known, allowed=allowed, consents=False, repairs=account)
         known = ChosenEhr(connector=org.ehr, address=self._address(org), practice=org.settings.branding_name)
         existing = partial(self._existing, session)
@@ -134,7 +134,8 @@ class LinkFlow(Flow):
             org_id=org.org_id,
             user_id=session.asker.user_id,
             connector=chosen.connector or "",
-            instance=EhrInstance(address=chosen.address or "", practice=chosen.practice),
+            # Without the practice's name: only the EHR gives an account one, in its grant.
+            instance=EhrInstance(address=chosen.address or ""),
             grant=granted.grant,
             answers=granted.answers,
             kept=sign_in.kept,

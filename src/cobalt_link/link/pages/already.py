@@ -9,14 +9,15 @@ from cobalt_link.link.flow import already
 from cobalt_link.link.pages import consent
 from cobalt_link.link.pages.layout import Head
 from cobalt_link.link.pages.pane_view import PaneView
+from cobalt_link.link.pages.texts import isolated
 
 
 def variables(view: PaneView, pane: Choice) -> dict[str, Any]:
     t, context = view.texts, view.context
     since = t.day(context.since, context.now.date()) if context.since else None
     used = t.moment(context.last_used, context.now) if context.last_used else t("page.never_used")
-    claim = consent.practice_claim(context, t)
-    facts = [(t("fact.practice"), claim)] if claim else []
+    practice = isolated(context.practice) if context.practice else consent.practice_claim(context, t)
+    facts = [(t("fact.practice"), practice)] if practice else []
     return {
         "template": "already",
         "head": Head(hero=True, wire="at5", knot="check", tone="on", joined=True),

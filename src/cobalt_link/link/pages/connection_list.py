@@ -47,7 +47,7 @@ def rows(found: Iterable[tuple[Account, Client]]) -> list[Connection]:
 def list_page(context: PageContext, found: Sequence[Connection], ehr_user_name: str, *, ended: bool = False) -> str:
     """All connections of one EHR user. `ended`: the user has just disconnected one."""
     t = texts_of(context)
-    rows = [(each, claim := _claim(t, each), _about(context, t, each, claim)) for each in found]
+    rows = [(each, _about(context, t, each)) for each in found]
     kind = "some" if rows else "none"
     notice = Notice(icon="check", title=t("connections.ended"), text=t("connections.ended_why")) if ended else None
     why = t(f"connections.{kind}_why", ehr_user_name=ehr_user_name)
@@ -60,7 +60,7 @@ def disconnect_page(context: PageContext, one: Connection, ehr_user_name: str) -
     t = texts_of(context).with_names(app=one.app)
     facts = [
         (t("connections.account"), isolated(ehr_user_name)),
-        *([(t("fact.practice"), claim)] if (claim := _claim(t, one)) else []),
+        *([(t("fact.practice"), isolated(one.practice))] if one.practice else []),
         (t("connections.since"), t.day(one.since.date(), context.now.date())),
         (t("fact.last_used"), _last_used(context, t, one)),
     ]
@@ -71,15 +71,11 @@ def disconnect_page(context: PageContext, one: Connection, ehr_user_name: str) -
     return render_page("disconnect", t, ends, head, t("disconnect.title"), **given)
 
 
-def _claim(t: Texts, one: Connection) -> Markup | None:
-    """The practice's name, which nobody but the app gives."""
-    return t.with_names(app=one.app).best("consent.says", claim=one.practice)
-
-
-def _about(context: PageContext, t: Texts, one: Connection, claim: Markup | None) -> Markup:
+def _about(context: PageContext, t: Texts, one: Connection) -> Markup:
     since = t("connections.row_since", day=t.day(one.since.date(), context.now.date()))
     used = t("connections.row_used", when=_last_used(context, t, one)) if one.last_used else t("page.never_used")
-    return Markup("<br>").join(filter(None, (claim, since, used)))
+    practice = [isolated(one.practice)] if one.practice else []
+    return Markup("<br>").join([*practice, since, used])
 
 
 def _last_used(context: PageContext, t: Texts, one: Connection) -> Markup:

@@ -49,7 +49,7 @@ def seen(context: PageContext, t: Texts) -> Markup:
 
 def practice_claim(context: PageContext, t: Texts) -> Markup | None:
     """The practice's name if nobody but the app gives it."""
-    return t.best("consent.says", claim=context.claimed_practice)
+    return None if context.practice else t.best("consent.says", claim=context.claimed_practice)
 
 
 def addressee_claim(context: PageContext, t: Texts) -> Markup | None:

@@ -14,7 +14,7 @@ from cobalt_link.developers.clients import Client
 from cobalt_link.developers.orgs import Org
 from cobalt_link.kit.ids import reference
 from cobalt_link.link.deps import LinkDeps
-from cobalt_link.link.flow.flow import Flow, Flows, Subject
+from cobalt_link.link.flow.flow import Flow, Flows
 from cobalt_link.link.flow.link_sign_in import OTHER_EHR
 from cobalt_link.link.pages import refusal, texts
 from cobalt_link.link.pages.context import Match, PageContext, Search
@@ -59,8 +59,8 @@ class ContextLoader:
             n=session.pane_n or 0,
             ehr_name=manifest.name if manifest else None,
             ehr_mark=manifest.mark if manifest else None,
-            practice=None,  # no EHR names it before the sign-in
-            claimed_practice=_practice(session, subject),
+            practice=account.practice if account else None,
+            claimed_practice=session.practice if subject.consents else None,
             addressee=subject.addressee,
             host=urlsplit(address).netloc if address else None,
             connector_texts=(connector.texts(locale) if connector else {}) | flow_texts,
@@ -146,13 +146,6 @@ class ContextLoader:
 def app_mark(client: Client) -> str:
     """The letters that stand for an app: those that it chose, else its monogram."""
     return client.branding.get("mark") or monogram(client.name)
-
-
-def _practice(session: LinkSession, subject: Subject) -> str | None:
-    """The practice's name, as the app gave it with its org."""
-    if not subject.consents:
-        return None  # the pages of `/connections` speak of the EHR, whichever practice it belongs to
-    return session.practice or (subject.account.practice if subject.account else None)
 
 
 def _ends_as(flow: Flow, session: LinkSession) -> Literal["link_expired", "connections_expired"] | None:
