@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.telling import spread
-from benchmarks.world import ended, free_port
+from benchmarks.world import ended, free_port, outside
 from cobalt_link.vault import Keyring
 
 TARGET = 3.0  # seconds, warm
@@ -41,7 +40,7 @@ async def _started(command: str, folder: str, ports: int) -> float:
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "cobalt_link", command, "--data", folder, "--json", *places,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        env=outside() | {"PYTHONUNBUFFERED": "1"}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
         assert process.stdout

@@ -3,8 +3,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from benchmarks.filling import Size
 
-from benchmarks import attack, idle, link, start, strangers, tokens
+from benchmarks import attack, idle, link, scale, start, strangers, tokens
+from tests.support import proof
 
 BRIEFLY = {
     "tokens": lambda: tokens.run(rounds=1, seconds=0.3, exchanges=40),
@@ -22,6 +24,11 @@ TOLD = {
     "attack": ["healthz", "token create", "p99", "without the attack", "ratio", "target 2.00", "0 failed"],
     "idle": ["server with its worker", "PostgreSQL", "baseline", "ratio"],
 }
+
+
+if proof.SIZE == "nightly":  # it fills two databases, which takes half a minute
+    BRIEFLY["scale"] = lambda: scale.run(Size(2_000, 3_000, 5_000, 3_000))
+    TOLD["scale"] = ["GET /v1/accounts", "bytes per account", "longest transaction", "a read meanwhile", "baseline"]
 
 
 @pytest.mark.slow
