@@ -16,6 +16,7 @@ async function linked(public_token) {
   try {
     await post("/linked", { public_token });
     await showPage();
+    tabs.postMessage(title());
   } catch (problem) {
     showProblem(problem);
   }
@@ -26,6 +27,11 @@ async function showPage() {
   document.querySelector("main").replaceWith(page.querySelector("main"));
   showButton();
 }
+
+// The account may be linked or disconnected in another tab. Then this tab shows it too.
+const tabs = new BroadcastChannel("acme_scribe");
+const title = () => document.querySelector("h1").textContent;
+tabs.onmessage = (event) => event.data !== title() && showPage();
 
 function showProblem(problem) {
   const message = document.querySelector("#message");
@@ -50,3 +56,4 @@ function showButton() {
 }
 
 showButton();
+tabs.postMessage(title());

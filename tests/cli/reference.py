@@ -36,6 +36,8 @@ To set up a new installation:
 
 """
 
+USUAL_DATA = "Data folder. The default is COBALT_DATA, or ~/.cobalt. "  # said once, at the top
+
 SETTINGS = """\
 # Settings
 
@@ -68,7 +70,7 @@ def cli() -> str:
     for command, path in _commands(app, ()):
         parts.append(f"## `cobalt {' '.join(path)}`\n\n{inspect.getdoc(command.default_command)}\n")
         rows = [_flag(each) for each in command.assemble_argument_collection() if each.parameter.help]
-        rows = [row for row in rows if not row.startswith(("| `--data", "| `--json"))]
+        rows = [row for row in rows if not row.startswith("| `--json") and USUAL_DATA not in row]
         if rows:
             parts.append("\n| argument | meaning | default |\n|---|---|---|\n" + "\n".join(rows) + "\n")
         parts.append("\n")

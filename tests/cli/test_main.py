@@ -9,6 +9,7 @@ import cyclopts
 import pytest
 
 from cobalt_link.cli.main import COMMANDS, app, main
+from cobalt_link.cli.serve import DEMO_DATA
 from tests.cli.cobalt import environment
 
 
@@ -153,3 +154,15 @@ def test_the_traceback_of_a_bug_shows_no_secret_setting(
     said = capsys.readouterr().err
     assert "RuntimeError: cannot use" in said and "config.py" in said
     assert "anary" not in said
+
+
+def test_help_names_the_folder_that_a_command_really_uses() -> None:
+    said = {" ".join(words): _help_of(command, "--data") for words, command in commands()}
+    usual = "Data folder. The default is COBALT_DATA, or ~/.cobalt."
+    assert said.pop("demo") == usual.replace("~/.cobalt", str(DEMO_DATA))
+    assert "temporary" in (said.pop("sandbox") or "")
+    assert set(said.values()) == {usual}
+
+
+def _help_of(command: cyclopts.App, flag: str) -> str | None:
+    return next(each.parameter.help for each in command.assemble_argument_collection() if flag in each.names)

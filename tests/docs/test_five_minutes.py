@@ -1,14 +1,17 @@
-"""The first page that a newcomer follows, followed: every command, every answer, both apps. S-149"""
+"""The first pages that a newcomer follows, followed: every command, every answer, both apps, in both ways. S-149"""
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
 import pytest
+from playwright.async_api import Browser, expect
 
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.docs.samples import DOCS, Sample, samples
 from tests.docs.terminal import Terminal
 from tests.stories.person import Person
@@ -16,15 +19,15 @@ from tests.support.world import free_port
 
 pytestmark = pytest.mark.xdist_group("five minutes")  # one server for all of them
 
-PAGE = DOCS / "start" / "five-minutes.md"
-PARTS = samples(PAGE)
+PARTS = samples(DOCS / "start" / "five-minutes.md")
+WINDOW = samples(DOCS / "how-to" / "new-window.md")
 PROGRAMS = {"app.py": "python3", "app.mjs": "node"}
 
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not on this machine")
 
 
-def part(mark: str, name: str | None) -> Sample:
-    return next(each for each in PARTS if (each.mark, each.name) == (mark, name))
+def part(mark: str, name: str | None, within: list[Sample] = PARTS) -> Sample:
+    return next(each for each in within if (each.mark, each.name) == (mark, name))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ async def terminal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Te
         "cobalt sandbox": f"cobalt sandbox --port {ehr}",
         "127.0.0.1:8420": f"127.0.0.1:{cobalt}",
         "127.0.0.1:9100": f"127.0.0.1:{ehr}",
-        "--callback-url http://127.0.0.1:8000": "--json --callback-url http://127.0.0.1:8000",
+        "--test --origin": "--json --test --origin",
     }
     terminal = Terminal(tmp_path_factory.mktemp("newcomer"), typed)
     try:
@@ -48,6 +51,8 @@ async def terminal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Te
 
 async def follow(terminal: Terminal) -> None:
     for each in PARTS[: PARTS.index(part("runs", "link_token"))]:
+        if each.mark == "app":
+            continue
         if each.mark == "stays":
             await terminal.start(each.text)
             continue
@@ -83,25 +88,55 @@ async def test_by_hand_with_curl(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("file", PROGRAMS)
-async def test_from_an_app_of_ones_own(terminal: Terminal, file: str, tmp_path: Path) -> None:
+def test_the_first_app_takes_forty_lines(file: str) -> None:
+    lines = [each for each in part("app", file).text.splitlines() if each.strip()]
+    assert len(lines) <= 40 and max(map(len, lines)) <= 120
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("file", PROGRAMS)
+async def test_the_first_app_links_in_a_lightbox(
+    terminal: Terminal, browser: Browser, file: str, tmp_path: Path
+) -> None:
+    app = await started(terminal, part("app", file), tmp_path)
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(app)
+    await page.get_by_role("button", name="Link account").click()
+    box = Lightbox(page)
+    await box.sign_in()
+    await box.at("done")
+    await box.press()
+    await expect(page.locator("#visits")).to_have_text(re.compile(r"^\d\d:\d\d  \w+"), timeout=SECONDS)
+    async with httpx2.AsyncClient(base_url=app, trust_env=False) as stranger:
+        for path in ("/token", "/linked"):  # S-023: a page of somebody else
+            assert (await stranger.post(path, headers={"Origin": "http://evil.test"})).status_code == 403
+    await context.close()
+
+
+@pytest.mark.parametrize("file", PROGRAMS)
+async def test_an_app_links_in_a_window_of_its_own(terminal: Terminal, file: str, tmp_path: Path) -> None:
+    await link_through(terminal, await started(terminal, part("app", file, WINDOW), tmp_path))
+
+
+async def started(terminal: Terminal, sample: Sample, folder: Path) -> str:
+    """The address of an app that runs on a port of its own, registered."""
+    file = str(sample.name)
     if not shutil.which(PROGRAMS[file]):
         pytest.skip(f"{PROGRAMS[file]} is not on this machine")
     port = free_port()
-    await register(terminal, port)
-    text = terminal.as_typed(part("app", file).text).replace("8000", str(port))
-    (tmp_path / file).write_text(text)
+    app = f"http://127.0.0.1:{port}"
+    await terminal.run(f"cobalt clients update $CLIENT_ID --origin {app} --callback-url {app}/linked")
+    await asyncio.sleep(1)  # so long a running server may still know the client as it was (S-128)
+    (folder / file).write_text(
+        terminal.as_typed(sample.text).replace("8000", str(port)).replace("dr-ann", f"dr-{port}")  # a user of its own
+    )
     # Its ready line is ours to add: these apps say nothing.
-    await terminal.start(f"{PROGRAMS[file]} {tmp_path / file} & {WAIT.format(port=port)}; wait")
-    await link_through(terminal, f"http://127.0.0.1:{port}")
+    await terminal.start(f"{PROGRAMS[file]} {folder / file} & {WAIT.format(port=port)}; wait")
+    return app
 
 
 WAIT = "until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; done; echo http://"
-
-
-async def register(terminal: Terminal, port: int) -> None:
-    url = f"http://127.0.0.1:{port}/linked"
-    await terminal.run(f"cobalt clients update $CLIENT_ID --callback-url {url}")
-    await asyncio.sleep(1)  # so long a running server may still know the client as it was (S-128)
 
 
 async def link_through(terminal: Terminal, app: str) -> None:

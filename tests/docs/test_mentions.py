@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cobalt_link import app
+from cobalt_link.cli import demo
 from cobalt_link.conformance.cases import Cases, read_cases, wanted
 from cobalt_link.settings import DECLARED
 from tests.cli.test_main import commands, flags
@@ -94,6 +95,12 @@ def test_every_file_exists(page: Path) -> None:
 def test_these_tests_see_something() -> None:
     text = ["start/five-minutes.md", "how-to/clients-and-orgs.md"]
     seen = [call for name in text for call in calls(ROOT / "docs" / name)]
-    assert ("clients create", ["--test", "--callback-url"]) in seen
+    assert ("clients create", ["--test", "--origin"]) in seen
     assert any(command == "orgs set" and "--allowed-ehr-domain" in given for command, given in seen)
     assert API.findall((ROOT / "docs" / text[0]).read_text())
+
+
+def test_readme_and_demo_call_the_button_of_the_example_app_by_its_name() -> None:
+    home = (ROOT / "src/acme_scribe/templates/home.html").read_text()
+    assert f'id="connect" hidden>{demo.BUTTON}</button>' in home
+    assert f"press *{demo.BUTTON}*" in (ROOT / "README.md").read_text()

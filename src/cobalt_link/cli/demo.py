@@ -19,6 +19,7 @@ from cobalt_link.vault import Keyring
 from cobalt_link.web import server
 
 SCRIBE = "Acme Scribe"
+BUTTON = "Connect EHR"  # as it says on the page of the example app
 LOGINS = (
     ("user_good", "signs in at once"),
     ("user_code", "is texted a code: 123456"),
@@ -88,7 +89,7 @@ def _make_key(path: Path) -> None:
 def _announce(json: bool, scribe: str, link: str, ehr: str) -> None:
     logins = "\n".join(f"  {name:<13} {what}" for name, what in LOGINS)
     text = f"""
-Cobalt Link is running. Open the example app and connect it:
+Cobalt Link is running. Open the example app and press "{BUTTON}":
 
   {scribe}      Acme Scribe, the example app
   {link}      Cobalt Link, its API and pages

@@ -5,22 +5,37 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from cobalt_link.cli.installation import DEFAULTS, CommonOptions
+from cobalt_link.cli.installation import CommonOptions
 from cobalt_link.cli.output import print_result
 from cobalt_link.cli.serve import port_errors_explained
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SandboxOptions(CommonOptions):
+    """The sandbox EHR is another program: its data is never in the data folder of an installation."""
+
+    data: Annotated[Path | None, Parameter(help="Data folder. The default is a temporary one, removed at the end.")] = (
+        None
+    )
+
+
+SANDBOX_DEFAULTS = SandboxOptions()
 
 
 async def sandbox(
     *,
     port: Annotated[int, Parameter(help="Port to listen on. 0 means a free one.")] = 9100,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
-    options: CommonOptions = DEFAULTS,
+    options: SandboxOptions = SANDBOX_DEFAULTS,
 ) -> None:
-    """Run the sandbox EHR. Without --data, it uses a temporary folder that is removed at the end."""
+    """Run the sandbox EHR, with made-up patients and logins for every case."""
     import sandbox_ehr
 
     def ready(address: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,16 @@ from cobalt_link.cli.output import print_result
 from cobalt_link.settings import Settings
 from cobalt_link.vault.master_key import open_keyring
 
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DemoOptions(CommonOptions):
+    """The demo does not touch the data of a real installation."""
+
+    data: Annotated[Path | None, Parameter(help="Data folder. The default is COBALT_DATA, or ~/.cobalt-demo.")] = None
+
+
+DEMO_DEFAULTS = DemoOptions()
 Host = Annotated[str | None, Parameter(help="Address to listen on. The default is 127.0.0.1.")]
 Port = Annotated[int | None, Parameter(help="Port to listen on. The default is 8420.")]
 DEMO_DATA = Path("~/.cobalt-demo")
@@ -50,12 +61,9 @@ def demo(
     port: Port = None,
     scribe_port: Annotated[int, Parameter(help="Port of the example app.")] = 8421,
     sandbox_port: Annotated[int, Parameter(help="Port of the sandbox EHR.")] = 8422,
-    options: CommonOptions = DEFAULTS,
+    options: DemoOptions = DEMO_DEFAULTS,
 ) -> None:
-    """Run everything with defaults: server, worker, sandbox EHR and an example app to try.
-
-    Its data is in ~/.cobalt-demo, unless --data names another folder.
-    """
+    """Run everything with defaults: server, worker, sandbox EHR and an example app to try."""
     from cobalt_link.cli.demo import run
     from cobalt_link.web import server
 

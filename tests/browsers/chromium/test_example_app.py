@@ -77,4 +77,9 @@ async def test_the_example_app_links_in_a_window(scribe: str, browser: Browser, 
     await window.get_by_role("button", name="Sign in").click()
     await window.get_by_role("button", name="Back to Acme Scribe").click(timeout=SECONDS)
     await shows_visits(window)
+    if scripts:  # the first tab follows what happened in the second, in both directions
+        await shows_visits(page)
+        await window.get_by_role("button", name="Disconnect your EHR").click()
+        await expect(page.locator("h1")).to_have_text("Notes that write themselves", timeout=SECONDS)
+        await expect(page.get_by_role("button", name="Connect EHR")).to_be_visible()
     await context.close()
