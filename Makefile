@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup setup-dev demo check test nightly lint bench docs assets lock clean
+.PHONY: help setup setup-dev demo check test nightly lint bench docs assets package lock clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ clients/js/node_modules/.package-lock.json: clients/js/package-lock.json
 
 assets: clients/js/node_modules/.package-lock.json ## Build the scripts that the server serves (needs Node)
 	cd clients/js && npm run --silent build
+
+package: clients/js/node_modules/.package-lock.json ## Build the npm package dist/cobalt-link.tgz (needs Node)
+	cd clients/js && npm run --silent package
 
 lock: setup-dev ## Update the requirement files with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra build -o requirements.txt

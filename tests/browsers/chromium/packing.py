@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 from pathlib import Path
@@ -20,12 +19,15 @@ NOT_COPIED = shutil.ignore_patterns("node_modules", "dist")
 
 
 class Built:
-    """`static`: what the server serves. `package`: the folder that npm packs. `tools`: where esbuild and tsc are."""
+    """`static`: what the server serves. `package`: the folder that npm packs, `tarball` the packed file. `tools`: where
+    esbuild and tsc are."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.client = folder / "clients" / "js"
-        self.static = folder / "static"
+        self.static = folder / STATIC.relative_to(ROOT)
         self.package = self.client / "sdk"
+        self.tarball = folder / "dist" / "cobalt-link.tgz"
         self.tools = self.client / "node_modules" / ".bin"
 
 
@@ -49,34 +51,30 @@ async def run(*command: str | Path, cwd: Path) -> str:
 
 
 async def build(folder: Path) -> Built:
-    if shutil.which("npm") is None:
-        pytest.skip("needs Node and npm: the built files are committed, so only a change of their sources needs both")
+    """`make package` in a copy of what it needs of the repository."""
+    if shutil.which("npm") is None or shutil.which("make") is None:
+        pytest.skip("needs Node and make: the built files are committed, so only a change of their sources needs both")
     built = Built(folder)
     shutil.copytree(CLIENT, built.client, ignore=NOT_COPIED)
-    built.static.mkdir()
-    shutil.copy(STATIC / STYLE, built.static)
-    await run("npm", "ci", cwd=built.client)
-    await run("node", "build.mjs", built.static, built.package / "dist", cwd=built.client)
+    for file in (ROOT / "Makefile", STATIC / STYLE, ROOT / "docs/how-to/lightbox.md"):
+        copy = folder / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    await run("make", "package", cwd=folder)
     return built
 
 
-async def packed(built: Built) -> Path:
-    """The tarball that would be published."""
-    [package] = json.loads(await run("npm", "pack", "--json", cwd=built.package))
-    return built.package / package["filename"]
-
-
-async def bundled_app(built: Built, source: str, react: int, folder: Path) -> str:
-    """The script of a React app that installed the tarball from npm. `react`: the major version."""
+async def bundled(built: Built, source: str, folder: Path, *needs: str) -> str:
+    """The script of an app that installed the package and what else it needs in a clean folder."""
     folder.mkdir()
-    dependencies = {
-        "react": f"^{react}",
-        "react-dom": f"^{react}",
-        "@cobalt-link/link": f"file:{await packed(built)}",
-    }
-    (folder / "package.json").write_text(json.dumps({"private": True, "dependencies": dependencies}))
-    await run("npm", "install", cwd=folder)
+    (folder / "package.json").write_text('{"private": true}')
+    await run("npm", "install", built.tarball, *needs, cwd=folder)
     (folder / "app.jsx").write_text(source)
     options = ("--bundle", "--format=iife", "--jsx=automatic", '--define:process.env.NODE_ENV="development"')
     await run(built.tools / "esbuild", "app.jsx", *options, "--outfile=app.js", cwd=folder)
     return (folder / "app.js").read_text()
+
+
+async def bundled_app(built: Built, source: str, react: int, folder: Path) -> str:
+    """The script of a React app. `react`: the major version."""
+    return await bundled(built, source, folder, f"react@{react}", f"react-dom@{react}")

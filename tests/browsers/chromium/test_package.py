@@ -16,7 +16,7 @@ from cobalt_link.app import House
 from cobalt_link.link.pages import assets
 from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import Lightbox
-from tests.browsers.chromium.packing import CLIENT, STATIC, STYLE, Built, build, bundled_app, run
+from tests.browsers.chromium.packing import CLIENT, STATIC, STYLE, Built, build, bundled, bundled_app, run
 from tests.browsers.chromium.site import Site
 from tests.browsers.chromium.test_how_to import sample
 from tests.link.pages.gallery import gallery
@@ -110,6 +110,56 @@ async def test_the_sources_and_an_app_that_uses_the_types_pass_the_compiler(buil
         modes = ("--module", module, "--moduleResolution", resolution)
         (tmp_path / "package.json").write_text('{"type": "module"}')
         await run(built.tools / "tsc", *strict, *modes, "consumer.ts", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("react", [16, 19])
+async def test_an_app_that_installs_the_package_has_one_react(built: Built, tmp_path: Path, react: int) -> None:
+    source = 'import { useCobaltLink } from "@cobalt-link/link/react"; import React from "react"; useCobaltLink(React);'
+    script = await bundled_app(built, source, react, tmp_path / "app")
+    installed = [json.loads(each.read_text())["version"] for each in (tmp_path / "app").rglob("react/package.json")]
+    assert [each.split(".")[0] for each in installed] == [str(react)]
+    assert len(re.findall(r"react/cjs/react\.development\.js\n", script)) == 1
+    # Neither does one that links to the folder, as npm does for a folder: there is no React beside the package.
+    assert not (built.client / "node_modules" / "react").exists()
+
+
+async def test_an_app_without_react_installs_nothing_else(built: Built, tmp_path: Path) -> None:
+    await bundled(built, 'import { load } from "@cobalt-link/link"; load("/init.js");', tmp_path / "app")
+    installed = [each.parent.name for each in (tmp_path / "app" / "node_modules").rglob("package.json")]
+    assert installed == ["link"]
+
+
+LOADED = """import { load } from "@cobalt-link/link";
+window.tried = (src) => load(src).then((link) => typeof link.init, (error) => error.message);"""
+
+
+async def test_load_works_in_hostile_pages_and_says_what_is_wrong(
+    built: Built, site: Site, house: House, page: Page, app: Shop, tmp_path: Path
+) -> None:
+    link = house.settings.public_url
+    site.put("/loads.js", await bundled(built, LOADED, tmp_path / "app"))
+    html = '<!doctype html><p id="CobaltLink">{more}</p><script src="/loads.js"></script>'
+    policy = f"script-src 'self' {link}; frame-src {link}; require-trusted-types-for 'script'"
+    found = {}
+    for name, more, csp in [
+        ("plain", "", "script-src *"),
+        ("trusted types", "", policy),
+        ("named policies", "", f"{policy}; trusted-types app cobalt-link"),
+        ("other policies", "", f"{policy}; trusted-types app"),
+        ("no script-src", "", "script-src 'self'"),
+        ("its own tag", f'<script async src="{link}/init.js"></script>', "script-src *"),
+        ("its own tag that fails", f'<script src="{link}/init.js"></script>', "script-src 'self'"),
+    ]:
+        site.put("/loads", html.format(more=more), Content_Security_Policy=csp)
+        await page.goto(f"{site.address}/loads")
+        found[name] = await page.evaluate("src => tried(src)", f"{link}/init.js")
+        if name == "trusted types":
+            await page.evaluate("token => void CobaltLink.init({ token, onSuccess() {} })", await app.link_token())
+            await Lightbox(page).at("consent")
+    right = ("plain", "trusted types", "named policies", "its own tag")
+    assert {name: found.pop(name) for name in right} == dict.fromkeys(right, "function")
+    assert "cobalt-link" in found.pop("other policies")
+    assert all(each.startswith(f"{link}/init.js did not load:") for each in found.values()), found
 
 
 @pytest.fixture

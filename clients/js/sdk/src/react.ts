@@ -1,7 +1,7 @@
 // The React hook: `useCobaltLink({ src, token, onSuccess })` returns `{ init, isReady, loading, error, close }`.
 
 import { useCallback, useEffect, useRef, useState } from "react";
-import { load } from "./index.js";
+import { load, loaded } from "./index.js";
 import type { Config, Handle } from "./types.js";
 
 export interface UseCobaltLink {
@@ -9,14 +9,14 @@ export interface UseCobaltLink {
   init: (more?: Partial<Config> | { nativeEvent: unknown }) => void;
   isReady: boolean;
   loading: boolean;
-  error: Event | null;
+  error: Error | null;
   close: () => void;
 }
 
 /** `src` is the address of init.js on your Cobalt Link server. Link closes when the component unmounts. */
 export function useCobaltLink(config: Config & { src: string }): UseCobaltLink {
   const [isReady, setReady] = useState(false);
-  const [error, setError] = useState<Event | null>(null);
+  const [error, setError] = useState<Error | null>(null);
   const latest = useRef(config);
   const handle = useRef<Handle | null>(null);
   const closing = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -28,7 +28,7 @@ export function useCobaltLink(config: Config & { src: string }): UseCobaltLink {
     clearTimeout(closing.current);
     load(config.src).then(
       () => unmounted || setReady(true),
-      (event: Event) => unmounted || setError(event),
+      (problem: Error) => unmounted || setError(problem),
     );
     return () => {
       unmounted = true;
@@ -41,7 +41,7 @@ export function useCobaltLink(config: Config & { src: string }): UseCobaltLink {
     // Options are read at the time of each call, so callbacks may change with each render. A click event is no options.
     const options = (): Config => ({ ...latest.current, ...(more && !("nativeEvent" in more) && more) });
     handle.current =
-      window.CobaltLink?.init({
+      loaded()?.init({
         token: options().token,
         onSuccess: (token) => options().onSuccess(token),
         onExit: (...args) => options().onExit?.(...args),
