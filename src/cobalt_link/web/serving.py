@@ -1,7 +1,7 @@
 """The ASGI app that `mount` makes from the route table.
 
-Every route has the same order: own form (CSRF), credentials, rate limit, body, handler. The first check that fails
-decides the response.
+Every route has the same order: own form (CSRF), credentials, rate limit, looks (`looking.py`), body, handler. The first
+check that fails decides the response.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -26,6 +26,7 @@ from cobalt_link.web.credentials import CallerCredentials, read_credentials
 from cobalt_link.web.csrf import ForeignForm, FormToken, Sender, sender
 from cobalt_link.web.edge import CLIENT, CODE, REQUEST_ID, SESSION, EdgeMiddleware
 from cobalt_link.web.fields import Fields, close_uploads, read_fields
+from cobalt_link.web.looking import refused_look
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import NotFound, Problem, Unauthorized
 from cobalt_link.web.rates import RateLimits, address_key
@@ -80,6 +81,10 @@ class RequestPipeline(msgspec.Struct, frozen=True, kw_only=True):
         if route.csrf:
             await self._check_form(call, sent)
         await self._check_caller(route, call, sent)
+        if route.changes and call.request.method == "HEAD":
+            return Response(media_type=route.media)
+        if route.changes and route.page and (refused := refused_look(call.request)):
+            raise refused
         if route.idempotency is Idempotency.KEY:
             _ = call.idempotency_key  # reading it refuses a malformed key, even if the handler never reads it
         if route.body:

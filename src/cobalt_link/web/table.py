@@ -78,6 +78,7 @@ class RouteOptions(TypedDict):
     csrf: NotRequired[bool]
     media: NotRequired[str]
     max_body: NotRequired[int]
+    changes: NotRequired[bool]
 
 
 class PageOptions(TypedDict):
@@ -92,6 +93,7 @@ class PageOptions(TypedDict):
     also: NotRequired[tuple[str, ...]]
     errors: NotRequired[tuple[type[Problem], ...]]
     max_body: NotRequired[int]
+    changes: NotRequired[bool]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `body` is the struct of the request or None. `response` is the type of the response. `arguments` are the path
     parameters that the handler takes, with their types. `max_body` is in bytes; None means the limit of the app.
+    `changes`: a GET that changes something. HEAD, prefetches, and previews do not reach its handler.
     """
 
     room: str
@@ -122,6 +125,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     audience: str = "api"
     media: str = "application/json"
     max_body: int | None = None
+    changes: bool = False
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -230,6 +234,7 @@ def _check_route(route: Route, declared: Iterable[str]) -> None:
         "a page that changes something must declare csrf": route.auth is Auth.PAGE
         and route.method != "GET"
         and "csrf" not in declared,
+        "only a GET must say that it changes something": route.changes and route.method != "GET",
         "a route for an account needs a tenant": route.auth is Auth.ACCOUNT and route.tenant is Tenant.NONE,
     }
     if found := [text for text, wrong in mistakes.items() if wrong]:

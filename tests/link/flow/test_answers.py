@@ -8,6 +8,7 @@ from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 import httpx2
+import msgspec
 import pytest
 
 from cobalt_link.app import House
@@ -28,17 +29,45 @@ GOOD = {"username": "user_good", "password": "pass_good"}
 # ----------------------------------------------------------------------------------------------
 
 
-async def test_until_the_first_answer_another_opening_takes_over(
+async def test_the_browser_of_the_first_answer_owns_the_session_whoever_else_looks(
     house: House, acme: Shop, client: httpx2.AsyncClient
-) -> None:
+) -> None:  # S-024
     link = await acme.link_token()
     first = await Browser(client).open(f"/?token={link}")
-    async with connected(house) as other:
+    async with connected(house) as other, connected(house) as third:
         second = await Browser(other).open(f"/?token={link}")
         assert first.pane == second.pane == "consent"
-        refused = await Browser(client).submit(first, agree="yes")
+        assert (await Browser(client).open(first.url)).pane == "consent"  # nothing was taken from it
+        signing_in = await Browser(client).submit(first, agree="yes")
+        refused = await Browser(other).submit(second, agree="yes")
         assert (refused.status, refused.heading) == (403, "Go back to the browser you started in")
-        assert (await go_on(Browser(other), second, **GOOD)).pane == "done"
+        assert (await Browser(third).open(f"/?token={link}")).status == 403
+        assert (await go_on(Browser(client), signing_in, **GOOD)).pane == "done"
+
+
+async def test_of_two_first_answers_at_once_one_counts(house: House, acme: Shop, client: httpx2.AsyncClient) -> None:
+    link = await acme.link_token()
+    async with connected(house) as other:
+        pages = [(http, await Browser(http).open(f"/?token={link}")) for http in (client, other)]
+        after = await asyncio.gather(*(Browser(http).submit(page, agree="yes") for http, page in pages))
+        assert sorted(each.status for each in after) == [200, 403]
+        [owner] = [http for (http, _), page in zip(pages, after, strict=True) if page.status == 200]
+        assert (await link_by_http(owner, link, until="credentials")).pane == "credentials"
+
+
+async def test_a_secret_opens_only_the_session_that_it_was_made_for(
+    house: House, acme: Shop, client: httpx2.AsyncClient
+) -> None:  # S-024
+    page = await Browser(client).open(f"/?token={await acme.link_token()}")
+    [(name, secret)] = [(each.name, each.value or "") for each in client.cookies.jar]
+    async with connected(house) as other:
+        await Browser(other).open(f"/?token={await acme.link_token(user_id='user-2')}")
+        [foreign] = [each.value or "" for each in other.cookies.jar]
+    swapped = secret[:-1] + ("0" if secret[-1] != "0" else "1")
+    for forged in (foreign, swapped, secret[:-32], secret[-32:], secret[:-32] + "0" * 32, "é" * 75, "x"):
+        cookie = {"Cookie": f"{name}={quote(forged)}"}
+        async with connected(house) as stranger:
+            assert (await stranger.get(page.form.action, headers=cookie)).status_code == 403, forged
 
 
 async def test_after_the_first_answer_another_browser_is_refused_and_learns_nothing(
@@ -57,19 +86,20 @@ async def test_after_the_first_answer_another_browser_is_refused_and_learns_noth
     assert (await Browser(client).open(f"/?token={link}")).pane == "credentials"
 
 
-async def test_an_answer_from_a_browser_that_was_taken_over_meanwhile_does_not_count(
+async def test_an_answer_from_a_browser_that_was_let_in_before_another_answered_does_not_count(
     house: House, acme: Shop, client: httpx2.AsyncClient
 ) -> None:  # S-024
     link = await acme.link_token()
     await link_by_http(client, link, until="consent")
-    let_in = await house.link.sessions.by_id((await session_row(house))["id"])
-    assert let_in is not None
-    async with connected(house) as other:
-        assert (await Browser(other).open(f"/?token={link}")).pane == "consent"
-    # The first browser was let in before the other took over, and its answer comes after.
-    assert not await house.link.answers.answer(let_in, let_in.pane_n or 0, ConsentAnswer(agree=True))
-    assert not await house.link.answers.again(let_in, let_in.pane_n or 0)
-    assert (await session_row(house))["answered"] is False
+    session = await house.link.sessions.by_id((await session_row(house))["id"])
+    assert session is not None and session.browser == b""
+    let_in = msgspec.structs.replace(session, browser=b"another")
+    await link_by_http(client, link, until="credentials")
+    for n in (session.pane_n or 0, (await session_row(house))["pane_n"]):
+        assert not await house.link.answers.answer(let_in, n, ConsentAnswer(agree=True))
+        assert not await house.link.answers.again(let_in, n)
+    assert not await house.link.answers.own(let_in)
+    assert (await link_by_http(client, link, until="done")).pane == "done"
 
 
 async def test_a_first_pane_in_a_frame_that_fails_halfway_is_asked_for_again(

@@ -119,6 +119,7 @@ EXCHANGE_ERRORS = (InvalidRequest, MissingField, InvalidPublicToken, KeyReused)
     audit="link.exchange",
     errors=EXCHANGE_ERRORS,
     summary="Exchange a public token for the permanent access token.",
+    changes=True,
 )
 async def exchange(room: LinkTokenApi, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
     token = await room.exchange(call.caller, body.public_token, call.idempotency_key)
@@ -150,6 +151,7 @@ async def exchange_by_post(room: LinkTokenApi, call: Call, body: ExchangePublicT
     audit=None,
     errors=(InvalidRequest, MissingField, InvalidLinkToken),
     summary="Get the state and the events of a link token, and the public token if the user has finished.",
+    changes=True,
 )
 async def get(room: LinkTokenApi, call: Call, body: GetLinkToken) -> LinkTokenStatus:
     session = await room.status(call.caller, body.link_token)

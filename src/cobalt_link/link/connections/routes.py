@@ -30,7 +30,7 @@ class DisconnectForm(msgspec.Struct, frozen=True):
 
 
 @routes.page(
-    "/connections", tenant=Tenant.NONE, rate=Rate.PUBLIC, audit=None, csrf=False, audience="end user",
+    "/connections", tenant=Tenant.NONE, rate=Rate.PUBLIC, audit=None, csrf=False, audience="end user", changes=True,
     summary="Start a session that lists the user's connections, bound to this browser for 15 minutes.",
 )  # fmt: skip
 async def begin(room: HostedPages, call: Call, body: BeginQuery) -> Response:

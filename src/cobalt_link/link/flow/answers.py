@@ -12,6 +12,7 @@ from cobalt_link.link.flow.flow import Flows
 from cobalt_link.link.flow.progress import SessionProgress
 from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
+from cobalt_link.link.session.browser import seen_by
 from cobalt_link.link.session.journal import delete_after, note_answer
 from cobalt_link.link.session.session import LinkSession, is_working
 from cobalt_link.link.session.sessions import LAST_TRY, LinkSessionTable
@@ -57,6 +58,11 @@ class SessionAnswers:
             current = await self._quiet(session, await self._progress.find(session.id), n)
         return False
 
+    async def own(self, session: LinkSession) -> bool:
+        """Before the hand-over: saved answers may have linked a session that nobody has answered. False if another
+        browser owns it."""
+        return await self._sessions.own(session)
+
     async def leave(self, session: LinkSession) -> None:
         """Ends the session. What was typed no longer opens."""
         async with self._deps.db.transaction() as tx:
@@ -82,9 +88,10 @@ class SessionAnswers:
     async def _accept(self, current: LinkSession, answer: Answer) -> bool:
         pane, n, now = current.pane, current.pane_n or 0, self._deps.clock.now()
         assert pane is not None
-        restarts_here = self._flows[current.purpose].restarts_after(pane)
+        flow = self._flows[current.purpose]
+        restarts_here, until = flow.restarts_after(pane), now + flow.lifetime
         async with self._deps.db.transaction() as tx:
-            if not await self._sessions.accept(tx, current, consented=restarts_here, now=now):
+            if not await self._sessions.accept(tx, current, consented=restarts_here, now=now, until=until):
                 return False
             await note_answer(tx, current, _entry(current, pane, n, answer), now)
             await events.note(tx, current, "answered", now, pane=pane.name)
@@ -108,9 +115,10 @@ class SessionAnswers:
         username = None if elsewhere or typed is None else str(typed)
         notice = None if elsewhere else _last_try(current.pane)
         now = self._deps.clock.now()
+        until = now + self._flows[current.purpose].lifetime
         async with self._deps.db.transaction() as tx:
             kept = {"keep_n": keep_n, "username": username, "notice": notice}
-            if not await self._sessions.rewind(tx, current, **kept, now=now):
+            if not await self._sessions.rewind(tx, current, **kept, now=now, until=until):
                 return False
             await delete_after(tx, current.id, keep_n)
             await events.note(tx, current, "again", now)
@@ -125,9 +133,7 @@ class SessionAnswers:
             current = await self._progress.settled_down(current.id, PATIENCE)
         if current is None or current.pane is None or current.pane_n != n or is_working(current):
             return None
-        if current.browser != session.browser:
-            return None
-        return current if current.expires_at > self._deps.clock.now() else None
+        return seen_by(current, session.browser) if current.expires_at > self._deps.clock.now() else None
 
 
 def _last_try(pane: Pane | None) -> str | None:

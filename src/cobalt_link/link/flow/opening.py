@@ -1,11 +1,13 @@
 """Opens link sessions: with a link token, or for a user who comes to `/connections`.
 
-A session belongs to the browser that gives its first answer. Until then every opening of its link token takes it over.
+A session belongs to the browser that gives its first answer. Until then every browser that opens its link token may see
+it, each with a secret of its own, so a link preview or a mail scanner takes nothing from the user.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from secrets import token_bytes
 from typing import Any, Literal
 
@@ -21,14 +23,16 @@ from cobalt_link.link.session.session import NewLinkSession, Purpose
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import LinkToken, Tokens
 
-NotOpenedReason = Literal["link_unknown", "link_expired", "link_used", "other_browser"]
+NotOpenedReason = Literal["link_unknown", "link_expired", "link_used", "other_browser", "origin_not_registered"]
 
 
 class NotOpened(msgspec.Struct, frozen=True):
-    """The token opens nothing. `why` is the page to show, `client` whose token it was."""
+    """The token opens nothing. `why` is the page to show, `client` whose token it was. `strange` are the origins that
+    this client has not registered."""
 
     why: NotOpenedReason
     client: str | None = None
+    strange: Sequence[str] = ()
 
 
 class SessionOpened(msgspec.Struct, frozen=True):
@@ -59,39 +63,43 @@ class SessionOpening:
         self._flows = flows
         self._queue = queue
 
-    async def open(self, token: str, cookies: Mapping[str, str]) -> SessionOpened | NotOpened:
-        """Opens a link token."""
+    async def open(
+        self, token: str, cookies: Mapping[str, str], around: Sequence[str] = ()
+    ) -> SessionOpened | NotOpened:
+        """Opens a link token. `around` are the origins of the pages around a frame."""
         row = await self._tokens.look_up(token)
-        if row is None:
+        client = await self._deps.clients.by_id(row.client) if row else None
+        if row is None or client is None or client.disabled_at is not None:
             return NotOpened("link_unknown")
+        if strange := [each for each in around if each not in client.origins]:
+            return NotOpened("origin_not_registered", row.client, strange)
         session = await self._sessions.of_link_token(row.hash)
         if session is None:
             if row.expires_at <= self._deps.clock.now():
                 return NotOpened("link_expired", row.client)
             if opened := await self._begin(row):
                 return opened
-            # Two openings at once: this one came second, and takes over like any later one.
-            return await self.open(token, cookies)
-        if self._browsers.owns(session, cookies):
+            return await self.open(token, cookies)  # two openings at once, and this one came second
+        if self._browsers.secret_in(session, cookies):
             return SessionOpened(session.id, None, row.client)
         if session.state in ("granted", "left"):
             return NotOpened("link_used", row.client)
         if session.state == "expired" or session.expires_at <= self._deps.clock.now():
             return NotOpened("link_expired", row.client)
-        secret, hashed = self._browsers.new_secret(session.id)
-        if await self._sessions.take_over(row.hash, hashed):
-            return SessionOpened(session.id, secret, row.client)
-        return NotOpened("other_browser", row.client)
+        if session.browser:
+            return NotOpened("other_browser", row.client)
+        return SessionOpened(session.id, self._browsers.new_secret(session.id), row.client)
 
     async def open_connections(self, locale: str | None) -> SessionOpened:
         """Begins a session for which no app asked. Its link token is random and nobody has it."""
-        new, secret = self._new("connections", link_token=token_bytes(32), locale=locale)
+        new = self._new("connections", link_token=token_bytes(32), locale=locale)
         await self._store(new)
-        return SessionOpened(new.id, secret)
+        return SessionOpened(new.id, self._browsers.new_secret(new.id))
 
     async def _begin(self, row: LinkToken) -> SessionOpened | None:
-        new, secret = self._new(
+        new = self._new(
             "link",
+            row.expires_at,
             link_token=row.hash,
             client=row.client,
             org=row.org,
@@ -99,16 +107,16 @@ class SessionOpening:
             account=row.account,
             locale=row.locale,
         )
-        return SessionOpened(new.id, secret, row.client) if await self._store(new) else None
+        opened = SessionOpened(new.id, self._browsers.new_secret(new.id), row.client)
+        return opened if await self._store(new) else None
 
-    def _new(self, purpose: Purpose, **more: Any) -> tuple[NewLinkSession, str]:
-        """A new session, and the secret of its browser."""
+    def _new(self, purpose: Purpose, at_least: datetime | None = None, **more: Any) -> NewLinkSession:
+        """A new session. Until its first answer it lives as long as its link token, `at_least`: a mail scanner may open
+        the token days before its user."""
         now = self._deps.clock.now()
-        session_id = dated_id(now)
-        secret, hashed = self._browsers.new_secret(session_id)
         until = now + self._flows[purpose].lifetime
-        new = NewLinkSession(id=session_id, purpose=purpose, browser=hashed, created_at=now, expires_at=until, **more)
-        return new, secret
+        until = max(until, at_least or until)
+        return NewLinkSession(id=dated_id(now), purpose=purpose, created_at=now, expires_at=until, **more)
 
     async def _store(self, new: NewLinkSession) -> bool:
         async with self._deps.db.transaction() as tx:

@@ -12,8 +12,8 @@ from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flow, Flows
 from cobalt_link.link.flow.opening import SessionOpened
 from cobalt_link.link.pages import render, texts
-from cobalt_link.link.pages.closed import Ended
-from cobalt_link.link.pages.headers import page_headers
+from cobalt_link.link.pages.closed import Ended, FrameRefusal
+from cobalt_link.link.pages.headers import is_origin, page_headers
 from cobalt_link.link.pages.texts import monogram
 from cobalt_link.link.session.browser import Browsers, cookie_name
 from cobalt_link.link.session.session import LinkSession
@@ -32,15 +32,23 @@ class PageClosed(Forbidden):
     """This page is not for this browser, or no longer open."""
 
     def __init__(
-        self, why: str, *, client: Client | None = None, back_url: str | None = None, ended: Ended | None = None
+        self,
+        why: str,
+        *,
+        client: Client | None = None,
+        back_url: str | None = None,
+        ended: Ended | None = None,
+        refusal: FrameRefusal | None = None,
     ) -> None:
         """`why` names the page to show (closed.CLOSED). `client`: whose origins may frame that page. `ended`: the
-        session, only for the browser that owned it."""
+        session, only for the browser that owned it. With `refusal` any page may frame it, so that its developer learns
+        the reason."""
         super().__init__()
         self.why = why
         self.ended = ended
         self.client = client
         self.back_url = back_url
+        self.refusal = refusal
 
 
 class PageAccess:
@@ -73,13 +81,14 @@ class PageAccess:
         if client is None and not flow.asks_for_itself:
             raise PageClosed("link_unknown")
         secrets = self.secrets(call, session_id)
-        if not self._browsers.owns(session, secrets):
+        seen = self._browsers.seen(session, secrets)
+        if seen is None:
             raise PageClosed("other_browser" if secrets or call.request.cookies else "no_cookies", client=client)
         if flow.expired(session, call.now) and not _asks_for_its_end(call, flow):
             why = "connections_expired" if flow.asks_for_itself else "link_expired"
             ended = await self._ended(flow, session, client)
             raise PageClosed(why, client=client, back_url=await flow.way_back(session), ended=ended)
-        call.session = session
+        call.session = seen
 
     async def _ended(self, flow: Flow, session: LinkSession, client: Client | None) -> Ended:
         subject = await flow.subject(session, client)
@@ -120,9 +129,11 @@ class PageAccess:
             locale=locale_of(None, call.header("Accept-Language"), chosen),
             operator=self._deps.settings.run_by,
             back_url=why.back_url,
-            parent=self.parent(call, why.client),
+            parent=_claimed_parent(call) if why.refusal else self.parent(call, why.client),
+            refusal=why.refusal,
         )
-        headers = self.headers(frame_ancestors=why.client.origins if why.client else ())
+        ancestors = why.client.origins if why.client else ()
+        headers = page_headers(https=self.https, frame_ancestors=ancestors, anywhere=why.refusal is not None)
         return HTMLResponse(html, status or CLOSED_STATUS.get(why.why, 403), headers)
 
     def parent(self, call: Call, client: Client | None) -> str | None:
@@ -158,8 +169,10 @@ class PageAccess:
         if isinstance(problem, PageClosed):
             return self.closed(call, problem)
         why = {"foreign_form": "cross_site", "rate_limited": "rate_limited", "not_found": "not_found"}
+        why |= {"prefetched": "only_looked", "previewed": "only_looked"}
         closed = PageClosed(why.get(problem.code, "unavailable"))
-        response = self.closed(call, closed, status=problem.status)
+        # For an office program, an error means that it must not open the link in the browser.
+        response = self.closed(call, closed, status=200 if problem.code == "previewed" else problem.status)
         response.headers.update(problem.headers)
         return response
 
@@ -167,9 +180,14 @@ class PageAccess:
         """Whether a form carries its session's token: for browsers that do not say where a form comes from."""
         session_id = str(call.request.path_params.get("session_id", ""))
         session = await self._sessions.by_id(session_id)
-        if session is None or not self._browsers.owns(session, self.secrets(call, session_id)):
-            return False
-        return fields.get("csrf") == self._browsers.form_token(session)
+        seen = self._browsers.seen(session, self.secrets(call, session_id)) if session else None
+        return seen is not None and fields.get("csrf") == self._browsers.form_token(seen)
+
+
+def _claimed_parent(call: Call) -> str | None:
+    """The origin that says it frames this page, registered or not: for pages that tell nothing but the reason."""
+    origin = call.request.query_params.get("origin", "")
+    return origin if is_origin(origin) else None
 
 
 def is_in_window(call: Call) -> bool:

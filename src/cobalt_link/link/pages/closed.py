@@ -26,6 +26,13 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     open_for: timedelta
 
 
+class FrameRefusal(msgspec.Struct, frozen=True):
+    """Why no page may show Link in its frame, for the developer of that page. `fix` is a command, or empty."""
+
+    message: str
+    fix: str = ""
+
+
 CLOSED = {
     "link_expired": ClosedPage("clock"),
     "connections_expired": ClosedPage("clock"),
@@ -33,9 +40,10 @@ CLOSED = {
     "link_unknown": ClosedPage("key"),
     "other_browser": ClosedPage("window"),
     "no_cookies": ClosedPage("window", stay=True),
-    "not_registered": ClosedPage("window"),
+    "origin_not_registered": ClosedPage("window"),
     "cross_site": ClosedPage("ban", stay=True),
     "rate_limited": ClosedPage("clock", stay=True),
     "unavailable": ClosedPage("alert", stay=True),
     "not_found": ClosedPage("ask"),
+    "only_looked": ClosedPage("window", stay=True),
 }

@@ -14,20 +14,23 @@ _ALSO_DENIED = ("browsing-topics", "midi", "payment", "serial", "usb", "hid")
 
 
 def page_headers(
-    *, https: bool, form_targets: Sequence[str] = (), frame_ancestors: Sequence[str] = ()
+    *, https: bool, form_targets: Sequence[str] = (), frame_ancestors: Sequence[str] = (), anywhere: bool = False
 ) -> dict[str, str]:
     """Headers for one page (S-114, S-119).
 
     `form_targets` are URLs or origins to which the response to a form may redirect. Chromium silently drops other
-    redirects after a POST. `frame_ancestors` are the origins that may frame the page. If it is empty, none may. Raises
-    ValueError for something that is not a web origin.
+    redirects after a POST. `frame_ancestors` are the origins that may frame the page. If it is empty, none may.
+    `anywhere`: any page may frame this one, because it only says why Link is not shown. Raises ValueError for something
+    that is not a web origin.
     """
+    ancestors = ["*"] if anywhere else _origins(frame_ancestors)
     headers = {
-        "Content-Security-Policy": _policy(form_targets, frame_ancestors),
+        "Content-Security-Policy": _policy(form_targets, ancestors),
         "Referrer-Policy": "same-origin",  # with no-referrer a form post carries "Origin: null"
         "X-Content-Type-Options": "nosniff",
         "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
-        "Cross-Origin-Resource-Policy": "cross-origin" if frame_ancestors else "same-origin",
+        "Cross-Origin-Resource-Policy": "cross-origin" if ancestors else "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",  # a page that is isolated itself shows no frame without it
         "Permissions-Policy": ", ".join(f"{name}=()" for name in (*_DENIED, *_ALSO_DENIED)),
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",  # without it nginx buffers the streamed steps
@@ -37,7 +40,7 @@ def page_headers(
     return headers
 
 
-def _policy(form_targets: Iterable[str], frame_ancestors: Iterable[str]) -> str:
+def _policy(form_targets: Iterable[str], ancestors: Sequence[str]) -> str:
     return "; ".join(
         (
             "default-src 'none'",
@@ -46,11 +49,16 @@ def _policy(form_targets: Iterable[str], frame_ancestors: Iterable[str]) -> str:
             "style-src 'self'",
             "img-src 'self'",
             " ".join(("form-action 'self'", *_origins(form_targets))),
-            " ".join(("frame-ancestors", *(_origins(frame_ancestors) or ["'none'"]))),
+            " ".join(("frame-ancestors", *(ancestors or ["'none'"]))),
             "base-uri 'none'",
             "object-src 'none'",
         )
     )
+
+
+def is_origin(text: str) -> bool:
+    """Whether a text is the origin of a web page as browsers send it."""
+    return _ORIGIN.fullmatch(text) is not None
 
 
 def _origins(urls: Iterable[str]) -> list[str]:

@@ -93,6 +93,7 @@ def render_page(template: str, texts: Texts, ends: Ends, head: Head, title: Mark
     context = more.get("context")
     given |= {"context": None, "page": template, "parent": None, "closing": None, "closes_in": 0, "patience": None}
     given |= {"accent": accent_url(context.accent) if context and context.accent else None, "ends_in": 0}
+    given |= {"refusal": None}
     if context and context.ends_as:
         left, whole = context.expires_at - context.now, context.expires_at - context.started
         # A script shows this when the time is over, and a whole page of it if the server can be reached.

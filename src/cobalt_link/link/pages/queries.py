@@ -11,13 +11,14 @@ from cobalt_link.link.flow.opening import NotOpenedReason
 
 
 class OpenQuery(msgspec.Struct, frozen=True):
-    """`origin` is the registered origin of the page that opens Link in a frame. `closed` is the reason why a token
-    opened nothing."""
+    """`origin` is the origin of the page that opens Link in a frame, `ancestors` those of the pages around that page,
+    with commas. `closed` is the reason why a token opened nothing."""
 
     token: Annotated[str, Meta(max_length=200)] = ""
     closed: NotOpenedReason | Literal[""] = ""
     lang: str | None = None
     origin: Annotated[str, Meta(max_length=500)] = ""
+    ancestors: Annotated[str, Meta(max_length=5000)] = ""
 
 
 class PageQuery(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cobalt_link.connector.panes import Pane
 from cobalt_link.link.pages import consent, questions
 from cobalt_link.link.pages.assets import accent_url
-from cobalt_link.link.pages.closed import CLOSED, Ended
+from cobalt_link.link.pages.closed import CLOSED, Ended, FrameRefusal
 from cobalt_link.link.pages.context import Framed, PageContext, Search, ShownStep
 from cobalt_link.link.pages.hosts import web_url
 from cobalt_link.link.pages.layout import (
@@ -141,11 +141,13 @@ def closed(
     context: PageContext | None = None,
     ended: Ended | None = None,
     parent: str | None = None,
+    refusal: FrameRefusal | None = None,
 ) -> str:
     """A page that shows nothing of the link session. `code` is one of `CLOSED`. `context` is used only for the header.
     `ended` names the app and the EHR of a session whose time is over.
 
-    `parent` is the registered origin that frames the page. There the button closes the frame.
+    `parent` is the origin that frames the page. There the button closes the frame. The page's script reports `refusal`
+    to it.
     """
     t = texts_of(context) if context else bare_texts(locale, operator, ended.app_name if ended else app_name)
     ends = ends_of(context, t) if context else ends_of_ended(t, ended) if ended else ends_of_nothing(t, app_name)
@@ -160,6 +162,7 @@ def closed(
         "act": _close(t) if _is_closed(code, parent) else _way_out(t, code, look.stay, back_url, context),
         "page": code,
         "parent": parent,
+        "refusal": refusal,
         "accent": accent_url(ended.accent) if ended and ended.accent else None,
     }
     return render_page("closed", t, ends, head, t(f"closed.{code}.title"), **given)

@@ -21,6 +21,7 @@ from cobalt_link.link.pages.queries import EventsQuery, OpenQuery, PageQuery, Pa
 from cobalt_link.link.pages.room import HostedPages
 from cobalt_link.link.pages.shown import asked_again, shown
 from cobalt_link.link.pages.texts import LOCALES
+from cobalt_link.link.session.browser import seen_by
 from cobalt_link.link.session.session import LinkSession, is_working
 from cobalt_link.web import Call, Rate, Routes, Tenant
 
@@ -32,13 +33,13 @@ SCRIPT_HEADER = "Cobalt-Script"  # the page's own script sends it
 
 
 @routes.page(
-    "/", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
+    "/", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user", changes=True,
     summary="Open a link token: bind the link session to this browser and remove the token from the address bar.",
 )  # fmt: skip
 async def enter(room: HostedPages, call: Call, body: OpenQuery) -> Response:
     if body.closed and not body.token:
         raise PageClosed(body.closed)
-    opened = await room.opening.open(body.token, room.access.cookies(call))
+    opened = await room.opening.open(body.token, room.access.cookies(call), frames.around(call, body))
     if isinstance(opened, NotOpened):
         return await _not_opened(room, opened, body)
     if body.origin and not is_in_window(call):
@@ -54,12 +55,12 @@ async def _not_opened(room: HostedPages, why: NotOpened, body: OpenQuery) -> Res
         # A token that opens nothing is removed from the address bar too (S-009).
         return _see_other(room, "/?" + urlencode({"closed": why.why} | _language(body.lang)))
     client = await room.deps.clients.by_id(why.client) if why.client else None
-    raise PageClosed(why.why, client=client)
+    raise PageClosed(why.why, client=client, refusal=await frames.refusal(room, why, body))
 
 
 @routes.page(
     "/link/{session_id}", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=False, audience="end user",
-    summary="Show the open pane of a link session, or the steps of the sign-in while it runs.",
+    changes=True, summary="Show the open pane of a link session, or the steps of the sign-in while it runs.",
 )  # fmt: skip
 async def look(room: HostedPages, call: Call, body: PageQuery) -> Response:
     session: LinkSession | None = call.session
@@ -69,7 +70,9 @@ async def look(room: HostedPages, call: Call, body: PageQuery) -> Response:
         await room.answers.set_locale(session, locale_of(None, None, body.lang))
         return _back(room, session)
     if _is_running(session):
-        session = await room.progress.settled_down(session.id, AT_ONCE) or session
+        found = await room.progress.settled_down(session.id, AT_ONCE) or session
+        if (session := seen_by(found, session.browser)) is None:
+            return _back(room, found)
         if session.state == "expired":
             return _back(room, session)
     return await _look(room, session, await room.context(call, session), body)
@@ -132,6 +135,8 @@ async def stay(room: HostedPages, call: Call, body: PaneForm) -> Response:
 async def finish(room: HostedPages, call: Call, body: PaneForm) -> Response:
     session: LinkSession = call.session
     if session.granted is None:
+        return _back(room, session)
+    if not await room.answers.own(session):
         return _back(room, session)
     client = await room.deps.clients.by_id(session.asker.client)
     public_token, callback = await room.hand_over.finish(session, client.env)

@@ -1,15 +1,22 @@
-"""A link session belongs to the browser that has its secret. Only a keyed hash of the secret is stored."""
+"""Each browser that opens a link token gets a secret of its own. The one that gives the first answer owns the session.
+
+Only a keyed hash of the owner's secret is stored. Before that nothing is: each secret proves itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hmac import compare_digest
 from secrets import token_urlsafe
+
+import msgspec
 
 from cobalt_link.link.session.session import LinkSession
 from cobalt_link.vault import Vault
 
 PURPOSE = "browser"
+OPENED = "opened by a browser"
+TAG = 32  # characters
 
 
 class Browsers:
@@ -19,27 +26,46 @@ class Browsers:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def new_secret(self, session_id: str) -> tuple[str, bytes]:
-        """A secret for a browser, and the hash to store with the session."""
-        secret = token_urlsafe(32)
-        return secret, self._vault.fingerprint(PURPOSE, secret, session_id)
+    def new_secret(self, session_id: str) -> str:
+        """A secret for one more browser. Its end proves that we made it for this session."""
+        value = token_urlsafe(32)
+        return value + self._vault.fingerprint(OPENED, value, session_id).hex()[:TAG]
 
-    def owns(self, session: LinkSession, cookies: Mapping[str, str]) -> bool:
-        """Whether the session belongs to a browser with these cookies."""
-        return self.secret_in(session, cookies) is not None
+    def seen(self, session: LinkSession, cookies: Mapping[str, str]) -> LinkSession | None:
+        """The session as the browser with these cookies sees it: `browser` is its hash. None if it may not see it."""
+        found = self.secret_in(session, cookies)
+        if found is None or session.browser:
+            return session if found else None
+        return msgspec.structs.replace(session, browser=self._vault.fingerprint(PURPOSE, found, session.id))
 
     def secret_in(self, session: LinkSession, cookies: Mapping[str, str]) -> str | None:
-        """The session's secret, if this browser has it. A window and a frame keep it under different cookie names."""
-        for name in (cookie_name(session.id), cookie_name(session.id, secure=True)):
-            secret = cookies.get(name)
-            hashes = self._vault.fingerprints(PURPOSE, secret, session.id) if secret else []
-            if any(compare_digest(session.browser, each) for each in hashes):
-                return secret
-        return None
+        """The secret of a browser that may see the session. A window and a frame keep it under different names."""
+        return next((each for each in _secrets(session, cookies) if self._is_good(session, each)), None)
 
     def form_token(self, session: LinkSession) -> str:
         """A token for every form, because some browsers send neither Sec-Fetch-Site nor Origin."""
         return self._vault.fingerprint("form", session.browser, session.id).hex()[:40]
+
+    def _is_good(self, session: LinkSession, secret: str) -> bool:
+        if session.browser:
+            return _any(session.browser, self._vault.fingerprints(PURPOSE, secret, session.id))
+        value, tag = secret[:-TAG], secret[-TAG:].encode()
+        return _any(tag, [each.hex()[:TAG].encode() for each in self._vault.fingerprints(OPENED, value, session.id)])
+
+
+def seen_by(session: LinkSession, browser: bytes) -> LinkSession | None:
+    """The session as a browser that was let in before sees it. None if another has become its owner."""
+    return msgspec.structs.replace(session, browser=browser) if session.browser in (b"", browser) else None
+
+
+def _secrets(session: LinkSession, cookies: Mapping[str, str]) -> Iterator[str]:
+    for name in (cookie_name(session.id), cookie_name(session.id, secure=True)):
+        if secret := cookies.get(name):
+            yield secret
+
+
+def _any(wanted: bytes, known: list[bytes]) -> bool:
+    return any(compare_digest(wanted, each) for each in known)
 
 
 def cookie_name(session_id: str, *, secure: bool = False) -> str:

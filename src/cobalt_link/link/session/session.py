@@ -25,8 +25,9 @@ class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
     """A row. An answer must name the journal entry `pane_n`. Entries after `consented_n` belong to the connector's
     sign-in.
 
-    A session with the purpose `connections` has no client, org, or user, because no app asked for it. Its `accounts`
-    are set when the user has signed in.
+    `browser` is the hash of the owner, empty until the first answer; page access sets it to that of the browser that
+    asks. A session with the purpose `connections` has no client, org, or user, because no app asked for it. Its
+    `accounts` are set when the user has signed in.
     """
 
     id: str
@@ -92,7 +93,7 @@ class NewLinkSession(msgspec.Struct, frozen=True, kw_only=True):
     org: str | None = None
     user_id: str | None = None
     account: str | None = None
-    browser: bytes
+    browser: bytes = b""
     locale: str | None = None
     created_at: datetime
     expires_at: datetime

@@ -34,6 +34,12 @@ COLUMNS: LiteralString = (
 )
 
 
+FREE_OR_OWN: LiteralString = "browser IN ('', %(browser)s)"
+ANSWERABLE: LiteralString = f"""id = %(id)s AND state IN ('waiting', 'polling') AND version = %(version)s
+    AND {FREE_OR_OWN} AND expires_at > %(now)s"""
+# The first answer makes its browser the owner, and leaves the session until `until` at most.
+ANSWERED: LiteralString = """state = 'due', answered = true, browser = %(browser)s, pane = NULL, version = version + 1,
+    expires_at = CASE WHEN answered THEN expires_at ELSE least(expires_at, %(until)s) END"""
 DUE: LiteralString = f"""expires_at > %(now)s
     AND (state = 'due' OR (state = 'polling' AND wake_at <= clock_timestamp()) OR (state = 'running' AND {FREE}))"""
 WORK = Work(
@@ -85,11 +91,10 @@ class LinkSessionTable:
         await tx.execute("INSERT INTO link_session_keys (link_session, sealed) VALUES (%s, %s)", (opening.id, sealed))
         return True
 
-    async def take_over(self, link_token: bytes, browser: bytes) -> bool:
-        """Gives a session without answers to another browser: users reload, and link previews open a token before its
-        user."""
-        sql = "UPDATE link_sessions SET browser = %s WHERE link_token = %s AND NOT answered AND settled_at IS NULL"
-        return await self.db.run(sql, (browser, link_token)) == 1
+    async def own(self, session: LinkSession) -> bool:
+        """Makes the session's browser its owner. False if another browser is."""
+        sql = f"UPDATE link_sessions SET browser = %(browser)s WHERE id = %(id)s AND {FREE_OR_OWN}"
+        return await self.db.run(sql, {"id": session.id, "browser": session.browser}) == 1
 
     async def by_id(self, id: str) -> LinkSession | None:  # noqa: A002
         return _session(await self.db.one(f"SELECT {COLUMNS} FROM link_sessions WHERE id = %s", (id,)))
@@ -103,27 +108,16 @@ class LinkSessionTable:
                   ORDER BY created_at DESC LIMIT 1"""
         return _session(await self.db.one(sql, (reference_hash(text),)))
 
-    async def accept(self, tx: Tx, session: LinkSession, *, consented: bool, now: datetime) -> bool:
-        """Closes the open pane, so that a worker continues with its answer. False if another answer was first."""
-        sql = """UPDATE link_sessions SET state = 'due', answered = true, pane = NULL, version = version + 1,
-                        consented_n = CASE WHEN %s THEN pane_n ELSE consented_n END
-                 WHERE id = %s AND state IN ('waiting', 'polling') AND version = %s AND browser = %s
-                   AND expires_at > %s"""
-        params = (consented, session.id, session.version, session.browser, now)
-        return (await tx.execute(sql, params)).rowcount == 1
+    async def accept(self, tx: Tx, session: LinkSession, *, consented: bool, **times: datetime) -> bool:
+        """Closes the open pane, so that a worker goes on. False if another answer was first. See `ANSWERED`."""
+        changes = "consented_n = CASE WHEN %(consented)s THEN pane_n ELSE consented_n END"
+        return await _answer(tx, changes, session, {"consented": consented, **times})
 
-    async def rewind(
-        self, tx: Tx, session: LinkSession, *, keep_n: int, username: str | None, notice: str | None, now: datetime
-    ) -> bool:
-        """Runs the sign-in again from entry `keep_n` + 1, because the user wants another try or another practice.
-        `notice` is for the next pane."""
-        sql = """UPDATE link_sessions SET state = 'due', answered = true, pane = NULL, version = version + 1,
-                        username = %s, notice = %s,
-                        consented_n = CASE WHEN %s < consented_n THEN NULL ELSE consented_n END
-                 WHERE id = %s AND state IN ('waiting', 'polling') AND version = %s AND browser = %s
-                   AND expires_at > %s"""
-        params = (username, notice, keep_n, session.id, session.version, session.browser, now)
-        return (await tx.execute(sql, params)).rowcount == 1
+    async def rewind(self, tx: Tx, session: LinkSession, *, keep_n: int, **kept: str | datetime | None) -> bool:
+        """Runs the sign-in again from entry `keep_n` + 1. `kept`: `username`, the next pane's `notice`, and times."""
+        kept_n = "consented_n = CASE WHEN %(keep_n)s < consented_n THEN NULL ELSE consented_n END"
+        changes = f"username = %(username)s, notice = %(notice)s, {kept_n}"
+        return await _answer(tx, changes, session, {"keep_n": keep_n, **kept})
 
     async def claim(self, id: str, now: datetime) -> LinkSession | None:  # noqa: A002
         """Claims a session that is due. None if it is not due, or another worker has it."""
@@ -284,6 +278,12 @@ async def close_pane(tx: Tx, session: LinkSession, n: int) -> None:
     steps."""
     sql = "UPDATE link_sessions SET pane = NULL, version = version + 1 WHERE id = %s AND claim = %s AND pane_n = %s"
     await tx.execute(sql, (session.id, session.claim, n))
+
+
+async def _answer(tx: Tx, changes: LiteralString, session: LinkSession, given: dict[str, Any]) -> bool:
+    seen = {"id": session.id, "version": session.version, "browser": session.browser}
+    sql = f"UPDATE link_sessions SET {ANSWERED}, {changes} WHERE {ANSWERABLE}"
+    return (await tx.execute(sql, {**seen, **given})).rowcount == 1
 
 
 def _session(row: Row | None) -> LinkSession | None:
