@@ -16,7 +16,9 @@ const served = process.argv[2] ?? join(here, "../../src/cobalt_link/link/pages/s
 const dist = process.argv[3] ?? join(here, "sdk/dist");
 const common = { bundle: true, minify: true, target: "es2022", legalComments: "none", charset: "utf8", logLevel: "warning" };
 
-await build({ ...common, entryPoints: [join(here, "sdk/src/global.ts")], format: "iife", outfile: join(served, "init.js") });
+// The SDK is counted in bytes: without "use strict" it is ten smaller, and it does nothing that strict mode would change.
+const small = { tsconfigRaw: { compilerOptions: { target: "ES2022" } } };
+await build({ ...common, ...small, entryPoints: [join(here, "sdk/src/global.ts")], format: "iife", outfile: join(served, "init.js") });
 await build({ ...common, entryPoints: [join(here, "link/src/main.ts")], format: "esm", outfile: join(served, "link.js") });
 
 // The style sheet is served as it is written (docs/why/hosted-pages.md), so it is only compressed here. Brotli is a tenth

@@ -41,7 +41,7 @@ class Lightbox:
 
     @property
     def frame(self) -> FrameLocator:
-        return self.page.frame_locator("iframe")
+        return self.page.frame_locator("dialog iframe")
 
     @property
     def dialog(self) -> Locator:

@@ -7,9 +7,14 @@ type SessionEvent = { seq: number; name: string; pane: string | null; code: stri
 export const parentOrigin = document.documentElement.dataset.parent;
 export const isFramed = parentOrigin !== undefined && parent !== window;
 
+// Why the server refused this page to the page around it, for its developer. Empty on every other page.
+const { refused, fix } = document.documentElement.dataset;
+
 // Closed pages that a fresh token can replace: the token waited too long, or another page began its link session. A reload
 // without cookies looks like another page too.
 const RENEWABLE = ["link_expired", "other_browser"];
+
+const FORMS_BLOCKED = "Link cannot send its forms: this page is in a frame whose sandbox lacks allow-forms.";
 
 let lastSeq = 0;
 let reporting = Promise.resolve();
@@ -37,7 +42,25 @@ export function connect(confirmLeaving: () => void, focus: () => void): void {
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) leave(confirmLeaving);
   });
+  if (fix) return send({ type: "refused", code: pageName(), message: `${refused} ${fix}` });
+  if (formsAreBlocked()) return send({ type: "refused", code: "forms_blocked", message: FORMS_BLOCKED });
   send({ type: "hello", session: location.pathname.split("/")[2], expired: RENEWABLE.includes(pageName()!) });
+  if (refused) send({ type: "exit", code: pageName(), message: refused });
+}
+
+/** Whether a page around this one is in a frame whose sandbox forbids forms. There a form does not even report that it is sent. */
+function formsAreBlocked(): boolean {
+  const form = document.createElement("form");
+  let blocked = true;
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    blocked = false;
+  };
+  document.body.append(form);
+  form.requestSubmit();
+  form.remove();
+  return blocked;
 }
 
 function leave(confirm: () => void): void {

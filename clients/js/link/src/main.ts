@@ -298,6 +298,7 @@ function start(): void {
   // The server sends a framed page inert: without this script no request would have the secret.
   const sheet = document.querySelector<HTMLElement>(".sheet");
   if (sheet) sheet.inert = false;
+  document.querySelector("iframe")?.remove(); // it told the SDK that this script had not run yet
   connect(() => (hasTyped() ? void go(`${path}/exit`, undefined, true) : undefined), focusFirst);
   enhance(search);
   scheduleTimes();

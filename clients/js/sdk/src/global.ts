@@ -2,5 +2,6 @@
 
 import { init } from "./init";
 
-const page = window as unknown as { CobaltLink?: { init: typeof init } };
-page.CobaltLink ??= { init };
+const page = window as unknown as { CobaltLink?: { init: unknown } };
+// An element with the id "CobaltLink" or a frame with that name is no property of the window's own.
+if (!Object.hasOwn(window, "CobaltLink") || !page.CobaltLink?.init) page.CobaltLink = { init };

@@ -11,36 +11,44 @@ type Lightbox = {
   given: string | undefined;
   token: string | undefined;
   config: Config;
+  /** Closes it if the page has removed or moved its node. */
+  check: () => void;
   /** Takes the dialog off the page and calls nobody. */
   remove: () => void;
   /** Calls `onExit` unless the app already got a result. */
   exit: (error: ExitError | null) => void;
 };
 
-const script = document.currentScript as HTMLScriptElement | null;
-const base = new URL(script?.src ?? location.href).origin;
+// The origin of this script. A module has no `currentScript`, and an element with that name can hide the property: the stack
+// names the script too.
+const base = /https?:..[^/]+(?=\S*\/init\.js)/.exec((document.currentScript as HTMLScriptElement | null)?.src + " " + Error().stack)?.[0];
 
-// The colors are those of link.css, so nothing jumps when Link's page covers the panel. The panel appears after a second, so
-// that it does not flash while a fast page loads.
-const STYLE = `:host{all:initial;color-scheme:light dark}dialog{position:fixed;inset:0;box-sizing:border-box;inline-size:420px;block-size:min(680px,100dvh - 48px);max-inline-size:none;max-block-size:none;margin:auto;padding:0;border:0;border-radius:20px;overflow:clip;color:light-dark(#131d33,#eff2f6);background:linear-gradient(light-dark(#eff5fe,#171f2f) 94px,light-dark(#fff,#111724) 0);box-shadow:0 0 0 1px light-dark(#dae0e9,#2b3446),0 24px 64px -16px rgb(6 14 36/.45);font:15px/1.47 system-ui,sans-serif}
-dialog::backdrop{background:rgb(10 18 40/.55)}iframe{display:block;inline-size:100%;block-size:100%;border:0}
-section{position:absolute;inset:0;overflow:auto;padding:112px 24px 24px;visibility:hidden;animation:late 0s 1s forwards}@keyframes late{to{visibility:visible}}h1,p{margin:0 0 8px}h1{font-size:22px;line-height:1.27}code{overflow-wrap:anywhere}
-a,button{display:block;box-sizing:border-box;inline-size:100%;margin-block-start:12px;padding:13px;border:0;border-radius:12px;background:light-dark(#0946ad,#2f6cda);color:#fff;font:600 16px/22px system-ui,sans-serif;text-align:center;text-decoration:none;cursor:pointer}button{background:none;color:light-dark(#0946ad,#84b4fb)}:focus-visible{outline:2px solid light-dark(#0946ad,#84b4fb);outline-offset:2px}
-@media(max-width:480px),(max-height:520px){dialog{inline-size:100vw;block-size:100dvh;border-radius:0;box-shadow:none}}
-@media(prefers-reduced-motion:no-preference){dialog[open]{transition:opacity .24s,transform .24s cubic-bezier(.2,0,0,1)}@starting-style{dialog[open]{opacity:0;transform:translateY(12px)}}}
-@media(forced-colors:active){dialog{border:2px solid CanvasText}}`;
+// In forced colors the transparent outline shows. No rule of the page reaches past `:host` with `!important`. The colors are those of link.css, so nothing jumps when Link's
+// page covers the panel. The panel appears after a second, so that it does not flash while a fast page loads.
+const STYLE = `:host{all:initial!important;color-scheme:light dark!important}*{box-sizing:border-box}dialog{width:420px;height:min(680px,100dvh - 48px);max-width:none;max-height:none;padding:0;border:0;border-radius:20px;overflow:clip;outline:2px solid #0000;color:light-dark(#131d33,#eff2f6);background:linear-gradient(light-dark(#eff5fe,#171f2f) 94px,light-dark(#fff,#111724) 0);box-shadow:0 0 0 1px #8884,0 24px 64px -16px #060e2473;font:15px/1.47 system-ui}
+dialog::backdrop{background:#0a12288c}iframe{display:block;width:100%;height:100%;border:0}
+section{position:absolute;inset:0;overflow:auto;padding:112px 24px 24px;animation:1s steps(1)late}@keyframes late{0%{visibility:hidden}}h1,p{margin:0 0 8px;overflow-wrap:anywhere}h1{font-size:22px}
+a,button{display:block;width:100%;margin-top:12px;padding:13px;border:0;border-radius:12px;background:light-dark(#0946ad,#2f6cda);color:#fff;font:600 16px/22px system-ui;text-align:center;text-decoration:none}button{background:none;color:light-dark(#0946ad,#84b4fb)}
+@media(max-width:480px),(max-height:520px){dialog{width:100vw;height:100dvh;border-radius:0;box-shadow:none}}
+@media(prefers-reduced-motion:no-preference){dialog{transition:.24s}@starting-style{dialog{opacity:0;transform:translateY(12px)}}}`;
+
+const NO_TOKEN = "CobaltLink.init needs a token from POST /link/token/create";
 
 let current: Lightbox | undefined;
 
 /** Opens Link. A second call with the same token keeps the open lightbox and replaces its callbacks. */
 export function init(config: Config): Handle {
+  if (!config) throw TypeError(NO_TOKEN);
+  // The app's own origin would mean that its bundle holds a copy of this script.
+  if (!base || base === origin) throw TypeError("Load init.js from your server");
+  current?.check();
   const before = current;
   let lightbox = before;
   if (lightbox && (config.token === lightbox.given || config.token === lightbox.token)) {
     lightbox.config = config;
   } else {
     before?.remove();
-    lightbox = open(config);
+    lightbox = open(config, base);
     // Only now: `onExit` may call `init` again, and must find the new lightbox.
     before?.exit(null);
   }
@@ -60,15 +68,16 @@ function styleSheet(css: string): CSSStyleSheet {
   return sheet;
 }
 
-function open(config: Config): Lightbox {
-  const make = document.createElement.bind(document);
+function make<T extends keyof HTMLElementTagNameMap>(tag: T, given?: object): HTMLElementTagNameMap[T] {
+  return Object.assign(document.createElement(tag), given);
+}
+
+function open(config: Config, base: string): Lightbox {
   const host = make("div");
-  // The page's own rules, such as `div:empty { display: none }`, stop at a shadow root.
   const shadow = host.attachShadow({ mode: "open" });
-  const dialog = make("dialog") as HTMLDialogElement;
+  const dialog = make("dialog");
   const panel = make("section");
-  const title = make("h1");
-  const close = make("button");
+  const close = make("button", { textContent: "Close" });
   // A constructed style sheet needs no `style-src` in the page's policy. Removing it leaves the page's own styles alone.
   const scrollLock = styleSheet("html{overflow:hidden!important}");
   let frame: HTMLIFrameElement | undefined;
@@ -80,20 +89,29 @@ function open(config: Config): Lightbox {
   let renewed = false;
   let session: string | undefined;
   let status: string | undefined;
-  let timer = 0;
 
   const metadata = (): Metadata => ({ link_session_id: session, status });
   const address = (more: object): string => `${base}/?${new URLSearchParams({ token: lightbox.token!, ...more })}`;
   const send = (type: string): void => frame!.contentWindow!.postMessage({ cobalt: 1, type }, base);
+  /** Calls a callback of the app. What it throws is the app's own error, and breaks nothing here. */
+  const call = (name: "onSuccess" | "onExit" | "onEvent" | "onLoad", ...args: unknown[]): void => {
+    try {
+      (lightbox.config[name] as ((...args: unknown[]) => void) | undefined)?.(...args);
+    } catch (error) {
+      reportError(error);
+    }
+  };
 
   const lightbox: Lightbox = {
     given: config.token,
     token: config.token,
     config,
+    check: () => dialog.matches(":modal") || quit(),
     remove() {
       if (removed) return;
       removed = true;
-      clearTimeout(timer);
+      frame = undefined;
+      watcher.disconnect();
       removeEventListener("message", receive);
       if (current === lightbox) current = undefined;
       document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== scrollLock);
@@ -104,50 +122,48 @@ function open(config: Config): Lightbox {
       if (settled) return;
       settled = true;
       if (error) console.error(error.message);
-      lightbox.config.onExit?.(error, metadata());
+      call("onExit", error, metadata());
     },
   };
+  const watcher = new MutationObserver(lightbox.check);
 
   const stop = (error: ExitError | null): void => {
     lightbox.remove();
     lightbox.exit(error);
   };
 
+  const quit = (): void => stop(null);
+
   // Each token gets a new frame. A second address in the same frame would add a step to the page's history.
   function showFrame(): void {
-    clearTimeout(timer);
     frame?.remove();
-    frame = make("iframe") as HTMLIFrameElement;
     greeted = false;
     lastSeq = 0;
-    frame.title = dialog.ariaLabel!;
+    frame = make("iframe", {
+      title: dialog.ariaLabel,
+      // The server knows which origins are registered, but not who frames the page around this frame.
+      src: address({ origin, ancestors: [...(location.ancestorOrigins ?? [])] }),
+      // A frame that the browser refuses fires `load` too. The only sign is that no hello follows. Link's page holds an empty
+      // frame until its script runs.
+      onload: ({ target }: Event) =>
+        setTimeout(() => {
+          if (greeted || target !== frame) return;
+          if (frame!.contentWindow!.length) explain({ code: "script_blocked", message: "A filter or an extension blocked Link’s script." });
+          else explain({ code: "not_shown", message: `This page lacks frame-src ${base} or allow-same-origin, a page around forbids it, or the server did not answer.` });
+        }, 1000),
+    });
     frame.setAttribute("sandbox", "allow-scripts allow-forms allow-same-origin allow-popups allow-popups-to-escape-sandbox");
-    frame.src = address({ origin: location.origin });
-    // A frame that `frame-ancestors` forbids fires `load` too. The only sign is that no hello follows.
-    frame.onload = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => greeted || explainRefusal(), 1000);
-    };
     dialog.prepend(frame);
   }
 
-  function explainRefusal(): void {
-    const reason = make("p");
-    const fix = make("code");
-    const link = make("a") as HTMLAnchorElement;
-    reason.textContent = `Link did not open in this page: ${location.origin} is not registered, the token is not from ${base}, or this page’s policy lacks frame-src ${base}. To register it:`;
-    fix.textContent = `cobalt clients update CLIENT --origin ${location.origin}`;
-    const message = `${reason.textContent} ${fix.textContent}`;
+  function explain(error: ExitError): void {
+    const link = make("a", { textContent: "Open it in a new window", target: "_blank", href: address({}) });
     frame!.remove();
-    title.textContent = "This page can’t show Link yet";
-    link.textContent = "Open it in a new window";
-    link.target = "_blank";
-    link.href = address({});
-    close.before(reason, fix, link);
+    panel.replaceChildren(make("h1", { textContent: "This page can’t show Link yet" }), make("p", { textContent: error.message }), link, close);
     dialog.append(panel);
-    panel.style.visibility = "visible";
+    panel.style.animation = "none";
     link.focus();
-    lightbox.exit({ code: "origin_not_registered", message });
+    lightbox.exit(error);
   }
 
   async function renew(): Promise<void> {
@@ -163,6 +179,7 @@ function open(config: Config): Lightbox {
   function receive({ data, origin, source }: MessageEvent<Message | null>): void {
     if (origin !== base || !source || source !== frame?.contentWindow || data?.cobalt !== 1) return;
     const { type, name, seq, public_token, code } = data;
+    const error = typeof code === "string" ? { code, message: String(data.message) } : null;
     if (type === "hello") {
       greeted = true;
       if (data.expired && lightbox.config.fetchToken && !renewed) {
@@ -173,46 +190,47 @@ function open(config: Config): Lightbox {
       panel.remove();
       frame.focus();
       send("focus");
-      if (!loaded) lightbox.config.onLoad?.();
+      if (!loaded) call("onLoad");
       loaded = true;
+    } else if (type === "refused" && error) {
+      explain(error);
     } else if (type === "event" && typeof name === "string" && typeof seq === "number" && seq > lastSeq) {
       lastSeq = seq;
       status = (data.pane as string) ?? name;
-      lightbox.config.onEvent?.(name, { ...metadata(), seq, pane: data.pane as string, code: code as string, at: data.at as string });
-    } else if (type === "success" && typeof public_token === "string" && public_token.startsWith("pt_") && !settled) {
+      call("onEvent", name, { ...metadata(), seq, pane: data.pane, code, at: data.at });
+    } else if (type === "success" && !settled && (public_token as string)?.startsWith?.("pt_")) {
       settled = true;
-      lightbox.config.onSuccess(public_token);
+      call("onSuccess", public_token);
     } else if (type === "exit") {
-      lightbox.exit({ code: code as string, message: String(data.message) });
+      lightbox.exit(error); // the page stays, so that its user reads why
     } else if (type === "close") {
-      stop(typeof code === "string" ? { code, message: String(data.message) } : null);
+      stop(error);
     }
   }
 
   current = lightbox;
   shadow.adoptedStyleSheets = [styleSheet(STYLE)];
   dialog.ariaLabel = "Connect your EHR";
-  title.textContent = "Opening…";
-  close.textContent = "Close";
-  close.onclick = () => stop(null);
-  panel.append(title, close);
+  panel.append(make("h1", { textContent: "Opening…" }), close);
   dialog.append(panel);
   dialog.oncancel = (event) => {
     event.preventDefault();
     // The page in the frame asks the user first if they typed something. If it never loaded, nothing can be lost.
     if (greeted) send("leave");
-    else stop(null);
+    else quit();
   };
   // A second Escape closes the dialog although the first was canceled: browsers do not let a page trap its user.
-  dialog.onclose = () => stop(null);
+  dialog.onclose = close.onclick = quit;
   shadow.append(dialog);
   // Under <html>: there may be no <body> yet, and frameworks that own the body do not see the node.
   document.documentElement.append(host);
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, scrollLock];
+  document.adoptedStyleSheets.push(scrollLock);
   addEventListener("message", receive);
   dialog.showModal();
+  (dialog.style as { zoom: unknown }).zoom = 1 / host.currentCSSZoom; // the page may zoom <html>
+  watcher.observe(document, { childList: true, subtree: true });
   if (config.token) showFrame();
   else if (config.fetchToken) void renew();
-  else queueMicrotask(() => stop({ code: "no_token", message: "CobaltLink.init needs a token from POST /link/token/create" }));
+  else queueMicrotask(() => stop({ code: "no_token", message: NO_TOKEN }));
   return lightbox;
 }

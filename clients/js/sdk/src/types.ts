@@ -29,7 +29,16 @@ export interface EventMetadata extends Metadata {
 
 /** Why Link closed without a result. Later versions may add codes. */
 export interface ExitError {
-  code: "origin_not_registered" | "no_token" | "token_not_fetched" | "link_expired" | (string & {});
+  code:
+    | "origin_not_registered"
+    | "link_unknown"
+    | "forms_blocked"
+    | "script_blocked"
+    | "not_shown"
+    | "no_token"
+    | "token_not_fetched"
+    | "link_expired"
+    | (string & {});
   message: string;
 }
 
