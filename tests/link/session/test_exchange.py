@@ -9,8 +9,8 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.session import events
-from cobalt_link.link.session.ended import EndedSession
 from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken, KeyReused
+from cobalt_link.link.session.session import EndedSession
 from tests.support.text_browser import public_token_by_http
 from tests.support.world import Shop, connected
 

@@ -102,3 +102,10 @@ class NewLinkSession(msgspec.Struct, frozen=True, kw_only=True):
 def is_working(session: LinkSession) -> bool:
     """Whether a worker must act before the user can."""
     return session.state in ("due", "running")
+
+
+class EndedSession(msgspec.Struct, frozen=True):
+    """What is needed to delete or note what belongs to a session."""
+
+    id: str
+    link_token: bytes

@@ -15,8 +15,7 @@ from psycopg.types.json import Jsonb
 from cobalt_link.connector.panes import Pane
 from cobalt_link.jobs.claims import CLAIM, CLAIMED, FREE, LEASE, RELEASE, Claims, Work
 from cobalt_link.kit.ids import reference_hash
-from cobalt_link.link.session.ended import EMPTIED, EMPTIED_ONE, EXPIRED, EXPIRED_ONE, PRUNED, EndedSession
-from cobalt_link.link.session.session import ChosenEhr, LinkSession, NewLinkSession
+from cobalt_link.link.session.session import ChosenEhr, EndedSession, LinkSession, NewLinkSession
 from cobalt_link.link.session.stored_pane import stored_pane
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.store.signals import announce
@@ -52,6 +51,28 @@ WORK = Work(
                 SELECT id, address, row_number() OVER (PARTITION BY address ORDER BY created_at) AS place
                 FROM link_sessions WHERE {DUE}) AS due WHERE place <= 20 LIMIT 500""",
 )
+
+
+# SET and RETURNING of `empty_connections`, for all that are past their time, and for one.
+_EMPTY: LiteralString = """
+UPDATE link_sessions SET state = %(state)s, pane = NULL, username = NULL, ehr_user_name = NULL,
+       connector = CASE WHEN %(state)s = 'expired' THEN connector END,
+       address = NULL, practice = NULL, accounts = '{}', claim = NULL, version = version + 1,
+       settled_at = coalesce(settled_at, %(now)s)
+WHERE purpose = 'connections' AND state <> 'expired'"""
+EMPTIED: LiteralString = f"{_EMPTY} AND expires_at <= %(now)s RETURNING id"
+EMPTIED_ONE: LiteralString = f"{_EMPTY} AND id = %(id)s RETURNING id"
+
+_EXPIRE: LiteralString = """
+UPDATE link_sessions SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %(now)s
+WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %(now)s"""
+EXPIRED_ONE: LiteralString = f"{_EXPIRE} AND id = %(id)s RETURNING id, link_token"
+EXPIRED: LiteralString = f"""{_EXPIRE} AND id = ANY (ARRAY(
+    SELECT id FROM link_sessions WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %(now)s
+    ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)) RETURNING id, link_token"""
+PRUNED: LiteralString = """
+DELETE FROM link_sessions WHERE id = ANY (ARRAY(
+    SELECT id FROM link_sessions WHERE settled_at < %s ORDER BY settled_at LIMIT 1000)) RETURNING id, link_token"""
 
 
 def topic(session: str) -> str:
