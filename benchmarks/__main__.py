@@ -13,10 +13,9 @@ ALL = {
     "link": link.run,
     "idle": idle.run,
     "page": page.run,
-    "attack": attack.run,
 }
-# It takes minutes and 10 GB, so it runs only when it is named.
-NAMED = {"scale": scale.run}
+# They take minutes, and `scale` 10 GB, so they run only when they are named.
+NAMED = {"scale": scale.run, "attack": attack.run}
 
 
 async def main(names: list[str]) -> None:
