@@ -146,7 +146,7 @@ async def link_through(terminal: Terminal, app: str) -> None:
         person = Person(http)
         person.page = await person.browser.open(opened.headers["location"])
         await person.go_on()
-        back = (await person.browser.submit(person.page)).response.headers["location"]
+        back = person.page.response.headers["location"]
         async with httpx2.AsyncClient(trust_env=False) as stranger:
             assert (await stranger.get(back)).status_code == 403  # S-024: somebody else's browser
         shown = await own.get(back)

@@ -35,7 +35,7 @@ class AppServer:
         self.promised: list[str] = []
 
     async def link_token(self) -> str:
-        wanted = {"user_id": "u1", "org_id": "riverside", "emr_name": "Sandbox EHR"}
+        wanted = {"user_id": "u1", "org_id": "riverside", "emr_name": "Sandbox EHR", "show_summary": True}
         return (await self.call("POST", "/v1/link/token/create", json=wanted))["token"]
 
     async def call(self, method: str, path: str, **options: object) -> dict:

@@ -32,8 +32,6 @@ async def test_password_and_code_end_with_the_visits_of_today_and_tomorrow(
         await seen.at("Enter your code")
         await seen.page.get_by_role("textbox").fill(gnuhealth_mfa.last_code("ccameron"))
         await seen.press("Continue")
-        await seen.reads("Cora Cameron")
-        await seen.back_to("Acme Scribe")
         days = {str(gnuhealth_mfa.today), str(gnuhealth_mfa.today + timedelta(days=1))}
         told = [each["patient_name"] for each in chart.appointments(gnuhealth_mfa) if each["datetime"][:10] in days]
         assert await app.schedule(seen) == told and len(told) == 7
@@ -52,7 +50,6 @@ async def test_after_a_password_change_the_app_sends_her_to_reconnect(
         await app.connect(seen)
         await seen.press("Allow and continue")
         await seen.sign_in("ccameron", password, ehr="GNU Health")
-        await seen.back_to("Acme Scribe")
         before = await app.schedule(seen)
         try:
             gnuhealth.set_password("ccameron", "Another-Ward-221B")
@@ -65,7 +62,6 @@ async def test_after_a_password_change_the_app_sends_her_to_reconnect(
             assert not await seen.page.get_by_label("GNU Health username").is_editable()
             await seen.type("GNU Health password", "Another-Ward-221B")
             await seen.press("Reconnect")
-            await seen.back_to("Acme Scribe")
             assert await app.schedule(seen) == before and before
         finally:
             gnuhealth.set_password("ccameron", password)

@@ -58,10 +58,6 @@ class Watched:
         await self.type(f"{ehr} password", password)
         await self.press("Sign in")
 
-    async def back_to(self, app: str) -> None:
-        await self.at("You’re connected")
-        await self.press(f"Back to {app}")
-
     def foreign(self, *own: str) -> list[str]:
         """Requests to anywhere but these origins."""
         return [each.url for each in self.requests if not each.url.startswith(tuple(f"{origin}/" for origin in own))]

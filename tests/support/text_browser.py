@@ -184,7 +184,8 @@ def answers(page: Page, username: str, password: str) -> dict[str, str]:
 
 
 async def go_on(browser: Browser, page: Page, username: str, password: str, until: str = "done") -> Page:
-    """Answers pane after pane until one of the kind `until`, or one that this person cannot answer."""
+    """Answers pane after pane until one of the kind `until`, one that this person cannot answer, or the way back to the
+    app."""
     for _ in range(CLICKS):
         typed = answers(page, username, password)
         if page.pane == until or not typed:
@@ -212,8 +213,10 @@ async def public_token_by_http(
 ) -> str:
     """All the way: the public token that the app's callback is given."""
     page = await link_by_http(http, link_token, username, password)
-    assert page.pane == "done", page.text
-    return public_token_of(await Browser(http).submit(page))
+    if page.pane == "done":  # the app asked for the summary
+        page = await Browser(http).submit(page)
+    assert page.response.is_redirect, page.text
+    return public_token_of(page)
 
 
 def public_token_of(page: Page) -> str:

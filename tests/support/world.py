@@ -58,9 +58,11 @@ class Shop:
         return await self.http.request(method, path, headers=headers, **options)
 
     async def link_token(self, **wanted: Any) -> str:
-        """A link token for one user at the sandbox EHR, unless told otherwise; None leaves a field out."""
+        """A link token for one user at the sandbox EHR that ends with the summary, unless told otherwise; None leaves a
+        field out."""
         first = {} if "access_token" in wanted else {"user_id": "user-1", "org_id": "riverside", "emr_name": "sandbox"}
-        body = {name: value for name, value in (first | wanted).items() if value is not None}
+        given = {"show_summary": True} | first | wanted
+        body = {name: value for name, value in given.items() if value is not None}
         response = await self.call("POST", "/link/token/create", json=body)
         assert response.status_code == 200, response.text
         return response.json()["token"]

@@ -133,6 +133,8 @@ def answer_to(pane: Pane, step: CaseStep) -> Answer:
         return CredentialsAnswer(username=step.username, password=Secret(step.password))
     if kind is CodeAnswer and (step.code is not None or step.resend):
         return CodeAnswer(code=Secret(step.code) if step.code is not None else None, resend=step.resend)
+    if kind is CodeAnswer and step.action == "other":
+        return CodeAnswer(other=True)
     if kind is ChoiceAnswer and (step.value is not None or step.none):
         return ChoiceAnswer(value=step.value)
     if kind is WaitingAnswer and step.action is not None:

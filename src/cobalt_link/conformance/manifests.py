@@ -35,6 +35,8 @@ def manifest_findings(connector: type[Connector], names: Names) -> Iterator[Find
         ("sign_in_version", manifest.sign_in_version < 1, "sign_in_version must be 1 or more."),
         ("reads", not manifest.reads, "reads is empty, so an app gets nothing. Declare what the connector reads."),
         ("without", bool(unread), f"No read returns anything on {unread}. Remove it from without."),
+        ("test_logins", manifest.test_logins is not None and not manifest.test_only,
+         "Only a connector that is test_only has logins to show. Remove them."),
         ("steps", bool(unknown), f"The sign-in does not have these steps: {unknown}. Remove them."),
     ):  # fmt: skip
         if broken:

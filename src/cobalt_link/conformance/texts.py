@@ -65,6 +65,10 @@ def _wanted(connector: type[Connector], folder: Folder, names: Names, seen: Seen
     wanted: Wanted = [
         ((f"step.{name}",), f"{where} has this step") for name, where in sorted(names.steps.items()) if name[0] != "_"
     ]
+    logins = connector.manifest.test_logins
+    wanted += [
+        ((f"test_login.{name}",), "the manifest lists this login") for name in (logins.usernames if logins else ())
+    ]
     wanted += [
         ((f"choice.{name}.title",), f"{where} asks this choice") for name, where in sorted(names.choices.items())
     ]
@@ -95,7 +99,7 @@ def _filled(where: str, key: str, text: str, english: str, link_texts: LinkTexts
 
 def _fillable(key: str, link_texts: LinkTexts) -> frozenset[str]:
     """The placeholders that Link fills in this text. Steps and rights have none of their own."""
-    if key.startswith(("step.", "no_rights.", "unsupported.")):
+    if key.startswith(("step.", "no_rights.", "unsupported.", "test_login.")):
         return EVERYWHERE
     instance = key.rpartition(".")[0]
     near = f"{instance}.title", f"{instance}.why", f"{instance}.list", f"{instance}.none"

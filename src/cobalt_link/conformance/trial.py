@@ -82,7 +82,10 @@ class Terminal:
                 return CredentialsAnswer(username=username, password=Secret(self._ask.secret("Password: ")))
             case Code():
                 again = ", or nothing for a new code" if pane.resend else ""
+                again += ", or ? for another way" if pane.other_way else ""
                 code = self._ask.secret(f"Code{again}: ")
+                if pane.other_way and code == "?":
+                    return CodeAnswer(other=True)
                 return CodeAnswer(resend=True) if pane.resend and not code else CodeAnswer(code=Secret(code))
             case Choice():
                 return ChoiceAnswer(value=self._chosen(pane))

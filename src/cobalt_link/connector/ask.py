@@ -137,6 +137,7 @@ class Ask(ABC):
         returns: type[T] | None = None,
         resend_returns: type[Any] | None = None,
         reaches_user: bool = False,
+        other: T | None = None,
     ) -> T:
         """Asks for a one-time code until the EHR takes it, and returns what `check` returned.
 
@@ -144,11 +145,14 @@ class Ask(ABC):
         again. With `resend` the pane offers a new code: `resend(*args)` runs as the step `resend_name`, and what it
         returns takes the place of the last of `args` (None: nothing changed). `EhrBusy(reason="resend")` from it is
         shown on the pane, for the code that was sent still works. `pane` describes the code (`way`, `sent_to`,
-        `length`, `expires_at`), or makes that description from `args`, again after each new code.
+        `length`, `expires_at`, `resend_at`), or makes that description from `args`, again after each new code. With
+        `other` the pane offers another way, and that is returned if the user wants one.
         """
-        shown = _described(pane, args, resend)
+        shown = _described(pane, args, resend, other)
         while True:
             answer = await self(shown)
+            if answer.other and other is not None:
+                return other
             try:
                 if answer.code is not None:
                     return await self.once(name, check, *args, answer.code, returns=returns, reaches_user=reaches_user)
@@ -163,7 +167,7 @@ class Ask(ABC):
                 shown = msgspec.structs.replace(shown, problem=_problem(no), resent=False)
             else:
                 args = args if sent is None else (*args[:-1], sent)
-                shown = msgspec.structs.replace(_described(pane, args, resend), resent=True)
+                shown = msgspec.structs.replace(_described(pane, args, resend, other), resent=True)
 
     @overload
     async def one_of(self, name: str, rows: Sequence[Option] | Mapping[str, str], *, remember: bool = ...) -> str: ...
@@ -209,9 +213,9 @@ def _problem(no: Refusal | None) -> PaneRefusal | None:
     return PaneRefusal(no.code, no.details) if no else None
 
 
-def _described(pane: Code | Callable[..., Code], args: tuple[Any, ...], resend: object) -> Code:
+def _described(pane: Code | Callable[..., Code], args: tuple[Any, ...], resend: object, other: object) -> Code:
     made = pane if isinstance(pane, Code) else pane(*args)
-    return msgspec.structs.replace(made, resend=resend is not None)
+    return msgspec.structs.replace(made, resend=resend is not None, other_way=other is not None)
 
 
 def _options(rows: Sequence[Option] | Mapping[str, str]) -> tuple[Option, ...]:

@@ -15,6 +15,13 @@ from cobalt_link.connector.capabilities import Capability
 from cobalt_link.connector.topics import Topic, can_lack, topics_of
 
 
+class TestLogins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Logins of an EHR for tests, which pages show to test clients. All have the same password."""
+
+    password: str
+    usernames: tuple[str, ...]
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`key` is the folder's name. Raise `sign_in_version` by hand if a running sign-in cannot go on with the new code.
 
@@ -23,7 +30,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     capabilities return. `without` are topics that this EHR's records never hold: the consent leaves them out, and so
     does the API, whatever the connector returns. `test_only` connectors are offered to test clients only, the others
     to live clients only. `appointment_days` is how many days the EHR is asked for at once. 0 means any number. A longer
-    range is read in parts.
+    range is read in parts. Each of the `test_logins` has a text
+    `test_login.<username>`.
     """
 
     key: str
@@ -39,6 +47,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reads: dict[Capability, tuple[str, ...]] = {}
     appointment_days: Annotated[int, msgspec.Meta(ge=0)] = 186
     without: tuple[Topic, ...] = ()
+    test_logins: TestLogins | None = None
     locales: tuple[str, ...] = ("en",)
 
     def __post_init__(self) -> None:

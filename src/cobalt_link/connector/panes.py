@@ -54,10 +54,11 @@ class CredentialsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CodeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A code, or the request for a new one (then `code` is None)."""
+    """A code, or the request for a new one or for another way to prove who it is (then `code` is None)."""
 
     code: Secret | None = None
     resend: bool = False
+    other: bool = False
 
 
 class ChoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +115,8 @@ class Credentials(PaneOf[CredentialsAnswer], frozen=True, kw_only=True, tag_fiel
 class Code(PaneOf[CodeAnswer], frozen=True, kw_only=True, tag_field="kind", tag="code"):
     """A one-time code. `sent_to` is masked by the EHR already ("34", "m•••@riverside.example"). `length` in digits.
 
-    `resend` offers a new code; `resent` says that one was just sent.
+    `resend` offers a new code, from `resend_at` on. `resent` says that one was just sent. `other_way` offers another
+    way.
     """
 
     name: str = "code"
@@ -123,7 +125,9 @@ class Code(PaneOf[CodeAnswer], frozen=True, kw_only=True, tag_field="kind", tag=
     length: int | None = None
     expires_at: datetime | None = None
     resend: bool = False
+    resend_at: datetime | None = None
     resent: bool = False
+    other_way: bool = False
     problem: PaneRefusal | None = None
 
 

@@ -130,6 +130,12 @@ class NoRights(AskAHuman):
         super().__init__(**details)
 
 
+class NoneOfThese(AskAHuman):
+    """The user needs something that the EHR's list does not have, such as another clinic. `choice` names the list."""
+
+    code = "none_of_these"
+
+
 class Declined(AskAHuman):
     """The user said no on the EHR's own page."""
 

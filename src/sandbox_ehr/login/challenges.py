@@ -14,9 +14,11 @@ HINTS = {"text": "34", "email": "m•••••@riverside.example", "app": "",
 def challenge_members(challenge: Challenge, now: float) -> dict[str, Any]:
     sign_in = challenge.sign_in
     members: dict[str, Any] = {"id": challenge.id, "kind": sign_in.kind}
+    if sign_in.kind in ("way", "push") and not sign_in.forced_error:
+        members["ways"] = [{"way": way, "hint": HINTS[way]} for way in WAYS.get(challenge.account.mfa, ())]
     if sign_in.kind == "way":
-        members["ways"] = [{"way": way, "hint": HINTS[way]} for way in WAYS]
-    elif sign_in.kind == "clinic":
+        return members
+    if sign_in.kind == "clinic":
         clinics = [CLINICS[clinic] for clinic in challenge.account.clinics]
         members["clinics"] = [{"id": clinic.id, "name": clinic.name, "city": clinic.city} for clinic in clinics]
     elif sign_in.kind == "push":

@@ -15,7 +15,8 @@ from sandbox_ehr.login.sandbox_logins import CODE
 from sandbox_ehr.login.second_steps import block_codes, clinic_or_session, load, open_session, send, start_challenge
 from sandbox_ehr.refusals import Refusal, RequestRefused
 
-WAYS = ("text", "email", "app")
+# How users of a kind can prove who they are. Others have one way only.
+WAYS = {"choice": ("text", "email", "app"), "push": ("push", "text", "email", "app")}
 ALL_KINDS = ("way", "code", "push", "clinic", "smart_card")
 
 
@@ -33,13 +34,15 @@ def log_in(connection: sqlite3.Connection, now: float, username: str, password: 
 
 
 def choose_way(connection: sqlite3.Connection, now: float, challenge_id: str, way: str) -> SignInResult:
-    """Choose how to get the code. Works again while a code is expected, for the user whose text never arrives."""
-    sign_in, account = load(connection, now, challenge_id, "way", "code")
-    if account.mfa != "choice":
+    """Choose how to get the code. Works again while a code or an approval is expected, for the user whose text never
+    arrives or who has no phone at hand."""
+    sign_in, account = load(connection, now, challenge_id, "way", "code", "push")
+    if account.mfa not in WAYS or sign_in.forced_error:
         raise RequestRefused(refusals.wrong_step(sign_in.kind))
-    if way not in WAYS:
-        raise RequestRefused(refusals.bad_request(f"way must be one of {', '.join(WAYS)}."))
-    return send(connection, now, challenge_id, msgspec.structs.replace(sign_in, kind="code", way=way), account)
+    if way not in WAYS[account.mfa]:
+        raise RequestRefused(refusals.bad_request(f"way must be one of {', '.join(WAYS[account.mfa])}."))
+    kind = "push" if way == "push" else "code"
+    return send(connection, now, challenge_id, msgspec.structs.replace(sign_in, kind=kind, way=way), account)
 
 
 def answer_code(connection: sqlite3.Connection, now: float, challenge_id: str, code: str) -> SignInResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx2
+import pytest
 
 from tests.support.text_browser import Browser, go_on, link_by_http
 from tests.support.world import Sandbox, Shop
@@ -35,7 +36,7 @@ async def test_no_to_the_phone_can_be_made_good(acme: Shop, client: httpx2.Async
     await sandbox.lab("users/user_push", {"push_plan": "deny", "push_after": 0.0})
     page = await link_by_http(client, await acme.link_token(), "user_push", until="waiting")
     browser = Browser(client)
-    assert "You declined on your phone" in page.text and page.form.values("action") == ["resend"]
+    assert "You declined on your phone" in page.text and page.form.values("action") == ["resend", "other"]
     page = await browser.submit(page, action="check")  # no button says so; a push is sent only when it is asked for
     assert "You declined on your phone" in page.text and (await sandbox.counts())["pushes_sent"] == 1
     await sandbox.lab("users/user_push", {"push_plan": "approve"})
@@ -44,12 +45,21 @@ async def test_no_to_the_phone_can_be_made_good(acme: Shop, client: httpx2.Async
     assert (await sandbox.counts())["pushes_sent"] == 2
 
 
-async def test_a_clinic_that_is_not_listed_says_whom_to_ask_for_what(
-    acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox
+@pytest.mark.parametrize(
+    ("username", "heading", "ask"),
+    [
+        ("user_clinics", "Your clinic isn’t on the list", "works only at the clinics on the list"),
+        ("user_choice", "You need one of these ways", "An administrator can set up another one"),
+    ],
+)
+async def test_none_of_these_says_what_is_missing_and_whom_to_ask(
+    acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox, username: str, heading: str, ask: str
 ) -> None:
-    page = await link_by_http(client, await acme.link_token(), "user_clinics", until="choice")
+    page = await link_by_http(client, link := await acme.link_token(), username, until="choice")
     page = await Browser(client).submit(page, pick="none")
-    assert (page.pane, "Access to your clinic" in page.text) == ("message", True), page.text
+    assert (page.pane, page.heading) == ("message", heading)
+    assert ask in page.text and "Your Sandbox EHR administrator" in page.text
+    assert (await acme.session(link))["events"][-1]["code"] == "none_of_these"
 
 
 async def test_rights_that_are_missing_are_named_as_the_ehr_names_them(

@@ -25,6 +25,10 @@ OURS = {
     "login_required": ("tests/signin/test_replay.py", "test_silence_ends_in_login_required_where_the_user_is_needed"),
     "other_account": ("tests/accounts/test_sessions.py", "other_account"),
     "too_many_tries": ("tests/link/flow/test_brake.py", "test_twelve_guesses_at_once_are_two"),
+    "none_of_these": (
+        "tests/connectors/sandbox/test_sign_in.py",
+        "test_none_of_these_is_refused_by_the_name_of_the_list",
+    ),
     "not_this_address": ("tests/connectors/sandbox/test_refusals.py", "test_another_program_at_the_address_is_said"),
 }
 ON_A_PANE = {

@@ -44,6 +44,7 @@ async def test_a_texted_code_is_asked_for_with_where_it_went_and_how_long_it_wor
     assert isinstance(pane, Code)
     assert (pane.way, pane.sent_to, pane.length, pane.resend) == ("text", "34", 6, True)
     assert pane.expires_at and timedelta(minutes=4) < pane.expires_at - datetime.now(UTC) <= timedelta(minutes=5)
+    assert pane.resend_at and timedelta(seconds=9) < pane.resend_at - datetime.now(UTC) <= timedelta(seconds=30)
     assert seen.ends == "granted" and seen.grant and seen.grant.known["second_factor"] is True
     assert (await sandbox.counts())["texts_sent"] == 1
 
@@ -122,10 +123,42 @@ async def test_the_clinic_that_is_chosen_is_the_tenant_and_is_remembered(
     assert isinstance(later, Granted) and later.grant.tenant == clinic
 
 
-async def test_a_clinic_that_is_not_listed_is_a_right_that_is_missing(sandbox: Sandbox) -> None:
-    seen = await run(sandbox.address, password("user_clinics"), {"none": True})
-    assert (seen.ends, seen.refusal and seen.refusal.details) == ("no_rights", {"rights": "clinic"})
+@pytest.mark.parametrize(("username", "choice"), [("user_clinics", "clinic"), ("user_choice", "code_way")])
+async def test_none_of_these_is_refused_by_the_name_of_the_list(username: str, choice: str, sandbox: Sandbox) -> None:
+    seen = await run(sandbox.address, password(username), {"none": True})
+    assert (seen.ends, seen.refusal and seen.refusal.details) == ("none_of_these", {"choice": choice})
     assert (await sandbox.counts())["logins"] == 0
+
+
+async def test_another_way_leads_from_a_code_and_from_an_approval_to_all_ways(sandbox: Sandbox) -> None:
+    seen = await run(
+        sandbox.address, password("user_choice"), {"value": "text"}, {"action": "other"}, {"value": "email"}, CODE
+    )
+    assert seen.labels == ["credentials", "choice", "code", "choice", "code"] and seen.ends == "granted"
+    counts = await sandbox.counts()
+    assert (counts["texts_sent"], counts["emails_sent"], counts["logins"]) == (1, 1, 1)
+    await sandbox.lab("users/user_push", IGNORE)
+    other = {"action": "other"}
+    steps = [other, {"value": "text"}, other, {"value": "push"}, DENY, other, {"value": "app"}, CODE]
+    seen = await run(sandbox.address, password("user_push"), *steps)
+    assert seen.labels[1:] == [
+        "waiting",
+        "choice",
+        "code",
+        "choice",
+        "waiting",
+        "waiting push_denied",
+        "choice",
+        "code",
+    ]
+    assert seen.ends == "granted" and seen.grant and seen.grant.known["second_factor"] is True
+    assert isinstance(rows := seen.panes[2], Choice)
+    assert [row.value for row in rows.options] == ["push", "text", "email", "app"]
+
+
+async def test_an_ehr_that_offers_no_other_way_gets_no_button_for_one(sandbox: Sandbox) -> None:
+    seen = await run(sandbox.address, password("user_code"), CODE)
+    assert isinstance(pane := seen.panes[1], Code) and not pane.other_way
 
 
 async def test_only_the_right_that_is_missing_is_named(sandbox: Sandbox) -> None:

@@ -268,14 +268,14 @@ async def test_going_back_and_answering_again_shows_the_open_pane(acme: Shop, cl
     assert not (await browser.open(stale.form.action)).stale
 
 
-async def test_saying_no_to_consent_asks_before_it_stops(acme: Shop, client: httpx2.AsyncClient) -> None:
+async def test_who_does_not_allow_it_has_stopped_and_reads_so(acme: Shop, client: httpx2.AsyncClient) -> None:
     browser = Browser(client)
     page = await browser.open(f"/?token={(link := await acme.link_token())}")
     page = await browser.submit(page, agree="no")
-    assert page.heading == "Stop connecting?"
-    page = await browser.submit(page, exit_of(page))
-    assert page.heading == "You stopped connecting"
+    assert page.heading == "You didn’t allow it" and "Nothing was shared with Acme Scribe ." in page.text
+    assert page.links[0] == "http://127.0.0.1:9/" and "Back to Acme Scribe" in page.text
     assert (await acme.session(link))["state"] == "left"
+    assert (await browser.open(f"/?token={link}")).heading == "You stopped connecting"
 
 
 async def test_one_can_leave_in_the_middle_of_a_step_and_nothing_comes_of_it(
@@ -398,7 +398,7 @@ async def test_a_live_client_without_a_callback_never_shows_the_token_and_its_se
     assert "pt_test_" in (await Browser(client).submit(page)).text
     link = await live.link_token(emr_name=None)
     # A live client sees no sandbox, so what a granted link session shows is looked at with the test client's.
-    await Browser(client).open(f"/?token={link}")
+    first = await Browser(client).open(f"/?token={link}")
     granted = await house.db.one("SELECT granted, ehr_user_name FROM link_sessions WHERE granted IS NOT NULL")
     assert granted is not None
     await house.db.run(
@@ -407,21 +407,23 @@ async def test_a_live_client_without_a_callback_never_shows_the_token_and_its_se
         " WHERE granted IS NULL",
         granted,
     )
-    page = await Browser(client).open(f"/link/{(await session_row(house))['id']}")
-    assert page.pane == "done"
+    page = await Browser(client).open(path := f"/link/{(await session_row(house))['id']}")
+    assert (page.heading, page.pane) == ("You’re connected", None) and "You can close this window." in page.text
     for headers in ({}, {"Accept": "application/json"}):
         headers |= {"Origin": Browser(client).origin}
-        shown = await client.post(page.form.action, data=page.form.fields, headers=headers)
+        shown = await client.post(f"{path}/done", data={"csrf": first.form.fields["csrf"]}, headers=headers)
         assert shown.status_code == 200 and "pt_" not in shown.text
     assert (await live.session(link))["public_token"].startswith("pt_live_")
 
 
-async def test_a_reload_of_the_end_makes_a_new_token_and_voids_the_one_before(
+async def test_a_press_again_makes_a_new_token_and_the_one_before_stays_good_until_one_is_exchanged(
     acme: Shop, client: httpx2.AsyncClient
 ) -> None:
-    page = await link_by_http(client, await acme.link_token())
+    page = await link_by_http(client, link := await acme.link_token())
     first, second = [public_token_of(await Browser(client).submit(page)) for _ in range(2)]
-    assert [(await acme.exchange(each)).status_code for each in (first, second)] == [400, 200]
+    third = (await acme.session(link))["public_token"]
+    assert len({first, second, third}) == 3
+    assert [(await acme.exchange(each)).status_code for each in (first, second, third)] == [200, 400, 400]
     assert not (await Browser(client).submit(page)).response.is_redirect
 
 

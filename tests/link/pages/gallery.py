@@ -22,10 +22,10 @@ from cobalt_link.connector.panes import (
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.connector.topics import TOPICS
 from cobalt_link.link.flow import already
-from cobalt_link.link.pages import connection_list, render, texts
+from cobalt_link.link.pages import connection_list, home, render, texts
 from cobalt_link.link.pages.closed import CLOSED
 from cobalt_link.link.pages.connection_list import Connection
-from cobalt_link.link.pages.context import Framed, Match, PageContext, Search, ShownStep
+from cobalt_link.link.pages.context import Framed, Match, PageContext, Search, ShownStep, TestMode
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 CONNECTOR_TEXTS = {
@@ -55,7 +55,9 @@ DETAILS: dict[str, dict[str, str | int]] = {
     "unsupported": {"what": "version"},
     "not_this_address": {"reason": "not_found"},
     "unexpected": {"reference": "7F3K-92QX"},
+    "none_of_these": {"choice": "clinic"},
 }
+TEST_MODE = TestMode("pass_good", {"user_good": "Signs in at once", "user_code": "Gets a code by text message: 123456"})
 VENDORS = (
     Match("ehr:gnuhealth", "GNU Health", "Hospitals and clinics", "GH"),
     Match("ehr:larkspur", "Larkspur", "Family and specialty practices", "LA"),
@@ -180,6 +182,7 @@ def gallery(locale: str = "en") -> dict[str, str]:
         | ends(here)
         | closed(here)
         | connections_pages(here)
+        | homes(locale)
     )
     return shown
 
@@ -224,6 +227,8 @@ def credentials(here: PageContext, plain: PageContext, mending: PageContext, tol
         "credentials": render.pane(here, Credentials()),
         "credentials-claims": render.pane(told, Credentials()),
         "credentials-plain": render.pane(plain, Credentials()),
+        "credentials-test": render.pane(msgspec.structs.replace(here, tls=False, test_mode=TEST_MODE), Credentials()),
+        "credentials-test-bare": render.pane(msgspec.structs.replace(here, test_mode=TestMode()), Credentials()),
         "credentials-same": render.pane(context(locale=here.locale, operator="Acme Scribe"), Credentials()),
         "credentials-same-plain": render.pane(
             context(locale=here.locale, operator="Acme Scribe", keeps_password=False), Credentials()
@@ -246,7 +251,10 @@ def credentials(here: PageContext, plain: PageContext, mending: PageContext, tol
 
 
 def codes(here: PageContext) -> dict[str, str]:
-    text = Code(way="text", sent_to="34", length=6, expires_at=soon(minutes=4), resend=True)
+    later = soon(seconds=28)
+    text = Code(
+        way="text", sent_to="34", length=6, expires_at=soon(minutes=4), resend=True, resend_at=later, other_way=True
+    )
     again = msgspec.structs.replace
     sent = {
         "code": text,
@@ -254,6 +262,7 @@ def codes(here: PageContext) -> dict[str, str]:
         "code-wrong": again(text, problem=PaneRefusal("wrong_code", {"tries_left": 2})),
         "code-wrong-unknown": again(text, problem=PaneRefusal("wrong_code")),
         "code-ended": again(text, problem=PaneRefusal("code_expired")),
+        "code-resend": again(text, resend_at=soon(seconds=-1), other_way=False),
         "code-short": again(text, length=4, resend=False, expires_at=soon(seconds=1)),
         "code-minute": again(text, length=5, expires_at=soon(minutes=1)),
         "code-hour": again(text, length=7, expires_at=soon(hours=1)),
@@ -315,6 +324,13 @@ def messages(here: PageContext) -> dict[str, str]:
     shown["message-unsupported-ask-unknown"] = render.pane(
         unchosen(locale=here.locale, can_ask=True), Message(code="unsupported")
     )
+    for choice in ("database", "code_way", "facility"):
+        pane = Message(code="none_of_these", details={"choice": choice})
+        shown[f"message-none_of_these-{choice}"] = render.pane(here, pane)
+    shown["message-locked-days"] = render.pane(here, Message(code="locked", details={"minutes": 3 * 24 * 60}))
+    late = msgspec.structs.replace(here, refused_at=NOW - timedelta(hours=1), goes_back=False)
+    for code in ("locked", "ehr_busy", "too_many_codes", "too_many_tries"):
+        shown[f"message-{code}-over"] = render.pane(late, Message(code=code, details=DETAILS[code]))
     shown["message-unsupported-asked"] = render.pane(msgspec.structs.replace(asking, has_asked=True), whole)
     return shown
 
@@ -356,11 +372,23 @@ def ends(here: PageContext) -> dict[str, str]:
         "working-slow": worked(here, STEPS, slow=True),
         "working-other": worked(here, OTHER_STEPS),
         "done": render.done(here, "m.carter, Riverside Main Street"),
+        "done-returning": render.done(msgspec.structs.replace(here, returns=True), "m.carter"),
+        "done-test": render.done(msgspec.structs.replace(here, goes_back=False, test_mode=TEST_MODE), "m.carter"),
         "after": render.after(here, public_token=None, client_id="ci_live_4kq9"),
         "after-test": render.after(here, public_token="pt_test_" + "k" * 49, client_id="ci_test_4kq9"),
         "leaving": render.leaving(here),
         "left": render.left(here, "https://acme.example/return?status=exit"),
         "left-nowhere": render.left(here, None),
+        "left-declined": render.left(here, "https://acme.example/", declined=True),
+        "left-declined-nowhere": render.left(here, None, declined=True),
+    }
+
+
+def homes(locale: str) -> dict[str, str]:
+    said = {"locale": locale, "privacy_url": "https://acme.example/privacy", "help_url": "https://acme.example/help"}
+    return {
+        "home": home.home_page(operator="Acme Health", works=True, **said),
+        "home-broken": home.home_page(operator="Acme Health", works=False, **said),
     }
 
 
@@ -371,6 +399,7 @@ def connections_pages(here: PageContext) -> dict[str, str]:
     user = "m.carter, Riverside Main Street"
     return {
         "connections": connection_list.list_page(at, CONNECTIONS, user),
+        "connections-recent": connection_list.list_page(at, RECENT, user),
         "connections-ended": connection_list.list_page(at, CONNECTIONS[:1], user, ended=True),
         "connections-none": connection_list.list_page(at, (), user),
         "connections-none-ended": connection_list.list_page(at, (), user, ended=True),
@@ -404,6 +433,7 @@ def connections_context(locale: str) -> PageContext:
         connector_texts=texts.connections_texts(locale),
         topics=(),
         keeps_password=False,
+        goes_back=False,
     )
 
 
@@ -427,6 +457,11 @@ CONNECTIONS = (
     Connection(
         id="c3", app="Rival Notes", mark="RN", practice=None, since=datetime(2026, 3, 3, tzinfo=UTC), last_used=None
     ),
+)
+
+RECENT = tuple(
+    msgspec.structs.replace(CONNECTIONS[0], id=name, last_used=NOW - ago)
+    for name, ago in (("d4", timedelta(hours=30)), ("e5", timedelta(seconds=20)))
 )
 
 

@@ -62,6 +62,8 @@ RESENDS = Code(length=6, resend=True)
         (Code(), {"code": "  "}, {"code": "code.empty"}),
         (RESENDS, {"code": "1", "resend": "1"}, CodeAnswer(resend=True)),
         (Code(), {"resend": "1"}, {"code": "code.empty"}),
+        (Code(other_way=True), {"code": "1", "action": "other"}, CodeAnswer(other=True)),
+        (Code(), {"action": "other"}, {"code": "code.empty"}),
         (CLINICS, {"pick": "2"}, ChoiceAnswer(value="2")),
         (CLINICS, {"pick": "none"}, ChoiceAnswer(value=None)),
         (CLINICS, {"pick": "4"}, {"pick": "page.choose"}),

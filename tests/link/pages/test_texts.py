@@ -110,15 +110,51 @@ def test_a_missing_text_is_an_error_that_names_it() -> None:
         (0, "1 second"),
         (1.2, "2 seconds"),
         (60, "1 minute"),
-        (89, "89 seconds"),
+        (59, "59 seconds"),
+        (61, "2 minutes"),
+        (87, "2 minutes"),
         (98, "2 minutes"),
         (3600, "1 hour"),
         (240, "4 minutes"),
+        (3601, "65 minutes"),
         (7200, "2 hours"),
+        (48 * 3600, "48 hours"),
+        (49 * 3600, "3 days"),
     ],
 )
 def test_lengths_of_time_are_shown_as_people_say_them(seconds: float, said: str) -> None:
     assert texts_with().span(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left", "ago"),
+    [
+        (0, "1 second", "just now"),
+        (59, "59 seconds", "just now"),
+        (60, "1 minute", "1 minute ago"),
+        (87, "1 minute", "1 minute ago"),
+        (119, "2 minutes", "1 minute ago"),
+        (299.6, "5 minutes", "4 minutes ago"),
+        (3599, "1 hour", "59 minutes ago"),
+        (75 * 60, "75 minutes", "1 hour ago"),
+        (23 * 3600 + 3599, "1 day", "23 hours ago"),
+        (30 * 3600, "1 day", "1 day ago"),
+        (50 * 3600, "2 days", "2 days ago"),
+    ],
+)
+def test_what_ends_is_rounded_down_and_what_was_is_said_as_people_say_it(seconds: float, left: str, ago: str) -> None:
+    assert (texts_with().left(seconds), texts_with().ago(seconds)) == (left, ago)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_time_is_said_in_more_of_a_unit_than_people_count(locale: str) -> None:
+    texts = Texts(locale, connector_texts={}, names={})
+    for seconds in (*range(0, 3600), *range(3600, 14 * 24 * 3600, 997)):
+        for said, most in ((texts.span, 90), (texts.left, 90), (texts.ago, 59)):
+            number = re.search(r"\d+", text := said(seconds))
+            assert not number or int(number[0]) <= most, (said.__name__, seconds, text)
+        assert not re.search(r"second|segundo", texts.ago(seconds)), seconds
+        assert texts.ago(seconds) != texts.ago(seconds - 3 * 3600) or seconds > 24 * 3600 or seconds < 3 * 3600
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from cobalt_link.link.pages import connection_list, render
+from cobalt_link.link.pages import connection_list, home, render
 from tests.link.pages import gallery
 from tests.link.pages.hostile import ATTACKS, Hostile
 from tests.link.pages.reading import read
@@ -35,6 +35,7 @@ def usual() -> dict[str, set[str]]:
 def spoilt(attack: str, monkeypatch: pytest.MonkeyPatch, *, texts: bool = True) -> dict[str, str]:
     monkeypatch.setattr(gallery, "render", Hostile(render, attack, texts=texts))
     monkeypatch.setattr(gallery, "connection_list", Hostile(connection_list, attack, texts=texts))
+    monkeypatch.setattr(gallery, "home", Hostile(home, attack, texts=texts))
     return gallery.gallery("en")
 
 
@@ -51,7 +52,8 @@ def test_no_attack_adds_an_element_an_attribute_or_an_address(attack: str, monke
             assert element.attrs.keys() <= allowed[element.tag], (name, element.tag)
             for attr in ("href", "action", "formaction", "src"):
                 url = element.attrs.get(attr, "")
-                assert url.startswith(("/link/", "/static/")) or url in ("", "#close", "/connections"), (name, url)
+                own = ("", "#close", "/connections", "/openapi.json", "/readyz")
+                assert url.startswith(("/link/", "/static/", "/?lang=")) or url in own, (name, url)
             assert "http-equiv" not in element.attrs or name.startswith("working")
 
 

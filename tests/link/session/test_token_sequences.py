@@ -1,5 +1,5 @@
-"""S-002: whatever is done with the public tokens of a link session, one exchange succeeds, and only of a live latest
-one.
+"""S-002: whatever is done with the public tokens of a link session, one exchange succeeds, and only of a token that has
+not expired.
 
 Sequences of hand-overs, waits and exchanges against a model of a few lines: a thousand of them with the rooms alone and
 a clock that stands still, so that a second before and after the end are exact, and some over HTTP with a browser.
@@ -46,7 +46,6 @@ class Place(Protocol):
 async def played(steps: list[str], place: Place) -> Counter[str]:
     """Plays one sequence and compares each answer with the model's; counts what happened."""
     made: list[tuple[str, timedelta]] = []
-    live: dict[str, tuple[str, timedelta]] = {}
     done, seen = False, Counter[str]()
     for step in steps:
         match step:
@@ -61,13 +60,13 @@ async def played(steps: list[str], place: Place) -> Counter[str]:
                 token = await place.hand_over(step)
                 assert (token is None) == done, steps
                 if token:
-                    live[step] = (token, place.now() + LIFE)
-                    made.append(live[step])
+                    made.append((token, place.now() + LIFE))
             case "exchange old" | "exchange new" if made:
                 asked = made[0 if step == "exchange old" else -1]
-                good = not done and asked in live.values() and place.now() < asked[1]
+                good = not done and place.now() < asked[1]
                 assert await place.exchange(asked[0]) == good, steps
-                seen["good" if good else "again" if done else "late" if place.now() >= asked[1] else "replaced"] += 1
+                kind = "good" if good and len(made) == 1 else "one of several" if good else "again" if done else "late"
+                seen[kind] += 1
                 done = done or good
     return seen
 
@@ -105,7 +104,7 @@ class Rooms:
         self._exchanges = Exchanges(house.db, vault, self._clock, AccessTokens(house.db, vault, self._clock))
 
     async def hand_over(self, way: str) -> str | None:
-        return await self._tokens.hand_over(self._attempt, "test", way)
+        return await self._tokens.hand_over(self._attempt, "test", "server" if way == "server" else "browser")
 
     async def exchange(self, token: str) -> bool:
         try:
@@ -158,7 +157,7 @@ async def test_in_every_sequence_one_exchange_succeeds_to_the_second(
     for steps in made:
         await house.db.run(RESET)
         seen += await played(steps, place)
-    assert all(seen[each] for each in ("good", "again", "late", "replaced")), seen
+    assert all(seen[each] for each in ("good", "one of several", "again", "late")), seen
 
 
 async def test_sequences_over_http_end_alike(
@@ -171,4 +170,4 @@ async def test_sequences_over_http_end_alike(
     for steps in sequences([*DEEDS, "wait long"], HTTP_SEQUENCES.times):
         await house.db.run(RESET)
         seen += await played(steps, place)
-    assert seen["good"] and seen["again"], seen
+    assert seen["good"] + seen["one of several"] and seen["again"], seen

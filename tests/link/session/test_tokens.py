@@ -177,7 +177,7 @@ async def test_the_apps_server_learns_at_every_pane_how_it_stands_though_the_bro
     assert (after["state"], after["public_token"]) == ("exchanged", None)
 
 
-async def test_asking_again_and_again_leaves_one_event_and_one_live_token(
+async def test_asking_again_and_again_leaves_one_event_and_tokens_that_are_worth_one_access_token(
     acme: Shop, client: httpx2.AsyncClient
 ) -> None:
     link = await acme.link_token()
@@ -185,7 +185,7 @@ async def test_asking_again_and_again_leaves_one_event_and_one_live_token(
     public = [(await acme.session(link))["public_token"] for _ in range(5)]
     names = [each["name"] for each in (await acme.session(link))["events"]]
     assert names.count("handed_over") == 1
-    assert {(await acme.exchange(each)).status_code for each in public} == {400}
+    assert [(await acme.exchange(each)).status_code for each in public] == [200, 400, 400, 400, 400]
 
 
 async def test_no_issued_token_rests_anywhere_on_the_disk(

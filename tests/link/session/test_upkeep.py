@@ -20,6 +20,7 @@ from tests.support.world import Sandbox, Shop, open_for_business, opened, settin
 
 TABLES: tuple[LiteralString, ...] = (
     "link_tokens",
+    "link_summaries",
     "link_sessions",
     "link_session_keys",
     "journal",

@@ -122,7 +122,7 @@ async function show(page: Document, more: boolean, mine: number): Promise<void> 
       if (old && fresh && !moveBead(old, fresh)) old.replaceWith(fresh);
     }
     scrollTo(0, 0);
-    enhance(search);
+    enhance(search, () => void go(path));
     scheduleTimes();
     announce(document.title);
   };
@@ -156,6 +156,9 @@ function focusFirst(): void {
 }
 
 async function afterShow(): Promise<void> {
+  const way = isFramed ? null : document.querySelector<HTMLElement>("[data-returns]");
+  // The browser itself must follow the redirect to the app. Its history then leads past the end of Link.
+  if (way) return location.replace(way.dataset.returns!);
   await reportEvents(request, path);
   const done = isFramed && document.querySelector("[data-pane=done]");
   if (done && !(await handOver(request, path, showOffline))) await go(path);
@@ -267,13 +270,14 @@ function fields(form: HTMLFormElement, submitter: HTMLElement | null): URLSearch
 document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
   const url = target(form, event.submitter);
-  const leavesLink = url.pathname.endsWith("/done");
-  // The browser itself must follow a redirect to the app's callback or to the EHR.
-  if (url.origin !== location.origin || (leavesLink && !isFramed)) return;
+  const handsOver = url.pathname.endsWith("/done");
+  const goesBack = handsOver || (event.submitter as HTMLButtonElement | null)?.value === "back";
+  // The browser itself must follow a redirect to the app or to the EHR.
+  if (url.origin !== location.origin || (goesBack && !isFramed)) return;
   event.preventDefault();
   if (form.ariaBusy === "true") return;
   if (isOver()) return void expire().then((over) => over || form.requestSubmit(event.submitter));
-  if (leavesLink) return finishByButton(form);
+  if (handsOver) return finishByButton(form);
   if (isFramed && closesLink(event.submitter)) return;
   if (form.method === "get") void go(url.href, undefined, true);
   else void go(url.href, { method: "POST", body: fields(form, event.submitter) });
@@ -300,7 +304,7 @@ function start(): void {
   if (sheet) sheet.inert = false;
   document.querySelector("iframe")?.remove(); // it told the SDK that this script had not run yet
   connect(() => (hasTyped() ? void go(`${path}/exit`, undefined, true) : undefined), focusFirst);
-  enhance(search);
+  enhance(search, () => void go(path));
   scheduleTimes();
   if (isFramed && document.querySelector("main[data-page=shell]")) void go(path);
   else if (document.querySelector(".steps.live") === null && path) void afterShow();

@@ -14,8 +14,8 @@ export function announce(text: string): void {
   setTimeout(() => (status.textContent = text.trim()), 50);
 }
 
-/** Adds the behavior of the pane that is shown now. Call it for each new pane. */
-export function enhance(search: (form: HTMLFormElement) => void): void {
+/** Adds the behavior of the pane that is shown now. Call it for each new pane. `reload` asks the server for it again. */
+export function enhance(search: (form: HTMLFormElement) => void, reload: () => void): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("button.side[aria-controls]")) {
     const field = document.getElementById(button.getAttribute("aria-controls")!) as HTMLInputElement;
     button.hidden = false; // the server hides it, because it does nothing without a script
@@ -31,8 +31,10 @@ export function enhance(search: (form: HTMLFormElement) => void): void {
   const slow = document.querySelector<HTMLTemplateElement>("template#slow");
   if (slow) slowTimer = setTimeout(() => showSlowNotice(slow), Number(slow.dataset.in) * 1000);
   clearInterval(countdownTimer);
-  const left = document.querySelector<HTMLTimeElement>("time[data-left]");
-  if (left) countdownTimer = countDown(left);
+  const clocks = [...document.querySelectorAll<HTMLElement>("[data-left]")].map((each) => clock(each, reload));
+  const tick = (): void => clocks.forEach((each) => each());
+  if (clocks.length) countdownTimer = setInterval(tick, 1000);
+  tick();
 }
 
 /** Tells the user that the EHR is slow and that they need not do anything. */
@@ -60,13 +62,37 @@ function searchWhileTyping(form: HTMLFormElement, search: (form: HTMLFormElement
   };
 }
 
-function countDown(left: HTMLTimeElement): number {
+/** What to do each second with a time that is left, or with a button that can be used only after it. */
+function clock(element: HTMLElement, reload: () => void): () => void {
   // By the clock, not by counting ticks: browsers slow the timers of hidden tabs.
-  const end = Date.now() + Number(left.dataset.left) * 1000;
-  return setInterval(() => {
-    const seconds = Math.max(0, Math.round((end - Date.now()) / 1000));
-    const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-    left.textContent = (left.dataset.words ?? "{time}").replace("{time}", text);
-    if (seconds === 60 || seconds === 10) announce(left.textContent);
-  }, 1000);
+  const end = Date.now() + Number(element.dataset.left) * 1000;
+  const words = element.dataset.words ?? "{time}";
+  const label = element.querySelector("span") ?? element;
+  const plain = label.textContent!;
+  let last = -1;
+  // A notice is a live region: a screen reader would read each second aloud. It keeps the time of the beginning.
+  if (element.closest("[role]")) {
+    element.before(Object.assign(document.createElement("span"), { className: "vh", textContent: plain }));
+    element.ariaHidden = "true";
+  }
+  return () => {
+    const seconds = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+    if (seconds === last) return;
+    last = seconds;
+    const isButton = element instanceof HTMLButtonElement;
+    if (isButton) element.disabled = seconds > 0;
+    label.textContent = isButton && !seconds ? plain : words.replace("{time}", format(seconds));
+    if (!isButton && "words" in element.dataset && (seconds === 60 || seconds === 10)) announce(label.textContent);
+    if (seconds || !element.isConnected || isButton) return;
+    if (element.closest(".note")) element.closest(".note")!.remove();
+    else if (element.closest("[data-page=message]")) reload();
+  };
+}
+
+/** Such as "28 s", "1:38", or "1:05:00". */
+function format(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`;
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  const two = (part: number): string => String(part).padStart(2, "0");
+  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
 }

@@ -21,6 +21,7 @@ from cobalt_link.connector import (
     Grant,
     Http,
     Locked,
+    NoneOfThese,
     NoRights,
     NotThisAddress,
     Refusal,
@@ -84,7 +85,7 @@ async def _database(ask: Ask, found: Found) -> str:
     rows = {name: name for name in found.databases}
     chosen = await ask.one_of("database", rows, remember=len(rows) > 1, none_of_these=True)
     if chosen is None:
-        raise NotThisAddress(reason="other_ehr")
+        raise NoneOfThese(choice="database")
     return chosen
 
 

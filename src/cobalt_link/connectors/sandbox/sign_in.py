@@ -14,6 +14,7 @@ from cobalt_link.connector import (
     EhrUser,
     Grant,
     JsonClient,
+    NoneOfThese,
     NoRights,
     Option,
     PaneRefusal,
@@ -33,6 +34,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     challenge: dict[str, Any] | None = None
     expires_at: datetime | None = None
+    resend_at: datetime | None = None
     token: str | None = None
     idle: int | None = None
     user: dict[str, Any] = {}
@@ -51,10 +53,11 @@ async def sign_in(ask: Ask, api: JsonClient) -> Grant:
     # A user who had a second factor last time gets a code or a push as soon as the password is sent.
     reaches_user = bool(ask.known.get("second_factor"))
     step = await ask.password(log_in, api, returns=Step, reaches_user=reaches_user)
-    second_factor = False
+    second_factor, ways = False, None
     while step.challenge is not None:
         second_factor = second_factor or step.kind in ("code", "way", "push")
-        step = await meet(ask, api, step)
+        ways = choice_of_ways(step) or ways
+        step = await meet(ask, api, step, ways)
     if missing := [right for right in NEEDED if right not in step.user.get("rights", ())]:
         raise NoRights(*missing)
     await ask.once("open_schedule", open_schedule, api, step, again=True)
@@ -68,46 +71,57 @@ async def sign_in(ask: Ask, api: JsonClient) -> Grant:
     )
 
 
-async def meet(ask: Ask, api: JsonClient, step: Step) -> Step:
-    """Meets the challenge of a step."""
+def choice_of_ways(step: Step) -> Step | None:
+    """The step at which the user chooses how to prove who they are, if the EHR offers several ways."""
+    ways = step.asked("ways")
+    return msgspec.structs.replace(step, challenge={**(step.challenge or {}), "kind": "way"}) if ways else None
+
+
+async def meet(ask: Ask, api: JsonClient, step: Step, ways: Step | None) -> Step:
+    """Meets the challenge of a step. `ways`: where the user chose, or can choose, another way to prove who they are."""
     match step.kind:
         case "way":
-            ways = [
+            rows = [
                 Option(value=way["way"], label=way["way"], detail=way["hint"] or None, known=True)
                 for way in step.asked("ways")
             ]
-            chosen = await ask.one_of("code_way", ways, remember=False, none_of_these=True)
+            chosen = await ask.one_of("code_way", rows, remember=False, none_of_these=True)
             if chosen is None:
-                raise Unsupported(what="second_factor")
+                raise NoneOfThese(choice="code_way")
+            if chosen == "push":
+                return await ask.once("send_push", choose_way, api, step, chosen, returns=Step, reaches_user=True)
             return await ask.once("send_code", choose_way, api, step, chosen, returns=Step, reaches_user=True)
         case "code":
             resend = None if step.asked("way") == "app" else send_again
             return await ask.code(
-                check_code, api, step, pane=code_pane, resend=resend, returns=Step, resend_returns=Step
+                check_code, api, step, pane=code_pane, resend=resend, returns=Step, resend_returns=Step, other=ways
             )
         case "push":
-            return await push(ask, api, step)
+            return await push(ask, api, step, ways)
         case "clinic":
             rows = [Option(value=each["id"], label=each["name"], detail=each["city"]) for each in step.asked("clinics")]
             clinic = await ask.one_of("clinic", rows, none_of_these=True)
             if clinic is None:
-                raise NoRights("clinic")
+                raise NoneOfThese(choice="clinic")
             return await ask.once("choose_clinic", choose_clinic, api, step, clinic, returns=Step)
     raise Unsupported(what=step.kind)
 
 
-async def push(ask: Ask, api: JsonClient, step: Step) -> Step:
-    hint = step.asked("hint") or None
-    pane = Waiting(number=step.asked("number"), sent_to=hint, expires_at=step.expires_at, resend=True)
+async def push(ask: Ask, api: JsonClient, step: Step, ways: Step | None) -> Step:
+    hint, other = step.asked("hint") or None, ways is not None
+    pane = Waiting(number=step.asked("number"), sent_to=hint, expires_at=step.expires_at, resend=True, other_way=other)
     try:
         done = await ask.until("approval", poll, api, step, pane=pane, returns=Step)
-    except (PushDenied, PushExpired) as no:
-        again = Waiting(name="approval_again", sent_to=hint, resend=True, problem=PaneRefusal(no.code, no.details))
-        while (await ask(again)).action != "resend":
-            pass  # a push that nobody asked for is how users are worn down until they tap Approve
-    else:
         if isinstance(done, Step):
             return done
+        action = done.action
+    except (PushDenied, PushExpired) as no:
+        problem, action = PaneRefusal(no.code, no.details), "check"
+        again = Waiting(name="approval_again", sent_to=hint, resend=True, other_way=other, problem=problem)
+        while action == "check":  # a push that nobody asked for is how users are worn down until they tap Approve
+            action = (await ask(again)).action
+    if action == "other" and ways is not None:
+        return ways
     return await ask.once("send_push", send_again, api, step, returns=Step, reaches_user=True)
 
 
@@ -144,9 +158,16 @@ def step_of(said: dict[str, Any]) -> Step:
     challenge = said.get("challenge")
     if challenge is None:
         return Step(token=said["session"], idle=said["expires_in"], user=said["user"], clinic=said["clinic"])
-    ends_in = challenge.get("expires_in")
     challenge = {name: each[:MOST_OPTIONS] if isinstance(each, list) else each for name, each in challenge.items()}
-    return Step(challenge=challenge, expires_at=datetime.now(UTC) + timedelta(seconds=ends_in) if ends_in else None)
+    return Step(
+        challenge=challenge,
+        expires_at=_in(challenge.get("expires_in")),
+        resend_at=_in(challenge.get("resend_in")),
+    )
+
+
+def _in(seconds: Any) -> datetime | None:
+    return datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None
 
 
 def code_pane(_: JsonClient, step: Step) -> Code:
@@ -156,6 +177,7 @@ def code_pane(_: JsonClient, step: Step) -> Code:
         sent_to=step.asked("hint") or None,
         length=step.asked("digits"),
         expires_at=step.expires_at,
+        resend_at=step.resend_at,
     )
 
 

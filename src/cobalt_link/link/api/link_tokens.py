@@ -98,6 +98,10 @@ class CreateLinkToken(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, Meta(max_length=80)] | None,
         Meta(description="For whom the link is, as your users know themselves: ann@acme. The consent shows it."),
     ] = None
+    show_summary: Annotated[
+        bool,
+        Meta(description="In a window, true ends with a summary and a button. Else the browser returns by itself."),
+    ] = False
 
 
 class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +143,7 @@ class LinkTokenApi:
             callback_url=_callback(client, wanted.callback_url),
             state=wanted.state,
             locale=wanted.locale,
+            show_summary=wanted.show_summary,
         )
         row = await (self._repairing if wanted.access_token else self._first)(client, wanted, row)
         token = await self._tokens.create(client.env, row, display_name=name, access_token=wanted.access_token)

@@ -94,6 +94,10 @@ class Flow(ABC):
     async def way_back(self, session: LinkSession) -> str | None:
         """Where a user goes whose session is over."""
 
+    async def returns_by_itself(self, session: LinkSession) -> bool:
+        """Whether the browser goes to the callback address without another press."""
+        return False
+
     async def practices(self, session: LinkSession, query: str) -> list[Org]:
         """The practices that can be found by name."""
         return []

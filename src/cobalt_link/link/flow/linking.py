@@ -98,6 +98,9 @@ class LinkFlow(Flow):
     async def callback(self, session: LinkSession) -> str | None:
         return await self._hand_over.callback(session)
 
+    async def returns_by_itself(self, session: LinkSession) -> bool:
+        return await self._hand_over.returns_by_itself(session)
+
     async def way_back(self, session: LinkSession) -> str | None:
         return await self._hand_over.app_address(session)
 

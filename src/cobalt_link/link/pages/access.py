@@ -24,6 +24,7 @@ from cobalt_link.web.problems import Forbidden, Problem
 # In a frame there may be no cookie: there the script holds the link session's secret and sends it.
 SECRET_HEADER = "Cobalt-Session"  # noqa: S105 - the name of a header
 PARENT_HEADER = "Cobalt-Parent"
+SCRIPT_HEADER = "Cobalt-Script"  # the page's own script sends it
 CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "other_browser": 403, "not_found": 404,
                  "connections_expired": 410}  # fmt: skip
 
@@ -194,6 +195,18 @@ def is_in_window(call: Call) -> bool:
     """Whether the browser says that the page is no frame. There only its cookie counts: somebody can be sent an
     address with a secret in its fragment (S-024)."""
     return call.header("Sec-Fetch-Dest") == "document"
+
+
+def is_visit(call: Call) -> bool:
+    """Whether a browser loads this page to show it in a window: not a script, a prefetch, a preview, or a frame."""
+    purposes = [call.header(name) or "" for name in ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose")]
+    return (
+        call.request.method == "GET"
+        and not call.header(SCRIPT_HEADER)
+        and call.header("Sec-Fetch-Dest") in (None, "document")
+        and call.header("Sec-Fetch-Mode") in (None, "navigate")
+        and not any(purposes)
+    )
 
 
 def is_frame_reload(call: Call) -> bool:

@@ -20,10 +20,18 @@ class Framed(msgspec.Struct, frozen=True):
     secret: str = ""
 
 
+class TestMode(msgspec.Struct, frozen=True):
+    """What the pages of a test client show above their header: logins of the EHR for tests, each with what it does."""
+
+    password: str = ""
+    logins: dict[str, str] = {}
+
+
 class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     """One link session as its pages show it.
 
-    Forms post to `path`. `ehr_name`, `ehr_mark`, `practice`, and `host` are None until an EHR is chosen.
+    Forms post to `path`. `ehr_name`, `ehr_mark`, `practice`, and `host` are None until an EHR is chosen. `tls`:
+    the host is reached by https. `refused_at` is when the EHR said how long to wait.
     `practice` is the name that the EHR gives. `claimed_practice` is one that nobody but the app gives, and `addressee`
     is for whom the link is, as the app says: pages show both only as words of the app.
     `connector_texts` are the connector's own texts in this locale, as flat keys. `topics` are what the app learns from
@@ -31,8 +39,10 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     already: when it was first connected, and when the app last used it. `last_worked` is when the EHR last worked.
     `can_ask`: the user can request the unsupported EHR. `has_asked`: the user has requested it. `can_change` is false
     if the EHR of the org is fixed. `connections` is the address of `/connections` as a user would type it. `can_stay`:
-    the user can still extend the session. `accent` is the client's color as `#rrggbb`. `framed` is set only for the
-    page that opens a frame. `ends_as` names the page that follows when the time is over, None if the session is done.
+    the user can still extend the session. `goes_back`: "Back to the app" leads there, to its callback address or out of
+    its frame. `returns`: the browser is about to go there by itself. `accent` is the client's color as `#rrggbb`.
+    `framed` is set only for the page that opens a frame. `test_mode` is set only for test clients.
+    `ends_as` names the page that follows when the time is over, None if the session is done.
     """
 
     locale: str = "en"
@@ -50,6 +60,8 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     claimed_practice: str | None = None
     addressee: str | None = None
     host: str | None
+    tls: bool = True
+    refused_at: datetime | None = None
     connector_texts: dict[str, str]
     topics: tuple[Topic, ...]
     keeps_password: bool
@@ -67,8 +79,11 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     connections: str = "/connections"
     can_stay: bool = True
+    goes_back: bool = True
+    returns: bool = False
     accent: str | None = None
     framed: Framed | None = None
+    test_mode: TestMode | None = None
 
     @property
     def place(self) -> str | None:

@@ -105,6 +105,8 @@ def warned(pane: Credentials) -> str | None:
 def _code(pane: Code, form: Form) -> CodeAnswer | Errors:
     if form.get("resend") and pane.resend:
         return CodeAnswer(resend=True)
+    if form.get("action") == "other" and pane.other_way:
+        return CodeAnswer(other=True)
     # People copy "123 456" and "123-456"; a code of unknown length may have a dash of its own.
     code = re.sub(r"\s" if pane.length is None else r"[\s\u2010-\u2015\u2212-]", "", as_code(form.get("code", "")))
     if not code:

@@ -45,6 +45,24 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         return "alert" if self.tone else "status"
 
 
+class Later(msgspec.Struct, frozen=True, kw_only=True):
+    """A button that can be used only after so many `seconds`. A script counts down in `words`, which contain {time}.
+    Without a script, `sentence` says how long it takes, unless the page says so anyway."""
+
+    seconds: int
+    words: str
+    sentence: Markup | None
+
+    @classmethod
+    def of(cls, texts: Texts, key: str, seconds: float, sentence: Markup | None = None) -> Later | None:
+        """None if it can be used now."""
+        return (
+            cls(seconds=ceil(seconds), words=texts.plain(key, time="{time}"), sentence=sentence)
+            if seconds > 0
+            else None
+        )
+
+
 class Act(msgspec.Struct, frozen=True, kw_only=True):
     """A link if `url` is set, otherwise a button that posts `name` and `value`, to the path `to` if given."""
 
@@ -53,6 +71,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     value: str = ""
     to: str | None = None
     url: str | None = None
+    later: Later | None = None
 
 
 class Ends(msgspec.Struct, frozen=True, kw_only=True):

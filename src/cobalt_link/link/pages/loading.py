@@ -17,9 +17,10 @@ from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flow, Flows
 from cobalt_link.link.flow.link_sign_in import OTHER_EHR
 from cobalt_link.link.pages import refusal, texts
-from cobalt_link.link.pages.context import Match, PageContext, Search
+from cobalt_link.link.pages.context import Match, PageContext, Search, TestMode
 from cobalt_link.link.pages.forms import Picked
 from cobalt_link.link.pages.texts import monogram
+from cobalt_link.link.session import events
 from cobalt_link.link.session.browser import Browsers
 from cobalt_link.link.session.ehr_requests import EhrRequests, can_ask
 from cobalt_link.link.session.session import LinkSession
@@ -36,10 +37,11 @@ class ContextLoader:
         self._browsers = browsers
         self._requests = requests
 
-    async def load(self, session: LinkSession, locale: str) -> PageContext:
-        """Everything that a page of this session may show."""
+    async def load(self, session: LinkSession, locale: str, *, framed: bool = False) -> PageContext:
+        """Everything that a page of this session may show, in a frame of the app's page or in a window."""
         flow = self._flows[session.purpose]
-        subject = await flow.subject(session, await flow.client(session))
+        client = await flow.client(session)
+        subject = await flow.subject(session, client)
         account = subject.account
         connector = self._deps.connectors.get(session.connector or (account.connector if account else "") or "")
         address = session.address or (account.address if account else None)
@@ -63,6 +65,8 @@ class ContextLoader:
             claimed_practice=session.practice if subject.consents else None,
             addressee=subject.addressee,
             host=urlsplit(address).netloc if address else None,
+            tls=urlsplit(address or "").scheme == "https",
+            refused_at=await self._refused_at(session),
             connector_texts=(connector.texts(locale) if connector else {}) | flow_texts,
             topics=manifest.topics if manifest and subject.consents else (),
             keeps_password=subject.consents and (manifest is None or manifest.keeps_password),
@@ -77,8 +81,11 @@ class ContextLoader:
             started=session.created_at,
             expires_at=session.expires_at,
             can_stay=not session.extended and session.settled_at is None,
+            goes_back=framed or await flow.callback(session) is not None,
+            returns=not framed and await flow.returns_by_itself(session),
             now=self._deps.clock.now(),
             reference=reference(session.id),
+            test_mode=await self._test_mode(session, connector, locale) if client and client.test else None,
             connections=f"{urlsplit(self._deps.settings.public_url).netloc}/connections",
         )
 
@@ -130,11 +137,25 @@ class ContextLoader:
                     return PickerAnswer(connector=org.ehr, address=org.address, practice=org.settings.branding_name)
         return {"pick": "page.choose"}
 
+    async def _test_mode(self, session: LinkSession, chosen: Connector | None, locale: str) -> TestMode:
+        offered = [chosen] if chosen else list((await self._flows[session.purpose].offered(session)).values())
+        for connector in offered:
+            if logins := connector.manifest.test_logins:
+                texts = connector.texts(locale)
+                return TestMode(logins.password, {name: texts[f"test_login.{name}"] for name in logins.usernames})
+        return TestMode()
+
     async def _last_worked(self, session: LinkSession) -> datetime | None:
         """When the EHR last worked for any account, for the page that says that the EHR is down."""
         down = isinstance(session.pane, Message) and session.pane.code in refusal.SILENT
         known = down and session.connector and session.address
         return await self._deps.health.last_worked(session.connector or "", session.address or "") if known else None
+
+    async def _refused_at(self, session: LinkSession) -> datetime | None:
+        problem = refusal.on_pane(session.pane)
+        waits = problem is not None and refusal.waits(problem)
+        found = await events.listed(self._deps.db, session) if waits else []
+        return max((each.at for each in found if each.code), default=None)
 
     def _match(self, org: Org) -> Match:
         name = org.settings.branding_name or org.org_id

@@ -23,7 +23,8 @@ class OpenQuery(msgspec.Struct, frozen=True):
 
 class PageQuery(msgspec.Struct, frozen=True):
     """`q` searches the picker. `manual` shows its address form with `ehr` chosen. The other flags show a notice:
-    `stale` for an answer to an old pane, `ended` for a connection that ended, `stayed` for an extended session."""
+    `stale` for an answer to an old pane, `ended` for a connection that ended, `stayed` for an extended session, and
+    `declined` after "Don't allow"."""
 
     q: Annotated[str, Meta(max_length=200)] = ""
     manual: str = ""
@@ -31,6 +32,7 @@ class PageQuery(msgspec.Struct, frozen=True):
     stale: str = ""
     ended: str = ""
     stayed: str = ""
+    declined: str = ""
     lang: str | None = None
     origin: Annotated[str, Meta(max_length=500)] = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from markupsafe import Markup
 
 from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Message, Pane, PaneRefusal, Picker, Waiting
@@ -91,7 +92,8 @@ def _promise(context: PageContext, t: Texts) -> Markup:
 
 
 def _message(view: PaneView, pane: Message) -> dict[str, Any]:
-    t, problem = view.texts, PaneRefusal(pane.code, pane.details)
+    t, problem = view.texts, refusal.aged(PaneRefusal(pane.code, pane.details), view.context)
+    pane = msgspec.structs.replace(pane, details=problem.details)
     return {
         "head": refusal.head(pane.code),
         "title": refusal.title(t, problem),
@@ -126,8 +128,9 @@ def notice(view: PaneView, pane: Pane, shown: dict[str, Any], *, stale: bool, st
     t = view.texts
     if loose := [text for field, text in view.errors.items() if field not in FIELDS]:
         return Notice(tone="bad", icon="alert", text=loose[0])
-    if pane.problem and not shown.get("errors"):
-        return refusal.notice(t, pane.problem)
+    problem = refusal.aged(pane.problem, view.context) if pane.problem else None
+    if problem and not shown.get("errors") and problem.details.get("left") != 0:
+        return refusal.notice(t, problem)
     if view.context.has_asked:
         return Notice(icon="check", title=t("refusal.unsupported.asked"), text=t("refusal.unsupported.asked_why"))
     if stayed:
@@ -147,10 +150,10 @@ def seconds_left(context: PageContext) -> float:
 def closing(context: PageContext, t: Texts, seconds: float) -> Notice:
     """The notice that the page closes in so many seconds unless the user extends the session."""
     said = stays(context, t) if context.can_stay else None
-    return Notice(tone="warn", icon="clock", text=t("page.closing", span=t.span(seconds)), stays=said)
+    return Notice(tone="warn", icon="clock", text=t("page.closing", span=t.left(seconds)), stays=said)
 
 
 def stays(context: PageContext, t: Texts) -> Markup:
     """The text that says how long an extended session stays open."""
     whole = context.expires_at - (context.started if context.can_stay else context.now)
-    return t("page.stays", span=t.span(whole.total_seconds()))
+    return t("page.stays", span=t.left(whole.total_seconds()))

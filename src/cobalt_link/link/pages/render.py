@@ -103,7 +103,8 @@ def done(context: PageContext, ehr_user_name: str) -> str:
     t = texts_of(context)
     who = (t("fact.person"), isolated(ehr_user_name))
     facts = [who, (t("fact.sees"), consent.seen(context, t)), (t("fact.until"), t("done.until"))]
-    return _moment("done", context, t, _JOINED, t("done.title"), why=t("done.why"), facts=facts)
+    go = t("page.back" if context.goes_back else "done.token")
+    return _moment("done", context, t, _JOINED, t("done.title"), why=t("done.why"), facts=facts, go=go)
 
 
 def after(context: PageContext, *, public_token: str | None, client_id: str | None) -> str:
@@ -121,14 +122,15 @@ def leaving(context: PageContext) -> str:
     return _moment("leaving", context, t, head, t("leaving.title"), why=t("leaving.why"), here="/exit")
 
 
-def left(context: PageContext, back_url: str | None) -> str:
-    """The page after the user stopped. It links back to the app if `back_url` is known."""
+def left(context: PageContext, back_url: str | None, *, declined: bool = False) -> str:
+    """The page after the user stopped, or `declined` to give consent. It links to the app if `back_url` is known."""
     t = texts_of(context)
     head = Head(hero=True, wire="cut", knot="check", leave=False)
     url = web_url(back_url)
     act = Act(label=t("page.back"), url=url) if url else None
-    why = t("left.why" if url else "left.why_close")
-    return _moment("closed", context, t, head, t("left.title"), why=why, act=act, page="left")
+    why = t(f"left.{'declined_' if declined else ''}{'why' if url else 'why_close'}")
+    title = t("left.declined" if declined else "left.title")
+    return _moment("closed", context, t, head, title, why=why, act=act, page="left")
 
 
 def closed(

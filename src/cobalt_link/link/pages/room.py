@@ -35,4 +35,6 @@ class HostedPages(msgspec.Struct, frozen=True, kw_only=True):
 
     async def context(self, call: Call, session: LinkSession) -> PageContext:
         """The page context for the page that answers this call."""
-        return await self.loader.load(session, locale_of(session, call.header("Accept-Language")))
+        client = await self.flows[session.purpose].client(session)
+        framed = self.access.parent(call, client) is not None
+        return await self.loader.load(session, locale_of(session, call.header("Accept-Language")), framed=framed)

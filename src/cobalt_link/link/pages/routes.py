@@ -10,33 +10,37 @@ from collections.abc import AsyncIterator, Mapping
 from urllib.parse import urlencode
 
 import msgspec
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from cobalt_link.connector.panes import ConsentAnswer, Message, Waiting
 from cobalt_link.link.flow.opening import NotOpened
 from cobalt_link.link.pages import forms, frames, render
-from cobalt_link.link.pages.access import PageClosed, is_in_window, locale_of
+from cobalt_link.link.pages.access import SCRIPT_HEADER, PageClosed, is_in_window, is_visit, locale_of
 from cobalt_link.link.pages.context import PageContext, ShownStep
+from cobalt_link.link.pages.home import home_page
 from cobalt_link.link.pages.queries import EventsQuery, OpenQuery, PageQuery, PaneForm
 from cobalt_link.link.pages.room import HostedPages
 from cobalt_link.link.pages.shown import asked_again, shown
 from cobalt_link.link.pages.texts import LOCALES
 from cobalt_link.link.session.browser import seen_by
 from cobalt_link.link.session.session import LinkSession, is_working
+from cobalt_link.store.database import DatabaseUnavailable
 from cobalt_link.web import Call, Rate, Routes, Tenant
 
 routes = Routes("link pages")
 
 AT_ONCE = 0.4  # seconds to wait for the next pane before the working page is shown
 STREAMED = 25.0  # seconds that a streamed page stays open
-SCRIPT_HEADER = "Cobalt-Script"  # the page's own script sends it
 
 
 @routes.page(
     "/", tenant=Tenant.NONE, rate=Rate.PAGE, audit=None, csrf=False, audience="end user", changes=True,
-    summary="Open a link token: bind the link session to this browser and remove the token from the address bar.",
+    summary="Open a link token: bind the link session to this browser and remove the token from the address bar."
+    " Without a token, say what this server is.",
 )  # fmt: skip
 async def enter(room: HostedPages, call: Call, body: OpenQuery) -> Response:
+    if not (body.closed or body.origin or "token" in call.request.query_params):
+        return await _home(room, call, body)
     if body.closed and not body.token:
         raise PageClosed(body.closed)
     opened = await room.opening.open(body.token, room.access.cookies(call), frames.around(call, body))
@@ -48,6 +52,22 @@ async def enter(room: HostedPages, call: Call, body: OpenQuery) -> Response:
     response = _see_other(room, f"/link/{opened.session_id}{'?' if language else ''}{language}")
     room.access.keep(response, opened)
     return response
+
+
+async def _home(room: HostedPages, call: Call, body: OpenQuery) -> Response:
+    settings = room.deps.settings
+    try:
+        works = await room.deps.db.one("SELECT 1") is not None
+    except DatabaseUnavailable:
+        works = False
+    html = home_page(
+        locale=locale_of(None, call.header("Accept-Language"), body.lang),
+        operator=settings.operator or "Cobalt Link",
+        works=works,
+        privacy_url=settings.privacy_url,
+        help_url=settings.help_url,
+    )
+    return HTMLResponse(html, 200, room.access.headers())
 
 
 async def _not_opened(room: HostedPages, why: NotOpened, body: OpenQuery) -> Response:
@@ -75,6 +95,8 @@ async def look(room: HostedPages, call: Call, body: PageQuery) -> Response:
             return _back(room, found)
         if session.state == "expired":
             return _back(room, session)
+    if is_visit(call) and await room.flows[session.purpose].returns_by_itself(session):
+        return _back(room, session, "/return")
     return await _look(room, session, await room.context(call, session), body)
 
 
@@ -117,7 +139,13 @@ async def ask_to_leave(room: HostedPages, call: Call) -> Response:
 )  # fmt: skip
 async def leave(room: HostedPages, call: Call, body: PaneForm) -> Response:
     await room.answers.leave(call.session)
-    return _back(room, call.session)
+    # A script cannot follow to another site: it lets the browser send this form.
+    app = (
+        await room.hand_over.app_address(call.session)
+        if body.stop == "back" and not call.header(SCRIPT_HEADER)
+        else None
+    )
+    return _see_other(room, app, app) if app else _back(room, call.session)
 
 
 @routes.page(
@@ -149,6 +177,20 @@ async def finish(room: HostedPages, call: Call, body: PaneForm) -> Response:
     token = public_token if client.test else None
     unregistered = client.client_id if public_token else None
     return await room.access.page(session, render.after(context, public_token=token, client_id=unregistered))
+
+
+@routes.page(
+    "/link/{session_id}/return", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit="link.handed_over", csrf=False,
+    audience="end user", changes=True,
+    summary="Return to the app with a public token, the first time that a browser comes here.",
+)  # fmt: skip
+async def return_to_app(room: HostedPages, call: Call) -> Response:
+    session: LinkSession = call.session
+    if not is_visit(call) or not await room.flows[session.purpose].returns_by_itself(session):
+        return _back(room, session)
+    client = await room.deps.clients.by_id(session.asker.client)
+    _, callback = await room.hand_over.finish(session, client.env, first=True)
+    return _see_other(room, callback, callback) if callback else _back(room, session)
 
 
 @routes.page(
@@ -186,7 +228,8 @@ async def _answered(room: HostedPages, call: Call, session: LinkSession, form: d
     if isinstance(read, forms.Change) or isinstance(pane, Message):
         taken = await room.answers.again(session, n, elsewhere=isinstance(read, forms.Change))
     elif isinstance(read, ConsentAnswer) and not read.agree:
-        return _back(room, session, "/exit")
+        await room.answers.leave(session)
+        return _back(room, session, "?declined=1")
     else:
         room.flows[session.purpose].take(call.address, session, read)
         taken = await room.answers.answer(session, n, read)
@@ -196,10 +239,13 @@ async def _answered(room: HostedPages, call: Call, session: LinkSession, form: d
 async def _next(room: HostedPages, call: Call, answered: Response) -> Response:
     """Answers a script with the next page itself, because a redirect would cost it another round trip."""
     here, _, query = answered.headers.get("location", "").partition("?")
-    if not (call.header(SCRIPT_HEADER) and here == f"/link/{call.session.id}" and query in ("", "stale=1")):
+    if not (call.header(SCRIPT_HEADER) and here == f"/link/{call.session.id}" and query in _FLAGS):
         return answered
     await room.access.admit(call)  # reads the session again, and checks that it still belongs to this browser
-    return await look(room, call, PageQuery(stale="1" if query else ""))
+    return await look(room, call, _FLAGS[query])
+
+
+_FLAGS = {"": PageQuery(), "stale=1": PageQuery(stale="1"), "declined=1": PageQuery(declined="1")}
 
 
 async def _steps(room: HostedPages, context: PageContext, session: LinkSession, slow: bool) -> AsyncIterator[str]:

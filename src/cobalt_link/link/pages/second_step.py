@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from cobalt_link.connector.panes import Choice, Code, Option, Waiting
 from cobalt_link.link.pages import refusal
-from cobalt_link.link.pages.layout import Act, Head
+from cobalt_link.link.pages.hosts import host_markup
+from cobalt_link.link.pages.layout import Act, Head, Later
 from cobalt_link.link.pages.pane_view import PaneView, head_of
 from cobalt_link.link.pages.texts import Texts, bare, clean, isolated
 
@@ -31,6 +32,8 @@ def code(view: PaneView, pane: Code) -> dict[str, Any]:
         "box": f"code n{pane.length}" if pane.length in range(4, 9) else "in",
         "left": left,
         "ended": ended and pane.resend,
+        "resend": _resend(view, pane) if pane.resend else None,
+        "host": host_markup(view.context.host) if view.context.host else None,
         "errors": errors,
         "described": " ".join(filter(None, ("ce" if errors else "", "ch" if left else ""))),
     }
@@ -46,7 +49,14 @@ def _code_left(view: PaneView, pane: Code) -> Markup | None:
     if pane.expires_at is None:
         return None
     seconds = (pane.expires_at - view.context.now).total_seconds()
-    return view.texts("code.left", span=view.texts.span(seconds)) if seconds > 0 else None
+    return view.texts("code.left", span=view.texts.left(seconds)) if seconds > 0 else None
+
+
+def _resend(view: PaneView, pane: Code) -> Act:
+    t, now = view.texts, view.context.now
+    seconds = (pane.resend_at - now).total_seconds() if pane.resend_at else 0
+    later = Later.of(t, "code.resend_later", seconds, t("code.resend_wait", wait=t.span(seconds)))
+    return Act(label=t("code.resend"), name="resend", value="1", later=later)
 
 
 def choice(view: PaneView, pane: Choice) -> dict[str, Any]:
@@ -97,7 +107,7 @@ def waiting(view: PaneView, pane: Waiting) -> dict[str, Any]:
         "why": t.best(*keys, number=number, ending=ending),
         "over": _is_over(pane),
         "step": t("waiting.step"),
-        "left": t("waiting.left", span=t.span(seconds)) if seconds > 0 else None,
+        "left": t("waiting.left", span=t.left(seconds)) if seconds > 0 else None,
         "seconds": round(max(seconds, 0)),
         "acts": _waiting_acts(t, pane),
     }

@@ -13,9 +13,9 @@ from cobalt_link.link.session.session import LinkSession
 async def shown(room: HostedPages, context: PageContext, session: LinkSession, query: PageQuery) -> str:
     """The page of a session that waits for the user, or is over."""
     if session.state == "granted":
-        return render.done(context, session.ehr_user_name or "")
+        return await _granted(room, context, session)
     if session.state == "left":
-        return render.left(context, await room.hand_over.app_address(session))
+        return render.left(context, await room.hand_over.app_address(session), declined=bool(query.declined))
     if session.state == "signed_in":
         rows = connection_list.rows(await room.connections.connections(session))
         return connection_list.list_page(context, rows, session.ehr_user_name or "", ended=bool(query.ended))
@@ -29,6 +29,14 @@ async def shown(room: HostedPages, context: PageContext, session: LinkSession, q
     elif query.q or query.manual == "0":
         pane = Picker()
     return render.pane(context, pane, search=await room.loader.search(session, query.q), **said)
+
+
+async def _granted(room: HostedPages, context: PageContext, session: LinkSession) -> str:
+    """The summary with the way back. Where there is none, a live client's user has nothing more to do."""
+    client = await room.deps.clients.by_id(session.asker.client)
+    if context.goes_back or client.test:
+        return render.done(context, session.ehr_user_name or "")
+    return render.after(context, public_token=None, client_id=client.client_id)
 
 
 async def asked_again(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from math import ceil
@@ -22,7 +22,8 @@ _FILES = Path(__file__).parent / "locales"
 # Every file of texts is a locale that the pages speak. English comes first: it is what others fall back to.
 LOCALES = tuple(sorted((file.stem for file in _FILES.glob("*.toml")), key=lambda locale: (locale != "en", locale)))
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
-_RECENT = timedelta(days=2)  # a moment is given in hours until it is so old, and then by its day
+_RECENT = timedelta(days=2)  # a moment is "1 day ago" at most, and then given by its day
+_MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 # Control characters and the bidirectional overrides, which could reorder the text around a name.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -129,13 +130,29 @@ class Texts:
         return whole[:1].upper() + whole[1:]
 
     def span(self, seconds: float) -> Markup:
-        """A length of time, rounded up, in the unit that people would use."""
-        whole = max(1, ceil(seconds))
-        if whole < 90 and whole % 60:
-            return self.count("span.seconds", whole)
-        if whole < 90 * 60 and whole % 3600:
-            return self.count("span.minutes", ceil(whole / 60))
-        return self.count("span.hours", ceil(whole / 3600))
+        """How long something takes or somebody waits: rounded up, so that nobody comes back too early."""
+        return self._units(max(1, ceil(seconds)), ceil, most_minutes=90)
+
+    def left(self, seconds: float) -> Markup:
+        """How long until something ends: rounded down, so that nobody comes too late."""
+        # Two seconds pass between the making of a page and the reading of it: 30 minutes are not yet 29.
+        return self._units(max(1, int(seconds if seconds < _MINUTE else seconds + 2)), int, most_minutes=90)
+
+    def ago(self, seconds: float) -> Markup:
+        """How long ago something was, as people say it."""
+        if seconds < _MINUTE:
+            return self("span.just_now")
+        return self("span.ago", span=self._units(int(seconds), int, most_minutes=59))
+
+    def _units(self, seconds: int, rounded: Callable[[float], int], *, most_minutes: int) -> Markup:
+        if seconds < _MINUTE:
+            return self.count("span.seconds", seconds)
+        if (minutes := rounded(seconds / _MINUTE)) <= most_minutes and minutes != 60:
+            # Nobody says "61 minutes".
+            return self.count("span.minutes", minutes if minutes < 60 else 5 * rounded(minutes / 5))
+        if (hours := rounded(seconds / _HOUR)) < (24 if rounded is int else 49):
+            return self.count("span.hours", hours)
+        return self.count("span.days", rounded(seconds / _DAY))
 
     def length(self, past: timedelta) -> Markup:
         """How long something was, to the minute."""
@@ -150,7 +167,7 @@ class Texts:
         """A moment in the past: how long ago it was, or its day if that is more than two days."""
         ago = (now - then).total_seconds()
         if ago < _RECENT.total_seconds():
-            return self("span.ago", span=self.span(max(ago, 60)))
+            return self.ago(ago)
         return self.day(then.date(), now.date())
 
 

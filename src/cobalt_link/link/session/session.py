@@ -58,6 +58,7 @@ class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     settled_at: datetime | None
     exchanged_at: datetime | None
+    returned_at: datetime | None = None
     accounts: list[str] = []
     extended: bool = False
 

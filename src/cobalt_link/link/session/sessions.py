@@ -29,7 +29,7 @@ NO_PANE = {"pane": None, "pane_n": None, "wake_in": None}
 COLUMNS: LiteralString = (
     "id, link_token, client, org, user_id, account, browser, answered, state, version, claim, public_key, pane, pane_n,"
     " consented_n, connector, address, practice, username, notice, ehr_user_name, granted, locale, created_at,"
-    " expires_at, settled_at, exchanged_at, purpose, accounts, extended"
+    " expires_at, settled_at, exchanged_at, returned_at, purpose, accounts, extended"
 )
 
 
@@ -73,6 +73,12 @@ EXPIRED: LiteralString = f"""{_EXPIRE} AND id = ANY (ARRAY(
 PRUNED: LiteralString = """
 DELETE FROM link_sessions WHERE id = ANY (ARRAY(
     SELECT id FROM link_sessions WHERE settled_at < %s ORDER BY settled_at LIMIT 1000)) RETURNING id, link_token"""
+
+# Before a hand-over, to lock the row. RETURNS notes when a browser was sent to the app. `first`: only if none was yet.
+_READY: LiteralString = "id = %(link_session)s AND granted IS NOT NULL AND exchanged_at IS NULL"
+GRANTED: LiteralString = f"SELECT id FROM link_sessions WHERE {_READY} FOR UPDATE"
+RETURNS: LiteralString = f"""UPDATE link_sessions SET returned_at = coalesce(returned_at, %(now)s)
+    WHERE {_READY} AND NOT (%(first)s AND returned_at IS NOT NULL) RETURNING id"""
 
 
 def topic(session: str) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import LiteralString
+from secrets import token_hex
+from typing import Literal, LiteralString
 
 import msgspec
 
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
-from cobalt_link.link.session import events
+from cobalt_link.link.session import events, sessions
 from cobalt_link.link.session.session import LinkSession
 from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.database import Database, Tx, as_json
@@ -24,10 +25,13 @@ LINK = "link_token"
 PUBLIC = "public_token"
 # A link session that a token opened in its last second may last so long, if the user keeps it open.
 NAME_KEPT = timedelta(days=15)
+MOST_PUBLIC_TOKENS = 100  # of one link session, in each way
+
+Via = Literal["browser", "server"]
 
 
 class LinkToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `link_tokens`. `account` is set in update mode."""
+    """A row of `link_tokens`. `account` is set in update mode. `show_summary` is in `link_summaries`."""
 
     hash: bytes
     client: str
@@ -40,10 +44,11 @@ class LinkToken(msgspec.Struct, frozen=True, kw_only=True):
     callback_url: str | None = None
     state: str | None = None
     locale: str | None = None
+    show_summary: bool = False
 
 
 class Tokens:
-    """All SQL on `link_tokens`, `link_display_names`, and `public_tokens`, except for the exchange."""
+    """All SQL on `link_tokens`, `link_display_names`, `link_summaries`, and `public_tokens`, except the exchange's."""
 
     def __init__(self, db: Database, vault: Vault, clock: Clock, *, public_minutes: int) -> None:
         self._db = db
@@ -76,7 +81,7 @@ class Tokens:
         return LinkToken(**row) if row else None
 
     async def of_session(self, session: LinkSession) -> LinkToken | None:
-        row = await self._db.one("SELECT * FROM link_tokens WHERE hash = %s", (session.link_token,))
+        row = await self._db.one(OF_SESSION, (session.link_token,))
         return LinkToken(**row) if row else None
 
     async def display_name(self, session: LinkSession) -> str | None:
@@ -85,24 +90,32 @@ class Tokens:
         context = display_name_context(session.client or "", session.link_token)
         return self._vault.open(row["sealed"], context).decode() if row else None
 
-    async def hand_over(self, session: LinkSession, env: str, via: str) -> str | None:
-        """A new public token for a granted link session, or None if the session was exchanged. It replaces the earlier
-        token with the same `via`."""
+    async def hand_over(self, session: LinkSession, env: str, via: Via, *, first: bool = False) -> str | None:
+        """A new public token for a granted link session, or None if the session was exchanged. The earlier ones stay
+        valid. `first`: None too if a browser was sent to the app before."""
         token = tokens.mint(tokens.PUBLIC, env)
         row = {
             "hash": self._vault.fingerprint(PUBLIC, token), "link_session": session.id, "client": session.client,
-            "via": via, "until": self._clock.now() + self._public_life,
+            "via": via, "slot": f"{via}:{token_hex(4)}", "first": first, "now": self._clock.now(),
+            "until": self._clock.now() + self._public_life, "most": MOST_PUBLIC_TOKENS,
         }  # fmt: skip
         async with self._db.transaction() as tx:
+            # The lock comes first, so that the statement after it sees what a hand-over at the same time did.
+            if (
+                await (await tx.execute(sessions.RETURNS if via == "browser" else sessions.GRANTED, row)).fetchone()
+                is None
+            ):
+                return None
             handed = await (await tx.execute(HAND_OVER, row)).fetchone()
-            if handed is not None and handed["first"]:
+            if handed is not None and handed["earlier"] == 0:
                 await events.note(tx, session, "handed_over", self._clock.now())
-        return token if handed is not None else None
+        return token
 
     async def prune(self, now: datetime, before: datetime) -> None:
         """Deletes public tokens that expired by `now`, and link tokens that expired by `before` (S-098)."""
         await delete_in_batches(self._db, PRUNE_PUBLIC, {"before": now})
         await delete_in_batches(self._db, PRUNE_DISPLAY_NAMES, {"before": now})
+        await delete_in_batches(self._db, PRUNE_SUMMARIES, {"before": before})
         await delete_in_batches(self._db, PRUNE_LINK, {"before": before})
 
     async def delete_public(self, tx: Tx, sessions: list[str]) -> None:
@@ -119,14 +132,16 @@ def display_name_context(client: str, link_token: bytes) -> Context:
 
 
 async def _insert(tx: Tx, rows: Sequence[tuple[LinkToken, bytes | None]]) -> Sequence[None]:
-    tokens = as_json(row for row, _ in rows)
     names = [
         {"hash": row.hash, "sealed": sealed, "until": row.expires_at + NAME_KEPT} for row, sealed in rows if sealed
     ]
-    # One statement in either case: most groups have no name.
-    await tx.execute(
-        *((f"WITH tokens AS ({INSERT}) {INSERT_NAMES}", (tokens, as_json(names))) if names else (INSERT, (tokens,)))
-    )
+    summaries = [row for row, _ in rows if row.show_summary]
+    # One statement in either case: most groups have no name and no summary.
+    given = [as_json(row for row, _ in rows)]
+    if names or summaries:
+        await tx.execute(INSERT_ALL, (*given, as_json(names), as_json(summaries)))
+    else:
+        await tx.execute(INSERT, given)
     return [None] * len(rows)
 
 
@@ -144,6 +159,14 @@ INSERT INTO link_display_names (link_token, sealed, expires_at)
 SELECT decode(hash, 'base64'), decode(sealed, 'base64'), until
 FROM json_to_recordset(%s::json) AS t (hash text, sealed text, until timestamptz)
 """
+INSERT_SUMMARIES: LiteralString = """
+INSERT INTO link_summaries (link_token, expires_at)
+SELECT decode(hash, 'base64'), expires_at FROM json_to_recordset(%s::json) AS t (hash text, expires_at timestamptz)
+"""
+INSERT_ALL: LiteralString = f"WITH tokens AS ({INSERT}), names AS ({INSERT_NAMES}) {INSERT_SUMMARIES}"
+OF_SESSION = """
+SELECT *, EXISTS (SELECT FROM link_summaries WHERE link_token = hash) AS show_summary FROM link_tokens WHERE hash = %s
+"""
 
 PRUNE_PUBLIC = """
 DELETE FROM public_tokens WHERE expires_at <= %(before)s AND hash = ANY (ARRAY(
@@ -151,18 +174,23 @@ DELETE FROM public_tokens WHERE expires_at <= %(before)s AND hash = ANY (ARRAY(
 PRUNE_DISPLAY_NAMES = """
 DELETE FROM link_display_names WHERE link_token = ANY (ARRAY(
     SELECT link_token FROM link_display_names WHERE expires_at <= %(before)s ORDER BY expires_at LIMIT %(most)s))"""
+PRUNE_SUMMARIES = """
+DELETE FROM link_summaries WHERE link_token = ANY (ARRAY(
+    SELECT link_token FROM link_summaries WHERE expires_at <= %(before)s ORDER BY expires_at LIMIT %(most)s))"""
 PRUNE_LINK = """
 DELETE FROM link_tokens WHERE hash = ANY (ARRAY(
     SELECT hash FROM link_tokens WHERE expires_at <= %(before)s ORDER BY expires_at LIMIT %(most)s))"""
 
-# FOR UPDATE keeps the events in order: `events.note` needs the lock on the link session's row.
 HAND_OVER = """
+WITH earlier AS (
+    SELECT hash, row_number() OVER (ORDER BY expires_at DESC) AS n FROM public_tokens
+    WHERE link_session = %(link_session)s AND starts_with(via, %(via)s)
+), dropped AS (
+    DELETE FROM public_tokens WHERE hash = ANY (ARRAY(SELECT hash FROM earlier WHERE n >= %(most)s))
+)
 INSERT INTO public_tokens (hash, link_session, client, via, expires_at)
-SELECT %(hash)s, id, client, %(via)s, %(until)s FROM link_sessions
-WHERE id = %(link_session)s AND granted IS NOT NULL AND exchanged_at IS NULL
-FOR UPDATE
-ON CONFLICT (link_session, via) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at
-RETURNING xmax = 0 AS first
+VALUES (%(hash)s, %(link_session)s, %(client)s, %(slot)s, %(until)s)
+RETURNING (SELECT count(*) FROM earlier) AS earlier
 """
 
 # For each row of the CTE `exchanged` in update mode: the exchange returns the access token, so its copy is erased.
