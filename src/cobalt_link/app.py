@@ -19,7 +19,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.installed import classes
 from cobalt_link.developers import room as developers
 from cobalt_link.developers.clients import Client
-from cobalt_link.developers.orgs import ehr_resolver
+from cobalt_link.developers.orgs import ehr_offer, ehr_resolver
 from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
 from cobalt_link.kit.clock import Clock, SystemClock
@@ -65,6 +65,11 @@ def _resolver() -> Callable[[str], str | None]:
 def resolve_ehr(name: str) -> str | None:
     """The connector that answers to an EHR's name or alias, in any case."""
     return _resolver()(name)
+
+
+def offers_ehr(key: str, test: bool) -> bool:
+    """Whether test clients, or live clients, may link an EHR. `key` is the connector's."""
+    return ehr_offer(connector_classes())(key, test)
 
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
@@ -299,4 +304,15 @@ async def _refresh(vault: Vault) -> None:
     vault.refresh()
 
 
-__all__ = ["Application", "House", "Problem", "asgi", "document", "opened", "resolve_ehr", "worker", "working"]
+__all__ = [
+    "Application",
+    "House",
+    "Problem",
+    "asgi",
+    "document",
+    "offers_ehr",
+    "opened",
+    "resolve_ehr",
+    "worker",
+    "working",
+]

@@ -29,7 +29,7 @@ async def main(dsn: str, ring: str, account_id: str) -> None:
     db, vault, clock = await Database.open(dsn), Vault(Keyring.load(Path(ring))), SystemClock()
     keys, http = DataKeys(db, vault), Http(allow_private=True)
     accounts = AccountTable(db, vault, keys, clock)
-    renewals = Renewals(db, keys, clock, LoginTries(db, vault, clock), seconds=45)
+    renewals = Renewals(db, vault, keys, clock, LoginTries(db, vault, clock), seconds=45)
     health = InstanceHealth(db, clock)
     sessions = EhrSessions(accounts, renewals, health, {"sandbox": Sandbox(http)}, clock)
 

@@ -44,6 +44,16 @@ async def test_an_ended_session_is_renewed_silently_and_the_call_answered(world:
     assert await world.trail(account) == ["linked", "read", "renewal_begun", "renewed", "read", "read"]
 
 
+async def test_a_renewal_learns_the_practice_and_the_ehr_user_of_an_account_from_before(world: World) -> None:
+    _, account = await world.linked()
+    await world.db.run("UPDATE accounts SET practice = NULL, sealed_ehr_user = NULL")
+    world.ehr.practice_name = "Riverside Family"
+    world.ehr.end_sessions()
+    assert await world.sessions.read(account, names) == DOCTORS
+    assert (await world.again(account)).practice == "Riverside Family"
+    assert (await world.accounts.details([account]))[account.id].ehr_user_name == "Dr. Ann"
+
+
 async def test_a_session_known_to_have_expired_is_renewed_before_the_ehr_is_asked(world: World) -> None:
     client = await world.client()
     grant = world.grant()

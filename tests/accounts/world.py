@@ -62,7 +62,7 @@ class World:
         """As another process would have them; `seconds` as in `RenewalTimes`."""
         times = RenewalTimes(**seconds)
         renewals, health = (
-            Renewals(self.db, self.keys, self.clock, self.tries, seconds=times.lease),
+            Renewals(self.db, self.vault, self.keys, self.clock, self.tries, seconds=times.lease),
             InstanceHealth(self.db, self.clock),
         )
         return EhrSessions(self.accounts, renewals, health, self.connectors, self.clock, times)

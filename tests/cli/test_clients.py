@@ -78,6 +78,9 @@ async def test_no_list_and_no_show_gives_a_secret_away(run: Run) -> None:
     [
         (["create", "X", "--origin", "https://app.example.com/path"], 2, "Register https://app.example.com."),
         (["create", "X", "--callback-url", "http://app.example.com/cb"], 2, "Use https://"),
+        (["create", "X", "--origin", "http://[::1]:3000"], 2, "http://localhost:3000"),
+        (["create", "X", "--callback-url", "javascript://x"], 2, "myapp://linked"),
+        (["create", "X\u202e"], 1, "one line"),
         (["show", "nobody"], 1, "cobalt clients list"),
         (["update", "nobody"], 2, "--origin"),
         (["rotate-secret", "nobody", "--overlap", "soon"], 2, "24h"),
@@ -89,6 +92,25 @@ async def test_what_cannot_be_done_is_one_line_with_the_way_out(
     said = await run("clients", *words)
     assert (said.code, said.out, said.err.count("\n")) == (code, "", 1), said
     assert hint in said.err
+
+
+async def test_a_phone_app_registers_its_own_scheme(run: Run) -> None:
+    addresses = ["myapp://linked", "com.example.app://oauth?a=b", "http://[::1]:3000/cb"]
+    given = [word for each in addresses for word in ("--callback-url", each)]
+    made = (await run("clients", "create", "Phone App", *given, "--json")).json
+    assert made["callback_urls"] == addresses
+    changed = (await run("clients", "update", made["client_id"], *given[:2], "--json")).json
+    assert (
+        changed["callback_urls"]
+        == addresses[:1]
+        == (await run("clients", "show", "Phone App", "--json")).json["callback_urls"]
+    )
+
+
+async def test_a_client_named_as_anothers_id_hides_nobody(run: Run) -> None:
+    first = (await run("clients", "create", "Acme", "--json")).json["client_id"]
+    await run("clients", "create", first)
+    assert (await run("clients", "show", first, "--json")).json["name"] == "Acme"
 
 
 async def test_an_accent_that_is_hard_to_read_is_refused_with_one_that_is_not(run: Run) -> None:

@@ -19,7 +19,8 @@ from cobalt_link.store.database import Database
 from cobalt_link.vault import Vault
 
 PURPOSE = "access_token"
-ISSUE = statements.ISSUE  # a part of the statement of the exchange, which creates the tokens
+# Parts of the statement of the exchange, which creates the tokens.
+ISSUE, CONNECTED = statements.ISSUE, statements.CONNECTED
 
 
 class AccessTokens:
@@ -43,13 +44,12 @@ class AccessTokens:
             return None
         hashes = self._vault.fingerprints(PURPOSE, token)
         row = await self._db.one(statements.RESOLVE, (hashes, client, self._clock.now()))
-        if row is None or not any(compare_digest(row["hash"], each) for each in hashes):
+        if row is None or not any(compare_digest(row["token"], each) for each in hashes):
             return None
-        del row["hash"]
         return account_of(row)
 
     async def rotate(self, account: Account, env: str, overlap: timedelta) -> str:
-        """A new token for the account. All earlier ones end after `overlap`.
+        """A new token for the account, with the label of the newest one. All earlier ones end after `overlap`.
 
         With 0, no process accepts them when this returns (S-003). `env` is the client's.
         """
@@ -58,11 +58,13 @@ class AccessTokens:
             # The lock makes concurrent rotations take turns, so that exactly the last one's token stays.
             if (await tx.execute(statements.LOCK, (account.id,))).rowcount == 0:
                 raise AccountGone
+            newest = await (await tx.execute(statements.NEWEST, (account.id,))).fetchone()
             if overlap:
                 await tx.execute(statements.END_LATER, {"account": account.id, "until": now + overlap})
             else:
                 await tx.execute(statements.END_ALL, (account.id,))
-            added = (self.fingerprint(token), account.id, account.client, now)
+            label = newest["reference"] if newest else None
+            added = (self.fingerprint(token), account.id, account.client, now, label)
             await tx.execute(statements.ADD, added)
             await audit.note(tx, audit.entry(account, "token_rotated", now, f"{int(overlap.total_seconds())} s"))
         return token

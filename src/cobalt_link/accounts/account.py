@@ -15,10 +15,11 @@ Health = Literal["active", "login_required"]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """One EHR user of one EHR in one org of a client. Contains nothing secret.
+    """One end user of the app, signed in as one EHR user, in one org of a client. Contains nothing secret.
 
-    `client` and `org` are our ids, `org_id` is the app's. `connector` is the connector's key. `reference` is the app's
-    own label (`access_token_reference_id`), at first the `user_id`. `health_reason` is a refusal's code.
+    `client` and `org` are our ids, `org_id` is the app's. `connector` is the connector's key. `token` is the keyed hash
+    of the access token by which the account was found. `reference` is the app's own label of that token
+    (`access_token_reference_id`). It is at first the `user_id`. `health_reason` is a refusal's code.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     health_reason: str | None
     linked_at: datetime
     last_used_at: datetime | None
+    token: bytes | None = None
 
     @property
     def instance(self) -> EhrInstance:
@@ -54,6 +56,12 @@ class SealedGrant(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, grant: Grant) -> SealedGrant:
         return cls(grant.user, grant.session, grant.known, grant.expires_at, grant.keep_alive, grant.zone)
+
+
+class ShownUser(msgspec.Struct, frozen=True):
+    """What lists show of the EHR user, sealed with the account's data key. It opens without the grant."""
+
+    name: str
 
 
 class OpenAccount(msgspec.Struct, frozen=True, kw_only=True):

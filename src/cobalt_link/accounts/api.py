@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -13,13 +13,14 @@ from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.account import Account, Health
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.sessions import EhrSessions
-from cobalt_link.accounts.table import AccountTable, Position
+from cobalt_link.accounts.table import AccountDetails, AccountTable, Position
 from cobalt_link.connector.connector import Connector
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant, Verbatim
 from cobalt_link.web.paging import After, Continuation, OnlyPage, decoded
 from cobalt_link.web.problems import InvalidRequest
 
 routes = Routes("accounts")
+UNKNOWN = AccountDetails(None, ())
 
 
 class AccountApi(msgspec.Struct, frozen=True):
@@ -30,10 +31,18 @@ class AccountApi(msgspec.Struct, frozen=True):
     sessions: EhrSessions
     connectors: Mapping[str, Connector]
 
+    async def views(self, accounts: Sequence[Account]) -> list[AccountView]:
+        return await views(self.accounts, self.connectors, accounts)
+
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
-    """A linked account. `health` is `login_required` when its user has to go through Link again. `health_reason` then
-    says why, by a refusal's code. `emr_name` is the EHR's own name. `last_used_at` is exact to a minute."""
+    """A linked account: your user, and the EHR user that they signed in as. `emr_name` is the EHR's own name. `tenant`
+    is the database or clinic inside the EHR, null if it has only one. `practice` is the practice's name as the EHR
+    knows it, or as you named the org. `access_token_reference_ids` are the labels of its access tokens, the newest
+    token's first. `access_token_reference_id` is the first of them.
+
+    `health` is `login_required` when its user has to go through Link again. `health_reason` then says why, by a
+    refusal's code. `last_used_at` is exact to a minute."""
 
     id: str
     user_id: str
@@ -41,7 +50,10 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     emr_name: str
     emr_instance_domain: str
     practice: str | None
+    tenant: str | None
+    ehr_user_name: str | None
     access_token_reference_id: str
+    access_token_reference_ids: list[str]
     health: Health
     health_reason: str | None
     linked_at: datetime
@@ -101,8 +113,7 @@ async def list_accounts(room: AccountApi, call: Call, body: AccountsQuery) -> Ac
         call.caller.id, org_id=body.org_id, user_id=body.user_id, limit=body.page_size + 1, after=after
     )
     pagination = Continuation.of(body.page_size, accounts, lambda last: (last.linked_at, last.id))
-    views = [view(account, room.connectors) for account in accounts]
-    return AccountsAnswer(views, pagination)
+    return AccountsAnswer(await room.views(accounts), pagination)
 
 
 @routes.delete(
@@ -137,8 +148,16 @@ async def rotate_token(room: AccountApi, call: Call, body: Rotation, account_id:
     return Rotated(token, token, account.id)
 
 
-def view(account: Account, connectors: Mapping[str, Connector]) -> AccountView:
-    connector = connectors.get(account.connector)
+async def views(
+    table: AccountTable, connectors: Mapping[str, Connector], accounts: Sequence[Account]
+) -> list[AccountView]:
+    """The accounts as the API shows them."""
+    details = await table.details(accounts)
+    return [_view(each, details.get(each.id, UNKNOWN), connectors.get(each.connector)) for each in accounts]
+
+
+def _view(account: Account, details: AccountDetails, connector: Connector | None) -> AccountView:
+    labels = details.labels or (account.reference,)
     return AccountView(
         id=account.id,
         user_id=account.user_id,
@@ -146,7 +165,10 @@ def view(account: Account, connectors: Mapping[str, Connector]) -> AccountView:
         emr_name=connector.manifest.name if connector else account.connector,
         emr_instance_domain=account.address,
         practice=account.practice,
-        access_token_reference_id=account.reference,
+        tenant=account.tenant or None,
+        ehr_user_name=details.ehr_user_name,
+        access_token_reference_id=labels[0],
+        access_token_reference_ids=list(labels),
         health=account.health,
         health_reason=account.health_reason,
         linked_at=account.linked_at,

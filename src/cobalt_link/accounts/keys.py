@@ -4,6 +4,7 @@ Only wrapped keys are stored, and none is cached. So a destroyed key is gone for
 one takes 20 µs, far less than reading its row.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -19,6 +20,10 @@ INSERT INTO data_keys (owner, wrapped) VALUES (%s, %s) ON CONFLICT (owner) DO NO
 
 GET: Final = """
 SELECT wrapped FROM data_keys WHERE owner = %s"""
+
+WRAPPED: Final = """
+SELECT k.owner, k.wrapped FROM unnest(%s::text[]) AS o (owner),
+    LATERAL (SELECT * FROM data_keys WHERE owner = o.owner LIMIT 1) k"""
 
 DESTROY: Final = """
 WITH gone AS (DELETE FROM data_keys WHERE owner = %s RETURNING owner, tableoid::regclass::text AS partition)
@@ -75,7 +80,15 @@ class DataKeys:
     async def get(self, owner: str, tx: Tx | None = None) -> DataKey | None:
         """The owner's key. None if it never had one, or if the key was destroyed."""
         row = await (await tx.execute(GET, (owner,))).fetchone() if tx else await self._db.one(GET, (owner,))
-        return self._vault.open_data_key(row["wrapped"], _context(owner)) if row else None
+        return self.opened(owner, row["wrapped"]) if row else None
+
+    async def wrapped(self, owners: Sequence[str]) -> dict[str, bytes]:
+        """The stored forms of the keys of these owners, for `opened`."""
+        return {row["owner"]: row["wrapped"] for row in await self._db.rows(WRAPPED, (list(owners),))}
+
+    def opened(self, owner: str, wrapped: bytes) -> DataKey:
+        """The owner's key from its stored form."""
+        return self._vault.open_data_key(wrapped, _context(owner))
 
     async def destroy(self, tx: Tx, owner: str) -> bool:
         """Once this commits, nothing that it sealed can be opened. The key leaves the disk with the next `shred`."""

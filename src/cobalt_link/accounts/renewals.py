@@ -1,5 +1,6 @@
 """Who renews a grant: one process at a time, by a claim on the account (see `jobs/claims.py`).
 
+Accounts on the same EHR login take turns, because the EHR counts their failed sign-ins together.
 The intent is on disk before the password is sent. A new link, a repair, and a disconnect take the claim away. A process
 that was stopped past its lease changes nothing when it wakes.
 """
@@ -15,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from cobalt_link.accounts import audit, sealing, statements
 from cobalt_link.accounts.account import Account, Health, OpenAccount
+from cobalt_link.accounts.fingerprints import EhrLogin, Fingerprints
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.login_tries import LoginBrake, LoginTries, Typist
 from cobalt_link.accounts.problems import AccountGone
@@ -24,18 +26,21 @@ from cobalt_link.connector.refusals import Detail, Refusal, Unexpected, catalogu
 from cobalt_link.jobs.claims import Claims, LostClaim
 from cobalt_link.kit.clock import Clock
 from cobalt_link.store.database import Database
-from cobalt_link.vault import DataKey
+from cobalt_link.vault import DataKey, Vault
+
+# Why the same answers would be refused again, or may have been sent too often already.
+REFUSED_ANSWERS = {"wrong_credentials", "locked", "password_expired", "interrupted"}
 
 
 class Renewal(msgspec.Struct, frozen=True, kw_only=True):
-    """A claimed renewal. `begun` counts renewals, this one included, whose end is not known. `failed` counts those in a
-    row that the EHR did not answer. `user` is the account's fingerprint of its EHR user."""
+    """A claimed renewal. `begun` counts renewals with the same password, this one included, whose end is not known.
+    `failed` counts those in a row that the EHR did not answer. `login` is the account's fingerprint of its login."""
 
     opened: OpenAccount
     claim: int
     begun: int
     failed: int
-    user: bytes
+    login: bytes
 
     @property
     def account(self) -> Account:
@@ -67,9 +72,12 @@ class Renewals:
     account to itself.
     """
 
-    def __init__(self, db: Database, keys: DataKeys, clock: Clock, tries: LoginTries, *, seconds: float) -> None:
+    def __init__(
+        self, db: Database, vault: Vault, keys: DataKeys, clock: Clock, tries: LoginTries, *, seconds: float
+    ) -> None:
         self.tries = tries
         self._db = db
+        self._prints = Fingerprints(vault)
         self._keys = keys
         self._clock = clock
         self._claims = Claims(db, statements.RENEWALS, timedelta(seconds=seconds))
@@ -83,9 +91,9 @@ class Renewals:
         return Renewal(
             opened=sealing.opened(await self._key(account), account, row),
             claim=row["claim"],
-            begun=row["renewals_begun"],
+            begun=row["begun"],
             failed=row["renewals_failed"],
-            user=row["ehr_user_fingerprint"],
+            login=row["login"],
         )
 
     def brake(self, renewal: Renewal) -> LoginBrake:
@@ -107,21 +115,33 @@ class Renewals:
 
     async def renewed(self, renewal: Renewal, grant: Grant, answers: Mapping[str, bytes]) -> bool:
         """Stores the new grant; False if the claim was lost meanwhile, and then nothing is changed."""
-        columns = sealing.sealed(await self._key(renewal.account), renewal.account, grant, answers)
+        columns = sealing.stored(await self._key(renewal.account), self._prints, renewal.account, grant, answers)
         return await self._settle(renewal, statements.RENEWED, columns, "renewed")
 
     async def back_off(self, renewal: Renewal, refusal: Refusal, seconds: float) -> bool:
-        """Gives the claim back and keeps everybody from signing in for a while; False if it was lost."""
+        """Gives the claim back and keeps everybody from signing in there for a while; False if it was lost."""
         columns = {"code": refusal.code, "details": Jsonb(refusal.details), "seconds": seconds}
         return await self._settle(renewal, statements.BACKED_OFF, columns, "renewal_refused")
 
     async def require_login(self, renewal: Renewal, code: str) -> bool:
-        """Only the person can help: `login_required` from now on; False if the claim was lost."""
-        return await self._settle(renewal, statements.RENEWAL_ENDED, {"code": code}, "login_required")
+        """Only the person can help: `login_required` from now on; False if the claim was lost.
+
+        If the EHR refused the saved answers, that holds for every account on the login with the same answers: they are
+        not tried (S-141).
+        """
+        refused = self._refused_answers(renewal.opened) if code in REFUSED_ANSWERS else []
+        return await self._settle(
+            renewal, statements.RENEWAL_ENDED, {"code": code, "refused": refused}, "login_required"
+        )
 
     async def abandoned(self) -> list[tuple[Account, int]]:
         """Accounts whose renewal began and whose process is gone, with the number of their grant."""
         return [(account_of(row), row["grant_number"]) for row in await self._claims.swept()]
+
+    def _refused_answers(self, opened: OpenAccount) -> list[bytes]:
+        account, chart = opened.account, opened.chart
+        login = EhrLogin(account.client, account.org, account.connector, account.address, chart.tenant, opened.user.id)
+        return self._prints.answers(login, opened.answers)
 
     async def _settle(self, renewal: Renewal, sql: LiteralString, columns: Mapping[str, Any], what: str) -> bool:
         detail = f"claim {renewal.claim}" + (f", {columns['code']}" if "code" in columns else "")

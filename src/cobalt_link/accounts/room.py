@@ -38,7 +38,7 @@ def open(deps: Deps) -> AccountsRoom:  # noqa: A001 - every room opens by this n
     keys, health = DataKeys(db, deps.vault), InstanceHealth(db, clock)
     accounts, access = AccountTable(db, deps.vault, keys, clock), AccessTokens(db, deps.vault, clock)
     tries = LoginTries(db, deps.vault, clock)
-    renewals = Renewals(db, keys, clock, tries, seconds=TIMES.lease)
+    renewals = Renewals(db, deps.vault, keys, clock, tries, seconds=TIMES.lease)
     sessions = EhrSessions(accounts, renewals, health, deps.connectors, clock)
 
     upkeep = AccountUpkeep(

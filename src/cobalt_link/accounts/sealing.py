@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from cobalt_link.accounts.account import Account, OpenAccount, SealedGrant
+from cobalt_link.accounts.account import Account, OpenAccount, SealedGrant, ShownUser
+from cobalt_link.accounts.fingerprints import Fingerprints, ehr_login_of
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import Grant
 from cobalt_link.store.database import Row
@@ -19,11 +20,30 @@ def owner(account_id: str) -> str:
 
 
 def sealed(key: DataKey, account: Account, grant: Grant, answers: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The two sealed columns, as parameters of the statements that store them."""
+    """The sealed columns, as parameters of the statements that store them."""
+    shown = ShownUser(grant.user.name or grant.user.username)
     return {
         "grant": key.seal(msgspec.json.encode(SealedGrant.of(grant)), _context(account, "grant")),
         "answers": key.seal(msgspec.json.encode(dict(answers)), _context(account, "answers")),
+        "ehr_user": key.seal(msgspec.json.encode(shown), _context(account, "ehr_user")),
     }
+
+
+def stored(
+    key: DataKey, prints: Fingerprints, account: Account, grant: Grant, answers: Mapping[str, bytes]
+) -> dict[str, bytes | str | None]:
+    """The sealed columns, the fingerprints of the session and the passwords that they contain, and the practice."""
+    login = ehr_login_of(account, grant)
+    return {
+        **sealed(key, account, grant, answers),
+        "session_print": prints.session(login, grant.session),
+        "answers_print": next(iter(prints.answers(login, answers)), None),
+        "practice": grant.practice,
+    }
+
+
+def shown_user(key: DataKey, account: Account, sealed_ehr_user: bytes) -> ShownUser:
+    return msgspec.json.decode(key.open(sealed_ehr_user, _context(account, "ehr_user")), type=ShownUser)
 
 
 def opened(key: DataKey, account: Account, row: Row, *, answers: bool = True) -> OpenAccount:

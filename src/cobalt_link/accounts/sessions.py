@@ -111,15 +111,17 @@ class EhrSessions:
     async def disconnect(self, account: Account, by: str | None = None) -> None:
         """Ends the account here, then its session at the EHR, if the EHR answers. Raises AccountGone.
 
+        A session that another account still uses stays open.
         `by`: see `AccountTable.disconnect`.
         """
         try:
             opened = await self._accounts.opened(account, "sign_out", answers=False)
         except (AccountGone, VaultError):
             opened = None  # an account whose grant does not open can still be ended
-        if not await self._accounts.disconnect(account, by):
+        ended = await self._accounts.disconnect(account, by)
+        if ended is None:
             raise AccountGone
-        if opened is not None:
+        if opened is not None and not ended.shared:
             await self.sign_out(account.connector, opened.chart)
 
     async def sign_out(self, connector: str, chart: Chart) -> None:
@@ -250,7 +252,7 @@ class EhrSessions:
         match outcome:
             case Granted(grant, answers):
                 # The same answers may lead to somebody else after the EHR has reassigned a user name.
-                if self._accounts.is_ehr_user_of(renewal.account, grant, renewal.user):
+                if self._accounts.is_ehr_user_of(renewal.account, grant, renewal.login):
                     await self._renewals.renewed(renewal, grant, answers or renewal.opened.answers)
                 else:
                     await self._renewals.require_login(renewal, "other_account")

@@ -6,35 +6,50 @@ from cobalt_link.jobs.claims import ABANDONED, CLAIM, CLAIMED, FREE, RELEASE, Wo
 
 # ── accounts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-ACCOUNT: LiteralString = (
+COLUMNS: LiteralString = (
     "a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.address, a.practice, a.tenant,"
-    " a.reference, a.health, a.health_reason, a.linked_at, a.last_used_at"
+    " a.health, a.health_reason, a.linked_at, a.last_used_at"
 )
+ACCOUNT: LiteralString = f"{COLUMNS}, a.reference"
+# By which the accounts on one EHR login are found, whichever version of the code wrote the row.
+LOGIN: LiteralString = "coalesce(ehr_login_fingerprint, ehr_user_fingerprint)"
 
-# After a new hash key: what was found by an older one is found by the current one from now on.
+# After a new hash key: what was found by an older one is found by the current one from now on. Likewise for rows from
+# before migration 0010.
+REPRINT_LOGIN: LiteralString = f"""
+UPDATE accounts SET ehr_login_fingerprint = %(current)s
+WHERE {LOGIN} = ANY(%(prints)s) AND ehr_login_fingerprint IS DISTINCT FROM %(current)s AND disconnected_at IS NULL"""
 REPRINT: LiteralString = """
-UPDATE accounts SET ehr_user_fingerprint = %s WHERE ehr_user_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
+UPDATE accounts a SET ehr_user_fingerprint = p.current
+FROM unnest(%(current)s::bytea[], %(earlier)s::bytea[]) AS p (current, earlier), LATERAL (
+    SELECT id FROM accounts WHERE ehr_user_fingerprint = p.earlier AND disconnected_at IS NULL LIMIT 1
+) found
+WHERE a.id = found.id AND a.ehr_user_fingerprint = p.earlier AND a.user_id = %(user_id)s AND a.disconnected_at IS NULL
+  AND NOT EXISTS (SELECT FROM accounts o WHERE o.ehr_user_fingerprint = p.current AND o.disconnected_at IS NULL)"""
 
 # DO UPDATE here, unlike for orgs: the row belongs to one user, and the update locks it against a concurrent link.
 KEEP: LiteralString = f"""
 INSERT INTO accounts AS a (id, client, org, org_id, user_id, connector, address, practice, tenant,
-                           ehr_user_fingerprint, reference, health, linked_at)
+                           ehr_user_fingerprint, ehr_login_fingerprint, reference, health, linked_at)
 VALUES (%(id)s, %(client)s, %(org)s, %(org_id)s, %(user_id)s, %(connector)s, %(address)s, %(practice)s, %(tenant)s,
-        %(fingerprint)s, %(user_id)s, 'active', %(now)s)
+        %(fingerprint)s, %(login)s, %(user_id)s, 'active', %(now)s)
 ON CONFLICT (ehr_user_fingerprint) WHERE disconnected_at IS NULL DO UPDATE
-SET user_id = excluded.user_id,
-    reference = CASE WHEN a.reference = a.user_id THEN excluded.user_id ELSE a.reference END,
-    practice = coalesce(excluded.practice, a.practice)
+SET practice = coalesce(excluded.practice, a.practice)
 RETURNING {ACCOUNT}"""
 
 LOCK: LiteralString = f"""
-SELECT {ACCOUNT}, a.ehr_user_fingerprint FROM accounts a WHERE a.id = %s AND a.disconnected_at IS NULL FOR UPDATE"""
+SELECT {ACCOUNT}, {LOGIN} AS login FROM accounts a WHERE a.id = %s AND a.disconnected_at IS NULL FOR UPDATE"""
 
+# SET: the sealed columns, and the fingerprints of what they contain.
+STORED: LiteralString = (
+    "sealed_grant = %(grant)s, sealed_answers = %(answers)s, sealed_ehr_user = %(ehr_user)s,"
+    " session_fingerprint = %(session_print)s, answers_fingerprint = %(answers_print)s,"
+    " practice = coalesce(%(practice)s, practice), grant_number = grant_number + 1"
+)
 # A person has signed in. RELEASE takes the claim from a renewal that still works with the old grant.
 GRANT: LiteralString = f"""
 UPDATE accounts a
-SET {RELEASE}, sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1,
-    health = 'active', health_reason = NULL, login = %(login)s,
+SET {RELEASE}, {STORED}, login = %(login)s, health = 'active', health_reason = NULL,
     renewals_begun = 0, renewals_failed = 0, back_off_until = NULL, back_off_code = NULL, back_off_details = NULL
 WHERE a.id = %(id)s RETURNING {ACCOUNT}"""
 
@@ -81,9 +96,13 @@ WITH RECURSIVE found AS (
 )
 SELECT client, org FROM found"""
 
-OF_EHR_USER: LiteralString = f"""
+ON_LOGIN: LiteralString = f"""
+SELECT {ACCOUNT} FROM accounts a
+WHERE {LOGIN} = ANY(%s) AND a.disconnected_at IS NULL ORDER BY a.linked_at DESC, a.id"""
+
+OF_END_USER: LiteralString = f"""
 SELECT {ACCOUNT}, a.ehr_user_fingerprint FROM accounts a
-WHERE a.ehr_user_fingerprint = ANY(%s) AND a.disconnected_at IS NULL ORDER BY a.linked_at DESC, a.id"""
+WHERE a.ehr_user_fingerprint = ANY(%s) AND a.user_id = %s AND a.disconnected_at IS NULL"""
 
 TAKEN: LiteralString = """
 SELECT id, ehr_user_fingerprint FROM accounts WHERE ehr_user_fingerprint = ANY(%s) AND disconnected_at IS NULL"""
@@ -99,13 +118,40 @@ WITH RECURSIVE found AS (
 )
 SELECT address FROM found LIMIT 1000"""
 
+# The accounts on the EHR login of the account `%(id)s`, itself included, locked until the end of the transaction. What
+# concerns all of them locks them in this order, so that two of them at once neither miss each other nor deadlock.
+SIBLINGS: LiteralString = f"""
+siblings AS MATERIALIZED (
+    SELECT * FROM accounts
+    WHERE {LOGIN} = (SELECT {LOGIN} FROM accounts WHERE id = %(id)s) AND disconnected_at IS NULL
+    ORDER BY id FOR UPDATE
+)"""
+
+# `shared`: whether another account still uses the same session at the EHR.
+LOCK_SIBLINGS: LiteralString = f"""
+WITH {SIBLINGS} SELECT EXISTS (
+    SELECT FROM siblings o WHERE o.id <> a.id AND o.session_fingerprint = a.session_fingerprint
+) AS shared FROM siblings a WHERE a.id = %(id)s"""
+
 DISCONNECT: LiteralString = f"""
-UPDATE accounts SET {RELEASE}, disconnected_at = %s, ehr_user_fingerprint = NULL, sealed_grant = NULL,
-    sealed_answers = NULL, login = NULL
+UPDATE accounts SET {RELEASE}, disconnected_at = %s, ehr_user_fingerprint = NULL, ehr_login_fingerprint = NULL,
+    session_fingerprint = NULL, answers_fingerprint = NULL, sealed_grant = NULL, sealed_answers = NULL,
+    sealed_ehr_user = NULL, login = NULL
 WHERE id = %s AND disconnected_at IS NULL"""
 
 REFER: LiteralString = f"""
-UPDATE accounts a SET reference = %s WHERE a.id = %s AND a.disconnected_at IS NULL RETURNING {ACCOUNT}"""
+UPDATE access_tokens t SET reference = %s FROM accounts a
+WHERE t.hash = %s AND t.account = %s AND a.id = t.account AND a.disconnected_at IS NULL
+RETURNING {COLUMNS}, t.reference, t.hash AS token"""
+
+# The labels of living tokens, the newest first.
+DETAILS: LiteralString = """
+SELECT a.id, a.sealed_ehr_user, ARRAY(
+    SELECT coalesce(t.reference, a.reference) FROM access_tokens t
+    WHERE t.account = a.id AND (t.expires_at IS NULL OR t.expires_at > %(now)s)
+    ORDER BY t.expires_at IS NOT NULL, t.created_at DESC, t.hash
+) AS labels
+FROM accounts a WHERE a.id = ANY(%(ids)s)"""
 
 LOGIN_REQUIRED: LiteralString = f"""
 UPDATE accounts SET {RELEASE}, health = 'login_required', health_reason = %s, renewals_begun = 0
@@ -115,17 +161,27 @@ WHERE id = %s AND health = 'active' AND disconnected_at IS NULL"""
 
 # Each statement includes its audit row. So no renewal happens without one, and a process that is stopped in the middle
 # holds no lock on the account's row. `renewals_begun` is on disk before the password is sent.
+#
+# The accounts on one EHR login take turns: the EHR counts their failed sign-ins together. `begun` counts the renewals
+# with the same password whose end is not known, whichever of the accounts began them. `free` decides by locked rows, so
+# that two claims at once cannot both find the login free.
 RENEWALS = Work(
     name="renewals",
     claim=f"""
-WITH claimed AS (UPDATE accounts
+WITH {SIBLINGS}, free AS (
+    SELECT id, 1 + (
+        SELECT sum(o.renewals_begun) FROM siblings o WHERE o.id = s.id OR o.answers_fingerprint = s.answers_fingerprint
+    ) AS begun
+    FROM siblings s
+    WHERE id = %(id)s AND grant_number = %(seen)s AND health = 'active'
+      AND (back_off_until IS NULL OR back_off_until <= clock_timestamp())
+      AND NOT EXISTS (SELECT FROM siblings WHERE NOT {FREE})
+), claimed AS (UPDATE accounts a
 SET {CLAIM}, renewals_begun = renewals_begun + 1
-WHERE id = %(id)s AND grant_number = %(seen)s AND health = 'active' AND disconnected_at IS NULL AND {FREE}
-  AND (back_off_until IS NULL OR back_off_until <= clock_timestamp())
-RETURNING id, client, claim, renewals_begun, renewals_failed, ehr_user_fingerprint, sealed_grant, sealed_answers,
-  grant_number
+FROM free WHERE a.id = free.id
+RETURNING a.id, client, claim, begun, renewals_failed, {LOGIN} AS login, sealed_grant, sealed_answers, grant_number
 ), noted AS (INSERT INTO audit (at, client, account, what, request_id, detail)
-SELECT %(at)s, client, id, 'renewal_begun', %(request_id)s, format('claim %%s, try %%s', claim, renewals_begun)
+SELECT %(at)s, client, id, 'renewal_begun', %(request_id)s, format('claim %%s, try %%s', claim, begun)
 FROM claimed)
 SELECT * FROM claimed""",
     sweep=f"""
@@ -150,23 +206,45 @@ SELECT %(at)s, client, id, %(what)s, %(request_id)s, %(detail)s FROM settled"""
 
 RENEWED: LiteralString = f"""
 WITH settled AS (UPDATE accounts
-SET {RELEASE}, sealed_grant = %(grant)s, sealed_answers = %(answers)s, grant_number = grant_number + 1,
+SET {RELEASE}, {STORED},
     renewals_begun = 0, renewals_failed = 0, back_off_until = NULL, back_off_code = NULL, back_off_details = NULL
 WHERE id = %(id)s AND {CLAIMED} AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
 
+BACK_OFF: LiteralString = (
+    "renewals_failed = a.renewals_failed + 1, back_off_code = %(code)s, back_off_details = %(details)s,"
+    " back_off_until = clock_timestamp() + make_interval(secs => %(seconds)s)"
+)
+# WHERE: the account of a claim. The siblings before it are locked first, so that all locks come in one order.
+OWN: LiteralString = f"id = %(id)s AND id IN (SELECT id FROM siblings) AND {CLAIMED} AND disconnected_at IS NULL"
 BACKED_OFF: LiteralString = f"""
-WITH settled AS (UPDATE accounts
-SET {RELEASE}, renewals_begun = 0, renewals_failed = renewals_failed + 1,
-    back_off_until = clock_timestamp() + make_interval(secs => %(seconds)s),
-    back_off_code = %(code)s, back_off_details = %(details)s
-WHERE id = %(id)s AND {CLAIMED} AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
+WITH {SIBLINGS}, settled AS (UPDATE accounts a
+SET {RELEASE}, {BACK_OFF}, renewals_begun = 0
+WHERE {OWN} RETURNING id, client
+), others AS (UPDATE accounts a
+SET {BACK_OFF}
+FROM siblings s WHERE a.id = s.id AND a.id <> %(id)s AND EXISTS (SELECT FROM settled){SETTLED}"""
 
+# `refused` are the fingerprints of answers that the EHR has refused. The accounts on the same login that would send the
+# same answers are marked untried: another try could lock the user out.
+REQUIRED: LiteralString = f"{RELEASE}, health = 'login_required', health_reason = %(code)s, renewals_begun = 0"
 RENEWAL_ENDED: LiteralString = f"""
-WITH settled AS (UPDATE accounts
-SET {RELEASE}, health = 'login_required', health_reason = %(code)s, renewals_begun = 0
-WHERE id = %(id)s AND {CLAIMED} AND disconnected_at IS NULL RETURNING id, client{SETTLED}"""
+WITH {SIBLINGS}, own AS (UPDATE accounts
+SET {REQUIRED}
+WHERE {OWN} RETURNING id, client
+), others AS (UPDATE accounts a
+SET {REQUIRED}
+FROM siblings s
+WHERE a.id = s.id AND a.id <> %(id)s AND a.health = 'active' AND a.answers_fingerprint = ANY(%(refused)s::bytea[])
+  AND EXISTS (SELECT FROM own) RETURNING a.id, a.client
+)
+INSERT INTO audit (at, client, account, what, request_id, detail)
+SELECT %(at)s::timestamptz, client, id, %(what)s, %(request_id)s, %(detail)s FROM own
+UNION ALL SELECT %(at)s::timestamptz, client, id, %(what)s, %(request_id)s, 'untried, ' || %(code)s FROM others"""
 
 # ── access_tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# WHERE of a table `a` of what ended in an account (`granted`): the account is still connected.
+CONNECTED: LiteralString = "EXISTS (SELECT FROM accounts c WHERE c.id = a.granted AND c.disconnected_at IS NULL)"
 
 # Stores the tokens of a CTE `issues` (account, client, hash), except those of accounts that were disconnected.
 ISSUE: LiteralString = """
@@ -178,7 +256,8 @@ FROM issues t, LATERAL (
 RETURNING hash"""
 
 RESOLVE: LiteralString = f"""
-SELECT t.hash, {ACCOUNT} FROM access_tokens t JOIN accounts a ON a.id = t.account
+SELECT t.hash AS token, {COLUMNS}, coalesce(t.reference, a.reference) AS reference
+FROM access_tokens t JOIN accounts a ON a.id = t.account
 WHERE t.hash = ANY(%s) AND t.client = %s AND (t.expires_at IS NULL OR t.expires_at > %s)
   AND a.disconnected_at IS NULL"""
 
@@ -186,7 +265,12 @@ END_ALL: LiteralString = "DELETE FROM access_tokens WHERE account = %s"
 END_LATER: LiteralString = """
 UPDATE access_tokens SET expires_at = %(until)s
 WHERE account = %(account)s AND (expires_at IS NULL OR expires_at > %(until)s)"""
-ADD: LiteralString = "INSERT INTO access_tokens (hash, account, client, created_at) VALUES (%s, %s, %s, %s)"
+# With the label of the newest token that it replaces.
+NEWEST: LiteralString = """
+SELECT reference FROM access_tokens
+WHERE account = %s ORDER BY expires_at IS NOT NULL, created_at DESC, hash LIMIT 1"""
+ADD: LiteralString = """
+INSERT INTO access_tokens (hash, account, client, created_at, reference) VALUES (%s, %s, %s, %s, %s)"""
 PRUNE: LiteralString = """
 DELETE FROM access_tokens WHERE hash = ANY (ARRAY(
     SELECT hash FROM access_tokens WHERE expires_at <= %(now)s ORDER BY expires_at LIMIT %(most)s))"""

@@ -1,19 +1,22 @@
-"""The linked accounts: one per EHR user, EHR instance, and org of a client, however often it is linked.
+"""The linked accounts: one for each end user and EHR user in an org of a client, however often it is linked.
 
-A grant is opened only after its row in the audit trail is on disk. Disconnecting destroys the key of the grant.
+End users who share an EHR login have an account each, with its own key, answers, health, and end. A grant is opened
+only after its row in the audit trail is on disk. Disconnecting destroys the key of the grant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import LiteralString
 
 import msgspec
 import psycopg
+import structlog
 
 from cobalt_link.accounts import audit, sealing, statements
 from cobalt_link.accounts.account import Account, OpenAccount
+from cobalt_link.accounts.fingerprints import EhrLogin, Fingerprints, ehr_login_of
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.logins import login_hashes, login_of
 from cobalt_link.accounts.problems import AccountGone
@@ -25,12 +28,25 @@ from cobalt_link.kit.ids import canonical, new_id
 from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.database import Database, DatabaseUnavailable, Row, Tx
 from cobalt_link.store.grouped import Grouped
-from cobalt_link.vault import Vault
+from cobalt_link.vault import Vault, VaultError
 from cobalt_link.web.problems import Unavailable
 
-PURPOSE = "account person"
+log = structlog.get_logger()
+
 TOUCHED = timedelta(minutes=1)  # how exact `last_used_at` is: a busy account is not rewritten by each call
-MOST = 10  # accounts of one EHR user in one org: the first, and those that the user wanted beside it
+
+
+class AccountDetails(msgspec.Struct, frozen=True):
+    """What a list of accounts shows beside the account. `labels` are those of its access tokens, the newest first."""
+
+    ehr_user_name: str | None
+    labels: tuple[str, ...]
+
+
+class EndedAccount(msgspec.Struct, frozen=True):
+    """An account was disconnected. `shared`: another account still uses its session at the EHR."""
+
+    shared: bool
 
 
 Position = tuple[datetime, str]
@@ -53,6 +69,7 @@ class AccountTable:
         self._vault = vault
         self._keys = keys
         self._clock = clock
+        self._prints = Fingerprints(vault)
         self._openings = Grouped(db, self._open_group)
 
     async def keep(
@@ -71,20 +88,20 @@ class AccountTable:
         another: bool = False,
         username: str | None = None,
     ) -> Account:
-        """The account of this EHR user, created if it is new, with the given grant. It is `active`.
+        """The account of this end user and EHR user, created if it is new, with the given grant. It is `active`.
 
         `client` and `org` are our ids, `org_id` is the app's. `answers` are those to renew with, by pane name. Two
-        concurrent links of one EHR user get the same account: the second waits for the transaction of the first.
+        concurrent links of one end user get the same account: the second waits for the transaction of the first.
         `username` is the one that was typed, if one was.
         If the user has several accounts, `kept` is the id of the one that they keep. With `another`, they get a new one
         beside them, unless they have `MOST` already.
         """
-        own = self._fingerprints(client, org, connector, instance.address, grant)
-        fingerprint = await self._fingerprint(tx, own, kept, another)
+        login = EhrLogin.of(client, org, connector, instance.address, grant)
+        fingerprint = await self._fingerprint(tx, login, user_id, kept, another)
         new = {
             "id": new_id(), "client": client, "org": org, "org_id": org_id, "user_id": user_id, "connector": connector,
-            "address": instance.address, "practice": instance.practice, "tenant": grant.tenant,
-            "fingerprint": fingerprint, "now": self._clock.now(),
+            "address": instance.address, "practice": grant.practice or instance.practice, "tenant": grant.tenant,
+            "fingerprint": fingerprint, "login": self._prints.login(login)[0], "now": self._clock.now(),
         }  # fmt: skip
         row = await (await tx.execute(statements.KEEP, new)).fetchone()
         assert row is not None
@@ -102,8 +119,9 @@ class AccountTable:
         if row is None:
             raise AccountGone
         account = account_of(row)
-        if not self.is_ehr_user_of(account, grant, row["ehr_user_fingerprint"]):
+        if not self.is_ehr_user_of(account, grant, row["login"]):
             raise OtherAccount
+        await self._reprint_login(tx, ehr_login_of(account, grant))
         await audit.note(tx, audit.entry(account, "repaired", self._clock.now()))
         return await self._grant(tx, account, grant, answers, username)
 
@@ -152,10 +170,23 @@ class AccountTable:
         rows = await self._db.rows(_PAGES[org_id is not None, user_id is not None], asked | where)
         return [account_of(row) for row in rows]
 
+    async def details(self, accounts: Iterable[Account]) -> dict[str, AccountDetails]:
+        """By id, what lists show of accounts. No grant is opened, so the audit trail gets no row."""
+        by_id = {account.id: account for account in accounts}
+        rows = await self._db.rows(statements.DETAILS, {"ids": list(by_id), "now": self._clock.now()})
+        wrapped = await self._keys.wrapped([sealing.owner(each) for each in by_id])
+        return {
+            row["id"]: AccountDetails(
+                self._ehr_user_name(by_id[row["id"]], row["sealed_ehr_user"], wrapped),
+                tuple(dict.fromkeys(row["labels"])),
+            )
+            for row in rows
+        }
+
     async def refer(self, account: Account, reference: str) -> Account:
-        """Sets the app's own label of an account (`access_token_reference_id`)."""
+        """Sets the app's own label of the access token by which the account was found."""
         async with self._db.transaction() as tx:
-            row = await (await tx.execute(statements.REFER, (reference, account.id))).fetchone()
+            row = await (await tx.execute(statements.REFER, (reference, account.token, account.id))).fetchone()
             if row is None:
                 raise AccountGone
             await audit.note(tx, audit.entry(account, "reference_set", self._clock.now()))
@@ -169,12 +200,11 @@ class AccountTable:
                 await audit.note(tx, audit.entry(account, "login_required", self._clock.now(), reason))
         return changed
 
-    async def of_ehr_user_in_org(
-        self, client: str, org: str, connector: str, address: str, grant: Grant
-    ) -> list[Account]:
-        """The accounts of this EHR user in the org. Linking again leads to the first of them."""
-        prints = [each for own in self._fingerprints(client, org, connector, address, grant) for each in own]
-        rows = {row["ehr_user_fingerprint"]: row for row in await self._db.rows(statements.OF_EHR_USER, (prints,))}
+    async def of_end_user(self, login: EhrLogin, user_id: str) -> list[Account]:
+        """The accounts of one end user on an EHR login. Linking again leads to the first of them."""
+        prints = [each for own in self._prints.accounts(login, user_id) for each in own]
+        found = await self._db.rows(statements.OF_END_USER, (prints, user_id))
+        rows = {row["ehr_user_fingerprint"]: row for row in found}
         return [account_of(rows[each]) for each in prints if each in rows]
 
     async def of_ehr_user(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
@@ -186,10 +216,9 @@ class AccountTable:
             prints = [
                 each
                 for row in orgs[first : first + 50]
-                for own in self._fingerprints(row["client"], row["org"], connector, address, grant)
-                for each in own
+                for each in self._prints.login(EhrLogin.of(row["client"], row["org"], connector, address, grant))
             ]
-            found += await (await tx.execute(statements.OF_EHR_USER, (prints,))).fetchall()
+            found += await (await tx.execute(statements.ON_LOGIN, (prints,))).fetchall()
         return [account_of(row) for row in sorted(found, key=lambda row: row["linked_at"], reverse=True)]
 
     async def addresses_on_host(self, connector: str, address: str) -> set[str]:
@@ -197,58 +226,72 @@ class AccountTable:
         at = {"connector": connector, "address": address}
         return {row["address"] for row in await self._db.rows(statements.ADDRESSES, at)}
 
-    async def disconnect(self, account: Account, by: str | None = None) -> bool:
-        """Ends every access token of the account and destroys its data key. False if that was done before.
+    async def disconnect(self, account: Account, by: str | None = None) -> EndedAccount | None:
+        """Ends every access token of the account and destroys its data key. None if that was done before.
 
-        `by` is for the audit trail: who did it, if it was not the client.
+        Accounts of others on the same EHR login stay as they are. `by` is for the audit trail: who did it, if it was
+        not the client.
         """
         now = self._clock.now()
         async with self._db.transaction() as tx:
-            if (await tx.execute(statements.DISCONNECT, (now, account.id))).rowcount == 0:
-                return False
+            row = await (await tx.execute(statements.LOCK_SIBLINGS, {"id": account.id})).fetchone()
+            if row is None:
+                return None
+            await tx.execute(statements.DISCONNECT, (now, account.id))
             await tx.execute(statements.END_ALL, (account.id,))
             await self._keys.destroy(tx, sealing.owner(account.id))
             await audit.note(tx, audit.entry(account, "disconnected", now, by))
-        return True
+        return EndedAccount(row["shared"])
 
     async def prune(self, before: datetime) -> int:
         """Deletes accounts that were disconnected before then. The audit keeps their rows. Returns how many."""
         return await delete_in_batches(self._db, statements.PRUNE_ACCOUNTS, {"before": before})
 
-    def is_ehr_user_of(self, account: Account, grant: Grant, fingerprint: bytes) -> bool:
-        """Whether a grant belongs to the EHR user and the EHR instance that the account was linked with."""
-        own = self._fingerprints(account.client, account.org, account.connector, account.address, grant)
-        return any(fingerprint in prints for prints in own)
+    def is_ehr_user_of(self, account: Account, grant: Grant, login: bytes) -> bool:
+        """Whether a grant belongs to the EHR user and the EHR instance that the account was linked with. `login` is the
+        account's fingerprint of that EHR login."""
+        return login in self._prints.login(ehr_login_of(account, grant))
 
-    async def _fingerprint(self, tx: Tx, own: list[list[bytes]], kept: str | None, another: bool) -> bytes:
-        """The fingerprint for the account of this EHR user: of the account that they keep, else of their first account.
+    async def _fingerprint(self, tx: Tx, login: EhrLogin, user_id: str, kept: str | None, another: bool) -> bytes:
+        """The fingerprint for the account of this end user: of the account that they keep, else of their first account.
         For another account, the first fingerprint that is free."""
-        for current, *earlier in own:
-            if earlier:
-                await tx.execute(statements.REPRINT, (current, earlier))
+        await self._reprint_login(tx, login)
+        own = self._prints.accounts(login, user_id)
+        pairs = [(current, each) for current, *earlier in own for each in earlier]
+        current, earlier = (list(column) for column in zip(*pairs, strict=True))
+        await tx.execute(statements.REPRINT, {"current": current, "earlier": earlier, "user_id": user_id})
         rows = await (await tx.execute(statements.TAKEN, ([prints[0] for prints in own],))).fetchall()
         taken = {row["ehr_user_fingerprint"]: row["id"] for row in rows}
         if chosen := [each for each in taken if taken[each] == kept and not another]:
             return chosen[0]
         return next((prints[0] for prints in own if (prints[0] in taken) is not another), own[0][0])
 
-    def _fingerprints(self, client: str, org: str, connector: str, address: str, grant: Grant) -> list[list[bytes]]:
-        """The fingerprints of each account that this EHR user may have in the org, the first account first. Each list
-        begins with the current hash key and continues with earlier ones."""
-        who = [org, connector, address, grant.tenant, grant.user.id]
-        each = ([*who, number] if number else who for number in range(MOST))
-        return [self._vault.fingerprints(PURPOSE, msgspec.json.encode(one), client) for one in each]
+    async def _reprint_login(self, tx: Tx, login: EhrLogin) -> None:
+        prints = self._prints.login(login)
+        await tx.execute(statements.REPRINT_LOGIN, {"current": prints[0], "prints": prints})
 
     async def _grant(
         self, tx: Tx, account: Account, grant: Grant, answers: Mapping[str, bytes], username: str | None
     ) -> Account:
         key = await self._keys.create(tx, sealing.owner(account.id))
-        columns = sealing.sealed(key, account, grant, answers)
+        columns = sealing.stored(key, self._prints, account, grant, answers)
         typed = login_of(account.connector, account.address, username or grant.user.username)
-        login = login_hashes(self._vault, typed)[0]
-        row = await (await tx.execute(statements.GRANT, {**columns, "id": account.id, "login": login})).fetchone()
+        given = {**columns, "id": account.id, "login": login_hashes(self._vault, typed)[0]}
+        row = await (await tx.execute(statements.GRANT, given)).fetchone()
         assert row is not None
         return account_of(row)
+
+    def _ehr_user_name(self, account: Account, sealed: bytes | None, wrapped: Mapping[str, bytes]) -> str | None:
+        """None for an account that was last renewed before migration 0010, or whose key does not open."""
+        owner = sealing.owner(account.id)
+        if sealed is None or owner not in wrapped:
+            return None
+        try:
+            return sealing.shown_user(self._keys.opened(owner, wrapped[owner]), account, sealed).name
+        except VaultError as problem:
+            # One account with a broken key must not keep a client from its list.
+            log.error("ehr_user_does_not_open", account=account.id, reason=str(problem))
+            return None
 
     async def _open_group(self, tx: Tx, entries: Sequence[audit.AuditEntry]) -> list[Row | None]:
         now = self._clock.now()

@@ -55,11 +55,17 @@ class Installation:
     @property
     def orgs(self) -> Orgs:
         from cobalt_link.developers.ehr_domains import EhrDomains
-        from cobalt_link.developers.orgs import Orgs
+        from cobalt_link.developers.orgs import EhrRules, Orgs
         from cobalt_link.kit.clock import SystemClock
 
         allowed = self.settings.allowed_ehr_domains
-        return Orgs(self.db, SystemClock(), resolve_ehr, EhrDomains(allowed, connector_keys() if allowed else ()))
+        domains = EhrDomains(allowed, connector_keys() if allowed else ())
+        rules = EhrRules(
+            offers=offers_ehr,
+            fixed_addresses=self.settings.ehr_addresses,
+            private=self.settings.allow_private_networks,
+        )
+        return Orgs(self.db, SystemClock(), resolve_ehr, domains, rules=rules)
 
 
 def connector_keys() -> Collection[str]:
@@ -67,6 +73,13 @@ def connector_keys() -> Collection[str]:
     from cobalt_link import app
 
     return app.connector_classes().keys()
+
+
+def offers_ehr(key: str, test: bool) -> bool:
+    """Whether clients of a kind may link an EHR. Imports the connectors only when it is called."""
+    from cobalt_link import app
+
+    return app.offers_ehr(key, test)
 
 
 def resolve_ehr(name: str) -> str | None:

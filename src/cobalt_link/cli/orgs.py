@@ -73,9 +73,9 @@ async def set_(
     settings = {name: (None if value == "" else value) for name, value in given.items() if value is not None}
     async with open_installation(options) as installation:
         owner = await installation.clients.find(client)
-        await installation.orgs.ensure(owner, org_id)
         change = msgspec.convert(settings, OrgChange)
-        _print_details(options, await installation.orgs.change(owner, org_id, change, emr_name, emr_instance_domain))
+        ehr = (emr_name, emr_instance_domain)
+        _print_details(options, await installation.orgs.change(owner, org_id, change, *ehr, create=True))
 
 
 def _print_details(options: CommonOptions, org: Any) -> None:

@@ -22,6 +22,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
     - `tenant` names the database or practice inside the EHR at that address, "" if there is only one. Connector,
       address, and tenant identify the EHR; together with `user.id` they identify the account.
+    - `practice` is the practice's name as the EHR knows it, if the EHR says it. Apps and users read it.
     - `session` is JSON that only the connector understands (cookies, tokens). It is stored sealed.
     - `known` is JSON that later sign-ins of the account see as `ask.known`, such as whether there was a second factor.
     - `expires_at`: when the session ends by itself. `keep_alive`: seconds without a request after which it ends.
@@ -31,6 +32,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
     user: EhrUser
     tenant: str = ""
+    practice: str | None = None
     session: dict[str, Any] = {}
     known: dict[str, Any] = {}
     expires_at: datetime | None = None

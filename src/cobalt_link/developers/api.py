@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cobalt_link.developers.ehr_domains import EhrDomainNotAllowed
 from cobalt_link.developers.org_settings import OrgChange, OrgView
-from cobalt_link.developers.orgs import Org, OrgNotFound, Orgs, UnknownEmr
+from cobalt_link.developers.orgs import EmrNotOffered, Org, OrgNotFound, Orgs, UnknownEmr
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
 from cobalt_link.web.paging import After, Continuation, OnlyPage, decoded
 from cobalt_link.web.problems import InvalidRequest
@@ -86,7 +86,7 @@ async def show_org(room: Orgs, call: Call, org_id: str) -> OrgAnswer:
     rate=Rate.WRITE,
     idempotency=Idempotency.NONE,
     audit="org.changed",
-    errors=(OrgNotFound, UnknownEmr, EhrDomainNotAllowed, InvalidRequest),
+    errors=(OrgNotFound, UnknownEmr, EmrNotOffered, EhrDomainNotAllowed, InvalidRequest),
     summary="Change the settings or the EHR of an org.",
 )
 async def change_org(room: Orgs, call: Call, body: OrgPatch, org_id: str) -> OrgAnswer:

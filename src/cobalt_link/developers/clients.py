@@ -59,7 +59,8 @@ class ClientSecret(msgspec.Struct, frozen=True):
 
 
 ALL: LiteralString = "SELECT * FROM clients ORDER BY created_at, id"
-FIND: LiteralString = "SELECT * FROM clients WHERE %(name)s IN (client_id, id, name) LIMIT 2"
+FIND: LiteralString = """
+SELECT * FROM clients WHERE %(name)s IN (client_id, id, name) ORDER BY %(name)s IN (client_id, id) DESC LIMIT 2"""
 SECRETS: LiteralString = """
 SELECT hint, created_at, expires_at, fingerprint FROM client_secrets
 WHERE client = %s ORDER BY created_at DESC, fingerprint"""
@@ -119,7 +120,8 @@ class Clients:
         rows = await self._db.rows(FIND, {"name": name})
         if not rows:
             raise ClientProblem(f"There is no client {name}. Run `cobalt clients list` to see the ones that exist.")
-        if len(rows) > 1:
+        # An id means its client, even if another client has it as a name.
+        if len(rows) > 1 and name not in (rows[0]["client_id"], rows[0]["id"]):
             raise ClientProblem(f"Several clients are named {name}. Use the client_id from `cobalt clients list`.")
         return _client(rows[0])
 
@@ -184,8 +186,10 @@ def _client(row: Row) -> Client:
 
 def _checked(client: Client) -> Client:
     name = " ".join(client.name.split())
-    if not 0 < len(name) <= 80:
-        raise ClientProblem("The name of a client must have 1 to 80 characters. Users read it when they link.")
+    if not 0 < len(name) <= 80 or not name.isprintable():
+        raise ClientProblem(
+            "The name of a client must be one line of 1 to 80 characters. Users read it when they link."
+        )
     callbacks = tuple(dict.fromkeys(addresses.callback(each) for each in client.callback_urls))
     origins = tuple(dict.fromkeys(addresses.origin(each) for each in client.origins))
     look = branding.checked(client.branding)

@@ -1,13 +1,15 @@
 """Finds the route for a path and a method.
 
 Literal paths are found by look-up, path templates in the order of their declaration. A slash at the end is accepted
-without a redirect, HEAD is answered as GET, and a 405 lists the allowed methods.
+without a redirect, HEAD is answered as GET, and a 405 lists the allowed methods. An encoded slash (`%2F`) belongs to
+the parameter that it stands in, because ids of apps may contain one.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +22,7 @@ from cobalt_link.web.table import Route, check_duplicates, parameters
 
 Serve = Callable[[Route, object, Request], Awaitable[Response]]
 Endpoint = tuple[Route, object]  # a route, and the room that its handler is called with
+SLASH = "\udc2f"  # an encoded slash, while a path is matched. No decoded path contains a lone surrogate
 Match = tuple[dict[str, Endpoint], dict[str, Any]]  # the endpoints of a path by method, and the path's parameters
 
 
@@ -47,7 +50,7 @@ class Router:
             return await self._otherwise(scope, receive, send)
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         matches: list[Match] = []
-        for endpoints, path_params in self._matches(scope["path"]):
+        for endpoints, path_params in self._matches(_path(scope)):
             matches.append((endpoints, path_params))
             if method in endpoints:
                 route, room = endpoints[method]
@@ -68,7 +71,15 @@ class Router:
             return
         for pattern, endpoints in self._templates.values():
             if match := pattern.match(path):
-                yield endpoints, match.groupdict()
+                yield endpoints, {name: value.replace(SLASH, "/") for name, value in match.groupdict().items()}
+
+
+def _path(scope: Scope) -> str:
+    """The decoded path of a request, with `SLASH` for each encoded slash."""
+    raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0]
+    if b"%2f" not in raw.lower():
+        return scope["path"]
+    return "/".join(unquote(part, errors="replace").replace("/", SLASH) for part in raw.decode("latin-1").split("/"))
 
 
 def _allowed(matches: list[Match]) -> list[str]:

@@ -50,6 +50,7 @@ class TinyEhr:
         self.places: list[Location] = []
         self.doctors = [Provider(ehr_id="7", name="Doe, John", npi="1234567893")]
         self.practice = PracticeSettings()
+        self.practice_name: str | None = None
 
     def end_sessions(self) -> None:
         self.session += 1
@@ -82,7 +83,8 @@ class TinyConnector(Connector):
         if self.ehr.second_factor:
             await ask(Code())
         user = EhrUser(id=session["person"], username=who.username, name="Dr. Ann")
-        return Grant(user=user, session={"number": session["number"]}, known={"seen": True})
+        number = {"number": session["number"]}
+        return Grant(user=user, practice=self.ehr.practice_name, session=number, known={"seen": True})
 
     async def sign_out(self, chart: Chart) -> None:
         self.ehr.logouts.append(chart.session["number"])

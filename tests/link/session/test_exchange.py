@@ -11,6 +11,7 @@ from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.session import events
 from cobalt_link.link.session.exchange import Exchanges, InvalidPublicToken, KeyReused
 from cobalt_link.link.session.session import EndedSession
+from tests.api.tables import differences, everything
 from tests.support.text_browser import public_token_by_http
 from tests.support.world import Shop, connected
 
@@ -171,7 +172,11 @@ async def test_an_account_that_was_disconnected_before_the_exchange_gives_no_tok
     token = await a_public_token(house, acme)
     account = (await acme.call("GET", "/v1/accounts")).json()["accounts"][0]["id"]
     assert (await acme.call("DELETE", f"/v1/accounts/{account}")).status_code == 200
-    assert await refused(await acme.exchange(token)) == (400, "invalid_public_token")
+    before = await everything(house.db)
+    for key in (None, "order-1"):
+        assert await refused(await acme.exchange(token, key)) == (400, "invalid_public_token")
+    # It is refused like any other token, and not marked as exchanged.
+    assert differences(before, await everything(house.db)).keys() <= {"procrastinate_workers"}
 
 
 async def until_blocked(house: House) -> None:

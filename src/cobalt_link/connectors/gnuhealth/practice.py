@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from cobalt_link.connector import Coded, Location, PracticeSettings, Provider
 from cobalt_link.connectors.gnuhealth.patients import ADDRESS, state
@@ -57,7 +57,7 @@ async def settings(server: Server) -> PracticeSettings:
     fields = await server.model("gnuhealth.appointment", "fields_get", ["visit_type", "state"])
     statuses = [coded for coded in _codes(fields["state"]) if coded.code != "free"]
     return PracticeSettings(
-        timezone=await timezone(server),
+        timezone=(await company(server)).timezone,
         visit_types=tuple(_codes(fields["visit_type"])),
         visit_statuses=tuple(statuses),
         required_patient_fields=("first_name", "last_name"),
@@ -68,10 +68,19 @@ def _codes(field: dict[str, Any]) -> list[Coded]:
     return [Coded(code=code, description=label) for code, label in field["selection"] if code]
 
 
-async def timezone(server: Server) -> str | None:
-    """The IANA name that the user's company has; None where there is no company, or none is set."""
-    company = server.session.context.get("company")
-    if company is None:
-        return None
-    rows = await server.model("company.company", "read", [company], ["timezone"])
-    return (rows[0]["timezone"] or None) if rows else None
+class Company(NamedTuple):
+    """The user's company, which is the practice. `timezone` is an IANA name."""
+
+    name: str | None = None
+    timezone: str | None = None
+
+
+async def company(server: Server) -> Company:
+    """Each part is None where there is no company, or the company has none."""
+    chosen = server.session.context.get("company")
+    if chosen is None:
+        return Company()
+    rows = await server.model("company.company", "read", [chosen], ["rec_name", "timezone"])
+    if not rows:
+        return Company()
+    return Company(rows[0]["rec_name"] or None, rows[0]["timezone"] or None)

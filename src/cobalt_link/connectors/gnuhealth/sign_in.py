@@ -31,7 +31,7 @@ from cobalt_link.connector import (
     WrongCredentials,
 )
 from cobalt_link.connectors.gnuhealth.address import Found, find, version
-from cobalt_link.connectors.gnuhealth.practice import timezone
+from cobalt_link.connectors.gnuhealth.practice import company
 from cobalt_link.connectors.gnuhealth.server import Denied, Fault, Server, Session, database_url, rpc
 
 # trytond makes a sign-in after failed ones wait up to 31 seconds (2**5 - 1) before it answers.
@@ -56,6 +56,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     name: str | None
+    practice: str | None = None
 
 
 async def recognize(http: Http, instance: EhrInstance) -> None:
@@ -73,6 +74,7 @@ async def sign_in(http: Http, ask: Ask, instance: EhrInstance) -> Grant:
     return Grant(
         user=EhrUser(id=str(session.user), username=session.login, name=opened.name),
         tenant=session.database,
+        practice=opened.practice,
         session=msgspec.to_builtins(session),
         known={"database": session.database, "factor": factor},
     )
@@ -163,9 +165,9 @@ async def _open(http: Http, session: Session) -> Opened:
     if not all(rights[model]["read"] for model in NEEDED):
         raise NoRights("chart")
     (user,) = await server.model("res.user", "read", [session.user], ["name", "login"])
-    zone = await timezone(server)
-    opened = msgspec.structs.replace(server.session, login=user["login"], timezone=zone)
-    return Opened(session=opened, name=user["name"] or None)
+    practice = await company(server)
+    opened = msgspec.structs.replace(server.session, login=user["login"], timezone=practice.timezone)
+    return Opened(session=opened, name=user["name"] or None, practice=practice.name)
 
 
 def _kept(context: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,7 @@ async def sign_in(ask: Ask, api: JsonClient) -> Grant:
     return Grant(
         user=EhrUser(id=str(user["id"]), username=user["username"], name=user["name"]),
         tenant=str(step.clinic["id"]),
+        practice=step.clinic["name"],
         session={"token": step.token},
         known={"second_factor": second_factor, "clinic": step.clinic["name"]},
         keep_alive=step.idle,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
+import psycopg
+import structlog
 from msgspec import Meta
 
+from cobalt_link.accounts.api import AccountView, views
 from cobalt_link.developers.addresses import same_callback
 from cobalt_link.developers.clients import Client
 from cobalt_link.link.deps import LinkDeps
-from cobalt_link.link.flow.link_sign_in import offered
 from cobalt_link.link.session import events
 from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.events import Event
@@ -20,9 +23,13 @@ from cobalt_link.link.session.session import LinkSession
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.states import SessionState
 from cobalt_link.link.session.tokens import LinkToken, Tokens
+from cobalt_link.store.database import DatabaseUnavailable
 from cobalt_link.web import Alias, Verbatim
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
+log = structlog.get_logger()
+
+LANGUAGE_TAG = r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"  # RFC 5646 §2.1, without its private and irregular tags
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=7)
 
 
@@ -45,14 +52,6 @@ class InvalidAccessToken(Problem):
     """There is no such access_token for this client. To link an account for the first time, leave access_token out."""
 
     code = "invalid_access_token"
-    status = 400
-
-
-class EmrNotOffered(Problem):
-    """This kind of client cannot link this EHR. Test clients see only the sandbox EHR, live clients every other EHR. \
-Create a client of the other kind with `cobalt clients create`, with or without --test."""
-
-    code = "emr_not_offered"
     status = 400
 
 
@@ -142,16 +141,27 @@ class LinkTokenApi:
             expires_at=now + self._lifetime(wanted),
             callback_url=_callback(client, wanted.callback_url),
             state=wanted.state,
-            locale=wanted.locale,
+            locale=_locale(wanted.locale),
             show_summary=wanted.show_summary,
         )
         row = await (self._repairing if wanted.access_token else self._first)(client, wanted, row)
         token = await self._tokens.create(client.env, row, display_name=name, access_token=wanted.access_token)
         return token, row.expires_at
 
-    async def exchange(self, client: Client, public_token: str, key: str | None) -> str:
-        """The access token; see `Exchanges`."""
-        return await self._exchanges(client.id, client.env, public_token, key)
+    async def exchange(self, client: Client, public_token: str, key: str | None) -> tuple[str, AccountView | None]:
+        """The access token (see `Exchanges`) and the account that it belongs to.
+
+        The account is None if it was disconnected meanwhile, or cannot be read. Nothing may fail here after the
+        exchange: the app would lose its token.
+        """
+        token = await self._exchanges(client.id, client.env, public_token, key)
+        try:
+            account = await self._deps.access.resolve(client.id, token)
+            found = [account] if account else []
+            return token, next(iter(await views(self._deps.accounts, self._deps.connectors, found)), None)
+        except (psycopg.Error, DatabaseUnavailable) as error:
+            log.warning("exchanged_account_not_shown", error=type(error).__name__)
+            return token, None
 
     async def status(self, client: Client, link_token: str) -> SessionStatus:
         """The state of the session. The app's server can ask for it even if the browser died (S-006)."""
@@ -191,8 +201,6 @@ class LinkTokenApi:
         if missing or not wanted.user_id or not wanted.org_id:
             raise MissingField(*missing)
         org = await self._deps.orgs.ensure(client, wanted.org_id, wanted.emr_name, wanted.emr_instance_domain)
-        if org.ehr and org.ehr not in offered(self._deps.connectors, test=client.test):
-            raise EmrNotOffered
         return msgspec.structs.replace(row, org=org.id, user_id=wanted.user_id)
 
     async def _repairing(self, client: Client, wanted: CreateLinkToken, row: LinkToken) -> LinkToken:
@@ -214,6 +222,15 @@ def _display_name(text: str | None) -> str | None:
     if not name.isprintable():
         raise InvalidRequest("display_name must be one line of up to 80 characters that people can see.")
     return name or None
+
+
+def _locale(tag: str | None) -> str | None:
+    if tag is None:
+        return None
+    # Some platforms write en_US. A language that the pages do not speak is allowed: they fall back to English.
+    if not re.fullmatch(LANGUAGE_TAG, written := tag.strip().replace("_", "-")):
+        raise InvalidRequest(f"locale {tag!r} is not a language tag. Send one such as es or es-MX (BCP 47).")
+    return written
 
 
 def _callback(client: Client, given: str | None) -> str | None:

@@ -8,12 +8,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from cobalt_link.accounts.api import AccountView
 from cobalt_link.developers.ehr_domains import EhrDomainNotAllowed
-from cobalt_link.developers.orgs import OrgMismatch, UnknownEmr
+from cobalt_link.developers.orgs import EmrNotOffered, OrgMismatch, UnknownEmr
 from cobalt_link.link.api.link_tokens import (
     CallbackNotRegistered,
     CreateLinkToken,
-    EmrNotOffered,
     Id,
     InvalidAccessToken,
     InvalidLinkToken,
@@ -44,10 +44,13 @@ class ExchangePublicToken(msgspec.Struct, frozen=True):
 
 
 class AccessTokenGranted(msgspec.Struct, frozen=True):
-    """`token` and `access_token` are the same."""
+    """`token` and `access_token` are the same. `account` says who and what was linked, as in GET /v1/accounts. It is
+    null if the account was disconnected meanwhile."""
 
     token: str
     access_token: str
+    account_id: str | None
+    account: AccountView | None
     success: bool = True
 
 
@@ -122,8 +125,8 @@ EXCHANGE_ERRORS = (InvalidRequest, MissingField, InvalidPublicToken, KeyReused)
     changes=True,
 )
 async def exchange(room: LinkTokenApi, call: Call, body: ExchangePublicToken) -> AccessTokenGranted:
-    token = await room.exchange(call.caller, body.public_token, call.idempotency_key)
-    return AccessTokenGranted(token, token)
+    token, account = await room.exchange(call.caller, body.public_token, call.idempotency_key)
+    return AccessTokenGranted(token, token, account.id if account else None, account)
 
 
 @routes.post(

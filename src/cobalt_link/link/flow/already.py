@@ -24,7 +24,6 @@ def wants_another(answer: ChoiceAnswer) -> bool:
     return answer.value == ANOTHER
 
 
-def works_for(account: Account, user_id: str) -> bool:
-    """Whether to ask. A broken connection is repaired by this very sign-in, and another user of the app has no
-    connection yet: neither needs the question."""
-    return account.health == "active" and account.user_id == user_id
+def asks_about(account: Account) -> bool:
+    """Whether to ask. A broken connection is repaired by this very sign-in, and needs no question."""
+    return account.health == "active"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
@@ -75,6 +75,6 @@ class HandOver:
 
 
 def _with_query(url: str, more: Mapping[str, str]) -> str:
-    parts = urlsplit(url)
-    query = "&".join(part for part in (parts.query, urlencode(more)) if part)
-    return urlunsplit(parts._replace(query=query))
+    # A registered address has no fragment. It is not taken apart: `urlunsplit` would write `myapp://` as `myapp:`.
+    separator = "?" if "?" not in url else "" if url[-1] in "?&" else "&"
+    return f"{url}{separator}{urlencode(more)}"

@@ -8,6 +8,7 @@ from functools import partial
 import psycopg
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.fingerprints import EhrLogin
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant
@@ -118,11 +119,12 @@ class LinkFlow(Flow):
 
     async def _existing(self, session: LinkSession, grant: Grant, chosen: ChosenEhr) -> str | None:
         asker, connector, address = session.asker, chosen.connector or "", chosen.address or ""
+        login = EhrLogin.of(asker.client, asker.org, connector, address, grant)
         try:
-            found = await self._deps.accounts.of_ehr_user_in_org(asker.client, asker.org, connector, address, grant)
+            found = await self._deps.accounts.of_end_user(login, asker.user_id)
         except (psycopg.Error, DatabaseUnavailable) as error:
             raise JournalFailed(error) from None  # our own fault must not be recorded as an answer of the EHR
-        return next((each.id for each in found if already.works_for(each, asker.user_id)), None)
+        return next((each.id for each in found if already.asks_about(each)), None)
 
     async def _account(self, tx: Tx, session: LinkSession, granted: Granted, sign_in: LinkSignIn) -> Account:
         if session.account:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
+from cobalt_link.developers.addresses import is_app_scheme
+
 # The characters of an origin (RFC 6454 §6.1) and of an IPv6 address. A space, ";", or "," could start another
 # directive.
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
@@ -19,9 +21,9 @@ def page_headers(
     """Headers for one page (S-114, S-119).
 
     `form_targets` are URLs or origins to which the response to a form may redirect. Chromium silently drops other
-    redirects after a POST. `frame_ancestors` are the origins that may frame the page. If it is empty, none may.
-    `anywhere`: any page may frame this one, because it only says why Link is not shown. Raises ValueError for something
-    that is not a web origin.
+    redirects after a POST. Those that `can_follow_a_form` refuses are left out. `frame_ancestors` are the origins that
+    may frame the page. If it is empty, none may. `anywhere`: any page may frame this one, because it only says why Link
+    is not shown. Raises ValueError for something that is no such address.
     """
     ancestors = ["*"] if anywhere else _origins(frame_ancestors)
     headers = {
@@ -48,7 +50,7 @@ def _policy(form_targets: Iterable[str], ancestors: Sequence[str]) -> str:
             "connect-src 'self'",
             "style-src 'self'",
             "img-src 'self'",
-            " ".join(("form-action 'self'", *_origins(form_targets))),
+            " ".join(("form-action 'self'", *_sources(form_targets))),
             " ".join(("frame-ancestors", *(ancestors or ["'none'"]))),
             "base-uri 'none'",
             "object-src 'none'",
@@ -63,6 +65,21 @@ def is_origin(text: str) -> bool:
 
 def _origins(urls: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(_origin(url) for url in urls))
+
+
+def can_follow_a_form(url: str) -> bool:
+    """Whether a policy can allow the redirect of a form to this URL. The grammar of CSP has no IPv6 address (CSP Level
+    3), and to allow the whole scheme would allow every host."""
+    return not urlsplit(url).netloc.startswith("[")
+
+
+def _sources(urls: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(_source(url) for url in urls if can_follow_a_form(url)))
+
+
+def _source(url: str) -> str:
+    scheme, colon, _ = url.partition("://")
+    return f"{scheme}:" if colon and is_app_scheme(scheme) else _origin(url)
 
 
 def _origin(url: str) -> str:

@@ -115,6 +115,15 @@ def after(context: PageContext, *, public_token: str | None, client_id: str | No
     return _moment("after", context, t, _JOINED, t("done.title"), why=why, token=public_token, client_id=client_id)
 
 
+def returning(context: PageContext, callback: str) -> str:
+    """A page that goes on to the callback address at once. Its button is for browsers that do not."""
+    t = texts_of(context)
+    act = Act(label=t("page.back"), url=callback)
+    whole = _moment("closed", context, t, _JOINED, t("done.title"), why=t("done.why"), act=act, page="returning")
+    head, end = held_open(whole)
+    return head + end(callback)
+
+
 def leaving(context: PageContext) -> str:
     """Asks whether to stop. The form posts `stop=1` to the exit."""
     t = texts_of(context)

@@ -17,6 +17,7 @@ from cobalt_link.link.flow.opening import NotOpened
 from cobalt_link.link.pages import forms, frames, render
 from cobalt_link.link.pages.access import SCRIPT_HEADER, PageClosed, is_in_window, is_visit, locale_of
 from cobalt_link.link.pages.context import PageContext, ShownStep
+from cobalt_link.link.pages.headers import can_follow_a_form
 from cobalt_link.link.pages.home import home_page
 from cobalt_link.link.pages.queries import EventsQuery, OpenQuery, PageQuery, PaneForm
 from cobalt_link.link.pages.room import HostedPages
@@ -171,7 +172,7 @@ async def finish(room: HostedPages, call: Call, body: PaneForm) -> Response:
     if "application/json" in (call.header("Accept") or "") and client.origins:
         return JSONResponse({"public_token": public_token}, headers=await room.access.headers_of(session))
     if callback:
-        return _see_other(room, callback, callback)
+        return await _to_app(room, call, session, callback)
     context = await room.context(call, session)
     # Only the page of a test client shows the token. A live app without a callback gets it from link/token/get.
     token = public_token if client.test else None
@@ -190,7 +191,7 @@ async def return_to_app(room: HostedPages, call: Call) -> Response:
         return _back(room, session)
     client = await room.deps.clients.by_id(session.asker.client)
     _, callback = await room.hand_over.finish(session, client.env, first=True)
-    return _see_other(room, callback, callback) if callback else _back(room, session)
+    return await _to_app(room, call, session, callback) if callback else _back(room, session)
 
 
 @routes.page(
@@ -273,6 +274,13 @@ async def _streamed(room: HostedPages, session: LinkSession, parts: AsyncIterato
 
 def _back(room: HostedPages, session: LinkSession, more: str = "") -> Response:
     return _see_other(room, f"/link/{session.id}{more}")
+
+
+async def _to_app(room: HostedPages, call: Call, session: LinkSession, callback: str) -> Response:
+    """Sends the browser to the callback address. Where a policy cannot allow that to a form, by way of a page."""
+    if can_follow_a_form(callback):
+        return _see_other(room, callback, callback)
+    return await room.access.page(session, render.returning(await room.context(call, session), callback))
 
 
 def _see_other(room: HostedPages, url: str, callback: str | None = None) -> Response:

@@ -2,6 +2,8 @@
 
 from typing import LiteralString
 
+from cobalt_link.accounts.access import CONNECTED
+
 # CTEs of the exchange's statement: the sessions that were requested, and those that it marks as exchanged. If several
 # requests name one session, the first gets it. LIMIT makes the planner use the index: it assumes a hundred rows for any
 # JSON, and would scan the whole table.
@@ -20,7 +22,7 @@ EXCHANGED: LiteralString = f"""
     ORDER BY a.id FOR UPDATE OF a
 ), exchanged AS (
     UPDATE link_sessions a SET exchanged_at = %(now)s FROM locked
-    WHERE a.id = locked.id AND a.exchanged_at IS NULL AND a.granted IS NOT NULL
+    WHERE a.id = locked.id AND a.exchanged_at IS NULL AND {CONNECTED}
     RETURNING a.id, n, a.granted, a.client, a.link_token, a.account, access, sealed_access_token
 )"""
 LOCK: LiteralString = (
