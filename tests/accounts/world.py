@@ -104,7 +104,9 @@ class World:
 
     def grant(self, user: str | None = None, tenant: str = "") -> Grant:
         who = EhrUser(id=user or self.ehr.user, username="ann", name="Dr. Ann")
-        return Grant(user=who, tenant=tenant, session={"number": self.ehr.session}, known={"seen": True})
+        return Grant(
+            user=who, tenant=tenant, practice="Riverside", session={"number": self.ehr.session}, known={"seen": True}
+        )
 
     async def again(self, account: Account) -> Account:
         """The account as it is now."""

@@ -100,7 +100,7 @@ class AccountTable:
         fingerprint = await self._fingerprint(tx, login, user_id, kept, another)
         new = {
             "id": new_id(), "client": client, "org": org, "org_id": org_id, "user_id": user_id, "connector": connector,
-            "address": instance.address, "practice": grant.practice or instance.practice, "tenant": grant.tenant,
+            "address": instance.address, "practice": grant.practice, "tenant": grant.tenant,
             "fingerprint": fingerprint, "login": self._prints.login(login)[0], "now": self._clock.now(),
         }  # fmt: skip
         row = await (await tx.execute(statements.KEEP, new)).fetchone()
