@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.brake import ANSWERED
 from cobalt_link.accounts.fingerprints import ACCOUNT, LOGIN
 from cobalt_link.accounts.problems import EhrThrottled, EhrUnavailable, ReconnectRequired
 from cobalt_link.accounts.sealing import owner
@@ -362,3 +363,4 @@ async def _die_in_the_middle(world: World, account: Account) -> None:
         await call
     world.ehr.gate.set()
     await world.db.run("UPDATE accounts SET claimed_until = clock_timestamp() - interval '1 second' WHERE claim > 0")
+    world.clock.move(ANSWERED)  # until then the brake takes the try for one that is under way
