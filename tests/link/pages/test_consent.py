@@ -104,6 +104,8 @@ COVERED: dict[str, str] = {
     "SettingsView.required_patient_fields": "fields that new patients need",
     "SettingsView.timezone": "Settings: time zone",
     "AccountView.emr_name": "You: your name and username at",
+    "AccountView.ehr_user_name": "You: your name and username at",
+    "AccountView.tenant": "where that is",
     "AccountView.emr_instance_domain": "where that is",
     "AccountView.practice": "where that is",
     "AccountView.health": "whether your sign-in works",
@@ -117,7 +119,7 @@ OURS = re.compile(
     r"|LinkTokenStatus\.state|Event\.(seq|name|at|pane)"
     # The app is told of a request before it is sent (refusal.unsupported.sends).
     r"|EhrRequest\.\w+"
-    r"|AccountView\.(user_id|org_id|linked_at|last_used_at)|\w+\.access_token_reference_id"
+    r"|AccountView\.(user_id|org_id|linked_at|last_used_at)|\w+\.access_token_reference_ids?"
     # Always the same: no connector fills them.
     r"|PatientView\.status|Insurance\.priority|Metadata\.source|ProviderView\.hide_in_availability|Recurrence\.\w+"
 )
