@@ -374,7 +374,7 @@ def ends(here: PageContext) -> dict[str, str]:
         "done": render.done(here, "m.carter, Riverside Main Street"),
         "done-returning": render.done(msgspec.structs.replace(here, returns=True), "m.carter"),
         "done-test": render.done(msgspec.structs.replace(here, goes_back=False, test_mode=TEST_MODE), "m.carter"),
-        "returning": render.returning(here, "http://[::1]:3000/linked?token=pt_test_4kq9"),
+        "returning": render.returning(here, "https://[2001:db8::7]/linked?token=pt_test_4kq9"),
         "after": render.after(here, public_token=None, client_id="ci_live_4kq9"),
         "after-test": render.after(here, public_token="pt_test_" + "k" * 49, client_id="ci_test_4kq9"),
         "leaving": render.leaving(here),

@@ -34,6 +34,6 @@ async def test_an_answer_counts_until_the_session_expires_and_not_after(
     assert session is not None
     now = session.expires_at + timedelta(seconds=seconds)
     async with house.db.transaction() as tx:
-        assert await house.link.sessions.accept(tx, session, consented=False, now=now) is counts
+        assert await house.link.sessions.accept(tx, session, consented=False, now=now, until=now) is counts
     after = await house.link.sessions.by_id(session.id)
     assert after is not None and (after.state == "due") is counts
