@@ -118,10 +118,13 @@ def after(context: PageContext, *, public_token: str | None, client_id: str | No
 def returning(context: PageContext, callback: str) -> str:
     """A page that goes on to the callback address at once. Its button is for browsers that do not."""
     t = texts_of(context)
-    act = Act(label=t("page.back"), url=callback)
+    url = web_url(callback)
+    act = Act(label=t("page.back"), url=url) if url else None
     whole = _moment("closed", context, t, _JOINED, t("done.title"), why=t("done.why"), act=act, page="returning")
+    if url is None:
+        return whole
     head, end = held_open(whole)
-    return head + end(callback)
+    return head + end(url)
 
 
 def leaving(context: PageContext) -> str:
