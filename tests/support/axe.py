@@ -7,9 +7,8 @@ from playwright.async_api import Page
 
 # Only what is asked for comes back: the whole answer takes a second on its way.
 VIOLATIONS = """async (how) => {
-  // Actions that stick to the bottom cover a part of a row at some place of scrolling, and axe would call the rest of it
-  // too small. Here each element is judged where it is without that; test_in_sight.py shows that nothing focused is
-  // covered.
+  // Actions that stick to the bottom cover a part of a row at some place of scrolling, and axe would call the rest
+  // of it too small. Each element is judged without that; test_in_sight.py shows that nothing focused is covered.
   for (const each of document.querySelectorAll('.acts')) each.style.position = 'static'
   return (await axe.run(document, how)).violations
     .map(each => `${each.id}: ${each.nodes.map(node => node.html).join(' ')}`)
