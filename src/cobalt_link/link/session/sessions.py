@@ -137,14 +137,17 @@ class LinkSessionTable:
 
     async def accept(self, tx: Tx, session: LinkSession, *, consented: bool, **times: datetime) -> bool:
         """Closes the open pane, so that a worker goes on. False if another answer was first. See `ANSWERED`."""
-        changes = "consented_n = CASE WHEN %(consented)s THEN pane_n ELSE consented_n END"
-        return await _answer(tx, changes, session, {"consented": consented, **times})
+        sql = f"""UPDATE link_sessions SET {ANSWERED},
+                         consented_n = CASE WHEN %(consented)s THEN pane_n ELSE consented_n END
+                  WHERE {ANSWERABLE}"""
+        return (await tx.execute(sql, {**_seen(session), "consented": consented, **times})).rowcount == 1
 
     async def rewind(self, tx: Tx, session: LinkSession, *, keep_n: int, **kept: str | datetime | None) -> bool:
         """Runs the sign-in again from entry `keep_n` + 1. `kept`: `username`, the next pane's `notice`, and times."""
-        kept_n = "consented_n = CASE WHEN %(keep_n)s < consented_n THEN NULL ELSE consented_n END"
-        changes = f"username = %(username)s, notice = %(notice)s, {kept_n}"
-        return await _answer(tx, changes, session, {"keep_n": keep_n, **kept})
+        sql = f"""UPDATE link_sessions SET {ANSWERED}, username = %(username)s, notice = %(notice)s,
+                         consented_n = CASE WHEN %(keep_n)s < consented_n THEN NULL ELSE consented_n END
+                  WHERE {ANSWERABLE}"""
+        return (await tx.execute(sql, {**_seen(session), "keep_n": keep_n, **kept})).rowcount == 1
 
     async def claim(self, id: str, now: datetime) -> LinkSession | None:  # noqa: A002
         """Claims a session that is due. None if it is not due, or another worker has it."""
@@ -307,10 +310,9 @@ async def close_pane(tx: Tx, session: LinkSession, n: int) -> None:
     await tx.execute(sql, (session.id, session.claim, n))
 
 
-async def _answer(tx: Tx, changes: LiteralString, session: LinkSession, given: dict[str, Any]) -> bool:
-    seen = {"id": session.id, "version": session.version, "browser": session.browser}
-    sql = f"UPDATE link_sessions SET {ANSWERED}, {changes} WHERE {ANSWERABLE}"
-    return (await tx.execute(sql, {**seen, **given})).rowcount == 1
+def _seen(session: LinkSession) -> dict[str, Any]:
+    """What must not have changed since the session was read, for `ANSWERABLE`."""
+    return {"id": session.id, "version": session.version, "browser": session.browser}
 
 
 def _session(row: Row | None) -> LinkSession | None:
