@@ -73,6 +73,7 @@ class Openers:
         self.by_column: dict[str, Open] = {
             "accounts.sealed_grant": self.account,
             "accounts.sealed_answers": self.account,
+            "accounts.sealed_ehr_user": self.ehr_user,
             "data_keys.wrapped": lambda row: house.accounts.keys.get(row["owner"]),
             "record_ids.sealed_ehr_id": self.record_id,
             "link_tokens.sealed_access_token": self.access_token,
@@ -81,6 +82,13 @@ class Openers:
             "journal.sealed": self.journal,
             "exchanges.sealed_answer": self.answer,
         }
+
+    async def ehr_user(self, row: Row) -> object:
+        account = await self.house.accounts.accounts.by_id(row["id"])
+        name = (await self.house.accounts.accounts.details([account]))[account.id].ehr_user_name
+        if name is None:  # a name that does not open is left out of the list
+            raise VaultError
+        return name
 
     async def account(self, row: Row) -> object:
         account = await self.house.accounts.accounts.by_id(row["id"])
