@@ -9,16 +9,9 @@ import pytest
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import EhrThrottled, EhrUnavailable, ReconnectRequired
 from cobalt_link.connector import refusals
-from cobalt_link.connector.chart import Chart
 from cobalt_link.web.problems import Problem
-from tests.accounts.tiny import RenewingConnector, TinyConnector
-from tests.accounts.world import World
-
-DOCTORS = ["Doe, John"]
-
-
-async def names(connector: TinyConnector, chart: Chart) -> list[str]:
-    return [provider.name for provider in await connector.providers(chart)]
+from tests.accounts.tiny import RenewingConnector
+from tests.accounts.world import DOCTORS, World, names
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import (
     EhrThrottled,
     EhrUnavailable,
@@ -14,17 +13,9 @@ from cobalt_link.accounts.problems import (
     ReconnectRequired,
 )
 from cobalt_link.connector import refusals
-from cobalt_link.connector.chart import Chart
 from cobalt_link.web.problems import Problem
-from tests.accounts.tiny import TinyConnector
-from tests.accounts.world import World, answers
+from tests.accounts.world import DOCTORS, World, answers, names
 
-
-async def names(connector: TinyConnector, chart: Chart) -> list[str]:
-    return [provider.name for provider in await connector.providers(chart)]
-
-
-DOCTORS = ["Doe, John"]
 CONTRACT = "Account link expired. Please go through the integration setup again."
 
 
@@ -292,7 +283,7 @@ async def test_a_crash_inside_a_renewal_is_tried_once_more_and_then_asks_the_per
     _, account = await world.linked()
     world.ehr.end_sessions()
     for _ in range(2):
-        await _die_inside(world, account)
+        await world.die_in_a_sign_in(account)
     assert world.ehr.attempts == 2
     with pytest.raises(ReconnectRequired):
         await world.sessions.read(account, names)
@@ -303,7 +294,7 @@ async def test_a_crash_inside_a_renewal_is_tried_once_more_and_then_asks_the_per
 async def test_a_crash_inside_a_renewal_heals_with_the_next_sign_in(world: World) -> None:
     _, account = await world.linked()
     world.ehr.end_sessions()
-    await _die_inside(world, account)
+    await world.die_in_a_sign_in(account)
     await world.sessions.sweep()
     assert (await world.row(account))["renewals_begun"] == 0
     assert await world.sessions.read(account, names) == DOCTORS
@@ -316,7 +307,7 @@ async def test_a_sweep_settles_what_crashes_left_behind_and_touches_nothing_else
     await world.sessions.sweep()
     assert world.ehr.attempts == 0
     for _ in range(2):
-        await _die_inside(world, account)
+        await world.die_in_a_sign_in(account)
     await world.sessions.sweep()
     assert (await world.again(account)).health == "login_required"
     assert await world.trail(account) == [
@@ -377,18 +368,3 @@ async def test_closing_waits_for_the_sign_in_that_has_begun(world: World) -> Non
     await closing
     assert (await world.row(account))["grant_number"] == 2
     assert await call == DOCTORS
-
-
-async def _die_inside(world: World, account: Account) -> None:
-    """A process that signs in and is gone before it could write anything down."""
-    sessions = world.new_sessions()
-    world.ehr.gate.clear()
-    world.ehr.knocked.clear()
-    call = asyncio.create_task(sessions.read(account, names))
-    await world.ehr.knocked.wait()
-    (flight,) = sessions._flights.values()
-    flight.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    world.ehr.gate.set()
-    await world.db.run("UPDATE accounts SET claimed_until = clock_timestamp() - interval '1 second'")

@@ -10,19 +10,14 @@ from typing import Any
 import pytest
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.brake import ANSWERED
 from cobalt_link.accounts.fingerprints import ACCOUNT, LOGIN
 from cobalt_link.accounts.problems import EhrThrottled, EhrUnavailable, ReconnectRequired
 from cobalt_link.accounts.sealing import owner
 from cobalt_link.connector import refusals
-from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.refusals import OtherAccount
 from cobalt_link.developers.clients import Client
 from cobalt_link.store.database import Database
-from tests.accounts.tiny import TinyConnector
-from tests.accounts.world import PLACE, World, answers
-
-DOCTORS = ["Doe, John"]
+from tests.accounts.world import DOCTORS, PLACE, World, answers, names
 
 
 class Desk:
@@ -42,10 +37,6 @@ class Desk:
         rows = await self.world.db.rows("SELECT user_id, health, health_reason FROM accounts")
         assert all((row["health"] == "active") == (row["health_reason"] is None) for row in rows)
         return {row["user_id"]: row["health_reason"] for row in rows}
-
-
-async def names(connector: TinyConnector, chart: Chart) -> list[str]:
-    return [provider.name for provider in await connector.providers(chart)]
 
 
 @pytest.fixture
@@ -263,7 +254,7 @@ async def test_sign_ins_that_died_count_for_everybody_who_saved_the_same_passwor
     world = desk.world
     world.ehr.end_sessions()
     for account in (desk.alice, desk.bob):
-        await _die_in_the_middle(world, account)
+        await world.die_in_a_sign_in(account)
     assert world.ehr.attempts == 2
     with pytest.raises(ReconnectRequired):
         await world.sessions.read(desk.alice, names)
@@ -275,7 +266,7 @@ async def test_sign_ins_that_died_do_not_count_for_another_password(world: World
     desk = await Desk.open(world, answers=answers("changed"))
     world.ehr.end_sessions()
     for _ in range(2):
-        await _die_in_the_middle(world, desk.alice)
+        await world.die_in_a_sign_in(desk.alice)
     world.ehr.password = "changed"
     assert await world.sessions.read(desk.bob, names) == DOCTORS
 
@@ -348,19 +339,3 @@ async def _made_before(world: World, org: Any, user_id: str) -> Account:
 def _prints(world: World, row: dict[str, Any], purpose: str) -> list[bytes]:
     who = [row["org"], "tiny", PLACE.address, "", "u-1"] + ([row["user_id"], 0] if purpose == ACCOUNT else [])
     return world.vault.fingerprints(purpose, json.dumps(who, separators=(",", ":")), row["client"])
-
-
-async def _die_in_the_middle(world: World, account: Account) -> None:
-    """A process that is gone while its sign-in is under way."""
-    sessions = world.new_sessions()
-    world.ehr.gate.clear()
-    world.ehr.knocked.clear()
-    call = asyncio.create_task(sessions.read(account, names))
-    await world.ehr.knocked.wait()
-    (flight,) = sessions._flights.values()
-    flight.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    world.ehr.gate.set()
-    await world.db.run("UPDATE accounts SET claimed_until = clock_timestamp() - interval '1 second' WHERE claim > 0")
-    world.clock.move(ANSWERED)  # until then the brake takes the try for one that is under way

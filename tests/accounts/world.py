@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from cobalt_link.accounts.access import ISSUE, AccessTokens
 from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.brake import ANSWERED
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import EhrSessions, RenewalTimes
 from cobalt_link.accounts.table import AccountTable
+from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.connector.instance import EhrInstance
@@ -28,7 +33,12 @@ from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
 from tests.accounts.tiny import TinyConnector, TinyEhr
 
+DOCTORS = ["Doe, John"]  # whom the tiny EHR has
 PLACE = EhrInstance(address="https://tiny.example", practice="Riverside")
+
+
+async def names(connector: TinyConnector, chart: Chart) -> list[str]:
+    return [provider.name for provider in await connector.providers(chart)]
 
 
 async def issued(db: Database, access: AccessTokens, account: str, client: str, token: str) -> None:
@@ -107,6 +117,21 @@ class World:
         return Grant(
             user=who, tenant=tenant, practice="Riverside", session={"number": self.ehr.session}, known={"seen": True}
         )
+
+    async def die_in_a_sign_in(self, account: Account) -> None:
+        """A process that signs in and is gone before it could write anything down."""
+        sessions = self.new_sessions()
+        self.ehr.gate.clear()
+        self.ehr.knocked.clear()
+        call = asyncio.create_task(sessions.read(account, names))
+        await self.ehr.knocked.wait()
+        (flight,) = sessions._flights.values()
+        flight.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        self.ehr.gate.set()
+        await self.db.run("UPDATE accounts SET claimed_until = clock_timestamp() - interval '1 second' WHERE claim > 0")
+        self.clock.move(ANSWERED)  # until then the brake takes the try for one that is under way
 
     async def again(self, account: Account) -> Account:
         """The account as it is now."""

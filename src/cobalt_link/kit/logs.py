@@ -68,8 +68,9 @@ _HARMLESS: Final = re.compile(
 
 def hide(*values: str) -> None:
     """From now on, `mask` hides these values wherever they stand: the secrets of this process's settings."""
-    # A short one would hide letters of ordinary words. Longest first, so that no part of a longer one is left over.
-    _hidden[:] = sorted({*_hidden, *(value for value in values if len(value) >= 4)}, key=len, reverse=True)
+    # A short one, such as the password `cobalt`, would hide ordinary words. In an address or after `password=`, the
+    # patterns of `mask` hide it anyway. Longest first, so that no part of a longer one is left over.
+    _hidden[:] = sorted({*_hidden, *(value for value in values if len(value) >= 8)}, key=len, reverse=True)
 
 
 def mask(text: str) -> str:

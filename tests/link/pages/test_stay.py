@@ -33,7 +33,7 @@ async def test_two_minutes_before_the_end_the_page_offers_to_stay_open(
     acme: Shop, client: httpx2.AsyncClient, clock: MovedClock
 ) -> None:
     page = await late(acme, client, clock, 28.5)
-    assert re.search(r"This page closes in (1 minute|\d+ seconds)\.", page.text)
+    assert "This page closes in 1 minute." in page.text  # rounded down, so that nobody comes too late
     page = await Browser(client).submit(page, keeping(page)[0])
     assert "This page stays open for another 30 minutes." in page.text
     clock.move(timedelta(minutes=25))
