@@ -198,14 +198,13 @@ def is_in_window(call: Call) -> bool:
 
 
 def is_visit(call: Call) -> bool:
-    """Whether a browser loads this page to show it in a window: not a script, a prefetch, a preview, or a frame."""
-    purposes = [call.header(name) or "" for name in ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose")]
+    """Whether a browser loads this page to show it in a window: not a script and not a frame. Prefetches and previews
+    reach no page that `changes` anything (web/looking.py)."""
     return (
         call.request.method == "GET"
         and not call.header(SCRIPT_HEADER)
         and call.header("Sec-Fetch-Dest") in (None, "document")
         and call.header("Sec-Fetch-Mode") in (None, "navigate")
-        and not any(purposes)
     )
 
 

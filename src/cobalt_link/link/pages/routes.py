@@ -63,7 +63,7 @@ async def _home(room: HostedPages, call: Call, body: OpenQuery) -> Response:
         works = False
     html = home_page(
         locale=locale_of(None, call.header("Accept-Language"), body.lang),
-        operator=settings.operator or "Cobalt Link",
+        operator=settings.run_by,
         works=works,
         privacy_url=settings.privacy_url,
         help_url=settings.help_url,
