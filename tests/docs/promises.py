@@ -14,6 +14,7 @@ from tests.house.tree import Function, parsed, python_files
 
 PAGE = DOCS / "develop" / "promises.md"
 SOURCE = PAGE.with_suffix(".toml")
+FIGURES = PAGE.with_name("figures.toml")
 ID = re.compile(r"\bS-\d{3}\b")
 HEAD = """\
 # Promises
@@ -32,27 +33,34 @@ How to read a threshold:
 - "4 processes" means four operating-system processes of our server on one database.
 - "Virtual time" means a clock that the test moves.
 - ASVS numbers refer to OWASP ASVS 5.0. SMART requirements refer to SMART App Launch 2.2.
+- "Measured" is what the test showed at its full size, on two cores. A smaller count than the threshold says so.
 
 To prove a promise, quote its id in the test, in a comment or docstring. To change a promise, edit
-`docs/develop/promises.toml`. Then run `make docs`.
+`docs/develop/promises.toml`. After a run at the full size, write what it showed into `docs/develop/figures.toml`. Then
+run `make docs`.
 
 """
 
 
 def page(written: str) -> str:
     quoted = tests_by_promise()
-    sections = promises()
+    sections, shown_by = promises(), figures()
     known = [each["id"] for section in sections for each in section["promise"]]
     shown = sum(1 for each in known if each in quoted)
     parts = [HEAD.format(written=written, count=len(known), shown=shown, open=len(known) - shown)]
     for section in sections:
         parts.append(f"## {section['title']}\n\n")
-        parts += [_entry(each, quoted.get(each["id"], {})) for each in section["promise"]]
+        parts += [_entry(each, quoted.get(each["id"], {}), shown_by.get(each["id"], "")) for each in section["promise"]]
     return "".join(parts).rstrip() + "\n"
 
 
 def promises() -> list[dict[str, Any]]:
     return tomllib.loads(SOURCE.read_text())["section"]
+
+
+def figures() -> dict[str, str]:
+    """What the last run at the full size showed, by id."""
+    return tomllib.loads(FIGURES.read_text())
 
 
 def tests_by_promise() -> dict[str, dict[Path, list[str]]]:
@@ -89,10 +97,13 @@ def _tests(tree: ast.Module) -> Iterator[Function]:
             yield node
 
 
-def _entry(promise: dict[str, str], quoted: dict[Path, list[str]]) -> str:
+def _entry(promise: dict[str, str], quoted: dict[Path, list[str]], measured: str) -> str:
     files = [_file(path, names) for path, names in sorted(quoted.items())]
     tests = "".join(f"\n- {each}" for each in files) if files else " **open**"
-    return f"### {promise['id']}\n\n{promise['promise']}\n\nThreshold: {promise['threshold']}\n\nTests:{tests}\n\n"
+    figure = f"Measured: {measured}\n\n" if measured else ""
+    return (
+        f"### {promise['id']}\n\n{promise['promise']}\n\nThreshold: {promise['threshold']}\n\n{figure}Tests:{tests}\n\n"
+    )
 
 
 def _file(path: Path, names: list[str]) -> str:

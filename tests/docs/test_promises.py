@@ -43,3 +43,9 @@ def test_the_page_tells_proven_promises_from_open_ones() -> None:
     missing = {entry[:5] for entry in entries if "\nTests: **open**" in entry}
     assert proven == set(promises.tests_by_promise())
     assert len(proven) + len(missing) == len(entries)
+
+
+def test_each_figure_is_of_a_promise_with_a_test_and_stands_on_its_page() -> None:
+    assert not set(promises.figures()) - set(promises.tests_by_promise())
+    page = promises.page("")
+    assert all(f"Measured: {figure}\n" in page for figure in promises.figures().values())
