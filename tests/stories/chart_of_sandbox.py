@@ -47,7 +47,8 @@ class Chart:
                 "ehr_id": row["id"],
                 "name": row["name"],
                 "status": "active" if row["active"] else "inactive",
-                "address": {ours: row["address"][theirs] or None for theirs, ours in LINES.items()},
+                "address": {ours: row["address"][theirs] or None for theirs, ours in LINES.items()}
+                | {"address2": row["address"]["line2"]},  # an empty text: contract §9 row 42
                 "phone": row["phone"] or None,
                 "fax": row["fax"] or None,
             }

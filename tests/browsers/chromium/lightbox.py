@@ -85,7 +85,14 @@ class Lightbox:
     async def called(self, callback: str, count: int = 1) -> list[list[Any]]:
         """Waits for `count` calls of a callback (`success`, `exit`, `event`, `load`). Returns all its calls."""
         enough = "([callback, count]) => log.filter(each => each[0] === callback).length >= count"
-        await self.page.wait_for_function(enough, arg=[callback, count], timeout=SECONDS)
+        try:
+            await self.page.wait_for_function(enough, arg=[callback, count], timeout=SECONDS)
+        except PlaywrightTimeoutError as error:
+            calls, dialog = await self.page.evaluate(
+                "[log, document.querySelector('html > div')?.shadowRoot.innerHTML]"
+            )
+            error.add_note(f"The calls so far: {calls}. In the dialog: {dialog}")
+            raise
         return await self.log(callback)
 
     async def log(self, callback: str) -> list[list[Any]]:

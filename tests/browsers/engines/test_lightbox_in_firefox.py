@@ -75,8 +75,11 @@ class Keyboard:
         await self.screen.press("Return")
 
     async def press_the_first(self, name: str) -> None:
-        """In a pane without a field the heading has the focus. One Tab leads to the main button."""
+        """In a pane without a field the heading has the focus. Tab leads to the main button, past what opens details."""
         await expect(self.box.frame.locator("h1")).to_be_focused(timeout=SECONDS)
+        for _ in range(await self.box.frame.locator("main summary").count()):
+            await self.screen.press("Tab")
+            await expect(self.box.frame.locator("main summary:focus")).to_be_visible(timeout=SECONDS)
         await self.screen.press("Tab")
         await expect(self.box.frame.get_by_role("button", name=name)).to_be_focused(timeout=SECONDS)
         await self.screen.press("Return")

@@ -48,9 +48,9 @@ async def test_the_database_is_chosen_where_there_are_several(gnuhealth_two: Ben
     assert walk.grant.tenant == "south" and walk.grant.session["database"] == "south"
 
 
-async def test_a_database_that_is_not_in_the_list_leads_back_to_the_address(gnuhealth_two: Bench) -> None:
+async def test_a_database_that_is_not_in_the_list_ends_as_none_of_these(gnuhealth_two: Bench) -> None:
     walk = await Walk(gnuhealth_two.url).go(ChoiceAnswer(value=None))
-    assert (walk.refusal.code, walk.refusal.details) == ("not_this_address", {"reason": "other_ehr"})
+    assert (walk.refusal.code, walk.refusal.details) == ("none_of_these", {"choice": "database"})
 
 
 async def test_the_database_of_last_time_is_not_asked_for_again(gnuhealth_two: Bench) -> None:

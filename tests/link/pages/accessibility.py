@@ -17,6 +17,7 @@ from playwright.async_api import Browser
 
 from tests.browsers.engines.firefox import firefox
 from tests.link.pages.gallery import KINDS, gallery
+from tests.support.axe import UNSTICK
 from tests.support.chromium import ORIGIN, chromium, window
 
 REPORT = Path(__file__).parents[3] / "docs" / "accessibility.md"
@@ -96,6 +97,7 @@ async def judge(browser: Browser, *layouts: Layout, names: tuple[str, ...] = KIN
             for each in judged:
                 if len(layouts) > 1:
                     await page.set_viewport_size({"width": each.layout.size[0], "height": each.layout.size[1]})
+                await page.evaluate(UNSTICK)
                 passes, violations, fits = await page.evaluate(JUDGE, AXE)
                 each.passes.append(passes)
                 each.violations.extend(f"{name}: {rule}" for rule in violations)
