@@ -5,8 +5,8 @@ from typing import Any
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
-# Actions that stick to the bottom cover a part of a row at some place of scrolling, and axe would call the rest of it too
-# small. So each element is judged where nothing sticks; test_in_sight.py shows that nothing focused is covered.
+# Actions that stick to the bottom cover a part of a row at some place of scrolling, and axe would call the rest of it
+# too small. So each element is judged where nothing sticks; test_in_sight.py shows that nothing focused is covered.
 UNSTICK = "document.querySelectorAll('.acts').forEach(each => each.style.position = 'static')"
 # Only what is asked for comes back: the whole answer takes a second on its way.
 VIOLATIONS = """async (how) => (await axe.run(document, how)).violations

@@ -75,7 +75,7 @@ class Keyboard:
         await self.screen.press("Return")
 
     async def press_the_first(self, name: str) -> None:
-        """In a pane without a field the heading has the focus. Tab leads to the main button, past what opens details."""
+        """In a pane without a field the heading has the focus. Tab leads to the main button, past any details."""
         await expect(self.box.frame.locator("h1")).to_be_focused(timeout=SECONDS)
         for _ in range(await self.box.frame.locator("main summary").count()):
             await self.screen.press("Tab")
