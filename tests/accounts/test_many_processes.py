@@ -166,9 +166,12 @@ async def test_sixty_four_calls_in_four_processes_sign_in_exactly_once_a_round(
     for turn in range(1, RENEWAL_ROUNDS.times + 1):
         await ehr.end_sessions()
         found = await asyncio.gather(*(process.does("read 16") for process in processes))
-        assert found == [SEEN] * 4
+        assert found == [SEEN] * 4, f"round {turn}"
         assert await ehr.count("login_attempts") == await ehr.count("logins") == turn
+        if turn % 100 == 0:
+            print(f"S-012: {turn} of {RENEWAL_ROUNDS.times} rounds")
     assert (await world.row(account))["grant_number"] == RENEWAL_ROUNDS.times + 1
+    print(f"S-012: {RENEWAL_ROUNDS.times} rounds of 64 calls on 4 processes, {turn} sign-ins, 0 failed calls")
 
 
 async def test_a_changed_password_is_tried_once_by_all_processes_together(

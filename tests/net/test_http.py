@@ -148,3 +148,36 @@ async def test_many_requests_to_a_slow_server_leave_connections_for_another() ->
         go.set()
         assert {each.body for each in await asyncio.gather(*crowd)} == {b"late"}
     await http.close()
+
+
+@pytest.mark.parametrize(("method", "heard"), [("GET", 3), ("POST", 2), ("DELETE", 2)])
+async def test_a_connection_that_closes_as_it_is_used_again_costs_a_read_nothing(method: str, heard: int) -> None:
+    # S-012: servers close idle connections, and one in some thousand requests is sent at that moment
+    asked: list[bytes] = []
+
+    def answer_the_first(request: bytes) -> bytes:
+        asked.append(request)
+        if len(asked) == 2:
+            raise ConnectionError
+        return plain(b"here")
+
+    async with listening(answer_the_first) as ehr:
+        http = Http(allow_private=True)
+        assert (await http.request("GET", ehr.url)).body == b"here"
+        if method == "GET":
+            assert (await http.request(method, ehr.url)).body == b"here"
+        else:
+            with pytest.raises(BrokenAnswer, match="closed the connection"):
+                await http.request(method, ehr.url)
+        await http.close()
+    assert len(ehr.heard) == heard
+
+
+async def test_a_server_that_answers_no_read_is_asked_twice_and_no_more() -> None:
+    def hang_up(request: bytes) -> bytes:
+        raise ConnectionError
+
+    async with listening(hang_up) as ehr:
+        with pytest.raises(BrokenAnswer, match="closed the connection"):
+            await ask(ehr)
+    assert len(ehr.heard) == 2

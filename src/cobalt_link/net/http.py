@@ -150,7 +150,7 @@ class Http:
         return addresses.checked(target, answers, allow_private=self._allow_private)
 
     async def _exchange(self, target: Target, ips: list[str], message: httpx2.Request, seconds: float) -> HttpResponse:
-        """Tries the checked addresses in turn. Only a failed connect leads to the next: nothing is sent twice."""
+        """Tries the checked addresses in turn. Only a failed connect leads to the next."""
         for ip in ips:
             try:
                 return await self._send(target, ip, message, seconds / len(ips))
@@ -171,7 +171,14 @@ class Http:
 
     async def _send(self, target: Target, ip: str, message: httpx2.Request, connect: float) -> HttpResponse:
         request = transport.request_for(message, target, ip, connect)
-        response = await self._pool.handle_async_request(request)
+        try:
+            response = await self._pool.handle_async_request(request)
+        except (httpcore2.ReadError, httpcore2.WriteError, httpcore2.RemoteProtocolError):
+            # The server may have closed the connection, which was idle, in this very moment. What only reads is sent
+            # again (RFC 9112 §9.3.1); what may change something never is.
+            if message.method not in ("GET", "HEAD"):
+                raise
+            response = await self._pool.handle_async_request(request)
         try:
             headers = httpx2.Headers(response.headers)
             body = await transport.body(target, headers.get("content-encoding", ""), response.stream, self._max_body)

@@ -125,7 +125,9 @@ def pool(trust: ssl.SSLContext, proxy: OutboundProxy | None) -> httpcore2.AsyncC
         ssl_context=trust,
         max_connections=MOST_CONNECTIONS,
         max_keepalive_connections=40,
-        keepalive_expiry=5.0,
+        # Well below the 5 s after which Apache, Node, and uvicorn close an idle connection. A request that is sent as
+        # it closes is lost.
+        keepalive_expiry=3.0,
         network_backend=_CheckedAddressBackend(proxy),
     )
 
