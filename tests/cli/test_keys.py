@@ -120,6 +120,18 @@ async def test_a_key_is_spread_promoted_and_retired_by_commands_alone(run: Run, 
     assert await DataKeys(db, Vault(Keyring.load(data / "master.key"))).get("account:1")
 
 
+async def test_a_hash_key_is_added_and_promoted_and_cannot_be_retired(run: Run, data: Path) -> None:
+    first = Keyring.load(data / "master.key")
+    added = (await run("keys", "add", "--hashing", "--json")).json["added"]
+    assert [key.id for key in Keyring.load(data / "master.key").hashing] == [first.hashing[0].id, added]
+    said = await run("keys", "promote", added)
+    assert said.code == 0 and "hashes new tokens from now on" in said.out
+    after = Keyring.load(data / "master.key")
+    assert [key.id for key in after.hashing] == [added, first.hashing[0].id]
+    assert after.primary == first.primary
+    assert (await run("keys", "retire", first.hashing[0].id, "--now")).code == 1
+
+
 @pytest.mark.parametrize("command", ["promote", "retire"])
 async def test_an_unknown_key_changes_nothing(run: Run, data: Path, command: str) -> None:
     before = (data / "master.key").read_bytes()

@@ -39,7 +39,7 @@ SEALED_ANSWERS = Proof(1_000, 10_000, "Finds a key or nonce that is used again w
 # One winner, no loss, whatever dies. S-002, S-010 to S-014, S-046, S-054, S-094 to S-096 and S-100 give the full sizes.
 TOKEN_SEQUENCES = Proof(300, 1_000, "Each outcome (used, used again, replaced, late) comes up dozens of times.")
 HTTP_SEQUENCES = Proof(25, 200, "The same model over HTTP, which adds only the reading of requests.")
-RACES = Proof(15, 200, "32 contenders in each: an exchange that does not lock has two winners in most rounds.")
+RACES = Proof(10, 200, "32 contenders in each: an exchange that does not lock has two winners in most rounds.")
 EXCHANGE_KILLS = Proof(20, 500, "Kills are spread over the 30 ms of an exchange; the test asks that answers were lost.")
 RENEWAL_ROUNDS = Proof(12, 1_000, "64 calls in each: without the lease every round signs in several times.")
 RENEWAL_KILLS = Proof(2, 100, "Both moments that matter are held on purpose, so that no luck is needed.")
@@ -51,6 +51,8 @@ MIGRATION_KILLS = Proof(10, 20, "The kills are spread over the whole migration, 
 REWRAPPED_KEYS = Proof(10_000, 100_000, "A hundred batches, five of which are killed.")
 REWRAP_KILLS = Proof(5, 20, "Each is held within a batch on purpose, so that no luck is needed.")
 ISSUED_TOKENS = Proof(200, 1_000, "Every kind of token on its usual way, and a page of rows of the largest table.")
+HASH_KEYS = Proof(2, 3, "One earlier key is enough to miss whatever looks up by the current key alone.")
+OLD_TOKEN_CALLS = Proof(100, 1_000, "Each server is asked 25 times after a rotation that another one answered.")
 ROTATED_TOKEN_CALLS = Proof(40, 334, "Three tokens are tried in each, from another process's connections.")
 RANDOM_WALKS = Proof(20, 720, "280 steps reach every state; the nightly 10,000 reach their rare orders (S-144).")
 

@@ -85,19 +85,27 @@ async def rewrap(*, options: CommonOptions = DEFAULTS) -> None:
 
 
 @app.command
-def add(*, options: CommonOptions = DEFAULTS) -> None:
-    """Add a master key that only opens. Copy the file to every machine, then promote the key there."""
-    kid = _change(options, lambda keyring: keyring.add())
+def add(
+    *,
+    hashing: Annotated[bool, Parameter(negative="", help="Add a hash key, which finds tokens and secrets.")] = False,
+    options: CommonOptions = DEFAULTS,
+) -> None:
+    """Add a key that only opens, or only finds. Copy the file to every machine, then promote the key there."""
+    kid = _change(options, lambda keyring: keyring.add_hash_key() if hashing else keyring.add())
     text = f"Added {kid}. Copy master.key to every machine, then run `cobalt keys promote {kid}` on one and copy again."
     print_result(options.json, {"added": kid}, text)
 
 
 @app.command
 def promote(kid: Annotated[str, Parameter(help=KID)], *, options: CommonOptions = DEFAULTS) -> None:
-    """Seal with this key from now on. Every machine has to have it already."""
+    """Seal with this key from now on, or hash with it. Every machine has to have it already."""
     _change(options, lambda keyring: keyring.promote(kid))
-    text = f"{kid} seals from now on. Copy master.key to every machine, then run `cobalt keys rewrap`."
-    print_result(options.json, {"primary": kid}, text)
+    if kid == open_keyring(options.settings()).primary:
+        text = f"{kid} seals from now on. Copy master.key to every machine, then run `cobalt keys rewrap`."
+        print_result(options.json, {"primary": kid}, text)
+    else:
+        text = f"{kid} hashes new tokens from now on. Older hash keys stay and find the others. Copy master.key."
+        print_result(options.json, {"hashing": kid}, text)
 
 
 @app.command

@@ -76,9 +76,11 @@ def demo(
 
 
 def _prepare(options: CommonOptions, **flags: Any) -> Settings:
-    """The settings, after the log is configured and the master key is checked."""
+    """The settings, after the log is configured, core dumps are forbidden, and the master key is checked."""
+    from cobalt_link.kit.core_dumps import forbid_core_dumps
     from cobalt_link.kit.logs import configure_logging
 
+    forbid_core_dumps()
     settings = options.settings(**flags)
     configure_logging(settings.log_json, settings.log_level)
     open_keyring(settings)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
+import psutil
 import psycopg
 import pytest
 
 from cobalt_link.app import House
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.kit.logs import configure_logging
 from tests.support.proof import ISSUED_TOKENS
 from tests.support.text_browser import Browser, go_on, link_by_http, public_token_by_http, public_token_of
 from tests.support.world import CALLBACK, Sandbox, Shop, connected, shop
 
 SECOND = timedelta(seconds=1)
+TOKEN = re.compile(rb"_test_[0-9A-Za-z]{49}")
 
 
 async def opens(house: House, link: str) -> bool:
@@ -188,12 +194,34 @@ async def test_asking_again_and_again_leaves_one_event_and_tokens_that_are_worth
     assert [(await acme.exchange(each)).status_code for each in public] == [200, 400, 400, 400, 400]
 
 
-async def test_no_issued_token_rests_anywhere_on_the_disk(
-    house: House, acme: Shop, client: httpx2.AsyncClient, server_dsn: str, tmp_path_factory: pytest.TempPathFactory
+async def test_no_issued_token_rests_on_the_disk_in_the_log_or_in_the_databases_memory(
+    house: House, acme: Shop, client: httpx2.AsyncClient, server_dsn: str
 ) -> None:  # S-046
     folder = Path(str(psycopg.conninfo.conninfo_to_dict(server_dsn).get("passfile", "/nowhere/x"))).parent
     if not (folder / "data").exists():
         pytest.skip("The files of a server that was given can't be read here.")
+    log = io.StringIO()
+    configure_logging(json=False, level="debug", stream=log)
+    issued = await every_kind_of_token(house, acme, client, ISSUED_TOKENS.times)
+    await house.db.run("CHECKPOINT")
+    own = await house.db.one("SELECT oid, pg_backend_pid() AS pid FROM pg_database WHERE datname = current_database()")
+    assert own
+    there, seen = acme.record.client_id.encode(), list[str]()
+    for place, content in places(folder, own["pid"]):
+        seen += [place] if there in content else []
+        found = {content[each.start() - 2 : each.end()].decode() for each in re.finditer(TOKEN, content)}
+        assert found.isdisjoint(issued), place
+        # The password is every test's: only in our own tables is it known not to be another's.
+        assert f"/base/{own['oid']}/" not in place or b"pass_good" not in content, place
+    assert any("/base/" in each for each in seen), "The search would not find what does rest there."
+    assert any("/pg_wal/" in each for each in seen) and any(each.startswith("memory") for each in seen), seen
+    assert there.decode() in log.getvalue()
+    assert [each for each in [*issued, "pass_good"] if each in log.getvalue()] == []
+    print(f"S-046: {len(issued)} issued tokens, 0 found in {len(log.getvalue())} bytes of log, files, WAL, and memory")
+
+
+async def every_kind_of_token(house: House, acme: Shop, client: httpx2.AsyncClient, many: int) -> list[str]:
+    """On their usual ways first, then many of each kind."""
     issued = [acme.secret]
     for number in range(3):
         issued.append(await acme.link_token(user_id=f"user-{number}"))
@@ -201,22 +229,52 @@ async def test_no_issued_token_rests_anywhere_on_the_disk(
             issued.append(await public_token_by_http(http, issued[-1], "user_code"))
         issued.append((await acme.exchange(issued[-1], f"order-{number}")).json()["token"])
     issued.append(await acme.link_token(access_token=issued[-1]))
-    issued += [await acme.link_token(user_id=f"many-{number}") for number in range(ISSUED_TOKENS.times)]
-    await house.db.run("CHECKPOINT")
-    own = await house.db.one("SELECT oid FROM pg_database WHERE datname = current_database()")
+    finished = await acme.link_token(user_id="finished")
+    assert (await link_by_http(client, finished)).pane == "done"
+    (account, *_) = (await acme.call("GET", "/v1/accounts")).json()["accounts"]
+    for number in range(many - len(issued)):
+        match number % 4:
+            case 0:
+                issued.append(await acme.link_token(user_id=f"many-{number}"))
+            case 1:
+                issued.append((await acme.session(finished))["public_token"])
+            case 2:
+                answer = await acme.call("POST", f"/v1/accounts/{account['id']}/rotate-token")
+                issued.append(answer.json()["token"])
+            case 3:
+                issued.append((await shop(house, client, f"App {number}")).secret)
+    return issued
+
+
+def places(folder: Path, backend: int) -> Iterator[tuple[str, bytes]]:
+    """Every file of the database server, WAL included, and the memory of each of its processes, as a core dump has it.
+
+    `backend` is one of those."""
     # `os.walk` passes over a folder that goes while it looks: the database of another test, dropped at this moment.
-    files = [Path(place, name) for place, _, names in os.walk(folder / "data") for name in names]
-    there, seen = acme.record.client_id.encode(), []
-    for file in files:
-        try:
-            content = file.read_bytes()
-        except FileNotFoundError:
-            continue
-        seen += [file.name] if there in content else []
-        # The password is every test's: only in our own tables is it known not to be another's.
-        canaries = [*issued, "pass_good"] if own and f"/base/{own['oid']}/" in str(file) else issued
-        assert [each for each in canaries if each.encode() in content] == [], file
-    assert seen, "The search would not find what does rest there."
+    for where, _, names in os.walk(folder):
+        for name in names:
+            file = Path(where, name)
+            with suppress(FileNotFoundError):
+                if file.is_file():
+                    yield str(file), file.read_bytes()
+    postmaster = psutil.Process(backend).parent()
+    assert postmaster
+    for process in [postmaster, *postmaster.children()]:
+        with suppress(OSError):  # one that has just ended
+            # What they share is read once.
+            yield f"memory of {process.pid}", b"".join(memory(process.pid, "rw" if process == postmaster else "rw-p"))
+
+
+def memory(pid: int, wanted: str) -> Iterator[bytes]:
+    """What a core dump would hold of a process: all that it may write."""
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            span, rights, *_ = line.split()
+            first, last = (int(each, 16) for each in span.split("-"))
+            if rights.startswith(wanted):
+                with suppress(OSError, ValueError, OverflowError):  # of the kernel's own
+                    memory.seek(first)
+                    yield memory.read(last - first)
 
 
 async def test_a_test_client_learns_at_once_that_it_sees_only_the_sandbox(acme: Shop) -> None:

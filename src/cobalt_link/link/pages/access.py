@@ -181,8 +181,10 @@ class PageAccess:
         """Whether a form carries its session's token: for browsers that do not say where a form comes from."""
         session_id = str(call.request.path_params.get("session_id", ""))
         session = await self._sessions.by_id(session_id)
-        seen = self._browsers.seen(session, self.secrets(call, session_id)) if session else None
-        return seen is not None and fields.get("csrf") == self._browsers.form_token(seen)
+        token = fields.get("csrf")
+        if session is None or not isinstance(token, str):
+            return False
+        return self._browsers.is_form_token(session, self.secrets(call, session_id), token)
 
 
 def _claimed_parent(call: Call) -> str | None:

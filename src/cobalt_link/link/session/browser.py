@@ -16,7 +16,8 @@ from cobalt_link.vault import Vault
 
 PURPOSE = "browser"
 OPENED = "opened by a browser"
-TAG = 32  # characters
+FORM = "form"
+TAG, FORM_TOKEN = 32, 40  # characters
 
 
 class Browsers:
@@ -44,7 +45,17 @@ class Browsers:
 
     def form_token(self, session: LinkSession) -> str:
         """A token for every form, because some browsers send neither Sec-Fetch-Site nor Origin."""
-        return self._vault.fingerprint("form", session.browser, session.id).hex()[:40]
+        return self._vault.fingerprint(FORM, session.browser, session.id).hex()[:FORM_TOKEN]
+
+    def is_form_token(self, session: LinkSession, cookies: Mapping[str, str], token: str) -> bool:
+        """Whether a page of this session had this token in its forms, also before the hash key changed."""
+        secret = self.secret_in(session, cookies)
+        if secret is None:
+            return False
+        given = token.encode("utf-8", "surrogatepass")
+        browsers = [session.browser] if session.browser else self._vault.fingerprints(PURPOSE, secret, session.id)
+        made = [hashed for each in browsers for hashed in self._vault.fingerprints(FORM, each, session.id)]
+        return _any(given, [each.hex()[:FORM_TOKEN].encode() for each in made])
 
     def _is_good(self, session: LinkSession, secret: str) -> bool:
         if session.browser:

@@ -47,18 +47,18 @@ Key = tuple[str, bytes]  # a client, and the hash of its Idempotency-Key
 
 
 class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`access_token` is the answer if this request exchanges the public token. `key_hash` is the keyed hash of its
-    Idempotency-Key."""
+    """`access_token` is the answer if this request exchanges the public token. `key_hashes` has its Idempotency-Key by
+    every hash key, the current one first."""
 
     client: str
     hashes: list[bytes]
     access_token: str
     access_hash: bytes
-    key_hash: bytes | None
+    key_hashes: list[bytes]
 
     @property
     def key(self) -> Key | None:
-        return (self.client, self.key_hash) if self.key_hash else None
+        return (self.client, self.key_hashes[0]) if self.key_hashes else None
 
 
 Answer = str | type[Problem]
@@ -95,7 +95,7 @@ class Exchanges:
             hashes=self._vault.fingerprints(PUBLIC, token),
             access_token=access_token,
             access_hash=self._access.fingerprint(access_token),
-            key_hash=self._vault.fingerprint("idempotency_key", key, client) if key else None,
+            key_hashes=self._vault.fingerprints("idempotency_key", key, client) if key else [],
         )
 
     async def _write_plain(self, connection: Tx, requests: Sequence[ExchangeRequest]) -> list[Answer]:
@@ -133,12 +133,13 @@ class Exchanges:
         return answers
 
     async def _kept(self, tx: Tx, requests: Sequence[ExchangeRequest], now: datetime) -> dict[Key, Row]:
-        keys = [request.key for request in requests if request.key]
+        # An answer may have been kept under an earlier hash key (S-046).
+        keys = {(each.client, hashed): each.key for each in requests if each.key for hashed in each.key_hashes}
         if not keys:
             return {}
         clients, hashes = {client for client, _ in keys}, [key_hash for _, key_hash in keys]
         rows = await (await tx.execute(KEPT_ANSWERS, (list(clients), hashes, now))).fetchall()
-        return {(row["client"], row["key_hash"]): row for row in rows}
+        return {keys[row["client"], row["key_hash"]]: row for row in rows}
 
     async def _exchange(self, tx: Tx, requests: Mapping[int, ExchangeRequest], now: datetime) -> Exchanged:
         """Marks granted link sessions as exchanged, each only once. It finds no public token of another client."""
@@ -152,7 +153,8 @@ class Exchanges:
         if row["token_hash"] not in request.hashes:
             return KeyReused
         if "answer" not in row:
-            row["answer"] = self._vault.open(row["sealed_answer"], _answer_context(*request.key)).decode()
+            context = _answer_context(request.client, row["key_hash"])
+            row["answer"] = self._vault.open(row["sealed_answer"], context).decode()
         return row["answer"]
 
     def _new_answer(self, request: ExchangeRequest, row: Row | None) -> Answer | None:
