@@ -16,8 +16,8 @@ from cobalt_link.app import House
 from cobalt_link.kit import tokens
 from cobalt_link.link.session.tokens import PUBLIC
 from tests.support.processes import Running, a_server
-from tests.support.proof import EXCHANGE_KILLS, RACES
-from tests.support.text_browser import link_by_http
+from tests.support.proof import EXCHANGE_KILLS, OLD_TOKEN_CALLS, RACES
+from tests.support.text_browser import link_by_http, public_token_by_http
 from tests.support.world import Sandbox, Shop, settings_for
 
 CONTENDERS = 32
@@ -67,24 +67,61 @@ async def fresh_tokens(house: House, acme: Shop, link_session: str, number: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kinds", ["one token", "both tokens of a link session"])
+@pytest.mark.parametrize("kinds", ["one token", "both tokens of a link session", "one token, each with its own key"])
 async def test_of_32_contenders_on_four_servers_one_wins_every_round(
     house: House, acme: Shop, client: httpx2.AsyncClient, servers: list[httpx2.AsyncClient], kinds: str
 ) -> None:  # S-010
     link_session = await granted(house, acme, client)
+    # Each contender has a connection that is open before the barrier, so that all requests leave in the same moment.
+    await asyncio.gather(*(servers[who % 4].get("/healthz") for who in range(CONTENDERS)))
+    winners = Counter[int]()
     for number in range(RACES.times):
         pair = await fresh_tokens(house, acme, link_session, f"round-{number}")
         gate = asyncio.Barrier(CONTENDERS)
 
         async def contend(who: int, gate: asyncio.Barrier = gate, pair: tuple[str, str] = pair) -> httpx2.Response:
-            token = pair[who // 4 % 2 if kinds != "one token" else 0]
+            token = pair[who // 4 % 2 if kinds == "both tokens of a link session" else 0]
+            key = f"{token[-9:]}-{who}" if kinds.endswith("own key") else None
             await gate.wait()
-            return await Shop(acme.record, acme.secret, servers[who % 4]).exchange(token)
+            return await Shop(acme.record, acme.secret, servers[who % 4]).exchange(token, key)
 
         answers = await asyncio.gather(*map(contend, range(CONTENDERS)))
         assert Counter(each.status_code for each in answers) == {200: 1, 400: CONTENDERS - 1}
         assert {each.json()["error"] for each in answers if each.status_code == 400} == {"invalid_public_token"}
+        winners[next(who % 4 for who, each in enumerate(answers) if each.status_code == 200)] += 1
     assert await issued(house) == RACES.times
+    print(f"S-010, {kinds}: {RACES.times} rounds, 1 winner each; wins by server {sorted(winners.values())}")
+
+
+@pytest.mark.slow
+async def test_no_server_takes_a_token_that_another_has_rotated(
+    house: House, acme: Shop, client: httpx2.AsyncClient, servers: list[httpx2.AsyncClient]
+) -> None:  # S-003
+    everywhere = [Shop(acme.record, acme.secret, each) for each in servers]
+    token = (await acme.exchange(await public_token_by_http(client, await acme.link_token()))).json()["access_token"]
+    (account,) = (await acme.call("GET", "/v1/accounts")).json()["accounts"]
+
+    async def asked(token: str) -> list[int]:
+        """Of each server, whether it takes the token, in the first call with it there."""
+        calls = await asyncio.gather(*(each.call("GET", "/v1/providers", access_token=token) for each in everywhere))
+        return [each.status_code for each in calls]
+
+    assert await asked(token) == [200] * 4
+    tried = 0
+    while tried < OLD_TOKEN_CALLS.times:
+        rotating = everywhere[tried // 100 % 4]
+        answer = await rotating.call("POST", f"/v1/accounts/{account['id']}/rotate-token")
+        old, token = token, answer.json()["access_token"]
+        for _ in range(25):
+            assert await asked(old) == [401] * 4
+        assert await asked(token) == [200] * 4
+        tried += 100
+    fresh = await asyncio.gather(
+        *(everywhere[who % 4].call("POST", f"/v1/accounts/{account['id']}/rotate-token") for who in range(CONTENDERS))
+    )
+    taken = [await asked(each.json()["access_token"]) for each in fresh]
+    assert Counter(map(tuple, taken)) == {(200,) * 4: 1, (401,) * 4: CONTENDERS - 1}
+    print(f"S-003: 0 of {tried} calls with a rotated token succeeded on 4 servers; of {CONTENDERS} rotations, 1 token")
 
 
 @pytest.mark.slow
@@ -107,6 +144,7 @@ async def test_a_retry_with_the_same_key_gets_the_same_token_wherever_the_server
         answered, lost = answered + bool(before), lost + (before is None)
     assert await issued(house) == EXCHANGE_KILLS.times
     assert lost * 10 >= EXCHANGE_KILLS.times, f"Only {lost} answers were lost: the kills come too late."
+    print(f"S-011: {EXCHANGE_KILLS.times} kills, {lost} answers lost, {answered} received; the same token every time")
 
 
 async def killed_in_the_middle(server: Running, url: str, acme: Shop, token: str, after: float) -> str | None:
