@@ -39,8 +39,8 @@ SEALED_ANSWERS = Proof(1_000, 10_000, "Finds a key or nonce that is used again w
 # One winner, no loss, whatever dies. S-002, S-010 to S-014, S-046, S-054, S-094 to S-096 and S-100 give the full sizes.
 TOKEN_SEQUENCES = Proof(300, 1_000, "Each outcome (used, used again, replaced, late) comes up dozens of times.")
 HTTP_SEQUENCES = Proof(25, 200, "The same model over HTTP, which adds only the reading of requests.")
-RACES = Proof(10, 200, "32 contenders in each: an exchange that does not lock has two winners in most rounds.")
-EXCHANGE_KILLS = Proof(20, 500, "Kills are spread over the 30 ms of an exchange; the test asks that answers were lost.")
+RACES = Proof(7, 200, "32 contenders in each: an exchange that does not lock has two winners in most rounds.")
+EXCHANGE_KILLS = Proof(12, 500, "Kills are spread over the 30 ms of an exchange; the test asks that answers were lost.")
 RENEWAL_ROUNDS = Proof(12, 1_000, "64 calls in each: without the lease every round signs in several times.")
 RENEWAL_KILLS = Proof(2, 100, "Both moments that matter are held on purpose, so that no luck is needed.")
 ANSWERED_WRITES = Proof(1_000, 1_000, "The full size of S-095 takes two seconds.")

@@ -117,11 +117,13 @@ async def test_no_server_takes_a_token_that_another_has_rotated(
         assert await asked(token) == [200] * 4
         tried += 100
     fresh = await asyncio.gather(
-        *(everywhere[who % 4].call("POST", f"/v1/accounts/{account['id']}/rotate-token") for who in range(CONTENDERS))
+        *(everywhere[who % 4].call("POST", f"/v1/accounts/{account['id']}/rotate-token") for who in range(8))
     )
     taken = [await asked(each.json()["access_token"]) for each in fresh]
-    assert Counter(map(tuple, taken)) == {(200,) * 4: 1, (401,) * 4: CONTENDERS - 1}
-    print(f"S-003: 0 of {tried} calls with a rotated token succeeded on 4 servers; of {CONTENDERS} rotations, 1 token")
+    assert Counter(map(tuple, taken)) == {(200,) * 4: 1, (401,) * 4: 7}
+    print(
+        f"S-003: 0 of {tried} calls with a rotated token succeeded on 4 servers; of 8 rotations at once 1 token is left"
+    )
 
 
 @pytest.mark.slow
