@@ -36,7 +36,7 @@ FOLDERS: dict[str, Budget] = {
     "connectors/sandbox": Budget(200, 27),
     "developers": Budget(200, 12),
     "docs": Budget(600, 12),
-    "house": Budget(150, 20),
+    "house": Budget(160, 30),
     "jobs": Budget(26, 8),
     "kit": Budget(110, 5),
     "link/api": Budget(60, 20),
