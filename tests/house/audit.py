@@ -33,7 +33,8 @@ def audit(locks: tuple[Path, ...] = LOCKS) -> int:
     ]
     done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
     print(done.stdout, end="")
-    said = [line for line in done.stderr.splitlines() if line and line[0] not in " T"]
+    # Without the lines of a traceback.
+    said = [line for line in done.stderr.splitlines() if line and not line.startswith((" ", "Traceback"))]
     # It prints a table only if it found something. Otherwise its last line says what went wrong.
     if done.returncode and not done.stdout.strip():
         print(said[-1] if said else f"pip-audit ended with {done.returncode}.", UNANSWERED, sep="\n", file=sys.stderr)

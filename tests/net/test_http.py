@@ -173,11 +173,12 @@ async def test_a_connection_that_closes_as_it_is_used_again_costs_a_read_nothing
     assert len(ehr.heard) == heard
 
 
-async def test_a_server_that_answers_no_read_is_asked_twice_and_no_more() -> None:
+async def test_a_read_on_a_new_connection_is_sent_once() -> None:
+    # S-141: it may carry a password, and an EHR may count each as an attempt
     def hang_up(request: bytes) -> bytes:
         raise ConnectionError
 
     async with listening(hang_up) as ehr:
         with pytest.raises(BrokenAnswer, match="closed the connection"):
             await ask(ehr)
-    assert len(ehr.heard) == 2
+    assert len(ehr.heard) == 1

@@ -174,9 +174,9 @@ class Http:
         try:
             response = await self._pool.handle_async_request(request)
         except (httpcore2.ReadError, httpcore2.WriteError, httpcore2.RemoteProtocolError):
-            # The server may have closed the connection, which was idle, in this very moment. What only reads is sent
-            # again (RFC 9112 §9.3.1); what may change something never is.
-            if message.method not in ("GET", "HEAD"):
+            # The server may have closed an idle connection just as it was used again. Then a read is sent once more
+            # (RFC 9112 §9.3.1). On a new connection the server did get the request: a password in it may have counted.
+            if message.method not in ("GET", "HEAD") or transport.has_connected(request):
                 raise
             response = await self._pool.handle_async_request(request)
         try:

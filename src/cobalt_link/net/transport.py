@@ -144,10 +144,26 @@ def request_for(message: httpx2.Request, target: Target, ip: str, connect: float
         port=target.port,
         target=message.url.raw_path,
     )
-    extensions = {"sni_hostname": target.host, "timeout": {"connect": connect}}
+    happened: list[str] = []
+
+    async def trace(name: str, _: Any) -> None:
+        if name.startswith("connection."):
+            happened.append(name)
+
+    extensions = {
+        "sni_hostname": target.host,
+        "timeout": {"connect": connect},
+        "trace": trace,
+        "connection_events": happened,
+    }
     return httpcore2.Request(
         message.method, origin, headers=message.headers.raw, content=message.read(), extensions=extensions
     )
+
+
+def has_connected(request: httpcore2.Request) -> bool:
+    """Whether this request opened a connection, instead of using an idle one again."""
+    return bool(request.extensions["connection_events"])
 
 
 async def body(target: Target, encoding: str, stream: Any, limit: int) -> bytes:

@@ -47,8 +47,8 @@ Key = tuple[str, bytes]  # a client, and the hash of its Idempotency-Key
 
 
 class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`access_token` is the answer if this request exchanges the public token. `key_hashes` has its Idempotency-Key by
-    every hash key, the current one first."""
+    """`access_token` is the answer if this request exchanges the public token. `key_hashes` holds the hash of
+    its Idempotency-Key under every hash key, the current one first; empty without one."""
 
     client: str
     hashes: list[bytes]
