@@ -18,8 +18,7 @@ TARGET = 3.0  # seconds, warm
 async def run(rounds: int = 3) -> None:
     """Each of the two on a folder of its own: the first start is the cold one, the baseline of those after it."""
     for command, ports in (("serve", 1), ("demo", 3)):
-        # The embedded server may still write its last lines: what goes is only a folder for trying.
-        with tempfile.TemporaryDirectory(prefix="cobalt-bench-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix="cobalt-bench-") as folder:
             Keyring.generate().save(Path(folder) / "master.key")
             cold, *warm = [await _started(command, folder, ports) for _ in range(1 + rounds)]
         middle = sorted(warm)[rounds // 2]

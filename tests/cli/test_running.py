@@ -3,6 +3,7 @@ import re
 import signal
 import socket
 import stat
+import sys
 from pathlib import Path
 
 import httpx2
@@ -10,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from cobalt_link.store.database import Database
-from tests.cli.cobalt import cobalt, free_port, running
+from tests.cli.cobalt import cobalt, environment, free_port, running
 from tests.cli.conftest import Run
 
 
@@ -121,3 +122,23 @@ async def test_a_second_signal_ends_it_at_once(data: Path, tmp_path: Path) -> No
         async with asyncio.timeout(2):
             assert await server.stopped(signal.SIGTERM) == 128 + signal.SIGTERM
         writer.close()
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "demo"])
+async def test_a_signal_during_the_start_ends_it_in_order(command: str, data: Path, tmp_path: Path) -> None:
+    """At moments spread over the start, whatever it is doing then: no PostgreSQL outlives it."""
+    ports = {"serve": ["--port"], "demo": ["--port", "--scribe-port", "--sandbox-port"]}.get(command, [])
+    words = [command, "--data", str(data), *(part for name in ports for part in (name, str(free_port())))]
+    began = data / "postgres" / "data" / "postmaster.pid"
+    for seconds in (0.0, 0.2, 0.5):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "cobalt_link", *words, env=environment(tmp_path), stderr=asyncio.subprocess.PIPE
+        )
+        async with asyncio.timeout(30):
+            while not began.exists():
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(seconds)
+            process.terminate()
+            _, said = await process.communicate()
+        assert (process.returncode, b"Traceback" in said) == (0, False), (seconds, said)
+        assert not began.exists(), seconds
