@@ -41,7 +41,7 @@ FOLDERS: dict[str, Budget] = {
     "kit": Budget(110, 5),
     "link/api": Budget(60, 20),
     "link/connections": Budget(45, 60),
-    "link/flow": Budget(135, 180),
+    "link/flow": Budget(185, 180),
     "link/pages": Budget(400, 145),
     "link/session": Budget(90, 70),
     "net": Budget(240, 8),

@@ -315,20 +315,20 @@ def test_the_address_form_offers_the_ehrs_and_keeps_what_was_typed() -> None:
     assert page.one("input", name="url").attrs["value"] == "https://riverside.larkspur.example"
 
 
-@pytest.mark.parametrize("code", sorted(catalogue()))
-def test_every_refusal_is_a_moment_with_a_reason_and_a_way_on(code: str) -> None:
-    page = shown()[f"message-{code}"]
-    assert page.one("h1").text
-    ways = [element for element in form_of(page).all() if "btn" in element.classes()]
-    assert 1 <= len(ways) <= 2
-    assert ways[0].classes() == {"btn", "go"}
+def test_every_refusal_is_a_moment_with_a_reason_and_a_way_on() -> None:
+    for code in catalogue():
+        page = shown()[f"message-{code}"]
+        assert page.one("h1").text, code
+        ways = [element for element in form_of(page).all() if "btn" in element.classes()]
+        assert 1 <= len(ways) <= 2, code
+        assert ways[0].classes() == {"btn", "go"}, code
 
 
-@pytest.mark.parametrize("code", sorted(catalogue()))
-def test_a_refusal_that_cannot_be_tried_again_leads_back(code: str) -> None:
-    page = shown()[f"message-{code}-plain"]
-    assert not page.all("button", value="again")
-    assert page.all("button", name="stop", formaction="/link/6f1c/exit")
+def test_a_refusal_that_cannot_be_tried_again_leads_back() -> None:
+    for code in catalogue():
+        page = shown()[f"message-{code}-plain"]
+        assert not page.all("button", value="again"), code
+        assert page.all("button", name="stop", formaction="/link/6f1c/exit"), code
 
 
 def test_a_refusal_from_a_newer_connector_is_shown_as_one_we_do_not_understand() -> None:
@@ -391,13 +391,13 @@ def test_leaving_asks_first_and_stops_by_a_post() -> None:
     assert form.one("a").attrs["href"] == "/link/6f1c"
 
 
-@pytest.mark.parametrize("code", CLOSED)
-def test_closed_pages_show_nothing_of_the_session(code: str) -> None:
-    page = shown()[f"closed-{code}"]
-    assert not page.all("form")
-    for hidden in ("Larkspur", "Riverside", "Acme Scribe", "6f1c", "csrf-token"):
-        assert hidden not in page.text
-    assert not any("6f1c" in value for element in page.all() for value in element.attrs.values())
+def test_closed_pages_show_nothing_of_the_session() -> None:
+    for code in CLOSED:
+        page = shown()[f"closed-{code}"]
+        assert not page.all("form"), code
+        for hidden in ("Larkspur", "Riverside", "Acme Scribe", "6f1c", "csrf-token"):
+            assert hidden not in page.text, code
+        assert not any("6f1c" in value for element in page.all() for value in element.attrs.values()), code
 
 
 def test_ways_back_lead_to_web_addresses_only() -> None:
