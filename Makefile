@@ -36,14 +36,14 @@ check: lint ## Lint, and run the quick tests of what changed
 
 test: lint ## Lint, and run all tests, as CI does
 	@sh tests/need-browsers.sh
-	PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup
+	PYTHONHASHSEED=0 $(BIN)/pytest -n 2
 
 # The audit comes last and counts whatever the tests said: it needs a service that not every machine reaches.
 nightly: lint sbom ## Run all tests at their full size, and the audit; takes hours
 	@sh tests/need-browsers.sh
 	@failed=0; \
-	COBALT_PROOF=nightly PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup --timeout 14400 || failed=1; \
-	COBALT_TEST_POSTGRES_BIN=/usr/lib/postgresql/15/bin PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --dist loadgroup || failed=1; \
+	COBALT_PROOF=nightly PYTHONHASHSEED=0 $(BIN)/pytest -n 2 --timeout 14400 || failed=1; \
+	COBALT_TEST_POSTGRES_BIN=/usr/lib/postgresql/15/bin PYTHONHASHSEED=0 $(BIN)/pytest -n 2 || failed=1; \
 	$(MAKE) --no-print-directory audit || failed=1; \
 	exit $$failed
 

@@ -17,8 +17,6 @@ from tests.docs.terminal import Terminal
 from tests.stories.person import Person
 from tests.support.world import free_port
 
-pytestmark = pytest.mark.xdist_group("five minutes")  # one server for all of them
-
 PARTS = samples(DOCS / "start" / "five-minutes.md")
 WINDOW = samples(DOCS / "how-to" / "new-window.md")
 PROGRAMS = {"app.py": "python3", "app.mjs": "node"}

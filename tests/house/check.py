@@ -64,7 +64,7 @@ def main(words: list[str]) -> int:
     if given.list:
         return 0
     paths = [str((TESTS / folder).relative_to(ROOT)) for folder in folders]
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-m", marks_for(folders), *paths]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", marks_for(folders), *paths]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

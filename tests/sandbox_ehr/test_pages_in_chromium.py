@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page
 from tests.support.axe import violations
 from tests.support.sandbox_client import SandboxClient
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 

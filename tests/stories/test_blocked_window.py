@@ -15,7 +15,7 @@ from tests.stories.watched import watched
 from tests.support.chromium import chromium
 from tests.support.world import shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 APP = """<!doctype html><html lang="en"><title>App</title><link rel="icon" href="data:,"><h1>App</h1>
 <button onclick="{open}">Connect</button><script>

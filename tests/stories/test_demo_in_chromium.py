@@ -18,7 +18,7 @@ from tests.cli.cobalt import free_port, running
 from tests.stories.watched import Watched, watched
 from tests.support.sandbox_client import SandboxClient
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 Demo = dict[str, str]
 BOTH = pytest.mark.parametrize("scripts", [False, True], ids=["without scripts", "with scripts"])

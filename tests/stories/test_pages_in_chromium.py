@@ -12,7 +12,7 @@ from tests.stories.scribe import scribe
 from tests.stories.watched import watched
 from tests.support.world import Sandbox, Shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 BOTH = pytest.mark.parametrize("scripts", [False, True], ids=["without scripts", "with scripts"])
 

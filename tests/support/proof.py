@@ -65,5 +65,5 @@ TIMED_CALLS = Proof(250, 500, "A median of 250 calls is steady to a tenth of the
 REFUSED_CALLS = Proof(3, 300, "Besides a call for each refusal that is known by name, three of each route.")
 HOSTILE_IDS = Proof(10, 3_000, "Besides 90 that are known to break things.")
 FUZZED_SAMPLE = Proof(5, 200, "The sample has one route of every kind; schemathesis tries the edges first.")
-FUZZED_APP = Proof(20, 200, "Schemathesis tries the edges of each parameter first, which takes about 20 cases.")
+FUZZED_APP = Proof(8, 200, "Its coverage phase tries the edges of each parameter at either size.")
 RUNS_OF_ATTACKS = Proof(4, 50, "All 100 attacks reach every text at either size; more runs tell which one worked.")

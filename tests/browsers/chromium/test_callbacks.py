@@ -12,7 +12,7 @@ from playwright.async_api import BrowserContext, Page
 from cobalt_link.app import House
 from tests.support.world import shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 
 async def asked_for(page: Page, scheme: str) -> asyncio.Future[str]:

@@ -18,7 +18,7 @@ from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.browsers.chromium.site import Site
 from tests.support.world import Shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 # Chromium's settings, as its settings page writes them.
 THIRD_PARTY = {"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}}

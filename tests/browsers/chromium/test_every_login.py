@@ -8,7 +8,7 @@ from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox
 from tests.support.world import Sandbox, Shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 
 async def gets_an_access_token(box: Lightbox, app: Shop) -> None:

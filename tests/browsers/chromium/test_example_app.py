@@ -14,7 +14,7 @@ from cobalt_link.web import server
 from tests.browsers.chromium.lightbox import SECONDS, Lightbox, escape
 from tests.support.world import free_port, shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 
 @pytest.fixture

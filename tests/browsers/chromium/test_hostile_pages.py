@@ -18,7 +18,7 @@ from tests.browsers.chromium.lightbox import SECONDS, Lightbox, click
 from tests.browsers.chromium.site import APP, Site
 from tests.support.world import Shop, shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 SCRIPT = '<script src="{link}/init.js"></script>'
 

@@ -20,7 +20,7 @@ from tests.browsers.chromium.site import Site
 from tests.docs.samples import DOCS, samples
 from tests.support.world import Shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 PAGE = DOCS / "how-to" / "lightbox.md"
 ROW = re.compile(r"^\| `(?P<name>\w+)[`(]", re.M)

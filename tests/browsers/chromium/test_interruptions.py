@@ -14,7 +14,7 @@ from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import SECONDS, click, escape
 from tests.support.world import Shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 # A busy browser: the view transition swaps the page a second late.
 LATE = """document.startViewTransition = change => {

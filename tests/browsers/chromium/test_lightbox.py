@@ -12,7 +12,7 @@ from tests.browsers.chromium.lightbox import SECONDS, Lightbox, click, escape
 from tests.browsers.chromium.site import APP, Site
 from tests.support.world import Shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 FRAMES = "document.querySelectorAll('html > div').length"
 

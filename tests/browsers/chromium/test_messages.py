@@ -21,7 +21,7 @@ from tests.docs.samples import DOCS, samples
 from tests.support.chromium import chromium
 from tests.support.world import Shop, shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser]
 
 # Posts messages of each type that the SDK or the frame handles, well formed and malformed, as an attacker would.
 FUZZ = """([target, count, seed]) => {

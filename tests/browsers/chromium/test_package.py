@@ -22,7 +22,7 @@ from tests.browsers.chromium.test_how_to import sample
 from tests.link.pages.gallery import gallery
 from tests.support.world import Shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ReactOpener = Callable[..., Awaitable[Lightbox]]
 

@@ -14,7 +14,7 @@ from tests.browsers.engines.firefox import ALL_COOKIES_BLOCKED, firefox
 from tests.browsers.engines.screen import Screen
 from tests.support.world import Shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("firefox")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

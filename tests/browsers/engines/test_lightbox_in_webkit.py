@@ -14,7 +14,6 @@ from tests.support.world import Shop
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.xdist_group("webkit"),
     pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning"),  # in selenium itself
 ]
 

@@ -11,7 +11,7 @@ from tests.stories.scribe import scribe
 from tests.stories.watched import watched
 from tests.support.world import Sandbox
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("firefox")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 async def test_a_user_links_with_a_code_after_a_wrong_password(

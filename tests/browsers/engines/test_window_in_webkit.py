@@ -16,7 +16,6 @@ from tests.support.world import Sandbox
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.xdist_group("webkit"),
     pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning"),  # in selenium itself
 ]
 

@@ -12,7 +12,7 @@ from tests.link.pages.accessibility import IN_FIREFOX, LAYOUTS, REPORT, judge
 from tests.link.pages.gallery import KINDS, gallery
 from tests.support.chromium import ORIGIN, window
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SNAPSHOTS = Path(__file__).parent / "aria"
 SOME = (

@@ -20,7 +20,7 @@ from tests.support.chromium import ORIGIN, window
 from tests.support.pairwise import matrix
 from tests.support.world import Shop
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SIZES, THEMES = [(420, 680), (320, 568)], ["light", "dark"]
 ROWS = matrix(KINDS, SIZES, THEMES)

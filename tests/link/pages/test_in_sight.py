@@ -10,7 +10,7 @@ from tests.link.pages.test_in_chromium import FITS, RULES, SMALL_TARGETS
 from tests.support.axe import violations
 from tests.support.chromium import ORIGIN, window
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SIZES = ((1366, 657), (320, 256))
 OUT_OF_SIGHT = """() => [...document.querySelectorAll('.acts:not(.near) .btn')].filter(each => {

@@ -13,7 +13,7 @@ from tests.link.pages.gallery import KINDS
 from tests.link.pages.look import SIZES, THEMES, look
 from tests.support.pairwise import matrix
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 FOLDER = Path(os.environ.get("COBALT_ARTEFACTS", ROOT / "artefacts")) / "link"
 

@@ -15,7 +15,7 @@ from tests.support.ehrs import gnuhealth_install as install
 from tests.support.ehrs import gnuhealth_seed as seed
 from tests.support.ehrs.gnuhealth_server import Server
 
-MARKS = [pytest.mark.gnuhealth, pytest.mark.xdist_group("gnuhealth")]
+MARKS = [pytest.mark.gnuhealth]
 
 Start = Callable[..., "GnuHealth"]
 
