@@ -16,12 +16,15 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.cli.check_address import check_address, check_proxy
 from cobalt_link.cli.check_database import check_database, skew
 from cobalt_link.cli.check_files import check_files
 from cobalt_link.cli.diagnostics import Diagnostic
 from cobalt_link.developers import api
 from cobalt_link.settings import load
+from cobalt_link.store.database import Database
+from cobalt_link.vault import Keyring, Vault
 from cobalt_link.web import Auth, Call, mount
 from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.metrics import Metrics
@@ -54,6 +57,25 @@ async def test_what_fails_sets_the_exit_code_and_names_its_fix(run: Run, data: P
     assert "FAIL  master key" in said.out
     assert "warn  schema" in said.out and "cobalt migrate" in said.out
     assert "FAIL  host names: nowhere.invalid (EHR sandbox)" in said.out
+
+
+async def test_a_keyring_of_another_database_is_a_finding_and_stops_the_server(
+    run: Run, data: Path, db: Database
+) -> None:
+    # S-061
+    keys = DataKeys(db, Vault(Keyring.load(data / "master.key")))
+    async with db.transaction() as tx:
+        await keys.create(tx, "account:1")
+    (found,) = [each for each in (await run("doctor", "--json")).json["findings"] if each["what"] == "keys of accounts"]
+    assert found["state"] == "ok"
+    own = Keyring.load(data / "master.key").primary
+    (data / "master.key").unlink()
+    Keyring.generate().save(data / "master.key")
+    said = await run("doctor", "--json")
+    (found,) = [each for each in said.json["findings"] if each["what"] == "keys of accounts"]
+    assert said.code == 1 and found["state"] == "fail" and own in found["text"]
+    said = await run("serve")
+    assert said.code == 1 and own in said.err and "Restore the copy of master.key" in said.err
 
 
 async def test_a_database_that_does_not_answer_is_a_finding(run: Run) -> None:

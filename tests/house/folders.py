@@ -24,7 +24,7 @@ class Budget(NamedTuple):
 
 
 FOLDERS: dict[str, Budget] = {
-    "accounts": Budget(230, 50),
+    "accounts": Budget(240, 50),
     "api": Budget(52, 34),
     "benchmarks": Budget(8, 11),
     "browsers/chromium": Budget(140, 350),
@@ -36,7 +36,7 @@ FOLDERS: dict[str, Budget] = {
     "connectors/sandbox": Budget(200, 27),
     "developers": Budget(200, 12),
     "docs": Budget(600, 12),
-    "house": Budget(160, 30),
+    "house": Budget(170, 30),
     "jobs": Budget(26, 8),
     "kit": Budget(110, 5),
     "link/api": Budget(60, 20),

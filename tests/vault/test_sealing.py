@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cobalt_link.vault import GCM_SIV, XAES, CannotOpen, Context, DataKey, KeyExhausted, Keyring, Vault, key_id
-from cobalt_link.vault.envelope import MAX_USES, SealingKey
+from cobalt_link.vault.envelope import HEADER_SIZE, MAX_USES, SealingKey
 from tests.support.proof import CIPHERTEXTS, SEALS, SWAPS
 
 PLACE = Context(table="accounts", tenant="client-1", row="42", field="grant")
@@ -56,9 +56,11 @@ def test_moving_text_between_neighboring_parts_is_another_place() -> None:
 
 
 def test_10000_random_swaps_between_places_are_refused() -> None:
-    """S-050: rows, fields, tenants, environments; each value is tried at another value's place."""
+    """S-050: tables, tenants of both environments, rows, fields, and key versions, each value at another's place."""
     rng = random.Random(50)
-    data_key, _ = SHARED.new_data_key(PLACE)
+    ring = Keyring.generate()
+    versions = [ring.primary, ring.rotate()]
+    vault = Vault(ring)
     places = [
         Context(table, f"{env}-{tenant}", str(row), field)
         for table in ("accounts", "journal", "data_keys")
@@ -67,13 +69,24 @@ def test_10000_random_swaps_between_places_are_refused() -> None:
         for row in range(10)
         for field in ("grant", "answer")
     ]
-    sealed = [(place, SHARED.seal(b"secret", place), data_key.seal(b"secret", place)) for place in places]
+    # By the master key and by a data key, and each of them by two versions of the key.
+    sealers = [DataKey(bytes((number,)) * 32, XAES) for number in range(2)]
+    by_master: list[tuple[Context, bytes]] = []
+    for kid in versions:
+        ring.promote(kid)
+        sealer = Vault(ring)
+        by_master += [(place, sealer.seal(b"secret", place)) for place in places]
+    by_data_key = [(place, key.seal(b"secret", place)) for key in sealers for place in places]
     for _ in range(SWAPS.times):
-        (_, by_master, by_data_key), (there, _, _) = rng.sample(sealed, 2)
-        with pytest.raises(CannotOpen):
-            SHARED.open(by_master, there)
-        with pytest.raises(CannotOpen):
-            data_key.open(by_data_key, there)
+        for sealed, opens in ((by_master, vault.open), (by_data_key, sealers[0].open)):
+            (here, value), (there, other) = rng.sample(sealed, 2)
+            # The value of another place, and the own one under the header that names the other's key.
+            forged = other[:HEADER_SIZE] + value[HEADER_SIZE:]
+            for attempt, place, moved in ((value, there, there != here), (forged, here, forged != value)):
+                if moved:
+                    with pytest.raises(CannotOpen):
+                        opens(attempt, place)
+    print(f"S-050: 0 of {2 * SWAPS.times} random swaps of place opened, nor of as many key versions")
 
 
 @BOTH

@@ -11,7 +11,7 @@ import structlog
 
 from cobalt_link.store import erase
 from cobalt_link.store.database import Database, Row, Tx
-from cobalt_link.vault import Context, DataKey, Vault, VaultError
+from cobalt_link.vault import Context, DataKey, KeyringError, Vault, VaultError
 
 log = structlog.get_logger()
 
@@ -108,6 +108,21 @@ class DataKeys:
                 count += await self._replace(rows)
                 after = rows[-1]["owner"]
         return count
+
+    async def missing_master_keys(self) -> list[str]:
+        """The ids of master keys that seal data keys here and are not in the keyring."""
+        return [row["kid"].hex() for row in await self._db.rows(MASTER_KEYS) if not self._vault.has(row["kid"].hex())]
+
+    async def check_keyring(self) -> None:
+        """Raises KeyringError if the keyring is another installation's: then nothing here could be opened, and what is
+        new would be sealed apart from the rest (S-061)."""
+        used = await self._db.rows(MASTER_KEYS)
+        if used and not any(self._vault.has(row["kid"].hex()) for row in used):
+            kids = ", ".join(row["kid"].hex() for row in used)
+            raise KeyringError(
+                f"This keyring is not the one of this database, whose keys are sealed with {kids}. Restore the copy of"
+                " master.key that belongs to the database or to its backup."
+            )
 
     async def by_master_key(self) -> dict[str, int]:
         """How many keys each master key wraps. No data key needs a master key that is not named here."""

@@ -58,6 +58,7 @@ def open(deps: Deps) -> AccountsRoom:  # noqa: A001 - every room opens by this n
             Chore("shredding", 600.0, one_at_a_time(db, "shredding", upkeep.run)),
             Chore("pruning of login tries", 600.0, one_at_a_time(db, "pruning of login tries", tries.prune)),
         ),
+        start=keys.check_keyring,
         close=sessions.close,
         accounts=accounts,
         access=access,

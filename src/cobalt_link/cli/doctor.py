@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from psycopg.errors import UndefinedTable
+
 from cobalt_link.cli.check_address import check_address
 from cobalt_link.cli.check_database import check_database, check_programs
 from cobalt_link.cli.check_files import check_files
-from cobalt_link.cli.diagnostics import Diagnostic, fail
+from cobalt_link.cli.diagnostics import Diagnostic, fail, ok
 from cobalt_link.cli.installation import DEFAULTS, CommonOptions
 from cobalt_link.cli.output import print_result
+from cobalt_link.kit.private_files import NotPrivate
 from cobalt_link.settings import Settings
 from cobalt_link.store.binaries import find_binaries
+from cobalt_link.store.database import Database
 from cobalt_link.store.database_address import open_database_address
+from cobalt_link.vault import KeyringError
+from cobalt_link.vault.master_key import open_vault
 
 LABELS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
@@ -30,11 +36,31 @@ async def _database(settings: Settings) -> list[Diagnostic]:
     try:
         programs = [] if settings.database_url else [check_programs(find_binaries(settings.postgres_bin))]
         async with open_database_address(settings) as dsn:
-            return [*programs, *await check_database(dsn)]
+            findings = [*programs, *await check_database(dsn)]
+            return (
+                [*findings, *await _keys(settings, dsn)] if all(each.state != "fail" for each in findings) else findings
+            )
     except Exception as error:
         return [
             fail("database", " ".join(str(error).split()), "follow the message; `cobalt config` shows the settings")
         ]
+
+
+async def _keys(settings: Settings, dsn: str) -> list[Diagnostic]:
+    """Whether the keyring is the database's own: both may be sound and not belong together."""
+    from cobalt_link.accounts.keys import DataKeys
+
+    database = await Database.open(dsn, size=1)
+    try:
+        missing = await DataKeys(database, open_vault(settings)).missing_master_keys()
+    except (KeyringError, NotPrivate, UndefinedTable):
+        return []  # the check of the files says why, or nothing is migrated yet
+    finally:
+        await database.close()
+    if not missing:
+        return [ok("keys of accounts", "the master key opens them")]
+    text = f"some are sealed with {', '.join(missing)}, which the keyring does not have"
+    return [fail("keys of accounts", text, "restore the copy of master.key that belongs to this database")]
 
 
 def _line(finding: Diagnostic) -> str:

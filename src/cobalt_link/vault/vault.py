@@ -49,6 +49,12 @@ class Vault:
             raise KeyMissing(kid)
         return self._keys[kid].open(sealed, context)
 
+    def has(self, kid: str) -> bool:
+        """Whether the keyring has this sealing key, so that what it sealed can be opened."""
+        if kid not in self._keys:
+            self._reload_if_changed()
+        return kid in self._keys
+
     def rewrap(self, wrapped: bytes, context: Context) -> bytes:
         """The same value sealed with the primary key. Unchanged if that already sealed it."""
         self._reload_if_changed()
