@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import random
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +17,8 @@ import pytest
 from httpx2 import AsyncClient
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.sessions import TIMES
+from cobalt_link.app import House
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.panes import CredentialsAnswer
 from cobalt_link.connector.secrets import Secret
@@ -25,7 +29,7 @@ from cobalt_link.signin.replay import Granted, encoded, replay
 from cobalt_link.store.database import Database
 from sandbox_ehr.server import running
 from tests.accounts.world import World
-from tests.support.proof import RENEWAL_KILLS, RENEWAL_ROUNDS, STOPPED_HOLDERS
+from tests.support.proof import RANDOM_KILLS, RENEWAL_KILLS, RENEWAL_ROUNDS, STOPPED_HOLDERS
 
 
 class Ehr:
@@ -195,7 +199,7 @@ async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(
     # S-014
     world, account = linked
     stopped, other = await start(2)
-    for _ in range(STOPPED_HOLDERS.times):
+    for turn in range(1, STOPPED_HOLDERS.times + 1):
         await ehr.end_sessions()
         await ehr.faults(slow_ms=1500, only_path="/api/settings", times=1)
         logins = await ehr.count("logins")
@@ -210,8 +214,11 @@ async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(
         assert await stopped.heard() == SEEN
         now = await world.row(account)
         assert {name: now[name] for name in STORED} == {name: kept[name] for name in STORED}
+        if turn % 50 == 0:
+            print(f"S-014: {turn} of {STOPPED_HOLDERS.times} holders")
     trail = await world.trail(account)
     assert (trail.count("renewal_superseded"), trail.count("renewed")) == (STOPPED_HOLDERS.times, STOPPED_HOLDERS.times)
+    print(f"S-014: {STOPPED_HOLDERS.times} holders stopped past their lease, 0 stale writes")
 
 
 @pytest.mark.parametrize("path", ["/api/login", "/api/settings"])
@@ -229,6 +236,56 @@ async def test_a_process_killed_inside_a_sign_in_leaves_an_account_that_heals(
         assert await healer.does("sweep") == "swept"
         assert await healer.does("read 4") == SEEN
         assert (await world.row(account))["renewals_begun"] == 0
+    print(f"S-013: {RENEWAL_KILLS.times} kills while {path} was under way, all healthy afterwards")
+
+
+async def test_wherever_a_process_is_killed_the_account_heals_or_asks_and_the_trail_tells_why(
+    linked: tuple[World, Account], start: Start, ehr: Ehr
+) -> None:
+    # S-013
+    world, account = linked
+    (healer,) = await start(1)
+    dice, healed, inside = random.Random(13), 0, 0
+    for _ in range(RANDOM_KILLS.times):
+        await ehr.end_sessions()
+        ended = (await world.row(account))["session_fingerprint"].hex()
+        (victim,) = await start(1)
+        victim.tell("read 1")
+        await asyncio.sleep(dice.uniform(0, 0.25))
+        await victim.kill()
+        unsettled = await _unsettled(world, account)
+        assert len(unsettled) <= 1 and all(ended.startswith(session) for session in unsettled.values())
+        inside += len(unsettled)
+        await _lease_runs_out(world, account)
+        assert await healer.does("sweep") == "swept"
+        assert (await world.row(account))["claimed_until"] is None, "an account in between that nobody works on"
+        # The sweep began the next claim of an abandoned one, and settled it.
+        assert await _unsettled(world, account) == {}
+        assert await healer.does("read 4") == SEEN
+        healed += 1
+    assert inside * 10 >= RANDOM_KILLS.times - 10, f"Only {inside} kills fell into a renewal."
+    print(
+        f"S-013: {RANDOM_KILLS.times} random kills, {inside} inside a renewal, {healed} accounts healthy, 0 in between"
+    )
+
+
+async def _unsettled(world: World, account: Account) -> dict[int, str]:
+    """The hash of the session that ended, by the claim of a renewal whose end is not known, from the audit alone."""
+    rows = await world.db.rows("SELECT what, detail FROM audit WHERE account = %s ORDER BY id", (account.id,))
+    begun: dict[int, str] = {}
+    for row in rows:
+        claim = re.match(r"claim (\d+)", row["detail"] or "")
+        if row["what"] == "renewal_begun":
+            begun = {int(claim[1]): row["detail"].rpartition("session ")[2]} if claim else begun
+        elif claim:
+            begun.pop(int(claim[1]), None)
+    return begun
+
+
+def test_no_account_is_in_between_for_longer_than_a_minute(house: House) -> None:
+    # S-013: a lease, and one round of the sweep
+    (sweep,) = [each for each in house.accounts.chores if each.name == "renewals"]
+    assert TIMES.lease + sweep.seconds <= 60
 
 
 async def test_after_two_kills_the_person_is_asked_and_the_password_rests(

@@ -179,9 +179,11 @@ WITH {SIBLINGS}, free AS (
 ), claimed AS (UPDATE accounts a
 SET {CLAIM}, renewals_begun = renewals_begun + 1
 FROM free WHERE a.id = free.id
-RETURNING a.id, client, claim, begun, renewals_failed, {LOGIN} AS login, sealed_grant, sealed_answers, grant_number
+RETURNING a.id, client, claim, begun, renewals_failed, {LOGIN} AS login, sealed_grant, sealed_answers, grant_number,
+    session_fingerprint
 ), noted AS (INSERT INTO audit (at, client, account, what, request_id, detail)
-SELECT %(at)s, client, id, 'renewal_begun', %(request_id)s, format('claim %%s, try %%s', claim, begun)
+SELECT %(at)s, client, id, 'renewal_begun', %(request_id)s, format(
+    'claim %%s, try %%s, session %%s', claim, begun, left(encode(session_fingerprint, 'hex'), 12))
 FROM claimed)
 SELECT * FROM claimed""",
     sweep=f"""
