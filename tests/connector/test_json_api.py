@@ -183,6 +183,10 @@ def test_a_time_to_come_back_is_counted_in_seconds() -> None:
     later = datetime.now(UTC) + timedelta(seconds=90)
     assert 88 <= (retry_after(format_datetime(later, usegmt=True)) or 0) <= 90
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    # S-146: "-0000" is UTC, whatever zone this machine has.
+    assert 88 <= (retry_after(format_datetime(later.replace(tzinfo=None))) or 0) <= 90
+    for odd in ("²", "9" * 5000, "99999999", "-1", "1.5", "Fri, 31 Dec 9999 23:59:59 -1200", ""):
+        assert retry_after(odd) is None, odd
 
 
 async def test_find_gives_none_for_what_the_ehr_does_not_know(http: Http) -> None:
@@ -323,7 +327,7 @@ async def test_pages_by_link(http: Http, where: str) -> None:
         start = int(query.get("from", "0"))
         link = f"{'' if 'relative' in where else url}/api/v1/list?from={start + 3}" if start + 3 < 7 else None
         if where == "header":
-            headers = {"Link": f'<{url}/x>; rel="first", <{link}>; rel="next"'} if link else {}
+            headers = {"Link": f'<{url}/x>; rel="first", <{link}>; title="a, b"; REL = "last next"'} if link else {}
             return said({"rows": ALL[start:][:3]}, **headers)
         return said({"rows": ALL[start:][:3], "next": link})
 

@@ -36,6 +36,7 @@ FOLDERS: dict[str, Budget] = {
     "connectors/sandbox": Budget(200, 27),
     "developers": Budget(200, 12),
     "docs": Budget(600, 12),
+    "fuzz": Budget(40, 20),
     "house": Budget(170, 30),
     "jobs": Budget(26, 8),
     "kit": Budget(110, 5),

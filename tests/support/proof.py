@@ -65,11 +65,13 @@ SILENT_CONNECTIONS = Proof(1_100, 9_000, "More than the 1,024 that were an outag
 # What time tells. S-048 gives the full size.
 TIMING_SAMPLES = Proof(4_000, 100_000, "Finds a comparison that ends 40 ns earlier, which a tenth of a microsecond is.")
 
-# Anything that a stranger may send. S-004, S-121 and S-145 give the full sizes.
+# Anything that a stranger may send. S-004, S-121, S-145 and S-146 give the full sizes.
 PROPERTY_EXAMPLES = Proof(200, 5_000, "Hypothesis tries the edges first and searches at random afterwards.")
 TIMED_CALLS = Proof(250, 500, "A median of 250 calls is steady to a tenth of the 2 ms that are allowed.")
 REFUSED_CALLS = Proof(3, 300, "Besides a call for each refusal that is known by name, three of each route.")
 HOSTILE_IDS = Proof(10, 3_000, "Besides 90 that are known to break things.")
 FUZZED_SAMPLE = Proof(5, 200, "The sample has one route of every kind; schemathesis tries the edges first.")
 FUZZED_APP = Proof(8, 200, "Its coverage phase tries the edges of each parameter at either size.")
+FUZZED_SECONDS = Proof(1, 600, "What crashes a reader at all mostly does so within a few hundred edited inputs.")
+FUZZED_LENGTH = Proof(16_384, 65_536, "Bytes: what takes quadratic time takes over a second here too.")
 RUNS_OF_ATTACKS = Proof(4, 50, "All 100 attacks reach every text at either size; more runs tell which one worked.")

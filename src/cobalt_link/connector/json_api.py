@@ -36,6 +36,9 @@ TOO_MANY = 429
 SERVER_ERROR = 500
 
 
+_YEAR = 366 * 24 * 3600  # seconds
+
+
 class RecordNotFound(Exception):
     """HTTP 404: the EHR does not know this record. `find` answers None instead."""
 
@@ -193,14 +196,19 @@ def _of_status(answer: HttpResponse, code: Any) -> Exception:
 
 
 def retry_after(header: str | None) -> int | None:
-    """Seconds to wait, from a `Retry-After` in either of its forms: seconds, or the time to come back."""
+    """Seconds to wait, from a `Retry-After` in either of its forms: seconds, or the time to come back.
+
+    None for what is neither, and for more than a year: nobody waits so long."""
     if header is None:
         return None
-    if header.strip().isdigit():
-        return int(header)
-    with suppress(ValueError):
-        until = parsedate_to_datetime(header)
-        return max(0, round((until.astimezone(UTC) - datetime.now(UTC)).total_seconds()))
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return int(text) if len(text) < 9 and int(text) <= _YEAR else None
+    with suppress(ValueError, OverflowError):
+        until = parsedate_to_datetime(text)
+        # "-0000" says that the time is in UTC and the zone unknown (RFC 5322 §3.3); Python gives it no zone.
+        seconds = round(((until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
+        return max(0, seconds) if seconds <= _YEAR else None
     return None
 
 

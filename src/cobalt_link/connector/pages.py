@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-_NEXT = re.compile(r'<([^>]*)>[^,]*;\s*rel="?next"?', re.IGNORECASE)
+# Each is read in one pass: an EHR's header of 32 KB must not cost seconds.
+_LINK = re.compile(r"<([^<>]*)>([^<>]*)")
+_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
 # An EHR that never ends its list is broken. Ten thousand pages are more than any day's schedule has.
 MOST_PAGES = 10_000
 
@@ -120,8 +122,7 @@ class LinkedPages(msgspec.Struct, frozen=True, kw_only=True):
     def after(
         self, page: PageRequest, body: Any, headers: Mapping[str, str], rows: int, seen: int
     ) -> PageRequest | None:
-        linked = _NEXT.search(headers.get("link", ""))
-        url = at(body, self.next_at) or (linked[1] if linked else None)
+        url = at(body, self.next_at) or _next(headers.get("link", ""))
         return _bounded(PageRequest(number=page.number + 1, url=str(url))) if url else None
 
 
@@ -133,6 +134,15 @@ def at(body: Any, path: str) -> Any:
     for part in path.split("."):
         body = body.get(part) if isinstance(body, dict) else None
     return body
+
+
+def _next(header: str) -> str | None:
+    """The address of the relation "next" in a `Link` header (RFC 8288 §3)."""
+    for url, parameters in _LINK.findall(header):
+        relation = _REL.search(parameters)
+        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
+            return url
+    return None
 
 
 def _is_last(body: Any, total: str, rows: int, seen: int) -> bool:

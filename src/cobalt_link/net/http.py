@@ -62,7 +62,7 @@ class HttpResponse(msgspec.Struct, frozen=True):
         """The body as plain Python values. Raises `NotJson`."""
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             kind = self.headers.get("content-type", "no content type").split(";")[0][:60]
             raise NotJson(
                 f"The server answered {self.status} with {kind} instead of JSON. Check that the address is its API."

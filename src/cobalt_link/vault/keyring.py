@@ -69,7 +69,7 @@ class Keyring:
         """A keyring from its text, for example from a secret store. `source` names it in errors."""
         try:
             file = msgspec.json.decode(text, type=KeyringFile)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             # `from None`: the decoder's own text could quote a piece of a key.
             raise KeyringError(f"{source} is damaged or is not a keyring. Restore a copy of it.") from None
         for key in (*file.sealing, *file.hashing):

@@ -137,5 +137,7 @@ def _result(answer: HttpResponse) -> Any:
     if not isinstance(said, dict) or ("result" not in said and "error" not in said):
         raise NotJson(f"The server answered {answer.status} with something else than JSON-RPC.")
     if error := said.get("error"):
+        if not isinstance(error, list):
+            raise NotJson("The server answered with an error that is not JSON-RPC of Tryton.")
         raise Fault(str(error[0]), error[1] if len(error) > 1 else None)
     return plain(said["result"])
