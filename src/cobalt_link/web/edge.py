@@ -31,7 +31,7 @@ API_HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 }
 # Defaults of a page that sets no headers itself. With no-referrer, browsers send `Origin: null` with a form, so the
 # CSRF check could not tell our page from a foreign one (docs/develop/pages.md §10).

@@ -93,11 +93,11 @@ def _bound(host: str, port: int) -> socket.socket:
 async def _alive(connections: HttpConnections) -> AsyncIterator[None]:
     """Between the startup and the shutdown of the app's lifespan."""
     lifespan = LifespanOn(connections.config)
-    await lifespan.startup()
-    if lifespan.should_exit:
-        raise RuntimeError("The app did not start.")
-    connections.app_state = lifespan.state
     try:
+        await lifespan.startup()
+        if lifespan.should_exit:
+            raise RuntimeError("The app did not start.")
+        connections.app_state = lifespan.state
         yield
     finally:
         await lifespan.shutdown()
