@@ -171,14 +171,7 @@ class Http:
 
     async def _send(self, target: Target, ip: str, message: httpx2.Request, connect: float) -> HttpResponse:
         request = transport.request_for(message, target, ip, connect)
-        try:
-            response = await self._pool.handle_async_request(request)
-        except (httpcore2.ReadError, httpcore2.WriteError, httpcore2.RemoteProtocolError):
-            # The server may have closed an idle connection just as it was used again. Then a read is sent once more
-            # (RFC 9112 §9.3.1). On a new connection the server did get the request: a password in it may have counted.
-            if message.method not in ("GET", "HEAD") or transport.has_connected(request):
-                raise
-            response = await self._pool.handle_async_request(request)
+        response = await transport.exchange(self._pool, request, repeatable=message.method in ("GET", "HEAD"))
         try:
             headers = httpx2.Headers(response.headers)
             body = await transport.body(target, headers.get("content-encoding", ""), response.stream, self._max_body)
