@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
+from functools import partial
 
-from benchmarks import attack, idle, link, page, scale, start, strangers, tokens
+from benchmarks import attack, idle, link, page, scale, start, strangers, tokens, waiting
 
 ALL = {
     "start": start.run,
@@ -13,9 +14,10 @@ ALL = {
     "link": link.run,
     "idle": idle.run,
     "page": page.run,
+    "waiting": waiting.run,
 }
 # They take minutes, and `scale` 10 GB, so they run only when they are named.
-NAMED = {"scale": scale.run, "attack": attack.run}
+NAMED = {"scale": scale.run, "attack": attack.run, "waiting-2000": partial(waiting.run, 2000, 1000, 20.0, 100.0)}
 
 
 async def main(names: list[str]) -> None:

@@ -5,7 +5,7 @@ import psutil
 import pytest
 from benchmarks.filling import Size
 
-from benchmarks import attack, idle, link, scale, start, strangers, tokens
+from benchmarks import attack, idle, link, scale, start, strangers, tokens, waiting
 from tests.support import proof
 
 BRIEFLY = {
@@ -14,6 +14,7 @@ BRIEFLY = {
     "link": lambda: link.run(rounds=1, seconds=0.3),
     "start": lambda: start.run(rounds=1),
     "idle": lambda: idle.run(seconds=0.1),
+    "waiting": lambda: waiting.run(sessions=3, approvals=2, seconds=0.5, within=0.2),
     "attack": lambda: attack.run(seconds=0.3, rounds=1, names=["silent connections", "nested bodies"]),
 }
 TOLD = {
@@ -22,6 +23,7 @@ TOLD = {
     "link": ["links per second", "p50", "baseline", "ratio"],
     "start": ["cobalt serve", "cobalt demo", "warm", "cold", "target 3.0", "ratio"],
     "attack": ["healthz", "token create", "p99", "without the attack", "ratio", "target 2.00", "0 failed"],
+    "waiting": ["CPU per waiting session", "link/token/create", "ratio", "approvals", "later than", "baseline"],
     "idle": ["server with its worker", "PostgreSQL", "baseline", "ratio"],
 }
 

@@ -3,8 +3,11 @@ import signal
 
 import psycopg
 import pytest
+from psycopg import AsyncConnection
 from tests.store.conftest import Server
 
+from cobalt_link.store import signals as module
+from cobalt_link.store.connection import connect
 from cobalt_link.store.database import Database, DatabaseUnavailable
 from cobalt_link.store.signals import Signals, announce
 
@@ -99,3 +102,32 @@ async def test_closing_leaves_no_session_behind(db: Database) -> None:
         async with asyncio.timeout(10):
             while (await (await look.execute(query)).fetchone()) != (0,):
                 await look.rollback()
+
+
+class PooledSignals(Signals):
+    """As through a transaction pooler, once `pooled`: it takes LISTEN, and delivers nothing to this session."""
+
+    pooled = False
+
+    async def _listen(self) -> AsyncConnection:
+        return await connect(self._dsn) if self.pooled else await super()._listen()
+
+
+async def test_who_does_not_hear_signals_looks_again_twice_a_second(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEARD", 0.2)
+    monkeypatch.setattr(module, "PROBE", 0.5)
+    async with PooledSignals(db.dsn) as signals, asyncio.timeout(20):
+        with signals.watch("a") as watch:
+            while not signals.heard:
+                await asyncio.sleep(0.01)
+            assert not await signals.changed(watch, module.LOOK_AGAIN * 2)  # nothing was signaled: no need to look
+            signals.pooled = True
+            await db.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%'", ())
+            assert await signals.changed(watch, 10)  # one may have been lost meanwhile
+            for _ in range(3):
+                began = asyncio.get_running_loop().time()
+                assert await signals.changed(watch, 10)
+                assert asyncio.get_running_loop().time() - began < 5
+            assert not signals.heard

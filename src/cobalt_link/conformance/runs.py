@@ -107,7 +107,7 @@ class StraightRun(Ask):
         poll: Callable[[*Args], Awaitable[T | None]],
         *args: *Args,
         pane: Waiting,
-        every: float = 2.0,
+        every: float = 1.0,
         **_options: Any,
     ) -> T | WaitingAnswer:
         self._begun(name)

@@ -16,7 +16,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 MOST_OPTIONS = 500  # rows of a choice: more than a person reads, and than a page can draw at once
 MOST_BYTES = 2**18  # of a pane or a grant, as JSON
 MOST_RESULT = 2**20  # of the result of a step
-SOONEST, POLL, LATEST = 0.1, 2.0, 60.0  # seconds
+SOONEST, POLL, LATEST = 0.1, 1.0, 60.0  # seconds
 
 
 class NotValid(ValueError):

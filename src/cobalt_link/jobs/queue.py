@@ -37,6 +37,7 @@ class Jobs:
         self._slots = Slots(0, 0)
         self._waiting: set[tuple[str, ...]] = set()
         self._running: set[asyncio.Task[None]] = set()
+        self._endings: list[Callable[[], Awaitable[None]]] = []
 
     async def open(self) -> None:
         await self.app.open_async()
@@ -57,6 +58,15 @@ class Jobs:
             self.start(name, lane=await lane(**ids), **ids)
 
         self.app.task(name=name)(begin if lane else work)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process is a worker that has not begun to end."""
+        return self._capacity > 0
+
+    def at_end(self, ending: Callable[[], Awaitable[None]]) -> None:
+        """Calls `ending` when the worker ends, after its tasks. It may be called again for the next worker."""
+        self._endings.append(ending)
 
     @property
     def works_here(self) -> bool:
@@ -101,6 +111,8 @@ class Jobs:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        for ending in self._endings:
+            await ending()
 
     async def forget_stalled(self) -> None:
         """Deletes the jobs of workers that died. Nothing is lost, because the tables that hold the work are swept."""

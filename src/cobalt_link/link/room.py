@@ -18,6 +18,7 @@ from cobalt_link.link.flow.flow import Flows
 from cobalt_link.link.flow.hand_over import HandOver
 from cobalt_link.link.flow.linking import LinkFlow
 from cobalt_link.link.flow.opening import SessionOpening
+from cobalt_link.link.flow.polls import SessionPolls
 from cobalt_link.link.flow.progress import SessionProgress
 from cobalt_link.link.flow.queue import RUN_SESSION, SessionQueue
 from cobalt_link.link.flow.runner import SessionRunner
@@ -63,7 +64,9 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
     hand_over, connections_flow = HandOver(tokens), ConnectionsFlow(given, sessions)
     flows: Flows = {"link": LinkFlow(given, sessions, hand_over), "connections": connections_flow}
     queue, progress = SessionQueue(jobs.queue), SessionProgress(given, sessions)
-    runner = SessionRunner(given, sessions, flows, queue)
+    polls = SessionPolls(given, sessions, queue)
+    runner = SessionRunner(given, sessions, flows, queue, polls)
+    jobs.queue.at_end(polls.close)
     jobs.queue.task(RUN_SESSION, runner.__call__, lane=sessions.address_of)
     room = HostedPages(
         deps=given,
@@ -90,6 +93,7 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
         ),
         chores=(
             Chore("link sessions", 5.0, runner.sweep),
+            Chore("polls", 10.0, polls.beat),
             Chore("expiry", 20.0, upkeep.expire),
             Chore("pruning", 600.0, one_at_a_time(deps.db, "pruning", upkeep.prune)),
             Chore(SHREDDING, 600.0, one_at_a_time(deps.db, SHREDDING, upkeep.shred)),

@@ -84,6 +84,13 @@ class Unproven:
         open_ones = self._latest.values()
         return [each for each in self._all if any(each is one for one in open_ones) or _holds(args, each)]
 
+    def only(self, typed: list[Typed]) -> Unproven:
+        """A copy that knows of these alone."""
+        kept = Unproven()
+        kept._all = typed
+        kept._latest = {kind: each for kind, each in self._latest.items() if any(each is one for one in typed)}
+        return kept
+
     def accepted(self, typed: Typed) -> None:
         if self._latest.get(type(typed)) is typed:
             del self._latest[type(typed)]

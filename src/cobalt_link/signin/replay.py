@@ -7,6 +7,7 @@ that was begun and not finished is repeated only if the connector said that repe
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 import msgspec
@@ -25,10 +26,13 @@ from cobalt_link.connector.panes import (
     answer_type,
     kept_for_renewal,
 )
-from cobalt_link.connector.refusals import Interrupted, LoginRequired, Refusal, StartedOver, catalogue
-from cobalt_link.connector.validity import MOST_RESULT, NotValid, checked, poll_seconds, presentable
-from cobalt_link.signin.brake import Brake, NoBrake, Typed, Unproven, accepts, secret_of
+from cobalt_link.connector.refusals import Interrupted, LoginRequired, Refusal, StartedOver
+from cobalt_link.connector.validity import checked, poll_seconds, presentable
+from cobalt_link.signin.brake import Brake, NoBrake
+from cobalt_link.signin.braked import BrakedSteps, JournalFailed
+from cobalt_link.signin.entries import decoded, encoded, refusal_in, refused, result_of
 from cobalt_link.signin.journal import Journal, JournalEntry, Kind
+from cobalt_link.signin.poll import Poll, WaitResult
 from cobalt_link.signin.translate import as_refusal
 
 T = TypeVar("T")
@@ -45,11 +49,13 @@ class Asking(msgspec.Struct, frozen=True):
 
 
 class Polling(msgspec.Struct, frozen=True):
-    """The sign-in is to run again in `seconds`. Meanwhile `pane` is shown and may be answered as entry `n`."""
+    """The sign-in waits for something outside: `poll` is to be called every `seconds` or less often, and the sign-in
+    run again once that gives an entry. Meanwhile `pane` is shown and may be answered as entry `n`."""
 
     n: int
     pane: Waiting
     seconds: float
+    poll: Poll
 
 
 class Granted(msgspec.Struct, frozen=True):
@@ -77,25 +83,6 @@ class Suspend(BaseException):
         self.outcome = outcome
 
 
-class JournalFailed(BaseException):
-    """The journal could not be written. Like Suspend it passes every `except Exception` of a connector."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-class WaitResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a wait ended: with a poll's result, or with what the user did instead."""
-
-    result: msgspec.Raw = msgspec.Raw()
-    answer: WaitingAnswer | None = None
-
-
-class RecordedRefusal(msgspec.Struct, frozen=True):
-    code: str
-    details: dict[str, str | int] = {}
-
-
 class _Given(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is given. See `replay`."""
 
@@ -104,16 +91,6 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
     silent: bool
     confirm: Pane | None
     brake: Brake
-
-
-def encoded(value: object) -> bytes:
-    """JSON for a journal, secrets included. It has to be sealed."""
-    return msgspec.json.encode(value, enc_hook=secrets.for_sealing)
-
-
-def decoded(value: bytes, kind: Any) -> Any:
-    """The inverse of `encoded`."""
-    return msgspec.json.decode(value, type=kind, dec_hook=secrets.from_sealed)
 
 
 async def replay(
@@ -155,16 +132,19 @@ class _Replay(Ask):
     def __init__(self, journal: Journal, entries: list[JournalEntry], given: _Given) -> None:
         self.known = given.known
         self.kept: dict[str, bytes] = {}
-        self.username: str | None = None
         self._journal = journal
         self._recorded = {entry.n: entry for entry in entries}
         self._saved = dict(given.saved)
         self._silent = given.silent
         self._confirm = given.confirm
-        self._brake = given.brake
-        self._unproven = Unproven()
+        self._steps = BrakedSteps(given.brake)
         self._n = 0
         self._asked: dict[int, tuple[Answer, JournalEntry]] = {}
+
+    @property
+    def username(self) -> str | None:
+        """The one typed last."""
+        return self._steps.username
 
     async def __call__(self, pane: Any) -> Any:
         entry = self._next("ask", pane.name)
@@ -197,7 +177,7 @@ class _Replay(Ask):
         if entry.state == "open":
             entry = await self._do(entry, lambda: step(*args), args, begins)
         else:
-            self._unproven.recorded(args, _refusal(entry))
+            self._steps.unproven.recorded(args, refusal_in(entry))
         return self._result(entry, returns or Any)
 
     async def until(
@@ -206,7 +186,7 @@ class _Replay(Ask):
         poll: Callable[[*Args], Awaitable[T | None]],
         *args: *Args,
         pane: Waiting,
-        every: float = 2.0,
+        every: float = 1.0,
         returns: type[T] | None = None,
     ) -> T | WaitingAnswer:
         entry, begins = self._next("wait", name), False
@@ -215,8 +195,11 @@ class _Replay(Ask):
                 raise self._ended(LoginRequired(reason=name))
             entry, begins = self._open("wait", name), True
         if entry.state == "open":
-            waits = Polling(self._n, checked(pane), poll_seconds(every))
-            entry = await self._do(entry, lambda: _polled(lambda: poll(*args), waits), args, begins)
+            shown, first = checked(pane), Poll(entry, poll, args, self._steps)
+            ended = await first.first(partial(self._begin, entry) if begins else None)
+            if ended is None:
+                raise Suspend(Polling(self._n, shown, poll_seconds(every), first.outside()))
+            entry = await self._finish(ended)
         waited: WaitResult = self._result(entry, WaitResult)
         if waited.answer is not None:
             return waited.answer
@@ -266,51 +249,13 @@ class _Replay(Ask):
     async def _do(
         self, entry: JournalEntry, step: Callable[[], Awaitable[Any]], args: tuple[object, ...], begins: bool
     ) -> JournalEntry:
-        typed = self._unproven.before(args)
-        if refusal := await self._braked(typed):
-            return await self._finish(_refused(entry, refusal))
-        if begins:
-            await self._begin(entry)
-        value = None
-        with secrets.step() as opened:
-            try:
-                value = _result_of(await step())
-            except Suspend:
-                await self._settle(typed, opened, None)
-                raise
-            except Exception as error:
-                refusal = as_refusal(error)
-        if refusal := await self._settle(typed, opened, refusal):
-            return await self._finish(_refused(entry, refusal))
-        return await self._finish(msgspec.structs.replace(entry, state="done", value=value))
+        async def done() -> bytes:
+            return result_of(await step())
 
-    async def _braked(self, typed: list[Typed]) -> Refusal | None:
-        """Why the step must not run. What was taken for it is given back."""
-        for n, each in enumerate(typed):
-            try:
-                refusal = await self._brake.take(each, self.username or "")
-            except Exception as error:
-                raise JournalFailed(error) from None
-            if refusal is not None:
-                await self._settle(typed[:n], [], None)
-                return refusal
-        return None
-
-    async def _settle(
-        self, typed: list[Typed], opened: list[secrets.Secret], refusal: Refusal | None
-    ) -> Refusal | None:
-        """The refusal to go on with."""
-        following = refusal
-        for each in typed:
-            sent = any(one is secret_of(each) for one in opened)
-            if sent and accepts(each, refusal):
-                self._unproven.accepted(each)
-            try:
-                said = await self._brake.settle(each, sent, refusal)
-            except Exception as error:
-                raise JournalFailed(error) from None
-            following = said if sent else following
-        return following
+        said = await self._steps.run(done, args, partial(self._begin, entry) if begins else None)
+        if isinstance(said, Refusal):
+            return await self._finish(refused(entry, said))
+        return await self._finish(msgspec.structs.replace(entry, state="done", value=said))
 
     def _open(self, kind: Kind, name: str) -> JournalEntry:
         """Not written down yet."""
@@ -330,7 +275,7 @@ class _Replay(Ask):
         return entry
 
     def _result(self, entry: JournalEntry, kind: Any) -> Any:
-        if refusal := _refusal(entry):
+        if refusal := refusal_in(entry):
             raise refusal
         return decoded(entry.value or b"null", kind)
 
@@ -338,9 +283,9 @@ class _Replay(Ask):
         # The answer is kept beside its entry, else a freed answer's id could come back.
         self._asked[id(answer)] = (answer, entry)
         if isinstance(answer, CredentialsAnswer | CodeAnswer):
-            self._unproven.add(answer)
+            self._steps.unproven.add(answer)
         if isinstance(answer, CredentialsAnswer):
-            self.username = answer.username
+            self._steps.username = answer.username
         if kept_for_renewal(pane):
             self.kept[pane.name] = _to_keep(answer) or entry.value or b""
 
@@ -348,36 +293,10 @@ class _Replay(Ask):
         return Suspend(Refused(refusal, self.username))
 
 
-async def _polled(poll: Callable[[], Awaitable[object]], rest: Polling) -> WaitResult:
-    result = await poll()
-    if result is None:
-        raise Suspend(rest)
-    return WaitResult(result=msgspec.Raw(encoded(result)))
-
-
-def _refused(entry: JournalEntry, no: Refusal) -> JournalEntry:
-    return msgspec.structs.replace(entry, state="refused", value=encoded(RecordedRefusal(no.code, no.details)))
-
-
-def _refusal(entry: JournalEntry) -> Refusal | None:
-    """The refusal that an entry holds."""
-    if entry.state != "refused":
-        return None
-    no = decoded(entry.value or b"", RecordedRefusal)
-    return catalogue()[no.code](**no.details)
-
-
 def _to_keep(answer: Answer) -> bytes | None:
     """The answer without what the user said about this one try."""
     warned = isinstance(answer, CredentialsAnswer) and answer.anyway
     return encoded(msgspec.structs.replace(answer, anyway=None)) if warned else None
-
-
-def _result_of(value: object) -> bytes:
-    written = encoded(value)
-    if len(written) > MOST_RESULT:
-        raise NotValid
-    return written
 
 
 def _secret_field(answer: CredentialsAnswer | CodeAnswer) -> str:

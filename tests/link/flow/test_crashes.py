@@ -116,6 +116,24 @@ async def test_a_worker_killed_while_the_ehr_has_its_password_sends_it_no_second
     assert await sandbox.logins() == (0 if fault == "hang" else 1)
 
 
+async def test_another_process_polls_on_for_one_that_was_killed(
+    house: House, idle_acme: Shop, idle: httpx2.AsyncClient, sandbox: Sandbox
+) -> None:
+    with a_worker(house.settings) as worker:
+        await worker.ready()
+        page = await link_by_http(idle, await idle_acme.link_token(), "user_push", until="waiting")
+        assert page.pane == "waiting", page.heading
+        worker.kill()
+        assert await worker.ended() == -9
+    async with app.working(house):
+        await asyncio.sleep(1)  # the lease still counts: nobody runs the sign-in
+        assert (await session_row(house))["state"] == "polling"
+        # Instead of waiting for its end.
+        await house.db.run("UPDATE link_sessions SET wake_at = clock_timestamp() WHERE state = 'polling'")
+        assert (await go_on(Browser(idle), page, "user_push", "pass_good", "done")).pane == "done"
+    assert await sandbox.logins() == 1
+
+
 async def test_every_run_may_be_another_process(
     house: House, idle_acme: Shop, idle: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:

@@ -85,6 +85,7 @@ async function read(response: Response, mine: number): Promise<string | undefine
     if (done && !html.includes("</html>")) throw new TypeError("cut off");
     if (done) return html;
     html += value;
+    if (!value.trim()) continue; // it only keeps the connection open
     await show(parse(html), shown, mine);
     shown = true;
     void reportEvents(request, path);

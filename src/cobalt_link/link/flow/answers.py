@@ -14,7 +14,7 @@ from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
 from cobalt_link.link.session.browser import seen_by
 from cobalt_link.link.session.journal import delete_after, note_answer
-from cobalt_link.link.session.session import LinkSession, is_working
+from cobalt_link.link.session.session import LinkSession, is_polled_for, is_working
 from cobalt_link.link.session.sessions import LAST_TRY, LinkSessionTable
 from cobalt_link.signin.journal import JournalEntry
 from cobalt_link.signin.replay import WaitResult, encoded
@@ -131,6 +131,9 @@ class SessionAnswers:
         answered, or not from the browser that was let in with `session` (S-024)."""
         if current and current.pane is not None and current.pane_n == n and is_working(current):
             current = await self._progress.settled_down(current.id, PATIENCE)
+        if current and current.pane is not None and current.pane_n == n and is_polled_for(current):
+            # What a poll has learned must not get lost: an EHR may tell it only once.
+            current = await self._progress.recalled(current)
         if current is None or current.pane is None or current.pane_n != n or is_working(current):
             return None
         return seen_by(current, session.browser) if current.expires_at > self._deps.clock.now() else None

@@ -9,12 +9,12 @@ from datetime import timedelta
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import lines
-from cobalt_link.link.session.session import LinkSession, is_working
+from cobalt_link.link.session.session import LinkSession, is_polled_for, is_working
 from cobalt_link.link.session.sessions import LinkSessionTable, topic
+from cobalt_link.store.signals import Watch
 
 SLOW = timedelta(seconds=20)
-# A change is announced by NOTIFY, which a transaction pooler may swallow: look again after so many seconds.
-LOOK_AGAIN = 0.5
+RECALLED = 5.0  # seconds for the process that polls for a session to give it back: longer than most polls take
 
 
 class SessionProgress:
@@ -31,9 +31,25 @@ class SessionProgress:
         """The session as soon as no worker runs it, or as it is after so many seconds."""
         return await self._until(session_id, seconds, lambda session: not is_working(session))
 
-    async def moved_on(self, session: LinkSession, seconds: float) -> None:
-        """Returns when another pane is open than that of `session`, or after so many seconds."""
-        await self._until(session.id, seconds, lambda now: now.pane_n != session.pane_n or now.pane != session.pane)
+    async def recalled(self, session: LinkSession) -> LinkSession | None:
+        """The session without the process that polls for it: after the poll that runs, if one does. If the process does
+        not answer, then as it is after a few seconds, and an answer takes the session away from it."""
+        with self._deps.signals.watch(topic(session.id)) as watch:
+            await self._sessions.recall(session)
+            return await self._watched(watch, session.id, RECALLED, lambda now: not is_polled_for(now))
+
+    async def pauses(self, session: LinkSession, seconds: float, each: float) -> AsyncIterator[None]:
+        """Ends when another pane is open than that of `session`, or after so many seconds. Until then it yields after
+        `each` seconds. It looks at the session at the start, and when it is signaled, and not in between."""
+        deadline, pause, look = _now() + seconds, _now() + each, True
+        with self._deps.signals.watch(topic(session.id)) as watch:
+            while not (look and _moved_on(session, await self.find(session.id))):
+                if _now() >= deadline or self._deps.signals.released:
+                    return
+                look = await self._deps.signals.changed(watch, max(0.0, min(pause, deadline) - _now()))
+                if _now() >= pause:
+                    pause += each
+                    yield
 
     async def steps(self, session_id: str, seconds: float) -> AsyncIterator[str]:
         """The names of the sign-in's steps as they start, until the user is needed again or time is up."""
@@ -48,7 +64,7 @@ class SessionProgress:
                 left = deadline - _now()
                 if session is None or not is_working(session) or left <= 0 or self._deps.signals.released:
                     return
-                await watch.changed(min(left, LOOK_AGAIN))
+                await self._deps.signals.changed(watch, left)
 
     async def is_slow(self, session: LinkSession) -> bool:
         """Whether the step that runs has been running for long: the page then says that nothing is expected."""
@@ -61,13 +77,18 @@ class SessionProgress:
         return await events.listed(self._deps.db, session)
 
     async def _until(self, session_id: str, seconds: float, done: Callable[[LinkSession], bool]) -> LinkSession | None:
-        deadline = _now() + seconds
         with self._deps.signals.watch(topic(session_id)) as watch:
-            while (session := await self.find(session_id)) and not done(session):
-                left = deadline - _now()
-                if left <= 0 or self._deps.signals.released:
-                    break
-                await watch.changed(min(left, LOOK_AGAIN))
+            return await self._watched(watch, session_id, seconds, done)
+
+    async def _watched(
+        self, watch: Watch, session_id: str, seconds: float, done: Callable[[LinkSession], bool]
+    ) -> LinkSession | None:
+        deadline = _now() + seconds
+        while (session := await self.find(session_id)) and not done(session):
+            left = deadline - _now()
+            if left <= 0 or self._deps.signals.released:
+                break
+            await self._deps.signals.changed(watch, left)
         return session
 
     async def _steps(self, session_id: str, session: LinkSession | None) -> list[str]:
@@ -78,6 +99,10 @@ class SessionProgress:
             for line in await lines(self._deps.db, session_id)
             if line["kind"] == "step" and line["n"] > after and line["name"][0] != "_"
         ]
+
+
+def _moved_on(session: LinkSession, now: LinkSession | None) -> bool:
+    return now is None or now.pane_n != session.pane_n or now.pane != session.pane
 
 
 def _now() -> float:

@@ -29,6 +29,6 @@ class SessionQueue:
         if here:
             self._jobs.start(RUN_SESSION, lane=address, session_id=session_id)
 
-    async def wake_by_job(self, tx: Tx, session_id: str, *, after: float | None = None) -> None:
-        """Enqueues a run, due at once or `after` seconds."""
-        await self._jobs.wake(tx, RUN_SESSION, after=after, session_id=session_id)
+    async def wake_by_job(self, tx: Tx, session_id: str) -> None:
+        """Enqueues a run."""
+        await self._jobs.wake(tx, RUN_SESSION, session_id=session_id)

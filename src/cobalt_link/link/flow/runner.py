@@ -20,6 +20,7 @@ from cobalt_link.jobs.claims import LostClaim
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flow, Flows
 from cobalt_link.link.flow.link_sign_in import LinkSignIn
+from cobalt_link.link.flow.polls import LEASE, SessionPolls
 from cobalt_link.link.flow.queue import SessionQueue
 from cobalt_link.link.session import events
 from cobalt_link.link.session.journal import DurableJournal, delete_after, last_entry
@@ -41,11 +42,14 @@ REFUSED_ANSWERS = {"wrong_credentials", "locked", "password_expired"}
 class SessionRunner:
     """`await runner(session_id)` runs the session if it is due."""
 
-    def __init__(self, deps: LinkDeps, sessions: LinkSessionTable, flows: Flows, queue: SessionQueue) -> None:
+    def __init__(
+        self, deps: LinkDeps, sessions: LinkSessionTable, flows: Flows, queue: SessionQueue, polls: SessionPolls
+    ) -> None:
         self._deps = deps
         self._sessions = sessions
         self._flows = flows
         self._queue = queue
+        self._polls = polls
 
     async def __call__(self, session_id: str) -> None:
         session = await self._sessions.claim(session_id, self._deps.clock.now())
@@ -104,6 +108,8 @@ class SessionRunner:
             async with self._deps.db.transaction() as tx:
                 await self._refuse(tx, session, as_refusal(error), None, chosen)
             return
+        if isinstance(outcome, Polling):
+            await self._polls.hold(session, outcome, chosen.address)
         if isinstance(outcome, Granted):
             await self._deps.health.worked(chosen.connector or "", chosen.address or "")
             await flow.settled(outcome.grant, chosen)
@@ -119,9 +125,8 @@ class SessionRunner:
         match outcome:
             case Asking(n, pane):
                 await self._show(tx, session, _prepared(pane, session, opened), n, chosen)
-            case Polling(n, pane, seconds):
-                await self._sessions.show(tx, session, pane, n, chosen, wake_in=seconds)
-                await self._queue.wake_by_job(tx, session.id, after=seconds)
+            case Polling(n, pane):
+                await self._sessions.show(tx, session, pane, n, chosen, wake_in=LEASE)
                 if session.pane_n != n:
                     await self._note(tx, session, "pane", pane=pane.name)
             case Refused(refusal, username):

@@ -20,6 +20,7 @@ from cobalt_link.link.pages.context import PageContext, ShownStep
 from cobalt_link.link.pages.headers import can_follow_a_form
 from cobalt_link.link.pages.home import home_page
 from cobalt_link.link.pages.queries import EventsQuery, OpenQuery, PageQuery, PaneForm
+from cobalt_link.link.pages.questions import WARNED
 from cobalt_link.link.pages.room import HostedPages
 from cobalt_link.link.pages.shown import asked_again, shown
 from cobalt_link.link.pages.texts import LOCALES
@@ -32,6 +33,8 @@ routes = Routes("link pages")
 
 AT_ONCE = 0.4  # seconds to wait for the next pane before the working page is shown
 STREAMED = 25.0  # seconds that a streamed page stays open
+HELD = 300.0  # seconds that a page stays open that waits for something outside
+STILL_THERE = 20.0  # seconds between two line breaks on it: proxies close a silent connection after a minute
 
 
 @routes.page(
@@ -263,7 +266,10 @@ async def _held(room: HostedPages, html: str, session: LinkSession) -> AsyncIter
     """A page that stays open while the session waits for something outside, and then goes on to the next page."""
     head, tail = render.held_open(html)
     yield head
-    await room.progress.moved_on(session, STREAMED)
+    # The next page has the notice that the session ends soon (WCAG 2.2, 2.2.1), also without a script.
+    left = (session.expires_at - room.deps.clock.now()).total_seconds() - WARNED
+    async for _ in room.progress.pauses(session, max(STREAMED, min(HELD, left)), STILL_THERE):
+        yield "\n"
     yield tail(f"/link/{session.id}")
 
 

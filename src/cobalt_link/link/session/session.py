@@ -105,6 +105,11 @@ def is_working(session: LinkSession) -> bool:
     return session.state in ("due", "running")
 
 
+def is_polled_for(session: LinkSession) -> bool:
+    """Whether a process polls the EHR for the session. It must stop before an answer is taken."""
+    return session.state == "polling" and session.claim is not None
+
+
 class EndedSession(msgspec.Struct, frozen=True):
     """What is needed to delete or note what belongs to a session."""
 

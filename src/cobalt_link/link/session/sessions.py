@@ -6,6 +6,7 @@ claim changes nothing. Settling a session deletes the only key that opens what t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, LiteralString
 
@@ -18,7 +19,7 @@ from cobalt_link.kit.ids import reference_hash
 from cobalt_link.link.session.session import ChosenEhr, EndedSession, LinkSession, NewLinkSession
 from cobalt_link.link.session.stored_pane import stored_pane
 from cobalt_link.store.database import Database, Row, Tx
-from cobalt_link.store.signals import announce
+from cobalt_link.store.signals import CHANNEL, announce
 from cobalt_link.vault import Context, Vault, new_pair
 
 WORKER_SILENCE = timedelta(seconds=30)  # then another worker may take the session over
@@ -49,8 +50,22 @@ WORK = Work(
     # The oldest of each EHR instance, so that a crowd at a slow one does not hide the others.
     sweep=f"""SELECT id, address FROM (
                 SELECT id, address, row_number() OVER (PARTITION BY address ORDER BY created_at) AS place
-                FROM link_sessions WHERE {DUE}) AS due WHERE place <= 20 LIMIT 500""",
+                FROM link_sessions WHERE {DUE}) AS due WHERE place <= 100 LIMIT 1000""",
 )
+# A process polls for a session in the state `polling` with the claim of the run that ended in it. The lease is until
+# `wake_at`: then the session is due for any worker.
+POLLED_FOR: LiteralString = f"id = %(id)s AND state = 'polling' AND {CLAIMED}"
+KEEP_POLLING: LiteralString = """
+UPDATE link_sessions SET wake_at = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM unnest(%(ids)s::text[], %(claims)s::bigint[]) AS held (id, claim)
+WHERE link_sessions.id = held.id AND link_sessions.claim = held.claim AND link_sessions.state = 'polling'
+RETURNING link_sessions.id, link_sessions.expires_at"""
+STOP_POLLING: LiteralString = """
+UPDATE link_sessions SET claim = NULL, claimed_until = NULL,
+       wake_at = clock_timestamp() + make_interval(secs => %(wake_in)s)
+FROM unnest(%(ids)s::text[], %(claims)s::bigint[]) AS held (id, claim)
+WHERE link_sessions.id = held.id AND link_sessions.claim = held.claim AND link_sessions.state = 'polling'
+RETURNING link_sessions.id"""
 
 
 # SET and RETURNING of `empty_connections`, for all that are past their time, and for one.
@@ -84,6 +99,11 @@ RETURNS: LiteralString = f"""UPDATE link_sessions SET returned_at = coalesce(ret
 def topic(session: str) -> str:
     """The signal topic on which changes of a link session are announced."""
     return f"link_session:{session}"
+
+
+def recall_topic(session: str) -> str:
+    """The signal topic on which the process that polls for a link session is asked to stop."""
+    return f"recall:{session}"
 
 
 def private_key_context(client: str | None, session: str) -> Context:
@@ -179,10 +199,36 @@ class LinkSessionTable:
     async def show(
         self, tx: Tx, session: LinkSession, pane: Pane, n: int, found: ChosenEhr, *, wake_in: float | None = None
     ) -> None:
-        """Releases the session with a pane to answer. With `wake_in` it also runs again after so many seconds."""
+        """Shows a pane to answer. Without `wake_in` the session is released. With it the claim stays, for polls, and
+        after so many seconds the session is due for any worker."""
         state = "waiting" if wake_in is None else "polling"
         shown = {"pane": Jsonb(msgspec.to_builtins(pane)), "pane_n": n, "wake_in": wake_in}
         await self._release(tx, session, found, {"state": state, **shown})
+
+    async def keep_polling(self, held: Mapping[str, int], lease: float) -> dict[str, datetime]:
+        """Extends the leases of the sessions that a process polls for, by id with its claim. Returns those that it
+        still has, each with the time at which it expires."""
+        given = {"ids": list(held), "claims": list(held.values()), "lease": lease}
+        return {row["id"]: row["expires_at"] for row in await self.db.rows(KEEP_POLLING, given)}
+
+    async def stop_polling(self, held: Mapping[str, int], wake_in: float) -> None:
+        """Gives sessions back that a process polls for. They are due for any worker after so many seconds, and an
+        answer is taken at once."""
+        given = {"ids": list(held), "claims": list(held.values()), "wake_in": wake_in}
+        async with self.db.transaction() as tx:
+            rows = await (await tx.execute(STOP_POLLING, given)).fetchall()
+            await announce(tx, *(topic(row["id"]) for row in rows))
+
+    async def polled(self, tx: Tx, session: LinkSession) -> None:
+        """Closes the pane because a poll has ended the wait, and makes the session due. Raises LostClaim."""
+        sql = f"""UPDATE link_sessions SET {RELEASE}, state = 'due', pane = NULL, wake_at = NULL, version = version + 1
+                  WHERE {POLLED_FOR}"""
+        await self.claims.settle(sql, {"id": session.id, "claim": session.claim}, tx)
+        await announce(tx, topic(session.id))
+
+    async def recall(self, session: LinkSession) -> None:
+        """Asks the process that polls for the session to give it back."""
+        await self.db.one("SELECT pg_notify(%s, %s)", (CHANNEL, recall_topic(session.id)))
 
     async def restart(self, tx: Tx, session: LinkSession, found: ChosenEhr, notice: str, *, keep_n: int) -> None:
         """Releases the session to run once more. The next pane says why: `notice` is the code of a refusal."""
@@ -238,8 +284,7 @@ class LinkSessionTable:
         rows = await (await tx.execute(emptied, {"state": state, "now": now, "id": session})).fetchall()
         ids = [row["id"] for row in rows]
         await self._erase(tx, ids)
-        for each in ids:
-            await announce(tx, topic(each))
+        await _announce_end(tx, ids)
         return ids
 
     async def prune_connections(self, tx: Tx, before: datetime) -> list[bytes]:
@@ -256,7 +301,7 @@ class LinkSessionTable:
         if (await tx.execute(sql, (now, session.id))).rowcount == 0:
             return False
         await self._erase(tx, [session.id])
-        await announce(tx, topic(session.id))
+        await _announce_end(tx, [session.id])
         return True
 
     async def expire(self, tx: Tx, now: datetime, only: str | None = None) -> list[EndedSession]:
@@ -264,7 +309,9 @@ class LinkSessionTable:
         expired = EXPIRED if only is None else EXPIRED_ONE
         rows = await (await tx.execute(expired, {"now": now, "id": only})).fetchall()
         ended = [EndedSession(**row) for row in rows]
-        await self._erase(tx, [each.id for each in ended])
+        ids = [each.id for each in ended]
+        await self._erase(tx, ids)
+        await _announce_end(tx, ids)
         return ended
 
     async def prune(self, tx: Tx, before: datetime) -> list[EndedSession]:
@@ -288,9 +335,10 @@ class LinkSessionTable:
         await self.db.run("DELETE FROM link_session_keys_erased WHERE id <= %s", (last,))
 
     async def _release(self, tx: Tx, session: LinkSession, found: ChosenEhr, changes: dict[str, Any]) -> None:
-        sql = f"""UPDATE link_sessions SET {RELEASE}, version = version + 1, state = %(state)s,
-                         pane = %(pane)s, pane_n = %(pane_n)s, connector = %(connector)s,
-                         address = %(address)s, practice = %(practice)s, notice = %(notice)s,
+        sql = f"""UPDATE link_sessions SET version = version + 1, state = %(state)s, claimed_until = NULL,
+                         claim = CASE WHEN %(wake_in)s::float8 IS NULL THEN NULL ELSE claim END,
+                         pane = %(pane)s, pane_n = %(pane_n)s, connector = %(connector)s, address = %(address)s,
+                         practice = %(practice)s, notice = %(notice)s,
                          wake_at = clock_timestamp() + make_interval(secs => %(wake_in)s::float8)
                   WHERE id = %(id)s AND {CLAIMED}"""
         kept = {"notice": None, **msgspec.structs.asdict(found)}
@@ -301,6 +349,11 @@ class LinkSessionTable:
         sql = """WITH gone AS (DELETE FROM link_session_keys WHERE link_session = ANY(%s) RETURNING link_session)
                  INSERT INTO link_session_keys_erased SELECT FROM gone"""
         await tx.execute(sql, (ids,))
+
+
+async def _announce_end(tx: Tx, ids: list[str]) -> None:
+    """Wakes the pages of sessions that have ended, and stops their polls. One statement for all of them."""
+    await announce(tx, *(each(session) for session in ids for each in (topic, recall_topic)))
 
 
 async def close_pane(tx: Tx, session: LinkSession, n: int) -> None:
