@@ -31,6 +31,7 @@ async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = No
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-ehr-")))
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         bound = stack.enter_context(socket.create_server((host, port), family=family, backlog=1024))
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does not, for a socket without a protocol
         port = bound.getsockname()[1]
         app = create_app(folder)
         # By default uvicorn configures logging, which changes the log of the program that it runs in.
