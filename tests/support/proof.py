@@ -49,6 +49,7 @@ RANDOM_KILLS = Proof(4, 200, "Those held on purpose meet the two moments that ma
 ANSWERED_WRITES = Proof(1_000, 1_000, "The full size of S-095 takes two seconds.")
 STOPPED_HOLDERS = Proof(3, 200, "The holder is stopped at the moment that matters, so that no luck is needed.")
 DISK_KILLS = Proof(8, 500, "Four writers lose their server in each: 32 connections are cut in mid-write.")
+DATABASE_RESTARTS = Proof(3, 30, "Eight callers are in mid-write at each; the full size takes five minutes (S-101).")
 PROGRAM_DEATHS = Proof(1, 100, "One story kills every program at least once, eight kills in all.")
 MIGRATION_KILLS = Proof(10, 20, "The kills are spread over the whole migration, which goes on from where each one hit.")
 REWRAPPED_KEYS = Proof(5_000, 100_000, "Fifty batches, five of which are killed.")
