@@ -5,6 +5,7 @@ import psycopg
 import pytest
 from tests.store.conftest import Server
 
+from cobalt_link.store import database
 from cobalt_link.store.database import Database, DatabaseUnavailable, UnsafeDatabase
 
 
@@ -87,6 +88,17 @@ async def test_a_server_that_could_lose_acknowledged_writes_is_refused(outside: 
     finally:
         outside.stop()
         outside.start()
+
+
+# S-093
+async def test_a_server_that_is_too_old_is_refused(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        version = connection.info.server_version
+    monkeypatch.setattr(database, "MIN_VERSION", version + 1)
+    with pytest.raises(UnsafeDatabase, match=f"is version {version // 10000}. Cobalt Link needs 15 or newer"):
+        await Database.open(dsn)
+    monkeypatch.setattr(database, "MIN_VERSION", version)
+    await (await Database.open(dsn)).close()
 
 
 # S-093: synchronous_commit can also be off for one role or database only

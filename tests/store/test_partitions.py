@@ -172,6 +172,7 @@ FORMER_WRITES: tuple[LiteralString, ...] = (
 )
 
 
+# S-100
 async def test_the_former_release_works_with_the_new_schema(former: tuple[str, Database]) -> None:
     """S-093: its processes may run for a week beside those of this release."""
     _, db = former

@@ -41,7 +41,7 @@ def test_an_event_that_the_machine_does_not_have_is_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 async def test_random_walks_obey_the_machine_and_end(house: House, acme: Shop, clock: MovedClock, seed: int) -> None:
-    """No token before consent and sign-in, no illegal transition, and every session ends."""
+    """S-144: no token before consent and sign-in, no illegal transition, and every session ends."""
     chance = random.Random(seed)
     for _ in range(RANDOM_WALKS.times // 4):
         token = await acme.link_token(user_id=f"user-{chance.random()}")
