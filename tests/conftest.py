@@ -32,7 +32,7 @@ from tests.support.databases import Databases, dropped
 from tests.support.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
 from tests.support.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
-pytest_plugins = ["tests.house.folders", "tests.house.workers"]
+pytest_plugins = ["tests.house.canaries", "tests.house.folders", "tests.house.workers"]
 
 # A deadline measures the machine, not the code.
 hypothesis.settings.register_profile("landing", deadline=None)
