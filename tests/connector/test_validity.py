@@ -12,7 +12,7 @@ import pytest
 from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Option, Pane, PaneRefusal, Picker, Waiting
 from cobalt_link.connector.refusals import Declined, Locked, catalogue
-from cobalt_link.connector.validity import MOST_OPTIONS, NotValid, checked, poll_seconds, presentable
+from cobalt_link.connector.validity import MOST_OPTIONS, POLL, NotValid, checked, poll_seconds, presentable
 
 # One of each type that JSON has, beside what a field may hold.
 ODD: list[Any] = ["x", 7, 1.5, True, [], {}, ["a"], {"a": 1}, "\ud800", b"\xff", object(), float("nan")]
@@ -61,6 +61,6 @@ def test_a_choice_of_a_hundred_thousand_rows_is_cut_at_once() -> None:
     assert isinstance(shown, Choice) and shown.options == rows[:MOST_OPTIONS]
 
 
-@pytest.mark.parametrize(("said", "seconds"), [(5, 5.0), (0, 2.0), (-1, 2.0), (1e9, 2.0), (float("nan"), 2.0)])
+@pytest.mark.parametrize(("said", "seconds"), [(5, 5.0), (0, POLL), (-1, POLL), (1e9, POLL), (float("nan"), POLL)])
 def test_an_ehr_cannot_make_us_poll_without_a_pause_or_never_again(said: float, seconds: float) -> None:
     assert poll_seconds(said) == seconds

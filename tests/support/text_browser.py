@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -191,6 +192,8 @@ async def go_on(browser: Browser, page: Page, username: str, password: str, unti
         if page.pane == until or not typed:
             return page
         page = await browser.submit(page, **typed)
+        if page.pane == "waiting":  # nobody presses "I've approved it" many times a second
+            await asyncio.sleep(0.2)
     raise AssertionError(f"Still not at {until} after {CLICKS} clicks: {page.heading}")
 
 

@@ -30,6 +30,7 @@ WITH gone AS (DELETE FROM data_keys WHERE owner = %s RETURNING owner, tableoid::
 INSERT INTO data_keys_erased (owner, partition) SELECT owner, partition FROM gone"""
 
 # The ids of the master keys in use, one look into the index for each.
+KID_BYTES: Final = 8
 MASTER_KEYS: Final = """
 WITH RECURSIVE used AS (
     (SELECT substring(wrapped FROM 2 FOR 8) AS kid FROM data_keys ORDER BY 1 LIMIT 1)
@@ -116,9 +117,9 @@ class DataKeys:
     async def check_keyring(self) -> None:
         """Raises KeyringError if the keyring is another installation's: then nothing here could be opened, and what is
         new would be sealed apart from the rest (S-061)."""
-        used = await self._db.rows(MASTER_KEYS)
-        if used and not any(self._vault.has(row["kid"].hex()) for row in used):
-            kids = ", ".join(row["kid"].hex() for row in used)
+        used = [row["kid"].hex() for row in await self._db.rows(MASTER_KEYS) if len(row["kid"]) == KID_BYTES]
+        if used and not any(self._vault.has(kid) for kid in used):
+            kids = ", ".join(used)
             raise KeyringError(
                 f"This keyring is not the one of this database, whose keys are sealed with {kids}. Restore the copy of"
                 " master.key that belongs to the database or to its backup."

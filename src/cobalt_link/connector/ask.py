@@ -84,7 +84,7 @@ class Ask(ABC):
         """Waits for something outside while `pane` is shown: calls `poll(*args)` until it is not None.
 
         Returns what `poll` returned, or the user's answer to the pane (send it again, another way). At first `poll` is
-        called every `every` seconds (0.1 to 60), later less often, but at least every 2.5 seconds unless `every` is
+        called every `every` seconds (0.1 to 60), later less often, but at least every 2 seconds unless `every` is
         longer or a crowd waits. The sign-in does not run meanwhile, so `poll` must work with its arguments alone. After
         a crash another process begins again, so a poll must do no harm if it is repeated.
         """
