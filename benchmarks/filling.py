@@ -176,7 +176,8 @@ STEPS: tuple[tuple[str, LiteralString], ...] = (
         "ehr_requests",
         """INSERT INTO ehr_requests (link_session, client, org_id, ehr, asked_at)
            SELECT id, client, 'org-1', 'other', created_at
-           FROM (SELECT * FROM link_sessions ORDER BY id DESC LIMIT %(sessions)s / 10) s""",
+           FROM (SELECT * FROM link_sessions ORDER BY id DESC LIMIT %(sessions)s / 10) s
+           ORDER BY md5(id)  -- as rows lie once others were pruned between them""",
     ),
     (
         "ehr_instances",
