@@ -6,7 +6,7 @@ are, in percent encoding, and in base64 and UTF-16.
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from urllib.parse import quote
 
 import pytest
@@ -39,7 +39,9 @@ def leaks(text: str) -> list[str]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     found = [line for name, text in report.sections if name.startswith(SEARCHED) for line in leaks(text)]
     # A test about secrets says so. What fails anyway shows its own error.
