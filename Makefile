@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup setup-dev demo check test nightly audit sbom lint bench soak docs assets package lock clean
+.PHONY: help setup setup-dev demo check test nightly audit sbom lint bench mutants soak docs assets package lock clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ sbom: setup-dev ## Write dist/cobalt-link.cdx.json, the bill of materials of a r
 
 bench: setup-dev ## Run every benchmark, each with its baseline in the same run
 	$(BIN)/python -m benchmarks
+
+mutants: setup-dev ## Change the code one spot at a time, and count what no test notices; takes hours
+	$(BIN)/python -m tests.house.mutants
 
 soak: setup-dev ## Link for two hours, and fail if the server's memory grows
 	$(BIN)/python -m benchmarks soak

@@ -72,7 +72,10 @@ async def server_dsn(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 @pytest.fixture(scope="session")
 async def template(server_dsn: str) -> AsyncIterator[str]:
-    """The name of a migrated database that nobody is connected to."""
+    """The name of a migrated database that nobody is connected to: made, or the one of COBALT_TEST_TEMPLATE."""
+    if made := os.environ.get("COBALT_TEST_TEMPLATE"):
+        yield made
+        return
     async with database_on(server_dsn) as dsn:
         await migrate(dsn)
         yield str(psycopg.conninfo.conninfo_to_dict(dsn)["dbname"])

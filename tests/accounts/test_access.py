@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from cobalt_link.accounts import audit
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.kit import tokens
 from cobalt_link.store.database import Database
@@ -44,7 +45,16 @@ async def test_a_made_up_or_mistyped_token_never_reaches_the_database(
     client, account = await world.linked()
     token = await world.token(account)
     monkeypatch.setattr(world.db, "one", None)
-    for wrong in ("", "x", token[:-1], token + "x", token[:-1] + ("a" if token[-1] != "a" else "b"), "493JKLHIU98789"):
+    others = [tokens.mint(kind, "test") for kind in (tokens.CLIENT_SECRET, tokens.LINK, tokens.PUBLIC)]
+    for wrong in (
+        *others,
+        "",
+        "x",
+        token[:-1],
+        token + "x",
+        token[:-1] + ("a" if token[-1] != "a" else "b"),
+        "493JKLHIU98789",
+    ):
         assert await world.access.resolve(client.id, wrong) is None
 
 
@@ -82,6 +92,14 @@ async def test_an_overlap_lets_the_earlier_tokens_live_exactly_that_long(world: 
     world.later(2)
     assert await world.access.resolve(client.id, old) is None
     assert await world.access.resolve(client.id, fresh)
+
+
+@pytest.mark.parametrize("seconds", [0, 90])
+async def test_the_trail_has_each_rotation_with_its_overlap(world: World, seconds: int) -> None:
+    client, account = await world.linked()
+    await world.access.rotate(account, client.env, timedelta(seconds=seconds))
+    (entry,) = [each for each in await audit.trail(world.db, client.id, account.id) if each.what == "token_rotated"]
+    assert entry.detail == f"{seconds} s"
 
 
 async def test_a_second_rotation_never_gives_an_ending_token_more_time(world: World) -> None:

@@ -1,7 +1,8 @@
 import asyncio
 import statistics
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -59,10 +60,34 @@ async def test_wrong_missing_unknown_and_disabled_look_the_same(
 async def test_a_made_up_pair_costs_no_look_into_the_database(db: Database, vault: Vault, clock: MovedClock) -> None:
     callers = Callers(db, vault, clock)
     await db.close()
-    with pytest.raises(Unauthorized):
-        await callers.authenticate(
-            CallerCredentials(client_id="ci_live_" + "a" * 49, client_secret="cs_live_" + "a" * 49)
-        )
+    mint = partial(tokens.mint, env=tokens.LIVE)
+    made_up = ("ci_live_" + "a" * 49, "cs_live_" + "a" * 49)
+    for name in (mint(tokens.CLIENT_ID), mint(tokens.CLIENT_SECRET), made_up[0]):
+        for secret in (mint(tokens.CLIENT_SECRET), mint(tokens.CLIENT_ID), made_up[1]):
+            if (name[:2], secret[:2]) == ("ci", "cs") and name != made_up[0] and secret != made_up[1]:
+                continue  # a pair as we issue it
+            with pytest.raises(Unauthorized):
+                await callers.authenticate(CallerCredentials(client_id=name, client_secret=secret))
+
+
+async def test_half_a_pair_of_a_surrogate_is_refused_as_anything_else_that_is_wrong(
+    callers: Callers, acme: App
+) -> None:
+    for credentials in (sent(acme[0], "\ud800"), CallerCredentials(client_id="\udfff", client_secret=acme[1])):
+        with pytest.raises(Unauthorized):
+            await callers.authenticate(credentials)
+
+
+async def test_what_is_remembered_of_a_secret_says_nothing_outside_its_process(
+    db: Database, vault: Vault, clock: MovedClock, acme: App
+) -> None:
+    # The same pair, and yet nothing that could be compared with a list of hashes
+    remembered = set[bytes]()
+    for _ in range(2):
+        callers = Callers(db, vault, clock)
+        await callers.authenticate(sent(*acme))
+        remembered |= callers._prints.keys()
+    assert len(remembered) == 2
 
 
 async def test_a_known_caller_costs_no_round_trip(callers: Callers, db: Database, acme: App) -> None:
@@ -143,6 +168,37 @@ async def test_a_secret_ends_when_its_overlap_is_over(
     with pytest.raises(Unauthorized):
         await callers.authenticate(sent(client, old))
     await callers.authenticate(sent(client, new))
+
+
+async def test_a_secret_has_ended_in_the_very_moment_that_it_was_given(
+    db: Database, vault: Vault, clients: Clients, acme: App
+) -> None:
+    client, old = acme
+    await clients.rotate_secret(client, timedelta(hours=1))
+    known = await clients.known(client.client_id)
+    assert known is not None
+    (end,) = [ends for _, ends in known.secrets if ends]
+    for clock, lives in ((Stopped(end - timedelta(microseconds=1)), True), (Stopped(end), False)):
+        found = Callers(db, vault, clock)
+        assert (await signed_in(found, sent(client, old))) is lives
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        return self._at
+
+
+async def signed_in(callers: Callers, credentials: CallerCredentials) -> bool:
+    try:
+        await callers.authenticate(credentials)
+    except Unauthorized:
+        return False
+    return True
 
 
 # S-046

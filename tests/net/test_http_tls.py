@@ -209,7 +209,16 @@ def test_a_file_without_authorities_stops_the_start(tmp_path: Path, content: str
         system_trust(file)
 
 
-def test_the_client_itself_speaks_no_tls_older_than_1_2(tmp_path: Path) -> None:
+def test_the_client_itself_speaks_no_tls_older_than_1_2() -> None:
     # S-044. The TLS library of a machine may refuse older versions by itself, so a server alone shows nothing.
     assert system_trust().minimum_version == ssl.TLSVersion.TLSv1_2
     assert system_trust().check_hostname and system_trust().verify_mode is ssl.CERT_REQUIRED
+
+
+def test_the_floor_is_ours_and_not_the_librarys(monkeypatch: pytest.MonkeyPatch) -> None:
+    # S-044. A library whose own default is lower changes nothing.
+    loose = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        loose.minimum_version = ssl.TLSVersion.TLSv1
+    monkeypatch.setattr("httpx2.create_ssl_context", lambda **_: loose)
+    assert system_trust().minimum_version == ssl.TLSVersion.TLSv1_2
