@@ -21,6 +21,7 @@ NAMED = {
     "scale": scale.run,
     "attack": attack.run,
     "soak": soak.run,
+    "waiting-1000": partial(waiting.run, 1000, 300, 10.0, 30.0),
     "waiting-2000": partial(waiting.run, 2000, 1000, 20.0, 100.0),
 }
 

@@ -85,7 +85,7 @@ def test_a_policy_with_a_hole_is_found() -> None:
 
 
 async def test_a_credential_is_an_answer_only_where_it_is_made(
-    house: app.House, full_app_url: str, full_app_credentials: dict[str, str]
+    full_app_url: str, full_app_credentials: dict[str, str]
 ) -> None:
     # S-129
     async with httpx2.AsyncClient(base_url=full_app_url, headers=full_app_credentials, trust_env=False) as http:

@@ -37,8 +37,9 @@ SURVIVED, UNTESTED, REFUSED_BY_TYPES = 0, 33, 37
 HEAD = """# Changes that no test notices
 
 `make mutants` changes one spot of the code at a time, and runs the type checker and the tests that are quick and about
-it. The table is what it found last; `python -m tests.house.mutants --page` prints this page. A survivor is a
-change that neither noticed. Some survivors behave as the code does, and the rest is work to do."""
+it. The table is what it found last; `python -m tests.house.mutants --page` prints this page. A survivor is a change
+that neither noticed. Some survivors behave as the code does, and the rest is work to do. A group without mutants has
+not been started."""
 TABLE = ("| Group | Mutants | Noticed by tests | by types | Survived | Not tried | Noticed of those tried |",
          "| --- | --- | --- | --- | --- | --- | --- |")  # fmt: skip
 
@@ -172,6 +173,9 @@ async def run(names: list[str], again: bool, children: int) -> None:
             if not again or alive:
                 ended = await asyncio.create_subprocess_exec(*command, cwd=folder, env=environment)
                 await ended.wait()
+            if untried := counted(results(name))["open"]:
+                # mutmut has printed why. Its tests may have failed without any change.
+                sys.exit(f"{untried} mutants of {name} were not tried.")
 
 
 def main() -> None:
@@ -182,7 +186,7 @@ def main() -> None:
     parser.add_argument("--children", type=int, default=1)
     options = parser.parse_args()
     if options.page:
-        print(page({name: codes for name in GROUPS if (codes := results(name))}), end="")
+        print(page({name: results(name) for name in GROUPS}), end="")
         return
     asyncio.run(run(options.groups or list(GROUPS), options.again, options.children))
 

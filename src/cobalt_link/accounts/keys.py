@@ -30,7 +30,6 @@ WITH gone AS (DELETE FROM data_keys WHERE owner = %s RETURNING owner, tableoid::
 INSERT INTO data_keys_erased (owner, partition) SELECT owner, partition FROM gone"""
 
 # The ids of the master keys in use, one look into the index for each.
-KID_BYTES: Final = 8
 MASTER_KEYS: Final = """
 WITH RECURSIVE used AS (
     (SELECT substring(wrapped FROM 2 FOR 8) AS kid FROM data_keys ORDER BY 1 LIMIT 1)
@@ -112,18 +111,21 @@ class DataKeys:
 
     async def missing_master_keys(self) -> list[str]:
         """The ids of master keys that seal data keys here and are not in the keyring."""
-        return [row["kid"].hex() for row in await self._db.rows(MASTER_KEYS) if not self._vault.has(row["kid"].hex())]
+        return [kid for kid in await self._kids() if not self._vault.has(kid)]
 
     async def check_keyring(self) -> None:
         """Raises KeyringError if the keyring is another installation's: then nothing here could be opened, and what is
         new would be sealed apart from the rest (S-061)."""
-        used = [row["kid"].hex() for row in await self._db.rows(MASTER_KEYS) if len(row["kid"]) == KID_BYTES]
+        used = await self._kids()
         if used and not any(self._vault.has(kid) for kid in used):
             kids = ", ".join(used)
             raise KeyringError(
                 f"This keyring is not the one of this database, whose keys are sealed with {kids}. Restore the copy of"
                 " master.key that belongs to the database or to its backup."
             )
+
+    async def _kids(self) -> list[str]:
+        return [row["kid"].hex() for row in await self._db.rows(MASTER_KEYS)]
 
     async def by_master_key(self) -> dict[str, int]:
         """How many keys each master key wraps. No data key needs a master key that is not named here."""

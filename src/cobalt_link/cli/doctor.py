@@ -37,9 +37,9 @@ async def _database(settings: Settings) -> list[Diagnostic]:
         programs = [] if settings.database_url else [check_programs(find_binaries(settings.postgres_bin))]
         async with open_database_address(settings) as dsn:
             findings = [*programs, *await check_database(dsn)]
-            return (
-                [*findings, *await _keys(settings, dsn)] if all(each.state != "fail" for each in findings) else findings
-            )
+            if not any(each.state == "fail" for each in findings):
+                findings += await _keys(settings, dsn)
+            return findings
     except Exception as error:
         return [
             fail("database", " ".join(str(error).split()), "follow the message; `cobalt config` shows the settings")
