@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from cobalt_link.net.http import PER_INSTANCE, BrokenAnswer, Http, HttpError, HttpResponse, NoAnswer, NotJson, TooSlow
+from cobalt_link.net.http import (
+    PER_INSTANCE,
+    BrokenAnswer,
+    Http,
+    HttpError,
+    HttpResponse,
+    NoAnswer,
+    NotJson,
+    TooSlow,
+    system_trust,
+)
 from tests.net.wires import Wire, listening, plain
 
 
@@ -182,3 +192,19 @@ async def test_a_read_on_a_new_connection_is_sent_once() -> None:
         with pytest.raises(BrokenAnswer, match="closed the connection"):
             await ask(ehr)
     assert len(ehr.heard) == 1
+
+
+async def test_a_client_that_is_closed_at_any_moment_of_a_request_leaves_no_connection_open() -> None:
+    trust = system_trust()
+    async with listening(plain()) as ehr:
+        for turns in range(60):  # of the event loop; a request takes fewer
+            http = Http(allow_private=True, tls=trust)
+            request = asyncio.ensure_future(http.request("GET", ehr.url))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await http.close()
+            (end,) = await asyncio.gather(request, return_exceptions=True)
+            assert isinstance(end, HttpResponse | HttpError), end
+        async with asyncio.timeout(10):
+            while ehr.open:
+                await asyncio.sleep(0.01)

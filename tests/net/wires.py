@@ -11,10 +11,11 @@ Say = Callable[[bytes], Awaitable[bytes] | bytes]
 
 @dataclass
 class Wire:
-    """connects: TCP connections accepted; heard: each request's bytes (head and body)."""
+    """connects: TCP connections accepted; open: those of them that are; heard: each request's bytes (head and body)."""
 
     port: int = 0
     connects: int = 0
+    open: int = 0
     heard: list[bytes] = field(default_factory=list)
     handshakes_failed: int = 0
 
@@ -45,6 +46,7 @@ async def listening(
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wire.connects += 1
+        wire.open += 1
         lines.add(writer)
         try:
             while True:
@@ -60,6 +62,7 @@ async def listening(
             pass
         finally:
             writer.close()
+            wire.open -= 1
             lines.discard(writer)
 
     server = await asyncio.start_server(serve, host, 0, ssl=tls)

@@ -99,7 +99,7 @@ class Http:
         self._resolve = resolve or transport.system_resolver
         self._proxy = transport.OutboundProxy.parse(proxy) if proxy else None
         self._slots = Slots(transport.MOST_CONNECTIONS, PER_INSTANCE)
-        self._pool = transport.pool(tls or system_trust(), self._proxy)
+        self._pool = transport.Pool(tls or system_trust(), self._proxy)
 
     async def request(
         self,
@@ -139,6 +139,7 @@ class Http:
             raise TooSlow(target.where, self._timeout) from None
 
     async def close(self) -> None:
+        """Closes all connections. Requests that are under way fail with `HttpError`."""
         await self._pool.aclose()
 
     async def _resolve_checked(self, target: Target) -> list[str]:

@@ -1,5 +1,7 @@
 """The connections of the guarded client. They go to the address that was checked, and bodies have a limit."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import re
@@ -13,6 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
+from weakref import WeakSet
 
 import httpcore2
 import httpx2
@@ -58,19 +61,29 @@ class _CheckedAddressBackend(httpcore2.AsyncNetworkBackend):
     def __init__(self, proxy: OutboundProxy | None) -> None:
         self._network = cast(httpcore2.AsyncNetworkBackend, httpcore2.AnyIOBackend())
         self._proxy = proxy
+        self._open: WeakSet[_Stream] = WeakSet()
+        self._closed = False
 
     async def connect_tcp(self, host: str, port: int, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
         ip = host.split("/")[0]
         _connected.set(True)
-        if self._proxy is None:
-            return _Stream(await self._network.connect_tcp(ip, port, *args, **kwargs))
-        stream = _Stream(await self._network.connect_tcp(self._proxy.host, self._proxy.port, *args, **kwargs))
+        peer = (ip, port) if self._proxy is None else (self._proxy.host, self._proxy.port)
+        stream = _Stream(await self._network.connect_tcp(*peer, *args, **kwargs), self._open)
         try:
-            await _tunnel(stream, f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}", self._proxy)
+            if self._closed:
+                raise httpcore2.ConnectError("The client was closed.")
+            if self._proxy is not None:
+                await _tunnel(stream, f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}", self._proxy)
         except BaseException:
             await stream.aclose()
             raise
         return stream
+
+    async def aclose(self) -> None:
+        """Closes all connections, also those that are being made. The pool forgets the ones that a request has."""
+        self._closed = True
+        for stream in list(self._open):
+            await stream.aclose()
 
     async def connect_unix_socket(self, *_args: Any, **_kwargs: Any) -> httpcore2.AsyncNetworkStream:
         raise AddressRefused("A socket of this machine cannot be an EHR. Use an https:// address.")
@@ -116,7 +129,9 @@ class _Stream(httpcore2.AsyncNetworkStream):
     cheap: it comes from the socket, past the layers above it.
     """
 
-    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
+    def __init__(self, stream: httpcore2.AsyncNetworkStream, opened: WeakSet[_Stream]) -> None:
+        opened.add(self)
+        self._opened = opened
         self.read, self.write, self.aclose = stream.read, stream.write, stream.aclose
         self._get_extra_info, self._start_tls = stream.get_extra_info, stream.start_tls
         self._socket: socket.socket = stream.get_extra_info("socket")
@@ -131,7 +146,7 @@ class _Stream(httpcore2.AsyncNetworkStream):
 
     async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
         try:
-            return _Stream(await self._start_tls(*args, **kwargs))
+            return _Stream(await self._start_tls(*args, **kwargs), self._opened)
         except httpcore2.ConnectError as error:
             raise HandshakeFailed(_why(error.args[0] if error.args else None)) from None
         except BaseException:
@@ -139,17 +154,24 @@ class _Stream(httpcore2.AsyncNetworkStream):
             raise
 
 
-def pool(trust: ssl.SSLContext, proxy: OutboundProxy | None) -> httpcore2.AsyncConnectionPool:
-    """Idle connections live 5 seconds. Nothing is retried, because only the caller knows what may be sent twice."""
-    return httpcore2.AsyncConnectionPool(
-        ssl_context=trust,
-        max_connections=MOST_CONNECTIONS,
-        max_keepalive_connections=40,
-        # Well below the 5 s after which Apache, Node, and uvicorn close an idle connection. A request that is sent as
-        # it closes is lost.
-        keepalive_expiry=3.0,
-        network_backend=_CheckedAddressBackend(proxy),
-    )
+class Pool(httpcore2.AsyncConnectionPool):
+    """Idle connections live 3 seconds. Nothing is retried, because only the caller knows what may be sent twice."""
+
+    def __init__(self, trust: ssl.SSLContext, proxy: OutboundProxy | None) -> None:
+        self._backend = _CheckedAddressBackend(proxy)
+        super().__init__(
+            ssl_context=trust,
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=40,
+            # Well below the 5 s after which Apache, Node, and uvicorn close an idle connection. A request that is sent
+            # as it closes is lost.
+            keepalive_expiry=3.0,
+            network_backend=self._backend,
+        )
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self._backend.aclose()
 
 
 def request_for(message: httpx2.Request, target: Target, ip: str, connect: float) -> httpcore2.Request:
