@@ -9,20 +9,18 @@ import pytest
 from tests.house.folders import FOLDERS, Budget, folder_of, folders_with_tests, outgrown
 from tests.house.tree import ROOT
 
+PATHS = {
+    "tests/link/api/test_api.py::test_one[a/b]": "link/api",
+    "tests/kit/vault/test_hpke.py": "kit",
+    "tests/browsers/chromium/test_cookies.py": "browsers/chromium",
+    "tests/connectors/sandbox/deep/test_reads.py": "connectors/sandbox",
+    "tests/test_alone.py": "",
+    "src/cobalt_link/app.py": "",
+}
 
-@pytest.mark.parametrize(
-    ("path", "folder"),
-    [
-        ("tests/link/api/test_api.py::test_one[a/b]", "link/api"),
-        ("tests/kit/vault/test_hpke.py", "kit"),
-        ("tests/browsers/chromium/test_cookies.py", "browsers/chromium"),
-        ("tests/connectors/sandbox/deep/test_reads.py", "connectors/sandbox"),
-        ("tests/test_alone.py", ""),
-        ("src/cobalt_link/app.py", ""),
-    ],
-)
-def test_a_test_belongs_to_a_folder(path: str, folder: str) -> None:
-    assert folder_of(path) == folder
+
+def test_a_test_belongs_to_a_folder() -> None:
+    assert {path: folder_of(path) for path in PATHS} == PATHS
 
 
 def test_a_folder_at_its_budget_is_fine_and_one_test_more_is_not() -> None:
