@@ -15,7 +15,6 @@ import httpx2
 from benchmarks.filling import MILLION, Size, fill
 from benchmarks.world import World, free_port, program, world
 from cobalt_link.accounts.access import AccessTokens
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.developers.clients import Clients
@@ -23,6 +22,7 @@ from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.kit.ids import reference
 from cobalt_link.link.session.sessions import LinkSessionTable
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database, Tx
 from cobalt_link.store.partitions import BY_DAY, Partitions
 from cobalt_link.web.paging import encoded

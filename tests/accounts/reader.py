@@ -11,7 +11,6 @@ from pathlib import Path
 import structlog
 
 from cobalt_link.accounts.instance_health import InstanceHealth
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import EhrSessions
@@ -19,6 +18,7 @@ from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connectors.sandbox import Sandbox
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.net.http import Http
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
 from cobalt_link.web.problems import Problem

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from psycopg.errors import UndefinedTable
 
-from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.vault import GCM_SIV, XAES, CannotOpen, Context, Keyring, Vault, key_id
 from tests.support.proof import REWRAP_KILLS, REWRAPPED_KEYS
@@ -185,7 +185,7 @@ async def test_a_key_that_does_not_open_is_reported_and_passed_over(db: Database
 REWRAP = """
 import asyncio, sys
 from pathlib import Path
-from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.vault import Keyring, Vault
 from cobalt_link.store.database import Database
 

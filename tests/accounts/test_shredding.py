@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cobalt_link.accounts.keys import DataKeys
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import migrate

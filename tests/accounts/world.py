@@ -12,7 +12,6 @@ from cobalt_link.accounts.access import ISSUE, AccessTokens
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.brake import ANSWERED
 from cobalt_link.accounts.instance_health import InstanceHealth
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import EhrSessions, RenewalTimes
@@ -29,6 +28,7 @@ from cobalt_link.developers.orgs import Org, Orgs
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.signin.replay import encoded
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
 from tests.accounts.tiny import TinyConnector, TinyEhr

@@ -9,7 +9,6 @@ import pytest
 import sandbox_ehr.server
 from cobalt_link import app
 from cobalt_link.accounts.access import AccessTokens
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.connector.instance import EhrInstance
@@ -21,6 +20,7 @@ from cobalt_link.developers.orgs import Orgs
 from cobalt_link.kit import tokens
 from cobalt_link.settings import Settings
 from cobalt_link.signin.replay import encoded
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.vault import Keyring
 from cobalt_link.vault.master_key import open_vault
 from tests.accounts.world import issued

@@ -12,7 +12,6 @@ import pytest
 
 from cobalt_link import app
 from cobalt_link.accounts.access import AccessTokens
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.connector.instance import EhrInstance
@@ -22,6 +21,7 @@ from cobalt_link.developers.clients import Client, Clients
 from cobalt_link.kit import tokens
 from cobalt_link.link.pages import texts
 from cobalt_link.link.pages.headers import can_follow_a_form, page_headers
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.vault.master_key import open_vault
 from tests.accounts.world import issued
 from tests.support.proof import HOSTILE_IDS

@@ -16,13 +16,13 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.cli.check_address import check_address, check_proxy
 from cobalt_link.cli.check_database import check_database, skew
 from cobalt_link.cli.check_files import check_files
 from cobalt_link.cli.diagnostics import Diagnostic
 from cobalt_link.developers import api
 from cobalt_link.settings import load
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
 from cobalt_link.web import Auth, Call, mount

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.cli.main import main
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Keyring, Vault
 from tests.cli.conftest import Run

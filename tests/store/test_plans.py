@@ -21,7 +21,7 @@ from cobalt_link.store.database import Database
 
 # What the operator asks for by a command, and what reads all on purpose. Requests and chores run none of these.
 COMMANDS = {
-    "accounts/keys.py": ["SELECT encode(substring(wrapped"],  # `by_master_key` counts all keys, for tests
+    "store/data_keys.py": ["SELECT encode(substring(wrapped"],  # `by_master_key` counts all keys, for tests
     "developers/orgs.py": ["SELECT * FROM orgs WHERE client = %s ORDER BY org_id"],  # `cobalt orgs list`
 }
 SIZE = Size(accounts=100_000, sessions=100_000, link_tokens=100_000, entries=50_000)

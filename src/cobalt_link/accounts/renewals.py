@@ -17,7 +17,6 @@ from psycopg.types.json import Jsonb
 from cobalt_link.accounts import audit, sealing, statements
 from cobalt_link.accounts.account import Account, Health, OpenAccount
 from cobalt_link.accounts.fingerprints import EhrLogin, Fingerprints
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.login_tries import LoginBrake, LoginTries, Typist
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.table import account_of
@@ -25,6 +24,7 @@ from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.refusals import Detail, Refusal, Unexpected, catalogue
 from cobalt_link.jobs.claims import Claims, LostClaim
 from cobalt_link.kit.clock import Clock
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.vault import DataKey, Vault
 

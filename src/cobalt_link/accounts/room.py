@@ -8,13 +8,13 @@ from cobalt_link.accounts import api
 from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.api import AccountApi
 from cobalt_link.accounts.instance_health import InstanceHealth
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import TIMES, EhrSessions
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.accounts.upkeep import AccountUpkeep
 from cobalt_link.room import Chore, Deps, Room
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.partitions import Partitions
 from cobalt_link.store.turns import one_at_a_time
 

@@ -17,7 +17,6 @@ import structlog
 from cobalt_link.accounts import audit, sealing, statements
 from cobalt_link.accounts.account import Account, OpenAccount
 from cobalt_link.accounts.fingerprints import EhrLogin, Fingerprints, ehr_login_of
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.logins import login_hashes, login_of
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.connector.grant import Grant
@@ -26,6 +25,7 @@ from cobalt_link.connector.refusals import OtherAccount
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import canonical, new_id
 from cobalt_link.store.batches import delete_in_batches
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database, DatabaseUnavailable, Row, Tx
 from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Vault, VaultError

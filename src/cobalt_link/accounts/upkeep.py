@@ -7,9 +7,9 @@ from datetime import timedelta
 import msgspec
 
 from cobalt_link.accounts.access import AccessTokens
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.kit.clock import Clock
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.partitions import Partitions
 
 

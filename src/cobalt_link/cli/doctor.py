@@ -48,7 +48,7 @@ async def _database(settings: Settings) -> list[Diagnostic]:
 
 async def _keys(settings: Settings, dsn: str) -> list[Diagnostic]:
     """Whether the keyring is the database's own: both may be sound and not belong together."""
-    from cobalt_link.accounts.keys import DataKeys
+    from cobalt_link.store.data_keys import DataKeys
 
     database = await Database.open(dsn, size=1)
     try:

@@ -75,7 +75,7 @@ async def rotate(*, options: CommonOptions = DEFAULTS) -> None:
 @app.command
 async def rewrap(*, options: CommonOptions = DEFAULTS) -> None:
     """Seal the key of every account again with the current master key. Continues an interrupted rotation."""
-    from cobalt_link.accounts.keys import DataKeys
+    from cobalt_link.store.data_keys import DataKeys
 
     async with open_installation(options) as installation:
         count = await DataKeys(installation.db, installation.vault).rewrap_all()
@@ -118,7 +118,7 @@ async def retire(
     options: CommonOptions = DEFAULTS,
 ) -> None:
     """Remove a former key, once nothing needs it any more. Refuses while an account's key is sealed with it."""
-    from cobalt_link.accounts.keys import DataKeys
+    from cobalt_link.store.data_keys import DataKeys
 
     async with open_installation(options) as installation:
         left = (await DataKeys(installation.db, installation.vault).by_master_key()).get(kid, 0)

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Literal, LiteralString
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.kit.ids import HEX, canonical
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.store.partitions import Partitions
 from cobalt_link.vault import Context, DataKey

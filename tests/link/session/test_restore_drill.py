@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from cobalt_link import app
-from cobalt_link.accounts.keys import DataKeys
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.settings import Settings
 from cobalt_link.store.backup import backup, restore
 from cobalt_link.store.binaries import find_binaries
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.vault import KeyringError
 from tests.link.session.sealed import Cell, Kept, Openers, sealed_cells, use_everything
 from tests.support.proof import RESTORED_ORGS
