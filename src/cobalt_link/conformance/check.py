@@ -9,7 +9,7 @@ import msgspec
 from cobalt_link.conformance.cases import Cases, Given, read_cases
 from cobalt_link.conformance.imports import forbidden_imports
 from cobalt_link.conformance.lines import at_key
-from cobalt_link.conformance.manifests import manifest_findings, reads_findings, shared_names
+from cobalt_link.conformance.manifests import manifest_findings, reads_findings, shared_names, writes_findings
 from cobalt_link.conformance.names import names_in
 from cobalt_link.conformance.report import Finding, Report
 from cobalt_link.conformance.rules import SIGN_IN_RULES
@@ -72,7 +72,7 @@ async def _check_one(
     kind = found.connector
     folder = Folder(kind.folder)
     names = names_in(folder)
-    findings = [*manifest_findings(kind, names), *reads_findings(kind), *names.unclear]
+    findings = [*manifest_findings(kind, names), *reads_findings(kind), *writes_findings(kind), *names.unclear]
     if found.name != kind.manifest.key:
         findings.append(
             Finding(

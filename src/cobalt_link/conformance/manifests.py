@@ -13,6 +13,7 @@ from cobalt_link.connector.capabilities import FILTERS, Capability, mismatches, 
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.manifest import Manifest, fold
 from cobalt_link.connector.topics import topics_of
+from cobalt_link.connector.writing import undone
 
 KEY = re.compile(r"[a-z][a-z0-9_]{1,39}")
 MARK_MOST = 2
@@ -56,6 +57,12 @@ def _locale_findings(connector: type[Connector]) -> Iterator[Finding]:
     for locale in sorted(present - set(declared)):
         text = f"locales leaves out {locale!r}, but texts/{locale}.toml exists. Add it to locales."
         yield _finding(connector, "manifest", text, "locales")
+
+
+def writes_findings(connector: type[Connector]) -> Iterator[Finding]:
+    """Each declared write can be done, and each that can be done is declared."""
+    for text in undone(connector.manifest.writes, connector.writings):
+        yield _finding(connector, "writes", text, "", "writes")
 
 
 def reads_findings(connector: type[Connector]) -> Iterator[Finding]:

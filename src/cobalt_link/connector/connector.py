@@ -15,6 +15,7 @@ from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.manifest import Manifest, read_manifest, read_texts, sign_in_version
+from cobalt_link.connector.writing import Writings
 from cobalt_link.net.http import Http
 
 
@@ -31,6 +32,8 @@ class Connector:
     folder: ClassVar[Path]
     version: ClassVar[str]
     """Changes if a sign-in that was begun with the earlier code cannot go on with this one."""
+    writings: ClassVar[Writings] = {}
+    """How to do each of the writes that the manifest declares (`cobalt_link.connector.writing`)."""
 
     def __init_subclass__(cls) -> None:
         cls.folder = Path(inspect.getfile(cls)).parent

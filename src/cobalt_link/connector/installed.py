@@ -8,6 +8,7 @@ import msgspec
 
 from cobalt_link.connector.capabilities import mismatches
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.writing import undone
 
 GROUP = "cobalt_link.connectors"
 
@@ -35,6 +36,8 @@ def classes() -> list[type[Connector]]:
             )
         # Checked here and not at the first read: a declared capability that is missing is the author's mistake.
         for _, text in mismatches(each.connector, each.connector.manifest.reads):
+            raise ConnectorBroken(f"The connector {each.name} does not do what its manifest declares: {text}")
+        for text in undone(each.connector.manifest.writes, each.connector.writings):
             raise ConnectorBroken(f"The connector {each.name} does not do what its manifest declares: {text}")
     return [each.connector for each in found if each.connector]
 

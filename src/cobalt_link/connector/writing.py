@@ -1,0 +1,76 @@
+"""How connectors write: a function that does it, and one that looks what the EHR holds.
+
+A write reaches the EHR at most once. So these functions never repeat a request that changes something. What the EHR
+answers is not trusted: afterwards, and after a crash, `read_back` looks whether the record is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.writes import WriteCapability
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why an EHR did not write. `code` is one of ours in upper snake case (`DUPLICATE_PATIENT`), `field` one of the
+    write's fields, `description` a sentence for people."""
+
+    code: str
+    description: str
+    field: str | None = None
+
+
+class NotWritten(Exception):
+    """The EHR refused the write for good, so it holds nothing of it. Raise it only for an answer that says so."""
+
+    def __init__(self, *reasons: Reason) -> None:
+        self.reasons = reasons
+        super().__init__(", ".join(each.code for each in reasons))
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What the EHR's answer said: the id of the record, if it named one."""
+
+    ehr_id: str | None = None
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What the EHR holds of a write now. `fields` has the write's own names, and values of the same types; a field that
+    the EHR does not keep is absent. `shown` is added to the data of the event, such as `audit_trail`.
+
+    `pending_signature`: somebody has to sign it in the EHR before it counts.
+    """
+
+    ehr_id: str
+    fields: dict[str, Any]
+    shown: dict[str, Any] = {}
+    pending_signature: bool = False
+
+
+class Writing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a connector does one kind of write. All functions get `(connector, chart, write)`, `read_back` also the id
+    from the EHR's answer, if there was one.
+
+    `write` raises `NotWritten` if the EHR refused for good, and a `Refusal` like a read. `read_back` gives what the EHR
+    holds, None if it holds nothing of this write. Without it, a write whose result is unknown stays unknown. `check`
+    sends nothing that changes the chart, and raises `NotWritten` if the EHR would refuse.
+    """
+
+    write: Callable[[Any, Chart, Any], Awaitable[Written]]
+    read_back: Callable[[Any, Chart, Any, str | None], Awaitable[Held | None]] | None = None
+    check: Callable[[Any, Chart, Any], Awaitable[None]] | None = None
+
+
+Writings: TypeAlias = Mapping[WriteCapability, Writing]
+
+
+def undone(declared: Mapping[WriteCapability, object], writings: Writings) -> list[str]:
+    """What to do about writes that only the manifest or only the class has."""
+    lacking = [
+        f"[writes] declares {each}, but `writings` does not have it." for each in declared if each not in writings
+    ]
+    return lacking + [f"Declare {each} under [writes]." for each in writings if each not in declared]
