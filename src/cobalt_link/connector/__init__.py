@@ -14,6 +14,7 @@ from cobalt_link.connector.capabilities import (
 )
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.for_tests import MakesLogins, TestLogin
 from cobalt_link.connector.grant import EhrUser, Grant, Renewed
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.json_api import (
@@ -163,6 +164,7 @@ __all__ = [
     "LinkedPages",
     "Location",
     "Locked",
+    "MakesLogins",
     "Mode",
     "Never",
     "NewAppointment",
@@ -221,6 +223,7 @@ __all__ = [
     "Shift",
     "Soap",
     "Stream",
+    "TestLogin",
     "TlsError",
     "TooManyCodes",
     "TooSlow",

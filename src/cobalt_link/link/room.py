@@ -9,6 +9,7 @@ from cobalt_link.accounts.room import AccountsRoom
 from cobalt_link.developers.room import DevelopersRoom
 from cobalt_link.jobs.room import JobsRoom
 from cobalt_link.link.api import routes as api
+from cobalt_link.link.api import sandbox
 from cobalt_link.link.api.link_tokens import LinkTokenApi
 from cobalt_link.link.connections import routes as connections
 from cobalt_link.link.deps import LinkDeps
@@ -41,7 +42,7 @@ from cobalt_link.vault import Vault
 from cobalt_link.web import Routes
 
 SHREDDING = "shredding of link session keys"
-ROUTES: tuple[Routes, ...] = (api.routes, pages.routes, files.routes, connections.routes)
+ROUTES: tuple[Routes, ...] = (api.routes, sandbox.routes, pages.routes, files.routes, connections.routes)
 
 
 class LinkRoom(Room, frozen=True, kw_only=True):
@@ -87,6 +88,7 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
     return LinkRoom(
         routes=(
             (api.routes, LinkTokenApi(given, sessions, tokens, exchanges, requests)),
+            (sandbox.routes, sandbox.SandboxAccounts(given)),
             (pages.routes, room),
             (files.routes, room),
             (connections.routes, room),

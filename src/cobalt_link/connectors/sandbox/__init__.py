@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from typing import ClassVar
 from urllib.parse import quote
 
 from cobalt_link.connector import (
@@ -22,9 +23,10 @@ from cobalt_link.connector import (
     Patients,
     PracticeSettings,
     Provider,
+    TestLogin,
     digits,
 )
-from cobalt_link.connectors.sandbox import records, sign_in
+from cobalt_link.connectors.sandbox import lab, records, sign_in
 from cobalt_link.connectors.sandbox.api import api_of
 
 PAGE = 200  # patients
@@ -35,6 +37,8 @@ LEAST_DIGITS = 7
 
 class Sandbox(Connector):
     """Speaks the JSON API of `sandbox_ehr`; see docs/reference/sandbox-ehr.md."""
+
+    faults: ClassVar = lab.FAULTS
 
     async def recognize(self, instance: EhrInstance) -> None:
         # Without a session this EHR answers with a code of its own.
@@ -97,6 +101,15 @@ class Sandbox(Connector):
 
     async def settings(self, chart: Chart) -> PracticeSettings:
         return records.settings(await self._api(chart).get("/settings"))
+
+    async def new_login(self, instance: EhrInstance) -> TestLogin:
+        return await lab.new_login(self.http, instance)
+
+    async def break_login(self, instance: EhrInstance, username: str, fault: str) -> None:
+        await lab.break_login(self.http, instance, username, fault)
+
+    async def repair_login(self, instance: EhrInstance, username: str) -> None:
+        await lab.repair_login(self.http, instance, username)
 
     def _api(self, chart: Chart) -> JsonClient:
         return api_of(self.http, chart.instance, chart.session)
