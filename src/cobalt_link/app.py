@@ -39,6 +39,7 @@ from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import Problem, Unauthorized, Unavailable
 from cobalt_link.web.rates import RateLimits
+from cobalt_link.webhooks import room as webhooks
 
 log = structlog.get_logger()
 
@@ -123,9 +124,11 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
 
 def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
-    job, developer, account = jobs.open(deps), developers.open(deps), accounts.open(deps)
+    job, developer = jobs.open(deps), developers.open(deps)
+    hooks = webhooks.open(deps, job, developer)
+    account = accounts.open(deps, hooks)
     linking = link.open(deps, job, developer, account)
-    record = records.open(deps, account, developer)
+    record = records.open(deps, job, hooks, account, developer)
     return House(
         deps=deps,
         jobs=job,
@@ -133,7 +136,7 @@ def _open_rooms(deps: Deps) -> House:
         accounts=account,
         link=linking,
         # The queue last: it wakes workers for the other rooms.
-        rooms=(_system(deps, metrics), linking, account, developer, record, job),
+        rooms=(_system(deps, metrics), linking, account, developer, hooks, record, job),
         metrics=metrics,
     )
 

@@ -93,6 +93,12 @@ async def read(reads: RecordsEngine, account: Account, asked: PatientsAsked) -> 
     return PatientsAnswer([view(each, ids) for each in found.items], pagination)
 
 
+async def patients_of(connector: ReadsPatients, chart: Chart, wanted: PatientQuery) -> list[Patient]:
+    """The patients who match a record number or an id."""
+    found = (await _page(connector.patients(chart, wanted), wanted)).items
+    return [each for each in found if matches_patient(each, wanted)]
+
+
 async def _page(given: Awaitable[Patients] | Records[Patient], wanted: PatientQuery | None) -> Patients:
     """The page of an EHR that has pages, else the part of all patients that `wanted` asks for (None: all)."""
     found = await listed(given) if isinstance(given, AsyncIterator) else await given
