@@ -48,6 +48,7 @@ TABLE: tuple[Routes, ...] = (
     *link.ROUTES,
     *accounts.ROUTES,
     *developers.ROUTES,
+    *webhooks.ROUTES,
     *records.ROUTES,
 )
 
@@ -79,6 +80,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     deps: Deps
     jobs: jobs.JobsRoom
     developers: developers.DevelopersRoom
+    webhooks: webhooks.WebhooksRoom
     accounts: accounts.AccountsRoom
     link: link.LinkRoom
     rooms: tuple[Room, ...]
@@ -114,7 +116,15 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         stack.push_async_callback(http.close)
         connectors = {key: each(http) for key, each in connector_classes().items()}
         house = _open_rooms(
-            Deps(settings=settings, clock=clock, db=db, vault=vault, signals=signals, connectors=connectors)
+            Deps(
+                settings=settings,
+                clock=clock,
+                db=db,
+                vault=vault,
+                signals=signals,
+                connectors=connectors,
+                trust=trust,
+            )
         )
         for room in house.rooms:
             await room.start()
@@ -125,18 +135,19 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
 def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
     job, developer = jobs.open(deps), developers.open(deps)
-    hooks = webhooks.open(deps, job, developer)
-    account = accounts.open(deps, hooks)
+    webhook = webhooks.open(deps, job, developer)
+    account = accounts.open(deps, webhook)
     linking = link.open(deps, job, developer, account)
-    record = records.open(deps, job, hooks, account, developer)
+    record = records.open(deps, job, webhook, account, developer)
     return House(
         deps=deps,
         jobs=job,
         developers=developer,
+        webhooks=webhook,
         accounts=account,
         link=linking,
         # The queue last: it wakes workers for the other rooms.
-        rooms=(_system(deps, metrics), linking, account, developer, hooks, record, job),
+        rooms=(_system(deps, metrics), linking, account, developer, webhook, record, job),
         metrics=metrics,
     )
 

@@ -55,6 +55,7 @@ FOLDERS: dict[str, Budget] = {
     "support": Budget(60, 5),
     "vault": Budget(95, 28),
     "web": Budget(460, 50),
+    "webhooks": Budget(60, 60),
 }
 
 
