@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
-from tests.records.clinic import Clinic
+from tests.support.clinic import Clinic
 from tests.support.world import Sandbox, Shop
 
 
@@ -187,7 +186,7 @@ async def test_what_makes_no_sense_is_refused_at_once(clinic: Clinic) -> None:
     assert (unknown.status_code, unknown.json()["error"]) == (404, "record_not_found")
 
 
-async def test_a_job_waits_for_its_user_and_goes_on_by_itself(clinic: Clinic, house: House) -> None:
+async def test_a_job_waits_for_its_user_and_goes_on_by_itself(clinic: Clinic) -> None:
     await clinic.sandbox.lab("faults", {"drop_sessions": True, "times": 1})
     fault = {"fault": "password_changed"}
     broken = await clinic.app.call("POST", f"/v1/sandbox/accounts/{clinic.account}/break", json=fault)
@@ -196,7 +195,7 @@ async def test_a_job_waits_for_its_user_and_goes_on_by_itself(clinic: Clinic, ho
     job = await _state(clinic, accepted["job_id"], "waiting_for_sign_in")
     assert job["code"] == "login_required"
     assert (await clinic.app.call("POST", f"/v1/sandbox/accounts/{clinic.account}/repair")).status_code == 200
-    await clinic.sign_in_again(house)
+    await clinic.sign_in_again()
     job = await clinic.job(accepted["job_id"])
     assert (job["state"], await clinic.rows(job["job_id"])) == ("succeeded", 1)
 

@@ -233,9 +233,9 @@ FROM siblings s WHERE a.id = s.id AND a.id <> %(id)s AND EXISTS (SELECT FROM set
 # `refused` are the fingerprints of answers that the EHR has refused. The accounts on the same login that would send the
 # same answers are marked untried: another try could lock the user out.
 REQUIRED: LiteralString = f"""{RELEASE}, health = 'login_required', health_reason = %(code)s, renewals_begun = 0,
-    untold = array_append(untold, 'login_required')"""
+    untold = array_append(a.untold, 'login_required')"""
 RENEWAL_ENDED: LiteralString = f"""
-WITH {SIBLINGS}, own AS (UPDATE accounts
+WITH {SIBLINGS}, own AS (UPDATE accounts a
 SET {REQUIRED}
 WHERE {OWN} RETURNING id, client
 ), others AS (UPDATE accounts a

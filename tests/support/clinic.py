@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 
+from tests.stories.person import Person
 from tests.support.world import Sandbox, Shop
 
 
@@ -59,6 +60,12 @@ class Clinic:
         """How many rows the EHR has made for a job, of every kind."""
         found = (await self.sandbox.lab(f"written?client_ref={job_id:032x}"))["written"]
         return sum(each["rows"] for each in found)
+
+    async def sign_in_again(self) -> None:
+        """Its user goes through Link in update mode."""
+        link_token = await self.app.link_token(access_token=self.token)
+        async with httpx2.AsyncClient(base_url=self.app.http.base_url, trust_env=False, verify=False) as http:
+            await Person(http).link(link_token)
 
     async def new_appointment(self, days: int = 3, hour: int = 9, **more: Any) -> dict[str, Any]:
         """The fields of an appointment that the EHR takes."""
