@@ -17,6 +17,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import EhrUser, Grant, Renewed
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.json_api import (
+    Created,
     Errors,
     JsonApi,
     JsonClient,
@@ -47,6 +48,7 @@ from cobalt_link.connector.models import (
     Sex,
     Shift,
 )
+from cobalt_link.connector.multipart import Content, multipart
 from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
     Choice,
@@ -87,7 +89,9 @@ from cobalt_link.connector.refusals import (
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.connector.validity import MOST_OPTIONS
 from cobalt_link.connector.writes import (
+    Ai,
     AppointmentChange,
+    ForPatient,
     InsuranceChange,
     NewAppointment,
     NewClaim,
@@ -106,8 +110,10 @@ from cobalt_link.connector.writes import (
     NewTelephoneEncounter,
     NoteChange,
     PatientChange,
+    ReferralDocument,
     Soap,
     Write,
+    WriteCapability,
 )
 from cobalt_link.connector.writing import Held, NotWritten, Reason, Writing, Writings, Written
 from cobalt_link.net.http import (
@@ -127,6 +133,7 @@ __all__ = [
     "MOST_OPTIONS",
     "ONE_PAGE",
     "AddressRefused",
+    "Ai",
     "Appointment",
     "AppointmentChange",
     "AppointmentQuery",
@@ -142,6 +149,8 @@ __all__ = [
     "CodeExpired",
     "Coded",
     "Connector",
+    "Content",
+    "Created",
     "Credentials",
     "CredentialsAnswer",
     "CursorPages",
@@ -152,6 +161,7 @@ __all__ = [
     "EhrUser",
     "Errors",
     "FindsAppointments",
+    "ForPatient",
     "Grant",
     "Held",
     "Http",
@@ -212,6 +222,7 @@ __all__ = [
     "Reason",
     "RecordNotFound",
     "Records",
+    "ReferralDocument",
     "Refusal",
     "Renewed",
     "RenewsSessions",
@@ -230,6 +241,7 @@ __all__ = [
     "Waiting",
     "WaitingAnswer",
     "Write",
+    "WriteCapability",
     "Writing",
     "Writings",
     "Written",
@@ -239,6 +251,7 @@ __all__ = [
     "holds",
     "matches_appointment",
     "matches_patient",
+    "multipart",
     "names_patient",
     "retry_after",
     "same_phone",

@@ -26,6 +26,7 @@ from cobalt_link.connector import (
 )
 from cobalt_link.connectors.sandbox import records, sign_in
 from cobalt_link.connectors.sandbox.api import api_of
+from cobalt_link.connectors.sandbox.writes import WRITINGS
 
 PAGE = 200  # patients
 DAYS = 366  # in one request for appointments
@@ -35,6 +36,8 @@ LEAST_DIGITS = 7
 
 class Sandbox(Connector):
     """Speaks the JSON API of `sandbox_ehr`; see docs/reference/sandbox-ehr.md."""
+
+    writings = WRITINGS
 
     async def recognize(self, instance: EhrInstance) -> None:
         # Without a session this EHR answers with a code of its own.
