@@ -18,6 +18,7 @@ from cobalt_link.connector.for_tests import MakesLogins, TestLogin
 from cobalt_link.connector.grant import EhrUser, Grant, Renewed
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.json_api import (
+    Created,
     Errors,
     JsonApi,
     JsonClient,
@@ -48,6 +49,7 @@ from cobalt_link.connector.models import (
     Sex,
     Shift,
 )
+from cobalt_link.connector.multipart import Content, multipart
 from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
     Choice,
@@ -88,7 +90,9 @@ from cobalt_link.connector.refusals import (
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.connector.validity import MOST_OPTIONS
 from cobalt_link.connector.writes import (
+    Ai,
     AppointmentChange,
+    ForPatient,
     InsuranceChange,
     NewAppointment,
     NewClaim,
@@ -107,8 +111,10 @@ from cobalt_link.connector.writes import (
     NewTelephoneEncounter,
     NoteChange,
     PatientChange,
+    ReferralDocument,
     Soap,
     Write,
+    WriteCapability,
 )
 from cobalt_link.connector.writing import Held, NotWritten, Reason, Writing, Writings, Written
 from cobalt_link.net.http import (
@@ -128,6 +134,7 @@ __all__ = [
     "MOST_OPTIONS",
     "ONE_PAGE",
     "AddressRefused",
+    "Ai",
     "Appointment",
     "AppointmentChange",
     "AppointmentQuery",
@@ -143,6 +150,8 @@ __all__ = [
     "CodeExpired",
     "Coded",
     "Connector",
+    "Content",
+    "Created",
     "Credentials",
     "CredentialsAnswer",
     "CursorPages",
@@ -153,6 +162,7 @@ __all__ = [
     "EhrUser",
     "Errors",
     "FindsAppointments",
+    "ForPatient",
     "Grant",
     "Held",
     "Http",
@@ -214,6 +224,7 @@ __all__ = [
     "Reason",
     "RecordNotFound",
     "Records",
+    "ReferralDocument",
     "Refusal",
     "Renewed",
     "RenewsSessions",
@@ -233,6 +244,7 @@ __all__ = [
     "Waiting",
     "WaitingAnswer",
     "Write",
+    "WriteCapability",
     "Writing",
     "Writings",
     "Written",
@@ -242,6 +254,7 @@ __all__ = [
     "holds",
     "matches_appointment",
     "matches_patient",
+    "multipart",
     "names_patient",
     "retry_after",
     "same_phone",

@@ -28,6 +28,7 @@ from cobalt_link.connector import (
 )
 from cobalt_link.connectors.sandbox import lab, records, sign_in
 from cobalt_link.connectors.sandbox.api import api_of
+from cobalt_link.connectors.sandbox.writes import WRITINGS
 
 PAGE = 200  # patients
 DAYS = 366  # in one request for appointments
@@ -39,6 +40,7 @@ class Sandbox(Connector):
     """Speaks the JSON API of `sandbox_ehr`; see docs/reference/sandbox-ehr.md."""
 
     faults: ClassVar = lab.FAULTS
+    writings = WRITINGS
 
     async def recognize(self, instance: EhrInstance) -> None:
         # Without a session this EHR answers with a code of its own.

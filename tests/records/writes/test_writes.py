@@ -16,11 +16,6 @@ from tests.support.clinic import Clinic
 from tests.support.world import Sandbox, Shop
 
 
-@pytest.fixture
-async def clinic(acme: Shop, sandbox: Sandbox) -> Clinic:
-    return await Clinic.of(acme, sandbox)
-
-
 async def test_a_write_is_accepted_with_a_job_and_settles_with_what_the_ehr_holds(clinic: Clinic) -> None:
     wanted = await clinic.new_appointment(note="Bring the card")
     accepted = await clinic.write("/v1/appointments", wanted)
