@@ -35,7 +35,6 @@ async def test_an_app_is_told_once_that_its_user_has_to_sign_in_and_once_that_th
     (first,) = await told(clinic, 1)
     assert (first["type"], first["access_token_reference_id"], first["job_id"]) == ("login_required", "user-7", None)
     assert first["data"]["reason"] == "wrong_credentials" and first["data"]["account_id"] == clinic.account
-    await clinic.app.call("POST", f"/v1/sandbox/accounts/{clinic.account}/repair")
     await clinic.sign_in_again()
     assert [each["type"] for each in await told(clinic, 2)] == ["login_required", "account.repaired"]
 

@@ -14,15 +14,15 @@ from tests.support.world import Sandbox, Shop
 class Clinic:
     """`chart` are the EHR's own rows, read past our code."""
 
-    def __init__(self, app: Shop, sandbox: Sandbox, account: str, token: str, session: str) -> None:
-        self.app, self.sandbox, self.account, self.token, self.session = app, sandbox, account, token, session
+    def __init__(self, app: Shop, sandbox: Sandbox, linked: dict[str, Any], session: str) -> None:
+        self.app, self.sandbox, self.session = app, sandbox, session
+        self.account, self.token, self.username = linked["account_id"], linked["access_token"], linked["ehr_username"]
 
     @classmethod
     async def of(cls, app: Shop, sandbox: Sandbox, **wanted: Any) -> Clinic:
         answer = await app.call("POST", "/v1/sandbox/accounts", json=wanted)
         assert answer.status_code == 200, answer.text
-        linked = answer.json()
-        return cls(app, sandbox, linked["account_id"], linked["access_token"], await sandbox.session())
+        return cls(app, sandbox, answer.json(), await sandbox.session())
 
     async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
         return await self.app.call(method, path, access_token=self.token, **options)
@@ -61,11 +61,11 @@ class Clinic:
         found = (await self.sandbox.lab(f"written?client_ref={job_id:032x}"))["written"]
         return sum(each["rows"] for each in found)
 
-    async def sign_in_again(self) -> None:
-        """Its user goes through Link in update mode."""
+    async def sign_in_again(self, password: str = "pass_changed") -> None:
+        """Its user goes through Link in update mode, after `password_changed` with the password that it set."""
         link_token = await self.app.link_token(access_token=self.token)
         async with httpx2.AsyncClient(base_url=self.app.http.base_url, trust_env=False, verify=False) as http:
-            await Person(http).link(link_token)
+            await Person(http, self.username, password).link(link_token)
 
     async def new_appointment(self, days: int = 3, hour: int = 9, **more: Any) -> dict[str, Any]:
         """The fields of an appointment that the EHR takes."""

@@ -16,3 +16,8 @@ async def acme(house: House, client: httpx2.AsyncClient) -> Shop:
 @pytest.fixture
 async def clinic(acme: Shop, sandbox: Sandbox) -> Clinic:
     return await Clinic.of(acme, sandbox)
+
+
+@pytest.fixture
+async def rival(house: House, client: httpx2.AsyncClient) -> Shop:
+    return await shop(house, client, "Rival Notes")

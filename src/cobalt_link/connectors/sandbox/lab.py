@@ -9,7 +9,7 @@ from cobalt_link.connector import EhrInstance, Http, TestLogin, Unsupported
 
 PASSWORD = "pass_good"  # noqa: S105 - that of all its users
 FAULTS = {
-    "password_changed": "The user's password is another one now, and all their sessions end.",
+    "password_changed": "The user's password is pass_changed now, and all their sessions end.",
     "password_expired": "The user has to choose a new password, and all their sessions end.",
     "locked": "The user is locked until somebody unlocks them, and all their sessions end.",
     "code_required": "The user has a second factor now, and all their sessions end.",

@@ -14,7 +14,7 @@ from cobalt_link.accounts.api import AccountView, views
 from cobalt_link.accounts.problems import AccountGone, EhrUnavailable, EhrUnexpected, NotSupported
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.for_tests import MakesLogins
+from cobalt_link.connector.for_tests import MakesLogins, TestLogin
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.developers.clients import Client
@@ -44,11 +44,13 @@ class NewSandboxAccount(msgspec.Struct, frozen=True):
 
 
 class SandboxAccountLinked(msgspec.Struct, frozen=True):
-    """`token` and `access_token` are the same."""
+    """`token` and `access_token` are the same. The login is one of made-up patients, for Link's update mode."""
 
     token: str
     access_token: str
     account_id: str
+    ehr_username: str
+    ehr_password: str
     account: AccountView
     success: bool = True
 
@@ -78,10 +80,11 @@ class SandboxAccounts:
         key, connector = self._for_tests()
         org = await self._deps.orgs.ensure(client, wanted.org_id, connector.manifest.name)
         instance = EhrInstance(address=self._address(key, org))
-        account = await self._signed_in(client, org, wanted.user_id or f"ci-{token_hex(6)}", key, instance)
+        user = wanted.user_id or f"ci-{token_hex(6)}"
+        account, login = await self._signed_in(client, org, user, key, instance)
         token = await self._deps.access.issue(account, client.env)
         (view,) = await views(self._deps.accounts, self._deps.connectors, [account])
-        return SandboxAccountLinked(token, token, account.id, view)
+        return SandboxAccountLinked(token, token, account.id, login.username, login.password, view)
 
     async def change(self, client: Client, account_id: str, fault: str | None) -> SandboxAccountChanged:
         """Breaks the login of an account, or repairs it. Raises AccountGone, NotSupported, InvalidRequest."""
@@ -102,7 +105,9 @@ class SandboxAccounts:
         said = connector.faults[fault] if fault else "The login works again. Repair the account in Link's update mode."
         return SandboxAccountChanged(account.id, said)
 
-    async def _signed_in(self, client: Client, org: Org, user_id: str, key: str, instance: EhrInstance) -> Account:
+    async def _signed_in(
+        self, client: Client, org: Org, user_id: str, key: str, instance: EhrInstance
+    ) -> tuple[Account, TestLogin]:
         connector = self._deps.connectors[key]
         assert isinstance(connector, MakesLogins)
 
@@ -120,7 +125,7 @@ class SandboxAccounts:
         if not isinstance(outcome, Granted):
             raise EhrUnexpected
         async with self._deps.db.transaction() as tx:
-            return await self._deps.accounts.keep(
+            account = await self._deps.accounts.keep(
                 tx,
                 client=client.id,
                 org=org.id,
@@ -132,6 +137,7 @@ class SandboxAccounts:
                 answers=outcome.answers,
                 username=login.username,
             )
+        return account, login
 
     def _for_tests(self) -> tuple[str, Connector]:
         for key, connector in self._deps.connectors.items():

@@ -27,7 +27,7 @@ from cobalt_link.records.writes.shapes import WriteAsked
 from cobalt_link.records.writes.table import AMEND, RETRY, NewJob, WriteJobs
 from cobalt_link.vault import Vault
 from cobalt_link.web.conversion import convert
-from cobalt_link.web.problems import Conflict, Problem
+from cobalt_link.web.problems import Problem
 
 RUN = "records.write"
 DISPATCH = "records.dispatch"
@@ -195,9 +195,8 @@ class WriteDesk:
             done = await self.started_again(job, _until(self._clock.now(), body.expires_in), sealed)
         else:
             done = await self._jobs.try_change(AMEND, {"id": job.id, "request": sealed})
-        if not done:
-            raise Conflict("The EHR is getting this record right now. Send the change again when its job is settled.")
-        return Accepted(job_id=job.id, record_id=job.record_id)
+        # If a worker has it already, the change is a job of its own, which waits for that one.
+        return Accepted(job_id=job.id, record_id=job.record_id) if done else None
 
     async def _new(
         self,

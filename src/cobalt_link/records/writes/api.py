@@ -24,7 +24,7 @@ from cobalt_link.records.writes.job import State, Step
 from cobalt_link.records.writes.operation import Operation
 from cobalt_link.records.writes.operations import OPERATIONS
 from cobalt_link.web import Auth, Call, Idempotency, Rate, Routes, Tenant
-from cobalt_link.web.problems import Conflict, InvalidRequest, MissingField, Unavailable
+from cobalt_link.web.problems import InvalidRequest, MissingField, Unavailable
 from cobalt_link.web.table import parameters
 
 routes = Routes("records")
@@ -37,7 +37,7 @@ WRITE: Any = {
     "idempotency": Idempotency.KEY,
     "errors": (
         ReconnectRequired, AccountGone, NotSupported, RecordNotFound, KeyUsedForAnother, InvalidRequest, MissingField,
-        Conflict, Unavailable,
+        Unavailable,
     ),
 }  # fmt: skip
 # With dry_run, the EHR is asked.

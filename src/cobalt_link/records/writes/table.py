@@ -186,12 +186,8 @@ class WriteJobs:
 
 
 def job_of(row: Row) -> WriteJob:
-    return msgspec.convert(
-        {name: row[name] for name in WriteJob.__struct_fields__}, WriteJob, builtin_types=_AS_THEY_ARE
-    )
-
-
-_AS_THEY_ARE = (bytes, datetime)
+    fields = {name: row[name] for name in WriteJob.__struct_fields__}
+    return WriteJob(**fields | {"steps": msgspec.convert(row["steps"], list[Step])})
 
 
 def _json(steps: Sequence[Step]) -> str:
