@@ -133,6 +133,7 @@ async def test_a_status_goes_only_where_the_settings_say(ehr: SandboxClient, ses
             else:
                 assert refusal(response) == (409, "status_not_allowed")
                 assert (response.json()["status"], response.json()["wanted"]) == (status, wanted)
+    visit = await ehr.make("appointments", session, **booking(slot))
     response = await ehr.send("PATCH", f"appointments/{visit['id']}", session, {"status": "GONE"})
     assert refusal(response) == (409, "status_not_allowed")
 
