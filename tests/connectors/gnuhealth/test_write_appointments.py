@@ -164,6 +164,21 @@ async def test_a_change_that_cannot_be_is_refused(written_to: Bench, connector: 
     assert await held_of(connector, doctor, AppointmentChange(ref=ref(), ehr_id=made, status="done")) is None
 
 
+async def test_the_specialty_is_the_professional_s_and_not_the_user_s(
+    written_to: Bench, connector: GnuHealth, doctor: Chart
+) -> None:
+    pairs = [(1, "Pediatrics", False), (2, "Cardiology", False), (2, "Surgery", True)]
+    specialties = {}
+    for number, name, main in pairs:
+        specialties[name] = seed.one(written_to, "gnuhealth.specialty", {"name": name, "code": name[:4]})
+        link = {"healthprof": number, "specialty": specialties[name], "mainsp": main}
+        seed.one(written_to, "gnuhealth.hp_specialty", link)
+    made = (await do(connector, doctor, a_visit(a_time(written_to, 19)))).ehr_id
+    assert raw(written_to, MODEL, made, "speciality") == {"speciality": specialties["Surgery"]}
+    await do(connector, doctor, AppointmentChange(ref=ref(), ehr_id=made, provider_ehr_id="1"))
+    assert raw(written_to, MODEL, made, "speciality") == {"speciality": specialties["Pediatrics"]}
+
+
 async def test_a_check_sends_nothing_that_changes(written_to: Bench, connector: GnuHealth, doctor: Chart) -> None:
     visit, before = a_visit(a_time(written_to, 17)), count(written_to, MODEL)
     check = connector.writings["appointments.create"].check

@@ -6,8 +6,16 @@ from typing import Any
 
 from cobalt_link.connector import AppointmentChange, Held, NotWritten, Reason, Written
 from cobalt_link.connectors.gnuhealth.appointments import MODEL, TAKEN
-from cobalt_link.connectors.gnuhealth.new_appointments import HELD, held_fields, provider_values, unknown_codes
-from cobalt_link.connectors.gnuhealth.refused import LOCATION, PROVIDER, changed, holds_some, missing, row
+from cobalt_link.connectors.gnuhealth.new_appointments import HELD, held_fields, provider_values
+from cobalt_link.connectors.gnuhealth.refused import (
+    LOCATION,
+    PROVIDER,
+    changed,
+    holds_some,
+    missing,
+    row,
+    unknown_codes,
+)
 from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import at, number
 

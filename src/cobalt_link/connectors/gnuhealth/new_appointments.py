@@ -9,16 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from cobalt_link.connector import Held, NewAppointment, NotWritten, Reason, Written
-from cobalt_link.connectors.gnuhealth import practice
 from cobalt_link.connectors.gnuhealth.appointments import MODEL, TAKEN, timezone
 from cobalt_link.connectors.gnuhealth.refused import (
     LOCATION,
     PATIENT,
     PROVIDER,
-    RULE,
     changed,
     missing,
     row,
+    unknown_codes,
 )
 from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import at, inside, number, tag
@@ -78,22 +77,12 @@ async def held(server: Server, write: NewAppointment, ehr_id: str | None) -> Hel
     return Held(ehr_id=str(found["id"]), fields=patient | held_fields(server, found))
 
 
-async def unknown_codes(server: Server, visit_type: str | None, status: str | None) -> list[Reason]:
-    if visit_type is None and status is None:
-        return []
-    known = await practice.codes(server)
-    reasons = []
-    if visit_type is not None and visit_type not in known["visit_type"]:
-        reasons.append(Reason("INVALID_VISIT_TYPE", f"GNU Health has no visit type {visit_type!r}.", "type"))
-    if status is not None and status not in known["state"]:
-        reasons.append(Reason(RULE, f"GNU Health has no visit status {status!r}.", "status"))
-    return reasons
-
-
 async def provider_values(server: Server, ehr_id: str) -> dict[str, Any]:
-    """With the specialty, which the server itself would take from the signed-in user."""
-    found = await row(server, PROVIDER.model, ehr_id, ["main_specialty.specialty"])
-    return {"healthprof": number(ehr_id), "speciality": inside(found, "main_specialty", "specialty")}
+    """With the main specialty. The server itself would take the one of the signed-in user."""
+    found = await row(server, PROVIDER.model, ehr_id, ["specialties.specialty", "specialties.mainsp"])
+    known = inside(found, "specialties.") or []
+    main = [each for each in known if each["mainsp"] or len(known) == 1]
+    return {"healthprof": number(ehr_id), "speciality": main[0]["specialty"] if main else None}
 
 
 async def _conflicts(server: Server, write: NewAppointment) -> list[Reason]:

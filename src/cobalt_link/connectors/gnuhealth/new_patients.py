@@ -51,7 +51,7 @@ async def create(server: Server, write: NewPatient) -> Written:
 
 async def held(server: Server, write: NewPatient, _: str | None) -> Held | None:
     """By our reference. The server's answer names the person, not the patient."""
-    mine = [["party.code", "=", _internal_code(server, write)]]
+    mine = [["party.code", "like", f"{UUID(write.ref)}-%"]]
     found = await server.model(patients.MODEL, "search_read", mine, 0, 1, None, HELD)
     return held_patient(found[0]) if found else None
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cobalt_link.connector import NoRights, NotWritten, Reason
+from cobalt_link.connectors.gnuhealth import practice
 from cobalt_link.connectors.gnuhealth.server import Fault, Server
 from cobalt_link.connectors.gnuhealth.values import number
 
@@ -72,6 +73,18 @@ async def missing(server: Server, sought: Sought, ehr_id: str | None, field: str
     if ehr_id is None or await row(server, sought.model, ehr_id, ["id"]):
         return []
     return [Reason(sought.code, f"GNU Health has no active {sought.name} {ehr_id}.", field)]
+
+
+async def unknown_codes(server: Server, visit_type: str | None, status: str | None) -> list[Reason]:
+    if visit_type is None and status is None:
+        return []
+    known = await practice.codes(server)
+    reasons = []
+    if visit_type is not None and visit_type not in known["visit_type"]:
+        reasons.append(Reason("INVALID_VISIT_TYPE", f"GNU Health has no visit type {visit_type!r}.", "type"))
+    if status is not None and status not in known["state"]:
+        reasons.append(Reason(RULE, f"GNU Health has no visit status {status!r}.", "status"))
+    return reasons
 
 
 def holds_some(asked: msgspec.Struct, held: Mapping[str, Any]) -> bool:
