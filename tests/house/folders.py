@@ -32,7 +32,7 @@ FOLDERS: dict[str, Budget] = {
     "cli": Budget(175, 114),
     "conformance": Budget(430, 45),
     "connector": Budget(125, 5),
-    "connectors/gnuhealth": Budget(170, 95),
+    "connectors/gnuhealth": Budget(200, 125),
     "connectors/sandbox": Budget(200, 27),
     "developers": Budget(200, 12),
     "docs": Budget(600, 12),

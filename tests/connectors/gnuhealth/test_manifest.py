@@ -12,6 +12,11 @@ def test_every_filter_that_the_api_has_is_declared(connector: GnuHealth) -> None
     assert reads.keys() == {"appointments", "patients", "providers", "locations", "settings"}
 
 
+def test_a_dry_run_and_a_look_afterwards_are_possible_for_every_write(connector: GnuHealth) -> None:
+    assert connector.manifest.writes.keys() == connector.writings.keys()
+    assert all(each.check and each.read_back for each in connector.writings.values())
+
+
 def test_it_goes_by_the_names_that_people_use(connector: GnuHealth) -> None:
     for name in ("GNU Health", "gnuhealth", "GNU HEALTH HIS", "gnu-health", "Gnú\u00a0Health"):
         assert connector.manifest.answers_to(name), name

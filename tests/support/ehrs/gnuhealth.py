@@ -49,12 +49,12 @@ def start_gnuhealth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]
     """Starts a server: `start_gnuhealth("a", "b", authentications="password+sms", max_age=5)`; all stop at the end.
 
     max_link_session: failed sign-ins until 429. max_age: seconds that a session lives. timeout: seconds of the
-    lock-out.
+    lock-out. modules: more of GNU Health's than its core, such as "health_lab".
     """
     running: list[GnuHealth] = []
 
-    def start(*databases: str, **config: Any) -> GnuHealth:
-        source = install.database(_seed, Path(seed.__file__))
+    def start(*databases: str, modules: tuple[str, ...] = (), **config: Any) -> GnuHealth:
+        source = install.database(_seed, Path(seed.__file__), *modules)
         folder = tmp_path_factory.mktemp("gnuhealth")
         for name in databases or ("riverside",):
             shutil.copy(source, folder / f"{name}.sqlite")

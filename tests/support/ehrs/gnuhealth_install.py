@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 REPO = HERE.parents[2]
 REQUIREMENTS = HERE / "gnuhealth-requirements.txt"
 LAB = HERE / "gnuhealth_lab"
+MODULES = ("health", "authentication_sms")
 ADMIN_PASSWORD = "Adm1n-Lab-Pass!"
 
 
@@ -65,13 +66,14 @@ def _install(folder: Path) -> None:
     _run(*pip, "--no-deps", "--require-hashes", "-r", REQUIREMENTS)
 
 
-def database(seed: Callable[[Path], None], source: Path) -> Path:
-    """A seeded SQLite file, to be copied; made anew when the requirements or the seed's `source` change."""
-    sources = (REQUIREMENTS.read_bytes(), source.read_bytes())
+def database(seed: Callable[[Path], None], source: Path, *more: str) -> Path:
+    """A seeded SQLite file with GNU Health's core and `more` modules, to be copied; made anew when the requirements or
+    the seed's `source` change."""
+    sources = (REQUIREMENTS.read_bytes(), source.read_bytes(), *(name.encode() for name in more))
 
     def make(folder: Path) -> None:
         configure(folder, authentications="password", port=0)
-        create(folder, "seeded")
+        create(folder, "seeded", (*MODULES, *more))
         seed(folder)
 
     return made_once(cache() / f"gnuhealth-database-{_digest(*sources)}", make) / "seeded.sqlite"
@@ -82,12 +84,12 @@ def plain_tryton() -> Path:
 
     def make(folder: Path) -> None:
         configure(folder, authentications="password", port=0)
-        create(folder, "plain", modules=("res",))
+        create(folder, "plain", ("res",))
 
     return made_once(cache() / f"tryton-database-{_digest(REQUIREMENTS.read_bytes())}", make) / "plain.sqlite"
 
 
-def create(folder: Path, name: str, modules: tuple[str, ...] = ("health", "authentication_sms")) -> None:
+def create(folder: Path, name: str, modules: tuple[str, ...]) -> None:
     """A database without people; the empty file has to be there before."""
     (folder / f"{name}.sqlite").touch()
     (folder / "passfile").write_text(ADMIN_PASSWORD)

@@ -5,6 +5,8 @@ Tried against GNU Health 5.0 on Tryton 7.0. Appointments have a start and no len
 
 from __future__ import annotations
 
+from typing import Any
+
 from cobalt_link.connector import (
     Appointment,
     AppointmentQuery,
@@ -19,12 +21,47 @@ from cobalt_link.connector import (
     PracticeSettings,
     Provider,
     Stream,
+    Writing,
 )
-from cobalt_link.connectors.gnuhealth import appointments, patients, practice, sign_in
+from cobalt_link.connectors.gnuhealth import (
+    appointment_changes,
+    appointments,
+    new_appointments,
+    new_notes,
+    new_patients,
+    note_changes,
+    patient_changes,
+    patients,
+    practice,
+    sign_in,
+)
 from cobalt_link.connectors.gnuhealth.server import Server
 
 
+def _writing(write: Any, held: Any, check: Any) -> Writing:
+    """Each of a write's functions on the server behind a chart."""
+
+    def on_server(function: Any) -> Any:
+        async def run(connector: Connector, chart: Chart, *given: Any) -> Any:
+            return await function(Server.opened(connector.http, chart.session), *given)
+
+        return run
+
+    return Writing(write=on_server(write), read_back=on_server(held), check=on_server(check))
+
+
 class GnuHealth(Connector):
+    writings = {  # noqa: RUF012
+        "appointments.create": _writing(new_appointments.create, new_appointments.held, new_appointments.check),
+        "appointments.update": _writing(
+            appointment_changes.update, appointment_changes.held, appointment_changes.check
+        ),
+        "patients.create": _writing(new_patients.create, new_patients.held, new_patients.check),
+        "patients.update": _writing(patient_changes.update, patient_changes.held, patient_changes.check),
+        "notes.create": _writing(new_notes.create, new_notes.held, new_notes.check),
+        "notes.update": _writing(note_changes.update, note_changes.held, note_changes.check),
+    }
+
     async def recognize(self, instance: EhrInstance) -> None:
         await sign_in.recognize(self.http, instance)
 

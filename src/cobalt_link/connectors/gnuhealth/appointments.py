@@ -35,6 +35,7 @@ NOTE = {
     "chief_complaint": "Chief complaint",
     "present_illness": "Present illness",
     "evaluation_summary": "Evaluation",
+    "info_diagnosis": "Assessment",
     "directions": "Plan",
     "notes": "Notes",
 }

@@ -53,19 +53,25 @@ def _location(row: dict[str, Any]) -> Location:
 
 
 async def settings(server: Server) -> PracticeSettings:
-    """Codes and their labels in the user's language; a free slot is not a status of an appointment."""
-    fields = await server.model("gnuhealth.appointment", "fields_get", ["visit_type", "state"])
-    statuses = [coded for coded in _codes(fields["state"]) if coded.code != "free"]
+    """Codes and their labels in the user's language."""
+    known = await codes(server)
     return PracticeSettings(
         timezone=(await company(server)).timezone,
-        visit_types=tuple(_codes(fields["visit_type"])),
-        visit_statuses=tuple(statuses),
+        visit_types=tuple(known["visit_type"].values()),
+        visit_statuses=tuple(known["state"].values()),
         required_patient_fields=("first_name", "last_name"),
     )
 
 
-def _codes(field: dict[str, Any]) -> list[Coded]:
-    return [Coded(code=code, description=label) for code, label in field["selection"] if code]
+async def codes(server: Server) -> dict[str, dict[str, Coded]]:
+    """Those of the appointment's `visit_type` and `state`, by code. A free slot is not a status of an appointment."""
+    fields = await server.model("gnuhealth.appointment", "fields_get", ["visit_type", "state"])
+    return {
+        name: {
+            code: Coded(code=code, description=label) for code, label in field["selection"] if code and code != "free"
+        }
+        for name, field in fields.items()
+    }
 
 
 class Company(NamedTuple):

@@ -63,5 +63,10 @@ def number(ehr_id: str) -> int | None:
     return int(ehr_id) if ehr_id.isascii() and ehr_id.isdigit() and len(ehr_id) < 18 else None
 
 
+def tag(ref: str) -> str:
+    """Our reference of a write as an ID that people can read and say: "CL-3F2A19C0DE7B"."""
+    return f"CL-{ref[:12].upper()}"
+
+
 def _parts(value: dict[str, Any], *names: str) -> list[int]:
     return [int(value[name]) for name in names]
