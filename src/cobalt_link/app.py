@@ -83,6 +83,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: webhooks.WebhooksRoom
     accounts: accounts.AccountsRoom
     link: link.LinkRoom
+    records: records.RecordsRoom
     rooms: tuple[Room, ...]
     metrics: Metrics
 
@@ -146,6 +147,7 @@ def _open_rooms(deps: Deps) -> House:
         webhooks=webhook,
         accounts=account,
         link=linking,
+        records=record,
         # The queue last: it wakes workers for the other rooms.
         rooms=(_system(deps, metrics), linking, account, developer, webhook, record, job),
         metrics=metrics,

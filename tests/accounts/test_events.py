@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -15,8 +14,8 @@ from tests.support.world import Sandbox, Shop
 
 
 @pytest.fixture
-async def clinic(acme: Shop, sandbox: Sandbox) -> AsyncIterator[Clinic]:
-    yield await Clinic.of(acme, sandbox, user_id="user-7", org_id="riverside")
+async def clinic(acme: Shop, sandbox: Sandbox) -> Clinic:
+    return await Clinic.of(acme, sandbox, user_id="user-7", org_id="riverside")
 
 
 async def told(clinic: Clinic, count: int) -> list[dict[str, Any]]:

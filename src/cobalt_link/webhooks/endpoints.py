@@ -50,6 +50,10 @@ SELECT EXISTS (SELECT FROM webhook_endpoints e, unnest(%(types)s::text[]) AS t W
     AND e.state = 'enabled' AND (e.event_types IS NULL OR EXISTS (
         SELECT FROM unnest(e.event_types) AS p WHERE p = t OR (right(p, 1) = '*' AND starts_with(t, left(p, -1)))))
 ) AS wanted"""
+WANTING: LiteralString = """
+SELECT DISTINCT e.client FROM webhook_endpoints e, unnest(%(types)s::text[]) AS t
+WHERE e.state = 'enabled' AND (e.event_types IS NULL OR EXISTS (
+    SELECT FROM unnest(e.event_types) AS p WHERE p = t OR (right(p, 1) = '*' AND starts_with(t, left(p, -1)))))"""
 FAILED: LiteralString = """
 UPDATE webhook_endpoints SET failing_since = coalesce(failing_since, %(now)s),
     paused_until = greatest(paused_until, %(pause)s) WHERE id = %(id)s AND state = 'enabled' RETURNING failing_since"""
@@ -180,6 +184,10 @@ class Endpoints:
         """Whether an enabled endpoint of the client takes any of these types."""
         row = await self._db.one(WANTS, {"client": client, "types": list(types)})
         return bool(row and row["wanted"])
+
+    async def wanting(self, types: Iterable[str]) -> list[str]:
+        """The clients with an enabled endpoint for any of these types."""
+        return [row["client"] for row in await self._db.rows(WANTING, {"types": list(types)})]
 
     async def worked(self, id: str) -> None:  # noqa: A002
         await self._db.run(WORKED, (id,))

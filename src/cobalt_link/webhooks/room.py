@@ -28,10 +28,11 @@ PRUNING = "pruning of webhook events"
 
 class WebhooksRoom(Room, frozen=True, kw_only=True):
     """`events` is what other rooms record events with. `wants(client, types)` says whether an enabled endpoint of the
-    client takes any of these types. `deliveries` is for tests."""
+    client takes any of these types, `wanting(types)` which clients have one. `deliveries` is for tests."""
 
     events: Events
     wants: Callable[[str, Iterable[str]], Awaitable[bool]]
+    wanting: Callable[[Iterable[str]], Awaitable[list[str]]]
     deliveries: Deliveries
 
 
@@ -66,5 +67,6 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom) -> WebhooksRoom
         close=http.close,
         events=events,
         wants=endpoints.wants,
+        wanting=endpoints.wanting,
         deliveries=deliveries,
     )

@@ -40,6 +40,11 @@ ORDER BY j.id DESC LIMIT 1"""
 
 PROMISED: LiteralString = "SELECT FROM write_jobs WHERE record_id = %s AND account = %s LIMIT 1"
 
+# What the EHR may have got from us, for an org: also of its other accounts.
+SENT: LiteralString = """
+SELECT record_id, settled_at IS NULL AS is_unsettled FROM write_jobs
+WHERE org = %s AND intent_at IS NOT NULL AND (settled_at IS NULL OR settled_at > %s)"""
+
 # An earlier job on the same record has to settle first.
 FIRST: LiteralString = """NOT EXISTS (
     SELECT FROM write_jobs p WHERE p.record_id = j.record_id AND p.id < j.id AND p.settled_at IS NULL)"""
@@ -120,6 +125,13 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     request_hash: bytes | None = None
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """Our ids of what was written, and whether more may be on its way."""
+
+    ids: frozenset[str]
+    unsettled: bool
+
+
 class WriteJobs:
     """All SQL on `write_jobs`."""
 
@@ -149,6 +161,11 @@ class WriteJobs:
     async def promised(self, account: str, record_id: str) -> bool:
         """Whether this id was given to a record that the account has asked for."""
         return await self._db.one(PROMISED, (record_id, account)) is not None
+
+    async def sent_since(self, org: str, since: datetime) -> Sent:
+        """What we wrote for an org since then, and what may be being written."""
+        rows = await self._db.rows(SENT, (org, since))
+        return Sent(frozenset(row["record_id"] for row in rows), any(row["is_unsettled"] for row in rows))
 
     async def claim(self, job_id: int, now: datetime) -> WriteJob | None:
         """The job, if it is due, free, and the first on its record."""
