@@ -138,7 +138,7 @@ def _open_rooms(deps: Deps) -> House:
     job, developer = jobs.open(deps), developers.open(deps)
     webhook = webhooks.open(deps, job, developer)
     account = accounts.open(deps, webhook)
-    linking = link.open(deps, job, developer, account)
+    linking = link.open(deps, job, developer, webhook, account)
     record = records.open(deps, job, webhook, account, developer)
     return House(
         deps=deps,

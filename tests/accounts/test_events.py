@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
 from cobalt_link.app import House
+from cobalt_link.kit.clock import MovedClock
+from tests.stories.person import Person
 from tests.support.clinic import Clinic
+from tests.support.text_browser import Browser, link_by_http
 from tests.support.world import Sandbox, Shop
 
 
@@ -35,7 +39,8 @@ async def test_an_app_is_told_once_that_its_user_has_to_sign_in_and_once_that_th
     assert (first["type"], first["access_token_reference_id"], first["job_id"]) == ("login_required", "user-7", None)
     assert first["data"]["reason"] == "wrong_credentials" and first["data"]["account_id"] == clinic.account
     await clinic.sign_in_again()
-    assert [each["type"] for each in await told(clinic, 2)] == ["login_required", "account.repaired"]
+    types = {each["type"] for each in await told(clinic, 3)}
+    assert types == {"login_required", "link.completed", "account.repaired"}
 
 
 async def test_each_label_of_an_account_gets_an_event_of_its_own(clinic: Clinic, house: House) -> None:
@@ -56,3 +61,33 @@ async def test_the_end_of_an_account_is_delivered_although_its_key_is_gone(
         while not (rows := await house.db.rows("SELECT type, owner FROM webhook_events WHERE account IS NULL")):
             await asyncio.sleep(0.1)
     assert [(row["type"], row["owner"].partition(":")[0]) for row in rows] == [("account.disconnected", "org")]
+
+
+async def test_an_ehr_that_answers_nobody_is_told_to_its_apps_and_so_is_its_recovery(
+    clinic: Clinic, house: House, clock: MovedClock
+) -> None:
+    async def told_types() -> list[str]:
+        rows = await house.db.rows("SELECT type FROM webhook_events WHERE type LIKE 'ehr.%%' ORDER BY id", ())
+        return [row["type"] for row in rows]
+
+    assert (await clinic.call("GET", "/v1/patients")).status_code == 200
+    await clinic.sandbox.lab("faults", {"down": True})
+    for pause in (0, 60, 70, 30):
+        clock.move(timedelta(seconds=pause))
+        assert (await clinic.call("GET", "/v1/patients")).status_code == 503
+    assert await told_types() == ["ehr.degraded"]
+    await clinic.sandbox.lab("faults", {})
+    for _ in range(2):
+        assert (await clinic.call("GET", "/v1/patients")).status_code == 200
+    assert await told_types() == ["ehr.degraded", "ehr.recovered"]
+
+
+async def test_the_end_of_a_link_session_is_told(acme: Shop, house: House, client: httpx2.AsyncClient) -> None:
+    async with httpx2.AsyncClient(base_url=client.base_url, trust_env=False, verify=False) as http:
+        await Person(http).link(await acme.link_token(user_id="user-9"))
+    async with httpx2.AsyncClient(base_url=client.base_url, trust_env=False, verify=False) as http:
+        page = await link_by_http(http, await acme.link_token(user_id="user-8"), until="credentials")
+        leaving = await Browser(http).open(f"{page.form.action}/exit")
+        assert (await Browser(http).submit(leaving)).heading == "You stopped connecting"
+    rows = await house.db.rows("SELECT type FROM webhook_events WHERE type LIKE 'link.%%' ORDER BY id", ())
+    assert [row["type"] for row in rows] == ["link.completed", "link.exited"]

@@ -38,7 +38,7 @@ class AccountsRoom(Room, frozen=True, kw_only=True):
 
 def open(deps: Deps, webhooks: WebhooksRoom) -> AccountsRoom:  # noqa: A001 - every room opens by this name
     db, clock = deps.db, deps.clock
-    keys, health = DataKeys(db, deps.vault), InstanceHealth(db, clock)
+    keys, health = DataKeys(db, deps.vault), InstanceHealth(db, clock, webhooks.events)
     accounts, access = AccountTable(db, deps.vault, keys, clock), AccessTokens(db, deps.vault, clock)
     tries = LoginTries(db, deps.vault, clock)
     renewals = Renewals(db, deps.vault, keys, clock, tries, seconds=TIMES.lease)

@@ -170,6 +170,8 @@ class EhrSessions:
             refusal = await self._rest_or_end(opened, as_refusal(error))
             if refusal_problems.needs_the_user(refusal):
                 await self._accounts.mark_login_required(account, refusal.code)
+            if isinstance(refusal, EhrDown):
+                await self._health.failed(account.connector, account.address)
             raise self._problem(account, refusal) from error
         await self._health.worked(account.connector, account.address)
         return found

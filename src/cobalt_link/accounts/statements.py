@@ -119,6 +119,10 @@ WITH RECURSIVE found AS (
 )
 SELECT address FROM found LIMIT 1000"""
 
+CLIENTS_AT: LiteralString = """
+SELECT DISTINCT client FROM accounts
+WHERE connector = %(connector)s AND address = %(address)s AND disconnected_at IS NULL"""
+
 # The accounts on the EHR login of the account `%(id)s`, itself included, locked until the end of the transaction. What
 # concerns all of them locks them in this order, so that two of them at once neither miss each other nor deadlock.
 SIBLINGS: LiteralString = f"""
