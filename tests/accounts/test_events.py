@@ -67,7 +67,7 @@ async def test_an_ehr_that_answers_nobody_is_told_to_its_apps_and_so_is_its_reco
     clinic: Clinic, house: House, clock: MovedClock
 ) -> None:
     async def told_types() -> list[str]:
-        rows = await house.db.rows("SELECT type FROM webhook_events WHERE type LIKE 'ehr.%%' ORDER BY id", ())
+        rows = await house.db.rows("SELECT type FROM webhook_events WHERE type LIKE 'ehr.%%' ORDER BY number", ())
         return [row["type"] for row in rows]
 
     assert (await clinic.call("GET", "/v1/patients")).status_code == 200
@@ -89,5 +89,5 @@ async def test_the_end_of_a_link_session_is_told(acme: Shop, house: House, clien
         page = await link_by_http(http, await acme.link_token(user_id="user-8"), until="credentials")
         leaving = await Browser(http).open(f"{page.form.action}/exit")
         assert (await Browser(http).submit(leaving)).heading == "You stopped connecting"
-    rows = await house.db.rows("SELECT type FROM webhook_events WHERE type LIKE 'link.%%' ORDER BY id", ())
+    rows = await house.db.rows("SELECT type FROM webhook_events WHERE type LIKE 'link.%%' ORDER BY number", ())
     assert [row["type"] for row in rows] == ["link.completed", "link.exited"]

@@ -15,6 +15,7 @@ from cobalt_link.connector.capabilities import (
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.for_tests import MakesLogins, TestLogin
+from cobalt_link.connector.forms import Content, multipart
 from cobalt_link.connector.grant import EhrUser, Grant, Renewed
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.json_api import (
@@ -49,7 +50,6 @@ from cobalt_link.connector.models import (
     Sex,
     Shift,
 )
-from cobalt_link.connector.multipart import Content, multipart
 from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
     Choice,

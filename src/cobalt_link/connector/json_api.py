@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from cobalt_link.connector.forms import Content
 from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.multipart import Content
 from cobalt_link.connector.pages import ONE_PAGE, Pages, at
 from cobalt_link.connector.refusals import EhrBusy, EhrDown, NoRights, NotThisAddress, SessionEnded
 from cobalt_link.net.http import BrokenAnswer, Http, HttpResponse, NoSuchName, TlsError
@@ -113,6 +113,16 @@ class JsonClient:
         except RecordNotFound:
             return None
 
+    async def download(self, path: str, query: Query | None = None) -> HttpResponse | None:
+        """The answer as it is: bytes and headers. None for a record that the EHR does not know."""
+        answer = await self._send("GET", self._url(path), None, query)
+        if not 200 <= answer.status < 300:
+            error = self._meaning(answer, {})
+            if isinstance(error, RecordNotFound):
+                return None
+            raise error
+        return answer
+
     async def call(
         self, method: str, path: str, *, json: Any = None, query: Query | None = None, errors: Errors | None = None
     ) -> Any:
@@ -167,13 +177,6 @@ class JsonClient:
 
     def _url(self, path: str) -> str:
         return self.instance.at(f"{self.api.base.rstrip('/')}/{path.lstrip('/')}")
-
-    async def download(self, path: str) -> bytes:
-        """The bytes at a path, such as those of a document."""
-        answer = await self._send("GET", self._url(path), None, None)
-        if not 200 <= answer.status < 300:
-            raise self._meaning(answer, {})
-        return answer.body
 
     async def _send(
         self, method: str, url: str, json: Any, query: Query | None, content: Content | None = None

@@ -1,4 +1,4 @@
-"""What the sandbox EHR refuses is refused with our code, before anything is sent if it can be told, and nothing is written."""
+"""What the sandbox EHR refuses has our code, nothing of it is written, and the check says the same beforehand."""
 
 from __future__ import annotations
 
@@ -114,12 +114,14 @@ def wrong_values(found: list[Case]) -> Iterator[Wrong]:
         ("insurances.create", {"insurance_provider_ehr_id": None, "insurance_name": None}, "MISSING_FIELD",
          "insurance_provider_ehr_id"),
         # Several companies have a name with this in it.
-        ("insurances.create", {"insurance_provider_ehr_id": None, "insurance_name": "Health", "insurance_payer_id": None},
+        ("insurances.create",
+         {"insurance_provider_ehr_id": None, "insurance_name": "Health", "insurance_payer_id": None},
          "INSURANCE_PROVIDER_NOT_FOUND", "insurance_provider_ehr_id"),
         ("insurances.create", {"member_id": None}, "MISSING_FIELD", "member_id"),
         ("insurances.create", {"relationship_to_subscriber": "friend"}, "EHR_VALIDATION_ERROR",
          "relationship_to_subscriber"),
-        ("insurances.create", {"subscriber_demographics": {"city": "Troy"}}, "MISSING_FIELD", "subscriber_demographics"),
+        ("insurances.create", {"subscriber_demographics": {"city": "Troy"}}, "MISSING_FIELD",
+         "subscriber_demographics"),
         ("notes.create", {"parts": writes.Soap(plan="x")}, "EHR_VALIDATION_ERROR", "text"),
         ("notes.create", {"text": None}, "EHR_VALIDATION_ERROR", "text"),
         ("notes.create", {"icd_10_codes": ("J20.9", "flu")}, "EHR_VALIDATION_ERROR", "icd_10_codes"),
@@ -178,7 +180,9 @@ async def test_what_the_ehr_refuses_has_our_code_and_field_and_is_not_written(
     wrong = [*unknown_names(found), *wrong_values(found), *await states(clinic, found)]
     for write, code, field in wrong:
         reasons = await refused(connector, chart, write)
-        assert (code, field) in {(each.code, each.field) for each in reasons}, (write, reasons)
+        # To a change of a phone or an address the EHR does not say which part of it is wrong.
+        said = None if (write.capability, field) == ("patients.update", "cell_phone") else field
+        assert (code, said) in {(each.code, each.field) for each in reasons}, (write, reasons)
         assert all(each.field is None or each.field in write.__struct_fields__ for each in reasons)
         assert all(each.description for each in reasons)
         if Connector.writings[write.capability].check:

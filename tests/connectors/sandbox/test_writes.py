@@ -9,11 +9,19 @@ import msgspec
 import pytest
 
 from cobalt_link.connector.chart import Chart
-from cobalt_link.connector.writes import WRITES, NoteChange, Write
+from cobalt_link.connector.refusals import NoRights
+from cobalt_link.connector.writes import (
+    WRITES,
+    AppointmentChange,
+    NewTelephoneEncounter,
+    NoteChange,
+    PatientChange,
+    Write,
+)
 from cobalt_link.connector.writing import Held, NotWritten, Writing, Written
 from cobalt_link.connectors.sandbox import Sandbox as Connector
 from cobalt_link.net.http import Http, TooSlow
-from tests.connectors.sandbox.written import NOON, Case, Clinic, cases
+from tests.connectors.sandbox.written import NOON, Case, Clinic, cases, ref
 from tests.support.world import Sandbox
 
 # Orders to the EHR rather than fields of the record.
@@ -121,3 +129,63 @@ async def test_a_write_whose_answer_was_lost_is_found_once(
             held = await read_back(connector, chart, case)
         assert held, case.capability
         assert await clinic.count(case.write.ref) == (0 if case.capability in CHANGES else 1), case.capability
+
+
+async def test_what_the_ehr_spells_its_own_way_is_told(clinic: Clinic, connector: Connector, chart: Chart) -> None:
+    found = {case.capability: case for case in await cases(clinic)}
+    for capability in ("insurances.create", "insurances.update"):
+        case = msgspec.structs.replace(
+            found[capability], write=msgspec.structs.replace(found[capability].write, member_id="ev 7x")
+        )
+        await write(connector, chart, case)
+        held = await read_back(connector, chart, case)
+        assert held and held.fields["member_id"] == "EV7X"
+        entries = {entry["field"]: entry for entry in held.shown["audit_trail"]}
+        assert entries["member_id"]["attempted"] == "ev 7x" and entries["member_id"]["saved"] == "EV7X"
+        assert "capitals" in entries["member_id"]["note"] and set(entries["member_id"]) == {
+            "field", "attempted", "saved", "note"
+        }  # fmt: skip
+        assert entries["copayment"]["note"] is None and entries["copayment"]["saved"] == 20
+    call = found["telephone_encounters.create"]
+    assert isinstance(call.write, NewTelephoneEncounter) and call.write.refill_medication_name
+    part = call.write.refill_medication_name[:4].lower()
+    case = msgspec.structs.replace(call, write=msgspec.structs.replace(call.write, refill_medication_name=part))
+    await write(connector, chart, case)
+    held = await read_back(connector, chart, case)
+    assert held and held.fields["refill_medication_name"] == call.write.refill_medication_name
+
+
+async def test_a_change_counts_only_if_all_of_it_is_there(clinic: Clinic, connector: Connector, chart: Chart) -> None:
+    person = await clinic.patient()
+    one = PatientChange(ref=ref(), ehr_id=person["id"], email=person["email"], phone="212-555-0199")
+    assert await read_back(connector, chart, Case(one, "patients", {})) is None
+    assert await read_back(connector, chart, Case(msgspec.structs.replace(one, phone=None), "patients", {}))
+    visit = await clinic.visit(note="Same")
+    moved = AppointmentChange(ref=ref(), ehr_id=visit["id"], note="Same", cancel=True)
+    assert await read_back(connector, chart, Case(moved, "appointments", {})) is None
+    gone = msgspec.structs.replace(moved, ehr_id="A0")
+    assert await read_back(connector, chart, Case(gone, "appointments", {})) is None
+
+
+async def test_a_note_that_the_user_may_not_sign_waits_for_a_signature(
+    clinic: Clinic, connector: Connector, chart: Chart
+) -> None:
+    note = await clinic.send("POST", "notes", visit_id=(await clinic.visit())["id"], text="Draft")
+    rights = ["schedule.read", "patients.read", "notes.read", "notes.write"]
+    await clinic.sandbox.lab("users/user_good", {"rights": rights})
+    without = Chart(instance=chart.instance, tenant="1", session={"token": await clinic.sandbox.session("user_good")})
+    case = Case(NoteChange(ref=ref(), ehr_id=note["id"], text="Final", sign=True), "notes", {})
+    with pytest.raises(NoRights):
+        await write(connector, without, case)
+    held = await read_back(connector, without, case)
+    assert held and held.pending_signature and held.fields["sign"] is False and held.fields["text"] == "Final"
+    await clinic.send("POST", f"notes/{note['id']}/sign")
+    held = await read_back(connector, without, case)
+    assert held and not held.pending_signature and held.fields["sign"] is True
+
+
+async def test_a_record_in_an_answer_is_never_trusted_to_be_ours(
+    clinic: Clinic, connector: Connector, chart: Chart
+) -> None:
+    visit, case = await clinic.visit(), (await cases(clinic))[0]
+    assert await read_back(connector, chart, case, visit["id"]) is None

@@ -55,7 +55,8 @@ async def content_of(api: JsonClient, row: Row, asked: bytes) -> bytes:
     """The bytes of a document. They are read only if the EHR's digest of them is another than that of `asked`."""
     if hashlib.sha256(asked).hexdigest() == row["sha256"]:
         return asked
-    return await api.download(f"{DOCUMENTS.at(row['id'])}/content")
+    answer = await api.download(f"{DOCUMENTS.at(row['id'])}/content")
+    return answer.body if answer else b""
 
 
 def _text(value: object) -> str:

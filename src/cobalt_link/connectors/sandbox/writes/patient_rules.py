@@ -42,7 +42,7 @@ async def check_new(api: JsonClient, write: NewPatient, names: Names) -> None:
 
 async def check_change(api: JsonClient, write: PatientChange, row: Row | None, names: Names) -> None:
     if row is None:
-        raise NotWritten(unknown("patient_id", {"patient_id": "ehr_id"}))
+        raise NotWritten(unknown("patient_id", names))
     reasons = [*_wrong(write, ANYWHERE), *await _strangers(api, write, names)]
     if reasons:
         raise NotWritten(*reasons)

@@ -91,11 +91,12 @@ def invalid(description: str, field: str | None = None) -> Reason:
 
 
 def our_name(member: str, names: Names) -> str | None:
-    """The field of the write at a member of the EHR's, or around it: the member "subscriber.state" is in ours."""
+    """The field of the write at a member of the EHR's, or around it: "subscriber.state" is in `subscriber`. None if
+    there are several: the EHR says only that something in "phones" is wrong."""
     if member in names or member in names.values():
         return names.get(member, member)
-    inside = (ours for theirs, ours in names.items() if theirs.split(".")[0] == member.split(".")[0])
-    return next(inside, None)
+    around = [ours for theirs, ours in names.items() if theirs.split(".")[0] == member.split(".")[0]]
+    return around[0] if len(around) == 1 else None
 
 
 def _refusal(code: str, names: Names) -> Callable[[Any], Exception]:

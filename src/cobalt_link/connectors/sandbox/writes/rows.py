@@ -27,8 +27,8 @@ def nothing(_row: Row) -> Row:
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """A list of the EHR. `name` is what it calls one row, and `path` where all of them are.
 
-    `fields` are the write's, and `called` is our name of members that no field has. `shown` is added to the data of the event. `missing` is the member of `refused.UNKNOWN`
-    that is meant if a row to be changed is not there.
+    `fields` are the write's, and `called` is our name of members that no field has. `shown` is added to the data of the
+    event. `missing` is the member of `refused.UNKNOWN` that is meant if a row to be changed is not there.
     """
 
     path: str
@@ -40,8 +40,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> Names:
-        # A patient that is not found is what the app called by its number.
-        return {each.member: each.name for each in self.fields} | {"patient_id": "patient_mrn"} | self.called
+        names = {each.member: each.name for each in self.fields}
+        # A patient who is not found is who the app named by the record number.
+        return names | ({"patient_id": "patient_mrn"} if "patient_mrn" in names.values() else {}) | self.called
 
     @property
     def rows(self) -> str:
