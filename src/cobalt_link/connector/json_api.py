@@ -113,6 +113,16 @@ class JsonClient:
         except RecordNotFound:
             return None
 
+    async def fetch(self, path: str, query: Query | None = None) -> HttpResponse | None:
+        """The answer as it is: bytes and headers. None for a record that the EHR does not know."""
+        answer = await self._send("GET", self._url(path), None, query)
+        if not 200 <= answer.status < 300:
+            error = self._meaning(answer, {})
+            if isinstance(error, RecordNotFound):
+                return None
+            raise error
+        return answer
+
     async def call(
         self, method: str, path: str, *, json: Any = None, query: Query | None = None, errors: Errors | None = None
     ) -> Any:
