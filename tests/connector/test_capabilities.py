@@ -11,6 +11,7 @@ import pytest
 from cobalt_link import connector as cl
 from cobalt_link.connector import installed
 from cobalt_link.connector.capabilities import FILTERS, PROTOCOLS, listed, mismatches, streamed, undeclared
+from cobalt_link.connector.capabilities import READS as READ_CAPABILITIES
 from cobalt_link.connector.connector import Connector
 from tests.accounts.tiny import TinyConnector
 
@@ -18,6 +19,8 @@ READS = tuple(PROTOCOLS)
 
 
 class Whole:
+    """Has the method of every capability, with the arguments of its protocol."""
+
     async def appointments(self, chart: Any, query: Any) -> AsyncIterator[int]:
         yield 1
 
@@ -27,11 +30,22 @@ class Whole:
     async def providers(self, chart: Any) -> list[int]:
         return [1]
 
-    async def locations(self, chart: Any) -> list[int]:
-        return [1]
 
-    async def settings(self, chart: Any) -> int:
-        return 1
+async def one(self: Any, chart: Any) -> list[int]:
+    return [1]
+
+
+async def asked(self: Any, chart: Any, query: Any) -> list[int]:
+    return [1]
+
+
+async def by_id(self: Any, chart: Any, ehr_id: str) -> int:
+    return 1
+
+
+for capability, read in READ_CAPABILITIES.items():
+    if not hasattr(Whole, capability):
+        setattr(Whole, capability, by_id if capability == "document_files" else asked if read.query else one)
 
 
 def with_(**methods: Any) -> type:
@@ -72,13 +86,14 @@ def test_a_mismatch_says_what_to_write(kind: type, declared: Any, found: str) ->
 
 def test_methods_that_nobody_calls_are_named_with_the_capability_to_declare() -> None:
     some = with_(appointment=no_query)
-    assert {*undeclared(some, ("patients", "providers", "settings"))} == {
+    rest = [each for each in READS if each not in ("appointments", "locations")]
+    assert {*undeclared(some, rest)} == {
         ("appointments", "appointments"), ("appointment", "appointments"), ("locations", "locations"),
     }  # fmt: skip
 
 
 def test_the_filters_are_the_fields_of_the_queries() -> None:
-    assert FILTERS["patients"] == {"dob", "first_name", "last_name", "mrn", "ehr_id", "phone"}
+    assert FILTERS["patients"] == {"dob", "first_name", "last_name", "mrn", "ehr_id", "phone", "updated_since"}
     assert "appointment_mode" in FILTERS["appointments"] and "mode" not in FILTERS["appointments"]
 
 

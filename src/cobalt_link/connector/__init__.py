@@ -1,17 +1,8 @@
 """Everything that a connector imports. Start with docs/how-to/write-a-connector.md."""
 
+from cobalt_link.connector import models
 from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.capabilities import (
-    FindsAppointments,
-    ReadsAppointments,
-    ReadsLocations,
-    ReadsPatients,
-    ReadsProviders,
-    ReadsSettings,
-    Records,
-    RenewsSessions,
-    Stream,
-)
+from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.for_tests import MakesLogins, TestLogin
@@ -28,28 +19,9 @@ from cobalt_link.connector.json_api import (
     RecordNotFound,
     retry_after,
 )
-from cobalt_link.connector.matching import (
-    digits,
-    holds,
-    matches_appointment,
-    matches_patient,
-    names_patient,
-    same_phone,
-)
-from cobalt_link.connector.models import (
-    Appointment,
-    AppointmentQuery,
-    Coded,
-    Location,
-    Mode,
-    Patient,
-    PatientQuery,
-    Patients,
-    PracticeSettings,
-    Provider,
-    Sex,
-    Shift,
-)
+from cobalt_link.connector.matching import matches_appointment, matches_patient, names_patient
+from cobalt_link.connector.models import *  # noqa: F403 - a new model is added in one place
+from cobalt_link.connector.models.filters import digits, holds, same_phone
 from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
     Choice,
@@ -135,9 +107,7 @@ __all__ = [
     "ONE_PAGE",
     "AddressRefused",
     "Ai",
-    "Appointment",
     "AppointmentChange",
-    "AppointmentQuery",
     "Ask",
     "AskAHuman",
     "AskAgain",
@@ -148,7 +118,6 @@ __all__ = [
     "Code",
     "CodeAnswer",
     "CodeExpired",
-    "Coded",
     "Connector",
     "Content",
     "Created",
@@ -161,7 +130,6 @@ __all__ = [
     "EhrInstance",
     "EhrUser",
     "Errors",
-    "FindsAppointments",
     "ForPatient",
     "Grant",
     "Held",
@@ -172,10 +140,8 @@ __all__ = [
     "JsonApi",
     "JsonClient",
     "LinkedPages",
-    "Location",
     "Locked",
     "MakesLogins",
-    "Mode",
     "Never",
     "NewAppointment",
     "NewClaim",
@@ -207,33 +173,19 @@ __all__ = [
     "Pages",
     "PaneRefusal",
     "PasswordExpired",
-    "Patient",
     "PatientChange",
-    "PatientQuery",
-    "Patients",
-    "PracticeSettings",
-    "Provider",
     "PushDenied",
     "PushExpired",
     "Query",
-    "ReadsAppointments",
-    "ReadsLocations",
-    "ReadsPatients",
-    "ReadsProviders",
-    "ReadsSettings",
     "Reason",
     "RecordNotFound",
-    "Records",
     "ReferralDocument",
     "Refusal",
     "Renewed",
     "RenewsSessions",
     "Secret",
     "SessionEnded",
-    "Sex",
-    "Shift",
     "Soap",
-    "Stream",
     "TestLogin",
     "TlsError",
     "TooManyCodes",
@@ -259,3 +211,4 @@ __all__ = [
     "retry_after",
     "same_phone",
 ]
+__all__ += models.__all__

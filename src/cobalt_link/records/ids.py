@@ -9,9 +9,10 @@ of the same org.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal, LiteralString
+from typing import LiteralString, TypeAlias
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.kit.ids import HEX, canonical
@@ -21,28 +22,13 @@ from cobalt_link.store.database import Database, Tx
 from cobalt_link.store.partitions import Partitions
 from cobalt_link.vault import Context, DataKey
 
-Kind = Literal[
-    "action",
-    "appointment",
-    "claim",
-    "document",
-    "insurance",
-    "location",
-    "message",
-    "note",
-    "patient",
-    "patient_note",
-    "payment",
-    "provider",
-    "referral",
-    "referring_provider",
-    "task",
-    "task_note",
-    "telephone_encounter",
-]
+Kind: TypeAlias = str
+"""What a record is, in the singular, such as "appointment". Two kinds may have the same EHR's id."""
 Named = tuple[Kind, str]
 """A record in an EHR: its kind, and the EHR's own id."""
 
+# What an EHR's own id looks like; connectors put it into paths, so dots alone and slashes are nobody's id.
+EHR_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._:~|=@-]{1,200}")
 # The table has a partition for each month. An id that was given out longer ago than RENEWED gets another row, so that
 # old months can be dropped.
 RENEWED = timedelta(days=90)

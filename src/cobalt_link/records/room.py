@@ -10,6 +10,7 @@ from cobalt_link.jobs.room import JobsRoom
 from cobalt_link.records import api
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.ids import RecordIds
+from cobalt_link.records.overlays import Overlays
 from cobalt_link.records.sync import api as sync_api
 from cobalt_link.records.sync.reader import ScheduleReader, SyncSetting
 from cobalt_link.records.writes import api as writes_api
@@ -35,7 +36,8 @@ def open(  # noqa: A001 - as every room
     deps: Deps, jobs: JobsRoom, webhooks: WebhooksRoom, accounts: AccountsRoom, developers: DevelopersRoom
 ) -> RecordsRoom:
     ids = RecordIds(deps.db, accounts.keys)
-    engine = RecordsEngine(accounts.sessions, accounts.accounts, developers.orgs, ids, deps.connectors)
+    overlays = Overlays(deps.db)
+    engine = RecordsEngine(accounts.sessions, accounts.accounts, developers.orgs, ids, overlays, deps.connectors)
     kept = timedelta(days=deps.settings.record_id_days)
     prune = one_at_a_time(deps.db, "record ids", lambda: ids.prune(deps.clock.now(), kept))
     writes = put_together(deps, jobs.queue, accounts, developers, ids, webhooks.events)

@@ -15,15 +15,14 @@ import msgspec
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import NotSupported
 from cobalt_link.accounts.sessions import EhrSessions
-from cobalt_link.connector.capabilities import ReadsPatients
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.models import Patient, PatientQuery
+from cobalt_link.connector.models import Patient, PatientQuery, ReadsPatients
 from cobalt_link.connector.writes import ForPatient, Write
 from cobalt_link.connector.writing import NotWritten, Reason, Writing
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.records.ids import RecordIds
-from cobalt_link.records.resources.patients import patients_of
+from cobalt_link.records.named_patient import patients_of
 from cobalt_link.records.writes.job import Asked, WriteJob
 from cobalt_link.records.writes.operation import Fields, Operation
 
