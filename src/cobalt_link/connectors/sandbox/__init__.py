@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cobalt_link.connector import Ask, Chart, Connector, EhrInstance, Grant
+from cobalt_link.connector import Ask, Chart, Connector, EhrInstance, Grant, TestLogin
 from cobalt_link.connectors.sandbox import lab, sign_in
 from cobalt_link.connectors.sandbox.api import api_of
 from cobalt_link.connectors.sandbox.reads.billing import BillingReads
@@ -30,6 +30,15 @@ class Sandbox(ScheduleReads, PatientReads, CareReads, PaperReads, BillingReads, 
 
     async def sign_out(self, chart: Chart) -> None:
         await self.api(chart).post("/logout")
+
+    async def new_login(self, instance: EhrInstance) -> TestLogin:
+        return await lab.new_login(self.http, instance)
+
+    async def break_login(self, instance: EhrInstance, username: str, fault: str) -> None:
+        await lab.break_login(self.http, instance, username, fault)
+
+    async def repair_login(self, instance: EhrInstance, username: str) -> None:
+        await lab.repair_login(self.http, instance, username)
 
 
 connector = Sandbox
