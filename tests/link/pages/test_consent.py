@@ -110,13 +110,13 @@ COVERED: dict[str, str] = {
     "AccountView.practice": "where that is",
     "AccountView.health": "whether your sign-in works",
     "AccountView.health_reason": "whether your sign-in works",
-    "Event.code": "whether your sign-in works",
+    "LinkEvent.code": "whether your sign-in works",
 }
 # Fields that tell nothing of the EHR: ids and tokens of ours, what the app itself sent, and times of our own.
 OURS = re.compile(
     r"\w+\.(success|token|link_token|access_token|public_token|account_id|expires_at|message|id|patient_id)"
     r"|(Pagination|StateMachine|Transition|HealthStatus|OpenApi|OrgView|VisitType|Reference|ClientAddress|Continuation)\.\w+"
-    r"|LinkTokenStatus\.state|Event\.(seq|name|at|pane)"
+    r"|LinkTokenStatus\.state|LinkEvent\.(seq|name|at|pane)"
     # The app is told of a request before it is sent (refusal.unsupported.sends).
     r"|EhrRequest\.\w+"
     r"|AccountView\.(user_id|org_id|linked_at|last_used_at)|\w+\.access_token_reference_ids?"
