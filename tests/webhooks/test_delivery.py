@@ -13,7 +13,7 @@ from cobalt_link.kit.clock import MovedClock
 from cobalt_link.net.http import Http
 from cobalt_link.webhooks.endpoints import Endpoint
 from cobalt_link.webhooks.schedule import DELAYS
-from cobalt_link.webhooks.sender import TIMEOUT, Sender
+from cobalt_link.webhooks.sender import TIMEOUT, WebhookSender
 from cobalt_link.webhooks.signing import WebhookSecret
 from tests.net.wires import listening, plain
 from tests.support.world import Shop
@@ -33,7 +33,7 @@ BROKEN = plain(b"no", "500 Internal Server Error")
 
 
 async def attempts(house: House, event: str) -> list[tuple[int, int | None, str | None]]:
-    rows = await house.db.rows("SELECT * FROM webhook_attempts WHERE event = %s ORDER BY endpoint, number", (event,))
+    rows = await house.db.rows("SELECT * FROM webhook_tries WHERE event = %s ORDER BY endpoint, number", (event,))
     return [(row["number"], row["status"], row["error"]) for row in rows]
 
 
@@ -188,7 +188,7 @@ async def test_a_receiver_that_never_answers_is_left_after_the_time_out(clock: M
 
     http = Http(allow_private=True, timeout=0.3)
     async with listening(silent) as wire:
-        answer = await Sender(http, clock).send(endpoint(wire.url), "e1", b"{}", 1)
+        answer = await WebhookSender(http, clock).send(endpoint(wire.url), "e1", b"{}", 1)
         assert (answer.status, answer.error, answer.delivered) == (None, "timed_out", False)
     await http.close()
 
@@ -214,7 +214,7 @@ async def test_the_status_counts_and_not_a_body_that_drips_or_never_ends(head: s
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     began = time.monotonic()
     slow, flood = await asyncio.gather(
-        *(Sender(http, clock).send(endpoint(f"{url}/{path}"), "e1", b"{}", 1) for path in ("drip", "flood"))
+        *(WebhookSender(http, clock).send(endpoint(f"{url}/{path}"), "e1", b"{}", 1) for path in ("drip", "flood"))
     )
     assert slow.status == flood.status == int(head[:3]) and slow.error is None
     assert time.monotonic() - began < 5  # seconds; the drip alone would take months
@@ -236,7 +236,7 @@ async def test_the_guard_looks_again_at_each_attempt(clock: MovedClock) -> None:
         for address in answers[1:]:
             answers[0] = address
             url = f"https://rebound.example.com:{receiver.wire.port}/hooks"
-            answer = await Sender(http, clock).send(endpoint(url), "e1", b"{}", 1)
+            answer = await WebhookSender(http, clock).send(endpoint(url), "e1", b"{}", 1)
             assert (answer.status, answer.error) == (None, "address_refused"), address
         assert receiver.wire.connects == 0
         await http.close()
