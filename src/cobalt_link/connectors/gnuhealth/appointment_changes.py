@@ -12,6 +12,7 @@ from cobalt_link.connectors.gnuhealth.refused import (
     PROVIDER,
     changed,
     holds_some,
+    may,
     missing,
     row,
     unknown_codes,
@@ -24,6 +25,7 @@ NOT_FOUND = Reason("APPOINTMENT_NOT_FOUND", "GNU Health has no such appointment.
 
 
 async def check(server: Server, write: AppointmentChange) -> None:
+    await may(server, MODEL, "write")
     await _to_change(server, write)
 
 

@@ -17,7 +17,7 @@ from cobalt_link.connectors.gnuhealth.new_notes import (
     sign_what_is_written,
     texts,
 )
-from cobalt_link.connectors.gnuhealth.refused import RULE, changed, holds_some, row
+from cobalt_link.connectors.gnuhealth.refused import RULE, changed, holds_some, may, row
 from cobalt_link.connectors.gnuhealth.server import Server
 
 NOT_FOUND = Reason("NOTE_NOT_FOUND", "GNU Health has no such note.", "ehr_id")
@@ -26,6 +26,7 @@ NOT_YET = Reason(RULE, "GNU Health signs no note before the visit's time.", "sig
 
 
 async def check(server: Server, write: NoteChange) -> None:
+    await may(server, EVALUATION, "write")
     await _unsigned(server, write)
 
 

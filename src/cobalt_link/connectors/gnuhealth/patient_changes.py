@@ -10,13 +10,14 @@ from cobalt_link.connector import Held, NotWritten, PatientChange, Reason, Writt
 from cobalt_link.connectors.gnuhealth import patients
 from cobalt_link.connectors.gnuhealth.demographics import HELD, addresses, numbers
 from cobalt_link.connectors.gnuhealth.new_patients import PARTY, held_patient
-from cobalt_link.connectors.gnuhealth.refused import changed, holds_some, row
+from cobalt_link.connectors.gnuhealth.refused import changed, holds_some, may, row
 from cobalt_link.connectors.gnuhealth.server import Server
 
 NOT_FOUND = Reason("PATIENT_NOT_FOUND", "GNU Health has no active patient with this id.", "ehr_id")
 
 
 async def check(server: Server, write: PatientChange) -> None:
+    await may(server, PARTY, "write")
     await _steps(server, write)
 
 

@@ -48,15 +48,15 @@ async def changed(
             raise NotWritten(meanwhile) from None
         if fault.kind not in TEXT_AT:
             raise
-        if not await allowed(server, model, "create" if method == "create" else "write"):
-            raise NoRights("write") from None
+        await may(server, model, "create" if method == "create" else "write")
         raise NotWritten(Reason(RULE, _text(fault))) from None
 
 
-async def allowed(server: Server, model: str, what: str) -> bool:
-    """Whether the user's groups have this right ("create", "write") on the model."""
+async def may(server: Server, model: str, what: str) -> None:
+    """Raises NoRights unless the user's groups have this right ("create", "write") on the model."""
     rights = await server.model("ir.model.access", "get_access", [model])
-    return bool(rights[model][what])
+    if not rights[model][what]:
+        raise NoRights("write")
 
 
 async def row(server: Server, model: str, ehr_id: str, fields: list[str], *more: Any) -> dict[str, Any] | None:
