@@ -31,7 +31,7 @@ from sandbox_ehr.lab.request_logging import RequestLogging
 from sandbox_ehr.middleware import BodyLimit, EnsureStarted, ResponseHeaders
 from sandbox_ehr.refusals import Refusal, RequestRefused
 from sandbox_ehr.responses import refusal_response
-from sandbox_ehr.web import assets, chart_pages, password_pages, sign_in_pages
+from sandbox_ehr.web import assets, chart_pages, password_pages, patient_page, sign_in_pages
 from sandbox_ehr.web.rendering import page
 
 ROUTES = [
@@ -49,6 +49,7 @@ ROUTES = [
     *sign_in_pages.routes,
     *password_pages.routes,
     *chart_pages.routes,
+    *patient_page.routes,
     *assets.routes,
 ]
 

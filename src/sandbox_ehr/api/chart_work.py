@@ -1,58 +1,41 @@
-"""How an API call works in the chart: in one transaction, under a right, and with the lies that the lab asks for."""
+"""How an API call works in the chart: in one transaction, and with the lies that the lab asks for."""
 
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from sandbox_ehr.clinic import paperwork
-from sandbox_ehr.clinic.context import ChartContext, StaffUser
-from sandbox_ehr.clinic.practice import CLINICS
 from sandbox_ehr.ehr import ehr_of
 from sandbox_ehr.lab.faults import Faults
 from sandbox_ehr.lab.holds import HeldWrite
 from sandbox_ehr.lab.log import note_outcome
-from sandbox_ehr.login import accounts
+from sandbox_ehr.login.chart_access import Work, in_chart, in_schedule
 from sandbox_ehr.login.sessions import Session
 from sandbox_ehr.responses import json_response
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# A session on demand belongs to a user that the file need not know.
-_UNSAVED = StaffUser("u0", "", "Sandbox User", "Front desk")
 
 
-async def read_chart(
-    request: Request,
-    session: Session,
-    work: Callable[Concatenate[sqlite3.Connection, ChartContext, P], T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
+async def read_chart(request: Request, session: Session, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of `work(connection, context, …)`."""
     ehr = ehr_of(request)
-    return await ehr.database.run(_with_context, session, ehr.clock.now(), work, *args, **kwargs)
+    return await ehr.database.run(in_chart, session, ehr.clock.now(), work, *args, **kwargs)
 
 
-async def read_schedule(
-    request: Request,
-    session: Session,
-    work: Callable[Concatenate[sqlite3.Connection, ChartContext, P], T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
-    """Like `read_chart`, for work that needs no paperwork of visits: writing all of it takes a while the first time."""
+async def read_schedule(request: Request, session: Session, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same for work that needs no paperwork of visits."""
     ehr = ehr_of(request)
-    return await ehr.database.run(_in_context, session, ehr.clock.now(), work, *args, **kwargs)
+    return await ehr.database.run(in_schedule, session, ehr.clock.now(), work, *args, **kwargs)
 
 
 async def write_chart(
     request: Request, session: Session, member: str, work: Callable[..., Any], *args: Any, client_ref: str = ""
 ) -> Response:
-    """Answer with `{member: result of work}`: 201 with its address to a POST, otherwise 200."""
+    """Answer with `{member: result of work}`: 201 with its address to a create, otherwise 200."""
     ehr = ehr_of(request)
     faults = ehr.faults.of_write(request.url.path)
     if faults != Faults():
@@ -71,19 +54,17 @@ async def write_chart(
 
 
 def _answer(request: Request, member: str, result: Any, *, empty: bool) -> Response:
-    path = request.url.path
-    is_new = request.method == "POST" and "id" not in request.path_params
-    if not is_new:
+    if request.method != "POST" or "id" in request.path_params:
         return json_response({member: result})
     row_id = result["id"] if isinstance(result, dict) else result.id
     response = Response(b"", 201) if empty else json_response({member: result}, 201)
-    response.headers["Location"] = f"{path}/{row_id}"
+    response.headers["Location"] = f"{request.url.path}/{row_id}"
     if empty:
         note_outcome(request, "fault:write_empty_201")
     return response
 
 
-async def _hold(request: Request, faults: Faults, point: Any, client_ref: str) -> None:
+async def _hold(request: Request, faults: Faults, point: Literal["before", "after"], client_ref: str) -> None:
     if faults.hold_writes == point:
         write = HeldWrite(request.method, request.url.path, point, client_ref)
         await ehr_of(request).holds.wait(write)
@@ -93,23 +74,8 @@ def _transact(
     connection: sqlite3.Connection, session: Session, now: float, work: Callable[..., Any], args: Any, *, undo: bool
 ) -> Any:
     if not undo:
-        return _with_context(connection, session, now, work, *args)
+        return in_chart(connection, session, now, work, *args)
     connection.execute("SAVEPOINT lie")
-    result = _with_context(connection, session, now, work, *args)
+    result = in_chart(connection, session, now, work, *args)
     connection.execute("ROLLBACK TO lie")
     return result
-
-
-def _with_context(
-    connection: sqlite3.Connection, session: Session, now: float, work: Callable[..., T], *args: Any, **kwargs: Any
-) -> T:
-    _in_context(connection, session, now, paperwork.catch_up)
-    return _in_context(connection, session, now, work, *args, **kwargs)
-
-
-def _in_context(
-    connection: sqlite3.Connection, session: Session, now: float, work: Callable[..., T], *args: Any, **kwargs: Any
-) -> T:
-    users = accounts.of_clinic(connection, session.clinic)
-    user = next((user for user in users if user.username == session.username), _UNSAVED)
-    return work(connection, ChartContext(CLINICS[session.clinic], now, user, users), *args, **kwargs)

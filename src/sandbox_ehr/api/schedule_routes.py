@@ -11,7 +11,7 @@ from sandbox_ehr.api.appointment_shape import appointment_shape
 from sandbox_ehr.api.bearer_session import require_session
 from sandbox_ehr.api.chart_work import read_schedule
 from sandbox_ehr.api.resources import Endpoint, Work, changes, creates
-from sandbox_ehr.clinic import schedule_slots, visit_writes
+from sandbox_ehr.clinic import schedule_slots, visit_writes, visits
 from sandbox_ehr.clinic.context import ChartContext
 from sandbox_ehr.clinic.schedule_slots import NewSlot, SlotQuery
 from sandbox_ehr.clinic.visit_writes import Cancellation, NewVisit, VisitChange
@@ -25,9 +25,16 @@ def _slots(kind: SlotKind, plural: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         session = await require_session(request, "schedule.read")
         query = query_parameters(request, SlotQuery)
-        return json_response({plural: await read_schedule(request, session, schedule_slots.find, kind, query)})
+        return json_response({plural: await read_schedule(request, session, _planned_slots, kind, query)})
 
     return endpoint
+
+
+def _planned_slots(
+    connection: sqlite3.Connection, context: ChartContext, kind: SlotKind, query: SlotQuery
+) -> list[dict[str, Any]]:
+    visits.plan_around_today(connection, context.clinic, context.now)
+    return schedule_slots.find(connection, context, kind, query)
 
 
 def _new_slot(kind: SlotKind) -> Work:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sandbox_ehr import refusals
-from sandbox_ehr.clinic import patients, records
+from sandbox_ehr.clinic import patients, records, visits
 from sandbox_ehr.clinic.context import ChartContext
 from sandbox_ehr.clinic.practice import Code
 from sandbox_ehr.clinic.records import Kind, Line, ListQuery, NewRow, Row
@@ -71,6 +71,9 @@ class File(msgspec.Struct, frozen=True):
 def create(connection: sqlite3.Connection, context: ChartContext, body: NewDocument, file: File) -> Row:
     """Raises RequestRefused for an unknown reference or an empty file."""
     patients.require(connection, context.clinic.id, body.patient_id)
+    visit = visits.find_one(connection, context.clinic, body.visit_id, context.now) if body.visit_id else None
+    if body.visit_id and (visit is None or visit.patient.id != body.patient_id):
+        raise RequestRefused(refusals.unknown_reference("visit_id"))
     _check(context, body.folder_id, body.assigned_to)
     if not file.content:
         raise RequestRefused(refusals.invalid_value("file", "The file is empty."))
@@ -93,14 +96,14 @@ def content(connection: sqlite3.Connection, context: ChartContext, row_id: str) 
     """The row and the bytes. Raises RequestRefused if there is no such document."""
     row = records.one(connection, context, DOCUMENT, row_id)
     stored = connection.execute("SELECT content FROM document_file WHERE id = ?", (row_id,)).fetchone()
-    lines = records.members(connection, context, DOCUMENT, row_id).get("lines", [])
+    lines = records.members(connection, context, DOCUMENT, row_id).get("pdf_lines", [])
     return row, stored["content"] if stored else tiny_pdf(lines)
 
 
 def made_up_file(filename: str, lines: list[str]) -> Row:
     """The members of a document whose PDF has these lines."""
     pdf = tiny_pdf(lines)
-    about = {"filename": filename, "media_type": "application/pdf", "size": len(pdf), "lines": lines}
+    about = {"filename": filename, "media_type": "application/pdf", "size": len(pdf), "pdf_lines": lines}
     return about | {"sha256": hashlib.sha256(pdf).hexdigest()}
 
 

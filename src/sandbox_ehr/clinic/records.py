@@ -201,7 +201,7 @@ def _shown(context: ChartContext, row: sqlite3.Row) -> Row:
     doc = msgspec.json.decode(row["doc"])
     if row["patient"]:
         doc["patient"] = brief(msgspec.json.decode(row["patient"], type=Patient))
-    doc.pop("lines", None)  # the text of a made-up document
+    doc.pop("pdf_lines", None)  # the text of a made-up document
     return {
         "id": row["id"],
         **doc,
