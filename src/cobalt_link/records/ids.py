@@ -103,6 +103,13 @@ class RecordIds:
         row = await self._db.one(RESOLVE, (account.org, our_id, account.client, kind, scope))
         return key.open(row["sealed_ehr_id"], _context(account, our_id)).decode() if row else None
 
+    async def first(self, account: Account, kinds: Iterable[Kind], our_id: str) -> str | None:
+        """As `resolve`, for an id that may be of several kinds."""
+        for kind in kinds:
+            if ehr_id := await self.resolve(account, kind, our_id):
+                return ehr_id
+        return None
+
     async def prune(self, now: datetime, kept: timedelta) -> None:
         """Drops the months whose ids were last given out longer ago than `kept`."""
         await Partitions(self._db, "record_ids").keep_months(now.date(), (now - kept - RENEWED).date())

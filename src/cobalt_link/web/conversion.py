@@ -21,6 +21,7 @@ from cobalt_link.web.json_shape import check_shape
 from cobalt_link.web.problems import InvalidRequest, MissingField, UnknownField
 
 LONGEST_CLEANED = 500  # characters; normalizing a text of combining characters takes quadratic time
+AMOUNT = r"-?\d{1,15}(\.\d{1,15})?"
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 
@@ -201,6 +202,8 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
         raise InvalidRequest(f"Invalid {where}. Use an ISO 8601 date and time such as 2026-01-31T09:30:00-05:00.")
     if isinstance(kind, shapes.FloatType) and isinstance(value, str) and not re.fullmatch(r"[-+.\deE]{1,40}", value):
         raise InvalidRequest(f"Invalid {where}: expected a number.")
+    if isinstance(kind, shapes.DecimalType) and isinstance(value, str) and not re.fullmatch(AMOUNT, value):
+        raise InvalidRequest(f"Invalid {where}: expected a number such as 35.00.")
     if isinstance(kind, shapes.IntType) and isinstance(value, str) and re.fullmatch(r"[-+]?\d{19,}", value):
         # int() of a very long text takes quadratic time, and Python refuses it with an error of its own.
         raise InvalidRequest(f"Invalid {where}: the number is too large.")
@@ -208,14 +211,21 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
 
 
 # What is written as a text in a query or a form. Quotes around it mean nothing.
-_WRITTEN = (shapes.BoolType, shapes.IntType, shapes.FloatType, shapes.DateType, shapes.DateTimeType)
+_WRITTEN = (
+    shapes.BoolType,
+    shapes.IntType,
+    shapes.FloatType,
+    shapes.DecimalType,
+    shapes.DateType,
+    shapes.DateTimeType,
+)
 
 
 def _one_of(value: Any, allowed: tuple[Any, ...], where: str) -> Any:
     """The value of an enum, sent in any case."""
     wanted = unquoted(value).casefold() if isinstance(value, str) else value
     for each in allowed:
-        if wanted == (each.casefold() if isinstance(each, str) else each):
+        if wanted == (str(each).casefold() if isinstance(value, str) else each):
             return each
     raise InvalidRequest(f"Invalid {where}. Use one of: {', '.join(str(each) for each in allowed if each != '')}.")
 
@@ -237,6 +247,7 @@ def _from_text(value: str, where: str, is_list: bool) -> Any:
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
+    "decimal": "a number",
     "str": "text",
     "bool": "true or false",
     "object": "an object",

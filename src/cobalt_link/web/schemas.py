@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 from starlette.datastructures import UploadFile
 
-from cobalt_link.web.conversion import aliases
+from cobalt_link.web.conversion import AMOUNT, aliases
 
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/"
 INTEGER = r"^-?\d{1,18}$"
-NUMBER = r"^-?\d{1,15}(\.\d{1,15})?$"
+NUMBER = f"^{AMOUNT}$"
 NULL_OR_EMPTY: Schema = {"enum": [None, ""]}
 
 
@@ -85,7 +85,11 @@ def _tolerant(schema: Schema) -> Schema:
         # The pattern alone would do, but the words should be easy to read.
         words = [{"enum": schema["enum"]}, {"type": "string", "pattern": _in_any_case(schema["enum"])}]
         return {**_without(schema, "enum"), "anyOf": words}
+    if "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], *(str(each) for each in schema["enum"])]}
     match schema.get("type"):
+        case "string" if schema.get("format") == "decimal":
+            return {**_without(schema, "format"), "type": ["number", "string"], "pattern": NUMBER}
         case "string" if "format" not in schema:
             return {**schema, "type": ["string", "integer"]}
         case "integer":

@@ -207,15 +207,16 @@ async def test_a_double_booking_says_with_what_it_conflicts(clinic: Clinic, conn
     visit = await clinic.visit()
     block = await clinic.send("POST", "blocks", provider_id="502", start=visit["start"], minutes=30, title="Team")
     for provider, start, said in (
-        ("501", visit["start"], "conflict_type: visit"),
-        ("502", block["start"], "Team"),
+        ("501", visit["start"], "visit"),
+        ("502", block["start"], "block"),
     ):
         when = NOON.fromisoformat(start) + timedelta(minutes=10)
         write = changed(
             found, "appointments.create", provider_ehr_id=provider, secondary_provider_ehr_id=None, start=when
         )
         for reasons in (await refused(connector, chart, write), await checked(connector, chart, write)):
-            assert [each.code for each in reasons] == ["SCHEDULE_CONFLICT"] and said in reasons[0].description
+            assert [each.code for each in reasons] == ["SCHEDULE_CONFLICT"]
+            assert reasons[0].details["conflict_type"] == said in reasons[0].description
         free = msgspec.structs.replace(write, start=when + timedelta(minutes=25), ref=ref())
         assert await checked(connector, chart, free) == ()
         booked = msgspec.structs.replace(write, prevent_double_booking=False, ref=ref())

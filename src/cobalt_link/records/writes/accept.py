@@ -27,7 +27,7 @@ from cobalt_link.records.writes.shapes import WriteAsked
 from cobalt_link.records.writes.table import AMEND, RETRY, NewJob, WriteJobs
 from cobalt_link.vault import Vault
 from cobalt_link.web.conversion import convert
-from cobalt_link.web.problems import Problem
+from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
 RUN = "records.write"
 DISPATCH = "records.dispatch"
@@ -128,6 +128,8 @@ class WriteDesk:
             raise NotSupported(
                 f"{name} does not take {', '.join(refused)} in {operation.name}. Leave it out for {name}."
             )
+        if lacking := operation.lacking(filled, sent, connector.manifest.required.get(operation.name, ())):
+            raise MissingField(*lacking)
         return Asked(
             fields=sent,
             write=filled,
@@ -161,21 +163,25 @@ class WriteDesk:
     ) -> dict[str, str]:
         """The EHR's ids for those of ours. An id of ours whose record is still being written is resolved later."""
         found: dict[str, str] = {}
-        wanted = {field: (kind, given[field]) for field, (kind, _) in operation.ids.items() if given.get(field)}
-        if target is not None:
-            wanted["target"] = (operation.kind, target)
-        for field, (kind, either) in wanted.items():
-            ehr_id = await self._ids.resolve(account, kind, either)
-            if ehr_id:
-                found[field] = ehr_id
-            elif HEX.fullmatch(canonical(either)):
-                if not await self._jobs.promised(account.id, canonical(either)):
-                    raise RecordNotFound(
-                        f"There is no {kind} {either} for this account. Send an id from an answer of ours."
-                    )
-            else:
-                found[field] = either
+        for name, (other, either) in operation.others(given, target).items():
+            ehr_id = await self._ids.first(account, other.kinds, either)
+            if ehr_id or not HEX.fullmatch(canonical(either)):
+                found[name] = ehr_id or either
+            elif not given.get(other.unless or ""):
+                await self._need_promise(operation, account, other.kinds[0], canonical(either))
+        patient = canonical(given.get("patient_id") or "")
+        if HEX.fullmatch(patient) and not await self._ids.resolve(account, "patient", patient):
+            await self._need_promise(operation, account, "patient", patient)
         return found
+
+    async def _need_promise(self, operation: Operation, account: Account, kind: str, our_id: str) -> None:
+        """Raises RecordNotFound unless a job of the account is to create the record."""
+        state = await self._jobs.promised(account.id, our_id)
+        if state is None:
+            text = f"There is no {kind.replace('_', ' ')} {our_id} for this account. Send an id from an answer of ours."
+            raise RecordNotFound(operation.not_found or text)
+        if state == "failed" and operation.not_created:
+            raise InvalidRequest(operation.not_created)
 
     async def _amended(
         self, operation: Operation, account: Account, body: WriteAsked, target: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 
 from cobalt_link.connector.writing import NotWritten
 from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.ids import HEX, canonical
 from cobalt_link.records.writes.accept import WAITS, Accepted, WriteDesk
 from cobalt_link.records.writes.job import FINAL, Result, Step, WriteJob
 from cobalt_link.records.writes.operation import Operation
@@ -22,6 +24,9 @@ from cobalt_link.records.writes.table import CANCEL, WriteJobs
 from cobalt_link.store.signals import Signals
 from cobalt_link.web import Call
 from cobalt_link.web.problems import Problem
+
+
+JOB_ID = re.compile(r"[0-9]{1,16}")
 
 
 class JobNotFound(Problem):
@@ -75,10 +80,10 @@ class WritesApi:
         try:
             await self._preparation.check(operation, call.account, asked)
         except NotWritten as refused:
-            return False, [msgspec.to_builtins(each) for each in refused.reasons]
+            return False, [msgspec.to_builtins(operation.reason(each)) for each in refused.reasons]
         return True, []
 
-    async def shown(self, client: str, job_id: int, *, wait: int = 0) -> dict[str, Any]:
+    async def shown(self, client: str, job_id: str, *, wait: int = 0) -> dict[str, Any]:
         """A job as the API shows it. Waits up to `wait` seconds for it to settle."""
         job = await self._get(client, job_id)
         if wait and job.settled_at is None:
@@ -89,7 +94,7 @@ class WritesApi:
             job = await self._get(client, job_id)
         return self._view(job, await self._seals.result(job))
 
-    async def cancel(self, client: str, job_id: int) -> dict[str, Any]:
+    async def cancel(self, client: str, job_id: str) -> dict[str, Any]:
         job, now = await self._get(client, job_id), self._clock.now()
         if not await self._jobs.try_change(
             CANCEL, {"id": job.id, "client": client, "now": now}, [Step("cancelled", now)]
@@ -99,7 +104,7 @@ class WritesApi:
             )
         return await self.shown(client, job_id)
 
-    async def retry(self, client: str, job_id: int) -> dict[str, Any]:
+    async def retry(self, client: str, job_id: str) -> dict[str, Any]:
         job = await self._get(client, job_id)
         if not await self._desk.started_again(job, self._clock.now() + WAITS):
             raise NotPossible(
@@ -108,7 +113,7 @@ class WritesApi:
             )
         return await self.shown(client, job_id)
 
-    async def receipt(self, client: str, job_id: int) -> tuple[str, dict[str, Any]]:
+    async def receipt(self, client: str, job_id: str) -> tuple[str, dict[str, Any]]:
         """The compact JWS, and its payload."""
         result = await self._seals.result(await self._get(client, job_id))
         if result is None:
@@ -119,8 +124,8 @@ class WritesApi:
     async def receipt_keys(self) -> list[dict[str, Any]]:
         return await self._keys.public()
 
-    async def _get(self, client: str, job_id: int) -> WriteJob:
-        job = await self._jobs.get(client, job_id)
+    async def _get(self, client: str, job_id: str) -> WriteJob:
+        job = await self._jobs.get(client, int(job_id)) if JOB_ID.fullmatch(job_id) else None
         if job is None:
             raise JobNotFound
         return job
@@ -155,4 +160,6 @@ def _with_patient(body: WriteAsked, path: Mapping[str, str]) -> WriteAsked:
     """A path may name the patient, by the record number or by our id."""
     if "patient_mrn" not in path or not isinstance(body, ForPatientAsked):
         return body
-    return msgspec.structs.replace(body, patient_mrn=path["patient_mrn"])
+    patient = path["patient_mrn"]
+    ours = HEX.fullmatch(canonical(patient))
+    return msgspec.structs.replace(body, **{"patient_id" if ours else "patient_mrn": patient})

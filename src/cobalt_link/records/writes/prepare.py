@@ -87,20 +87,14 @@ class Preparation:
     async def _ehr_ids(self, operation: Operation, account: Account, asked: Asked) -> Fields:
         """The EHR's ids of what the request names. What was still being written when it came is in the EHR by now."""
         found: Fields = {}
-        wanted = {name: (kind, field, asked.fields.get(name)) for name, (kind, field) in operation.ids.items()}
-        if operation.target:
-            wanted["target"] = (operation.kind, "ehr_id", asked.target)
-        for name, (kind, field, either) in wanted.items():
-            ehr_id = asked.ehr_ids.get(name)
-            if ehr_id is None and either:
-                ehr_id = await self._ids.resolve(account, kind, either)
-                if ehr_id is None:
-                    code = f"{kind.upper()}_NOT_FOUND"
-                    raise NotWritten(
-                        Reason(code, f"The {kind} {either} is not in the EHR: its own job did not succeed.", name)
-                    )
+        for name, (other, either) in operation.others(asked.fields, asked.target).items():
+            ehr_id = asked.ehr_ids.get(name) or await self._ids.first(account, other.kinds, either)
             if ehr_id is not None:
-                found[field] = ehr_id
+                found[other.field] = ehr_id
+            elif not asked.fields.get(other.unless or ""):
+                kind = other.kinds[0]
+                text = f"The {kind.replace('_', ' ')} {either} is not in the EHR: its own job did not succeed."
+                raise NotWritten(Reason(f"{kind.upper()}_NOT_FOUND", text, name))
         return found
 
     async def _patient(self, account: Account, asked: Asked) -> Fields:

@@ -89,12 +89,15 @@ class Settlement:
         reasons: Sequence[Reason],
         write: Write | None,
     ) -> None:
+        reasons = [operation.reason(each) for each in reasons]
         data: Fields = {
             operation.record: job.record_id,
-            **({"mrn": asked.fields["patient_mrn"]} if asked and asked.fields.get("patient_mrn") else {}),
+            **(_echo(operation, asked.fields) if asked else {}),
             "failure_reason": " ".join(each.description for each in reasons),
             "reasons": [msgspec.to_builtins(each) for each in reasons],
         }
+        for each in reasons:
+            data |= each.details
         receipt = await self._receipt(job, operation, state, asked, write, None, reasons)
         result = Result(reasons=tuple(reasons), data=data, receipt=receipt)
         await self._settle(job, state, reasons[0].code, result, operation.failed, asked, None)
@@ -183,6 +186,11 @@ class Stationery(msgspec.Struct, frozen=True):
     events: Events
     clock: Clock
     issuer: str
+
+
+def _echo(operation: Operation, fields: Fields) -> Fields:
+    mrn = {name: fields["patient_mrn"] for name in ("mrn", "patient_mrn") if fields.get("patient_mrn")}
+    return mrn | {name: fields[name] for name in operation.echo if name in fields}
 
 
 def topic_of(job_id: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 import msgspec
 
 from cobalt_link.jobs.claims import CLAIM, CLAIMED, FREE, RELEASE, Claims, Work
-from cobalt_link.records.writes.job import Step, WriteJob
+from cobalt_link.records.writes.job import State, Step, WriteJob
 from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.database import Database, Row, Tx, as_json
 from cobalt_link.store.grouped import Grouped
@@ -38,7 +38,9 @@ OF_RECORD: LiteralString = f"""
 SELECT {COLUMNS} FROM write_jobs j WHERE j.record_id = %s AND j.account = %s AND j.operation = %s
 ORDER BY j.id DESC LIMIT 1"""
 
-PROMISED: LiteralString = "SELECT FROM write_jobs WHERE record_id = %s AND account = %s LIMIT 1"
+# The first job on a record is the one that is to create it.
+PROMISED: LiteralString = """
+SELECT state FROM write_jobs WHERE record_id = %s AND account = %s ORDER BY id LIMIT 1"""
 
 # What the EHR may have got from us, for an org: also of its other accounts.
 SENT: LiteralString = """
@@ -158,9 +160,10 @@ class WriteJobs:
         row = await self._db.one(OF_RECORD, (record_id, account, operation))
         return job_of(row) if row else None
 
-    async def promised(self, account: str, record_id: str) -> bool:
-        """Whether this id was given to a record that the account has asked for."""
-        return await self._db.one(PROMISED, (record_id, account)) is not None
+    async def promised(self, account: str, record_id: str) -> State | None:
+        """How far the job is that is to create this record of the account. None if there is no such job."""
+        row = await self._db.one(PROMISED, (record_id, account))
+        return row["state"] if row else None
 
     async def sent_since(self, org: str, since: datetime) -> Sent:
         """What we wrote for an org since then, and what may be being written."""
