@@ -264,8 +264,8 @@ def _task(at: Practice) -> Body:
 
 def _call(at: Practice) -> Body:
     return {
-        "patient_mrn": at.mrn, "provider_id": "501", "location_id": "101", "assigned_to_id": at.user, "reason": "x" * 50,
-        "pharmacy_ehr_id": "801",
+        "patient_mrn": at.mrn, "provider_id": "501", "location_id": "101", "assigned_to_id": at.user,
+        "reason": "x" * 50, "pharmacy_ehr_id": "801",
     }  # fmt: skip
 
 

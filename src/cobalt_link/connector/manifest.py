@@ -58,15 +58,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         if needed := [topic for topic in self.without if not can_lack(topic, self.reads)]:
             raise ValueError(f"without names {', '.join(needed)}, which records cannot lack")
-        for read, filters in self.required.items():
-            if unknown := set(filters) - set(self.reads.get(read, ())):
-                raise ValueError(f"required names {', '.join(sorted(unknown))}, which [reads] {read} does not declare")
+        declared: dict[str, tuple[str, ...]] = {**self.reads, **self.writes}
+        for name, required in self.required.items():
+            if unknown := set(required) - set(declared.get(name, ())):
+                raise ValueError(f"required names {', '.join(sorted(unknown))}, which {name} does not declare")
         for capability, fields in self.writes.items():
             if unknown := set(fields) - set(WRITES[capability].__struct_fields__):
                 raise ValueError(f"{capability} has no field {', '.join(sorted(unknown))}")
-        for capability, taken in self.writes.items():
-            if untaken := set(self.required.get(capability, ())) - set(taken):
-                raise ValueError(f"{capability} requires {', '.join(sorted(untaken))}, which [writes] does not take")
 
     @property
     def topics(self) -> tuple[Topic, ...]:

@@ -122,7 +122,7 @@ class WriteDesk:
         connector = self._connectors.get(account.connector)
         name = connector.manifest.name if connector else account.connector
         taken = connector.manifest.writes.get(operation.name) if connector else None
-        if taken is None:
+        if connector is None or taken is None:
             raise NotSupported(f"{name} does not offer {operation.name}. Leave this call out for {name}.")
         if refused := operation.unsupported(filled, sent, taken):
             raise NotSupported(

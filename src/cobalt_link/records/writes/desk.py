@@ -25,7 +25,6 @@ from cobalt_link.store.signals import Signals
 from cobalt_link.web import Call
 from cobalt_link.web.problems import Problem
 
-
 JOB_ID = re.compile(r"[0-9]{1,16}")
 
 
