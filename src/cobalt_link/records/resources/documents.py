@@ -25,7 +25,7 @@ from cobalt_link.records.asked import (
 from cobalt_link.records.engine import Ids, RecordsEngine, Source, our_id
 from cobalt_link.records.ids import EHR_ID
 from cobalt_link.records.lists import endpoints
-from cobalt_link.records.resource import LIVE, Endpoint, OneRecord, Resource, shown_as
+from cobalt_link.records.resource import LIVE, OneRecord, Resource, ResourceRoute, shown_as
 from cobalt_link.web.paging import Page, Pagination
 from cobalt_link.web.problems import Problem
 
@@ -124,7 +124,7 @@ RESOURCE: Resource[Document] = Resource(
 )
 ENDPOINTS = (
     *endpoints(RESOURCE),
-    Endpoint(
+    ResourceRoute(
         name="download_document",
         path="/v1/documents/{document_id}",
         run=download,

@@ -14,7 +14,7 @@ from cobalt_link.connector.models.reading import listed
 from cobalt_link.records.asked import NothingAsked
 from cobalt_link.records.engine import Ids, RecordsEngine, Source
 from cobalt_link.records.overlays import NOTHING, Overlay
-from cobalt_link.records.resource import LIVE, Endpoint
+from cobalt_link.records.resource import LIVE, ResourceRoute
 from cobalt_link.web import Rate
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
@@ -112,7 +112,7 @@ async def change(engine: RecordsEngine, account: Account, asked: LocationChange,
 
 
 ENDPOINTS = (
-    Endpoint(
+    ResourceRoute(
         name="list_locations",
         path="/v1/locations",
         run=read,
@@ -120,7 +120,7 @@ ENDPOINTS = (
         answer=LocationsAnswer,
         summary="List the practice's locations.",
     ),
-    Endpoint(
+    ResourceRoute(
         name="change_location",
         path="/v1/locations/{location_id}",
         run=change,
