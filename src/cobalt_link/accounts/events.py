@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import LiteralString
 
+from cobalt_link.accounts.statements import REPORTED
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.webhooks.events import Event, Events
 
@@ -24,7 +25,6 @@ SELECT a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.health_reason,
     SELECT DISTINCT coalesce(t.reference, a.reference) FROM access_tokens t WHERE t.account = a.id
 )) AS labels, a.reference
 FROM accounts a WHERE a.untold <> '{}' ORDER BY a.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED"""
-TOLD: LiteralString = "UPDATE accounts SET untold = '{}', labels = NULL WHERE id = ANY(%s)"
 
 Follower = Callable[[Tx, str], Awaitable[None]]
 
@@ -40,19 +40,19 @@ class AccountEvents:
     def when_repaired(self, follower: Follower) -> None:
         self._followers.append(follower)
 
-    async def tell(self) -> int:
+    async def report(self) -> int:
         """Records the events of up to `MOST` accounts. Returns how many accounts those were."""
         async with self._db.transaction() as tx:
             rows = await (await tx.execute(UNTOLD, (MOST,))).fetchall()
             for row in rows:
-                await self._tell(tx, row)
+                await self._report(tx, row)
             if rows:
-                await tx.execute(TOLD, ([row["id"] for row in rows],))
+                await tx.execute(REPORTED, ([row["id"] for row in rows],))
         if rows:
             self._events.wake()
         return len(rows)
 
-    async def _tell(self, tx: Tx, row: Row) -> None:
+    async def _report(self, tx: Tx, row: Row) -> None:
         for what in row["untold"]:
             for label in row["labels"] or [row["reference"]]:
                 await self._events.record(tx, _event(row, what, label))

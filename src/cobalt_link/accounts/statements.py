@@ -296,6 +296,9 @@ WITH gone AS (DELETE FROM accounts WHERE id = ANY (ARRAY(
 )
 SELECT id FROM gone"""
 
+# What apps know by now (events.py).
+REPORTED: LiteralString = "UPDATE accounts SET untold = '{}', labels = NULL WHERE id = ANY(%s)"
+
 # ── audit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 NOTE: LiteralString = """

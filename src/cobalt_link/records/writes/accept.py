@@ -43,7 +43,7 @@ class KeyUsedForAnother(Problem):
     status = 422
 
 
-class RecordNotFound(Problem):
+class NoSuchRecord(Problem):
     """There is no such record for this account. Send the id that the answer or the list gave you."""
 
     code = "record_not_found"
@@ -94,7 +94,7 @@ class WriteDesk:
     async def accept(
         self, operation: Operation, account: Account, body: WriteAsked, *, key: str | None, target: str | None = None
     ) -> Accepted:
-        """Stores the write. Raises NotSupported, RecordNotFound, KeyUsedForAnother, ReconnectRequired, AccountGone."""
+        """Stores the write. Raises NotSupported, NoSuchRecord, KeyUsedForAnother, ReconnectRequired, AccountGone."""
         print_ = self._prints(account, operation, body, target, key)
         if key and (known := await self._kept(account, print_)):
             return known
@@ -117,7 +117,7 @@ class WriteDesk:
 
     async def checked(self, operation: Operation, account: Account, body: WriteAsked, target: str | None) -> Asked:
         """What to store of a request. Raises NotSupported for a write, or a field of it, that the account's EHR does
-        not take, and RecordNotFound."""
+        not take, and NoSuchRecord."""
         sent, filled = operation.sent(body), operation.filled(body)
         connector = self._connectors.get(account.connector)
         name = connector.manifest.name if connector else account.connector
@@ -175,11 +175,11 @@ class WriteDesk:
         return found
 
     async def _need_promise(self, operation: Operation, account: Account, kind: str, our_id: str) -> None:
-        """Raises RecordNotFound unless a job of the account is to create the record."""
+        """Raises NoSuchRecord unless a job of the account is to create the record."""
         state = await self._jobs.promised(account.id, our_id)
         if state is None:
             text = f"There is no {kind.replace('_', ' ')} {our_id} for this account. Send an id from an answer of ours."
-            raise RecordNotFound(operation.not_found or text)
+            raise NoSuchRecord(operation.not_found or text)
         if state == "failed" and operation.not_created:
             raise InvalidRequest(operation.not_created)
 
