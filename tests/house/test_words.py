@@ -21,18 +21,13 @@ def test_other_words_are_let_through() -> None:
     assert not words.old_names(["stages_of", "owner"])
 
 
-def test_an_attempt_is_one_to_deliver_and_nothing_else() -> None:
-    assert not words.old_names(["attempts"], "src/cobalt_link/webhooks/outbox.py")
-    assert words.old_names(["attempts", "verdict"], "src/cobalt_link/link/outbox.py") == ["attempts", "verdict"]
-
-
 def test_names_of_a_schema_are_seen_and_its_comments_are_not() -> None:
     schema = "CREATE TABLE deeds (\n    told boolean -- since the first attempt\n);"
     assert words.old_names(words.names_in_sql(schema)) == ["deeds", "told"]
 
 
 def test_no_name_in_the_code_is_an_old_word() -> None:
-    old = {within(path): words.old_names(names(parsed(path)), within(path)) for path in FILES}
+    old = {within(path): words.old_names(names(parsed(path))) for path in FILES}
     assert not {path: sorted(found) for path, found in old.items() if found}
 
 
@@ -44,7 +39,7 @@ def test_no_module_is_named_by_an_old_word() -> None:
 def test_no_table_or_column_is_named_by_an_old_word() -> None:
     schemas = sorted(COBALT.rglob("*.sql"))
     assert schemas, "no schema was found: the lint looks at nothing"
-    found = {within(path): words.old_names(words.names_in_sql(path.read_text()), within(path)) for path in schemas}
+    found = {within(path): words.old_names(words.names_in_sql(path.read_text())) for path in schemas}
     assert not {path: old for path, old in found.items() if old}
 
 

@@ -40,16 +40,12 @@ INSTEAD = {
 NAMES = {"Book": "AccountTable", "Place": "EhrInstance", "Places": "InstanceHealth", "is_own": "browser_owns"}
 # Names of the contract, in which such a word means something else.
 CONTRACT = {"delivery_attempts", "last_delivery_attempt", "webhook_attempt"}
-# Rooms in which such a word means something else: the contract counts attempts to deliver (§5.2, §6.2).
-ROOMS = {"webhooks": {"attempt", "attempts"}}
 SQL_NAME = re.compile(r"--[^\n]*|\b([A-Za-z_]+)\b")
 
 
-def old_names(found: Iterable[str], path: str = "") -> list[str]:
-    """The names that hold an old word, each once. `path` is the file that they are in."""
-    fine = {word for room, kept in ROOMS.items() if room in path for word in kept}
-    old = INSTEAD.keys() - fine
-    return sorted({name for name in found if name in NAMES or (name not in CONTRACT and old & {*words(name)})})
+def old_names(found: Iterable[str]) -> list[str]:
+    """The names that hold an old word, each once."""
+    return sorted({name for name in found if name in NAMES or (name not in CONTRACT and INSTEAD.keys() & words(name))})
 
 
 def names_in_sql(text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ SELECT table_name, column_name, data_type FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name NOT LIKE 'procrastinate%'
   AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = quote_ident(table_name)::regclass) ORDER BY 1, 2"""
 
-ERROR_CODES = {("accounts", "back_off_code"), ("link_events", "code")}
+ERROR_CODES = {("accounts", "back_off_code"), ("link_events", "code"), ("write_jobs", "code")}
 # An id of ours, as in record_ids: a keyed hash, from which nobody gets the EHR's id back.
 OUR_IDS = {("record_bindings", "hash_id")}
 SEALED = re.compile(r"sealed|wrapped|fingerprint|hash|private_key", re.ASCII)
