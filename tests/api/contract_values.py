@@ -285,7 +285,7 @@ WHOLE: Any = {
     "POST /patients": _patient,
     "PATCH /patients/{id}": _change,
     "POST /patients/{patient_mrn}/insurances": _insurance,
-    "PATCH /patients/{patient_mrn}/insurances/{emr_insurance_id}": lambda at: _insurance(at) | {"priority": "2"},
+    "PATCH /patients/{patient_mrn}/insurances/{emr_insurance_id}": lambda at: {**_insurance(at), "priority": "2"},
     "POST /notes": _note,
     "POST /patient-notes": lambda at: {
         "note": "Said yes\nthen no", "subject": "Call", "patient_mrn": at.mrn, "location_id": "101",

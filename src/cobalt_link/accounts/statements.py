@@ -303,6 +303,8 @@ WITH gone AS (DELETE FROM accounts WHERE id = ANY (ARRAY(
 )
 SELECT id FROM gone"""
 
+# What apps know by now (events.py).
+
 # ── audit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 NOTE: LiteralString = """

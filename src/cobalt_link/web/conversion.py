@@ -115,9 +115,9 @@ def _nullable(kind: shapes.Type) -> bool:
 
 
 def _non_null_type(kind: shapes.Type) -> shapes.Type:
-    """The one type of a value that is not null, or `AnyType` if there are several."""
+    """The one type of a value that is not null, or the union of them if there are several."""
     solid = [member for member in _members(kind) if not isinstance(member, shapes.NoneType)]
-    return solid[0] if len(solid) == 1 else shapes.AnyType()
+    return solid[0] if len(solid) == 1 else shapes.UnionType(tuple(solid))
 
 
 def _struct(
@@ -182,6 +182,8 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
     """One value in the form that its type needs. Clients of the contract also send other forms (§9)."""
     if isinstance(value, QuotedText):
         value = unquoted(value)
+    if isinstance(kind, shapes.UnionType):
+        kind = _member_for(value, kind)
     if isinstance(kind, shapes.StrType):
         # A number where an id is a text (contract §9 row 41). In Python, True is a number too.
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -219,6 +221,12 @@ _WRITTEN = (
     shapes.DateType,
     shapes.DateTimeType,
 )
+
+
+def _member_for(value: Any, kind: shapes.UnionType) -> shapes.Type:
+    """The type of a union that takes the value: a struct an object, and a text everything that is written as one."""
+    wanted = shapes.StructType if isinstance(value, dict) else shapes.StrType
+    return next((member for member in kind.types if isinstance(member, wanted)), shapes.AnyType())
 
 
 def _one_of(value: Any, allowed: tuple[Any, ...], where: str) -> Any:

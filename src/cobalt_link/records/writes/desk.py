@@ -52,7 +52,7 @@ class WritesApi:
         seals: JobSeals,
         preparation: Preparation,
         keys: ReceiptKeys,
-        waiting: JobWaiting,
+        waiting: JobSignals,
     ) -> None:
         self._desk = desk
         self._jobs = jobs
@@ -148,7 +148,7 @@ class WritesApi:
         }
 
 
-class JobWaiting(msgspec.Struct, frozen=True):
+class JobSignals(msgspec.Struct, frozen=True):
     """What a request waits for a job with."""
 
     signals: Signals

@@ -39,7 +39,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `asked` is the request, `record` the key of the record's id in the answer, `kind` what the record is. `target` is
     the path parameter that names an existing record. `names` gives the field of the connector's write for a field of
-    the request that is called otherwise there, `ids` the fields that name other records. What an EHR does not take is
+    the request that is called otherwise there, `called` the reverse for fields that `shape` makes, and `ids` the fields
+    that name other records. What an EHR does not take is
     refused, but for `advice`, which is dropped. `only_new` are fields of a change that only a record takes which is
     still to be created. `shape` makes further fields of the write from the request, and raises a Problem for one that
     makes no sense. `data` is what the event says, `echo` are the fields of the request that the event of a failure
@@ -60,6 +61,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     target: str | None = None
     names: Mapping[str, str] = {}
+    called: Mapping[str, str] = {}
     ids: Mapping[str, Other] = {}
     advice: frozenset[str] = frozenset()
     only_new: frozenset[str] = frozenset()
@@ -120,4 +122,4 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         """What the request calls a field of the write."""
         ours = {theirs: mine for mine, theirs in self.names.items()}
         ours |= {other.field: mine for mine, other in self.ids.items()}
-        return ours.get(field, field)
+        return self.called.get(field) or ours.get(field, field)

@@ -11,7 +11,7 @@ from cobalt_link.developers.room import DevelopersRoom
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.records.ids import RecordIds
 from cobalt_link.records.writes.accept import DISPATCH, RUN, Offers, WriteDesk
-from cobalt_link.records.writes.desk import JobWaiting, WritesApi
+from cobalt_link.records.writes.desk import JobSignals, WritesApi
 from cobalt_link.records.writes.operations import OPERATIONS
 from cobalt_link.records.writes.prepare import Preparation
 from cobalt_link.records.writes.receipts import ReceiptKeys
@@ -62,7 +62,7 @@ def put_together(
     queue.task(RUN, runner)
     queue.task(DISPATCH, dispatch)
     return Writes(
-        WritesApi(desk, jobs, seals, preparation, keys, JobWaiting(deps.signals, clock)),
+        WritesApi(desk, jobs, seals, preparation, keys, JobSignals(deps.signals, clock)),
         jobs,
         (
             Chore("writes", 1.0, dispatch),

@@ -135,7 +135,6 @@ def _changed(done: Done) -> Fields:
 
 
 NAMES = {
-    "datetime": "start",
     "location": "location_ehr_id",
     "provider": "provider_ehr_id",
     "secondary_provider": "secondary_provider_ehr_id",
@@ -153,6 +152,7 @@ OPERATIONS = (
         failed="appointment.failed",
         names=NAMES,
         advice=frozenset({"new_patient", "prevent_double_booking"}),
+        called={"start": "datetime"},
         shape=_new,
         data=_data,
     ),
@@ -170,6 +170,7 @@ OPERATIONS = (
         failed="appointment.failed",
         names=NAMES,
         only_new=frozenset({"patient_mrn", "secondary_provider", "new_patient", "prevent_double_booking"}),
+        called={"start": "datetime", "cancel": "status"},
         shape=_change,
         data=_changed,
     ),
