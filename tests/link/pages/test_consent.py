@@ -119,6 +119,8 @@ OURS = re.compile(
     r"|LinkTokenStatus\.state|LinkEvent\.(seq|name|at|pane)"
     # The app is told of a request before it is sent (refusal.unsupported.sends).
     r"|EhrRequest\.\w+"
+    # What happened to what the app itself asked for. An event tells no more of the chart than the call before it.
+    r"|(Webhook\w+|RotatedAnswer|DeliveryView|Redelivered|Replayed)\.\w+"
     r"|AccountView\.(user_id|org_id|linked_at|last_used_at)|\w+\.access_token_reference_ids?"
     # Always the same: no connector fills them.
     r"|PatientView\.status|Insurance\.priority|Metadata\.source|ProviderView\.hide_in_availability|Recurrence\.\w+"
