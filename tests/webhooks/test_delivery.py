@@ -320,3 +320,18 @@ async def test_a_replay_waits_for_an_event_that_fails_and_keeps_its_order(
         undelivered = {"start": "2020-01-01T00:00:00Z", "undelivered_only": True}
         answer = await acme.call("POST", "/v1/webhook-events/replay", json=undelivered)
         assert answer.json()["deliveries"] == 0
+
+
+async def test_a_failure_weeks_after_the_last_one_is_a_new_beginning(
+    house: House, acme: Shop, clock: MovedClock
+) -> None:
+    async with receiving(plain(b"", "400 Bad Request")) as receiver:
+        await register(acme, receiver.url)
+        for number in range(1, 3):
+            await record(house, acme, "task.created")
+            await receiver.gets(number)
+            await settled(house)
+            (hook,) = await webhooks(acme)
+            assert hook["state"] == "enabled"
+            assert clock.now() - datetime.fromisoformat(hook["failing_since"]) < timedelta(minutes=5)
+            clock.move(timedelta(days=20))

@@ -303,7 +303,6 @@ WITH gone AS (DELETE FROM accounts WHERE id = ANY (ARRAY(
 )
 SELECT id FROM gone"""
 
-# What apps know by now (events.py).
 
 # ── audit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -139,6 +139,8 @@ OURS = re.compile(
     r"|LinkTokenStatus\.state|LinkEvent\.(seq|name|at|pane)"
     # The app is told of a request before it is sent (refusal.unsupported.sends).
     r"|EhrRequest\.\w+"
+    # What happened to what the app itself asked for. An event tells no more of the chart than the call before it.
+    r"|(Webhook\w+|RotatedAnswer|DeliveryView|Redelivered|Replayed)\.\w+"
     r"|AccountView\.(user_id|org_id|linked_at|last_used_at)|\w+\.access_token_reference_ids?"
     r"|\w+\.(appointment_id|order_id|document_ids|location_id|provider_id|partial|partial_reason)"
     r"|(CountedPages|RecordPages|ReadView|WriteView|CapabilitiesAnswer)\.\w+"

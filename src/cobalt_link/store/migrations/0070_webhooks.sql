@@ -16,6 +16,7 @@ CREATE TABLE webhook_endpoints (
     disabled_reason text,
     disabled_at timestamptz,
     failing_since timestamptz,
+    last_failed_at timestamptz,
     paused_until timestamptz,
     created_at timestamptz NOT NULL
 );
