@@ -107,6 +107,7 @@ def wrong_values(found: list[Case]) -> Iterator[Wrong]:
         ("patients.create", {"phone": "5550123"}, "EHR_VALIDATION_ERROR", "phone"),
         ("patients.create", {"address_zip": "123"}, "EHR_VALIDATION_ERROR", "address_zip"),
         ("patients.create", {"insurance_subscriber_number": None}, "MISSING_FIELD", "insurance_subscriber_number"),
+        ("patients.create", {"insurance_sequence": "4"}, "EHR_VALIDATION_ERROR", "insurance_sequence"),
         ("patients.create", {"insurance_sequence": "secondary"}, "PRIORITY_TAKEN", "insurance_sequence"),
         ("patients.create", {"insurance_provider_ehr_id": None, "insurance_name": "No Such"},
          "INSURANCE_PROVIDER_NOT_FOUND", "insurance_name"),
@@ -208,7 +209,7 @@ async def test_a_double_booking_says_with_what_it_conflicts(clinic: Clinic, conn
     block = await clinic.send("POST", "blocks", provider_id="502", start=visit["start"], minutes=30, title="Team")
     for provider, start, said in (
         ("501", visit["start"], "conflict_type: visit"),
-        ("502", block["start"], "Team"),
+        ("502", block["start"], "conflict_details: Team, "),
     ):
         when = NOON.fromisoformat(start) + timedelta(minutes=10)
         write = changed(

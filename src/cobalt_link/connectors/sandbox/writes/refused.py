@@ -14,8 +14,8 @@ Names: TypeAlias = dict[str, str]
 # The EHR's code, then ours. `{…}` are members of the EHR's answer.
 REFUSALS = {
     "duplicate_patient": ("DUPLICATE_PATIENT", "Duplicate patient found. The chart has this patient as MRN {mrn}."),
-    "schedule_conflict": ("SCHEDULE_CONFLICT", "The provider has another {conflict} at that time: {title}, {start} to "
-                          "{end}. conflict_type: {conflict}."),
+    "schedule_conflict": ("SCHEDULE_CONFLICT", "The provider has another {conflict} at that time. conflict_type: "
+                          "{conflict}. conflict_details: {title}, {start} to {end}."),
     "status_not_allowed": ("INVALID_STATUS", "An appointment that is {status} cannot become {wanted}."),
     "not_changeable": ("APPOINTMENT_NOT_CHANGEABLE", "An appointment that is {status} does not take this."),
     "signed": ("NOTE_SIGNED", "The note is signed. A signed note does not change."),
