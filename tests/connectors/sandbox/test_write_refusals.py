@@ -163,6 +163,8 @@ async def states(clinic: Clinic, found: list[Case]) -> list[Wrong]:
         (writes.NoteChange(ref=ref(), ehr_id=note["id"], text="More"), "NOTE_SIGNED", None),
         (writes.NoteChange(ref=ref(), ehr_id=note["id"], sign=True), "NOTE_SIGNED", None),
         (changed(found, "patients.create", **again), "DUPLICATE_PATIENT", None),
+        # Somebody else's plan.
+        (changed(found, "insurances.update", patient_ehr_id=someone["id"]), "INSURANCE_NOT_FOUND", None),
         (changed(found, "claims.create"), "DUPLICATE_CLAIM", None),
         (changed(found, "claims.create", appointment_ehr_id=signed["id"]), "APPOINTMENT_NOT_STARTED", None),
         (changed(found, "referring_providers.create"), "DUPLICATE_REFERRING_PROVIDER", "npi"),

@@ -18,6 +18,7 @@ from cobalt_link.connector.writes import (
     NewTelephoneEncounter,
     NoteChange,
     PatientChange,
+    ReferralDocument,
     Write,
 )
 from cobalt_link.connector.writing import Held, NotWritten, Writing, Written
@@ -194,3 +195,21 @@ async def test_a_record_in_an_answer_is_never_trusted_to_be_ours(
 ) -> None:
     visit, case = await clinic.visit(), (await cases(clinic))[0]
     assert await read_back(connector, chart, case, visit["id"]) is None
+
+
+async def test_a_file_is_what_the_ehr_has_and_not_what_was_sent(
+    clinic: Clinic, connector: Connector, chart: Chart
+) -> None:
+    found = {case.capability: case for case in await cases(clinic)}
+    other = {
+        "documents.create": {"content": b"other"},
+        "referrals.create": {"documents": (ReferralDocument(filename="ecg.pdf", content=b"other"),)},
+    }
+    for capability, fields in other.items():
+        case = found[capability]
+        await write(connector, chart, case)
+        changed = msgspec.structs.replace(case, write=msgspec.structs.replace(case.write, **fields))
+        held = await read_back(connector, chart, changed)
+        assert held and {name: held.fields[name] for name in fields} == {
+            name: getattr(case.write, name) for name in fields
+        }
