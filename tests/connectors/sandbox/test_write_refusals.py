@@ -107,6 +107,7 @@ def wrong_values(found: list[Case]) -> Iterator[Wrong]:
         ("patients.create", {"phone": "5550123"}, "EHR_VALIDATION_ERROR", "phone"),
         ("patients.create", {"address_zip": "123"}, "EHR_VALIDATION_ERROR", "address_zip"),
         ("patients.create", {"insurance_subscriber_number": None}, "MISSING_FIELD", "insurance_subscriber_number"),
+        ("patients.create", {"insurance_sequence": "4"}, "EHR_VALIDATION_ERROR", "insurance_sequence"),
         ("patients.create", {"insurance_sequence": "secondary"}, "PRIORITY_TAKEN", "insurance_sequence"),
         ("patients.create", {"insurance_provider_ehr_id": None, "insurance_name": "No Such"},
          "INSURANCE_PROVIDER_NOT_FOUND", "insurance_name"),
@@ -162,6 +163,8 @@ async def states(clinic: Clinic, found: list[Case]) -> list[Wrong]:
         (writes.NoteChange(ref=ref(), ehr_id=note["id"], text="More"), "NOTE_SIGNED", None),
         (writes.NoteChange(ref=ref(), ehr_id=note["id"], sign=True), "NOTE_SIGNED", None),
         (changed(found, "patients.create", **again), "DUPLICATE_PATIENT", None),
+        # Somebody else's plan.
+        (changed(found, "insurances.update", patient_ehr_id=someone["id"]), "INSURANCE_NOT_FOUND", None),
         (changed(found, "claims.create"), "DUPLICATE_CLAIM", None),
         (changed(found, "claims.create", appointment_ehr_id=signed["id"]), "APPOINTMENT_NOT_STARTED", None),
         (changed(found, "referring_providers.create"), "DUPLICATE_REFERRING_PROVIDER", "npi"),
