@@ -39,6 +39,7 @@ from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import Problem, Unauthorized, Unavailable
 from cobalt_link.web.rates import RateLimits
+from cobalt_link.webhooks import room as webhooks
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ TABLE: tuple[Routes, ...] = (
     *link.ROUTES,
     *accounts.ROUTES,
     *developers.ROUTES,
+    *webhooks.ROUTES,
     *records.ROUTES,
 )
 
@@ -78,8 +80,10 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     deps: Deps
     jobs: jobs.JobsRoom
     developers: developers.DevelopersRoom
+    webhooks: webhooks.WebhooksRoom
     accounts: accounts.AccountsRoom
     link: link.LinkRoom
+    records: records.RecordsRoom
     rooms: tuple[Room, ...]
     metrics: Metrics
 
@@ -113,7 +117,15 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         stack.push_async_callback(http.close)
         connectors = {key: each(http) for key, each in connector_classes().items()}
         house = _open_rooms(
-            Deps(settings=settings, clock=clock, db=db, vault=vault, signals=signals, connectors=connectors)
+            Deps(
+                settings=settings,
+                clock=clock,
+                db=db,
+                vault=vault,
+                signals=signals,
+                connectors=connectors,
+                trust=trust,
+            )
         )
         for room in house.rooms:
             await room.start()
@@ -123,17 +135,21 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
 
 def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
-    job, developer, account = jobs.open(deps), developers.open(deps), accounts.open(deps)
-    linking = link.open(deps, job, developer, account)
-    record = records.open(deps, account, developer)
+    job, developer = jobs.open(deps), developers.open(deps)
+    webhook = webhooks.open(deps, job, developer)
+    account = accounts.open(deps, webhook)
+    linking = link.open(deps, job, developer, webhook, account)
+    record = records.open(deps, job, webhook, account, developer)
     return House(
         deps=deps,
         jobs=job,
         developers=developer,
+        webhooks=webhook,
         accounts=account,
         link=linking,
+        records=record,
         # The queue last: it wakes workers for the other rooms.
-        rooms=(_system(deps, metrics), linking, account, developer, record, job),
+        rooms=(_system(deps, metrics), linking, account, developer, webhook, record, job),
         metrics=metrics,
     )
 

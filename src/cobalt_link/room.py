@@ -6,6 +6,7 @@ objects that other rooms work with.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -20,7 +21,8 @@ from cobalt_link.web import Routes
 
 
 class Deps(msgspec.Struct, frozen=True, kw_only=True):
-    """What rooms are opened with. `connectors` has every installed connector by its key."""
+    """What rooms are opened with. `connectors` has every installed connector by its key. `trust` is the certificates
+    that requests to other servers accept."""
 
     settings: Settings
     clock: Clock
@@ -28,6 +30,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     vault: Vault
     signals: Signals
     connectors: Mapping[str, Connector]
+    trust: ssl.SSLContext
 
 
 class Chore(msgspec.Struct, frozen=True):

@@ -11,7 +11,18 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox_ehr.api import chart_routes, login_routes
+from sandbox_ehr.api import (
+    billing_routes,
+    care_routes,
+    chart_routes,
+    choice_routes,
+    document_routes,
+    login_routes,
+    note_routes,
+    patient_routes,
+    schedule_routes,
+    task_routes,
+)
 from sandbox_ehr.ehr import Ehr
 from sandbox_ehr.lab import routes as lab_routes
 from sandbox_ehr.lab.fault_injection import FaultInjection
@@ -20,16 +31,25 @@ from sandbox_ehr.lab.request_logging import RequestLogging
 from sandbox_ehr.middleware import BodyLimit, EnsureStarted, ResponseHeaders
 from sandbox_ehr.refusals import Refusal, RequestRefused
 from sandbox_ehr.responses import refusal_response
-from sandbox_ehr.web import assets, chart_pages, password_pages, sign_in_pages
+from sandbox_ehr.web import assets, chart_pages, password_pages, patient_page, sign_in_pages
 from sandbox_ehr.web.rendering import page
 
 ROUTES = [
     *login_routes.routes,
     *chart_routes.routes,
+    *schedule_routes.routes,
+    *patient_routes.routes,
+    *note_routes.routes,
+    *document_routes.routes,
+    *care_routes.routes,
+    *task_routes.routes,
+    *billing_routes.routes,
+    *choice_routes.routes,
     *lab_routes.routes,
     *sign_in_pages.routes,
     *password_pages.routes,
     *chart_pages.routes,
+    *patient_page.routes,
     *assets.routes,
 ]
 

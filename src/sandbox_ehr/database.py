@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+# Raised with every change of a table. A file of another version is begun anew: its data are made up.
+SCHEMA_VERSION = 2
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -38,13 +40,23 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = connection = sqlite3.connect(self._path)
+        self._connection = connection = self._of_this_version()
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         # The data are made up: a power cut may cost the last second, but it never damages the file.
         connection.execute("PRAGMA synchronous = OFF")
         for schema in self._schemas:
             connection.executescript(schema)
+        return connection
+
+    def _of_this_version(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path)
+        if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            connection.close()
+            for path in self._path.parent.glob(f"{self._path.name}*"):  # also its -wal and -shm
+                path.unlink()
+            connection = sqlite3.connect(self._path)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         return connection
 
     def _close(self) -> None:

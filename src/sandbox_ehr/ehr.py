@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 from starlette.requests import Request
 
-from sandbox_ehr.clinic import patients, visits
+from sandbox_ehr.clinic import documents, insurances, patients, records, referring_providers, schedule_slots, visits
 from sandbox_ehr.database import Database
 from sandbox_ehr.lab import saved_state
 from sandbox_ehr.lab.clock import Clock, ClockState
 from sandbox_ehr.lab.faults import Faults
+from sandbox_ehr.lab.holds import Holds
 from sandbox_ehr.lab.log import Log
 from sandbox_ehr.login import accounts, pending_sign_ins, sandbox_logins, sessions
 
@@ -27,6 +28,7 @@ class Ehr:
         self.database = Database(folder / "sandbox-ehr.sqlite", schemas)
         self.clock = Clock()
         self.faults = Faults()
+        self.holds = Holds()
         self.log = Log()
         self.closing = asyncio.Event()
         self._starting = asyncio.Lock()
@@ -40,7 +42,8 @@ class Ehr:
                 self._started = True
 
     async def reset(self) -> None:
-        """Return accounts, charts, sessions, clock, faults and log to their first day."""
+        """Return accounts, charts, sessions, clock, faults and log to their first day. Held writes are dropped."""
+        self.holds.let_go(released=False)
         await self.database.run(_delete_all)
         await self.database.run(_seed)
         self.clock.state, self.faults = ClockState(), Faults()
@@ -57,11 +60,13 @@ def ehr_of(request: Request) -> Ehr:
 
 
 def _seed(connection: sqlite3.Connection) -> None:
-    # Visits are not seeded: they are planned around today by the EHR's clock whenever somebody reads the schedule.
+    # Visits and their paperwork are not seeded: they follow the EHR's clock whenever somebody reads them.
     sandbox_logins.seed(connection)
-    patients.seed(connection)
+    for table in (patients, insurances, referring_providers):
+        table.seed(connection)
 
 
 def _delete_all(connection: sqlite3.Connection) -> None:
-    for table in (sessions, pending_sign_ins, accounts, visits, patients, saved_state):
+    rooms = (sessions, pending_sign_ins, accounts, saved_state)
+    for table in (*rooms, visits, schedule_slots, patients, records, documents):
         table.delete_all(connection)

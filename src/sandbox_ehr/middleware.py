@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox_ehr import refusals
 from sandbox_ehr.ehr import Ehr
-from sandbox_ehr.requests import MAX_BODY_BYTES
+from sandbox_ehr.requests import max_body_bytes
 from sandbox_ehr.responses import refusal_response
 
 HEADERS = (
@@ -59,6 +59,7 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             length = dict(scope["headers"]).get(b"content-length", b"0")
-            if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-                return await refusal_response(refusals.too_large(MAX_BODY_BYTES))(scope, receive, send)
+            limit = max_body_bytes(scope["path"])
+            if not length.isdigit() or int(length) > limit:
+                return await refusal_response(refusals.too_large(limit))(scope, receive, send)
         await self.app(scope, receive, send)

@@ -134,6 +134,60 @@ def not_found(what: str) -> Refusal:
     return Refusal("not_found", 404, f"There is no such {what}.")
 
 
+def unknown_reference(field: str) -> Refusal:
+    """A body names a row that the clinic does not have."""
+    return Refusal("unknown_reference", 422, f"The clinic has nothing with this {field}.", {"field": field})
+
+
+def invalid_value(field: str, message: str) -> Refusal:
+    return Refusal("invalid_value", 422, message, {"field": field})
+
+
+def missing_fields(fields: list[str]) -> Refusal:
+    names = ", ".join(fields)
+    return Refusal("missing_fields", 422, f"This clinic requires {names}.", {"missing": names})
+
+
+def duplicate_patient(patient_id: str, mrn: str) -> Refusal:
+    facts: dict[str, int | str] = {"patient_id": patient_id, "mrn": mrn}
+    return Refusal("duplicate_patient", 409, "A patient with this name and birth date exists.", facts)
+
+
+def schedule_conflict(facts: dict[str, int | str]) -> Refusal:
+    """`facts` name the other visit or block: `conflict`, `id`, `title`, `start`, `end`."""
+    return Refusal("schedule_conflict", 409, f"The provider has another {facts['conflict']} at that time.", facts)
+
+
+def status_not_allowed(status: str, wanted: str) -> Refusal:
+    facts: dict[str, int | str] = {"status": status, "wanted": wanted}
+    return Refusal("status_not_allowed", 409, f"A visit cannot go from {status} to {wanted}.", facts)
+
+
+def not_changeable(status: str) -> Refusal:
+    return Refusal("not_changeable", 409, "Only the note of such a visit can be changed.", {"status": status})
+
+
+def signed() -> Refusal:
+    return Refusal("signed", 409, "The note is signed. A signed note does not change.")
+
+
+def duplicate_claim(claim_id: str) -> Refusal:
+    return Refusal("duplicate_claim", 409, "There is a claim for this visit already.", {"claim_id": claim_id})
+
+
+def duplicate_provider(provider_id: str) -> Refusal:
+    facts: dict[str, int | str] = {"referring_provider_id": provider_id}
+    return Refusal("duplicate_provider", 409, "There is a referring provider with this NPI already.", facts)
+
+
+def visit_not_started() -> Refusal:
+    return Refusal("visit_not_started", 409, "There is no claim for a visit that has not started or was cancelled.")
+
+
+def rank_taken(rank: int) -> Refusal:
+    return Refusal("rank_taken", 409, "The patient has a plan of this rank already.", {"rank": rank})
+
+
 def _whole_seconds(seconds: float) -> int:
     # Rounded up, and never 0: a client that waits this long must not come back too early.
     return max(1, math.ceil(seconds))

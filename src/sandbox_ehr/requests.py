@@ -1,25 +1,52 @@
-"""How the EHR reads a request: bodies of at most 64 KB, typed JSON, typed query parameters, the bearer token."""
+"""How the EHR reads a request: bodies of a limited size, typed JSON, forms with a file, typed queries, the token."""
 
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 import msgspec
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from sandbox_ehr import refusals
 from sandbox_ehr.refusals import Refusal, RequestRefused
 
 MAX_BODY_BYTES = 65536
+# Files travel in the bodies of these paths.
+MAX_FILE_BODY_BYTES = 25 * 1024 * 1024
+PATHS_WITH_FILES = ("/api/documents", "/api/referrals")
 T = TypeVar("T")
+
+
+def max_body_bytes(path: str) -> int:
+    return MAX_FILE_BODY_BYTES if path.startswith(PATHS_WITH_FILES) else MAX_BODY_BYTES
 
 
 async def limited_body(request: Request) -> bytes:
     """The whole body. Raises RequestRefused if it is too large, also when the client did not state its length."""
-    body = bytearray()
+    return b"".join([chunk async for chunk in _limited_chunks(request)])
+
+
+async def multipart_form(request: Request) -> FormData:
+    """The fields and files of a multipart body. The caller closes it."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+        raise RequestRefused(Refusal("bad_request", 415, "Send a form with a file, as multipart/form-data."))
+    parser = MultiPartParser(
+        request.headers, _limited_chunks(request), max_files=1, max_fields=20, max_part_size=MAX_BODY_BYTES
+    )
+    try:
+        return await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        raise RequestRefused(refusals.bad_request(f"The form is not valid: {error}")) from None
+
+
+async def _limited_chunks(request: Request) -> AsyncGenerator[bytes, None]:
+    limit, length = max_body_bytes(request.url.path), 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise RequestRefused(refusals.too_large(MAX_BODY_BYTES))
-    return bytes(body)
+        length += len(chunk)
+        if length > limit:
+            raise RequestRefused(refusals.too_large(limit))
+        yield chunk
 
 
 async def json_body(request: Request, shape: type[T]) -> T:

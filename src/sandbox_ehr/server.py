@@ -45,6 +45,7 @@ async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = No
             finally:
                 # Requests that hang on purpose wait for this event. Without it the server would wait for them.
                 app.state.ehr.closing.set()
+                app.state.ehr.holds.let_go(released=False)
                 server.should_exit = True
                 await serving
 

@@ -162,8 +162,18 @@ def test_code_in_a_folder_below_is_seen(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "more.py").write_text("x = 1\n")
     assert texts(rules.hides_code(folder(tmp_path, sign_in=GOOD))) == [
-        "inner/more.py: Code must be directly in the connector's folder. Move this file up."
+        "inner/more.py: Code must be directly in the connector's folder, or in reads or writes. Move this file up."
     ]
+
+
+def test_reads_may_stand_in_a_folder_of_their_own_and_the_sign_in_must_not_use_it(tmp_path: Path) -> None:
+    (tmp_path / "reads").mkdir()
+    (tmp_path / "reads" / "rows.py").write_text("import httpx2\n")
+    assert not texts(rules.hides_code(folder(tmp_path, sign_in=GOOD)))
+    line = f"from connectors.{tmp_path.name}.reads.rows import day\n"
+    (found,) = texts(rules.hides_code(folder(tmp_path, sign_in=line + GOOD)))
+    assert "is code for reads or writes" in found
+    assert any("httpx2" in text for text in texts(forbidden_imports(folder(tmp_path, sign_in=GOOD), "x")))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -11,13 +12,17 @@ import pytest
 from cobalt_link import connector as cl
 from cobalt_link.connector import installed
 from cobalt_link.connector.capabilities import FILTERS, PROTOCOLS, listed, mismatches, streamed, undeclared
+from cobalt_link.connector.capabilities import READS as READ_CAPABILITIES
 from cobalt_link.connector.connector import Connector
 from tests.accounts.tiny import TinyConnector
+from tests.house.tree import SOURCE, python_files, within
 
 READS = tuple(PROTOCOLS)
 
 
 class Whole:
+    """Has the method of every capability, with the arguments of its protocol."""
+
     async def appointments(self, chart: Any, query: Any) -> AsyncIterator[int]:
         yield 1
 
@@ -27,11 +32,22 @@ class Whole:
     async def providers(self, chart: Any) -> list[int]:
         return [1]
 
-    async def locations(self, chart: Any) -> list[int]:
-        return [1]
 
-    async def settings(self, chart: Any) -> int:
-        return 1
+async def one(self: Any, chart: Any) -> list[int]:
+    return [1]
+
+
+async def asked(self: Any, chart: Any, query: Any) -> list[int]:
+    return [1]
+
+
+async def by_id(self: Any, chart: Any, ehr_id: str) -> int:
+    return 1
+
+
+for capability, read in READ_CAPABILITIES.items():
+    if not hasattr(Whole, capability):
+        setattr(Whole, capability, by_id if capability == "document_files" else asked if read.query else one)
 
 
 def with_(**methods: Any) -> type:
@@ -72,13 +88,14 @@ def test_a_mismatch_says_what_to_write(kind: type, declared: Any, found: str) ->
 
 def test_methods_that_nobody_calls_are_named_with_the_capability_to_declare() -> None:
     some = with_(appointment=no_query)
-    assert {*undeclared(some, ("patients", "providers", "settings"))} == {
+    rest = [each for each in READS if each not in ("appointments", "locations")]
+    assert {*undeclared(some, rest)} == {
         ("appointments", "appointments"), ("appointment", "appointments"), ("locations", "locations"),
     }  # fmt: skip
 
 
 def test_the_filters_are_the_fields_of_the_queries() -> None:
-    assert FILTERS["patients"] == {"dob", "first_name", "last_name", "mrn", "ehr_id", "phone"}
+    assert FILTERS["patients"] == {"dob", "first_name", "last_name", "mrn", "ehr_id", "phone", "updated_since"}
     assert "appointment_mode" in FILTERS["appointments"] and "mode" not in FILTERS["appointments"]
 
 
@@ -114,3 +131,19 @@ def test_everything_that_an_author_needs_stands_in_one_package() -> None:
         assert hasattr(cl, name)
     missing = {kind.__name__ for kind in PROTOCOLS.values()} - {*cl.__all__}
     assert not missing
+
+
+def test_a_resource_stands_in_few_files() -> None:
+    """What a new read resource costs: its model and its entry among the models, its resource, and each EHR."""
+    paths = [
+        path for room in ("connector", "records", "conformance") for path in python_files(SOURCE / "cobalt_link" / room)
+    ]
+    for capability in ("pharmacies", "claims"):  # no topic has the same name
+        word = re.compile(rf'"{capability}"|\b{capability}\.READ|\bReads{capability.title()}\b')
+        found = {within(path).removeprefix("src/cobalt_link/") for path in paths if word.search(path.read_text())}
+        ours = {
+            f"connector/models/{capability}.py",
+            f"records/resources/{capability}.py",
+            "connector/models/__init__.py",
+        }
+        assert found <= ours and len(found) == 3, capability

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes
+from email.policy import HTTP
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -13,6 +15,7 @@ import pytest
 
 from cobalt_link.connector import (
     BrokenAnswer,
+    Created,
     CursorPages,
     EhrBusy,
     EhrDown,
@@ -31,6 +34,7 @@ from cobalt_link.connector import (
     RecordNotFound,
     SessionEnded,
     WrongCredentials,
+    multipart,
     retry_after,
 )
 from cobalt_link.connector.instance import OtherHost
@@ -368,3 +372,49 @@ async def test_a_refusal_on_a_later_page_is_raised(http: Http) -> None:
 
     with pytest.raises(SessionEnded):
         await every(http, answer, OffsetPages(size=3))
+
+
+# ── what is new ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("answer", "created"),
+    [
+        (plain(b"", "201 Created", Location="/api/v1/patients/p%207"), Created(None, "/api/v1/patients/p%207")),
+        (said({"id": 7}, "201 Created"), Created({"id": 7}, None)),
+    ],
+)
+async def test_a_new_record_may_be_named_by_its_address_alone(http: Http, answer: bytes, created: Created) -> None:
+    async with listening(answer) as ehr:
+        assert await client(http, ehr).create("/patients", {"a": 1}) == created
+    assert [line(each) for each in ehr.heard] == ["POST /api/v1/patients"]
+
+
+async def test_a_form_carries_its_file_unchanged_and_nothing_can_break_out_of_it(http: Http) -> None:
+    file = b'\r\n--x\r\nContent-Disposition: form-data; name="folder"\r\n\r\nother\x00\xff'
+    form = multipart(
+        {"folder": "Lab\r\n--é", "na\"me": ""}, name="file", filename='a"b\r\nX-Evil: 1.pdf',
+        media_type="text/plain\r\nX-Evil: 1", content=file,
+    )  # fmt: skip
+    async with listening(said({"id": 7}, "201 Created")) as ehr:
+        await client(http, ehr, token="t0k").create("/documents", content=form)
+    [request] = ehr.heard
+    assert header(request, "content-type") == form.media_type and header(request, "authorization") == "Bearer t0k"
+    parsed = message_from_bytes(f"Content-Type: {form.media_type}\r\n\r\n".encode() + form.body, policy=HTTP)
+    parts: list[Any] = list(parsed.iter_parts())
+    names = [each.get_param("name", header="content-disposition") for each in parts]
+    assert names == ["folder", "na%22me", "file"]
+    assert [each.get_filename() for each in parts] == [None, None, "a%22b%0D%0AX-Evil: 1.pdf"]
+    assert parts[2].get_content_type() == "application/octet-stream"
+    assert form.body.count(file) == 1
+
+
+async def test_bytes_come_as_they_are(http: Http) -> None:
+    async with listening(plain(b"%PDF\xff")) as ehr:
+        answer = await client(http, ehr).download("/documents/7/content")
+    assert answer and answer.body == b"%PDF\xff"
+    async with listening(said({}, "404 Not Found")) as ehr:
+        assert await client(http, ehr).download("/documents/8/content") is None
+    async with listening(said({}, "403 Forbidden")) as ehr:
+        with pytest.raises(NoRights):
+            await client(http, ehr).download("/documents/9/content")

@@ -47,7 +47,7 @@ FOLDERS: dict[str, Budget] = {
     "link/session": Budget(90, 70),
     "net": Budget(240, 8),
     "records": Budget(125, 20),
-    "sandbox_ehr": Budget(230, 52),
+    "sandbox_ehr": Budget(270, 110),
     "settings": Budget(95, 3),
     "signin": Budget(95, 3),
     "store": Budget(130, 160),
@@ -55,6 +55,7 @@ FOLDERS: dict[str, Budget] = {
     "support": Budget(60, 5),
     "vault": Budget(95, 28),
     "web": Budget(460, 50),
+    "webhooks": Budget(60, 60),
 }
 
 

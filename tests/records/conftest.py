@@ -14,6 +14,7 @@ from cobalt_link.developers.clients import Client
 from cobalt_link.records import api
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.ids import RecordIds
+from cobalt_link.records.overlays import Overlays
 from cobalt_link.store.database import Database
 from cobalt_link.web import Auth, Call, mount
 from cobalt_link.web.credentials import CallerCredentials
@@ -39,7 +40,9 @@ class Api:
     def __init__(self, world: World) -> None:
         self.world = world
         ids = RecordIds(world.db, world.keys)
-        self.reads = RecordsEngine(world.sessions, world.accounts, world.orgs, ids, world.connectors)
+        self.reads = RecordsEngine(
+            world.sessions, world.accounts, world.orgs, ids, Overlays(world.db), world.connectors
+        )
         room = AccountApi(world.accounts, world.access, world.sessions, world.connectors)
         rooms = [(api.routes, self.reads), (accounts_api.routes, room)]
         callers = Callers(world.db, world.vault, world.clock)

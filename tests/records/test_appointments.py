@@ -79,6 +79,7 @@ async def test_an_appointment_has_every_documented_key(ask: Api, acme: Caller) -
         "datetime": "2026-03-04T09:30:00-07:00",
         "duration": 30,
         "status": "completed",
+        "cancelled": False,
         "appointment_type": "f/u",
         "appointment_mode": "telemedicine",
         "location": "54252",
@@ -126,6 +127,7 @@ async def test_an_appointment_has_every_documented_key(ask: Api, acme: Caller) -
         "note": "Bring the inhaler",
         "progress_note": None,
         "created_at": "2026-02-01T08:00:00-07:00",
+        "updated_at": None,
         "object_metadata": {"source": "ehr", "created_at": "2026-02-01T08:00:00-07:00"},
     }
     bare = body["appointments"][1]

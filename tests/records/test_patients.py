@@ -63,6 +63,7 @@ async def test_a_patient_has_every_documented_key(ask: Api, acme: Caller) -> Non
         "address_city": "Tucson",
         "address_state": "AZ",
         "address_zip": "85701",
+        "updated_at": None,
     }
     assert body["pagination"] == {"current_page": 1, "total_pages": 1, "total_count": 1, "page_size": 100}
 

@@ -10,10 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from cobalt_link.connector.capabilities import FindsAppointments
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import Grant
-from cobalt_link.connector.models import Appointment, AppointmentQuery, Patient
+from cobalt_link.connector.models import Appointment, AppointmentQuery, FindsAppointments, Patient
 from cobalt_link.developers.org_settings import OrgChange
 from cobalt_link.records import schedule
 from tests.accounts.tiny import TinyConnector

@@ -40,15 +40,16 @@ async def test_a_patient_has_every_documented_member(ehr: SandboxClient, session
     assert (patient["first_name"], patient["last_name"]) == ("María José", "Fernández de la Vega y Montenegro")
     assert patient.keys() == {
         *("id", "mrn", "first_name", "middle_name", "last_name", "dob", "sex"),
-        *("phones", "email", "address", "language", "insurance"),
+        *("phones", "email", "no_email_reason", "address", "previous_addresses", "language", "insurance"),
+        *("provider_id", "primary_care", "primary_care_id", "referred_by", "referred_by_id", "responsible_party"),
+        *("emergency_contact", "medications", "pharmacies", "client_ref", "created_at", "updated_at", "created_by"),
     }
     assert patient["phones"].keys() == {"home", "mobile"}
     assert patient["address"].keys() == {"street", "line2", "city", "state", "zip"}
 
 
 async def test_patients_are_found_by_every_filter(ehr: SandboxClient, session: str) -> None:
-    everybody = (await ehr.read("patients", session, limit=200))["patients"]
-    zoe = next(one for one in everybody if one["first_name"] == "Zoë")
+    (zoe,) = (await ehr.read("patients", session, first_name="Zoë"))["patients"]
     assert await last_names(ehr, session, id=zoe["id"]) == [zoe["last_name"]]
     assert await last_names(ehr, session, mrn=zoe["mrn"]) == [zoe["last_name"]]
     assert zoe["last_name"] in await last_names(ehr, session, dob=zoe["dob"])
@@ -82,11 +83,11 @@ async def test_names_match_in_part_without_regard_to_case_and_accents(
 async def test_the_pages_of_patients_have_every_patient_once(ehr: SandboxClient, session: str) -> None:
     seen: list[str] = []
     while True:
-        page = await ehr.read("patients", session, offset=len(seen), limit=20)
+        page = await ehr.read("patients", session, offset=len(seen), limit=90)
         seen += [one["id"] for one in page["patients"]]
         if not page["patients"]:
             break
-    assert page["total"] == len(seen) == len(set(seen)) == 52
+    assert page["total"] == len(seen) == len(set(seen)) == 300
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,8 @@ async def test_an_appointment_has_every_documented_member(ehr: SandboxClient, se
     (first, *_) = await visits(ehr, session, start="2026-11-24", end="2026-11-24")
     assert first.keys() == {
         *("id", "start", "minutes", "status", "type", "mode", "location_id", "provider_id", "second_provider_id"),
-        *("patient", "reason", "complaint", "note", "diagnoses", "medications", "insurance", "created_at"),
+        *("patient", "reason", "complaint", "note", "new_patient", "diagnoses", "medications", "insurance"),
+        *("client_ref", "created_at", "updated_at", "created_by"),
     }
     assert first["patient"].keys() == {"id", "mrn", "first_name", "last_name", "dob", "sex", "phone"}
     assert first["start"] == "2026-11-24T08:00:00-05:00"

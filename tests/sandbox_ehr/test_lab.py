@@ -168,7 +168,7 @@ async def test_reset_returns_everything_to_the_first_day(ehr: SandboxClient) -> 
     assert (await ehr.http.post("/api/_lab/reset")).status_code == 200
     assert refusal(await ehr.get("settings", session)) == (401, "session_expired")
     assert await ehr.session()
-    assert (await ehr.read("patients", await ehr.session()))["total"] == 52
+    assert (await ehr.read("patients", await ehr.session()))["total"] == 300
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from httpx2 import AsyncClient, Response
 
 from sandbox_ehr.login.sandbox_logins import LOGINS, Login
 from sandbox_ehr.refusals import ERROR_CODES
+from tests.sandbox_ehr.chart_cases import PATIENT
 from tests.support.sandbox_client import SandboxClient
 
 
@@ -99,7 +100,7 @@ async def test_a_person_signs_in_and_sees_todays_schedule_and_the_patients(
     assert f"{visits['total']} visits" in page.text
     for visit in visits["appointments"]:
         assert visit["patient"]["mrn"] in page.text
-    assert "1–25 of 52" in (await browser.open("/patients")).text
+    assert "1–25 of 300" in (await browser.open("/patients")).text
     found = await browser.open("/patients?q=bellweather")
     assert "1–1 of 1" in found.text
     assert "R490002" in found.text
@@ -212,8 +213,61 @@ async def test_a_person_can_go_to_the_next_day_and_an_invalid_date_shows_today(b
         assert "<script" not in browser.response.text
 
 
+async def test_the_page_of_a_patient_shows_what_was_written(browser: Browser, ehr: SandboxClient) -> None:
+    session = await ehr.session()
+    path = f"/patients/{PATIENT}"
+    about = {"patient_id": PATIENT}
+    place = {"provider_id": "501", "location_id": "101"}
+    visit = await ehr.make("appointments", session, **about, **place, type="FU", start="2026-11-24T08:05:00-05:00")
+    await ehr.make("notes", session, visit_id=visit["id"], text="Better <b>today</b>\nand tomorrow", icd10=["I10"])
+    await ehr.make("patient-notes", session, **about, location_id="101", subject="Wish", text="No calls")
+    await ehr.make("tasks", session, **about, subject="Fax it", description="To the school", assigned_to="u1")
+    await ehr.make("insurances", session, **about, payer_id="P021", member_id="zz9", rank=3)
+    files = {"file": ("scan <1>.html", b"<script>alert(1)</script>", "text/html")}
+    headers = {"Authorization": f"Bearer {session}"}
+    form = {**about, "folder_id": "F1"}
+    document = (await ehr.http.post("/api/documents", data=form, files=files, headers=headers)).json()["document"]
+    await browser.log_in("user_good")
+    assert path in (await browser.open("/patients?q=Whitlock")).links
+    page = await browser.open(path)
+    written = (
+        "8:05 AM, Follow-up (in person)",
+        "Better <b>today</b>\nand tomorrow",
+        "Not signed",
+        "No calls",
+        "Fax it",
+    )
+    for text in (*written, "ZZ9", "scan <1>.html", "R490001"):
+        assert text in page.text
+    assert f"/documents/{document['id']}" in page.links
+    await browser.open(f"/documents/{document['id']}")
+    assert browser.response.content == b"<script>alert(1)</script>"
+    assert browser.response.headers["content-disposition"].startswith("attachment;")
+    await browser.open("/patients/99")
+    assert browser.response.status_code == 404
+
+
+async def test_the_page_of_a_patient_shows_only_what_the_person_may_read(browser: Browser, ehr: SandboxClient) -> None:
+    await ehr.lab("users/user_good", {"rights": ["patients.read"]})
+    await browser.log_in("user_good")
+    page = await browser.open(f"/patients/{PATIENT}")
+    assert "R490001" in page.text
+    for heading in ("Visits", "Notes", "Documents", "Insurance", "Claims"):
+        assert heading not in page.text
+    await browser.open("/documents/D1")
+    assert browser.response.status_code == 403
+    await ehr.lab("users/user_good", {"rights": ["schedule.read"]})
+    browser.http.cookies.clear()
+    page = await browser.log_in("user_good")
+    assert f"/patients/{PATIENT}" not in str(page.links)
+    await browser.open(f"/patients/{PATIENT}")
+    assert browser.response.status_code == 403
+    browser.http.cookies.clear()
+    assert "Sandbox logins" in (await browser.open(f"/patients/{PATIENT}")).text
+
+
 async def test_no_page_has_a_script_an_inline_style_or_anything_from_another_host(browser: Browser) -> None:
-    for path in ("/", "/password", "/schedule", "/patients", "/nothing"):
+    for path in ("/", "/password", "/schedule", "/patients", "/patients/10001", "/nothing"):
         if path == "/schedule":
             await browser.log_in("user_good")
         page = await browser.open(path)

@@ -36,7 +36,7 @@ async def test_every_page_is_accessible_and_fits(
     await _looks_right(page)
     await page.get_by_role("link", name="Patients").click()
     await _looks_right(page)
-    for path in ("/password", "/forgotten"):
+    for path in ("/patients/10001", "/password", "/forgotten"):
         await page.goto(address + path)
         await _looks_right(page)
     assert [text for text in complaints if "403" not in text] == []  # Chromium logs the 403 of user_locked.

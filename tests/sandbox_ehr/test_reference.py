@@ -4,17 +4,34 @@ import re
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import pytest
 from starlette.routing import Mount, Route
 
 from sandbox_ehr import create_app, refusals
+from sandbox_ehr.clinic.calls import CallActionQuery, CallQuery, NewCall, NewCallAction
+from sandbox_ehr.clinic.claims import ClaimQuery, NewClaim
+from sandbox_ehr.clinic.documents import DocumentChange, DocumentQuery, NewDocument
+from sandbox_ehr.clinic.eligibility import BenefitQuery, CheckQuery, NewCheck
+from sandbox_ehr.clinic.insurances import InsuranceChange, InsuranceQuery, NewInsurance, Subscriber
+from sandbox_ehr.clinic.made_up_patients import Contact
+from sandbox_ehr.clinic.messages import MessageQuery, NewMessage
+from sandbox_ehr.clinic.notes import NewNote, NewPatientNote, NoteChange, NoteQuery, PatientNoteQuery, Sections
+from sandbox_ehr.clinic.orders import OrderQuery
+from sandbox_ehr.clinic.patient_writes import NewAddress, NewPatient, NewPhones, PatientChange
 from sandbox_ehr.clinic.patients import PatientQuery
+from sandbox_ehr.clinic.payers import PayerQuery
+from sandbox_ehr.clinic.payments import NewPayment, PaymentQuery
+from sandbox_ehr.clinic.referrals import NewReferral, ReferralFile, ReferralQuery
+from sandbox_ehr.clinic.referring_providers import NewReferringProvider, ReferringProviderQuery
+from sandbox_ehr.clinic.schedule_slots import NewSlot, SlotQuery
+from sandbox_ehr.clinic.tasks import NewTask, NewTaskNote, TaskChange, TaskNoteQuery, TaskQuery
+from sandbox_ehr.clinic.visit_writes import Cancellation, NewVisit, VisitChange
 from sandbox_ehr.clinic.visits import VisitQuery
 from sandbox_ehr.lab.faults import Faults
+from sandbox_ehr.lab.holds import HeldWrite
 from sandbox_ehr.lab.routes import ClockChange
 from sandbox_ehr.lab.users import UserChange
 from sandbox_ehr.login import sandbox_logins
+from sandbox_ehr.login.accounts import ALL_RIGHTS
 from sandbox_ehr.login.sandbox_logins import LOGINS
 from sandbox_ehr.refusals import ERROR_CODES
 
@@ -51,9 +68,24 @@ def test_the_reference_has_every_refusal_of_the_source() -> None:
     assert codes - WORDS == set()
 
 
-@pytest.mark.parametrize("shape", [PatientQuery, VisitQuery, UserChange])
-def test_the_reference_has_every_parameter(shape: type[msgspec.Struct]) -> None:
-    assert set(shape.__struct_fields__) - WORDS == set()
+SHAPES = (
+    *(PatientQuery, VisitQuery, UserChange, SlotQuery, PayerQuery, InsuranceQuery, CheckQuery, BenefitQuery, NoteQuery),
+    *(DocumentQuery, OrderQuery, ReferralQuery, ReferringProviderQuery, TaskQuery, TaskNoteQuery, MessageQuery),
+    *(CallQuery, CallActionQuery, ClaimQuery, PaymentQuery, PatientNoteQuery),
+    *(NewVisit, VisitChange, Cancellation, NewSlot, NewPatient, PatientChange, NewInsurance, InsuranceChange, NewCheck),
+    *(NewNote, NoteChange, NewPatientNote, NewDocument, DocumentChange, NewReferral, ReferralFile),
+    *(NewReferringProvider, NewTask, TaskChange, NewTaskNote, NewMessage, NewCall, NewCallAction, NewClaim, NewPayment),
+    *(Sections, Subscriber, Contact, NewPhones, NewAddress, HeldWrite),
+)
+
+
+def test_the_reference_has_every_parameter_and_every_member() -> None:
+    for shape in SHAPES:
+        assert set(shape.__struct_fields__) - WORDS == set(), shape
+
+
+def test_the_reference_has_every_right() -> None:
+    assert set(ALL_RIGHTS) - WORDS == set()
 
 
 def test_the_reference_has_the_clock_and_the_challenges() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from httpx2 import AsyncClient
 
+from sandbox_ehr.login.accounts import ALL_RIGHTS
 from sandbox_ehr.server import running
 from tests.support.sandbox_client import SandboxClient, refusal
 
@@ -17,7 +18,7 @@ async def test_the_right_password_opens_a_session_that_reads_the_chart(ehr: Sand
         "username": "user_good",
         "name": "Dana Goodwin",
         "role": "Front desk",
-        "rights": ["patients.read", "schedule.read"],
+        "rights": list(ALL_RIGHTS),
     }
     assert answer["clinic"]["timezone"] == "America/New_York"
     assert answer["expires_in"] == 900

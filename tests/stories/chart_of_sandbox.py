@@ -25,9 +25,12 @@ class Chart:
         return [appointment(row, providers[row["provider_id"]], places) for row in rows]
 
     async def patients(self) -> list[dict[str, Any]]:
-        found = await self.sandbox.read("patients", self.session, limit=200)
-        assert len(found["patients"]) == found["total"]
-        return [patient(row) for row in found["patients"]]
+        rows: list[dict[str, Any]] = []
+        while True:
+            found = await self.sandbox.read("patients", self.session, offset=len(rows), limit=200)
+            rows += found["patients"]
+            if len(rows) >= found["total"]:
+                return [patient(row) for row in rows]
 
     async def providers(self) -> list[dict[str, Any]]:
         return [

@@ -41,7 +41,9 @@ async def test_everything_is_as_the_ehr_tells_it(acme: Shop, meet: Meet, sandbox
     ours = (await read(acme, token, "/v1/appointments", include_note="true", **WEEK))["appointments"]
     assert only(told, ours) == told and len(told) > 20
     assert any(each["insurances"] for each in ours) and any(each["progress_note"] for each in ours)
-    assert only(told := await ehr.patients(), (await read(acme, token, "/v1/patients"))["patients"]) == told
+    assert (
+        only(told := await ehr.patients(), (await read(acme, token, "/v1/patients", page_size=500))["patients"]) == told
+    )
     assert only(told := await ehr.providers(), (await read(acme, token, "/v1/providers"))["providers"]) == told
     assert only(told := await ehr.locations(), (await read(acme, token, "/v1/locations"))["locations"]) == told
     settings = (await read(acme, token, "/v1/settings"))["data"]

@@ -76,3 +76,8 @@ FUZZED_APP = Proof(8, 200, "Its coverage phase tries the edges of each parameter
 FUZZED_SECONDS = Proof(1, 600, "What crashes a reader at all mostly does so within a few hundred edited inputs.")
 FUZZED_LENGTH = Proof(16_384, 65_536, "Bytes: what takes quadratic time takes over a second here too.")
 RUNS_OF_ATTACKS = Proof(4, 50, "All 100 attacks reach every text at either size; more runs tell which one worked.")
+
+# Webhooks. S-065, S-071 and S-072 give the full sizes.
+SIGNED_PAYLOADS = Proof(300, 1_000, "Each has up to 40 random values: every kind of value and character comes up.")
+DELIVERED_EVENTS = Proof(400, 10_000, "Each kill meets dozens of deliveries under way, and many that wait.")
+DELIVERY_KILLS = Proof(4, 50, "A kill is sent while deliveries are under way, so that no luck is needed.")

@@ -34,6 +34,30 @@ class SandboxClient:
         assert response.status_code == 200, response.text
         return response.json()
 
+    async def send(self, method: str, path: str, session: str, body: Any, **query: Any) -> Response:
+        """Send JSON to the chart."""
+        headers = {"Authorization": f"Bearer {session}"}
+        return await self.http.request(method, f"/api/{path}", json=body, params=query, headers=headers)
+
+    async def make(self, path: str, session: str, **members: Any) -> dict[str, Any]:
+        """The row that a create made."""
+        response = await self.send("POST", path, session, members)
+        assert response.status_code == 201, response.text
+        (row,) = response.json().values()
+        return row
+
+    async def change(self, path: str, session: str, **members: Any) -> dict[str, Any]:
+        """The row that a change changed."""
+        response = await self.send("PATCH", path, session, members)
+        assert response.status_code == 200, response.text
+        (row,) = response.json().values()
+        return row
+
+    async def written(self, client_ref: str = "") -> dict[str, int]:
+        """How many rows of each kind were made with this reference, or with any."""
+        rows = (await self.lab(f"written?client_ref={client_ref}"))["written"]
+        return {row["kind"]: row["rows"] for row in rows}
+
     async def lab(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """GET an instrument of the lab, or PUT it if there is a body."""
         response = await self.http.request("GET" if body is None else "PUT", f"/api/_lab/{path}", json=body)

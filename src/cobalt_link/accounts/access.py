@@ -48,6 +48,15 @@ class AccessTokens:
             return None
         return account_of(row)
 
+    async def issue(self, account: Account, env: str) -> str:
+        """A token for the account beside those that it has. Raises AccountGone."""
+        token, now = tokens.mint(tokens.ACCESS, env), self._clock.now()
+        async with self._db.transaction() as tx:
+            if (await tx.execute(statements.LOCK, (account.id,))).rowcount == 0:
+                raise AccountGone
+            await tx.execute(statements.ADD, (self.fingerprint(token), account.id, account.client, now, None))
+        return token
+
     async def rotate(self, account: Account, env: str, overlap: timedelta) -> str:
         """A new token for the account, with the label of the newest one. All earlier ones end after `overlap`.
 

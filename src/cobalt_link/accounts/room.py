@@ -7,6 +7,7 @@ from datetime import timedelta
 from cobalt_link.accounts import api
 from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.api import AccountApi
+from cobalt_link.accounts.events import AccountEvents
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
@@ -17,6 +18,7 @@ from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.partitions import Partitions
 from cobalt_link.store.turns import one_at_a_time
+from cobalt_link.webhooks.room import WebhooksRoom
 
 ROUTES = (api.routes,)
 
@@ -31,16 +33,18 @@ class AccountsRoom(Room, frozen=True, kw_only=True):
     health: InstanceHealth
     keys: DataKeys
     tries: LoginTries
+    events: AccountEvents
 
 
-def open(deps: Deps) -> AccountsRoom:  # noqa: A001 - every room opens by this name
+def open(deps: Deps, webhooks: WebhooksRoom) -> AccountsRoom:  # noqa: A001 - every room opens by this name
     db, clock = deps.db, deps.clock
-    keys, health = DataKeys(db, deps.vault), InstanceHealth(db, clock)
+    keys, health = DataKeys(db, deps.vault), InstanceHealth(db, clock, webhooks.events)
     accounts, access = AccountTable(db, deps.vault, keys, clock), AccessTokens(db, deps.vault, clock)
     tries = LoginTries(db, deps.vault, clock)
     renewals = Renewals(db, deps.vault, keys, clock, tries, seconds=TIMES.lease)
     sessions = EhrSessions(accounts, renewals, health, deps.connectors, clock)
 
+    events = AccountEvents(db, webhooks.events)
     upkeep = AccountUpkeep(
         accounts=accounts,
         access=access,
@@ -55,6 +59,7 @@ def open(deps: Deps) -> AccountsRoom:  # noqa: A001 - every room opens by this n
         chores=(
             # The promise of S-013: an account is in between for no longer than a lease and one round of `renewals`.
             Chore("renewals", 15.0, sessions.sweep),
+            Chore("account events", 1.0, events.tell),
             Chore("shredding", 600.0, one_at_a_time(db, "shredding", upkeep.run)),
             Chore("pruning of login tries", 600.0, one_at_a_time(db, "pruning of login tries", tries.prune)),
         ),
@@ -66,4 +71,5 @@ def open(deps: Deps) -> AccountsRoom:  # noqa: A001 - every room opens by this n
         health=health,
         keys=keys,
         tries=tries,
+        events=events,
     )

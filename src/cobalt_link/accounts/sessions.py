@@ -29,6 +29,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant, Renewed
 from cobalt_link.connector.refusals import EhrBusy, EhrDown, Locked, Refusal, SessionEnded
 from cobalt_link.connector.validity import checked
+from cobalt_link.connector.writing import NotWritten
 from cobalt_link.kit.clock import Clock
 from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Granted, Outcome, Refused, replay
@@ -101,6 +102,18 @@ class EhrSessions:
             # A second renewal would repeat this for ever, and each one may send the password.
             raise self._problem(account, again) from None
 
+    async def once(self, account: Account, step: EhrCall[T]) -> T:
+        """What `step(connector, chart)` does, which is never done twice: for writes.
+
+        Raises what `read` raises, and SessionEnded if the EHR no longer accepts the session.
+        """
+        if account.health == "login_required":
+            raise ReconnectRequired
+        opened = await self._accounts.opened(account, "write", answers=False)
+        if self._has_expired(opened):
+            opened = await self.renewed(account, opened.number)
+        return await self._do(opened, step)
+
     async def renewed(self, account: Account, seen: int) -> OpenAccount:
         """The account with a grant later than number `seen`, which the EHR no longer accepts."""
         flight = self._flights.get((account.id, seen)) or self._start(account, seen)
@@ -151,12 +164,14 @@ class EhrSessions:
         account = opened.account
         try:
             found = await step(self._connector(account), opened.chart)
-        except (Problem, SessionEnded):
+        except (Problem, SessionEnded, NotWritten):
             raise
         except Exception as error:
             refusal = await self._rest_or_end(opened, as_refusal(error))
             if refusal_problems.needs_the_user(refusal):
                 await self._accounts.mark_login_required(account, refusal.code)
+            if isinstance(refusal, EhrDown):
+                await self._health.failed(account.connector, account.address)
             raise self._problem(account, refusal) from error
         await self._health.worked(account.connector, account.address)
         return found

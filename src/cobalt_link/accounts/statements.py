@@ -50,7 +50,8 @@ STORED: LiteralString = (
 GRANT: LiteralString = f"""
 UPDATE accounts a
 SET {RELEASE}, {STORED}, login = %(login)s, health = 'active', health_reason = NULL,
-    renewals_begun = 0, renewals_failed = 0, back_off_until = NULL, back_off_code = NULL, back_off_details = NULL
+    renewals_begun = 0, renewals_failed = 0, back_off_until = NULL, back_off_code = NULL, back_off_details = NULL,
+    untold = CASE WHEN health = 'login_required' THEN array_append(untold, 'repaired') ELSE untold END
 WHERE a.id = %(id)s RETURNING {ACCOUNT}"""
 
 SEALED: LiteralString = """
@@ -118,6 +119,10 @@ WITH RECURSIVE found AS (
 )
 SELECT address FROM found LIMIT 1000"""
 
+CLIENTS_AT: LiteralString = """
+SELECT DISTINCT client FROM accounts
+WHERE connector = %(connector)s AND address = %(address)s AND disconnected_at IS NULL"""
+
 # The accounts on the EHR login of the account `%(id)s`, itself included, locked until the end of the transaction. What
 # concerns all of them locks them in this order, so that two of them at once neither miss each other nor deadlock.
 SIBLINGS: LiteralString = f"""
@@ -136,7 +141,9 @@ WITH {SIBLINGS} SELECT EXISTS (
 DISCONNECT: LiteralString = f"""
 UPDATE accounts SET {RELEASE}, disconnected_at = %s, ehr_user_fingerprint = NULL, ehr_login_fingerprint = NULL,
     session_fingerprint = NULL, answers_fingerprint = NULL, sealed_grant = NULL, sealed_answers = NULL,
-    sealed_ehr_user = NULL, login = NULL
+    sealed_ehr_user = NULL, login = NULL, untold = array_append(untold, 'disconnected'),
+    labels = ARRAY(SELECT DISTINCT coalesce(t.reference, accounts.reference) FROM access_tokens t
+                   WHERE t.account = accounts.id)
 WHERE id = %s AND disconnected_at IS NULL"""
 
 REFER: LiteralString = f"""
@@ -154,7 +161,8 @@ SELECT a.id, a.sealed_ehr_user, ARRAY(
 FROM accounts a WHERE a.id = ANY(%(ids)s)"""
 
 LOGIN_REQUIRED: LiteralString = f"""
-UPDATE accounts SET {RELEASE}, health = 'login_required', health_reason = %s, renewals_begun = 0
+UPDATE accounts SET {RELEASE}, health = 'login_required', health_reason = %s, renewals_begun = 0,
+    untold = array_append(untold, 'login_required')
 WHERE id = %s AND health = 'active' AND disconnected_at IS NULL"""
 
 # ── claims on the renewal of a grant ─────────────────────────────────────────────────────────────────────────────────
@@ -228,9 +236,10 @@ FROM siblings s WHERE a.id = s.id AND a.id <> %(id)s AND EXISTS (SELECT FROM set
 
 # `refused` are the fingerprints of answers that the EHR has refused. The accounts on the same login that would send the
 # same answers are marked untried: another try could lock the user out.
-REQUIRED: LiteralString = f"{RELEASE}, health = 'login_required', health_reason = %(code)s, renewals_begun = 0"
+REQUIRED: LiteralString = f"""{RELEASE}, health = 'login_required', health_reason = %(code)s, renewals_begun = 0,
+    untold = array_append(a.untold, 'login_required')"""
 RENEWAL_ENDED: LiteralString = f"""
-WITH {SIBLINGS}, own AS (UPDATE accounts
+WITH {SIBLINGS}, own AS (UPDATE accounts a
 SET {REQUIRED}
 WHERE {OWN} RETURNING id, client
 ), others AS (UPDATE accounts a

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from cobalt_link.connector.capabilities import Capability
+from cobalt_link.connector.manifest import Manifest
 from cobalt_link.connector.panes import (
     Answer,
     ChoiceAnswer,
@@ -63,10 +64,10 @@ class CaseStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`panes` are the kinds shown, in order. A pane that is asked again has the refusal's code ("code wrong_code").
 
-    `ends` is "granted" or a refusal's code. `reads` are read with the grant. `renewed` is how a renewal in the
-    background ends. `end_session` are requests that make the EHR end every session: they are sent before each read that
-    has to raise SessionEnded. `timeout` is the HTTP client's, in seconds. The case runs only if every {name} in `needs`
-    is given and none in `unless` is.
+    `ends` is "granted" or a refusal's code. `reads` are read with the grant, where "all" is all that the manifest
+    declares. `renewed` is how a renewal in the background ends. `end_session` are requests that make the EHR end every
+    session: they are sent before each read that has to raise SessionEnded. `timeout` is the HTTP client's, in seconds.
+    The case runs only if every {name} in `needs` is given and none in `unless` is.
     """
 
     name: str
@@ -76,10 +77,17 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     panes: tuple[str, ...] = ()
     prepare: tuple[CaseStep, ...] = ()
     steps: tuple[CaseStep, ...] = ()
-    reads: tuple[Capability, ...] = ()
+    reads: tuple[Capability | Literal["all"], ...] = ()
     renewed: Literal["granted", "login_required"] | None = None
     end_session: tuple[CaseStep, ...] = ()
     timeout: float = 20.0
+
+
+def reads_of(case: Case, manifest: Manifest) -> tuple[Capability, ...]:
+    """What a case reads."""
+    if "all" in case.reads:
+        return tuple(manifest.reads)
+    return tuple(each for each in case.reads if each != "all")
 
 
 class Cases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,17 +6,16 @@ Otherwise the session is never renewed, and the account stays broken until its u
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import msgspec
 
 from cobalt_link.conformance.lines import at_code
-from cobalt_link.conformance.reads import UNKNOWN_ID, given
+from cobalt_link.conformance.lists import given, small_call
 from cobalt_link.conformance.report import Fault
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.models import AppointmentQuery, PatientQuery
 from cobalt_link.connector.refusals import Refusal, SessionEnded
 
 ADVICE = "Raise SessionEnded when the EHR no longer knows the session, or it is never renewed."
@@ -77,10 +76,8 @@ def _other(letter: str) -> str:
 async def outcome(connector: Any, chart: Chart, method: str) -> Exception | None:
     """What a small call of the method raises. None if it gives records."""
     today = date.today()  # noqa: DTZ011  any days will do
-    days = AppointmentQuery(start=today, end=today + timedelta(days=1))
-    arguments = {"appointments": (days,), "appointment": (UNKNOWN_ID,), "patients": (PatientQuery(limit=1),)}
     try:
-        await given(getattr(connector, method)(chart, *arguments.get(method, ())))
+        await given(getattr(connector, method)(chart, *small_call(method, today)))
     except Exception as error:
         return error
     return None

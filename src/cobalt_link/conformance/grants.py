@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from cobalt_link.conformance.cases import Case
+from cobalt_link.conformance.cases import Case, reads_of
 from cobalt_link.conformance.ended_sessions import outcome, unrecognized_ends
 from cobalt_link.conformance.leaks import leaks
 from cobalt_link.conformance.lines import at_code, at_error
@@ -41,7 +41,8 @@ async def use_grant(
     grant = result.grant
     chart = Chart(instance=instance, tenant=grant.tenant, session=grant.session, known=grant.known, zone=grant.zone)
     failed: set[str] = set()
-    for capability in case.reads:
+    reads = reads_of(case, connector.manifest)
+    for capability in reads:
         try:
             faults += [each async for each in misread(connector, chart, capability, datetime.now(UTC).date())]
         except Exception as error:
@@ -50,13 +51,11 @@ async def use_grant(
             where = at_error(error, connector.folder) or at_code(getattr(type(connector), capability))
             faults.append(Fault(text, where))
     if isinstance(connector, RenewsSessions):
-        faults += await refreshed(connector, chart, [each for each in case.reads if each not in failed])
+        faults += await refreshed(connector, chart, [each for each in reads if each not in failed])
     if case.renewed:
         faults += await _renewed(connector, case, instance, result, grant)
     # Last, because the session is not good for anything afterwards.
-    methods = [
-        each for capability in case.reads if capability not in failed for each in methods_of(connector, capability)
-    ]
+    methods = [each for capability in reads if capability not in failed for each in methods_of(connector, capability)]
     return faults + [each async for each in unrecognized_ends(connector, chart, methods, end_session)]
 
 

@@ -28,7 +28,7 @@ HIDING = ("__import__", "compile", "eval", "exec")
 
 def forbidden_imports(folder: Folder, package: str) -> Iterator[Finding]:
     """`package` is the dotted name of the connector's own package."""
-    for module in folder.modules:
+    for module in (*folder.modules, *folder.beside):
         for node, name in _imported(module):
             if why := _why_not(name, package):
                 yield Finding("imports", module.where(node), f"`{name}`: {why}")

@@ -60,7 +60,7 @@ def _locale_findings(connector: type[Connector]) -> Iterator[Finding]:
 
 
 def writes_findings(connector: type[Connector]) -> Iterator[Finding]:
-    """Each declared write can be done, and each that can be done is declared."""
+    """Each declared write can be done, each that can be done is declared, and its functions can be called."""
     for text in undone(connector.manifest.writes, connector.writings):
         yield _finding(connector, "writes", text, "", "writes")
 

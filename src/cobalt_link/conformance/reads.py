@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, date, timedelta
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cobalt_link.conformance.lines import at_code, at_key
+from cobalt_link.conformance.lists import UNKNOWN_ID, given, misread_files, misread_list
 from cobalt_link.conformance.report import Fault
-from cobalt_link.connector.capabilities import Capability, FindsAppointments, record_type
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import (
     Appointment,
     AppointmentQuery,
+    Capability,
+    FindsAppointments,
     Patient,
     PatientQuery,
     Patients,
@@ -22,7 +24,6 @@ from cobalt_link.connector.models import (
 from cobalt_link.connector.topics import withheld
 
 AROUND = timedelta(days=14)
-UNKNOWN_ID = "999999999"
 SAMPLE = 100
 PAGE = 3
 # A filter of ours, and the field of a record whose value it must find.
@@ -32,11 +33,6 @@ APPOINTMENT_FIELDS = {
     "patient_phone": "patient.phone",
     "appointment_mode": "mode",
 }
-
-
-async def given(records: Any) -> Any:
-    """What a method of a connector gives, with an async generator read to its end."""
-    return [each async for each in records] if isinstance(records, AsyncIterator) else await records
 
 
 def methods_of(connector: Any, capability: str) -> list[str]:
@@ -55,8 +51,10 @@ async def misread(connector: Any, chart: Chart, capability: Capability, today: d
             found = _patients(connector, chart)
         case "settings":
             found = _settings(connector, chart)
+        case "document_files":
+            found = misread_files(connector, chart)
         case _:
-            found = _rows(connector, chart, capability)
+            found = misread_list(connector, chart, capability, today)
     async for text in found:
         yield text if isinstance(text, Fault) else Fault(text, where)
 
@@ -64,12 +62,6 @@ async def misread(connector: Any, chart: Chart, capability: Capability, today: d
 async def _settings(connector: Any, chart: Chart) -> AsyncIterator[str]:
     if not isinstance(await connector.settings(chart), PracticeSettings):
         yield "settings does not return a PracticeSettings."
-
-
-async def _rows(connector: Any, chart: Chart, capability: Capability) -> AsyncIterator[str]:
-    rows, model = await given(getattr(connector, capability)(chart)), record_type(capability)
-    if not isinstance(rows, list) or not all(isinstance(row, model) for row in rows):
-        yield f"{capability} does not return a list of {model.__name__}."
 
 
 async def _appointments(connector: Any, chart: Chart, today: date) -> AsyncIterator[str | Fault]:
@@ -135,6 +127,12 @@ async def _appointment_filter(
         if not any(row.progress_note for row in noted):
             yield _unproved("include_note", "appointment", "a progress_note")
         return
+    if name == "updated_since":
+        rows, query = found, AppointmentQuery(**days, updated_since=_latest(found))
+        only = await given(connector.appointments(chart, query)) if query.updated_since else []
+        if not _since(only, rows, query.updated_since):
+            yield _unproved(name, "appointment", "an updated_at, and another one an earlier one")
+        return
     path = APPOINTMENT_FIELDS.get(name)
     if path is None:
         return
@@ -173,6 +171,12 @@ async def _patients(connector: Any, chart: Chart) -> AsyncIterator[str | Fault]:
 
 
 async def _patient_filter(connector: Any, chart: Chart, sample: list[Patient], name: str) -> AsyncIterator[str]:
+    if name == "updated_since":
+        since = _latest(sample)
+        only = (await _page(connector, chart, PatientQuery(limit=SAMPLE, updated_since=since))).items if since else ()
+        if not _since(only, sample, since):
+            yield _unproved(name, "patient", "an updated_at, and another one an earlier one")
+        return
     row = _distinctive(sample, name)
     if row is None:
         yield _unproved(name, "patient", f"a {name}, and another one without it")
@@ -196,6 +200,15 @@ def field(row: Any, path: str) -> Any:
     for name in path.split("."):
         row = getattr(row, name)
     return row
+
+
+def _latest(rows: list[Any]) -> datetime | None:
+    return max((row.updated_at for row in rows if row.updated_at), default=None)
+
+
+def _since(only: Sequence[Any], all_rows: list[Any], since: datetime | None) -> bool:
+    """Whether only the records that changed since then are left."""
+    return bool(only) and len(only) < len(all_rows) and all(row.updated_at >= since for row in only)
 
 
 def _denied(connector: Any, found: list[Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from cobalt_link.conformance.report import Finding
-from cobalt_link.conformance.tree import Folder, Function, Module, chain, is_ask, own
+from cobalt_link.conformance.tree import BESIDE, Folder, Function, Module, chain, is_ask, own
 
 Rule = Callable[[Folder], Iterator[Finding]]
 
@@ -77,11 +77,20 @@ def keeps_state(folder: Folder) -> Iterator[Finding]:
 
 
 def hides_code(folder: Folder) -> Iterator[Finding]:
-    """Code in a subfolder is not part of the sign-in's version, so a sign-in in progress would not start over."""
+    """Code in a subfolder is not part of the sign-in's version, so a sign-in in progress would not start over.
+
+    Reads and writes may be there, and only `__init__.py` may import them.
+    """
     for path in sorted(folder.path.rglob("*.py")):
-        if path.parent != folder.path:
-            where = path.relative_to(folder.path).as_posix()
-            yield Finding("sign_in", where, "Code must be directly in the connector's folder. Move this file up.")
+        inside = path.relative_to(folder.path)
+        if len(inside.parts) > 1 and inside.parts[0] not in BESIDE:
+            text = "Code must be directly in the connector's folder, or in reads or writes. Move this file up."
+            yield Finding("sign_in", inside.as_posix(), text)
+    for module in folder.modules:
+        for name in module.aliases.values() if module.path.name != "__init__.py" else ():
+            if set(name.split(".")) & {*BESIDE} and folder.path.name in name.split("."):
+                text = f"`{name}` is code for reads or writes. Move what the sign-in needs out of that folder."
+                yield Finding("sign_in", f"{module.path.name}:1", text)
 
 
 SIGN_IN_RULES: tuple[Rule, ...] = (

@@ -10,7 +10,7 @@ from typing import get_args
 
 import msgspec
 
-from cobalt_link.conformance.cases import FILE, Case, CaseBroken, Cases, Given, wanted
+from cobalt_link.conformance.cases import FILE, Case, CaseBroken, Cases, Given, reads_of, wanted
 from cobalt_link.conformance.comparison import Bench, Compared, compare
 from cobalt_link.conformance.lines import at_case, at_code, at_key
 from cobalt_link.conformance.lockouts import wrong_tries
@@ -81,7 +81,7 @@ async def run_cases(
 
 
 def _undeclared(kind: type[Connector], cases: Cases) -> list[Finding]:
-    read = {capability for case in cases.case for capability in case.reads}
+    read = {capability for case in cases.case for capability in reads_of(case, kind.manifest)}
     return [
         Finding(
             "cases",

@@ -53,12 +53,22 @@ class Module:
         return ".".join(filter(None, (self.aliases.get(first, first), rest)))
 
 
+BESIDE = ("reads", "writes")
+"""Subfolders for code that a grant is needed for. It is no part of a sign-in."""
+
+
 class Folder:
     """All modules of a connector. Only those directly in the folder count for the sign-in's version."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder
         self.modules = [Module(path, path.read_text("utf-8")) for path in sorted(folder.glob("*.py"))]
+
+    @property
+    def beside(self) -> list[Module]:
+        """The modules in the subfolders for reads and writes."""
+        found = [path for name in BESIDE for path in sorted((self.path / name).rglob("*.py"))]
+        return [Module(path, path.read_text("utf-8")) for path in found]
 
     @cached_property
     def functions(self) -> list[Part]:

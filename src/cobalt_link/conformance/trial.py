@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,7 +11,7 @@ import msgspec
 
 from cobalt_link.conformance.cases import Case, CaseStep
 from cobalt_link.conformance.lines import at_error
-from cobalt_link.conformance.reads import given
+from cobalt_link.conformance.lists import given, sample
 from cobalt_link.conformance.recording import RecordingHttp, trust
 from cobalt_link.conformance.runs import RunResult, StraightRun
 from cobalt_link.conformance.script import Script
@@ -22,6 +22,7 @@ from cobalt_link.connector import (
     CodeAnswer,
     Connector,
     CredentialsAnswer,
+    DocumentQuery,
     EhrInstance,
     HttpError,
     PaneRefusal,
@@ -31,6 +32,7 @@ from cobalt_link.connector import (
     Secret,
     WaitingAnswer,
 )
+from cobalt_link.connector.models import Capability
 from cobalt_link.connector.panes import Answer, Choice, Code, Credentials, Pane, Waiting
 from cobalt_link.net.http import Http
 from cobalt_link.signin.translate import as_refusal
@@ -164,21 +166,29 @@ async def try_connector(
         await own.close()
 
 
-async def _read(connector: Any, chart: Chart, capability: str) -> Records:
+async def _read(connector: Any, chart: Chart, capability: Capability) -> Records:
     today = datetime.now(UTC).date()
-    queries: dict[str, Any] = {
-        "appointments": AppointmentQuery(start=today - AROUND, end=today + AROUND),
-        "patients": PatientQuery(limit=20),
-    }
-    arguments = [queries[capability]] if capability in queries else []
     try:
-        found = await given(getattr(connector, capability)(chart, *arguments))
+        found = await _found(connector, chart, capability, today)
     except Exception as error:
         return Records(capability, [], [], f"it ended in {_named(connector, error)}")
     records = list(found.items) if isinstance(found, Patients) else found if isinstance(found, list) else [found]
     flat = [_flat(each) for each in records]
     head = [name for name in dict.fromkeys(name for row in flat for name in row) if any(row.get(name) for row in flat)]
     return Records(capability, head, [[row.get(name) for name in head] for row in flat])
+
+
+async def _found(connector: Any, chart: Chart, capability: Capability, today: date) -> Any:
+    queries: dict[str, Any] = {
+        "appointments": AppointmentQuery(start=today - AROUND, end=today + AROUND),
+        "patients": PatientQuery(limit=20),
+    }
+    if capability in queries:
+        return await given(getattr(connector, capability)(chart, queries[capability]))
+    if capability != "document_files":
+        return (await sample(connector, chart, capability, today))[1]
+    listed = await given(connector.documents(chart, DocumentQuery())) if "documents" in connector.manifest.reads else []
+    return [await connector.document_files(chart, each.ehr_id) for each in listed[:1]]
 
 
 def _named(connector: Connector, error: Exception) -> str:

@@ -1,22 +1,16 @@
 """Everything that a connector imports. Start with docs/how-to/write-a-connector.md."""
 
+from cobalt_link.connector import models
 from cobalt_link.connector.ask import Ask
-from cobalt_link.connector.capabilities import (
-    FindsAppointments,
-    ReadsAppointments,
-    ReadsLocations,
-    ReadsPatients,
-    ReadsProviders,
-    ReadsSettings,
-    Records,
-    RenewsSessions,
-    Stream,
-)
+from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.for_tests import MakesLogins, TestLogin
+from cobalt_link.connector.forms import Content, multipart
 from cobalt_link.connector.grant import EhrUser, Grant, Renewed
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.json_api import (
+    Created,
     Errors,
     JsonApi,
     JsonClient,
@@ -25,28 +19,9 @@ from cobalt_link.connector.json_api import (
     RecordNotFound,
     retry_after,
 )
-from cobalt_link.connector.matching import (
-    digits,
-    holds,
-    matches_appointment,
-    matches_patient,
-    names_patient,
-    same_phone,
-)
-from cobalt_link.connector.models import (
-    Appointment,
-    AppointmentQuery,
-    Coded,
-    Location,
-    Mode,
-    Patient,
-    PatientQuery,
-    Patients,
-    PracticeSettings,
-    Provider,
-    Sex,
-    Shift,
-)
+from cobalt_link.connector.matching import matches_appointment, matches_patient, names_patient
+from cobalt_link.connector.models import *  # noqa: F403 - a new model is added in one place
+from cobalt_link.connector.models.filters import digits, holds, same_phone
 from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
     Choice,
@@ -87,7 +62,9 @@ from cobalt_link.connector.refusals import (
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.connector.validity import MOST_OPTIONS
 from cobalt_link.connector.writes import (
+    Ai,
     AppointmentChange,
+    ForPatient,
     InsuranceChange,
     NewAppointment,
     NewClaim,
@@ -106,8 +83,10 @@ from cobalt_link.connector.writes import (
     NewTelephoneEncounter,
     NoteChange,
     PatientChange,
+    ReferralDocument,
     Soap,
     Write,
+    WriteCapability,
 )
 from cobalt_link.connector.writing import Held, NotWritten, Reason, Writing, Writings, Written
 from cobalt_link.net.http import (
@@ -127,9 +106,8 @@ __all__ = [
     "MOST_OPTIONS",
     "ONE_PAGE",
     "AddressRefused",
-    "Appointment",
+    "Ai",
     "AppointmentChange",
-    "AppointmentQuery",
     "Ask",
     "AskAHuman",
     "AskAgain",
@@ -140,8 +118,9 @@ __all__ = [
     "Code",
     "CodeAnswer",
     "CodeExpired",
-    "Coded",
     "Connector",
+    "Content",
+    "Created",
     "Credentials",
     "CredentialsAnswer",
     "CursorPages",
@@ -151,7 +130,7 @@ __all__ = [
     "EhrInstance",
     "EhrUser",
     "Errors",
-    "FindsAppointments",
+    "ForPatient",
     "Grant",
     "Held",
     "Http",
@@ -161,9 +140,8 @@ __all__ = [
     "JsonApi",
     "JsonClient",
     "LinkedPages",
-    "Location",
     "Locked",
-    "Mode",
+    "MakesLogins",
     "Never",
     "NewAppointment",
     "NewClaim",
@@ -195,32 +173,20 @@ __all__ = [
     "Pages",
     "PaneRefusal",
     "PasswordExpired",
-    "Patient",
     "PatientChange",
-    "PatientQuery",
-    "Patients",
-    "PracticeSettings",
-    "Provider",
     "PushDenied",
     "PushExpired",
     "Query",
-    "ReadsAppointments",
-    "ReadsLocations",
-    "ReadsPatients",
-    "ReadsProviders",
-    "ReadsSettings",
     "Reason",
     "RecordNotFound",
-    "Records",
+    "ReferralDocument",
     "Refusal",
     "Renewed",
     "RenewsSessions",
     "Secret",
     "SessionEnded",
-    "Sex",
-    "Shift",
     "Soap",
-    "Stream",
+    "TestLogin",
     "TlsError",
     "TooManyCodes",
     "TooSlow",
@@ -230,6 +196,7 @@ __all__ = [
     "Waiting",
     "WaitingAnswer",
     "Write",
+    "WriteCapability",
     "Writing",
     "Writings",
     "Written",
@@ -239,7 +206,9 @@ __all__ = [
     "holds",
     "matches_appointment",
     "matches_patient",
+    "multipart",
     "names_patient",
     "retry_after",
     "same_phone",
 ]
+__all__ += models.__all__

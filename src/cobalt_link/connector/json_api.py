@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from cobalt_link.connector.forms import Content
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.pages import ONE_PAGE, Pages, at
 from cobalt_link.connector.refusals import EhrBusy, EhrDown, NoRights, NotThisAddress, SessionEnded
@@ -70,6 +71,14 @@ class JsonApi(msgspec.Struct, frozen=True, kw_only=True):
         return JsonClient(self, http, instance, token)
 
 
+class Created(msgspec.Struct, frozen=True):
+    """What an EHR answers to a request that made a record: the JSON of the body (None if it is empty), and the address
+    of the record (`Location`, RFC 9110 §10.2.2), which is all that some EHRs say."""
+
+    said: Any = None
+    location: str | None = None
+
+
 class JsonClient:
     """One installation. Every call gives the JSON of the answer (None if it is empty) or raises what it means."""
 
@@ -90,12 +99,29 @@ class JsonClient:
     async def post(self, path: str, json: Any = None, *, errors: Errors | None = None) -> Any:
         return await self.call("POST", path, json=json, errors=errors)
 
+    async def create(
+        self, path: str, json: Any = None, *, content: Content | None = None, errors: Errors | None = None
+    ) -> Created:
+        """POSTs something new, as JSON or as a form (`multipart`). It is sent once, whatever the answer."""
+        answer = await self._send("POST", self._url(path), json, None, content)
+        return Created(self._read(answer, errors or {}), answer.headers.get("location"))
+
     async def find(self, path: str, query: Query | None = None) -> Any:
         """As `get`, with None for a record that the EHR does not know."""
         try:
             return await self.get(path, query)
         except RecordNotFound:
             return None
+
+    async def download(self, path: str, query: Query | None = None) -> HttpResponse | None:
+        """The answer as it is: bytes and headers. None for a record that the EHR does not know."""
+        answer = await self._send("GET", self._url(path), None, query)
+        if not 200 <= answer.status < 300:
+            error = self._meaning(answer, {})
+            if isinstance(error, RecordNotFound):
+                return None
+            raise error
+        return answer
 
     async def call(
         self, method: str, path: str, *, json: Any = None, query: Query | None = None, errors: Errors | None = None
@@ -152,11 +178,18 @@ class JsonClient:
     def _url(self, path: str) -> str:
         return self.instance.at(f"{self.api.base.rstrip('/')}/{path.lstrip('/')}")
 
-    async def _send(self, method: str, url: str, json: Any, query: Query | None) -> HttpResponse:
+    async def _send(
+        self, method: str, url: str, json: Any, query: Query | None, content: Content | None = None
+    ) -> HttpResponse:
         headers = {"Accept": "application/json", **self.api.headers}
+        if content is not None:
+            headers["Content-Type"] = content.media_type
         if self.token is not None:
             headers[self.api.token_header] = f"{self.api.token_prefix}{self.token}"
-        return await self.http.request(method, url, headers=headers, json=json, params=_params(query or {}))
+        body = content.body if content else None
+        return await self.http.request(
+            method, url, headers=headers, json=json, content=body, params=_params(query or {})
+        )
 
     def _read(self, answer: HttpResponse, errors: Errors) -> Any:
         if 200 <= answer.status < 300:

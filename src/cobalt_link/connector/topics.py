@@ -8,68 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
 
-from cobalt_link.connector.capabilities import PROTOCOLS, Capability
-from cobalt_link.connector.models import (
-    Appointment,
-    Coded,
-    Location,
-    Patient,
-    Patients,
-    PracticeSettings,
-    Provider,
-    Shift,
-)
-
-Topic: TypeAlias = Literal[
-    "visits",
-    "people",
-    "contact",
-    "reasons",
-    "diagnoses",
-    "medications",
-    "notes",
-    "insurance",
-    "providers",
-    "locations",
-    "practice",
-]
-TOPICS: tuple[Topic, ...] = get_args(Topic)
-"""In their order on the page."""
+from cobalt_link.connector.models import READS, Capability
+from cobalt_link.connector.models.reading import TOPICS, Topic
 
 T = TypeVar("T")
 
 _FIELDS: Mapping[type[msgspec.Struct], Mapping[Topic, str]] = {
-    Patient: {
-        "people": "ehr_id mrn first_name last_name middle_name dob sex",
-        "contact": "phone cell_phone email address_street address_line2 address_city address_state address_zip",
-    },
-    Patients: {"people": "items total"},
-    Appointment: {
-        "visits": "ehr_id start duration status appointment_type mode location_ehr_id location_name provider_ehr_id"
-        " provider_name provider_npi secondary_provider_ehr_id created_at",
-        "people": "patient",
-        "reasons": "reason complaint_type note",
-        "diagnoses": "diagnoses",
-        "medications": "medications",
-        "notes": "progress_note",
-        "insurance": "insurance insurance_number insurance_group_number insurance_subscriber secondary_insurance"
-        " secondary_insurance_number",
-    },
-    Provider: {"providers": "ehr_id name npi active timezone hours"},
-    Shift: {"providers": "weekday start end location_ehr_id location_name"},
-    Location: {"locations": "ehr_id name active address1 address2 city state zip phone fax"},
-    PracticeSettings: {"practice": "timezone visit_types visit_statuses required_patient_fields"},
-    Coded: {"practice": "code description"},
+    model: topics for read in READS.values() for model, topics in read.topics.items()
 }
 
 
 def topics_of(capabilities: Iterable[Capability], without: Collection[Topic] = ()) -> tuple[Topic, ...]:
     """The topics of everything that the capabilities return, without those that the connector never fills."""
-    found = {topic for each in capabilities for model in _returned(each) for topic in _topics(model).values()}
+    found = {topic for each in capabilities for model in models_of(each) for topic in _topics(model).values()}
     return tuple(topic for topic in TOPICS if topic in found and topic not in without)
 
 
@@ -78,14 +33,21 @@ def topic_of(model: type[msgspec.Struct], field: str) -> Topic:
     return _topics(model)[field]
 
 
-def can_lack(topic: Topic) -> bool:
-    """Whether records are complete without this topic: each of its fields has a default."""
+def can_lack(topic: Topic, capabilities: Iterable[Capability]) -> bool:
+    """Whether what the capabilities return is complete without this topic: each of its fields has a default."""
     return all(
-        msgspec.NODEFAULT is not field.default
-        for model in _FIELDS
+        msgspec.NODEFAULT is not field.default or msgspec.NODEFAULT is not field.default_factory
+        for each in capabilities
+        for model in models_of(each)
         for field in msgspec.structs.fields(model)
         if _topics(model)[field.name] == topic
     )
+
+
+def withheld_fields(capability: Capability, topics: Collection[Topic]) -> list[str]:
+    """The fields that `withheld` empties in what a capability returns."""
+    found = {name for model in models_of(capability) for name, topic in _topics(model).items() if topic in topics}
+    return sorted(found)
 
 
 def withheld(value: T, topics: frozenset[Topic]) -> T:
@@ -94,7 +56,8 @@ def withheld(value: T, topics: frozenset[Topic]) -> T:
     if not topics:
         return value
     if isinstance(value, list | tuple):
-        return cast(T, type(value)(withheld(each, topics) for each in value))
+        made = getattr(type(value), "_make", type(value))  # a named tuple takes its members one by one
+        return cast(T, made(withheld(each, topics) for each in value))
     if not isinstance(value, msgspec.Struct) or not (changes := _changes(type(value), topics)):
         return value
     return msgspec.structs.replace(
@@ -113,7 +76,8 @@ def _changes(model: type[msgspec.Struct], topics: frozenset[Topic]) -> dict[str,
     found: dict[str, Any] = {}
     for field in msgspec.structs.fields(model):
         if _topics(model)[field.name] in topics:
-            found[field.name] = field.default
+            lazy = field.default_factory is not msgspec.NODEFAULT
+            found[field.name] = field.default_factory() if lazy else field.default
         elif any(_changes(inner, topics) for inner in _records_in(field.type)):
             found[field.name] = _INSIDE
     return found
@@ -125,9 +89,11 @@ def _topics(model: type[msgspec.Struct]) -> dict[str, Topic]:
     return {field: topic for topic, fields in _FIELDS[model].items() for field in fields.split()}
 
 
-def _returned(capability: Capability) -> set[type[msgspec.Struct]]:
+@cache
+def models_of(capability: Capability) -> frozenset[type[msgspec.Struct]]:
     """Every model that the method of a capability returns, and those inside."""
-    return set(_records_in(get_type_hints(getattr(PROTOCOLS[capability], capability))["return"]))
+    method = getattr(READS[capability].protocol, capability)
+    return frozenset(_records_in(get_type_hints(method)["return"]))
 
 
 def _records_in(hint: Any) -> Iterator[type[msgspec.Struct]]:
@@ -140,12 +106,12 @@ def _records_in(hint: Any) -> Iterator[type[msgspec.Struct]]:
 
 
 def _check() -> None:
-    for capability in PROTOCOLS:
-        for model in _returned(capability):
+    for capability in READS:
+        for model in models_of(capability):
             named = [field for fields in _FIELDS.get(model, {}).values() for field in fields.split()]
             if sorted(named) != sorted(model.__struct_fields__):
                 wrong = ", ".join(sorted(set(named) ^ set(model.__struct_fields__))) or "one of them twice"
-                raise TypeError(f"Each field of {model.__name__} needs one topic in connector/topics.py: {wrong}")
+                raise TypeError(f"Each field of {model.__name__} needs one topic in its Read: {wrong}")
 
 
 _check()

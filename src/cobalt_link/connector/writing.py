@@ -6,6 +6,7 @@ answers is not trusted: afterwards, and after a crash, `read_back` looks whether
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -69,8 +70,29 @@ Writings: TypeAlias = Mapping[WriteCapability, Writing]
 
 
 def undone(declared: Mapping[WriteCapability, object], writings: Writings) -> list[str]:
-    """What to do about writes that only the manifest or only the class has."""
+    """What to do about writes that only the manifest or only the class has, and about functions that cannot be called
+    as they will be."""
     lacking = [
         f"[writes] declares {each}, but `writings` does not have it." for each in declared if each not in writings
     ]
-    return lacking + [f"Declare {each} under [writes]." for each in writings if each not in declared]
+    undeclared = [f"Declare {each} under [writes]." for each in writings if each not in declared]
+    return lacking + undeclared + [text for each, writing in writings.items() for text in _unfit(each, writing)]
+
+
+_WRITE = ("connector", "chart", "write")
+_TAKES = {"write": _WRITE, "read_back": (*_WRITE, "ehr_id"), "check": _WRITE}
+
+
+def _unfit(capability: WriteCapability, writing: Writing) -> list[str]:
+    found = []
+    for name, taken in _TAKES.items():
+        function = getattr(writing, name)
+        if function is None:
+            continue
+        try:
+            inspect.signature(function).bind(*taken)
+        except TypeError:
+            found.append(f"`{name}` of {capability} must take ({', '.join(taken)}).")
+        if not inspect.iscoroutinefunction(function):
+            found.append(f"`{name}` of {capability} must be an `async def`.")
+    return found

@@ -119,6 +119,10 @@ class Jobs:
         for job in await self.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=60):
             await self.app.job_manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=True)
 
+    async def wake_now(self, name: str, **ids: str) -> None:
+        """Enqueues a task in a transaction of its own. For work that is stored already and that a sweep finds too."""
+        await self.app.configure_task(name).defer_async(**ids)
+
     async def wake(self, tx: Tx, name: str, *, after: float | None = None, **ids: str) -> None:
         """Enqueues a task in the caller's transaction, due immediately or `after` seconds."""
         due = {"seconds": after} if after else None

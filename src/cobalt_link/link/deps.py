@@ -21,6 +21,7 @@ from cobalt_link.settings import Settings
 from cobalt_link.store.database import Database
 from cobalt_link.store.signals import Signals
 from cobalt_link.vault import Vault
+from cobalt_link.webhooks.events import Events
 
 
 class LinkDeps(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,7 @@ class LinkDeps(msgspec.Struct, frozen=True, kw_only=True):
     vault: Vault
     clock: Clock
     jobs: Jobs
+    webhooks: Events
     signals: Signals
     clients: Clients
     orgs: Orgs

@@ -9,6 +9,7 @@ from cobalt_link.accounts.room import AccountsRoom
 from cobalt_link.developers.room import DevelopersRoom
 from cobalt_link.jobs.room import JobsRoom
 from cobalt_link.link.api import routes as api
+from cobalt_link.link.api import sandbox
 from cobalt_link.link.api.link_tokens import LinkTokenApi
 from cobalt_link.link.connections import routes as connections
 from cobalt_link.link.deps import LinkDeps
@@ -39,9 +40,10 @@ from cobalt_link.store.database import Database
 from cobalt_link.store.turns import one_at_a_time
 from cobalt_link.vault import Vault
 from cobalt_link.web import Routes
+from cobalt_link.webhooks.room import WebhooksRoom
 
 SHREDDING = "shredding of link session keys"
-ROUTES: tuple[Routes, ...] = (api.routes, pages.routes, files.routes, connections.routes)
+ROUTES: tuple[Routes, ...] = (api.routes, sandbox.routes, pages.routes, files.routes, connections.routes)
 
 
 class LinkRoom(Room, frozen=True, kw_only=True):
@@ -54,9 +56,11 @@ class LinkRoom(Room, frozen=True, kw_only=True):
     sessions: LinkSessionTable
 
 
-def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: AccountsRoom) -> LinkRoom:  # noqa: A001
+def open(  # noqa: A001 - every room opens by this name
+    deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, webhooks: WebhooksRoom, accounts: AccountsRoom
+) -> LinkRoom:
     """Registers with the queue what workers do for Link."""
-    given = _deps(deps, jobs, developers, accounts)
+    given = _deps(deps, jobs, developers, webhooks, accounts)
     sessions, browsers = LinkSessionTable(deps.db, deps.vault), Browsers(deps.vault)
     tokens = Tokens(deps.db, deps.vault, deps.clock, public_minutes=deps.settings.public_token_minutes)
     requests = EhrRequests(deps.db, deps.clock, sessions, developers.orgs)
@@ -87,6 +91,7 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
     return LinkRoom(
         routes=(
             (api.routes, LinkTokenApi(given, sessions, tokens, exchanges, requests)),
+            (sandbox.routes, sandbox.SandboxAccounts(given)),
             (pages.routes, room),
             (files.routes, room),
             (connections.routes, room),
@@ -106,7 +111,9 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Accou
     )
 
 
-def _deps(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: AccountsRoom) -> LinkDeps:
+def _deps(
+    deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, webhooks: WebhooksRoom, accounts: AccountsRoom
+) -> LinkDeps:
     return LinkDeps(
         settings=deps.settings,
         db=deps.db,
@@ -115,6 +122,7 @@ def _deps(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, accounts: Acco
         signals=deps.signals,
         connectors=deps.connectors,
         jobs=jobs.queue,
+        webhooks=webhooks.events,
         clients=developers.clients,
         orgs=developers.orgs,
         ehr_domains=developers.ehr_domains,

@@ -111,12 +111,15 @@ class Http:
         content: bytes | str | None = None,
         params: Params | None = None,
         timeout: float | None = None,
+        skim: bool = False,
     ) -> HttpResponse:
         """Sends one request and returns the response, whatever its status. Raises `HttpError`.
 
         params: added to the query of the URL; a list becomes a repeated key (`state=a&state=b`).
         json: a value that is sent as a JSON body.
         timeout: seconds, instead of the timeout of the client.
+        skim: only the status and the headers are wanted. A body that is long, slow, or broken is no error then. It is
+            left out, and the connection is closed in the middle of it.
         """
         target = addresses.parse(url)
         seconds = self._timeout if timeout is None else timeout
@@ -125,7 +128,7 @@ class Http:
             async with asyncio.timeout(seconds):
                 ips = await self._resolve_checked(target)
                 async with self._slots.taken(target.where):
-                    return await self._exchange(target, ips, message, seconds)
+                    return await self._exchange(target, ips, message, seconds, skim)
         except (TimeoutError, httpcore2.TimeoutException):
             raise TooSlow(target.where, seconds) from None
 
@@ -150,11 +153,13 @@ class Http:
             raise NoSuchName(f"{target.where} cannot be found. Check the address for typing mistakes.")
         return addresses.checked(target, answers, allow_private=self._allow_private)
 
-    async def _exchange(self, target: Target, ips: list[str], message: httpx2.Request, seconds: float) -> HttpResponse:
+    async def _exchange(
+        self, target: Target, ips: list[str], message: httpx2.Request, seconds: float, skim: bool
+    ) -> HttpResponse:
         """Tries the checked addresses in turn. Only a failed connect leads to the next."""
         for ip in ips:
             try:
-                return await self._send(target, ip, message, seconds / len(ips))
+                return await self._send(target, ip, message, seconds / len(ips), skim)
             except transport.HandshakeFailed as why:
                 raise TlsError(_tls_message(target, str(why))) from None
             except transport.ProxyRefused as why:
@@ -170,11 +175,14 @@ class Http:
                 ) from None
         raise NoAnswer(f"{target.where} does not accept connections. Check the address, or try again later.")
 
-    async def _send(self, target: Target, ip: str, message: httpx2.Request, connect: float) -> HttpResponse:
+    async def _send(self, target: Target, ip: str, message: httpx2.Request, connect: float, skim: bool) -> HttpResponse:
         request = transport.request_for(message, target, ip, connect)
         response = await transport.exchange(self._pool, request, repeatable=message.method in ("GET", "HEAD"))
         try:
             headers = httpx2.Headers(response.headers)
+            if skim:
+                await transport.skim(response.stream, self._max_body)
+                return HttpResponse(response.status, headers, b"")
             body = await transport.body(target, headers.get("content-encoding", ""), response.stream, self._max_body)
         finally:
             await response.aclose()

@@ -11,6 +11,7 @@ import ssl
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Self, cast
@@ -29,6 +30,7 @@ logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 
 MOST_CONNECTIONS = 200
+SKIM_SECONDS = 2.0
 
 # Whether the request of this task has opened a connection. The traces of httpcore2 would tell it too, at a fifth of the
 # CPU time of a request.
@@ -222,6 +224,17 @@ async def body(target: Target, encoding: str, stream: Any, limit: int) -> bytes:
     except zlib.error:
         raise BrokenAnswer(f"{target.where} sent broken compressed data. Try again in a moment.") from None
     return bytes(whole)
+
+
+async def skim(stream: Any, limit: int) -> None:
+    """Reads a body that nobody wants, so that its connection can be used again, if it is short and comes at once."""
+    length = 0
+    with suppress(TimeoutError, httpcore2.NetworkError, httpcore2.ProtocolError):
+        async with asyncio.timeout(SKIM_SECONDS):
+            async for chunk in stream:
+                length += len(chunk)
+                if length > limit:
+                    return
 
 
 def _unpacker(target: Target, encoding: str) -> Callable[[bytes, int], bytes]:

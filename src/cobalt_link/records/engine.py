@@ -15,21 +15,23 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import NotSupported
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
-from cobalt_link.connector.capabilities import Capability
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.manifest import Manifest
+from cobalt_link.connector.models import Capability
 from cobalt_link.connector.topics import withheld
 from cobalt_link.connector.validity import NotValid
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.records.ids import Kind, Named, RecordIds
+from cobalt_link.records.overlays import Overlays
 
 Found = TypeVar("Found")
 Ids = Mapping[Named, str]
 
 
-class Resource(msgspec.Struct, Generic[Found], frozen=True):
-    """One kind of record: what the manifest calls it, and which of its parts get an id of ours.
+class Source(msgspec.Struct, Generic[Found], frozen=True):
+    """One capability of connectors, and which parts of what it returns get an id of ours.
 
     `finishable` are the filters that the records themselves can answer, for an EHR that lacks them.
     """
@@ -48,54 +50,65 @@ class RecordsEngine:
         accounts: AccountTable,
         orgs: Orgs,
         ids: RecordIds,
+        overlays: Overlays,
         connectors: Mapping[str, Connector],
     ) -> None:
         self.accounts = accounts
+        self.overlays = overlays
         self._sessions = sessions
         self._orgs = orgs
         self._connectors = connectors
         self._ids = ids
 
     async def read(
-        self, account: Account, resource: Resource[Found], step: Callable[[Any, Chart], Awaitable[Found]]
+        self, account: Account, source: Source[Found], step: Callable[[Any, Chart], Awaitable[Found]]
     ) -> tuple[Found, Ids]:
         """What `step(connector, chart)` reads, with our ids of what it named. The connector has the capability's
         protocol. What the consent leaves out is left out here too. Raises what `EhrSessions.read` raises, and
         NotSupported for an undeclared capability."""
-        self._declared(account, resource.capability)
+        self.declared(account, source.capability)
         connector = self._connectors.get(account.connector)
         without = frozenset(connector.manifest.without if connector else ())
 
         async def named(connector: Any, chart: Chart) -> tuple[Found, list[Named]]:
             # In here, so that an id that is none is an answer of the EHR that we do not understand.
             found = withheld(await step(connector, chart), without)
-            return found, [_text(name) for name in resource.named(found)]
+            return found, [_text(name) for name in source.named(found)]
 
         found, names = await self._sessions.read(account, named)
         return found, await self._ids.give(account, names)
 
-    def left_to_us(self, account: Account, resource: Resource[Any], filters: Iterable[str]) -> frozenset[str]:
+    def left_to_us(self, account: Account, source: Source[Any], filters: Iterable[str]) -> frozenset[str]:
         """Those of the filters that the EHR lacks and the records can answer. Raises NotSupported for the others."""
-        declared = self._declared(account, resource.capability)
+        declared = self.declared(account, source.capability)
         missing = [each for each in filters if declared is not None and each not in declared]
-        if refused := [each for each in missing if each not in resource.finishable]:
-            raise self.cannot_filter(account, resource.capability, refused)
+        if refused := [each for each in missing if each not in source.finishable]:
+            raise self.cannot_filter(account, source.capability, refused)
         return frozenset(missing)
 
     def cannot_filter(self, account: Account, capability: Capability, filters: Iterable[str]) -> NotSupported:
         name = self.ehr_name(account)
         return NotSupported(
-            f"{name} cannot filter {capability} by {', '.join(sorted(filters))}. Leave that out for {name} and filter"
-            " the answer yourself."
+            f"{name} cannot filter {_words(capability)} by {', '.join(sorted(filters))}. Leave that out for {name} and"
+            " filter the answer yourself."
         )
 
     def ehr_name(self, account: Account) -> str:
         connector = self._connectors.get(account.connector)
         return connector.manifest.name if connector else account.connector
 
+    def manifest(self, account: Account) -> Manifest | None:
+        """None if the connector is not installed here anymore."""
+        connector = self._connectors.get(account.connector)
+        return connector.manifest if connector else None
+
     async def resolve(self, account: Account, kind: Kind, either_id: str) -> str:
         """The EHR's id for one of ours. Any other id is taken for the EHR's own."""
         return await self._ids.resolve(account, kind, either_id) or either_id
+
+    async def ours(self, account: Account, kind: Kind, our_id: str) -> str | None:
+        """The EHR's id for one of ours. None for any other id."""
+        return await self._ids.resolve(account, kind, our_id)
 
     async def org_settings(self, account: Account) -> OrgSettings:
         """What the app has set for the account's org. It wins over what the EHR says."""
@@ -103,19 +116,24 @@ class RecordsEngine:
         return org.settings if org else OrgSettings()
 
     def offers(self, account: Account, capability: Capability) -> bool:
-        connector = self._connectors.get(account.connector)
-        return connector is None or capability in connector.manifest.reads
+        manifest = self.manifest(account)
+        return manifest is None or capability in manifest.reads
 
-    def _declared(self, account: Account, capability: Capability) -> tuple[str, ...] | None:
-        """The filters that the manifest declares. None if the connector is not installed: the read itself says so."""
-        connector = self._connectors.get(account.connector)
-        if connector is None:
+    def declared(self, account: Account, capability: Capability) -> tuple[str, ...] | None:
+        """The filters that the manifest declares. None if the connector is not installed: the read itself says so.
+        Raises NotSupported for an undeclared capability."""
+        manifest = self.manifest(account)
+        if manifest is None:
             return None
-        declared = connector.manifest.reads.get(capability)
+        declared = manifest.reads.get(capability)
         if declared is None:
-            name = connector.manifest.name
-            raise NotSupported(f"{name} does not offer {capability}. Leave this call out for {name}.")
+            name = manifest.name
+            raise NotSupported(f"{name} does not offer {_words(capability)}. Leave this call out for {name}.")
         return declared
+
+
+def _words(capability: Capability) -> str:
+    return capability.replace("_", " ")
 
 
 def _text(name: Named) -> Named:

@@ -6,18 +6,64 @@ from datetime import timedelta
 
 from cobalt_link.accounts.room import AccountsRoom
 from cobalt_link.developers.room import DevelopersRoom
+from cobalt_link.jobs.room import JobsRoom
 from cobalt_link.records import api
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.ids import RecordIds
+from cobalt_link.records.overlays import Overlays
+from cobalt_link.records.sync import api as sync_api
+from cobalt_link.records.sync.reader import ScheduleReader, SyncSetting
+from cobalt_link.records.writes import api as writes_api
+from cobalt_link.records.writes.room import put_together
+from cobalt_link.records.writes.table import WriteJobs
 from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.store.turns import one_at_a_time
+from cobalt_link.webhooks.room import WebhooksRoom
 
-ROUTES = (api.routes,)
+ROUTES = (api.routes, writes_api.routes, writes_api.keys, sync_api.routes)
+READ = "records.read_schedule"
+SCHEDULES_AT_ONCE = 50
 
 
-def open(deps: Deps, accounts: AccountsRoom, developers: DevelopersRoom) -> Room:  # noqa: A001 - as every room
+class RecordsRoom(Room, frozen=True, kw_only=True):
+    """`write_jobs` is the queue of writes, `schedules` reads what staff change. Both are for tests."""
+
+    write_jobs: WriteJobs
+    schedules: ScheduleReader
+
+
+def open(  # noqa: A001 - as every room
+    deps: Deps, jobs: JobsRoom, webhooks: WebhooksRoom, accounts: AccountsRoom, developers: DevelopersRoom
+) -> RecordsRoom:
     ids = RecordIds(deps.db, accounts.keys)
-    engine = RecordsEngine(accounts.sessions, accounts.accounts, developers.orgs, ids, deps.connectors)
+    overlays = Overlays(deps.db)
+    engine = RecordsEngine(accounts.sessions, accounts.accounts, developers.orgs, ids, overlays, deps.connectors)
     kept = timedelta(days=deps.settings.record_id_days)
     prune = one_at_a_time(deps.db, "record ids", lambda: ids.prune(deps.clock.now(), kept))
-    return Room(routes=((api.routes, engine),), chores=(Chore("record ids", 3600.0, prune),))
+    writes = put_together(deps, jobs.queue, accounts, developers, ids, webhooks.events)
+    every = timedelta(seconds=deps.settings.sync_seconds)
+    setting = SyncSetting(webhooks, deps.clock, every)
+    reader = ScheduleReader(deps.db, accounts.accounts, accounts.keys, engine, writes.jobs, setting)
+
+    async def read_schedules() -> None:
+        for account, lane in await reader.table.due(deps.clock.now(), SCHEDULES_AT_ONCE):
+            jobs.queue.start(READ, lane=lane, account=account)
+
+    jobs.queue.task(READ, reader)
+    pace = min(deps.settings.sync_seconds / 2, 5.0)
+    return RecordsRoom(
+        routes=(
+            (api.routes, engine),
+            (writes_api.routes, writes.api),
+            (writes_api.keys, writes.api),
+            (sync_api.routes, reader),
+        ),
+        chores=(
+            Chore("record ids", 3600.0, prune),
+            Chore("schedules", pace, read_schedules),
+            Chore("enrolling", pace * 2, one_at_a_time(deps.db, "enrolling", reader.enroll)),
+            *writes.chores,
+        ),
+        write_jobs=writes.jobs,
+        schedules=reader,
+    )

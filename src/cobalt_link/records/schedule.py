@@ -8,30 +8,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from cobalt_link.connector.capabilities import FindsAppointments, ReadsAppointments, streamed
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.manifest import Manifest
 from cobalt_link.connector.matching import matches_appointment
-from cobalt_link.connector.models import Appointment, AppointmentQuery
+from cobalt_link.connector.models import Appointment, AppointmentQuery, FindsAppointments, ReadsAppointments
+from cobalt_link.connector.models.reading import Capped, streamed
 from cobalt_link.records.days import parts
+from cobalt_link.records.times import aware, zone_of
 
 # An EHR that cannot read one appointment by its id is searched for it in so many days before and after today.
 AROUND = timedelta(days=92)
 # Our name of each filter, and the field of the query.
 FIELDS = {
     "patient_mrn": "patient_mrn",
+    "patient_ehr_id": "patient_ehr_id",
     "patient_name": "patient_name",
     "patient_phone": "patient_phone",
     "appointment_mode": "mode",
 }
-
-
-class NaiveTime(ValueError):
-    """A time without an offset, and neither the org nor the grant says in which zone it is."""
 
 
 class Schedule(ReadsAppointments, Protocol):
@@ -41,16 +38,22 @@ class Schedule(ReadsAppointments, Protocol):
 
 
 async def appointments(
-    connector: Schedule, chart: Chart, wanted: AppointmentQuery, ours: frozenset[str], org_zone: str | None
+    connector: Schedule,
+    chart: Chart,
+    wanted: AppointmentQuery,
+    ours: frozenset[str],
+    org_zone: str | None,
+    capped: list[str] | None = None,
 ) -> list[Appointment]:
     """Those that start on the wanted days, as they are counted in `org_zone`, else in the grant's zone, else by the
-    EHR. The filters in `ours` are applied here, the others by the EHR."""
+    EHR. The filters in `ours` are applied here, the others by the EHR. `capped` gets the reasons of an EHR that has
+    more than it gives."""
     sent = msgspec.structs.replace(wanted, **{FIELDS[name]: None for name in ours})
     if org_zone or chart.zone:
         # The EHR may begin its days up to a day earlier or later than the zone does.
         day = timedelta(days=1)
         sent = msgspec.structs.replace(sent, start=sent.start - day, end=sent.end + day)
-    found = placed(_in_parts(connector, chart, sent), chart, org_zone)
+    found = placed(_in_parts(connector, chart, sent, capped), chart, org_zone)
     return [
         each
         async for each in found
@@ -88,16 +91,22 @@ async def _with_note(connector: Schedule, chart: Chart, found: Appointment, org_
     return next((each for each in listed if each.ehr_id == found.ehr_id), found)
 
 
-async def _in_parts(connector: Schedule, chart: Chart, query: AppointmentQuery) -> AsyncIterator[Appointment]:
+async def _in_parts(
+    connector: Schedule, chart: Chart, query: AppointmentQuery, capped: list[str] | None = None
+) -> AsyncIterator[Appointment]:
     """In parts of as many days as the EHR is asked for at once. An EHR that is not exact at the edges repeats none."""
     before: set[str] = set()
     for start, end in parts(query.start, query.end, connector.manifest.appointment_days):
         part = msgspec.structs.replace(query, start=start, end=end)
         here: list[str] = []
-        async for each in streamed(connector.appointments(chart, part)):
-            if each.ehr_id not in before:
-                here.append(each.ehr_id)
-                yield each
+        try:
+            async for each in streamed(connector.appointments(chart, part)):
+                if each.ehr_id not in before:
+                    here.append(each.ehr_id)
+                    yield each
+        except Capped as reason:
+            if capped is not None:
+                capped.append(str(reason))
         before.update(here)
 
 
@@ -114,20 +123,8 @@ async def _candidates(connector: Schedule, chart: Chart, ehr_id: str) -> AsyncIt
 
 async def placed(found: AsyncIterator[Appointment], chart: Chart, org_zone: str | None) -> AsyncIterator[Appointment]:
     """Appointments in the practice's time: in `org_zone`, else in the grant's zone, else as the EHR gives them."""
-    practice, shown = _zone(chart.zone or org_zone), _zone(org_zone or chart.zone)
+    practice, shown = zone_of(chart.zone or org_zone), zone_of(org_zone or chart.zone)
     async for each in found:
-        start, created = (at and _aware(at, practice) for at in (each.start, each.created_at))
+        start, created, updated = (at and aware(at, practice) for at in (each.start, each.created_at, each.updated_at))
         start = start.astimezone(shown) if start and shown else start
-        yield msgspec.structs.replace(each, start=start, created_at=created)
-
-
-def _aware(time: datetime, zone: ZoneInfo | None) -> datetime:
-    if time.tzinfo is not None:
-        return time
-    if zone is None:
-        raise NaiveTime
-    return time.replace(tzinfo=zone)
-
-
-def _zone(name: str | None) -> ZoneInfo | None:
-    return ZoneInfo(name) if name else None
+        yield msgspec.structs.replace(each, start=start, created_at=created, updated_at=updated)

@@ -101,6 +101,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: Annotated[
         int, Meta(ge=1, le=3650, description="Days after which stored requests and events are erased.")
     ] = 30
+    sync_seconds: Annotated[
+        int, Meta(ge=1, le=86400, description="Seconds between two reads of a schedule for events about its changes.")
+    ] = 60
     audit_days: Annotated[
         int,
         Meta(

@@ -38,6 +38,36 @@ class Pagination(msgspec.Struct, frozen=True):
         return cls(page, -(-total // size), total, size)
 
 
+class CountedPages(msgspec.Struct, frozen=True):
+    """The number of this page, and the totals of the list."""
+
+    page: int
+    page_size: int
+    total_count: int
+    total_pages: int
+
+    @classmethod
+    def of(cls, page: int, size: int, total: int) -> "CountedPages":
+        return cls(page, size, total, -(-total // size))
+
+
+class RecordPages(msgspec.Struct, frozen=True):
+    """The number of this page, and the totals of the list."""
+
+    page: int
+    page_size: int
+    total_records: int
+    total_pages: int
+
+    @classmethod
+    def of(cls, page: int, size: int, total: int) -> "RecordPages":
+        return cls(page, size, total, -(-total // size))
+
+
+Numbered = Pagination | CountedPages | RecordPages
+"""The three forms of the contract (§2)."""
+
+
 class Continuation(msgspec.Struct, frozen=True):
     """Send `next` as `after` to get the next page. It is null on the last page."""
 

@@ -1,21 +1,30 @@
 """The chart over JSON: patients, appointments, providers, locations and settings of the session's clinic."""
 
-from datetime import datetime
+import sqlite3
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox_ehr import refusals
+from sandbox_ehr.api.appointment_shape import appointment_shape
 from sandbox_ehr.api.bearer_session import require_session
+from sandbox_ehr.api.chart_work import read_schedule
+from sandbox_ehr.api.resources import NoQuery
 from sandbox_ehr.clinic import patients as patient_table
 from sandbox_ehr.clinic import visits
+from sandbox_ehr.clinic.context import ChartContext
 from sandbox_ehr.clinic.patients import PatientQuery
-from sandbox_ehr.clinic.practice import CLINICS, REQUIRED_PATIENT_FIELDS, STATUSES, VISIT_TYPES, Clinic, shift_of
-from sandbox_ehr.clinic.visits import Visit, VisitQuery
+from sandbox_ehr.clinic.practice import (
+    CLINICS,
+    REQUIRED_PATIENT_FIELDS,
+    STATUS_PATHS,
+    STATUSES,
+    VISIT_TYPES,
+    shift_of,
+)
+from sandbox_ehr.clinic.visits import VisitQuery
 from sandbox_ehr.ehr import ehr_of
 from sandbox_ehr.login.limits import SESSION_IDLE_SECONDS
 from sandbox_ehr.refusals import RequestRefused
@@ -25,10 +34,6 @@ from sandbox_ehr.responses import json_response
 MAX_DAYS = 366
 
 
-class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """The query of a call that takes no parameters."""
-
-
 async def patients(request: Request) -> Response:
     session = await require_session(request, "patients.read")
     query = query_parameters(request, PatientQuery)
@@ -36,28 +41,29 @@ async def patients(request: Request) -> Response:
     return json_response({"patients": found, "total": total, "offset": query.offset, "limit": query.limit})
 
 
+async def patient(request: Request) -> Response:
+    session = await require_session(request, "patients.read")
+    query_parameters(request, NoQuery)
+    found = await ehr_of(request).database.run(patient_table.one, session.clinic, request.path_params["id"])
+    if found is None:
+        raise RequestRefused(refusals.not_found("patient"))
+    return json_response({"patient": found})
+
+
 async def appointments(request: Request) -> Response:
     session = await require_session(request, "schedule.read")
     query = query_parameters(request, VisitQuery)
-    if not 0 <= (query.end - query.start).days < MAX_DAYS:
-        raise RequestRefused(refusals.bad_request(f"end must not be before start, and at most {MAX_DAYS} days in all."))
-    ehr, clinic = ehr_of(request), CLINICS[session.clinic]
-    now = ehr.clock.now()
-    found = await ehr.database.run(visits.find, clinic, query, now)
-    page = found[query.offset : query.offset + query.limit]
-    shown = [_appointment(visit, clinic, now, with_note=query.include == "progress_note") for visit in page]
-    return json_response({"appointments": shown, "total": len(found), "offset": query.offset, "limit": query.limit})
+    _check_days(query)
+    total, shown = await read_schedule(request, session, _appointments, query)
+    return json_response({"appointments": shown, "total": total, "offset": query.offset, "limit": query.limit})
 
 
 async def appointment(request: Request) -> Response:
     session = await require_session(request, "schedule.read")
     query_parameters(request, NoQuery)
-    ehr, clinic = ehr_of(request), CLINICS[session.clinic]
-    now = ehr.clock.now()
-    visit = await ehr.database.run(visits.find_one, clinic, request.path_params["id"], now)
-    if visit is None:
-        raise RequestRefused(refusals.not_found("appointment"))
-    return json_response({"appointment": _appointment(visit, clinic, now, with_note=True)})
+    return json_response(
+        {"appointment": await read_schedule(request, session, _appointment, request.path_params["id"])}
+    )
 
 
 async def providers(request: Request) -> Response:
@@ -97,6 +103,7 @@ async def settings(request: Request) -> Response:
             "timezone": clinic.timezone,
             "visit_types": VISIT_TYPES,
             "visit_statuses": STATUSES,
+            "status_paths": STATUS_PATHS,
             "required_patient_fields": REQUIRED_PATIENT_FIELDS,
             "session_idle_seconds": SESSION_IDLE_SECONDS,
         }
@@ -108,38 +115,33 @@ def _hours(weekday: int, location: str) -> dict[str, Any]:
     return {"weekday": weekday + 1, "start": start, "end": end, "location_id": location}  # The API counts from 1.
 
 
-def _appointment(visit: Visit, clinic: Clinic, now: float, *, with_note: bool) -> dict[str, Any]:
-    """A visit as the API sends it. Times are in the clinic's time zone, with their offset."""
-    patient, details = visit.patient, visit.details
-    status = visit.status_at(now)
-    shown: dict[str, Any] = {
-        "id": visit.id,
-        "start": datetime.fromtimestamp(visit.starts_at, ZoneInfo(clinic.timezone)).isoformat(timespec="seconds"),
-        "status": status,
-        "mode": visit.mode,
-        "patient": {
-            "id": patient.id,
-            "mrn": patient.mrn,
-            "first_name": patient.first_name,
-            "last_name": patient.last_name,
-            "dob": patient.dob,
-            "sex": patient.sex,
-            "phone": patient.phones.mobile or patient.phones.home,
-        },
-        **msgspec.structs.asdict(details),
-        "insurance": patient.insurance,
-    }
-    # Notes and diagnoses are made up with the visit, but nobody can have written them before it is over.
-    over = status == "DONE"
-    shown["diagnoses"] = details.diagnoses if over else ()
-    shown.pop("progress_note")
-    if with_note:
-        shown["progress_note"] = details.progress_note if over else ""
-    return shown
+def _check_days(query: VisitQuery) -> None:
+    """Both days, and not too many; or none, if the query names one patient or a reference."""
+    if query.start is None and query.end is None:
+        if not (query.client_ref or query.patient_id or query.patient_mrn):
+            raise RequestRefused(refusals.bad_request("Give start and end, or a patient, or a client_ref."))
+    elif query.start is None or query.end is None or not 0 <= (query.end - query.start).days < MAX_DAYS:
+        raise RequestRefused(refusals.bad_request(f"end must not be before start, and at most {MAX_DAYS} days in all."))
+
+
+def _appointments(
+    connection: sqlite3.Connection, context: ChartContext, query: VisitQuery
+) -> tuple[int, list[dict[str, Any]]]:
+    found = visits.find(connection, context.clinic, query, context.now)
+    page, with_note = found[query.offset : query.offset + query.limit], query.include == "progress_note"
+    return len(found), appointment_shape(connection, context, page, with_note=with_note)
+
+
+def _appointment(connection: sqlite3.Connection, context: ChartContext, visit_id: str) -> dict[str, Any]:
+    visit = visits.find_one(connection, context.clinic, visit_id, context.now)
+    if visit is None:
+        raise RequestRefused(refusals.not_found("appointment"))
+    return appointment_shape(connection, context, [visit], with_note=True)[0]
 
 
 routes = [
     Route("/api/patients", patients, methods=["GET"]),
+    Route("/api/patients/{id}", patient, methods=["GET"]),
     Route("/api/appointments", appointments, methods=["GET"]),
     Route("/api/appointments/{id}", appointment, methods=["GET"]),
     Route("/api/providers", providers, methods=["GET"]),

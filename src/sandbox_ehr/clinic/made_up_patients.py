@@ -8,6 +8,9 @@ from functools import cache
 
 import msgspec
 
+from sandbox_ehr.clinic.made_up_names import lines
+from sandbox_ehr.clinic.payers import PAYERS
+from sandbox_ehr.clinic.pharmacies import pharmacies
 from sandbox_ehr.clinic.practice import CLINICS, Clinic
 from sandbox_ehr.clinic.seeded_choice import number, pick
 
@@ -35,8 +38,34 @@ class Coverage(msgspec.Struct, frozen=True):
     subscriber: str
 
 
-class Patient(msgspec.Struct, frozen=True):
-    """`sex` is F, M or U. `dob` is YYYY-MM-DD. Phones are XXX-XXX-XXXX or empty."""
+class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    first_name: str = ""
+    last_name: str = ""
+    relation: str = ""
+    phone: str = ""
+
+
+class PatientMedication(msgspec.Struct, frozen=True):
+    """Days are YYYY-MM-DD."""
+
+    name: str
+    strength: str
+    frequency: str
+    started_on: str
+    refills: int
+    notes: str = ""
+
+
+class PatientPharmacy(msgspec.Struct, frozen=True):
+    pharmacy_id: str
+    primary: bool
+
+
+class Patient(msgspec.Struct, frozen=True, kw_only=True):
+    """`sex` is F, M or U. `dob` is YYYY-MM-DD. Phones are XXX-XXX-XXXX or empty. Missing texts are empty.
+
+    `insurance` is a summary of the patient's plans, which are rows of their own: see clinic/insurances.py.
+    """
 
     id: str
     mrn: str
@@ -50,6 +79,21 @@ class Patient(msgspec.Struct, frozen=True):
     address: HomeAddress
     language: str
     insurance: tuple[Coverage, ...]
+    no_email_reason: str = ""
+    provider_id: str = ""
+    primary_care: str = ""
+    primary_care_id: str = ""
+    referred_by: str = ""
+    referred_by_id: str = ""
+    responsible_party: Contact = Contact(relation="self")
+    emergency_contact: Contact = Contact()
+    medications: tuple[PatientMedication, ...] = ()
+    pharmacies: tuple[PatientPharmacy, ...] = ()
+    previous_addresses: tuple[HomeAddress, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    created_by: str = "u1"
+    client_ref: str = ""
 
 
 # Each line is first|middle|last|sex|birth year|language. The names cover what breaks software: one letter, several last
@@ -147,17 +191,32 @@ Thuy||Pham|F|1967|Vietnamese
 Abel||Cruz|M|1952|Spanish
 """
 STREETS = ("Alder Way", "Birch Street", "Cedar Court", "Dogwood Drive", "Elm Avenue", "Juniper Road", "Linden Terrace")
-PAYERS = ("Meadow Mutual", "Northlight Health Plan", "Evergreen Care HMO", "Statewide Medicaid (sandbox)")
+MEDICINES = (
+    ("Lisinopril", "10 mg tablet", "Once a day"),
+    ("Metformin", "500 mg tablet", "Twice a day with food"),
+    ("Atorvastatin", "20 mg tablet", "At bedtime"),
+    ("Albuterol", "90 mcg inhaler", "2 puffs as needed"),
+    ("Amlodipine", "5 mg tablet", "Once a day"),
+    ("Levothyroxine", "75 mcg tablet", "Once a day before breakfast"),
+    ("Sertraline", "50 mg tablet", "Once a day"),
+    ("Omeprazole", "20 mg capsule", "Once a day before a meal"),
+)
+RIVERSIDE_PATIENTS = 300
+# Only 555-0100 to 555-0199 of each area code are reserved for fiction, so many patients need several area codes.
+MORE_AREAS = ("315", "516", "518", "585", "607")
+PHONES_PER_AREA = 52
 
 
 @cache
 def patients() -> tuple[tuple[str, Patient], ...]:
     """Every patient, each with the id of the clinic that keeps the chart."""
     lists = {"1": RIVERSIDE, "2": OAKHILL, "3": HARBOR}
+    written = {clinic: text.strip().splitlines() for clinic, text in lists.items()}
+    written["1"] += lines(RIVERSIDE_PATIENTS - len(written["1"]))
     return tuple(
         (clinic, _patient(CLINICS[clinic], position, line))
-        for clinic, text in lists.items()
-        for position, line in enumerate(text.strip().splitlines(), 1)
+        for clinic, people in written.items()
+        for position, line in enumerate(people, 1)
     )
 
 
@@ -165,6 +224,8 @@ def _patient(clinic: Clinic, position: int, line: str) -> Patient:
     first, middle, last, sex, birth_year, language = line.split("|")
     ehr_id = f"{int(clinic.id) * 10000 + position}"
     name = f"{first} {last}"
+    since = f"{2019 + number(6, ehr_id, 'since')}-{1 + number(12, ehr_id, 'since month'):02}-15T10:30:00+00:00"
+    email = f"patient{ehr_id}@example.com" if number(6, ehr_id, "mail") else ""
     return Patient(
         id=ehr_id,
         mrn=f"{clinic.name[0]}{480000 + int(ehr_id)}",
@@ -174,19 +235,46 @@ def _patient(clinic: Clinic, position: int, line: str) -> Patient:
         dob=f"{birth_year}-{1 + number(12, ehr_id, 'month'):02}-{1 + number(28, ehr_id, 'day'):02}",
         sex=sex,
         phones=_phones(clinic, position),
-        email=f"patient{ehr_id}@example.com" if number(6, ehr_id, "mail") else "",
+        email=email,
         address=_address(clinic, ehr_id),
         language=language,
         insurance=_insurance(ehr_id, name),
+        no_email_reason="" if email else "Declined",
+        provider_id=pick([one.id for one in clinic.providers if one.active], ehr_id, "provider"),
+        emergency_contact=_emergency_contact(clinic, ehr_id, last),
+        medications=_medications(ehr_id),
+        pharmacies=(PatientPharmacy(pick(pharmacies(clinic), ehr_id, "pharmacy").id, primary=True),),
+        created_at=since,
+        updated_at=since,
+    )
+
+
+def _emergency_contact(clinic: Clinic, ehr_id: str, last: str) -> Contact:
+    if not number(3, ehr_id, "contact"):
+        return Contact()
+    relation = pick(("spouse", "parent", "sibling", "friend"), ehr_id, "relation")
+    phone = f"{clinic.phone[:3]}-555-01{number(100, ehr_id, 'contact phone'):02}"
+    return Contact(pick(("Alex", "Jordan", "Robin", "Sam"), ehr_id, "contact name"), last, relation, phone)
+
+
+def _medications(ehr_id: str) -> tuple[PatientMedication, ...]:
+    first = number(len(MEDICINES), ehr_id, "medicine")
+    return tuple(
+        PatientMedication(
+            *MEDICINES[(first + place) % len(MEDICINES)],
+            f"{2022 + number(3, ehr_id, place, 'year')}-{1 + number(12, ehr_id, place, 'month'):02}-03",
+            number(4, ehr_id, place, "refills"),
+        )
+        for place in range(number(4, ehr_id, "medicines"))
     )
 
 
 def _phones(clinic: Clinic, position: int) -> Phones:
-    # Only 555-0100 to 555-0199 are reserved for fiction. Mobile numbers take 0121 to 0172 and home numbers the rest, so
-    # a list may have at most 52 patients.
-    area = clinic.phone[:3]
-    mobile = f"{area}-555-01{20 + position:02}" if position % 7 else ""
-    return Phones(home=f"{area}-555-01{73 + position // 3:02}" if position % 3 == 0 else "", mobile=mobile)
+    # Mobile numbers take 0121 to 0172 and home numbers the rest.
+    block, place = divmod(position - 1, PHONES_PER_AREA)
+    area, place = (clinic.phone[:3], *MORE_AREAS)[block], place + 1
+    mobile = f"{area}-555-01{20 + place:02}" if place % 7 else ""
+    return Phones(home=f"{area}-555-01{73 + place // 3:02}" if place % 3 == 0 else "", mobile=mobile)
 
 
 def _address(clinic: Clinic, ehr_id: str) -> HomeAddress:
@@ -199,11 +287,11 @@ def _address(clinic: Clinic, ehr_id: str) -> HomeAddress:
 
 def _insurance(ehr_id: str, name: str) -> tuple[Coverage, ...]:
     plans = pick((0, 1, 1, 1, 2), ehr_id, "covers")
-    first = number(len(PAYERS), ehr_id, "payer")
+    first = number(4, ehr_id, "payer")  # the four large payers of the region
     return tuple(
         Coverage(
             rank + 1,
-            PAYERS[(first + rank) % len(PAYERS)],
+            PAYERS[(first + rank) % 4].name,
             f"M{number(10**9, ehr_id, rank, 'member'):09}",
             f"G{number(10**4, ehr_id, rank, 'group'):04}",
             name,

@@ -11,17 +11,17 @@ from sandbox_ehr.clinic.seeded_choice import number, pick
 
 # In minutes since midnight.
 LUNCH = range(12 * 60, 13 * 60)
-# The reason for the visit, then the diagnosis and its ICD-10-CM code once the visit is over, or neither.
+# The reason for the visit, then the diagnosis and its ICD-10-CM code once the visit is over.
 REASONS = (
     ("Blood pressure check", "Essential hypertension", "I10"),
     ("Diabetes follow-up", "Type 2 diabetes mellitus without complications", "E11.9"),
     ("Sore throat for three days", "Acute pharyngitis, unspecified", "J02.9"),
     ("Knee pain after a fall", "Pain in right knee", "M25.561"),
-    ("Annual wellness visit", "", ""),
-    ("Medication refill", "", ""),
+    ("Annual wellness visit", "Encounter for general adult medical examination without abnormal findings", "Z00.00"),
+    ("Medication refill", "Encounter for issue of repeat prescription", "Z76.0"),
     ("Cough and fever", "Acute upper respiratory infection, unspecified", "J06.9"),
     ("Trouble sleeping", "Insomnia, unspecified", "G47.00"),
-    ("Review of lab results", "", ""),
+    ("Review of lab results", "Person consulting for explanation of examination or test findings", "Z71.2"),
     ("Headaches, worse in the morning", "Migraine, unspecified", "G43.909"),
 )
 MEDICINES = (
@@ -49,7 +49,7 @@ class Medication(msgspec.Struct, frozen=True):
 class VisitDetails(msgspec.Struct, frozen=True):
     """The rest of a visit: everything but its time, its patient and its status. The fields are the API's member names.
 
-    `created_at` is an ISO 8601 time in the clinic's time zone.
+    `created_at` and `updated_at` are ISO 8601 times in the clinic's time zone.
     """
 
     type: str
@@ -64,6 +64,13 @@ class VisitDetails(msgspec.Struct, frozen=True):
     diagnoses: tuple[Diagnosis, ...]
     medications: tuple[Medication, ...]
     created_at: str
+    updated_at: str
+    created_by: str = "u1"
+    client_ref: str = ""
+    new_patient: bool = False
+
+
+DIAGNOSES = {code: text for _, text, code in REASONS}
 
 
 class PlannedVisit(msgspec.Struct, frozen=True):
@@ -136,8 +143,10 @@ def _details(clinic: Clinic, provider: Provider, starts: datetime, kind: VisitTy
         reason=reason,
         complaint=pick(("", "acute", "chronic"), key, "complaint"),
         note=pick(NOTES, key, "note"),
-        progress_note=f"Seen for: {reason.lower()}. Made-up note, no real patient." if diagnosis else "",
-        diagnoses=(Diagnosis(code, diagnosis),) if diagnosis else (),
+        progress_note=f"Seen for: {reason.lower()}. Made-up note, no real patient.",
+        diagnoses=(Diagnosis(code, diagnosis),),
         medications=(Medication(*pick(MEDICINES, key, "medicine")),) if not number(3, key, "takes") else (),
         created_at=made.isoformat(timespec="seconds"),
+        updated_at=made.isoformat(timespec="seconds"),
+        new_patient=kind.code == "NP",
     )

@@ -2,12 +2,15 @@
 
 import sqlite3
 from datetime import date
+from functools import cache
 from typing import Annotated
 
 import msgspec
 
+from sandbox_ehr import refusals
 from sandbox_ehr.clinic.made_up_patients import Patient, patients
 from sandbox_ehr.clinic.search_text import Phone, digits, fold
+from sandbox_ehr.refusals import RequestRefused
 
 # instr() and not LIKE, because a name may contain % or _. An empty text is part of every text.
 _FILTER = """
@@ -15,6 +18,7 @@ _FILTER = """
     AND (:id = '' OR id = :id)
     AND (:mrn = '' OR mrn = :mrn)
     AND (:dob = '' OR dob = :dob)
+    AND (:client_ref = '' OR client_ref = :client_ref)
     AND instr(first, :first_name) > 0
     AND instr(last, :last_name) > 0
     AND instr(phones, :phone) > 0
@@ -32,6 +36,11 @@ _SEARCH = """
 """
 
 
+_INSERT = "INTO patient VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SAME_PERSON = "SELECT doc FROM patient WHERE clinic = ? AND dob = ? AND first = ? AND last = ?"
+_WRITTEN = "SELECT client_ref, count(*) AS rows FROM patient WHERE client_ref <> '' GROUP BY client_ref"
+
+
 class PatientQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query of `GET /api/patients`. Names match in part, a phone by part of its digits, the rest exactly."""
 
@@ -41,16 +50,14 @@ class PatientQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last_name: str = ""
     dob: date | None = None
     phone: Phone = ""
+    client_ref: str = ""
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
 
 
 def seed(connection: sqlite3.Connection) -> None:
     """Add every made-up patient that is missing."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO patient VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_row(clinic, patient) for clinic, patient in patients()],
-    )
+    connection.executemany(f"INSERT OR IGNORE {_INSERT}", _made_up_rows())
 
 
 def find(connection: sqlite3.Connection, clinic: str, query: PatientQuery) -> tuple[int, list[Patient]]:
@@ -63,6 +70,7 @@ def find(connection: sqlite3.Connection, clinic: str, query: PatientQuery) -> tu
         "first_name": fold(query.first_name),
         "last_name": fold(query.last_name),
         "phone": digits(query.phone),
+        "client_ref": query.client_ref,
         "limit": query.limit,
         "offset": query.offset,
     }
@@ -85,8 +93,43 @@ def search(
     return total, [msgspec.json.decode(row["doc"], type=Patient) for row in rows]
 
 
+def one(connection: sqlite3.Connection, clinic: str, patient_id: str) -> Patient | None:
+    row = connection.execute("SELECT doc FROM patient WHERE clinic = ? AND id = ?", (clinic, patient_id)).fetchone()
+    return msgspec.json.decode(row["doc"], type=Patient) if row else None
+
+
+def require(connection: sqlite3.Connection, clinic: str, patient_id: str, member: str = "patient_id") -> Patient:
+    """The patient that a member of a body names. Raises RequestRefused if the clinic has no such patient."""
+    patient = one(connection, clinic, patient_id)
+    if patient is None:
+        raise RequestRefused(refusals.unknown_reference(member))
+    return patient
+
+
+def same_person(connection: sqlite3.Connection, clinic: str, patient: Patient) -> Patient | None:
+    """A patient with the same name, without regard to case and accents, and the same birth date."""
+    key = (clinic, patient.dob, fold(patient.first_name), fold(patient.last_name))
+    row = connection.execute(_SAME_PERSON, key).fetchone()
+    return msgspec.json.decode(row["doc"], type=Patient) if row else None
+
+
+def save(connection: sqlite3.Connection, clinic: str, patient: Patient) -> None:
+    """Add or replace."""
+    connection.execute(f"INSERT OR REPLACE {_INSERT}", _row(clinic, patient))
+
+
+def written(connection: sqlite3.Connection) -> list[dict[str, str | int]]:
+    """How many patients were made with each `client_ref`."""
+    return [{"kind": "patient", **dict(row)} for row in connection.execute(_WRITTEN)]
+
+
 def delete_all(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM patient")
+
+
+@cache
+def _made_up_rows() -> list[tuple[str, ...]]:
+    return [_row(clinic, patient) for clinic, patient in patients()]
 
 
 def _row(clinic: str, patient: Patient) -> tuple[str, ...]:
@@ -101,6 +144,7 @@ def _row(clinic: str, patient: Patient) -> tuple[str, ...]:
         # The bar keeps a search from matching the end of one number and the start of the other.
         f"{digits(patient.phones.home)}|{digits(patient.phones.mobile)}",
         msgspec.json.encode(patient).decode(),
+        patient.client_ref,
     )
 
 

@@ -94,6 +94,17 @@ STATUSES = (
     Code("CANC", "Cancelled in advance"),
     Code("R/S", "Rescheduled"),
 )
+# Where each status can go next. What is not named is over.
+STATUS_PATHS: dict[str, tuple[str, ...]] = {
+    "SCHED": ("CONF", "CHKIN", "NOSHOW", "CANC", "R/S"),
+    "CONF": ("SCHED", "CHKIN", "NOSHOW", "CANC", "R/S"),
+    "CHKIN": ("DONE", "CANC"),
+    "DONE": (),
+    "NOSHOW": ("R/S",),
+    "CANC": (),
+    "R/S": (),
+}
+OFF_THE_SCHEDULE = ("CANC", "R/S", "NOSHOW")
 REQUIRED_PATIENT_FIELDS = ("first_name", "last_name", "dob", "sex", "phone")
 
 RIVERSIDE = Clinic(

@@ -6,6 +6,7 @@ from typing import Protocol
 from sandbox_ehr.database import Database
 from sandbox_ehr.lab.clock import Clock
 from sandbox_ehr.lab.faults import Faults
+from sandbox_ehr.lab.holds import Holds
 from sandbox_ehr.lab.log import Log
 
 LAB_PATH = "/api/_lab"
@@ -17,6 +18,7 @@ class EhrUnderTest(Protocol):
     database: Database
     clock: Clock
     faults: Faults
+    holds: Holds
     log: Log
     closing: asyncio.Event
 

@@ -37,10 +37,9 @@ class FaultInjection:
 
     def _take_faults(self, path: str) -> Faults:
         """The faults for this request. Counts `times` down."""
-        faults = self.ehr.faults
-        if not faults.apply_to(path):
-            return Faults()
-        self.ehr.faults = faults.counted_down()
+        faults = self.ehr.faults.of_request(path)
+        if faults != Faults():
+            self.ehr.faults = self.ehr.faults.counted_down()
         return faults
 
     async def _until_gone(self, receive: Receive) -> None:

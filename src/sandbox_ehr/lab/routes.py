@@ -1,5 +1,6 @@
-"""The lab over HTTP: clock, faults, log, reset, sessions and users, for tests on the EHR's own machine."""
+"""The lab over HTTP: clock, faults, held writes, log, reset, sessions and users, for tests on the EHR's own machine."""
 
+import sqlite3
 from datetime import UTC, datetime
 
 import msgspec
@@ -8,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
 from sandbox_ehr import refusals
+from sandbox_ehr.clinic import patients, records, schedule_slots, visits
 from sandbox_ehr.lab import saved_state, users
 from sandbox_ehr.lab.ehr_under_test import LAB_PATH, EhrUnderTest
 from sandbox_ehr.lab.faults import Faults
@@ -64,6 +66,25 @@ async def sessions(request: Request) -> Response:
     return json_response({"dropped": await _ehr_of(request).database.run(end_sessions, username)})
 
 
+async def held(request: Request) -> Response:
+    """GET shows the writes that wait, POST lets them go on, DELETE drops them: they get 503 and do nothing more."""
+    holds = _ehr_of(request).holds
+    if request.method == "GET":
+        return json_response({"held": holds.waiting})
+    return json_response({"let_go": holds.let_go(released=request.method == "POST")})
+
+
+async def written(request: Request) -> Response:
+    """How many rows of each kind there are of each `client_ref`: none may be there twice."""
+    rows = await _ehr_of(request).database.run(_written)
+    only = request.query_params.get("client_ref", "")
+    return json_response({"written": [row for row in rows if only in ("", row["client_ref"])]})
+
+
+def _written(connection: sqlite3.Connection) -> list[dict[str, str | int]]:
+    return [row for table in (patients, visits, schedule_slots, records) for row in table.written(connection)]
+
+
 def _ehr_of(request: Request) -> EhrUnderTest:
     return request.app.state.ehr
 
@@ -81,6 +102,8 @@ def _new_time(change: ClockChange, now: float) -> float:
 _lab_routes = [
     Route("/clock", clock, methods=["GET", "PUT"]),
     Route("/faults", faults, methods=["GET", "PUT"]),
+    Route("/held", held, methods=["GET", "POST", "DELETE"]),
+    Route("/written", written, methods=["GET"]),
     Route("/log", log, methods=["GET"]),
     Route("/reset", reset, methods=["POST"]),
     Route("/sessions", sessions, methods=["DELETE"]),

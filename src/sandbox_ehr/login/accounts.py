@@ -4,9 +4,33 @@ import sqlite3
 
 import msgspec
 
+from sandbox_ehr.clinic.context import StaffUser
 from sandbox_ehr.login.hashing import hash_password, password_matches
 
-ALL_RIGHTS = ("patients.read", "schedule.read")
+ALL_RIGHTS = (
+    "patients.read",
+    "schedule.read",
+    "patients.write",
+    "schedule.write",
+    "insurance.read",
+    "insurance.write",
+    "notes.read",
+    "notes.write",
+    "notes.sign",
+    "documents.read",
+    "documents.write",
+    "orders.read",
+    "referrals.read",
+    "referrals.write",
+    "tasks.read",
+    "tasks.write",
+    "messages.read",
+    "messages.write",
+    "calls.read",
+    "calls.write",
+    "billing.read",
+    "billing.write",
+)
 # When a lock ends that only an administrator can end: more than 100,000 years from now. A time and not a flag, so that
 # every lock is compared in the same way.
 FOREVER = 4e12
@@ -62,6 +86,16 @@ def save(connection: sqlite3.Connection, account: Account) -> None:
         f" ON CONFLICT (username) DO UPDATE SET {updates}",
         values,
     )
+
+
+def of_clinic(connection: sqlite3.Connection, clinic: str) -> tuple[StaffUser, ...]:
+    """Those who may work in this clinic, by username."""
+    rows = connection.execute(
+        "SELECT id, username, name, role FROM account"
+        " WHERE EXISTS (SELECT 1 FROM json_each(clinics) WHERE value = ?) ORDER BY username",
+        (clinic,),
+    )
+    return tuple(StaffUser(**row) for row in rows)
 
 
 def exist(connection: sqlite3.Connection) -> bool:

@@ -21,7 +21,7 @@ from cobalt_link.connector.models import (
     Shift,
 )
 from cobalt_link.connectors.sandbox import Sandbox as Connector
-from cobalt_link.connectors.sandbox import spans
+from cobalt_link.connectors.sandbox.reads.schedule import spans
 from tests.connectors.sandbox.conftest import Open
 from tests.support.world import Sandbox
 
@@ -71,6 +71,7 @@ async def test_a_patient_has_every_field_that_the_ehr_has(sandbox: Sandbox, conn
             email=row["email"] or None, address_street=address["street"] or None,
             address_line2=address["line2"] or None, address_city=address["city"] or None,
             address_state=address["state"] or None, address_zip=address["zip"] or None,
+            updated_at=datetime.fromisoformat(row["updated_at"]),
         )  # fmt: skip
     assert {each["sex"] for each in rows.values()} >= {"F", "M"}
 

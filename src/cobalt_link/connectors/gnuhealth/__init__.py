@@ -16,6 +16,8 @@ from cobalt_link.connector import (
     EhrInstance,
     Grant,
     Location,
+    Order,
+    OrderQuery,
     PatientQuery,
     Patients,
     PracticeSettings,
@@ -30,6 +32,7 @@ from cobalt_link.connectors.gnuhealth import (
     new_notes,
     new_patients,
     note_changes,
+    orders,
     patient_changes,
     patients,
     practice,
@@ -80,6 +83,16 @@ class GnuHealth(Connector):
 
     async def patients(self, chart: Chart, query: PatientQuery) -> Patients:
         return await patients.page(self._server(chart), query)
+
+    async def orders(self, chart: Chart, query: OrderQuery) -> list[Order]:
+        rows = await orders.orders(
+            self._server(chart),
+            patient_mrn=query.patient_mrn,
+            patient_ehr_id=query.patient_ehr_id,
+            start=query.start_date,
+            end=query.end_date,
+        )
+        return [orders.order(row) for row in rows]
 
     async def providers(self, chart: Chart) -> list[Provider]:
         return await practice.providers(self._server(chart))

@@ -30,6 +30,8 @@ FIRST, LAST = date(1, 1, 3), date(9999, 12, 29)
 # A slot that nobody has taken is no appointment. An appointment may have no state, and SQL's `!=` leaves that out.
 TAKEN = [["patient", "!=", None], ["OR", ["state", "=", None], ["state", "!=", "free"]]]
 
+# The patient does not come at that time.
+OFF = ("user_cancelled", "center_cancelled", "no_show")
 EVALUATION = "gnuhealth.patient.evaluation"
 NOTE = {
     "chief_complaint": "Chief complaint",
@@ -106,6 +108,7 @@ def appointment(row: dict[str, Any], zone: tzinfo, progress_note: str | None) ->
         start=_in(zone, row["appointment_date"]),
         patient=patient(row["patient."]),
         status=row["state"] or None,
+        cancelled=row["state"] in OFF,
         appointment_type=row["visit_type"] or None,
         mode=mode(row),
         location_ehr_id=_id(row, "institution"),

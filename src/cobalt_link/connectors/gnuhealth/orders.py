@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from cobalt_link.connector import LabResults, LabValue, Order
 from cobalt_link.connectors.gnuhealth.appointments import timezone
 from cobalt_link.connectors.gnuhealth.lab import DONE, RESULT, RESULTS, lab_results
 from cobalt_link.connectors.gnuhealth.server import Server
@@ -50,6 +51,37 @@ async def orders(
         found += _lab(server, requests, results)
     within = [row for row in found if (start or date.min) <= (row["date"] or date.min) <= (end or date.max)]
     return sorted(within, key=lambda row: (row["date"] or date.min, row["order_id"]))
+
+
+def order(row: Row) -> Order:
+    patient = row["patient"]
+    return Order(
+        ehr_id=row["order_id"],
+        name=row["name"],
+        type=row["type"],
+        status=row["status"],
+        ordered_on=row["date"],
+        patient_ehr_id=patient["ehr_id"],
+        patient_mrn=patient["mrn"] or None,
+        patient_name=patient["name"] or None,
+        patient_dob=patient["dob"],
+        provider_ehr_id=row["provider"],
+        details=row["details"],
+        lab_results=_results(row["lab_results"]),
+    )
+
+
+def _results(found: Row | None) -> LabResults | None:
+    if found is None:
+        return None
+    resulted = found["resulted_at"]
+    return LabResults(
+        status=found["status"],
+        resulted_on=resulted.date() if resulted else None,
+        text=found["results"],
+        comment=found["diagnosis"],
+        values=tuple(LabValue(**each) for each in found["values"]),
+    )
 
 
 def _lab(server: Server, requests: list[Row], results: list[Row]) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import psycopg
 
@@ -27,6 +28,7 @@ from cobalt_link.link.session.session import ChosenEhr, LinkSession
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.signin.replay import Granted, JournalFailed
 from cobalt_link.store.database import DatabaseUnavailable, Tx
+from cobalt_link.webhooks.events import Event
 
 
 class LinkFlow(Flow):
@@ -65,11 +67,15 @@ class LinkFlow(Flow):
         chosen = sign_in.chosen
         await self._sessions.settle(tx, session, account=account.id, ehr_user_name=name, found=chosen, now=now)
         await events.note(tx, session, "granted", now)
+        data = {"account_id": account.id, "is_new": session.account is None}
+        await self._tell(tx, session, "link.completed", data, account)
 
     async def leave(self, tx: Tx, session: LinkSession) -> None:
         now = self._deps.clock.now()
         if await self._sessions.leave(tx, session, now):
             await events.note(tx, session, "left", now)
+            pane = type(session.pane).__struct_config__.tag if session.pane else None
+            await self._tell(tx, session, "link.exited", {"pane": pane})
 
     def restarts_after(self, pane: Pane) -> bool:
         return pane == Consent(problem=pane.problem)
@@ -147,6 +153,21 @@ class LinkFlow(Flow):
             another=sign_in.another,
             username=granted.username,
         )
+
+    async def _tell(
+        self, tx: Tx, session: LinkSession, kind: str, data: dict[str, Any], account: Account | None = None
+    ) -> None:
+        asker = session.asker
+        org = await self._deps.orgs.by_id(asker.org)
+        event = Event(
+            type=kind,
+            data={"user_id": asker.user_id, "org_id": org.org_id, **data},
+            client=asker.client,
+            org=asker.org,
+            account=account.id if account else None,
+            reference=account.reference if account else asker.user_id,
+        )
+        await self._deps.webhooks.record(tx, event)
 
     async def _addressee(self, session: LinkSession) -> str | None:
         is_shown = isinstance(session.pane, Consent | Credentials)

@@ -16,11 +16,13 @@ from cobalt_link.link.pages.texts import Texts
 
 # The short line names what a group is about. The complete list has a line for each topic.
 GROUPS: Mapping[str, tuple[Topic, ...]] = {
-    "schedule": ("visits",),
+    "schedule": ("visits", "openings"),
     "patients": ("people", "contact"),
-    "health": ("reasons", "diagnoses", "medications", "notes"),
-    "insurance": ("insurance",),
-    "practice": ("providers", "locations", "practice"),
+    "health": ("reasons", "diagnoses", "medications", "notes", "documents", "orders", "referrals"),
+    "insurance": ("insurance", "eligibility"),
+    "billing": ("billing",),
+    "tasks": ("tasks",),
+    "practice": ("providers", "locations", "directory", "practice"),
 }
 
 

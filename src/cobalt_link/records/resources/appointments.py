@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -16,16 +15,19 @@ from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Appointment, AppointmentQuery
 from cobalt_link.kit.text import as_searched, trimmed
 from cobalt_link.records import schedule
-from cobalt_link.records.days import span
-from cobalt_link.records.engine import Ids, RecordsEngine, Resource, our_id
-from cobalt_link.records.ids import Named
+from cobalt_link.records.asked import PatientId, PatientMrn, Phone, UpdatedSince, moment
+from cobalt_link.records.days import MissingParameters, span
+from cobalt_link.records.engine import Ids, RecordsEngine, Source, our_id
+from cobalt_link.records.ids import EHR_ID, Named
+from cobalt_link.records.named_patient import patient_filter, patient_named
+from cobalt_link.records.resource import LIVE, Endpoint, PatientNotFound
 from cobalt_link.records.schedule import Schedule
 from cobalt_link.web import Alias, Cleaned
-from cobalt_link.web.problems import Problem
+from cobalt_link.web.paging import Pagination
+from cobalt_link.web.problems import InvalidRequest, Problem
 
-# What an EHR's own id looks like; connectors put it into paths, so dots alone and slashes are nobody's id.
-EHR_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._:~|=@-]{1,200}")
-FILTERS = ("patient_mrn", "patient_name", "patient_phone", "appointment_mode", "include_note")
+PAGE_SIZE = 100
+FILTERS = ("patient_name", "patient_phone", "appointment_mode", "include_note", "updated_since")
 
 
 def named(found: Iterable[Appointment]) -> Iterable[Named]:
@@ -34,7 +36,7 @@ def named(found: Iterable[Appointment]) -> Iterable[Named]:
         yield "patient", each.patient.ehr_id
 
 
-RESOURCE: Resource[list[Appointment]] = Resource("appointments", named, frozenset(schedule.FIELDS))
+SOURCE: Source[list[Appointment]] = Source("appointments", named, frozenset(schedule.FIELDS))
 
 
 class AppointmentNotFound(Problem):
@@ -49,13 +51,22 @@ class AppointmentsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     start_date: Annotated[str | None, Cleaned(trimmed), Meta(description="First day, YYYY-MM-DD. Required.")] = None
     end_date: Annotated[str | None, Cleaned(trimmed), Meta(description="Last day, YYYY-MM-DD. Required.")] = None
-    patient_mrn: Annotated[str | None, Cleaned(trimmed), Alias("mrn"), Meta(description="The whole number.")] = None
+    patient_mrn: PatientMrn = None
+    patient_id: PatientId = None
     patient_name: Annotated[str | None, Cleaned(as_searched), Meta(description="Part of the name, in any case.")] = None
-    patient_phone: Annotated[str | None, Cleaned(as_searched), Meta(description="In any spelling.")] = None
+    patient_phone: Phone = None
     appointment_mode: Annotated[
         Literal["office", "telemedicine"] | None, Meta(description="Only those; without it all."), Alias("mode")
     ] = None
     include_note: Annotated[bool, Meta(description="Whether to read progress notes too.")] = False
+    updated_since: UpdatedSince = None
+    page: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)] | None,
+        Meta(description="Which page, from 1. Without pages, all are answered."),
+    ] = None
+    page_size: Annotated[
+        Annotated[int, Meta(ge=1, le=500)] | None, Meta(description="How many on one page. 100 if page is sent.")
+    ] = None
 
 
 class AppointmentAsked(msgspec.Struct, frozen=True):
@@ -83,7 +94,8 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     """`id` and `patient_id` are ours; every id with `ehr` in its name and `location` are the EHR's.
 
     `datetime` has the practice's offset, and is null if the EHR has no date for the appointment. `duration` is in
-    minutes; `status` and `appointment_type` are the EHR's own codes. `progress_note` comes only on request.
+    minutes; `status` and `appointment_type` are the EHR's own codes, and `cancelled` says whether that status means
+    that the visit does not take place at this time. `progress_note` comes only on request.
     """
 
     id: str
@@ -91,6 +103,7 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     datetime: datetime | None
     duration: int | None
     status: str | None
+    cancelled: bool
     appointment_type: str | None
     appointment_mode: Literal["office", "telemedicine"]
     location: str | None
@@ -123,11 +136,18 @@ class AppointmentView(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None
     progress_note: str | None
     created_at: datetime | None
+    updated_at: datetime | None
     object_metadata: Metadata
 
 
-class AppointmentsAnswer(msgspec.Struct, frozen=True):
+class AppointmentsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """`pagination` is null unless a page was asked for. `partial` says that the EHR has more than it gives,
+    `partial_reason` why."""
+
     appointments: list[AppointmentView]
+    pagination: Pagination | None = None
+    partial: bool = False
+    partial_reason: str | None = None
     success: bool = True
 
 
@@ -141,25 +161,50 @@ class AppointmentAnswer(msgspec.Struct, frozen=True):
 
 async def read(reads: RecordsEngine, account: Account, asked: AppointmentsAsked) -> AppointmentsAnswer:
     wanted = query(asked, *span(asked.start_date, asked.end_date))
-    ours = reads.left_to_us(account, RESOURCE, _filters(asked))
+    ours = reads.left_to_us(account, SOURCE, _filters(asked))
     zone = (await reads.org_settings(account)).time_zone
+    sent, capped = asked.patient_id or asked.patient_mrn, list[str]()
+    patient = await patient_named(reads, account, sent, by_id=bool(asked.patient_id)) if sent else None
+    page: list[int] = []
 
     async def step(connector: Schedule, chart: Chart) -> list[Appointment]:
-        return await schedule.appointments(connector, chart, wanted, ours, zone)
+        capped.clear()  # a session that was renewed reads again
+        left, narrowed = ours, wanted
+        if patient:
+            name, value = await patient_filter(reads, account, "appointments", patient, connector, chart)
+            narrowed = msgspec.structs.replace(wanted, **{name: value})
+            left |= reads.left_to_us(account, SOURCE, [name])
+        found = await schedule.appointments(connector, chart, narrowed, left, zone, capped)
+        page[:] = [len(found)]
+        return _page(found, asked)
 
-    found, ids = await reads.read(account, RESOURCE, step)
-    return AppointmentsAnswer([view(each, ids, notes=asked.include_note) for each in found])
+    found, ids = await reads.read(account, SOURCE, step)
+    return AppointmentsAnswer(
+        appointments=[view(each, ids, notes=asked.include_note) for each in found],
+        pagination=Pagination.of(asked.page or 1, asked.page_size or PAGE_SIZE, page[0]) if _paged(asked) else None,
+        partial=bool(capped),
+        partial_reason=" ".join(dict.fromkeys(capped)) or None,
+    )
+
+
+def _page(found: list[Appointment], asked: AppointmentsAsked) -> list[Appointment]:
+    size = asked.page_size or PAGE_SIZE
+    return found[((asked.page or 1) - 1) * size :][:size] if _paged(asked) else found
+
+
+def _paged(asked: AppointmentsAsked) -> bool:
+    return asked.page is not None or asked.page_size is not None
 
 
 async def read_one(
-    reads: RecordsEngine, account: Account, either_id: str, asked: AppointmentAsked
+    reads: RecordsEngine, account: Account, asked: AppointmentAsked, appointment_id: str
 ) -> AppointmentAnswer:
     """By our id or the EHR's own. Raises AppointmentNotFound, or NotSupported if the EHR has no look-up by id and the
     appointment is not among those of 92 days before and after today."""
-    ehr_id = await reads.resolve(account, "appointment", either_id)
+    ehr_id = await reads.resolve(account, "appointment", appointment_id)
     if not EHR_ID.fullmatch(ehr_id):
         raise AppointmentNotFound
-    reads.left_to_us(account, RESOURCE, ["include_note"] if asked.include_note else [])
+    reads.left_to_us(account, SOURCE, ["include_note"] if asked.include_note else [])
     zone = (await reads.org_settings(account)).time_zone
 
     async def step(connector: Schedule, chart: Chart) -> list[Appointment]:
@@ -168,7 +213,7 @@ async def read_one(
             raise _no_lookup(reads.ehr_name(account))
         return [found] if found else []
 
-    found, ids = await reads.read(account, RESOURCE, step)
+    found, ids = await reads.read(account, SOURCE, step)
     if not found:
         raise AppointmentNotFound
     shown = view(found[0], ids, notes=asked.include_note)
@@ -186,11 +231,11 @@ def query(asked: AppointmentsAsked, first: date, last: date) -> AppointmentQuery
     return AppointmentQuery(
         start=first,
         end=last,
-        patient_mrn=asked.patient_mrn,
         patient_name=asked.patient_name,
         patient_phone=asked.patient_phone,
         mode=asked.appointment_mode,
         include_note=asked.include_note,
+        updated_since=moment(asked.updated_since, "updated_since") if asked.updated_since else None,
     )
 
 
@@ -241,3 +286,26 @@ def _insurances(each: Appointment) -> list[Insurance]:
 
 def _filters(asked: AppointmentsAsked) -> list[str]:
     return [name for name in FILTERS if getattr(asked, name)]
+
+
+ENDPOINTS = (
+    Endpoint(
+        name="list_appointments",
+        path="/v1/appointments",
+        run=read,
+        asked=AppointmentsAsked,
+        answer=AppointmentsAnswer,
+        errors=(*LIVE, InvalidRequest, MissingParameters, PatientNotFound),
+        summary="Read the schedule of a range of days.",
+    ),
+    Endpoint(
+        name="show_appointment",
+        path="/v1/appointments/{appointment_id}",
+        also=("/v1/appointment/{appointment_id}",),
+        run=read_one,
+        asked=AppointmentAsked,
+        answer=AppointmentAnswer,
+        errors=(*LIVE, AppointmentNotFound),
+        summary="Read one appointment by its id: ours or the EHR's own.",
+    ),
+)

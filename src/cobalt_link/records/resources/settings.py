@@ -8,14 +8,17 @@ import msgspec
 from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.connector.capabilities import ReadsSettings
+from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.connector.chart import Chart
-from cobalt_link.connector.models import PracticeSettings
+from cobalt_link.connector.models import PracticeSettings, ReadsSettings
 from cobalt_link.developers.org_settings import OrgSettings
-from cobalt_link.records.engine import RecordsEngine, Resource
-from cobalt_link.web import Verbatim
+from cobalt_link.records.asked import NothingAsked
+from cobalt_link.records.engine import RecordsEngine, Source
+from cobalt_link.records.resource import LIVE, Endpoint
+from cobalt_link.web import Rate, Verbatim
+from cobalt_link.web.problems import InvalidRequest, MissingField, UnknownField
 
-RESOURCE: Resource[PracticeSettings] = Resource("settings", lambda found: ())
+SOURCE: Source[PracticeSettings] = Source("settings", lambda found: ())
 
 
 class CodedView(msgspec.Struct, frozen=True):
@@ -69,7 +72,7 @@ class ReferenceAnswer(msgspec.Struct, frozen=True):
     success: bool = True
 
 
-async def read(reads: RecordsEngine, account: Account) -> SettingsAnswer:
+async def read(reads: RecordsEngine, account: Account, asked: None) -> SettingsAnswer:
     """The EHR's settings with the org's over them; an EHR without any leaves the org's."""
     org = await reads.org_settings(account)
     ehr = await _practice(reads, account) if reads.offers(account, "settings") else PracticeSettings()
@@ -84,12 +87,12 @@ async def read(reads: RecordsEngine, account: Account) -> SettingsAnswer:
     )
 
 
-async def visit_types(reads: RecordsEngine, account: Account) -> VisitTypesAnswer:
+async def visit_types(reads: RecordsEngine, account: Account, asked: NothingAsked) -> VisitTypesAnswer:
     org = await reads.org_settings(account)
     return VisitTypesAnswer(_visit_types(org, await _practice(reads, account)))
 
 
-async def visit_statuses(reads: RecordsEngine, account: Account) -> VisitStatusesAnswer:
+async def visit_statuses(reads: RecordsEngine, account: Account, asked: NothingAsked) -> VisitStatusesAnswer:
     ehr = await _practice(reads, account)
     return VisitStatusesAnswer([CodedView(each.code, each.description) for each in ehr.visit_statuses])
 
@@ -104,9 +107,50 @@ async def _practice(reads: RecordsEngine, account: Account) -> PracticeSettings:
         found = await connector.settings(chart)
         return msgspec.structs.replace(found, timezone=found.timezone or chart.zone)
 
-    found, _ = await reads.read(account, RESOURCE, step)
+    found, _ = await reads.read(account, SOURCE, step)
     return found
 
 
 def _visit_types(org: OrgSettings, ehr: PracticeSettings) -> list[CodedView]:
     return [CodedView(each.code, each.description) for each in org.visit_types or ehr.visit_types]
+
+
+ENDPOINTS = (
+    Endpoint(
+        name="show_settings",
+        path="/v1/settings",
+        run=read,
+        answer=SettingsAnswer,
+        summary="Read the practice's settings. Those of the org win.",
+    ),
+    Endpoint(
+        name="set_reference",
+        path="/v1/settings",
+        method="POST",
+        run=refer,
+        asked=ReferenceAsked,
+        answer=ReferenceAnswer,
+        errors=(AccountGone, MissingField, UnknownField, InvalidRequest),
+        rate=Rate.WRITE,
+        audit="reference_set",
+        summary="Set your own label for this access token.",
+    ),
+    Endpoint(
+        name="list_visit_types",
+        path="/v1/visit-types",
+        run=visit_types,
+        asked=NothingAsked,
+        answer=VisitTypesAnswer,
+        errors=LIVE,
+        summary="List the codes for kinds of visits.",
+    ),
+    Endpoint(
+        name="list_visit_statuses",
+        path="/v1/visit-statuses",
+        run=visit_statuses,
+        asked=NothingAsked,
+        answer=VisitStatusesAnswer,
+        errors=LIVE,
+        summary="List the codes for the states of a visit.",
+    ),
+)

@@ -1,0 +1,116 @@
+"""What changed between two reads of a schedule, from keyed digests of what the EHR had.
+
+Nothing of the chart rests with us. EHRs' own times of change are not looked at, because they cannot be trusted.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any, Literal
+
+import msgspec
+
+from cobalt_link.records.resources.appointments import AppointmentView
+
+Kind = Literal["appointment.created", "appointment.updated", "appointment.cancelled", "patient.updated"]
+# What says when we asked, or what only we say.
+NOT_COMPARED = {"created_at", "object_metadata"}
+OF_PATIENT = {
+    "patient_name",
+    "patient_first_name",
+    "patient_last_name",
+    "patient_mrn",
+    "patient_dob",
+    "patient_sex",
+    "patient_gender",
+    "patient_phone",
+    "insurance",
+    "insurance_number",
+    "insurance_group_number",
+    "insurance_subscriber",
+    "secondary_insurance",
+    "secondary_insurance_number",
+    "insurances",
+}
+
+
+class Seen(msgspec.Struct, array_like=True):
+    """An appointment as it was: its digest, whether it was cancelled, and its day as a number."""
+
+    digest: bytes
+    cancelled: bool
+    day: int
+
+
+class Digests(msgspec.Struct, array_like=True):
+    """All of a read. `until` is the last day that was read. Patients are those of its appointments."""
+
+    until: int
+    appointments: dict[str, Seen]
+    patients: dict[str, bytes]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """`view` is the appointment as it is now, None if the EHR no longer has it. `id` is ours, of the appointment or the
+    patient."""
+
+    kind: Kind
+    id: str
+    view: AppointmentView | None
+
+
+def digests(key: bytes, views: Iterable[AppointmentView], until: date) -> Digests:
+    appointments: dict[str, Seen] = {}
+    patients: dict[str, bytes] = {}
+    for each in views:
+        fields = {name: value for name, value in msgspec.to_builtins(each).items() if name not in NOT_COMPARED}
+        day = each.datetime.date().toordinal() if each.datetime else 0
+        own = {name: value for name, value in fields.items() if name not in OF_PATIENT}
+        appointments[each.id] = Seen(_digest(key, own), is_cancelled(each.status), day)
+        if each.patient_id:
+            patients[each.patient_id] = _digest(key, {name: fields[name] for name in sorted(OF_PATIENT)})
+    return Digests(until.toordinal(), appointments, patients)
+
+
+def is_cancelled(status: str | None) -> bool:
+    """Whether an EHR's code of a status says so: `CANC`, `user_cancelled`, `CANCELED`."""
+    return "canc" in (status or "").lower()
+
+
+def changes(
+    before: Digests, now: Digests, views: Mapping[str, AppointmentView], first: date, ours: Collection[str]
+) -> list[Change]:
+    """What others changed. `first` is the first day of this read, `ours` are the ids of what we have just written.
+
+    What came into the window of days because the time went on is no change, and neither is what left it.
+    """
+    found: list[Change] = []
+    for id_, seen in now.appointments.items():
+        known = before.appointments.get(id_)
+        if id_ in ours or (known and known.digest == seen.digest) or (not known and seen.day > before.until):
+            continue
+        if not known:
+            kind: Kind = "appointment.created"
+        else:
+            kind = "appointment.cancelled" if seen.cancelled and not known.cancelled else "appointment.updated"
+        found.append(Change(kind, id_, views[id_]))
+    gone = [id_ for id_, known in before.appointments.items() if id_ not in now.appointments]
+    found += [
+        Change("appointment.cancelled", id_, None)
+        for id_ in gone
+        if id_ not in ours and before.appointments[id_].day >= first.toordinal()
+        and not before.appointments[id_].cancelled
+    ]  # fmt: skip
+    shown = {each.patient_id: each for each in views.values()}
+    found += [
+        Change("patient.updated", id_, shown[id_])
+        for id_, digest in now.patients.items()
+        if id_ not in ours and before.patients.get(id_, digest) != digest
+    ]
+    return found
+
+
+def _digest(key: bytes, fields: Mapping[str, Any]) -> bytes:
+    return hmac.digest(key, msgspec.json.encode(fields, order="sorted"), "sha256")[:16]

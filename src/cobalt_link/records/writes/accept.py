@@ -1,0 +1,257 @@
+"""Accepts writes: checks what can be checked without the EHR, stores the job, and answers with its id.
+
+The same Idempotency-Key on one account gives the first answer again and has one effect (S-078 to S-080).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import msgspec
+from structlog.contextvars import get_contextvars
+
+from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.problems import NotSupported, ReconnectRequired
+from cobalt_link.connector.connector import Connector
+from cobalt_link.jobs.queue import Jobs
+from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.ids import HEX, canonical, new_id
+from cobalt_link.records.ids import RecordIds
+from cobalt_link.records.writes.job import Asked, Step, WriteJob, new_job_id
+from cobalt_link.records.writes.operation import Fields, Operation
+from cobalt_link.records.writes.sealing import JobSeals
+from cobalt_link.records.writes.shapes import WriteAsked
+from cobalt_link.records.writes.table import AMEND, RETRY, NewJob, WriteJobs
+from cobalt_link.vault import Vault
+from cobalt_link.web.conversion import convert
+from cobalt_link.web.problems import Problem
+
+RUN = "records.write"
+DISPATCH = "records.dispatch"
+WAITS = timedelta(hours=24)  # how long a job may wait for its person or its EHR
+LONGEST_WAIT = timedelta(days=30)
+WAKES_EVERY = 0.1  # seconds
+
+
+class KeyUsedForAnother(Problem):
+    """This Idempotency-Key came with another request before. Use a new key for every new request."""
+
+    code = "idempotency_key_used"
+    status = 422
+
+
+class RecordNotFound(Problem):
+    """There is no such record for this account. Send the id that the answer or the list gave you."""
+
+    code = "record_not_found"
+    status = 404
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """`replayed`: the answer to an Idempotency-Key that came before."""
+
+    job_id: int
+    record_id: str
+    replayed: bool = False
+
+
+class Offers(msgspec.Struct, frozen=True):
+    """The kinds of writes by name, and the installed connectors by key."""
+
+    operations: Mapping[str, Operation]
+    connectors: Mapping[str, Connector]
+
+
+class WriteDesk:
+    """Accepts the writes of accounts."""
+
+    def __init__(
+        self,
+        jobs: WriteJobs,
+        seals: JobSeals,
+        ids: RecordIds,
+        offers: Offers,
+        vault: Vault,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._seals = seals
+        self._ids = ids
+        self._operations = offers.operations
+        self._connectors = offers.connectors
+        self._vault = vault
+        self._clock = clock
+        self._queue: Jobs | None = None
+        self._woken = 0.0
+
+    def starts_with(self, queue: Jobs) -> None:
+        """Where the desk has accepted jobs started."""
+        self._queue = queue
+
+    async def accept(
+        self, operation: Operation, account: Account, body: WriteAsked, *, key: str | None, target: str | None = None
+    ) -> Accepted:
+        """Stores the write. Raises NotSupported, RecordNotFound, KeyUsedForAnother, ReconnectRequired, AccountGone."""
+        print_ = self._prints(account, operation, body, target, key)
+        if key and (known := await self._kept(account, print_)):
+            return known
+        if account.health == "login_required":
+            # Accepted jobs wait for their user, but an app that sends one now should send the user to Link first.
+            raise ReconnectRequired
+        if amended := await self._amended(operation, account, body, target):
+            return amended
+        asked = await self.checked(operation, account, body, target)
+        ours = canonical(target) if target else ""
+        record_id = ours if HEX.fullmatch(ours) else new_id()
+        expires = _until(self._clock.now(), body.expires_in)
+        while True:
+            job = await self._new(operation, account, asked, record_id, expires, print_)
+            if await self._jobs.insert(job):
+                await self._start(job.id, job.lane)
+                return Accepted(job_id=job.id, record_id=record_id)
+            if key and (known := await self._kept(account, print_)):
+                return known
+
+    async def checked(self, operation: Operation, account: Account, body: WriteAsked, target: str | None) -> Asked:
+        """What to store of a request. Raises NotSupported for a write, or a field of it, that the account's EHR does
+        not take, and RecordNotFound."""
+        sent, filled = operation.sent(body), operation.filled(body)
+        connector = self._connectors.get(account.connector)
+        name = connector.manifest.name if connector else account.connector
+        taken = connector.manifest.writes.get(operation.name) if connector else None
+        if taken is None:
+            raise NotSupported(f"{name} does not offer {operation.name}. Leave this call out for {name}.")
+        if refused := operation.unsupported(filled, sent, taken):
+            raise NotSupported(
+                f"{name} does not take {', '.join(refused)} in {operation.name}. Leave it out for {name}."
+            )
+        return Asked(
+            fields=sent,
+            write=filled,
+            ehr_ids=await self._resolve(operation, account, sent, target),
+            target=target,
+            reference=account.reference,
+            request_id=get_contextvars().get("request_id"),
+        )
+
+    async def started_again(self, job: WriteJob, expires: datetime, request: bytes | None = None) -> bool:
+        now = self._clock.now()
+        given = {"id": job.id, "client": job.client, "now": now, "expires_at": expires, "request": request}
+        changed = await self._jobs.try_change(RETRY, given, [Step("retried", now)])
+        if changed:
+            await self._start(job.id, job.lane)
+        return changed
+
+    async def _start(self, job_id: int, lane: str) -> None:
+        queue, now = self._queue, time.monotonic()
+        if queue is None:
+            return
+        if queue.works_here:
+            queue.start(RUN, lane=lane, job_id=str(job_id))
+        elif now - self._woken > WAKES_EVERY:
+            # Another worker takes all that is due, so one wake-up is enough for many writes.
+            self._woken = now
+            await queue.wake_now(DISPATCH)
+
+    async def _resolve(
+        self, operation: Operation, account: Account, given: Fields, target: str | None
+    ) -> dict[str, str]:
+        """The EHR's ids for those of ours. An id of ours whose record is still being written is resolved later."""
+        found: dict[str, str] = {}
+        wanted = {field: (kind, given[field]) for field, (kind, _) in operation.ids.items() if given.get(field)}
+        if target is not None:
+            wanted["target"] = (operation.kind, target)
+        for field, (kind, either) in wanted.items():
+            ehr_id = await self._ids.resolve(account, kind, either)
+            if ehr_id:
+                found[field] = ehr_id
+            elif HEX.fullmatch(canonical(either)):
+                if not await self._jobs.promised(account.id, canonical(either)):
+                    raise RecordNotFound(
+                        f"There is no {kind} {either} for this account. Send an id from an answer of ours."
+                    )
+            else:
+                found[field] = either
+        return found
+
+    async def _amended(
+        self, operation: Operation, account: Account, body: WriteAsked, target: str | None
+    ) -> Accepted | None:
+        """Changes the job that is to create the record, if the EHR has not got it yet (contract §4.5, §4.7)."""
+        creating = self._operations.get(operation.name.replace(".update", ".create"))
+        if target is None or creating is None or creating is operation:
+            return None
+        job = await self._jobs.of_record(account.id, canonical(target), creating.name)
+        former = await self._seals.asked(job) if job and job.state != "succeeded" else None
+        if job is None or former is None:
+            return None
+        merged = convert(former.fields | operation.sent(body), creating.asked)
+        asked = await self.checked(creating, account, cast(WriteAsked, merged), None)
+        sealed = await self._seals.seal_asked(job.account, job.id, asked)
+        if job.state == "failed":
+            done = await self.started_again(job, _until(self._clock.now(), body.expires_in), sealed)
+        else:
+            done = await self._jobs.try_change(AMEND, {"id": job.id, "request": sealed})
+        # If a worker has it already, the change is a job of its own, which waits for that one.
+        return Accepted(job_id=job.id, record_id=job.record_id) if done else None
+
+    async def _new(
+        self,
+        operation: Operation,
+        account: Account,
+        asked: Asked,
+        record_id: str,
+        expires: datetime,
+        print_: Print,
+    ) -> NewJob:
+        now = self._clock.now()
+        job_id = new_job_id(now)
+        return NewJob(
+            id=job_id,
+            client=account.client,
+            org=account.org,
+            account=account.id,
+            lane=account.address,
+            operation=operation.name,
+            record_id=record_id,
+            sealed_request=await self._seals.seal_asked(account.id, job_id, asked),
+            steps=[Step("accepted", now)],
+            created_at=now,
+            expires_at=expires,
+            key_hash=print_.keys[0] if print_.keys else None,
+            request_hash=print_.requests[0] if print_.requests else None,
+        )
+
+    async def _kept(self, account: Account, print_: Print) -> Accepted | None:
+        found = await self._jobs.of_key(account.id, print_.keys)
+        if found is None:
+            return None
+        job, request_hash = found
+        if request_hash not in print_.requests:
+            raise KeyUsedForAnother
+        return Accepted(job_id=job.id, record_id=job.record_id, replayed=True)
+
+    def _prints(
+        self, account: Account, operation: Operation, asked: WriteAsked, target: str | None, key: str | None
+    ) -> Print:
+        if key is None:
+            return Print([], [])
+        # Under the account's id, so that equal requests of two accounts have different hashes (S-062).
+        given = [operation.name, target, operation.sent(asked), operation.filled(asked)]
+        body = msgspec.json.encode(given, order="sorted").decode()
+        requests = self._vault.fingerprints("write_request", body, account.id)
+        return Print(self._vault.fingerprints("idempotency_key", key, account.id), requests)
+
+
+class Print(msgspec.Struct, frozen=True):
+    """The hashes of an Idempotency-Key and of its request, under every hash key. The current one comes first."""
+
+    keys: Sequence[bytes]
+    requests: Sequence[bytes]
+
+
+def _until(now: datetime, seconds: Any) -> datetime:
+    return now + (min(timedelta(seconds=seconds), LONGEST_WAIT) if seconds else WAITS)

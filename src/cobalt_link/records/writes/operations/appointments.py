@@ -1,0 +1,170 @@
+"""Writes of appointments (contract §4.5)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from cobalt_link.connector.writes import NewAppointment
+from cobalt_link.kit.text import trimmed
+from cobalt_link.records.writes.operation import Done, Fields, Operation
+from cobalt_link.records.writes.shapes import DryRun, ForPatientAsked, Text, WriteAsked, need_patient
+from cobalt_link.web import Alias, Cleaned
+from cobalt_link.web.problems import InvalidRequest, MissingField
+
+TIME = re.compile(r"\s*(\d{1,2}):(\d{2})(?::\d{2})?\s*([ap])?\.?m?\.?\s*", re.IGNORECASE)
+When = Annotated[
+    str | None,
+    Cleaned(trimmed),
+    Alias("appointment_datetime", "date_time"),
+    Meta(description="YYYY-MM-DDTHH:mm:ss±HH:MM. Without an offset it is the practice's time."),
+]
+D1_STATUSES = {"cancelled": "cancel", "canceled": "cancel"}
+
+
+class NewAppointmentAsked(ForPatientAsked, frozen=True, kw_only=True):
+    """`datetime`, or `date` and `time`: `time` as 10:00 am, or 14:30."""
+
+    location: Annotated[str, Cleaned(trimmed), Alias("location_id"), Meta(description="The location's ehr_id.")]
+    provider: Annotated[str, Cleaned(trimmed), Alias("provider_id"), Meta(description="The provider's ehr_id.")]
+    type: Annotated[str, Cleaned(trimmed), Alias("visit_type"), Meta(description="A code of GET /v1/visit-types.")]
+    datetime: When = None
+    date: Annotated[str | None, Cleaned(trimmed), Meta(description="YYYY-MM-DD.")] = None
+    time: Annotated[str | None, Cleaned(trimmed), Meta(description="h:mm am/pm, or HH:mm.")] = None
+    duration: Annotated[int, Meta(ge=1, le=1440, description="Minutes. Without it as the EHR has it.")] | None = None
+    secondary_provider: Annotated[str | None, Cleaned(trimmed), Meta(description="A provider's ehr_id.")] = None
+    note: Text = None
+    reason: Text = None
+    new_patient: bool | None = None
+    prevent_double_booking: bool = False
+    dry_run: DryRun = False
+
+
+class AppointmentChangeAsked(WriteAsked, frozen=True, kw_only=True):
+    """An appointment that the EHR has takes `status`, `note`, and what else GET /v1/capabilities lists for it. One that
+    is still to be created takes every field."""
+
+    status: Annotated[str | None, Cleaned(trimmed), Meta(description="A code of GET /v1/visit-statuses.")] = None
+    note: Text = None
+    patient_mrn: Annotated[str | None, Cleaned(trimmed), Alias("mrn")] = None
+    location: Annotated[str | None, Cleaned(trimmed), Alias("location_id")] = None
+    provider: Annotated[str | None, Cleaned(trimmed), Alias("provider_id")] = None
+    type: Annotated[str | None, Cleaned(trimmed), Alias("visit_type")] = None
+    datetime: When = None
+    date: Annotated[str | None, Cleaned(trimmed)] = None
+    time: Annotated[str | None, Cleaned(trimmed)] = None
+    duration: Annotated[int, Meta(ge=1, le=1440)] | None = None
+    reason: Text = None
+    dry_run: DryRun = False
+
+
+def start_of(asked: Any) -> datetime | None:
+    """The start, with the offset that was sent, or without one. Raises InvalidRequest."""
+    if asked.datetime:
+        # If a client does not encode its form, the + of an offset arrives as a blank.
+        for form in (asked.datetime, "+".join(asked.datetime.rsplit(" ", 1))):
+            try:
+                return datetime.fromisoformat(form)
+            except ValueError:
+                continue
+        raise InvalidRequest("Invalid datetime. Use YYYY-MM-DDTHH:mm:ss±HH:MM, such as 2026-01-31T09:30:00-05:00.")
+    if not asked.date and not asked.time:
+        return None
+    if not asked.date or not asked.time:
+        raise MissingField("date" if not asked.date else "time")
+    try:
+        day = date.fromisoformat(asked.date[:10])
+    except ValueError:
+        raise InvalidRequest("Invalid date format in date. Use ISO format (YYYY-MM-DD).") from None
+    hour, minute = _clock_time(asked.time)
+    return datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001 - the practice's zone is added later
+
+
+def _clock_time(text: str) -> tuple[int, int]:
+    found = TIME.fullmatch(text)
+    hour, minute = (int(found[1]), int(found[2])) if found else (99, 0)
+    half = (found[3] or "").lower() if found else ""
+    if hour > 23 or minute > 59 or (half and not 1 <= hour <= 12):
+        raise InvalidRequest("Invalid time. Use h:mm am/pm, such as 2:30 pm, or HH:mm.")
+    return (hour % 12 + (12 if half == "p" else 0) if half else hour), minute
+
+
+def _new(asked: NewAppointmentAsked) -> Fields:
+    need_patient(asked, "mrn")
+    start = start_of(asked)
+    if start is None:
+        raise MissingField("datetime")
+    return {"start": start}
+
+
+def _change(asked: AppointmentChangeAsked) -> Fields:
+    start, status = start_of(asked), asked.status
+    cancel = D1_STATUSES.get((status or "").lower()) == "cancel"
+    values = (start, status, asked.note, asked.location, asked.provider, asked.type, asked.reason, asked.duration)
+    if all(each is None for each in values):
+        raise InvalidRequest("Send at least one field to change, such as status or note.")
+    fields: Fields = {"start": start} if start else {}
+    return fields | ({"status": None, "cancel": True} if cancel else {})
+
+
+def _data(done: Done) -> Fields:
+    write: NewAppointment = done.write
+    return {
+        "ehr_appointment_id": done.held.ehr_id,
+        "mrn": write.patient_mrn,
+        "date_time": msgspec.to_builtins(done.held.fields.get("start", write.start)),
+        "timezone": done.held.shown.get("timezone"),
+        "provider_id": write.provider_ehr_id,
+        "provider_name": done.held.shown.get("provider_name"),
+        "secondary_provider_id": write.secondary_provider_ehr_id,
+        "differences": bool(done.held.fields and done.held.fields.get("start", write.start) != write.start),
+    }
+
+
+def _changed(done: Done) -> Fields:
+    fields = {name: msgspec.to_builtins(each) for name, each in done.held.fields.items()}
+    return {"id": done.record_id, "ehr_appointment_id": done.held.ehr_id, **fields}
+
+
+NAMES = {
+    "location": "location_ehr_id",
+    "provider": "provider_ehr_id",
+    "secondary_provider": "secondary_provider_ehr_id",
+}
+OPERATIONS = (
+    Operation(
+        name="appointments.create",
+        path="/v1/appointments",
+        asked=NewAppointmentAsked,
+        record="appointment_id",
+        kind="appointment",
+        message="Appointment processing. A webhook event will be sent upon completion.",
+        summary="Create an appointment.",
+        done="appointment.created",
+        failed="appointment.failed",
+        names=NAMES,
+        advice=frozenset({"new_patient", "prevent_double_booking"}),
+        shape=_new,
+        data=_data,
+    ),
+    Operation(
+        name="appointments.update",
+        method="PATCH",
+        path="/v1/appointments/{appointment_id}",
+        target="appointment_id",
+        asked=AppointmentChangeAsked,
+        record="appointment_id",
+        kind="appointment",
+        message="Appointment updated successfully",
+        summary="Change an appointment's status or note, and what else the EHR lets us change. Its job does it.",
+        done="appointment.status_updated",
+        failed="appointment.failed",
+        names=NAMES,
+        shape=_change,
+        data=_changed,
+    ),
+)

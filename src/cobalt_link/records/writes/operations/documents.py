@@ -1,0 +1,72 @@
+"""Writes of documents (contract §4.11)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+from starlette.datastructures import UploadFile
+
+from cobalt_link.connector.writes import Ai
+from cobalt_link.kit.text import trimmed
+from cobalt_link.records.writes.operation import Done, Fields, Operation
+from cobalt_link.records.writes.shapes import ForPatientAsked, Text, need_patient
+from cobalt_link.web import Alias, Cleaned
+from cobalt_link.web.problems import InvalidRequest
+
+
+class NewDocumentAsked(ForPatientAsked, frozen=True, kw_only=True):
+    """A multipart body. `filename` and `media_type` replace what the file says of itself."""
+
+    folder_name: Annotated[str, Cleaned(trimmed), Meta(description="A folder of GET /v1/document-folders.")]
+    document: UploadFile
+    filename: Text = None
+    media_type: Annotated[
+        str | None, Cleaned(trimmed), Alias("content_type"), Meta(description="application/pdf, …")
+    ] = None
+    emr_assigned_to_id: Text = None
+    is_reviewed: bool | None = None
+    notes: Text = None
+    is_high_priority: bool | None = None
+    ai: Ai | None = None
+
+
+def _new(asked: NewDocumentAsked) -> Fields:
+    need_patient(asked)
+    filename = asked.filename or asked.document.filename
+    if not filename:
+        raise InvalidRequest("Send the document with a filename, such as referral.pdf.")
+    asked.document.file.seek(0)
+    content = asked.document.file.read()
+    if not content:
+        raise InvalidRequest("The document is empty. Send the content of the file.")
+    media_type = asked.media_type or asked.document.content_type or "application/octet-stream"
+    return {"content": content, "filename": filename, "media_type": media_type}
+
+
+def _data(done: Done) -> Fields:
+    return {
+        "patient_mrn": done.write.patient_mrn,
+        "folder_name": done.write.folder_name,
+        "ehr_document_id": done.held.ehr_id,
+    }
+
+
+OPERATIONS = (
+    Operation(
+        name="documents.create",
+        path="/v1/documents",
+        asked=NewDocumentAsked,
+        record="document_id",
+        kind="document",
+        message="Document uploaded successfully. It will be processed soon.",
+        summary="Upload a document to a patient's chart.",
+        done="document.uploaded",
+        failed="document.upload_failed",
+        names={"emr_assigned_to_id": "assigned_to_ehr_id"},
+        advice=frozenset({"ai"}),
+        shape=_new,
+        data=_data,
+        max_body=28 * 2**20,
+    ),
+)

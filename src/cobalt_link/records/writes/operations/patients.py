@@ -1,0 +1,178 @@
+"""Writes of patients (contract §4.7)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from cobalt_link.connector.models import Sex
+from cobalt_link.kit.text import trimmed
+from cobalt_link.records.writes.operation import Done, Fields, Operation
+from cobalt_link.records.writes.shapes import DryRun, Text, WriteAsked, need_phone, need_state, need_zip
+from cobalt_link.web import Alias, Cleaned
+from cobalt_link.web.problems import InvalidRequest, MissingField
+
+Id = Annotated[str | None, Cleaned(trimmed)]
+Party = Literal[
+    "self",
+    "spouse",
+    "child",
+    "adopted_child",
+    "step_child",
+    "foster_child",
+    "ward_of_court",
+    "employee",
+    "unknown",
+    "handicapped_dependent",
+    "organ_donor",
+    "cadaver_donor",
+    "grandchild",
+    "niece_nephew",
+    "injured_plaintiff",
+    "sponsored_dependent",
+    "minor_dependent",
+    "parent",
+    "grandparent",
+    "life_partner",
+    "other",
+]
+
+
+class PatientFieldsAsked(WriteAsked, frozen=True, kw_only=True):
+    """What a new patient and a change may both have."""
+
+    phone: Text = None
+    cell_phone: Text = None
+    email: Text = None
+    address_street: Text = None
+    address_line2: Text = None
+    address_city: Text = None
+    address_state: Annotated[str | None, Cleaned(trimmed), Meta(description="Two letters, such as AZ.")] = None
+    address_zip: Annotated[str | None, Cleaned(trimmed), Meta(description="85004 or 85004-1234.")] = None
+    referring_provider: Annotated[str | None, Cleaned(trimmed), Meta(description="The whole name.")] = None
+    referring_provider_first_name: Text = None
+    referring_provider_last_name: Text = None
+    referring_provider_id: Id = None
+    pcp_first_name: Text = None
+    pcp_last_name: Text = None
+    pcp_id: Id = None
+    referred_to_provider_id: Id = None
+
+
+class NewPatientAsked(PatientFieldsAsked, frozen=True, kw_only=True):
+    """Which fields are required depends on the EHR: `required_patient_fields` of GET /v1/settings."""
+
+    first_name: Text = None
+    last_name: Text = None
+    middle_name: Text = None
+    dob: Annotated[date | None, Alias("date_of_birth")] = None
+    sex: Annotated[Sex | None, Alias("gender")] = None
+    no_email_reason: Text = None
+    insurance_name: Text = None
+    insurance_provider_id: Id = None
+    insurance_subscriber_number: Text = None
+    insurance_sequence: Literal["primary", "secondary", "tertiary"] | None = None
+    secondary_insurance_name: Text = None
+    secondary_insurance_subscriber_number: Text = None
+    responsible_party: Party | None = None
+    responsible_party_first_name: Text = None
+    responsible_party_last_name: Text = None
+    check_eligibility: bool | None = None
+    emergency_contact_first_name: Text = None
+    emergency_contact_last_name: Text = None
+    emergency_contact_relation: Text = None
+    emergency_contact_phone: Text = None
+    pharmacy_id: Id = None
+    dry_run: DryRun = False
+
+
+class PatientChangeAsked(PatientFieldsAsked, frozen=True, kw_only=True):
+    """For a patient whom the EHR has. One who is still to be created takes the fields of POST /v1/patients."""
+
+    save_previous_address: bool | None = None
+    first_name: Text = None
+    last_name: Text = None
+    dob: Annotated[date | None, Alias("date_of_birth")] = None
+    sex: Annotated[Sex | None, Alias("gender")] = None
+    dry_run: DryRun = False
+
+
+def _both(asked: PatientFieldsAsked) -> Fields:
+    fields: Fields = {name: need_phone(name, getattr(asked, name)) for name in ("phone", "cell_phone")}
+    fields["address_state"] = need_state("address_state", asked.address_state)
+    fields["address_zip"] = need_zip("address_zip", asked.address_zip)
+    if asked.email is not None and "@" not in asked.email:
+        raise InvalidRequest("Invalid email: send an address such as ana@example.com.")
+    if asked.referring_provider:
+        first, _, last = asked.referring_provider.removeprefix("Dr. ").rpartition(" ")
+        fields |= {"referring_provider_first_name": first or None, "referring_provider_last_name": last}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _new(asked: NewPatientAsked) -> Fields:
+    if asked.responsible_party not in (None, "self") and not (
+        asked.responsible_party_first_name and asked.responsible_party_last_name
+    ):
+        raise MissingField("responsible_party_first_name", "responsible_party_last_name")
+    contact = need_phone("emergency_contact_phone", asked.emergency_contact_phone)
+    return _both(asked) | ({"emergency_contact_phone": contact} if contact else {})
+
+
+def _change(asked: PatientChangeAsked) -> Fields:
+    sent = msgspec.structs.asdict(asked)
+    if all(
+        value is None for name, value in sent.items() if name not in ("expires_in", "dry_run", "save_previous_address")
+    ):
+        raise InvalidRequest("Send at least one field to change, such as phone or email.")
+    return _both(asked)
+
+
+def _mrn(done: Done) -> dict[str, Any]:
+    mrn = done.held.fields.get("mrn") or done.held.shown.get("mrn")
+    return {"mrn": mrn, "patient_mrn": mrn, "ehr_id": done.held.ehr_id}
+
+
+NAMES = {"referred_to_provider_id": "referred_to_provider_ehr_id", "pharmacy_id": "pharmacy_ehr_id"}
+IDS: Any = {
+    "referring_provider_id": ("referring_provider", "referring_provider_ehr_id"),
+    "pcp_id": ("referring_provider", "pcp_ehr_id"),
+}
+OPERATIONS = (
+    Operation(
+        name="patients.create",
+        path="/v1/patients",
+        asked=NewPatientAsked,
+        record="patient_id",
+        kind="patient",
+        message="Patient processing. A webhook event will be sent upon completion.",
+        summary="Create a patient.",
+        done="patient.created",
+        failed="patient.failed",
+        names=NAMES | {"insurance_provider_id": "insurance_provider_ehr_id"},
+        ids=IDS,
+        advice=frozenset({"check_eligibility", "no_email_reason", "insurance_sequence", "responsible_party"}),
+        shape=_new,
+        data=_mrn,
+    ),
+    Operation(
+        name="patients.update",
+        method="PATCH",
+        path="/v1/patients/{patient_id}",
+        target="patient_id",
+        asked=PatientChangeAsked,
+        record="patient_id",
+        kind="patient",
+        message="Patient updated successfully",
+        summary="Change a patient's phones, email, address, and providers. Its job does it.",
+        done="patient.updated",
+        failed="patient.failed",
+        names=NAMES,
+        ids=IDS,
+        advice=frozenset({"save_previous_address"}),
+        shape=_change,
+        data=_mrn,
+    ),
+)

@@ -1,0 +1,110 @@
+"""Writes of referrals and of referring providers (contract §4.13, §4.14)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from cobalt_link.kit.text import trimmed
+from cobalt_link.records.writes.operation import Fields, Operation
+from cobalt_link.records.writes.shapes import ForPatientAsked, Text, WriteAsked, need_patient, need_state, need_zip
+from cobalt_link.web import Cleaned
+from cobalt_link.web.problems import InvalidRequest
+
+PHONE = re.compile(r"\d{3}-\d{3}-\d{4}")
+NPI = re.compile(r"[12]\d{9}")
+
+
+class DocumentAsked(msgspec.Struct, frozen=True):
+    filename: Annotated[str, Meta(pattern=r"\.[A-Za-z0-9]{1,8}$", description="With its extension.")]
+    content_base64: str
+
+
+class NewReferralAsked(ForPatientAsked, frozen=True, kw_only=True):
+    """`incoming`: from one of GET /v1/referring-providers to one of GET /v1/providers; `outgoing` the other way round.
+    "0" is nobody."""
+
+    referring_from_provider_ehr_id: Annotated[str, Cleaned(trimmed)]
+    referring_to_provider_ehr_id: Annotated[str, Cleaned(trimmed)]
+    direction: Literal["incoming", "outgoing"]
+    priority: Literal["routine", "urgent", "stat"]
+    reason: Annotated[str, Meta(min_length=1)]
+    diagnosis_codes: tuple[str, ...] = ()
+    documents: Annotated[tuple[DocumentAsked, ...], Meta(max_length=20)] = ()
+
+
+class NewReferringProviderAsked(WriteAsked, frozen=True, kw_only=True):
+    """Phones are written as 222-333-4444."""
+
+    first_name: Annotated[str, Cleaned(trimmed)]
+    last_name: Annotated[str, Cleaned(trimmed)]
+    npi: Annotated[str, Cleaned(trimmed), Meta(description="National Provider Identifier, ten digits.")]
+    phone: Text = None
+    fax: Text = None
+    email: Text = None
+    address: Text = None
+    city: Text = None
+    state: Text = None
+    zip_code: Text = None
+
+
+def _referral(asked: NewReferralAsked) -> Fields:
+    need_patient(asked)
+    documents = [{"filename": each.filename, "content": each.content_base64} for each in asked.documents]
+    return {"documents": documents}
+
+
+def _provider(asked: NewReferringProviderAsked) -> Fields:
+    if not NPI.fullmatch(asked.npi) or not _checks(asked.npi):
+        raise InvalidRequest("Invalid npi: send the ten digits of a National Provider Identifier.")
+    for name in ("phone", "fax"):
+        # The contract takes one spelling here (§4.14).
+        if (value := getattr(asked, name)) and not PHONE.fullmatch(value):
+            raise InvalidRequest(f"Invalid {name}: send it as 222-333-4444.")
+    need_zip("zip_code", asked.zip_code)
+    return {"state": need_state("state", asked.state)}
+
+
+def _checks(npi: str) -> bool:
+    """The check digit of an NPI: Luhn over 80840 and its digits (45 CFR 162.406)."""
+    digits = [int(each) for each in "80840" + npi]
+    doubled = [sum(divmod(each * 2, 10)) if place % 2 else each for place, each in enumerate(reversed(digits))]
+    return sum(doubled) % 10 == 0
+
+
+OPERATIONS = (
+    Operation(
+        name="referrals.create",
+        path="/v1/referrals",
+        asked=NewReferralAsked,
+        record="referral_id",
+        kind="referral",
+        message="Referral queued for creation. A webhook event will be sent upon completion.",
+        summary="Create a referral.",
+        done="referral.created",
+        failed="referral.failed",
+        names={
+            "referring_from_provider_ehr_id": "from_provider_ehr_id",
+            "referring_to_provider_ehr_id": "to_provider_ehr_id",
+        },
+        shape=_referral,
+        data=lambda done: {"ehr_id": done.held.ehr_id, "patient_mrn": done.write.patient_mrn},
+        max_body=28 * 2**20,
+    ),
+    Operation(
+        name="referring_providers.create",
+        path="/v1/referring-providers",
+        asked=NewReferringProviderAsked,
+        record="referring_provider_id",
+        kind="referring_provider",
+        message="Referring provider processing. A webhook event will be sent upon completion.",
+        summary="Add a referring provider.",
+        done="referring_provider.created",
+        failed="referring_provider.failed",
+        shape=_provider,
+        data=lambda done: {"ehr_id": done.held.ehr_id, "npi": done.write.npi},
+    ),
+)

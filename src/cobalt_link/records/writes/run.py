@@ -1,0 +1,214 @@
+"""Does the write of a job: at most once, and success is what the EHR holds afterwards.
+
+The intent is on disk before the EHR gets anything. A job that is found with an intent is never sent again: what the EHR
+holds decides, and not what it answered (S-086).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.problems import AccountGone, ReconnectRequired
+from cobalt_link.accounts.sessions import EhrSessions
+from cobalt_link.accounts.table import AccountTable
+from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.refusals import SessionEnded
+from cobalt_link.connector.writes import Write
+from cobalt_link.connector.writing import Held, NotWritten, Reason, Writing, Written
+from cobalt_link.jobs.claims import LostClaim
+from cobalt_link.kit.clock import Clock
+from cobalt_link.records.writes.job import Asked, Step, WriteJob
+from cobalt_link.records.writes.operation import Operation
+from cobalt_link.records.writes.prepare import Preparation
+from cobalt_link.records.writes.settle import Settlement
+from cobalt_link.records.writes.table import INTENT, NOT_SENT, POSTPONE, WriteJobs
+from cobalt_link.web.problems import Problem
+
+log = structlog.get_logger()
+
+# How long after the intent a request may still reach the EHR: longer than any request of ours may take.
+IN_FLIGHT = timedelta(seconds=45)
+# How long an EHR may take to show what it has answered to have written.
+SHOWN = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(minutes=10)
+MOST_SENDS = 3  # each after an EHR that refused the session
+
+
+class WriteRunner:
+    """`await runner(job_id=…)` does a due job."""
+
+    def __init__(
+        self,
+        jobs: WriteJobs,
+        accounts: AccountTable,
+        sessions: EhrSessions,
+        preparation: Preparation,
+        settlement: Settlement,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._accounts = accounts
+        self._sessions = sessions
+        self._preparation = preparation
+        self._settlement = settlement
+        self._clock = clock
+
+    async def __call__(self, *, job_id: str) -> None:
+        job = await self._jobs.claim(int(job_id), self._clock.now())
+        if job is None:
+            return
+        with suppress(LostClaim):
+            async with self._jobs.claims.kept(job_id, job.claim):
+                await self._run(job)
+
+    async def _run(self, job: WriteJob) -> None:
+        settle, operation = self._settlement, self._preparation.operation(job)
+        asked = await settle.seals.asked(job)
+        try:
+            account = await self._accounts.by_id(job.account)
+        except AccountGone:
+            account = None
+        if account is None or asked is None:
+            await settle.failed(
+                job, operation, asked, [Reason("ACCOUNT_DISCONNECTED", "The account was disconnected.")]
+            )
+        elif job.intent_at is not None:
+            await self._look(job, operation, account, asked, None)
+        elif job.expires_at <= self._clock.now():
+            await settle.failed(job, operation, asked, [_expired(job)])
+        else:
+            await self._send(job, operation, account, asked)
+
+    async def _send(self, job: WriteJob, operation: Operation, account: Account, asked: Asked) -> None:
+        try:
+            write = await self._preparation.write(job, operation, account, asked)
+        except NotWritten as refused:
+            await self._settlement.failed(job, operation, asked, refused.reasons)
+            return
+        except Problem as problem:
+            await self._wait(job, operation, asked, problem)
+            return
+        now = self._clock.now()
+        await self._jobs.change(INTENT, job, [Step("intent", now)], now=now)
+        job = msgspec.structs.replace(job, intent_at=now, tries=job.tries + 1)
+        answer: Answer = None
+        try:
+            answer = await self._sessions.once(account, _writes(self._preparation.writing(account, operation), write))
+        except NotWritten as refused:
+            answer = refused
+        except SessionEnded as ended:
+            answer = ended
+        except Problem as problem:
+            log.info("write_not_answered", job=job.id, code=problem.code)
+        await self._look(job, operation, account, asked, answer, write)
+
+    async def _look(
+        self,
+        job: WriteJob,
+        operation: Operation,
+        account: Account,
+        asked: Asked,
+        answer: Answer,
+        write: Write | None = None,
+    ) -> None:
+        """Settles a job whose write the EHR may have, by what the EHR holds."""
+        writing = self._preparation.writing(account, operation)
+        try:
+            write = write or await self._preparation.write(job, operation, account, asked)
+            held = await self._held(account, writing, write, answer)
+        except NotWritten:
+            held = None  # what the write is about is gone from the EHR
+        except Problem as problem:
+            await self._look_again(job, operation, asked, problem, write)
+            return
+        if held is not None and write is not None:
+            await self._settlement.succeeded(job, operation, account, asked, write, held, answer)
+        elif isinstance(answer, NotWritten):
+            await self._settlement.failed(job, operation, asked, answer.reasons, write)
+        elif isinstance(answer, SessionEnded) and job.tries < MOST_SENDS:
+            await self._jobs.change(NOT_SENT, job, ())
+            await self._postpone(job, "queued", "session_ended", timedelta(0))
+        elif writing.read_back is None:
+            await self._settlement.unknown(job, operation, asked, write)
+        elif self._may_still_arrive(job):
+            await self._postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
+        else:
+            await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write)
+
+    async def _held(self, account: Account, writing: Writing, write: Write, answer: Answer) -> Held | None:
+        ehr_id = getattr(answer, "ehr_id", None)
+        read_back = writing.read_back
+        if read_back is None:
+            return Held(ehr_id=ehr_id, fields={}) if ehr_id else None
+
+        async def step(connector: Any, chart: Chart) -> Held | None:
+            return await read_back(connector, chart, write, ehr_id)
+
+        return await self._sessions.read(account, step)
+
+    async def _look_again(
+        self, job: WriteJob, operation: Operation, asked: Asked, problem: Problem, write: Write | None
+    ) -> None:
+        """The EHR does not say what it holds. Until the job ends that is unknown, and nobody may send it again."""
+        if isinstance(problem, ReconnectRequired):
+            await self._settlement.waits_for_sign_in(job)
+        elif self._clock.now() >= job.expires_at:
+            await self._settlement.unknown(job, operation, asked, write)
+        else:
+            await self._postpone(job, "outcome_unknown", problem.code, self._pause(job))
+
+    async def _wait(self, job: WriteJob, operation: Operation, asked: Asked, problem: Problem) -> None:
+        """Nothing was sent, or nobody may look: tries again later, or once the account's user has signed in."""
+        if isinstance(problem, ReconnectRequired):
+            await self._settlement.waits_for_sign_in(job)
+        elif problem.status < 500:
+            await self._settlement.failed(job, operation, asked, [Reason(problem.code.upper(), problem.message)])
+        else:
+            seconds = int(problem.headers.get("Retry-After", 10))
+            await self._postpone(job, "queued", problem.code, timedelta(seconds=seconds))
+
+    async def _postpone(self, job: WriteJob, state: str, code: str, pause: timedelta, answer: Answer = None) -> None:
+        now = self._clock.now()
+        due = min(now + pause, max(job.expires_at, now))
+        steps = [Step("answered", now)] if isinstance(answer, Written) else []
+        # A job that waits for long must not grow without end.
+        steps += [Step("waiting", now, code)] if job.code != code else []
+        await self._jobs.change(POSTPONE, job, steps, state=state, code=code, due_at=due)
+
+    def _may_still_arrive(self, job: WriteJob) -> bool:
+        answered = any(step.name == "answered" for step in job.steps)
+        return self._since_intent(job) < (SHOWN if answered else IN_FLIGHT)
+
+    def _pause(self, job: WriteJob) -> timedelta:
+        """Longer each time."""
+        return min(max(self._since_intent(job) / 2, timedelta(seconds=1)), LONGEST_PAUSE)
+
+    def _since_intent(self, job: WriteJob) -> timedelta:
+        return self._clock.now() - (job.intent_at or self._clock.now())
+
+
+Answer = Any
+"""`Written`, `NotWritten`, `SessionEnded`, or None if the EHR gave no answer that says what it did."""
+
+NOT_IN_EHR = Reason(
+    "NOT_IN_EHR", "The EHR does not hold the record, whatever it answered. It is safe to send it again."
+)
+
+
+def _writes(writing: Writing, write: Write) -> Any:
+    async def step(connector: Any, chart: Chart) -> Any:
+        return await writing.write(connector, chart, write)
+
+    return step
+
+
+def _expired(job: WriteJob) -> Reason:
+    codes = {"login_required": "EHR_LOGIN_REQUIRED"}
+    code = codes.get(job.code or "", "EHR_UNAVAILABLE")
+    return Reason(code, f"The EHR could not be reached for this account until {job.expires_at:%Y-%m-%d %H:%M} UTC.")

@@ -1,0 +1,211 @@
+"""The table `write_jobs`, which is also the queue of writes: accepting, claiming, settling, pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+
+import msgspec
+
+from cobalt_link.jobs.claims import CLAIM, CLAIMED, FREE, RELEASE, Claims, Work
+from cobalt_link.records.writes.job import Step, WriteJob
+from cobalt_link.store.batches import delete_in_batches
+from cobalt_link.store.database import Database, Row, Tx, as_json
+from cobalt_link.store.grouped import Grouped
+
+LEASE = timedelta(seconds=30)
+
+COLUMNS: LiteralString = """j.id, j.client, j.org, j.account, j.lane, j.operation, j.record_id, j.state, j.code,
+    j.sealed_request, j.sealed_result, j.steps, j.tries, j.created_at, j.expires_at, j.intent_at, j.settled_at,
+    j.claim"""
+
+INSERT: LiteralString = """
+INSERT INTO write_jobs (id, client, org, account, lane, operation, record_id, sealed_request, steps, created_at,
+                        expires_at, due_at, key_hash, request_hash)
+SELECT n.id, n.client, n.org, n.account, n.lane, n.operation, n.record_id, decode(n.sealed_request, 'base64'), n.steps,
+       n.created_at, n.expires_at, n.created_at, decode(n.key_hash, 'base64'), decode(n.request_hash, 'base64')
+FROM json_to_recordset(%s) AS n (id bigint, client text, org text, account text, lane text, operation text,
+     record_id text, sealed_request text, steps jsonb, created_at timestamptz, expires_at timestamptz, key_hash text,
+     request_hash text)
+ON CONFLICT DO NOTHING RETURNING id"""
+
+OF_KEY: LiteralString = f"""
+SELECT {COLUMNS}, j.request_hash FROM write_jobs j WHERE j.account = %s AND j.key_hash = ANY(%s)"""
+
+GET: LiteralString = f"SELECT {COLUMNS} FROM write_jobs j WHERE j.id = %s AND j.client = %s"
+OF_RECORD: LiteralString = f"""
+SELECT {COLUMNS} FROM write_jobs j WHERE j.record_id = %s AND j.account = %s AND j.operation = %s
+ORDER BY j.id DESC LIMIT 1"""
+
+PROMISED: LiteralString = "SELECT FROM write_jobs WHERE record_id = %s AND account = %s LIMIT 1"
+
+# What the EHR may have got from us, for an org: also of its other accounts.
+SENT: LiteralString = """
+SELECT record_id, settled_at IS NULL AS is_unsettled FROM write_jobs
+WHERE org = %s AND intent_at IS NOT NULL AND (settled_at IS NULL OR settled_at > %s)"""
+
+# An earlier job on the same record has to settle first.
+FIRST: LiteralString = """NOT EXISTS (
+    SELECT FROM write_jobs p WHERE p.record_id = j.record_id AND p.id < j.id AND p.settled_at IS NULL)"""
+CLAIM_JOB: LiteralString = f"""
+UPDATE write_jobs j SET {CLAIM}, state = 'running'
+WHERE j.id = %(id)s AND j.due_at <= %(now)s AND {FREE} AND {FIRST} RETURNING {COLUMNS}"""
+KEEP: LiteralString = f"""
+UPDATE write_jobs SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
+WHERE id = %(id)s AND {CLAIMED}"""
+# The clients come in turn: the first due job of each, then the second of each (S-090).
+SWEEP: LiteralString = f"""
+SELECT id, lane FROM (
+    SELECT j.id, j.lane, j.due_at, row_number() OVER (PARTITION BY j.client ORDER BY j.due_at, j.id) AS turn
+    FROM write_jobs j WHERE j.due_at <= %(now)s AND {FREE} AND {FIRST}
+    ORDER BY j.due_at LIMIT 5000
+) due ORDER BY turn, due_at LIMIT %(most)s"""
+
+INTENT: LiteralString = f"""
+UPDATE write_jobs SET intent_at = %(now)s, tries = tries + 1, steps = steps || %(steps)s::jsonb
+WHERE id = %(id)s AND {CLAIMED} AND intent_at IS NULL"""
+# The EHR refused the session, so it has not got the write.
+NOT_SENT: LiteralString = f"UPDATE write_jobs SET intent_at = NULL WHERE id = %(id)s AND {CLAIMED}"
+POSTPONE: LiteralString = f"""
+UPDATE write_jobs SET {RELEASE}, state = %(state)s, code = %(code)s, due_at = %(due_at)s,
+    steps = steps || %(steps)s::jsonb
+WHERE id = %(id)s AND {CLAIMED}"""
+SETTLE: LiteralString = f"""
+UPDATE write_jobs SET {RELEASE}, state = %(state)s, code = %(code)s, due_at = NULL, settled_at = %(now)s,
+    sealed_result = %(result)s, steps = steps || %(steps)s::jsonb
+WHERE id = %(id)s AND {CLAIMED}"""
+
+# Not once the EHR may have it.
+CANCEL: LiteralString = f"""
+UPDATE write_jobs SET {RELEASE}, state = 'failed', code = 'CANCELLED', due_at = NULL, settled_at = %(now)s,
+    steps = steps || %(steps)s::jsonb
+WHERE id = %(id)s AND client = %(client)s AND settled_at IS NULL AND intent_at IS NULL RETURNING id"""
+# Only what the EHR certainly does not hold.
+RETRY: LiteralString = """
+UPDATE write_jobs SET state = 'queued', code = NULL, due_at = %(now)s, settled_at = NULL, intent_at = NULL,
+    sealed_result = NULL, expires_at = %(expires_at)s, sealed_request = coalesce(%(request)s, sealed_request),
+    steps = steps || %(steps)s::jsonb
+WHERE id = %(id)s AND client = %(client)s AND sealed_request IS NOT NULL AND state = 'failed' RETURNING id"""
+AMEND: LiteralString = """
+UPDATE write_jobs SET sealed_request = %(request)s
+WHERE id = %(id)s AND settled_at IS NULL AND intent_at IS NULL AND claim IS NULL RETURNING id"""
+RESUME: LiteralString = """
+UPDATE write_jobs SET due_at = %(now)s WHERE account = %(account)s AND state = 'waiting_for_sign_in'"""
+EXPIRED: LiteralString = """
+UPDATE write_jobs SET due_at = %(now)s
+WHERE state = 'waiting_for_sign_in' AND due_at IS NULL AND expires_at <= %(now)s"""
+
+ERASE: LiteralString = """
+UPDATE write_jobs SET sealed_request = NULL, sealed_result = NULL WHERE id = ANY (ARRAY(
+    SELECT id FROM write_jobs WHERE settled_at <= %(before)s AND sealed_request IS NOT NULL
+    ORDER BY settled_at LIMIT %(most)s))"""
+PRUNE: LiteralString = """
+DELETE FROM write_jobs WHERE id = ANY (ARRAY(
+    SELECT id FROM write_jobs WHERE settled_at <= %(before)s ORDER BY settled_at LIMIT %(most)s))"""
+
+WORK = Work(name="writes", claim=CLAIM_JOB, sweep=SWEEP, keep=KEEP)
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A row to insert. `key_hashes` has the hash of the Idempotency-Key under every hash key, the current one first."""
+
+    id: int
+    client: str
+    org: str
+    account: str
+    lane: str
+    operation: str
+    record_id: str
+    sealed_request: bytes
+    steps: list[Step]
+    created_at: datetime
+    expires_at: datetime
+    key_hash: bytes | None = None
+    request_hash: bytes | None = None
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """Our ids of what was written, and whether more may be on its way."""
+
+    ids: frozenset[str]
+    unsettled: bool
+
+
+class WriteJobs:
+    """All SQL on `write_jobs`."""
+
+    def __init__(self, db: Database) -> None:
+        self.claims = Claims(db, WORK, LEASE)
+        self._db = db
+        self._inserts = Grouped(db, self._insert, single=True)
+
+    async def insert(self, job: NewJob) -> bool:
+        """False if the account has used the Idempotency-Key before, or if the id is taken."""
+        return await self._inserts(job)
+
+    async def of_key(self, account: str, key_hashes: Sequence[bytes]) -> tuple[WriteJob, bytes] | None:
+        """The job that came with this Idempotency-Key, and the hash of its request."""
+        row = await self._db.one(OF_KEY, (account, list(key_hashes)))
+        return (job_of(row), row["request_hash"]) if row else None
+
+    async def get(self, client: str, job_id: int) -> WriteJob | None:
+        row = await self._db.one(GET, (job_id, client))
+        return job_of(row) if row else None
+
+    async def of_record(self, account: str, record_id: str, operation: str) -> WriteJob | None:
+        """The last job of an operation on a record."""
+        row = await self._db.one(OF_RECORD, (record_id, account, operation))
+        return job_of(row) if row else None
+
+    async def promised(self, account: str, record_id: str) -> bool:
+        """Whether this id was given to a record that the account has asked for."""
+        return await self._db.one(PROMISED, (record_id, account)) is not None
+
+    async def sent_since(self, org: str, since: datetime) -> Sent:
+        """What we wrote for an org since then, and what may be being written."""
+        rows = await self._db.rows(SENT, (org, since))
+        return Sent(frozenset(row["record_id"] for row in rows), any(row["is_unsettled"] for row in rows))
+
+    async def claim(self, job_id: int, now: datetime) -> WriteJob | None:
+        """The job, if it is due, free, and the first on its record."""
+        row = await self.claims.take(str(job_id), now=now)
+        return job_of(row) if row else None
+
+    async def due(self, now: datetime, most: int) -> list[tuple[int, str]]:
+        """Due jobs with their lanes, the clients in turn."""
+        await self._db.run(EXPIRED, {"now": now})
+        return [(row["id"], row["lane"]) for row in await self.claims.swept(now=now, most=most)]
+
+    async def change(
+        self, sql: LiteralString, job: WriteJob, steps: Sequence[Step], tx: Tx | None = None, **given: Any
+    ) -> None:
+        """Runs INTENT, POSTPONE, or SETTLE for a claimed job. Raises LostClaim."""
+        await self.claims.settle(sql, {"id": job.id, "claim": job.claim, "steps": _json(steps), **given}, tx)
+
+    async def try_change(self, sql: LiteralString, given: Mapping[str, Any], steps: Sequence[Step] = ()) -> bool:
+        """Runs CANCEL, RETRY, or AMEND. False if the job is not in a state for it."""
+        return await self._db.run(sql, {**given, "steps": _json(steps)}) == 1
+
+    async def resume(self, tx: Tx, account: str, now: datetime) -> None:
+        """Makes the jobs due that wait for the account's user."""
+        await tx.execute(RESUME, {"account": account, "now": now})
+
+    async def prune(self, now: datetime, kept: timedelta, erased: timedelta) -> None:
+        """Erases requests and results `erased` after they settled, and deletes the rows after `kept`."""
+        await delete_in_batches(self._db, ERASE, {"before": now - erased})
+        await delete_in_batches(self._db, PRUNE, {"before": now - kept})
+
+    async def _insert(self, connection: Tx, jobs: Sequence[NewJob]) -> list[bool]:
+        rows = await (await connection.execute(INSERT, (as_json(jobs),))).fetchall()
+        stored = {row["id"] for row in rows}
+        return [job.id in stored for job in jobs]
+
+
+def job_of(row: Row) -> WriteJob:
+    fields = {name: row[name] for name in WriteJob.__struct_fields__}
+    return WriteJob(**fields | {"steps": msgspec.convert(row["steps"], list[Step])})
+
+
+def _json(steps: Sequence[Step]) -> str:
+    return msgspec.json.encode(steps).decode()

@@ -1,0 +1,134 @@
+"""The deliveries of one worker: takes what is due, sends it, and notes how the endpoints do.
+
+At least once: a worker that dies leaves its claims, and another one takes them over after the lease (S-071).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import structlog
+
+from cobalt_link.jobs.queue import Jobs
+from cobalt_link.store.database import Database
+from cobalt_link.webhooks import event_types
+from cobalt_link.webhooks.endpoints import Endpoint, Endpoints
+from cobalt_link.webhooks.events import Event, Events
+from cobalt_link.webhooks.lanes import QUICK, Lanes
+from cobalt_link.webhooks.outbox import Delivery, Outbox
+from cobalt_link.webhooks.schedule import PATIENCE, Answer, DisabledReason, Verdict, judged
+from cobalt_link.webhooks.sender import TIMEOUT, Sender
+
+ERASED = "payload_erased"
+
+log = structlog.get_logger()
+
+
+class Deliveries:
+    """One per process. Works while the queue is open."""
+
+    def __init__(
+        self, db: Database, jobs: Jobs, outbox: Outbox, endpoints: Endpoints, events: Events, sender: Sender
+    ) -> None:
+        self._db = db
+        self._jobs = jobs
+        self._outbox = outbox
+        self._endpoints = endpoints
+        self._events = events
+        self._sender = sender
+        self._lanes = Lanes()
+        self._running: set[asyncio.Task[None]] = set()
+        self._rounds: asyncio.Task[None] | None = None
+        self._wanted = False
+        self._after = ""
+        self._found = False
+
+    async def sweep(self) -> None:
+        """Takes what is due, without waiting for its delivery."""
+        self._wanted = True
+        if self._rounds is None or self._rounds.done():
+            self._rounds = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Waits for what is under way, which ends within the timeout of a request."""
+        if self._rounds:
+            await self._rounds
+        if self._running:
+            await asyncio.wait(self._running, timeout=TIMEOUT + 1)
+
+    async def _work(self) -> None:
+        try:
+            while self._wanted and self._jobs.is_open:
+                self._wanted = False
+                if await self._round():
+                    self._wanted = True
+        except Exception as error:
+            # The database may be restarting. The next sweep finds the same work.
+            log.warning("deliveries_not_claimed", error=type(error).__name__)
+
+    async def _round(self) -> bool:
+        """False if nothing is left that could be sent now."""
+        if self._lanes.free <= 0:
+            return False
+        claimed, self._after = await self._outbox.claim(self._after, self._lanes)
+        for each in claimed:
+            endpoint = each.endpoint
+            self._lanes.begin(endpoint.id, endpoint.client, failing=endpoint.failing_since is not None)
+            task = asyncio.create_task(self._deliver(each))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        self._found = self._found or bool(claimed)
+        if self._after:
+            return True
+        found, self._found = self._found, False
+        return found
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        endpoint, well = delivery.endpoint, False
+        try:
+            well = await self._attempt(delivery)
+        except Exception as error:
+            log.warning("delivery_not_settled", webhook=endpoint.id, error=type(error).__name__)
+        finally:
+            failing = endpoint.failing_since is not None
+            self._lanes.end(endpoint.id, endpoint.client, failing=failing, well=well)
+            await self.sweep()
+
+    async def _attempt(self, delivery: Delivery) -> bool:
+        """Whether it was delivered, and quickly."""
+        endpoint = delivery.endpoint
+        if delivery.body is None:
+            answer = Answer(at=self._sender.now, milliseconds=0, error=ERASED)
+            await self._outbox.settle(delivery, answer, Verdict(False))
+            return True
+        answer = await self._sender.send(endpoint, delivery.event, delivery.body, delivery.attempt)
+        verdict = judged(answer, delivery.tries)
+        # Before the row is free again, so that no other worker goes on against a pause.
+        since = await self._note(endpoint, verdict)
+        await self._outbox.settle(delivery, answer, verdict)
+        if since and verdict.gone:
+            await self._disable(endpoint, "gone", since, answer.at)
+        elif since and answer.at - since >= PATIENCE:
+            await self._disable(endpoint, "failing", since, answer.at)
+        return verdict.delivered and answer.milliseconds < QUICK
+
+    async def _note(self, endpoint: Endpoint, verdict: Verdict) -> datetime | None:
+        """Since when the endpoint has been failing."""
+        if not verdict.delivered:
+            return await self._endpoints.failed(endpoint.id, verdict.pause)
+        if endpoint.failing_since:
+            await self._endpoints.worked(endpoint.id)
+        return None
+
+    async def _disable(self, endpoint: Endpoint, reason: DisabledReason, since: datetime, at: datetime) -> None:
+        """Tells the owner at the client's other endpoints (S-070)."""
+        said = {"webhook_id": endpoint.id, "webhook_url": endpoint.url, "reason": reason}
+        times = {"failing_since": since, "disabled_at": at}
+        event = Event(type=event_types.DISABLED, data={**said, **times}, client=endpoint.client)
+        async with self._db.transaction() as tx:
+            if not await self._endpoints.disable(tx, endpoint.id, reason):
+                return
+            await self._outbox.drop_all(tx, endpoint.id)
+            await self._events.record(tx, event)
+        log.warning("webhook_disabled", webhook=endpoint.id, client=endpoint.client, reason=reason)
