@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -14,6 +15,7 @@ from cobalt_link.connector.capabilities import FILTERS, PROTOCOLS, listed, misma
 from cobalt_link.connector.capabilities import READS as READ_CAPABILITIES
 from cobalt_link.connector.connector import Connector
 from tests.accounts.tiny import TinyConnector
+from tests.house.tree import SOURCE, python_files, within
 
 READS = tuple(PROTOCOLS)
 
@@ -129,3 +131,19 @@ def test_everything_that_an_author_needs_stands_in_one_package() -> None:
         assert hasattr(cl, name)
     missing = {kind.__name__ for kind in PROTOCOLS.values()} - {*cl.__all__}
     assert not missing
+
+
+def test_a_resource_stands_in_few_files() -> None:
+    """What a new read resource costs: its model and its entry among the models, its resource, and each EHR."""
+    paths = [
+        path for room in ("connector", "records", "conformance") for path in python_files(SOURCE / "cobalt_link" / room)
+    ]
+    for capability in ("pharmacies", "claims"):  # no topic has the same name
+        word = re.compile(rf'"{capability}"|\b{capability}\.READ|\bReads{capability.title()}\b')
+        found = {within(path).removeprefix("src/cobalt_link/") for path in paths if word.search(path.read_text())}
+        ours = {
+            f"connector/models/{capability}.py",
+            f"records/resources/{capability}.py",
+            "connector/models/__init__.py",
+        }
+        assert found <= ours and len(found) == 3, capability

@@ -20,6 +20,8 @@ PLAIN = {
     "date": "date, `YYYY-MM-DD`",
     "datetime": "date and time, ISO 8601",
     "Any": "anything",
+    "float": "number",
+    "UploadFile": "a file",
 }
 
 

@@ -125,6 +125,7 @@ WHOLE = {
     "BenefitsSummary": "Insurers’ answers",
     "ClaimView": "Billing:", "ClaimInsurance": "Billing:", "ClaimLineView": "Billing:", "ClaimPaymentView": "Billing:",
     "ClaimBalances": "Billing:", "DirectoryEntry": "Lists of the practice:", "EhrUserView": "Lists of the practice:",
+    "PharmacyView": "Lists of the practice:", "PharmacyAddress": "Lists of the practice:",
     "InsuranceProviderView": "Lists of the practice:", "ReferringProviderView": "Lists of the practice:",
 }  # fmt: skip
 OF_PATIENTS = {

@@ -20,6 +20,7 @@ from cobalt_link.connector.models import (
     notes,
     orders,
     patients,
+    pharmacies,
     practice,
     referrals,
     tasks,
@@ -83,6 +84,7 @@ from cobalt_link.connector.models.orders import (
     ReadsOrders,
 )
 from cobalt_link.connector.models.patients import Patient, PatientQuery, Patients, ReadsPatients, Sex
+from cobalt_link.connector.models.pharmacies import Pharmacy, ReadsPharmacies
 from cobalt_link.connector.models.practice import (
     Coded,
     Location,
@@ -124,6 +126,7 @@ Capability: TypeAlias = Literal[
     "locations",
     "referring_providers",
     "insurance_providers",
+    "pharmacies",
     "document_folders",
     "phone_call_types",
     "payment_methods",
@@ -149,6 +152,7 @@ READS: Mapping[Capability, Read] = {
     "providers": practice.PROVIDERS,
     "locations": practice.LOCATIONS,
     "referring_providers": referrals.REFERRING_PROVIDERS,
+    "pharmacies": pharmacies.READ,
     "insurance_providers": insurances.INSURANCE_PROVIDERS,
     "document_folders": directory.DOCUMENT_FOLDERS,
     "phone_call_types": directory.PHONE_CALL_TYPES,
@@ -198,6 +202,7 @@ __all__ = [
     "PatientQuery",
     "Patients",
     "PaymentMethod",
+    "Pharmacy",
     "PhoneCallType",
     "PracticeSettings",
     "Priority",
@@ -218,6 +223,7 @@ __all__ = [
     "ReadsPatientInsurances",
     "ReadsPatients",
     "ReadsPaymentMethods",
+    "ReadsPharmacies",
     "ReadsPhoneCallTypes",
     "ReadsProviders",
     "ReadsReferrals",

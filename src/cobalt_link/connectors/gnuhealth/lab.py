@@ -25,6 +25,8 @@ def lab_results(server: Server, row: dict[str, Any]) -> dict[str, Any]:
     return {
         "status": row["state"],
         "resulted_at": resulted.astimezone(timezone(server)) if resulted else None,
+        "results": row["results"] or None,
+        "diagnosis": row["diagnosis"] or None,
         "values": [_value(each) for each in sorted(known, key=lambda each: (each["sequence"] or 0, each["id"]))],
     }
 

@@ -102,7 +102,7 @@ def _lab(server: Server, requests: list[Row], results: list[Row]) -> Iterator[Ro
             "date": _day(server, row["date"]),
             "provider": _id(row["doctor_id"]),
             "patient": _patient(row["patient_id."]),
-            "details": _texts(details | _remarks(result) | {"urgent": "yes" if row["urgent"] else None}),
+            "details": _texts(details | {"urgent": "yes" if row["urgent"] else None}),
             "lab_results": lab_results(server, result) if result else None,
         }
     alone = [row for row in results if row["request_order"] is None or row in open_results.values()]
@@ -115,7 +115,7 @@ def _lab(server: Server, requests: list[Row], results: list[Row]) -> Iterator[Ro
             "date": _day(server, row["date_requested"]),
             "provider": _id(row["requestor"]),
             "patient": _patient(row["patient."]),
-            "details": _texts({"code": inside(row, "test", "code"), "specimen": row["specimen_type"]} | _remarks(row)),
+            "details": _texts({"code": inside(row, "test", "code"), "specimen": row["specimen_type"]}),
             "lab_results": lab_results(server, row),
         }
 
@@ -161,10 +161,6 @@ def _day(server: Server, moment: Any) -> date | None:
 
 def _id(value: int | None) -> str | None:
     return str(value) if value is not None else None
-
-
-def _remarks(result: Row | None) -> dict[str, str | None]:
-    return {"results": result["results"], "diagnosis": result["diagnosis"]} if result else {}
 
 
 def _texts(details: dict[str, str | None]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from cobalt_link.connector import (
     DocumentFolder,
     Location,
     PaymentMethod,
+    Pharmacy,
     PhoneCallType,
     PracticeSettings,
     Provider,
@@ -52,6 +53,9 @@ class PracticeReads(ChartRows):
             StaffMember(ehr_id=row["id"], name=row["name"], username=row["username"] or None, role=row["role"] or None)
             for row in await self._choices(chart, "users")
         ]
+
+    async def pharmacies(self, chart: Chart) -> list[Pharmacy]:
+        return [pharmacy(row) for row in await self._choices(chart, "pharmacies")]
 
     async def names(self, chart: Chart) -> Names:
         """Providers and locations by id. Appointments and working hours have their ids only."""
@@ -98,6 +102,22 @@ def location(row: dict[str, Any]) -> Location:
         zip=address["zip"] or None,
         phone=row["phone"] or None,
         fax=row["fax"] or None,
+    )
+
+
+def pharmacy(row: Row) -> Pharmacy:
+    address = row["address"]
+    return Pharmacy(
+        ehr_id=row["id"],
+        name=row["name"],
+        active=row["active"],
+        address1=address["street"] or None,
+        city=address["city"] or None,
+        state=address["state"] or None,
+        zip=address["zip"] or None,
+        phone=row["phone"] or None,
+        fax=row["fax"] or None,
+        email=row["email"] or None,
     )
 
 
