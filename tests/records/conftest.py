@@ -1,6 +1,10 @@
-"""A world with the route table in front: `ask(token, path)` is one HTTP request as a client sends it."""
+"""A world with the route table in front: `ask(token, path)` is one HTTP request as a client sends it.
 
-from collections.abc import AsyncIterator
+`doctor` links accounts at a real sandbox EHR, and `chart` is what that EHR says itself.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -9,17 +13,28 @@ import pytest
 from cobalt_link.accounts import api as accounts_api
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.api import AccountApi
+from cobalt_link.connector.instance import EhrInstance
+from cobalt_link.connector.panes import ChoiceAnswer, CredentialsAnswer
+from cobalt_link.connector.secrets import Secret
+from cobalt_link.connectors.sandbox import Sandbox
 from cobalt_link.developers.auth import Callers
 from cobalt_link.developers.clients import Client
+from cobalt_link.net.http import Http
 from cobalt_link.records import api
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.ids import RecordIds
 from cobalt_link.records.overlays import Overlays
+from cobalt_link.signin.journal import MemoryJournal
+from cobalt_link.signin.replay import Asking, Granted, encoded, replay
 from cobalt_link.store.database import Database
 from cobalt_link.web import Auth, Call, mount
 from cobalt_link.web.credentials import CallerCredentials
 from cobalt_link.web.problems import Unauthorized
+from sandbox_ehr.server import running
 from tests.accounts.world import World
+
+Doctor = Callable[..., Awaitable["Caller"]]
+Charted = Callable[..., Awaitable[Any]]
 
 
 class Caller:
@@ -89,3 +104,51 @@ async def acme(ask: Api) -> Caller:
 @pytest.fixture
 async def rival(ask: Api) -> Caller:
     return await ask.caller("Rival Notes")
+
+
+@pytest.fixture(scope="session")
+async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with running(data=tmp_path_factory.mktemp("live-ehr")) as address:
+        yield address
+
+
+@pytest.fixture
+async def ehr(address: str) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=address, trust_env=False, verify=False) as http:
+        await http.post("/api/_lab/reset")
+        yield http
+
+
+@pytest.fixture
+async def doctor(ask: Api, ehr: httpx2.AsyncClient) -> AsyncIterator[Doctor]:
+    """`await doctor(username, clinic)`: a caller whose account is linked at the Sandbox EHR."""
+    http = Http(allow_private=True)
+    ask.world.connectors["sandbox"] = Sandbox(http)
+    instance = EhrInstance(address=str(ehr.base_url).rstrip("/"))
+
+    async def link(name: str = "Acme Scribe", username: str = "user_good", clinic: str | None = None) -> Caller:
+        saved = {"credentials": encoded(CredentialsAnswer(username=username, password=Secret("pass_good")))}
+        if clinic:
+            saved["clinic"] = encoded(ChoiceAnswer(value=clinic))
+        outcome = await replay(partial(Sandbox(http).sign_in, instance=instance), MemoryJournal(), saved=saved)
+        assert not isinstance(outcome, Asking), outcome
+        assert isinstance(outcome, Granted)
+        return await ask.caller(
+            name, connector="sandbox", instance=instance, grant=outcome.grant, answers=outcome.answers
+        )
+
+    yield link
+    await http.close()
+
+
+@pytest.fixture
+async def chart(ehr: httpx2.AsyncClient) -> Charted:
+    """What the EHR itself says: `await chart("patients", mrn=…)`."""
+    session = (await ehr.post("/api/login", json={"username": "user_good", "password": "pass_good"})).json()["session"]
+
+    async def read(path: str, **params: Any) -> Any:
+        answer = await ehr.get(f"/api/{path}", params=params, headers={"Authorization": f"Bearer {session}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return read

@@ -1,75 +1,12 @@
 """The whole way to the real Sandbox EHR: what its own API says is what our routes answer, live, filters and all."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
-from msgspec import inspect as shapes
 
-from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.panes import ChoiceAnswer, CredentialsAnswer
-from cobalt_link.connector.secrets import Secret
-from cobalt_link.connectors.sandbox import Sandbox
-from cobalt_link.net.http import Http
-from cobalt_link.records.api import routes
-from cobalt_link.signin.journal import MemoryJournal
-from cobalt_link.signin.replay import Asking, Granted, encoded, replay
-from sandbox_ehr.server import running
-from tests.records.conftest import Api, Caller
-
-Doctor = Callable[..., Awaitable[Caller]]
-Charted = Callable[..., Awaitable[Any]]
-
-
-@pytest.fixture(scope="session")
-async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with running(data=tmp_path_factory.mktemp("live-ehr")) as address:
-        yield address
-
-
-@pytest.fixture
-async def ehr(address: str) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(base_url=address, trust_env=False, verify=False) as http:
-        await http.post("/api/_lab/reset")
-        yield http
-
-
-@pytest.fixture
-async def doctor(ask: Api, ehr: AsyncClient) -> AsyncIterator[Doctor]:
-    """`await doctor(username, clinic)`: a caller whose account is linked at the Sandbox EHR."""
-    http = Http(allow_private=True)
-    ask.world.connectors["sandbox"] = Sandbox(http)
-    instance = EhrInstance(address=str(ehr.base_url).rstrip("/"))
-
-    async def link(name: str = "Acme Scribe", username: str = "user_good", clinic: str | None = None) -> Caller:
-        saved = {"credentials": encoded(CredentialsAnswer(username=username, password=Secret("pass_good")))}
-        if clinic:
-            saved["clinic"] = encoded(ChoiceAnswer(value=clinic))
-        outcome = await replay(partial(Sandbox(http).sign_in, instance=instance), MemoryJournal(), saved=saved)
-        assert not isinstance(outcome, Asking), outcome
-        assert isinstance(outcome, Granted)
-        return await ask.caller(
-            name, connector="sandbox", instance=instance, grant=outcome.grant, answers=outcome.answers
-        )
-
-    yield link
-    await http.close()
-
-
-@pytest.fixture
-async def chart(ehr: AsyncClient) -> Charted:
-    """What the EHR itself says: `await chart("patients", mrn=…)`."""
-    session = (await ehr.post("/api/login", json={"username": "user_good", "password": "pass_good"})).json()["session"]
-
-    async def read(path: str, **params: Any) -> Any:
-        answer = await ehr.get(f"/api/{path}", params=params, headers={"Authorization": f"Bearer {session}"})
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    return read
+from tests.records.conftest import Api, Caller, Charted, Doctor
 
 
 def days(back: int = 3, on: int = 3) -> dict[str, str]:
@@ -186,49 +123,6 @@ async def test_names_are_found_as_people_type_them(ask: Api, doctor: Doctor, cha
         _, body = await ask(acme, "/v1/appointments", params={**asked(span), "patient_name": name})
         assert [each["ehr_appointment_id"] for each in body["appointments"]] == [each["id"] for each in theirs], name
     assert theirs
-
-
-def declared(kind: Any, where: str) -> set[str]:
-    """Every field that an answer of this type may have, such as "appointments[].insurances[].group_id"."""
-    found: set[str] = set()
-    kind = kind.type if isinstance(kind, shapes.Metadata) else kind
-    for each in kind.types if isinstance(kind, shapes.UnionType) else (kind,):
-        if isinstance(each, shapes.StructType):
-            for field in each.fields:
-                found |= declared(field.type, f"{where}.{field.encode_name}".lstrip("."))
-        elif isinstance(each, shapes.ListType | shapes.VarTupleType):
-            found |= declared(each.item_type, f"{where}[]")
-        elif not isinstance(each, shapes.NoneType):
-            found.add(where)
-    return found
-
-
-def filled(value: Any, where: str = "") -> set[str]:
-    """Those that an answer has."""
-    if isinstance(value, dict) and value and where.rpartition(".")[2] not in ("diagnoses[]", "medications[]"):
-        return set().union(*(filled(each, f"{where}.{name}".lstrip(".")) for name, each in value.items()))
-    if isinstance(value, list):
-        return set().union(*(filled(each, f"{where}[]") for each in value))
-    return {where} if value not in (None, "", {}) else set()
-
-
-async def test_no_declared_field_is_silently_empty(ask: Api, doctor: Doctor) -> None:
-    """Each field of each read is filled by at least one EHR. One that no EHR fills must not be declared."""
-    acme, span = await doctor(), {**asked(days(back=30)), "include_note": "true"}
-    _, body = await ask(acme, "/v1/appointments", params=span)
-    # Over several: no single appointment has everything.
-    ids = {name: each["id"] for each in body["appointments"] for name, value in each.items() if value}
-    missing: dict[str, set[str]] = {}
-    for row in (each for each in routes if each.method == "GET"):
-        wanted, has = declared(shapes.type_info(row.response), ""), set[str]()
-        paths = [row.path.format(appointment_id=each) for each in {*ids.values()}] if "{" in row.path else [row.path]
-        for path in paths:
-            params = span if path == "/v1/appointments" else {"include_note": "true"} if path != row.path else {}
-            status, body = await ask(acme, path, params=params)
-            assert status == 200, body
-            has |= filled(body)
-        missing[row.path] = wanted - has
-    assert not {path: names for path, names in missing.items() if names}
 
 
 async def test_an_ended_session_is_renewed_while_the_app_waits(ask: Api, doctor: Doctor, ehr: AsyncClient) -> None:

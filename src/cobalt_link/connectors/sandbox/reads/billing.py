@@ -40,8 +40,10 @@ class BillingReads(ChartRows):
             "end": query.end_date,
             "status": query.coverage_status,
         }
+        providers = (await self.api(chart).get("/providers"))["providers"]
+        names = {each["id"]: f"{each['last_name']}, {each['first_name']}" for each in providers}
         async for row in self.rows(chart, "eligibility-checks", **asked):
-            yield eligibility_check(row)
+            yield eligibility_check(row, names)
 
     async def benefits(self, chart: Chart, query: BenefitQuery) -> AsyncIterator[Benefit]:
         path = f"/eligibility-checks/{quote(query.check_ehr_id, safe='')}/benefits"
@@ -116,11 +118,12 @@ def claim_insurance(row: Row) -> ClaimInsurance:
     )
 
 
-def eligibility_check(row: Row) -> EligibilityCheck:
+def eligibility_check(row: Row, providers: dict[str, str]) -> EligibilityCheck:
     return EligibilityCheck(
         ehr_id=row["id"],
         patient_dob=day(row["patient"]["dob"]),
         encounter_ehr_id=row["visit_id"] or None,
+        provider_name=providers.get(row["provider_id"]),
         payer_name=row["payer"] or None,
         subscriber_name=row["subscriber"] or None,
         subscriber_member_id=row["member_id"] or None,
