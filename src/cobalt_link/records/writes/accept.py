@@ -95,7 +95,7 @@ class WriteDesk:
         self, operation: Operation, account: Account, body: WriteAsked, *, key: str | None, target: str | None = None
     ) -> Accepted:
         """Stores the write. Raises NotSupported, NoSuchRecord, KeyUsedForAnother, ReconnectRequired, AccountGone."""
-        print_ = self._prints(account, operation, body, target, key)
+        print_ = self._prints(account, key, [operation.name, target, operation.sent(body), operation.filled(body)])
         if key and (known := await self._kept(account, print_)):
             return known
         if account.health == "login_required":
@@ -108,10 +108,28 @@ class WriteDesk:
         record_id = ours if HEX.fullmatch(ours) else new_id()
         expires = _until(self._clock.now(), body.expires_in)
         while True:
-            job = await self._new(operation, account, asked, record_id, expires, print_)
+            job = await self._new(operation.name, account, asked, record_id, expires, print_)
             if await self._jobs.insert(job):
                 await self._start(job.id, job.lane)
                 return Accepted(job_id=job.id, record_id=record_id)
+            if key and (known := await self._kept(account, print_)):
+                return known
+
+    async def accept_read(self, name: str, account: Account, fields: Fields, *, key: str | None) -> Accepted:
+        """Stores a read that answers later. Raises KeyUsedForAnother, ReconnectRequired, AccountGone."""
+        print_ = self._prints(account, key, [name, fields])
+        if key and (known := await self._kept(account, print_)):
+            return known
+        if account.health == "login_required":
+            raise ReconnectRequired
+        request_id = get_contextvars().get("request_id")
+        asked = Asked(fields=fields, write={}, reference=account.reference, request_id=request_id)
+        expires = _until(self._clock.now(), fields.get("expires_in"))
+        while True:
+            job = await self._new(name, account, asked, new_id(), expires, print_)
+            if await self._jobs.insert(job):
+                await self._start(job.id, job.lane)
+                return Accepted(job_id=job.id, record_id=job.record_id)
             if key and (known := await self._kept(account, print_)):
                 return known
 
@@ -206,7 +224,7 @@ class WriteDesk:
 
     async def _new(
         self,
-        operation: Operation,
+        operation: str,
         account: Account,
         asked: Asked,
         record_id: str,
@@ -221,7 +239,7 @@ class WriteDesk:
             org=account.org,
             account=account.id,
             lane=account.address,
-            operation=operation.name,
+            operation=operation,
             record_id=record_id,
             sealed_request=await self._seals.seal_asked(account.id, job_id, asked),
             steps=[Step("accepted", now)],
@@ -240,13 +258,10 @@ class WriteDesk:
             raise KeyUsedForAnother
         return Accepted(job_id=job.id, record_id=job.record_id, replayed=True)
 
-    def _prints(
-        self, account: Account, operation: Operation, asked: WriteAsked, target: str | None, key: str | None
-    ) -> Print:
+    def _prints(self, account: Account, key: str | None, given: list[Any]) -> Print:
         if key is None:
             return Print([], [])
         # Under the account's id, so that equal requests of two accounts have different hashes (S-062).
-        given = [operation.name, target, operation.sent(asked), operation.filled(asked)]
         body = msgspec.json.encode(given, order="sorted").decode()
         requests = self._vault.fingerprints("write_request", body, account.id)
         return Print(self._vault.fingerprints("idempotency_key", key, account.id), requests)

@@ -115,7 +115,7 @@ class WritesApi:
     async def receipt(self, client: str, job_id: str) -> tuple[str, dict[str, Any]]:
         """The compact JWS, and its payload."""
         result = await self._seals.result(await self._get(client, job_id))
-        if result is None:
+        if result is None or result.receipt is None:
             raise NotPossible("This job has no receipt: it is not settled yet, or its result was erased.")
         payload = result.receipt.split(".")[1]
         return result.receipt, msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

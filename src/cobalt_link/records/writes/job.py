@@ -43,11 +43,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a settled job stores. `data` is that of its event, `receipt` a signed one (`receipts.py`)."""
+    """What a settled job stores. `data` is that of its event, `receipt` the signed one of a write (`receipts.py`)."""
 
     reasons: tuple[Reason, ...] = ()
     data: dict[str, Any] = {}
-    receipt: str
+    receipt: str | None = None
 
 
 class WriteJob(msgspec.Struct, frozen=True, kw_only=True):

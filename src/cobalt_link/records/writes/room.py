@@ -29,10 +29,13 @@ KEPT = timedelta(days=30)  # of idempotency keys and results without their conte
 
 
 class Writes(msgspec.Struct, frozen=True):
-    """`api` is for the routes, `chores` are for every worker."""
+    """`api` is for the routes, `chores` are for every worker. The others are what live fetches work with."""
 
     api: WritesApi
     jobs: WriteJobs
+    desk: WriteDesk
+    runner: WriteRunner
+    settlement: Settlement
     chores: tuple[Chore, ...]
 
 
@@ -64,6 +67,9 @@ def put_together(
     return Writes(
         WritesApi(desk, jobs, seals, preparation, keys, JobSignals(deps.signals, clock)),
         jobs,
+        desk,
+        runner,
+        settlement,
         (
             Chore("writes", 1.0, dispatch),
             Chore("pruning of writes", 3600.0, one_at_a_time(db, "pruning of writes", prune)),

@@ -6,6 +6,7 @@ holds decides, and not what it answered (S-086).
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -58,6 +59,11 @@ class WriteRunner:
         self._preparation = preparation
         self._settlement = settlement
         self._clock = clock
+        self._others: dict[str, OtherWork] = {}
+
+    def also_does(self, names: Iterable[str], work: OtherWork) -> None:
+        """Has `work` done for the jobs of these operations, which write nothing."""
+        self._others |= dict.fromkeys(names, work)
 
     async def __call__(self, *, job_id: str) -> None:
         job = await self._jobs.claim(int(job_id), self._clock.now())
@@ -68,12 +74,19 @@ class WriteRunner:
                 await self._run(job)
 
     async def _run(self, job: WriteJob) -> None:
-        settle, operation = self._settlement, self._preparation.operation(job)
+        settle = self._settlement
         asked = await settle.seals.asked(job)
         try:
             account = await self._accounts.by_id(job.account)
         except AccountGone:
             account = None
+        if job.operation in self._others:
+            if account and asked:
+                await self._others[job.operation](job, account, asked)
+            else:
+                await settle.dropped(job)
+            return
+        operation = self._preparation.operation(job)
         if account is None or asked is None:
             await settle.failed(
                 job, operation, asked, [Reason("ACCOUNT_DISCONNECTED", "The account was disconnected.")]
@@ -133,11 +146,11 @@ class WriteRunner:
             await self._settlement.failed(job, operation, asked, answer.reasons, write)
         elif isinstance(answer, SessionEnded) and job.tries < MOST_SENDS:
             await self._jobs.change(NOT_SENT, job, ())
-            await self._postpone(job, "queued", "session_ended", timedelta(0))
+            await self.postpone(job, "queued", "session_ended", timedelta(0))
         elif writing.read_back is None:
             await self._settlement.unknown(job, operation, asked, write)
         elif self._may_still_arrive(job):
-            await self._postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
+            await self.postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
         else:
             await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write)
 
@@ -161,7 +174,7 @@ class WriteRunner:
         elif self._clock.now() >= job.expires_at:
             await self._settlement.unknown(job, operation, asked, write)
         else:
-            await self._postpone(job, "outcome_unknown", problem.code, self._pause(job))
+            await self.postpone(job, "outcome_unknown", problem.code, self._pause(job))
 
     async def _wait(self, job: WriteJob, operation: Operation, asked: Asked, problem: Problem) -> None:
         """Nothing was sent, or nobody may look: tries again later, or once the account's user has signed in."""
@@ -171,9 +184,9 @@ class WriteRunner:
             await self._settlement.failed(job, operation, asked, [Reason(problem.code.upper(), problem.message)])
         else:
             seconds = int(problem.headers.get("Retry-After", 10))
-            await self._postpone(job, "queued", problem.code, timedelta(seconds=seconds))
+            await self.postpone(job, "queued", problem.code, timedelta(seconds=seconds))
 
-    async def _postpone(self, job: WriteJob, state: str, code: str, pause: timedelta, answer: Answer = None) -> None:
+    async def postpone(self, job: WriteJob, state: str, code: str, pause: timedelta, answer: Answer = None) -> None:
         now = self._clock.now()
         due = min(now + pause, max(job.expires_at, now))
         steps = [Step("answered", now)] if isinstance(answer, Written) else []
@@ -193,11 +206,12 @@ class WriteRunner:
         return self._clock.now() - (job.intent_at or self._clock.now())
 
 
+OtherWork = Callable[[WriteJob, Account, Asked], Awaitable[None]]
 Answer = Any
 """`Written`, `NotWritten`, `SessionEnded`, or None if the EHR gave no answer that says what it did."""
 
 NOT_IN_EHR = Reason(
-    "NOT_IN_EHR", "The EHR does not hold the record, whatever it answered. It is safe to send it again."
+    "NOT_IN_EHR", "The EHR does not hold what was asked for, whatever it answered. Look there before you send it again."
 )
 
 

@@ -59,7 +59,8 @@ class Settlement:
         # An EHR may answer an error although it did it (fhir-oddities 33). What it holds is what counts.
         note = "although the EHR refused" if isinstance(answer, NotWritten) else None
         result = Result(data=data, receipt=await self._receipt(job, operation, "succeeded", asked, write, held))
-        await self._settle(job, "succeeded", None, result, operation.done, asked, (held, account, operation), note)
+        event = self._event(job, operation.done, data, asked)
+        await self._settle(job, "succeeded", None, result, event, (held, account, operation), note)
 
     async def failed(
         self,
@@ -73,6 +74,27 @@ class Settlement:
 
     async def unknown(self, job: WriteJob, operation: Operation, asked: Asked, write: Write | None) -> None:
         await self._end(job, operation, "outcome_unknown", asked, [OUTCOME_UNKNOWN], write)
+
+    async def fetched(
+        self,
+        job: WriteJob,
+        account: Account,
+        event: str,
+        asked: Asked,
+        data: Fields,
+        reason: Reason | None = None,
+    ) -> None:
+        """Settles a job that only read. With a reason it has failed."""
+        if reason:
+            data |= {"failure_reason": reason.description, "reasons": [msgspec.to_builtins(reason)]}
+        state: State = "failed" if reason else "succeeded"
+        sent = msgspec.structs.replace(self._event(job, event, data, asked), live_fetch=True, user_id=account.user_id)
+        result = Result(reasons=(reason,) if reason else (), data=data)
+        await self._settle(job, state, reason.code if reason else None, result, sent, None)
+
+    async def dropped(self, job: WriteJob) -> None:
+        """Settles a job that nobody may do anymore."""
+        await self._settle(job, "failed", "ACCOUNT_DISCONNECTED", Result(), None, None)
 
     async def waits_for_sign_in(self, job: WriteJob) -> None:
         """Until the account's user has signed in again, or the job expires."""
@@ -100,7 +122,8 @@ class Settlement:
             data |= each.details
         receipt = await self._receipt(job, operation, state, asked, write, None, reasons)
         result = Result(reasons=tuple(reasons), data=data, receipt=receipt)
-        await self._settle(job, state, reasons[0].code, result, operation.failed, asked, None)
+        event = self._event(job, operation.failed, data, asked) if asked else None
+        await self._settle(job, state, reasons[0].code, result, event, None)
 
     async def _settle(
         self,
@@ -108,8 +131,7 @@ class Settlement:
         state: State,
         code: str | None,
         result: Result,
-        event: str,
-        asked: Asked | None,
+        event: Event | None,
         made: tuple[Held, Account, Operation] | None,
         note: str | None = None,
     ) -> None:
@@ -123,8 +145,8 @@ class Settlement:
             await self._jobs.change(SETTLE, job, steps, tx, state=state, code=code, now=now, result=sealed)
             if made:
                 await self._bind(tx, job, *made)
-            if sealed is not None and asked is not None:
-                await self._events.record(tx, self._event(job, event, result.data, asked))
+            if sealed is not None and event is not None:
+                await self._events.record(tx, event)
             await announce(tx, topic_of(job.id))
         self._events.wake()
 
