@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from cobalt_link.connector.writes import (
     PatientChange,
     ReferralDocument,
     Write,
+    WriteCapability,
 )
 from cobalt_link.connector.writing import Held, NotWritten, Writing, Written
 from cobalt_link.connectors.sandbox import Sandbox as Connector
@@ -201,7 +203,7 @@ async def test_a_file_is_what_the_ehr_has_and_not_what_was_sent(
     clinic: Clinic, connector: Connector, chart: Chart
 ) -> None:
     found = {case.capability: case for case in await cases(clinic)}
-    other = {
+    other: dict[WriteCapability, dict[str, Any]] = {
         "documents.create": {"content": b"other"},
         "referrals.create": {"documents": (ReferralDocument(filename="ecg.pdf", content=b"other"),)},
     }
