@@ -1,4 +1,4 @@
-"""Availability over HTTP: the contract's parameters and keys, what the app has set for its org, and the EHR's own slots."""
+"""Availability over HTTP: the contract's parameters and keys, what the app has set for its org, the EHR's own slots."""
 
 from __future__ import annotations
 
@@ -127,7 +127,8 @@ async def test_what_the_app_sets_for_a_provider_counts_for_its_org_alone(ask: Ap
     hours = [{"day": "friday", "shifts": [{
         "start": "T10:00:00", "end": "T12:00:00", "facility_id": "2", "set_start_date": "2024-01-01T00:00:00",
         "set_end_date": "2024-12-31T00:00:00",
-        "set_recur": {"rec_start_date": "2024-04-05T00:00:00", "recur_interval_type": "days", "recur_interval_amount": "7"},
+        "set_recur": {"rec_start_date": "2024-04-05T00:00:00", "recur_interval_type": "days",
+                      "recur_interval_amount": "7"},
     }]}]  # fmt: skip
     change = {"status": "ACTIVE", "hide_in_availability": "false", "hours": hours}
     status, said = await ask(acme, "/v1/providers/ehr/3498234", "PATCH", json=change)
@@ -145,15 +146,13 @@ async def test_what_the_app_sets_for_a_provider_counts_for_its_org_alone(ask: Ap
         status, body = await ask(acme, f"/v1/providers/{unknown}", "PATCH", json={"status": "inactive"})
         assert (status, body["error"]) == (404, "provider_not_found")
     assert (await ask(acme, "/v1/providers/ehr/77", "PATCH", json={"status": "inactive"}))[0] == 404
+    elsewhere = {"start": "T08:00", "end": "T09:00", "facility_id": "3"}
     for wrong, part in (
         ({}, "Missing required field: status"),
         ({"status": "away"}, "Invalid status"),
         ({"hours": [{"day": "Friday", "shifts": [{"start": "T09:00", "end": "T08:00"}]}]}, "must end after"),
         ({"hours": [{"day": "Friday", "shifts": [{"start": "nine", "end": "T08:00"}]}]}, "Invalid start"),
-        (
-            {"hours": [{"day": "Friday", "shifts": [{"start": "T08:00", "end": "T09:00", "facility_id": "3"}]}]},
-            "facility_id",
-        ),
+        ({"hours": [{"day": "Friday", "shifts": [elsewhere]}]}, "facility_id"),
     ):
         status, body = await ask(acme, path, "PATCH", json=wrong)
         assert status == 400 and part in body["message"], (wrong, body)
@@ -195,8 +194,9 @@ async def test_what_an_ehr_can_do_is_told_field_by_field(
     assert writes["claims.create"]["reason"] == "Tiny EHR does not offer claims: create."
     assert ask.world.ehr.asked == []
     # What is not offered is refused by name, on every route.
-    for path in ("/v1/orders?patient_mrn=1", "/v1/claims", "/v1/notes", "/v1/notes/1", "/v1/documents/1", "/v1/pharmacies",
-                 "/v1/eligibility-checks/1/benefits", "/v1/patients/1/insurances", "/v1/ehr-users"):  # fmt: skip
+    for path in ("/v1/orders?patient_mrn=1", "/v1/claims", "/v1/notes", "/v1/notes/1", "/v1/documents/1",
+                 "/v1/pharmacies", "/v1/eligibility-checks/1/benefits", "/v1/patients/1/insurances",
+                 "/v1/ehr-users"):  # fmt: skip
         status, body = await ask(acme, path)
         assert (status, body["error"]) == (400, "not_supported") and "Tiny EHR does not offer" in body["message"], path
 
@@ -212,8 +212,9 @@ async def test_open_slots_are_the_ehrs_own(ask: Api, doctor: Doctor, chart: Char
     found = body["results"]["availability"]
     assert found and {(each["provider_id"], each["range_start"].replace(".000", "")) for each in found} <= wanted
     _, gaps = await ask(acme, "/v1/availability", params=span)
-    lunches = [each for each in (await chart("blocks", start=day, end=day))["blocks"]]
+    lunches = (await chart("blocks", start=day, end=day))["blocks"]
     for each in gaps["results"]["availability"]:
+        start, end = (datetime.fromisoformat(each[name]) for name in ("range_start", "range_end"))
         for block in lunches:
-            apart = each["range_end"] <= block["start"] or each["range_start"] >= block["end"]
+            apart = end <= datetime.fromisoformat(block["start"]) or start >= datetime.fromisoformat(block["end"])
             assert block["provider_id"] != each["provider_id"] or apart

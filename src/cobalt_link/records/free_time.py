@@ -16,7 +16,7 @@ import msgspec
 from cobalt_link.records.working_hours import WorkingShift
 
 
-class Span(msgspec.Struct, frozen=True, order=True):
+class Span(msgspec.Struct, frozen=True):
     """A time from `start` until before `end`, both with an offset, at a facility of the EHR if one is known."""
 
     start: datetime
@@ -54,21 +54,21 @@ def hours_on(day: date, shifts: Iterable[WorkingShift], zone: ZoneInfo) -> list[
     """The working hours of a day. Shifts at one facility that touch or overlap are one span."""
     found = [_span(day, shift, zone) for shift in shifts if shift.is_on(day)]
     by_facility = groupby(sorted(found, key=_facility), key=lambda span: (span.facility_id, span.facility_name))
-    return sorted(span for _, spans in by_facility for span in _joined(spans))
+    return _in_order(span for _, spans in by_facility for span in _joined(spans))
 
 
 def free(hours: Sequence[Span], taken: Iterable[Taken], rules: Rules) -> list[Span]:
     """What is left of the hours, in order."""
     busy = [_buffered(each, rules) for each in taken]
     left = [piece for span in hours for piece in _without(span, busy, rules)]
-    return sorted(piece for span in left for piece in _cut(span, rules.longest))
+    return _in_order(piece for span in left for piece in _cut(span, rules.longest))
 
 
 def untouched(slots: Sequence[Span], taken: Iterable[Taken], rules: Rules) -> list[Span]:
     """The slots that nothing overlaps, in order."""
     busy = [_buffered(each, rules) for each in taken]
     left = [slot for slot in slots if not any(_overlaps(slot, each) for each in busy if _counts(each, slot, rules))]
-    return sorted(piece for slot in left for piece in _cut(slot, rules.longest))
+    return _in_order(piece for slot in left for piece in _cut(slot, rules.longest))
 
 
 def is_full(day: date, taken: Iterable[Taken], zone: ZoneInfo, rules: Rules) -> bool:
@@ -81,6 +81,10 @@ def is_full(day: date, taken: Iterable[Taken], zone: ZoneInfo, rules: Rules) -> 
 def _span(day: date, shift: WorkingShift, zone: ZoneInfo) -> Span:
     start, end = (datetime.combine(day, at, zone).astimezone(UTC) for at in (shift.start, shift.end))
     return Span(start, end, shift.facility_id, shift.facility_name)
+
+
+def _in_order(spans: Iterable[Span]) -> list[Span]:
+    return sorted(spans, key=lambda span: (span.start, span.end, span.facility_id or ""))
 
 
 def _facility(span: Span) -> tuple[str, str, datetime]:
