@@ -8,7 +8,7 @@ from cobalt_link.jobs.claims import ABANDONED, CLAIM, CLAIMED, FREE, RELEASE, Wo
 
 COLUMNS: LiteralString = (
     "a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.address, a.practice, a.tenant,"
-    " a.health, a.health_reason, a.linked_at, a.last_used_at"
+    " a.health, a.health_reason, a.linked_at, a.last_used_at, a.writes"
 )
 ACCOUNT: LiteralString = f"{COLUMNS}, a.reference"
 # By which the accounts on one EHR login are found, whichever version of the code wrote the row.
@@ -30,11 +30,11 @@ WHERE a.id = found.id AND a.ehr_user_fingerprint = p.earlier AND a.user_id = %(u
 # DO UPDATE here, unlike for orgs: the row belongs to one user, and the update locks it against a concurrent link.
 KEEP: LiteralString = f"""
 INSERT INTO accounts AS a (id, client, org, org_id, user_id, connector, address, practice, tenant,
-                           ehr_user_fingerprint, ehr_login_fingerprint, reference, health, linked_at)
+                           ehr_user_fingerprint, ehr_login_fingerprint, reference, health, linked_at, writes)
 VALUES (%(id)s, %(client)s, %(org)s, %(org_id)s, %(user_id)s, %(connector)s, %(address)s, %(practice)s, %(tenant)s,
-        %(fingerprint)s, %(login)s, %(user_id)s, 'active', %(now)s)
+        %(fingerprint)s, %(login)s, %(user_id)s, 'active', %(now)s, %(writes)s)
 ON CONFLICT (ehr_user_fingerprint) WHERE disconnected_at IS NULL DO UPDATE
-SET practice = coalesce(excluded.practice, a.practice)
+SET practice = coalesce(excluded.practice, a.practice), writes = excluded.writes
 RETURNING {ACCOUNT}"""
 
 LOCK: LiteralString = f"""

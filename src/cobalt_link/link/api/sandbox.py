@@ -128,6 +128,7 @@ class SandboxAccounts:
     async def _kept(
         self, client: Client, org: Org, user_id: str, instance: EhrInstance, login: TestLogin, granted: Granted
     ) -> Account:
+        key, connector = self._for_tests()
         async with self._deps.db.transaction() as tx:
             return await self._deps.accounts.keep(
                 tx,
@@ -135,11 +136,12 @@ class SandboxAccounts:
                 org=org.id,
                 org_id=org.org_id,
                 user_id=user_id,
-                connector=self._for_tests()[0],
+                connector=key,
                 instance=instance,
                 grant=granted.grant,
                 answers=granted.answers,
                 username=login.username,
+                writes=tuple(connector.manifest.writes),
             )
 
     def _for_tests(self) -> tuple[str, Connector]:

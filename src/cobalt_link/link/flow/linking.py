@@ -152,6 +152,7 @@ class LinkFlow(Flow):
             kept=sign_in.kept,
             another=sign_in.another,
             username=granted.username,
+            writes=tuple(self._deps.connectors[chosen.connector or ""].manifest.writes),
         )
 
     async def _report(

@@ -50,6 +50,14 @@ class NoSuchRecord(Problem):
     status = 404
 
 
+class WriteNotAllowed(Problem):
+    """The account's user has not allowed this app to write that. They were asked when they linked, and earlier releases
+    asked for reading only. Send them through Link again, without update mode."""
+
+    code = "write_not_allowed"
+    status = 403
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """`replayed`: the answer to an Idempotency-Key that came before."""
 
@@ -142,6 +150,8 @@ class WriteDesk:
         taken = connector.manifest.writes.get(operation.name) if connector else None
         if connector is None or taken is None:
             raise NotSupported(f"{name} does not offer {operation.name}. Leave this call out for {name}.")
+        if operation.name not in account.writes:
+            raise WriteNotAllowed
         if refused := operation.unsupported(filled, sent, taken):
             raise NotSupported(
                 f"{name} does not take {', '.join(refused)} in {operation.name}. Leave it out for {name}."

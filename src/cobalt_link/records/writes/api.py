@@ -18,7 +18,7 @@ from cobalt_link.accounts.problems import (
     NotSupported,
     ReconnectRequired,
 )
-from cobalt_link.records.writes.accept import KeyUsedForAnother, NoSuchRecord
+from cobalt_link.records.writes.accept import KeyUsedForAnother, NoSuchRecord, WriteNotAllowed
 from cobalt_link.records.writes.desk import JobNotFound, NotPossible, WritesApi
 from cobalt_link.records.writes.job import State, Step
 from cobalt_link.records.writes.operation import Operation
@@ -36,7 +36,8 @@ WRITE: Any = {
     "rate": Rate.WRITE,
     "idempotency": Idempotency.KEY,
     "errors": (
-        ReconnectRequired, AccountGone, NotSupported, NoSuchRecord, KeyUsedForAnother, InvalidRequest, MissingField,
+        ReconnectRequired,
+        WriteNotAllowed, AccountGone, NotSupported, NoSuchRecord, KeyUsedForAnother, InvalidRequest, MissingField,
         Unavailable,
     ),
 }  # fmt: skip
