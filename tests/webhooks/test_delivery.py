@@ -6,12 +6,14 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.net.http import Http
 from cobalt_link.webhooks.endpoints import Endpoint
+from cobalt_link.webhooks.events import DELIVER, Event
 from cobalt_link.webhooks.schedule import DELAYS
 from cobalt_link.webhooks.sender import TIMEOUT, WebhookSender
 from cobalt_link.webhooks.signing import WebhookSecret
@@ -335,3 +337,27 @@ async def test_a_failure_weeks_after_the_last_one_is_a_new_beginning(
             assert hook["state"] == "enabled"
             assert clock.now() - datetime.fromisoformat(hook["failing_since"]) < timedelta(minutes=5)
             clock.move(timedelta(days=20))
+
+
+async def test_a_process_that_does_not_work_wakes_a_worker_by_one_job(house: House) -> None:
+    client, _ = await house.developers.clients.create("Acme Scribe", test=True)
+    async with house.db.transaction() as tx:
+        await house.webhooks.events.record(tx, Event(type="task.created", data={}, client=client.id))
+    for _ in range(20):
+        house.webhooks.events.wake()
+    jobs = "SELECT task_name FROM procrastinate_jobs"
+    while not (found := await house.db.rows(jobs)):
+        await asyncio.sleep(0.01)
+    assert [row["task_name"] for row in found] == [DELIVER]
+
+
+async def test_what_is_rolled_back_is_not_sent(house: House, acme: Shop) -> None:
+    async with receiving() as receiver:
+        await register(acme, receiver.url)
+        async with house.db.transaction() as tx:
+            event = Event(type="task.created", data={"task_id": "lost"}, client=acme.record.id)
+            await house.webhooks.events.record(tx, event)
+            raise psycopg.Rollback
+        await record(house, acme, "task.created", data={"task_id": "kept"})
+        (request,) = await receiver.gets(1)
+        assert request.json["data"] == {"task_id": "kept"}

@@ -78,8 +78,11 @@ class Outbox:
         }
         found = await self._db.rows(statements.CLAIM_DUE, given)
         rows = [row for row in found if row["event"] is not None]
-        last = max(row["id"] for row in rows) if len(rows) >= most else found[0]["last_lane"]
-        return (await self._opened(rows) if rows else []), last or ""
+        last = found[0]["last_lane"] or ""
+        if len(rows) >= most:
+            # Cut off after the last endpoint that gave a row, other than one whose rows go out in order.
+            last = max((row["id"] for row in rows if not row["in_order"]), default=last)
+        return (await self._opened(rows) if rows else []), last
 
     async def settle(self, delivery: Delivery, answer: Answer, consequence: Consequence) -> None:
         """Logs the try, and ends the delivery or lets it wait for the next one."""

@@ -51,10 +51,12 @@ WITH RECURSIVE lanes AS (
         WHERE endpoint = l.id AND in_order ORDER BY number LIMIT 1
     ) h WHERE l.room > 0 AND due_at <= %(now)s AND {FREE}
 ), claimed AS (
-    UPDATE webhook_outbox o SET {CLAIM} FROM (SELECT * FROM ready UNION ALL SELECT * FROM heads) t
+    UPDATE webhook_outbox o SET {CLAIM} FROM (
+        SELECT * FROM heads UNION ALL SELECT * FROM ready LIMIT %(most)s
+    ) t
     WHERE o.endpoint = t.endpoint AND o.event = t.event AND {FREE} RETURNING o.*
 )
-SELECT l.last_lane, c.event, c.event_at, c.claim, c.tries, c.waits, e.* FROM (
+SELECT l.last_lane, c.event, c.event_at, c.claim, c.tries, c.waits, c.in_order, e.* FROM (
     SELECT CASE WHEN bool_and(endpoint IS NOT NULL) THEN max(endpoint) ELSE '' END AS last_lane FROM lanes
 ) l LEFT JOIN (claimed c JOIN webhook_endpoints e ON e.id = c.endpoint) ON true"""
 
