@@ -123,6 +123,11 @@ async def test_a_request_with_everything_is_done_and_its_event_says_what_is_docu
             lacking = {*SAID.get(name, "").split()} - event["data"].keys()
             if job["state"] != "succeeded" or event["type"] not in known or lacking or not receipt["verified"]:
                 faults.append((name, job["state"], job["reasons"], event["type"], sorted(lacking)))
+        # Contract §9 row 12: the older words, which are no codes of this EHR.
+        for appointment, word, code in ((practice.booked, "rescheduled", "R/S"), (practice.visit, "cancelled", "CANC")):
+            await clinic.done(f"/v1/appointments/{appointment}", {"status": word}, "PATCH")
+            shown = (await clinic.read(f"/v1/appointments/{appointment}"))["appointment"]
+            assert shown["status"] == code
     assert not faults, "\n".join(map(str, faults))
 
 
