@@ -16,6 +16,8 @@ import pytest
 
 from cobalt_link.app import House, serving, working
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.records.writes.operations import OPERATIONS
+from cobalt_link.webhooks.event_types import TYPES
 from tests.api.contract import Endpoint, endpoints
 from tests.api.contract_values import Practice, forms, required, whole
 from tests.support.clinic import Clinic
@@ -91,6 +93,13 @@ def test_the_contract_is_read_whole_and_every_field_of_it_has_values() -> None:
     assert {"secondary_provider", "datetime", "date"} <= ALL["POST /appointments"].fields
     assert {"emergency_contact_phone", "pcp_id"} <= ALL["POST /patients"].fields
     assert ALL["POST /payments"].answers == {"success", "message", "payment_id", "job_id"}
+
+
+def test_every_event_of_a_write_is_a_type_that_a_webhook_can_choose() -> None:
+    documented = {name for each in ALL.values() for name in each.events if not name.startswith("data.")}
+    sent = {name for each in OPERATIONS.values() for name in (each.done, each.failed)}
+    assert documented - {"note.created"} <= sent | set(TYPES)  # note.created is another name (§9 row 18)
+    assert sent <= set(TYPES)
 
 
 async def test_every_documented_field_is_taken_in_every_documented_form(clinic: Clinic, practice: Practice) -> None:
