@@ -16,6 +16,8 @@ import pytest
 
 from cobalt_link.app import House, serving, working
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.records.writes.operations import OPERATIONS
+from cobalt_link.webhooks.event_types import TYPES
 from tests.api.contract import Endpoint, endpoints
 from tests.api.contract_values import Practice, forms, required, whole
 from tests.support.clinic import Clinic
@@ -93,6 +95,13 @@ def test_the_contract_is_read_whole_and_every_field_of_it_has_values() -> None:
     assert ALL["POST /payments"].answers == {"success", "message", "payment_id", "job_id"}
 
 
+def test_every_event_of_a_write_is_a_type_that_a_webhook_can_choose() -> None:
+    documented = {name for each in ALL.values() for name in each.events if not name.startswith("data.")}
+    sent = {name for each in OPERATIONS.values() for name in (each.done, each.failed)}
+    assert documented - {"note.created"} <= sent | set(TYPES)  # note.created is another name (§9 row 18)
+    assert sent <= set(TYPES)
+
+
 async def test_every_documented_field_is_taken_in_every_documented_form(clinic: Clinic, practice: Practice) -> None:
     faults = []
     for name, each in ALL.items():
@@ -123,6 +132,11 @@ async def test_a_request_with_everything_is_done_and_its_event_says_what_is_docu
             lacking = {*SAID.get(name, "").split()} - event["data"].keys()
             if job["state"] != "succeeded" or event["type"] not in known or lacking or not receipt["verified"]:
                 faults.append((name, job["state"], job["reasons"], event["type"], sorted(lacking)))
+        # Contract §9 row 12: the older words, which are no codes of this EHR.
+        for appointment, word, code in ((practice.booked, "rescheduled", "R/S"), (practice.visit, "cancelled", "CANC")):
+            await clinic.done(f"/v1/appointments/{appointment}", {"status": word}, "PATCH")
+            shown = (await clinic.read(f"/v1/appointments/{appointment}"))["appointment"]
+            assert shown["status"] == code
     assert not faults, "\n".join(map(str, faults))
 
 

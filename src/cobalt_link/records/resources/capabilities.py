@@ -73,6 +73,16 @@ async def read(engine: RecordsEngine, account: Account, asked: NothingAsked) -> 
     )
 
 
+def filters_of(manifest: Manifest, capability: Capability) -> list[str]:
+    """What narrows the list at this EHR, in the words of the API."""
+    read = READS[capability]
+    names = {*manifest.reads.get(capability, ()), *read.matches, *read.always}
+    names |= {"patient_id"} if "patient_mrn" in read.filters else set()
+    return sorted(
+        {IN_THE_API.get(each, each) for each in names} | ({"patient_mrn"} if "patient_id" in names else set())
+    )
+
+
 def _read(manifest: Manifest, capability: Capability) -> ReadView:
     declared = manifest.reads.get(capability)
     if declared is None:
@@ -87,13 +97,11 @@ def _read(manifest: Manifest, capability: Capability) -> ReadView:
             freshness=None,
         )
     read = READS[capability]
-    names = {*declared, *read.matches, *read.always} | ({"patient_id"} if "patient_mrn" in read.filters else set())
-    filters = {IN_THE_API.get(each, each) for each in names} | ({"patient_mrn"} if "patient_id" in names else set())
     return ReadView(
         capability=capability,
         offered=True,
         reason=None,
-        filters=sorted(filters),
+        filters=filters_of(manifest, capability),
         required_filters=[*dict.fromkeys((*read.always, *manifest.required.get(capability, ())))],
         withheld=withheld_fields(capability, manifest.without),
         route="api",
