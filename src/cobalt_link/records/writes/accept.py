@@ -118,7 +118,7 @@ class WriteDesk:
         while True:
             job = await self._new(operation.name, account, asked, record_id, expires, print_)
             if await self._jobs.insert(job):
-                await self._start(job.id, job.lane)
+                await self._start(job)
                 return Accepted(job_id=job.id, record_id=record_id)
             if key and (known := await self._kept(account, print_)):
                 return known
@@ -172,15 +172,15 @@ class WriteDesk:
         given = {"id": job.id, "client": job.client, "now": now, "expires_at": expires, "request": request}
         changed = await self._jobs.try_change(RETRY, given, [Step("retried", now)])
         if changed:
-            await self._start(job.id, job.lane)
+            await self._start(job)
         return changed
 
-    async def _start(self, job_id: int, lane: str) -> None:
+    async def _start(self, job: NewJob | WriteJob) -> None:
         queue, now = self._queue, time.monotonic()
         if queue is None:
             return
         if queue.works_here:
-            queue.start(RUN, lane=lane, job_id=str(job_id))
+            queue.start(RUN, lane=job.lane, party=job.client, job_id=str(job.id))
         elif now - self._woken > WAKES_EVERY:
             # Another worker takes all that is due, so one wake-up is enough for many writes.
             self._woken = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,13 +85,13 @@ class WritesApi:
 
     async def shown(self, client: str, job_id: str, *, wait: int = 0) -> dict[str, Any]:
         """A job as the API shows it. Waits up to `wait` seconds for it to settle."""
-        job = await self._get(client, job_id)
-        if wait and job.settled_at is None:
-            with self._signals.watch(topic_of(job.id)) as watch:
+        job, end = await self._get(client, job_id), time.monotonic() + wait
+        with self._signals.watch(topic_of(job.id)) as watch:
+            if wait:
                 job = await self._get(client, job_id)
-                if job.settled_at is None:
-                    await watch.changed(wait)
-            job = await self._get(client, job_id)
+            while job.settled_at is None and (left := end - time.monotonic()) > 0 and not self._signals.released:
+                await self._signals.changed(watch, left)
+                job = await self._get(client, job_id)
         return self._view(job, await self._seals.result(job))
 
     async def cancel(self, client: str, job_id: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriteJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `write_jobs`."""
+    """A row of `write_jobs`. `broken` counts the workers that died or failed at it since it last got on."""
 
     id: int
     client: str
@@ -66,6 +66,7 @@ class WriteJob(msgspec.Struct, frozen=True, kw_only=True):
     sealed_result: bytes | None
     steps: list[Step]
     tries: int
+    broken: int
     created_at: datetime
     expires_at: datetime
     intent_at: datetime | None

@@ -51,8 +51,8 @@ def put_together(
     desk.starts_with(queue)
 
     async def dispatch() -> None:
-        for job_id, lane in await jobs.due(clock.now(), AT_ONCE):
-            queue.start(RUN, lane=lane, job_id=str(job_id))
+        for job_id, lane, client in await jobs.due(clock.now(), AT_ONCE):
+            queue.start(RUN, lane=lane, party=client, job_id=str(job_id))
 
     async def prune() -> None:
         erased = timedelta(days=settings.retention_days)

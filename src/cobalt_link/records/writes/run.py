@@ -6,6 +6,7 @@ holds decides, and not what it answered (S-086).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
@@ -28,17 +29,20 @@ from cobalt_link.records.writes.job import Asked, Step, WriteJob
 from cobalt_link.records.writes.operation import Operation
 from cobalt_link.records.writes.prepare import Preparation
 from cobalt_link.records.writes.settle import Settlement
-from cobalt_link.records.writes.table import INTENT, NOT_SENT, POSTPONE, WriteJobs
+from cobalt_link.records.writes.table import GIVE_BACK, INTENT, NOT_SENT, POSTPONE, WriteJobs
 from cobalt_link.web.problems import Problem
 
 log = structlog.get_logger()
 
-# How long after the intent a request may still reach the EHR: longer than any request of ours may take.
-IN_FLIGHT = timedelta(seconds=45)
+# In seconds after the intent: then a worker that has not sent the write yet, because it was stopped, sends it no more.
+SENT_WITHIN = 35.0
+# How long after the intent a request may still reach the EHR.
+IN_FLIGHT = timedelta(seconds=SENT_WITHIN + 10)
 # How long an EHR may take to show what it has answered to have written.
 SHOWN = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 MOST_SENDS = 3  # each after an EHR that refused the session
+MOST_BROKEN = 10  # workers that may die or fail at a job before it is given up (S-087)
 
 
 class WriteRunner:
@@ -71,7 +75,27 @@ class WriteRunner:
             return
         with suppress(LostClaim):
             async with self._jobs.claims.kept(job_id, job.claim):
-                await self._run(job)
+                try:
+                    await (self._run(job) if job.broken < MOST_BROKEN else self._give_up(job))
+                except asyncio.CancelledError:
+                    # This worker has to end: another one goes on at once, and not after the lease.
+                    await asyncio.shield(self._jobs.change(GIVE_BACK, job, ()))
+                    raise
+
+    async def _give_up(self, job: WriteJob) -> None:
+        """Ends a job at which every worker dies or fails, so that it does not do so for ever."""
+        settle, sent = self._settlement, job.intent_at is not None
+        log.error("write_given_up", job=job.id, operation=job.operation, sent=sent)
+        try:
+            operation, asked = self._preparation.operation(job), await settle.seals.asked(job)
+            if sent:
+                await settle.unknown(job, operation, asked, None)
+            else:
+                await settle.failed(job, operation, asked, [BROKEN])
+        except Exception as error:
+            # It may be the settling that fails, because the request cannot be read.
+            log.error("write_ended_without_receipt", job=job.id, error=type(error).__name__)
+            await settle.without_receipt(job, "outcome_unknown" if sent else "failed", BROKEN.code)
 
     async def _run(self, job: WriteJob) -> None:
         settle = self._settlement
@@ -84,13 +108,14 @@ class WriteRunner:
             if account and asked:
                 await self._others[job.operation](job, account, asked)
             else:
-                await settle.dropped(job)
+                await settle.without_receipt(job, "failed", DISCONNECTED.code)
             return
         operation = self._preparation.operation(job)
         if account is None or asked is None:
-            await settle.failed(
-                job, operation, asked, [Reason("ACCOUNT_DISCONNECTED", "The account was disconnected.")]
-            )
+            if job.intent_at is None:
+                await settle.failed(job, operation, asked, [DISCONNECTED])
+            else:  # nobody can look into the EHR anymore
+                await settle.unknown(job, operation, asked, None)
         elif job.intent_at is not None:
             await self._look(job, operation, account, asked, None)
         elif job.expires_at <= self._clock.now():
@@ -107,12 +132,17 @@ class WriteRunner:
         except Problem as problem:
             await self._wait(job, operation, asked, problem)
             return
-        now = self._clock.now()
+        now, deadline = self._clock.now(), asyncio.get_running_loop().time() + SENT_WITHIN
         await self._jobs.change(INTENT, job, [Step("intent", now)], now=now)
         job = msgspec.structs.replace(job, intent_at=now, tries=job.tries + 1)
         answer: Answer = None
         try:
-            answer = await self._sessions.once(account, _writes(self._preparation.writing(account, operation), write))
+            async with asyncio.timeout_at(deadline):
+                answer = await self._sessions.once(
+                    account, _writes(self._preparation.writing(account, operation), write)
+                )
+        except TimeoutError:
+            log.info("write_not_answered", job=job.id, code="too_late")
         except NotWritten as refused:
             answer = refused
         except SessionEnded as ended:
@@ -212,6 +242,10 @@ Answer = Any
 
 NOT_IN_EHR = Reason(
     "NOT_IN_EHR", "The EHR does not hold what was asked for, whatever it answered. Look there before you send it again."
+)
+DISCONNECTED = Reason("ACCOUNT_DISCONNECTED", "The account was disconnected.")
+BROKEN = Reason(
+    "INTERNAL_ERROR", "This installation could not do the write: every try broke off. Tell its operator the job_id."
 )
 
 

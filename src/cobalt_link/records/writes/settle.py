@@ -72,7 +72,7 @@ class Settlement:
     ) -> None:
         await self._end(job, operation, "failed", asked, reasons, write)
 
-    async def unknown(self, job: WriteJob, operation: Operation, asked: Asked, write: Write | None) -> None:
+    async def unknown(self, job: WriteJob, operation: Operation, asked: Asked | None, write: Write | None) -> None:
         await self._end(job, operation, "outcome_unknown", asked, [OUTCOME_UNKNOWN], write)
 
     async def fetched(
@@ -92,9 +92,13 @@ class Settlement:
         result = Result(reasons=(reason,) if reason else (), data=data)
         await self._settle(job, state, reason.code if reason else None, result, sent, None)
 
-    async def dropped(self, job: WriteJob) -> None:
-        """Settles a job that nobody may do anymore."""
-        await self._settle(job, "failed", "ACCOUNT_DISCONNECTED", Result(), None, None)
+    async def without_receipt(self, job: WriteJob, state: State, code: str) -> None:
+        """For a job of which nothing else can be written."""
+        now = self._clock.now()
+        async with self._db.transaction() as tx:
+            steps = [Step("settled", now, code)]
+            await self._jobs.change(SETTLE, job, steps, tx, state=state, code=code, now=now, result=None)
+            await announce(tx, topic_of(job.id))
 
     async def waits_for_sign_in(self, job: WriteJob) -> None:
         """Until the account's user has signed in again, or the job expires."""
