@@ -38,10 +38,16 @@ def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
-def test_every_public_route_is_there_under_each_of_its_paths_and_no_page_is(document: dict[str, Any]) -> None:
+def test_every_public_route_is_one_operation_that_names_its_other_paths_and_no_page_is_there(
+    document: dict[str, Any],
+) -> None:
     text = {(path, method.upper()) for path, methods in document["paths"].items() for method in methods}
     rows = [row for row in [*routes, *system.routes] if not row.page]
-    assert text == {(path, row.method) for row in rows for path in row.paths}
+    assert text == {(row.path, row.method) for row in rows}
+    for row in rows:
+        said = document["paths"][row.path][row.method.lower()].get("description", "")
+        assert all(f"`{path}`" in said for path in row.also)
+    assert any(row.also for row in rows)
     ids = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
     assert len(ids) == len(set(ids))
 
@@ -61,8 +67,40 @@ def test_credentials_are_the_contracts_three_headers(document: dict[str, Any]) -
 
 def codes(document: dict[str, Any], path: str, method: str) -> set[str]:
     answers = document["paths"][path][method]["responses"]
-    refusals = [answer["content"]["application/json"]["schema"] for status, answer in answers.items() if status >= "4"]
-    return {code for schema in refusals for code in schema["allOf"][1]["properties"]["error"]["enum"]}
+    components = document["components"]
+    named = [answer["$ref"].rpartition("/")[2] for status, answer in answers.items() if status >= "4"]
+    return {
+        code
+        for name in named
+        for code in components["schemas"][f"{name}Problem"]["properties"]["error"]["enum"]
+        if components["responses"][name]["content"]["application/json"]["schema"]["$ref"].endswith(f"/{name}Problem")
+    }
+
+
+def test_the_same_errors_are_one_component(document: dict[str, Any]) -> None:
+    refusals = [str(each) for each in document["components"]["responses"].values()]
+    assert len(refusals) == len({*refusals})
+    used = [
+        answer["$ref"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if status >= "4"
+    ]
+    assert len({*used}) == len(refusals) < len(used) / 2
+
+
+def test_no_enum_mixes_types(document: dict[str, Any]) -> None:
+    def enums(schema: Any) -> Any:
+        for each in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+            yield from enums(each)
+        if isinstance(schema, dict) and isinstance(schema.get("enum"), list):
+            yield schema
+
+    found = [*enums(document)]
+    assert found
+    assert all(len({type(value) for value in each["enum"]}) == 1 and each["type"] in ("string", "integer")
+               for each in found)  # fmt: skip
 
 
 def test_each_route_tells_every_code_that_it_can_answer_with(document: dict[str, Any]) -> None:

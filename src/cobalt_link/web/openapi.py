@@ -5,6 +5,7 @@ The schemas include what the server tolerates, such as `"3"` for 3, so that a fu
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -42,24 +43,28 @@ def document(
     server: str,
     auth_problems: AuthProblems | None = None,
 ) -> dict[str, Any]:
-    """The document of all public routes, under each of their paths.
+    """The document of all public routes, each under its own path. An operation names the other paths that it has.
 
     auth_problems: what `authenticate` can raise, by the kind of authentication.
     """
     public = [route for route in routes if route.auth is not Auth.PAGE]
     responses = [kind for route in public for kind in _structs(route)]
     schemas = Schemas([route.body for route in public if route.body], responses)
+    refusals = Refusals()
     paths: dict[str, Any] = defaultdict(dict)
     for route in public:
-        for number, path in enumerate(route.paths):
-            paths[path][route.method.lower()] = _operation(route, number, schemas, auth_problems or {})
+        paths[route.path][route.method.lower()] = _operation(route, schemas, refusals, auth_problems or {})
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
         "servers": [{"url": server}],
         "tags": [{"name": room} for room in dict.fromkeys(route.room for route in public)],
         "paths": dict(paths),
-        "components": {"schemas": {**schemas.components, "Problem": _problem_schema()}, "securitySchemes": _schemes()},
+        "components": {
+            "schemas": {**schemas.components, **refusals.schemas},
+            "responses": refusals.components,
+            "securitySchemes": _schemes(),
+        },
     }
 
 
@@ -81,17 +86,45 @@ def problems_of(route: Route, auth_problems: AuthProblems) -> list[type[Problem]
     return sorted(found, key=lambda kind: (kind.status, kind.code))
 
 
-def _operation(route: Route, number: int, schemas: Schemas, auth_problems: AuthProblems) -> dict[str, Any]:
+class Refusals:
+    """The answers of problems: those with the same codes are one component, which operations refer to."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, Any] = {}
+        self.schemas: dict[str, Schema] = {}
+        self._names: dict[tuple[str, ...], str] = {}
+
+    def of(self, kinds: list[type[Problem]]) -> dict[str, Any]:
+        by_status: dict[int, list[type[Problem]]] = defaultdict(list)
+        for kind in kinds:
+            by_status[kind.status].append(kind)
+        return {
+            str(status): {"$ref": f"#/components/responses/{self._name(same)}"} for status, same in by_status.items()
+        }
+
+    def _name(self, kinds: list[type[Problem]]) -> str:
+        codes = tuple(kind.code for kind in kinds)
+        if codes not in self._names:
+            phrase = "".join(word.capitalize() for word in HTTPStatus(kinds[0].status).phrase.split())
+            taken = sum(name.rstrip("0123456789") == phrase for name in self.components)
+            name = f"{phrase}{taken + 1}" if taken else phrase
+            self._names[codes] = name
+            self.schemas[f"{name}Problem"] = _problem_schema(kinds)
+            self.components[name] = _problem_response(kinds, f"{REFERENCE}{name}Problem")
+        return self._names[codes]
+
+
+def _operation(route: Route, schemas: Schemas, refusals: Refusals, auth_problems: AuthProblems) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        # An operationId is unique in the document, so the aliases of a path are numbered.
-        "operationId": f"{route.room}_{route.handler.__name__}{f'_{number + 1}' if number else ''}",
+        "operationId": f"{route.room}_{route.handler.__name__}",
         "summary": route.summary,
+        **({"description": f"Also at {', '.join(f'`{path}`' for path in route.also)}."} if route.also else {}),
         "tags": [route.room],
         "security": SECURITY[route.auth],
         "parameters": [*_path_parameters(route), *_query_parameters(route, schemas), *_header_parameters(route)],
         "responses": {
             str(route.status): _response(route, schemas),
-            **_problem_responses(problems_of(route, auth_problems)),
+            **refusals.of(problems_of(route, auth_problems)),
         },
     }
     if route.body and route.method != "GET":
@@ -152,23 +185,19 @@ def _request_body(route: Route, schemas: Schemas) -> dict[str, Any]:
 def _response(route: Route, schemas: Schemas) -> dict[str, Any]:
     kinds = _structs(route)
     found = [schemas.response(kind) for kind in kinds]
-    schema: Schema = {"type": "string"} if not kinds else found[0] if len(found) == 1 else {"anyOf": found}
+    raw: Schema = {"type": "string"} if route.media.startswith("text/") else {"type": "string", "format": "binary"}
+    schema: Schema = raw if not kinds else found[0] if len(found) == 1 else {"anyOf": found}
     return {"description": "Done", "headers": _headers(), "content": {route.media: {"schema": schema}}}
 
 
-def _problem_responses(kinds: list[type[Problem]]) -> dict[str, Any]:
-    by_status: dict[int, list[type[Problem]]] = defaultdict(list)
-    for kind in kinds:
-        by_status[kind.status].append(kind)
-    return {str(status): _problem_response(same) for status, same in by_status.items()}
-
-
-def _problem_response(kinds: list[type[Problem]]) -> dict[str, Any]:
+def _problem_response(kinds: list[type[Problem]], schema: str) -> dict[str, Any]:
     text = "\n\n".join(f"`{kind.code}`: {default_message(kind)}" for kind in kinds)
-    codes = {"properties": {"error": {"enum": [kind.code for kind in kinds]}}}
     waits = any(kind.status in (429, 503) for kind in kinds)
-    schema = {"allOf": [{"$ref": f"{REFERENCE}Problem"}, codes]}
-    return {"description": text, "headers": _headers(waits), "content": {"application/json": {"schema": schema}}}
+    return {
+        "description": text,
+        "headers": _headers(waits),
+        "content": {"application/json": {"schema": {"$ref": schema}}},
+    }
 
 
 def _headers(waits: bool = False) -> dict[str, Any]:
@@ -180,13 +209,20 @@ def _headers(waits: bool = False) -> dict[str, Any]:
     return headers
 
 
-def _problem_schema() -> Schema:
+def _problem_schema(kinds: list[type[Problem]]) -> Schema:
     text = {"type": "string"}
+    codes = {"type": "string", "enum": [kind.code for kind in kinds]}
+    never = {"type": "boolean", "const": False}
     return {
         "type": "object",
         "description": "An error. `error` is a stable code. `message` says what to do next.",
         "required": ["success", "error", "message", "request_id"],
-        "properties": {"success": {"const": False}, "error": text, "message": text, "request_id": text},
+        "properties": {
+            "success": never,
+            "error": codes,
+            "message": text,
+            "request_id": text,
+        },
     }
 
 

@@ -13,7 +13,14 @@ Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/"
 INTEGER = r"^-?\d{1,18}$"
 NUMBER = f"^{AMOUNT}$"
-NULL_OR_EMPTY: Schema = {"enum": [None, ""]}
+NULL_OR_EMPTY: Schema = {"type": ["string", "null"], "maxLength": 0}
+NULL: Schema = {"type": "null"}
+# No enum of values of several types: generators of clients cannot name those.
+FLAGS: list[Schema] = [
+    {"type": "boolean"},
+    {"type": "string", "enum": ["true", "false", "1", "0"]},
+    {"type": "integer", "minimum": 0, "maximum": 1},
+]
 
 
 class Schemas:
@@ -23,8 +30,15 @@ class Schemas:
         self._requests, sent = _components(requests)
         self._responses, self.components = _components(responses)
         self._twice = sent.keys() & self.components.keys()
-        accepted = {self._input(name): self._renamed(_tolerant_object(schema)) for name, schema in sent.items()}
-        self.components.update(accepted)
+        self.components = {name: _typed_enums(schema) for name, schema in self.components.items()}
+        typed = {name: _typed_enums(schema) for name, schema in sent.items()}
+        # Generators name a class by the title, so a request and a response must not share one.
+        self.components.update(
+            {
+                self._input(name): {**self._renamed(_tolerant_object(schema)), "title": self._input(name)}
+                for name, schema in typed.items()
+            }
+        )
         for kind in self._requests:
             _describe_aliases(self.sent(kind), kind)
 
@@ -68,6 +82,23 @@ def _schema_hook(kind: type) -> Schema:
     raise NotImplementedError(f"{kind.__qualname__} has no JSON schema; use a type that msgspec knows")
 
 
+def _typed_enums(schema: Any) -> Any:
+    """The same schema with the type of each enum, and null beside an enum instead of in it."""
+    if isinstance(schema, list):
+        return [_typed_enums(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    typed = {key: value if key in ("default", "enum") else _typed_enums(value) for key, value in schema.items()}
+    values = typed.get("enum")
+    if not isinstance(values, list):
+        return typed
+    solid = [each for each in values if each is not None]
+    kind = "string" if all(isinstance(each, str) for each in solid) else "integer"
+    enum = {"type": kind, "enum": solid}
+    rest = _without(typed, "enum", "type")
+    return {**rest, **enum} if len(solid) == len(values) else {**rest, "anyOf": [enum, NULL]}
+
+
 def _tolerant_object(schema: Schema) -> Schema:
     if "properties" not in schema:
         return schema
@@ -83,10 +114,13 @@ def _tolerant(schema: Schema) -> Schema:
     """The schema of one value, with every form that `conversion` accepts."""
     if "enum" in schema and all(isinstance(each, str) for each in schema["enum"]):
         # The pattern alone would do, but the words should be easy to read.
-        words = [{"enum": schema["enum"]}, {"type": "string", "pattern": _in_any_case(schema["enum"])}]
-        return {**_without(schema, "enum"), "anyOf": words}
+        words = [{"type": "string", "enum": schema["enum"]}]
+        words.append({"type": "string", "pattern": _in_any_case(schema["enum"])})
+        return {**_without(schema, "enum", "type"), "anyOf": words}
     if "enum" in schema:
-        return {**schema, "enum": [*schema["enum"], *(str(each) for each in schema["enum"])]}
+        numbers = [{"type": "integer", "enum": schema["enum"]}]
+        numbers.append({"type": "string", "enum": [str(each) for each in schema["enum"]]})
+        return {**_without(schema, "enum", "type"), "anyOf": numbers}
     match schema.get("type"):
         case "string" if schema.get("format") == "decimal":
             return {**_without(schema, "format"), "type": ["number", "string"], "pattern": NUMBER}
@@ -97,17 +131,15 @@ def _tolerant(schema: Schema) -> Schema:
         case "number":
             return {**schema, "type": ["number", "string"], "pattern": NUMBER}
         case "boolean":
-            return {
-                **_without(schema, "type"),
-                "anyOf": [{"type": "boolean"}, {"enum": ["true", "false", "1", "0", 1, 0]}],
-            }
+            return {**_without(schema, "type"), "anyOf": FLAGS}
         case "array":
             items = schema.get("items", {})
             texts = items.get("type") == "string"
             return {**schema, "items": _tolerant(items), "type": ["array", "string"] if texts else "array"}
     if "anyOf" in schema:
-        members = [NULL_OR_EMPTY if member == {"type": "null"} else _tolerant(member) for member in schema["anyOf"]]
-        return {**schema, "anyOf": members}
+        members = [_tolerant(member) for member in schema["anyOf"] if member != NULL]
+        flat = [each for member in members for each in (member["anyOf"] if {*member} == {"anyOf"} else [member])]
+        return {**schema, "anyOf": [*flat, NULL_OR_EMPTY] if NULL in schema["anyOf"] else flat}
     return schema
 
 

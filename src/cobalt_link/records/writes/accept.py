@@ -136,7 +136,7 @@ class WriteDesk:
         while True:
             job = await self._new(name, account, asked, new_id(), expires, print_)
             if await self._jobs.insert(job):
-                await self._start(job.id, job.lane)
+                await self._start(job)
                 return Accepted(job_id=job.id, record_id=job.record_id)
             if key and (known := await self._kept(account, print_)):
                 return known
