@@ -35,17 +35,6 @@ async def of(connector: GnuHealth, chart: Chart, **query: Any) -> list[dict[str,
     return await orders.orders(Server.opened(connector.http, chart.session), **query)
 
 
-def prescribe(bench: Bench) -> int:
-    template = {"name": "Amoxicillin", "type": "goods", "default_uom": 1}
-    product = seed.one(bench, "product.template", template | {"products": [["create", [{"is_medicament": True}]]]})
-    (product,) = bench.rpc("model.product.product.search", [["template", "=", product]], 0, 1, None)
-    line = {"medicament": seed.one(bench, "gnuhealth.medicament", {"product": product}), "dose": 250.0, "quantity": 30}
-    order = {"patient": 1, "healthprof": 1, "prescription_date": seed.a_moment(LATE), "prescription_warning_ack": True}
-    made = seed.one(bench, "gnuhealth.prescription.order", order | {"prescription_line": [["create", [line]]]})
-    bench.rpc("model.gnuhealth.prescription.order.create_prescription", [made])
-    return made
-
-
 def requested(bench: Bench, code: str, state: str = "draft", days: int = 0) -> int:
     (kind,) = bench.rpc("model.gnuhealth.lab.test_type.search", [["code", "=", code]], 0, 1, None)
     when = seed.a_moment(LATE + timedelta(days=days))
@@ -73,14 +62,14 @@ def analyzed(bench: Bench, request: int) -> int:
 async def test_lab_requests_and_medicines_are_the_patient_s_orders(
     lab: Bench, connector: GnuHealth, chart: Chart
 ) -> None:
-    prescribe(lab)
+    seed.prescription(lab, 1, LATE)
     first = requested(lab, "CBC")
     analyzed(lab, first)
     second, third = requested(lab, "CBC", "cancel", days=1), requested(lab, "CBC", days=2)
     found = await of(connector, chart, patient_mrn="PUID-000")
     assert [(row["order_id"], row["type"], row["status"], row["date"]) for row in found] == [
         (f"lab-{first}", "lab", "completed", DAY),
-        ("rx-1", "medication", "completed", DAY),
+        (f"rx-{len(seed.PRESCRIPTIONS) + 1}", "medication", "completed", DAY),
         (f"lab-{second}", "lab", "cancelled", DAY + timedelta(days=1)),
         (f"lab-{third}", "lab", "pending", DAY + timedelta(days=2)),
     ]
@@ -119,6 +108,6 @@ async def test_a_result_that_nobody_requested_is_an_order_too(lab: Bench, connec
 async def test_a_server_without_a_lab_has_the_prescriptions(
     written_to: Bench, connector: GnuHealth, doctor: Chart
 ) -> None:
-    prescribe(written_to)
+    seed.prescription(written_to, 1, LATE)
     (row,) = await of(connector, doctor, patient_mrn="PUID-000")
     assert (row["type"], row["name"]) == ("medication", "Amoxicillin")

@@ -22,6 +22,9 @@ PATIENTS: list[tuple[Any, ...]] = [
     ("Percent", "100% Test_Case", "nb", date(1990, 1, 1), "PUID-006", ("phone", "555-201-0007")),
 ]
 
+# The patient's id, and the day in March 2025. Nobody else has orders.
+PRESCRIPTIONS = [(6, 3), (6, 4), (7, 3)]
+
 
 def a_date(day: date) -> dict[str, Any]:
     return {"__class__": "date", "year": day.year, "month": day.month, "day": day.day}
@@ -60,6 +63,8 @@ def people(server: Server) -> None:
     server.rpc("model.res.user.write", [1], {"mobile": MOBILES["admin"]})
     for patient in PATIENTS:
         _patient(server, *patient)
+    for patient, day in PRESCRIPTIONS:
+        prescription(server, patient, datetime(2025, 3, day, 12, tzinfo=UTC))
 
 
 def _company(server: Server, party: int) -> int:
@@ -98,6 +103,19 @@ def _patient(
     mechanisms = [{"type": kind, "value": value} for kind, value in numbers]
     party = one(server, "party.party", person | {"contact_mechanisms": [["create", mechanisms]] if mechanisms else []})
     one(server, "gnuhealth.patient", {"party": party})
+
+
+def prescription(server: Server, patient: int, moment: datetime) -> int:
+    """One medicine, prescribed by the first professional."""
+    template = {"name": "Amoxicillin", "type": "goods", "default_uom": 1}
+    made = one(server, "product.template", template | {"products": [["create", [{"is_medicament": True}]]]})
+    (product,) = server.rpc("model.product.product.search", [["template", "=", made]], 0, 1, None)
+    line = {"medicament": one(server, "gnuhealth.medicament", {"product": product}), "dose": 250.0, "quantity": 30}
+    order = {"patient": patient, "healthprof": 1, "prescription_date": a_moment(moment)}
+    order |= {"prescription_warning_ack": True, "prescription_line": [["create", [line]]]}
+    number = one(server, "gnuhealth.prescription.order", order)
+    server.rpc("model.gnuhealth.prescription.order.create_prescription", [number])
+    return number
 
 
 @dataclass(frozen=True)
@@ -155,4 +173,6 @@ def schedule(server: Server, today: date, database: str | None = None) -> list[i
         }
         for visit in visits(today)
     ]
-    return server.rpc("model.gnuhealth.appointment.create", rows, database=database)
+    made = server.rpc("model.gnuhealth.appointment.create", rows, database=database)
+    server.made_earlier(made[-1])
+    return made
