@@ -9,7 +9,7 @@ from typing import Any
 from cobalt_link.conformance.lines import at_key
 from cobalt_link.conformance.report import Fault
 from cobalt_link.connector.models import READS, Capability, DocumentFile, DocumentQuery, PatientQuery
-from cobalt_link.connector.models.reading import Match
+from cobalt_link.connector.models.reading import FilterMatch
 from cobalt_link.connector.topics import withheld
 
 DAYS = timedelta(days=45)
@@ -96,7 +96,7 @@ async def _filter(
     connector: Any, chart: Any, capability: Capability, whole: tuple[dict[str, Any], list[Any]], name: str
 ) -> AsyncIterator[str]:
     read, (query, rows) = READS[capability], whole
-    match = Match(("updated_at",), _since) if name == "updated_since" else read.matches.get(name)
+    match = FilterMatch(("updated_at",), _since) if name == "updated_since" else read.matches.get(name)
     if match is None or not all(field in rows[0].__struct_fields__ for field in match.fields):
         return
     values = [_value(row, match) for row in rows]
@@ -112,7 +112,7 @@ async def _filter(
         yield f"{capability} are not filtered by {name}. Send it to the EHR, or do not declare it."
 
 
-def _value(row: Any, match: Match) -> Any:
+def _value(row: Any, match: FilterMatch) -> Any:
     value = getattr(row, match.fields[0])
     return value.date() if isinstance(value, datetime) and match.test is not _since else value
 

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from cobalt_link.records.engine import RecordsEngine
-from cobalt_link.records.resource import Endpoint
+from cobalt_link.records.resource import ResourceRoute
 from cobalt_link.records.resources import endpoints
 from cobalt_link.web import Auth, Call, Routes, Tenant
 from cobalt_link.web.table import parameters
@@ -15,7 +15,7 @@ routes = Routes("records")
 METHODS = {"GET": routes.get, "POST": routes.post, "PATCH": routes.patch}
 
 
-def _handler(endpoint: Endpoint) -> Any:
+def _handler(endpoint: ResourceRoute) -> Any:
     """A handler with the signature that the route table reads."""
 
     async def handler(engine: RecordsEngine, call: Call, body: Any = None, **path: str) -> Any:

@@ -20,7 +20,7 @@ from cobalt_link.records.engine import Ids, RecordsEngine, Source
 from cobalt_link.records.gathering import Gathered, gathered
 from cobalt_link.records.ids import EHR_ID, Named
 from cobalt_link.records.named_patient import PATIENT, Filter, patient_filter, patient_named
-from cobalt_link.records.resource import LIVE, Endpoint, OneRecord, Resource, answer_of, errors_of, one_answer_of
+from cobalt_link.records.resource import LIVE, OneRecord, Resource, ResourceRoute, answer_of, errors_of, one_answer_of
 from cobalt_link.records.times import placed_times, zone_of
 
 # As many records of an EHR with pages as we read at once to apply a filter that it lacks.
@@ -179,14 +179,14 @@ def _needed(engine: RecordsEngine, account: Account, resource: Resource[Any]) ->
     return [*dict.fromkeys((*resource.reads.always, *by_ehr))]
 
 
-def endpoints(resource: Resource[Any]) -> tuple[Endpoint, ...]:
+def endpoints(resource: Resource[Any]) -> tuple[ResourceRoute, ...]:
     """The routes of a resource."""
     answer, errors = answer_of(resource), errors_of(resource)
 
     async def run(engine: RecordsEngine, account: Account, asked: Any, **path: str) -> Any:
         return answer(**await read_list(engine, account, resource, asked, path))
 
-    listing = Endpoint(
+    listing = ResourceRoute(
         name=f"list_{resource.capability}",
         path=resource.path,
         also=resource.also,
@@ -199,14 +199,14 @@ def endpoints(resource: Resource[Any]) -> tuple[Endpoint, ...]:
     return (listing, *([_one(resource, resource.one)] if resource.one else []))
 
 
-def _one(resource: Resource[Any], one: OneRecord) -> Endpoint:
+def _one(resource: Resource[Any], one: OneRecord) -> ResourceRoute:
     answer, words = one_answer_of(resource, one), one.key.replace("_", " ")
 
     async def run(engine: RecordsEngine, account: Account, asked: None, **path: str) -> Any:
         (either_id,) = path.values()
         return answer(**{one.key: await read_one(engine, account, resource, one, either_id)})
 
-    return Endpoint(
+    return ResourceRoute(
         name=f"show_{one.key}",
         path=one.path,
         run=run,

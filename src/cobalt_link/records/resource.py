@@ -51,7 +51,7 @@ class PatientNotFound(Problem):
     status = 404
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+class ResourceRoute(msgspec.Struct, frozen=True, kw_only=True):
     """One route of the API. `run(engine, account, asked, **path)` gives the answer, of the type `answer`; without
     `asked` it gets None."""
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import date, datetime
 
-from cobalt_link.connector.models.reading import Match
+from cobalt_link.connector.models.reading import FilterMatch
 from cobalt_link.kit.text import as_searched
 
 # Enough digits to tell two numbers apart if only one of them has a country code.
@@ -29,31 +29,31 @@ def digits(phone: str | None) -> str:
     return re.sub(r"[^0-9]", "", phone or "")
 
 
-def exactly(field: str) -> Match:
+def exactly(field: str) -> FilterMatch:
     """The field has this value."""
-    return Match((field,), lambda value, wanted: value == wanted)
+    return FilterMatch((field,), lambda value, wanted: value == wanted)
 
 
-def in_any_case(field: str) -> Match:
-    return Match((field,), lambda value, wanted: (value or "").casefold() == str(wanted).casefold())
+def in_any_case(field: str) -> FilterMatch:
+    return FilterMatch((field,), lambda value, wanted: (value or "").casefold() == str(wanted).casefold())
 
 
-def partly(field: str) -> Match:
-    return Match((field,), holds)
+def partly(field: str) -> FilterMatch:
+    return FilterMatch((field,), holds)
 
 
-def phone(*fields: str) -> Match:
+def phone(*fields: str) -> FilterMatch:
     """One of the fields is that phone number."""
-    return Match(fields, same_phone)
+    return FilterMatch(fields, same_phone)
 
 
-def first_day(field: str) -> Match:
+def first_day(field: str) -> FilterMatch:
     """The field is that day or a later one. A record without a day is on none."""
-    return Match((field,), lambda value, wanted: value is not None and _day(value) >= wanted)
+    return FilterMatch((field,), lambda value, wanted: value is not None and _day(value) >= wanted)
 
 
-def last_day(field: str) -> Match:
-    return Match((field,), lambda value, wanted: value is not None and _day(value) <= wanted)
+def last_day(field: str) -> FilterMatch:
+    return FilterMatch((field,), lambda value, wanted: value is not None and _day(value) <= wanted)
 
 
 def _day(value: date | datetime) -> date:

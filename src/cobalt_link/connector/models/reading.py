@@ -44,7 +44,7 @@ Topics: TypeAlias = Mapping[type[msgspec.Struct], Mapping[Topic, str]]
 """The fields of each model by topic, as words in one text."""
 
 
-class Match(msgspec.Struct, frozen=True):
+class FilterMatch(msgspec.Struct, frozen=True):
     """Whether a record has the value that a filter asks for: `test(value, wanted)` for one of the fields."""
 
     fields: tuple[str, ...]
@@ -74,7 +74,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     topics: Topics
     record: type[msgspec.Struct] | None
     query: type[msgspec.Struct] | None = None
-    matches: Mapping[str, Match] = {}
+    matches: Mapping[str, FilterMatch] = {}
     renamed: Mapping[str, str] = {}
     optional: Mapping[str, type] = {}
     unfiltered: frozenset[str] = frozenset()

@@ -20,7 +20,7 @@ from cobalt_link.records.days import MissingParameters, span
 from cobalt_link.records.engine import Ids, RecordsEngine, Source, our_id
 from cobalt_link.records.ids import EHR_ID, Named
 from cobalt_link.records.named_patient import patient_filter, patient_named
-from cobalt_link.records.resource import LIVE, Endpoint, PatientNotFound
+from cobalt_link.records.resource import LIVE, PatientNotFound, ResourceRoute
 from cobalt_link.records.schedule import Schedule
 from cobalt_link.web import Alias, Cleaned
 from cobalt_link.web.paging import Pagination
@@ -289,7 +289,7 @@ def _filters(asked: AppointmentsAsked) -> list[str]:
 
 
 ENDPOINTS = (
-    Endpoint(
+    ResourceRoute(
         name="list_appointments",
         path="/v1/appointments",
         run=read,
@@ -298,7 +298,7 @@ ENDPOINTS = (
         errors=(*LIVE, InvalidRequest, MissingParameters, PatientNotFound),
         summary="Read the schedule of a range of days.",
     ),
-    Endpoint(
+    ResourceRoute(
         name="show_appointment",
         path="/v1/appointments/{appointment_id}",
         also=("/v1/appointment/{appointment_id}",),

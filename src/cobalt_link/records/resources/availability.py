@@ -18,7 +18,7 @@ from cobalt_link.records.days import MissingParameters, span
 from cobalt_link.records.engine import Ids, RecordsEngine
 from cobalt_link.records.free_time import Rules, Span, Taken, free, hours_on, is_full, untouched
 from cobalt_link.records.overlays import NOTHING, Overlay
-from cobalt_link.records.resource import LIVE, Endpoint
+from cobalt_link.records.resource import LIVE, ResourceRoute
 from cobalt_link.records.resources.providers import hours_of, status_of
 from cobalt_link.records.times import aware, zone_of
 from cobalt_link.records.working_hours import WorkingShift
@@ -59,7 +59,7 @@ class AvailabilityAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     daily_appointment_limit: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="With so many visits of daily_limit_type, a day is full.")
     ] = None
-    daily_limit_type: Text = None
+    daily_limit_type: Annotated[Text, Meta(description="A code of GET /v1/visit-types.")] = None
     max_slot_duration: Annotated[
         Annotated[int, Meta(ge=1, le=1440)] | None, Meta(description="Minutes. Longer times are divided.")
     ] = None
@@ -169,7 +169,7 @@ def _openings(
 ) -> Iterator[Opening]:
     asked, rules, zone, facilities = how
     hours = hours_of(provider, overlay) or (DEFAULT_HOURS if asked.fallback_to_default_hours else ())
-    taken = [*_visits(found.appointments, provider, asked.provider_type, zone), *_blocked(found.blocks, provider, zone)]
+    taken = [*_booked(found.appointments, provider, asked.provider_type, zone), *_blocked(found.blocks, provider, zone)]
     slots = [_slot(each, zone) for each in found.slots if each.provider_ehr_id == provider.ehr_id]
     for day in days:
         if is_full(day, taken, zone, rules):
@@ -183,7 +183,7 @@ def _openings(
                 yield opening(each, day, provider, zone)
 
 
-def _visits(appointments: Iterable[Appointment], provider: Provider, role: str, zone: ZoneInfo) -> Iterator[Taken]:
+def _booked(appointments: Iterable[Appointment], provider: Provider, role: str, zone: ZoneInfo) -> Iterator[Taken]:
     for each in appointments:
         whose = each.provider_ehr_id if role == "primary" else each.secondary_provider_ehr_id
         if whose == provider.ehr_id and each.start and not each.cancelled:
@@ -233,7 +233,7 @@ def duration(length: timedelta) -> str:
 
 
 ENDPOINTS = (
-    Endpoint(
+    ResourceRoute(
         name="list_availability",
         path="/v1/availability",
         run=read,

@@ -14,7 +14,7 @@ from cobalt_link.connector.topics import withheld_fields
 from cobalt_link.connector.writes import WriteCapability
 from cobalt_link.records.asked import NothingAsked
 from cobalt_link.records.engine import RecordsEngine
-from cobalt_link.records.resource import Endpoint
+from cobalt_link.records.resource import ResourceRoute
 
 # What connectors call the patient of a list, in the words of the API.
 IN_THE_API = {
@@ -111,7 +111,7 @@ def _write(manifest: Manifest, capability: WriteCapability) -> WriteView:
 
 
 ENDPOINTS = (
-    Endpoint(
+    ResourceRoute(
         name="show_capabilities",
         path="/v1/capabilities",
         run=read,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Meta
 from starlette.responses import Response
 
 from cobalt_link.accounts.account import Account
@@ -25,7 +27,7 @@ from cobalt_link.records.asked import (
 from cobalt_link.records.engine import Ids, RecordsEngine, Source, our_id
 from cobalt_link.records.ids import EHR_ID
 from cobalt_link.records.lists import endpoints
-from cobalt_link.records.resource import LIVE, Endpoint, OneRecord, Resource, shown_as
+from cobalt_link.records.resource import LIVE, OneRecord, Resource, ResourceRoute, shown_as
 from cobalt_link.web.paging import Page, Pagination
 from cobalt_link.web.problems import Problem
 
@@ -45,7 +47,7 @@ class DocumentsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     patient_mrn: PatientMrn = None
     patient_id: PatientId = None
-    folder_name: Text = None
+    folder_name: Annotated[Text, Meta(description="One of GET /v1/document-folders, in any case.")] = None
     ehr_id: EhrId = None
     start_date: FirstDay = None
     end_date: LastDay = None
@@ -124,7 +126,7 @@ RESOURCE: Resource[Document] = Resource(
 )
 ENDPOINTS = (
     *endpoints(RESOURCE),
-    Endpoint(
+    ResourceRoute(
         name="download_document",
         path="/v1/documents/{document_id}",
         run=download,

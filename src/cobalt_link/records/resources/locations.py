@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.chart import Chart
@@ -14,7 +15,7 @@ from cobalt_link.connector.models.reading import listed
 from cobalt_link.records.asked import NothingAsked
 from cobalt_link.records.engine import Ids, RecordsEngine, Source
 from cobalt_link.records.overlays import NOTHING, Overlay
-from cobalt_link.records.resource import LIVE, Endpoint
+from cobalt_link.records.resource import LIVE, ResourceRoute
 from cobalt_link.web import Rate
 from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
@@ -58,7 +59,7 @@ class LocationsAnswer(msgspec.Struct, frozen=True):
 class LocationChange(msgspec.Struct, frozen=True):
     """Counts for the whole org, and changes nothing in the EHR."""
 
-    status: Literal["active", "inactive"]
+    status: Annotated[Literal["active", "inactive"], Meta(description="In any case.")]
 
 
 class LocationChanged(msgspec.Struct, frozen=True):
@@ -112,7 +113,7 @@ async def change(engine: RecordsEngine, account: Account, asked: LocationChange,
 
 
 ENDPOINTS = (
-    Endpoint(
+    ResourceRoute(
         name="list_locations",
         path="/v1/locations",
         run=read,
@@ -120,7 +121,7 @@ ENDPOINTS = (
         answer=LocationsAnswer,
         summary="List the practice's locations.",
     ),
-    Endpoint(
+    ResourceRoute(
         name="change_location",
         path="/v1/locations/{location_id}",
         run=change,

@@ -15,7 +15,7 @@ from cobalt_link.connector.models.reading import listed
 from cobalt_link.records.asked import NothingAsked
 from cobalt_link.records.engine import Ids, RecordsEngine, Source
 from cobalt_link.records.overlays import NOTHING, Overlay
-from cobalt_link.records.resource import LIVE, Endpoint
+from cobalt_link.records.resource import LIVE, ResourceRoute
 from cobalt_link.records.resources import locations
 from cobalt_link.records.working_hours import DayAsked, DayView, WorkingShift, of_ehr, of_request, shown
 from cobalt_link.web import Rate
@@ -157,7 +157,7 @@ CHANGE: Any = {
     "audit": "overlay_set",
 }
 ENDPOINTS = (
-    Endpoint(
+    ResourceRoute(
         name="list_providers",
         path="/v1/providers",
         run=read,
@@ -165,14 +165,14 @@ ENDPOINTS = (
         answer=ProvidersAnswer,
         summary="List the practice's providers.",
     ),
-    Endpoint(
+    ResourceRoute(
         name="change_provider",
         path="/v1/providers/{provider_id}",
         run=change,
         summary="Set a provider's status, visibility, and hours for your org.",
         **CHANGE,
     ),
-    Endpoint(
+    ResourceRoute(
         name="change_provider_by_ehr_id",
         path="/v1/providers/ehr/{ehr_id}",
         run=change_by_ehr_id,

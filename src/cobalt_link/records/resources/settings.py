@@ -14,7 +14,7 @@ from cobalt_link.connector.models import PracticeSettings, ReadsSettings
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.records.asked import NothingAsked
 from cobalt_link.records.engine import RecordsEngine, Source
-from cobalt_link.records.resource import LIVE, Endpoint
+from cobalt_link.records.resource import LIVE, ResourceRoute
 from cobalt_link.web import Rate, Verbatim
 from cobalt_link.web.problems import InvalidRequest, MissingField, UnknownField
 
@@ -116,14 +116,14 @@ def _visit_types(org: OrgSettings, ehr: PracticeSettings) -> list[CodedView]:
 
 
 ENDPOINTS = (
-    Endpoint(
+    ResourceRoute(
         name="show_settings",
         path="/v1/settings",
         run=read,
         answer=SettingsAnswer,
         summary="Read the practice's settings. Those of the org win.",
     ),
-    Endpoint(
+    ResourceRoute(
         name="set_reference",
         path="/v1/settings",
         method="POST",
@@ -135,7 +135,7 @@ ENDPOINTS = (
         audit="reference_set",
         summary="Set your own label for this access token.",
     ),
-    Endpoint(
+    ResourceRoute(
         name="list_visit_types",
         path="/v1/visit-types",
         run=visit_types,
@@ -144,7 +144,7 @@ ENDPOINTS = (
         errors=LIVE,
         summary="List the codes for kinds of visits.",
     ),
-    Endpoint(
+    ResourceRoute(
         name="list_visit_statuses",
         path="/v1/visit-statuses",
         run=visit_statuses,
