@@ -22,7 +22,13 @@ ANA = Patient(ehr_id="p-1", mrn="414421", first_name="Ana", last_name="Betz")
 
 def visit(number: int, hour: int, **more: Any) -> Appointment:
     start = datetime(2024, 4, 5, hour + 7, tzinfo=UTC)  # in Los Angeles
-    wanted = {"duration": 30, "provider_ehr_id": "3498234", "appointment_type": "FU", "location_ehr_id": "1", **more}
+    wanted: dict[str, Any] = {
+        "duration": 30,
+        "provider_ehr_id": "3498234",
+        "appointment_type": "FU",
+        "location_ehr_id": "1",
+        **more,
+    }
     return Appointment(ehr_id=f"a-{number}", start=start, patient=ANA, **wanted)
 
 
