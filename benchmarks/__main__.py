@@ -5,7 +5,7 @@ import os
 import sys
 from functools import partial
 
-from benchmarks import attack, idle, link, page, scale, soak, start, strangers, tokens, waiting
+from benchmarks import attack, deliveries, idle, link, page, scale, soak, start, strangers, tokens, waiting
 
 ALL = {
     "start": start.run,
@@ -15,6 +15,7 @@ ALL = {
     "idle": idle.run,
     "page": page.run,
     "waiting": waiting.run,
+    "deliveries": deliveries.run,
 }
 # They take minutes, and `scale` 10 GB, so they run only when they are named.
 NAMED = {

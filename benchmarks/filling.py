@@ -36,7 +36,7 @@ BEGIN
     FOR name IN SELECT relname FROM pg_class WHERE relname ~ '_19700101_\\d+$' AND relkind = 'r' LOOP
         PERFORM cobalt_drop_partition(name);
     END LOOP;
-    FOREACH name IN ARRAY ARRAY['link_sessions', 'journal', 'link_events'] LOOP
+    FOREACH name IN ARRAY ARRAY['link_sessions', 'journal', 'link_events', 'webhook_events', 'webhook_tries'] LOOP
         FOR ago IN 1..31 LOOP
             PERFORM cobalt_add_partition(name, today - ago, today - ago + 1);
         END LOOP;
@@ -178,6 +178,34 @@ STEPS: tuple[tuple[str, LiteralString], ...] = (
            SELECT id, client, 'org-1', 'other', created_at
            FROM (SELECT * FROM link_sessions ORDER BY id DESC LIMIT %(sessions)s / 10) s
            ORDER BY md5(id)  -- as rows lie once others were pruned between them""",
+    ),
+    (
+        # Ten of a large client, and half of what waits is for the first of them.
+        "webhook_endpoints",
+        """INSERT INTO webhook_endpoints (id, client, sealed_url, sealed_secret, timestamps, payload, created_at)
+           SELECT 'wh_' || md5('hook ' || n), md5('client ' || CASE WHEN n <= 10 THEN 1 ELSE n % 20 END),
+                  sha256(n::text::bytea), sha256(n::text::bytea), 'unix', 'full', now()
+           FROM generate_series(1, 200) n""",
+    ),
+    (
+        "webhook_events",
+        """INSERT INTO webhook_events (id, created_at, client, account, type, job_id, owner, sealed_payload)
+           SELECT cobalt_day((at AT TIME ZONE 'UTC')::date) || substr(md5('event ' || id), 7), at, client, id,
+                  'appointment.created', n, 'account:' || id, decode(repeat(md5(id), 8), 'hex')
+           FROM (SELECT id, client, row_number() OVER (ORDER BY id) AS n FROM accounts) a,
+                LATERAL (SELECT now() - 30.0 * n / %(accounts)s * interval '1 day' AS at) t""",
+    ),
+    (
+        "webhook_tries",
+        """INSERT INTO webhook_tries (event, event_at, endpoint, number, at, milliseconds, status, delivered)
+           SELECT id, created_at, 'wh_' || md5('hook 1'), 1, created_at, 20, 200, true FROM webhook_events""",
+    ),
+    (
+        "webhook_outbox",
+        """INSERT INTO webhook_outbox (endpoint, event, event_at, number, in_order, due_at)
+           SELECT 'wh_' || md5('hook ' || CASE WHEN number % 2 = 0 THEN 1 ELSE number % 200 + 1 END), id, created_at,
+                  number, number % 3 = 0, created_at
+           FROM (SELECT * FROM webhook_events ORDER BY created_at DESC LIMIT %(accounts)s / 5) v""",
     ),
     (
         "ehr_instances",

@@ -18,7 +18,6 @@ from cobalt_link.accounts import room as accounts
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.installed import classes
 from cobalt_link.developers import room as developers
-from cobalt_link.developers.clients import Client
 from cobalt_link.developers.orgs import ehr_offer, ehr_resolver
 from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
@@ -300,7 +299,7 @@ async def working(house: House) -> AsyncIterator[None]:
 
 
 async def _authenticate(house: House, found: CallerCredentials, auth: Auth, call: Call) -> None:
-    client: Client = await house.developers.callers.authenticate(found)
+    client = await house.developers.callers.authenticate(found)
     call.caller = client
     if auth is Auth.ACCOUNT:
         call.account = await house.accounts.access.resolve(client.id, found.access_token or "")

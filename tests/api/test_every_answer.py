@@ -16,12 +16,16 @@ from tests.api.test_matrix import NOBODY, ROWS, filled
 YEAR = 365 * 24 * 3600
 # Properties that hold a credential. Names, labels, and times of credentials are none.
 SECRET = ("secret", "token", "password", "credential", "key")
-NO_SECRET = {"access_token_reference_ids", "access_token_reference_id", "idempotency_key"}
-# What makes a credential answers with it, once. (The contract's GET /webhook will be the one exception.)
+NO_SECRET = {
+    "access_token_reference_ids", "access_token_reference_id", "idempotency_key", "keys", "public_key",
+    "previous_secret_expires_at",
+}  # fmt: skip
+# What makes a credential answers with it, once. The contract's GET /webhook is the one exception (§6.1).
 # A link session's public token is for an app that has no callback.
 MAKES_ONE = (
     "/link/token/create", "/link/token/exchange", "/link/token/get", "/v1/link/token/create", "/v1/link/token/exchange",
-    "/v1/link/token/get", "/v1/accounts/{account_id}/rotate-token",
+    "/v1/link/token/get", "/v1/accounts/{account_id}/rotate-token", "/v1/sandbox/accounts", "/v1/webhook",
+    "/v1/webhook/rotate-secret", "/v1/webhook/{webhook_id}/rotate-secret",
 )  # fmt: skip
 
 

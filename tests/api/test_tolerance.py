@@ -17,7 +17,7 @@ ROWS = [row for routes in app.TABLE for row in routes if not row.page]
 BODIES = {str(row): row.body for row in ROWS if row.body}
 T = TypeVar("T", bound=shapes.Type)
 CHART_LISTS = {"/v1/patients", "/v1/appointments", "/v1/providers", "/v1/locations", "/v1/visit-types"}
-CHART_LISTS |= {"/v1/visit-statuses"}
+CHART_LISTS |= {"/v1/visit-statuses", "/v1/webhook-events"}
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import psutil
 import pytest
 from benchmarks.filling import Size
 
-from benchmarks import attack, idle, link, scale, soak, start, strangers, tokens, waiting
+from benchmarks import attack, deliveries, idle, link, scale, soak, start, strangers, tokens, waiting
 from tests.support import proof
 
 BRIEFLY = {
@@ -16,6 +16,7 @@ BRIEFLY = {
     "idle": lambda: idle.run(seconds=0.1),
     "soak": lambda: soak.run(hours=0.002, measure=1.0),
     "waiting": lambda: waiting.run(sessions=3, approvals=2, seconds=0.5, within=0.2),
+    "deliveries": lambda: deliveries.run(rounds=1, events=40),
     "attack": lambda: attack.run(seconds=0.3, rounds=1, names=["silent connections", "nested bodies"]),
 }
 TOLD = {
@@ -26,6 +27,7 @@ TOLD = {
     "attack": ["healthz", "token create", "p99", "without the attack", "ratio", "target 2.00", "0 failed"],
     "soak": ["links in", "0 failed", "MB in ten minutes", "target 1.00"],
     "waiting": ["CPU per waiting session", "link/token/create", "ratio", "approvals", "later than", "baseline"],
+    "deliveries": ["deliveries per second", "CPU per delivery", "bare loop", "ratio", "target 0.50"],
     "idle": ["server with its worker", "PostgreSQL", "baseline", "ratio"],
 }
 

@@ -101,7 +101,7 @@ def test_the_page_explains_every_option_of_a_step(option: str) -> None:
 
 
 def test_the_page_explains_every_rule_of_the_check() -> None:
-    for rule in ("manifest", "texts", "reads", "imports", "sign_in", "cases", "secrets"):
+    for rule in ("manifest", "texts", "reads", "writes", "imports", "sign_in", "cases", "secrets"):
         assert f"| `{rule}` |" in TEXT
     for name in (*rules.OUTSIDE[:3], "nonlocal", "global", "finally", "BaseException", "TaskGroup", "importlib"):
         assert f"`{name}`" in TEXT or f" {name}" in TEXT, name

@@ -16,7 +16,7 @@ from cobalt_link.web import openapi, problems
 from cobalt_link.web.problems import Problem, default_message
 from cobalt_link.web.table import Auth, Idempotency, Route, members
 from tests.cli import reference as command_line
-from tests.docs import folders, promises, rooms
+from tests.docs import folders, promises, resources, rooms
 from tests.docs.samples import DOCS, ROOT
 from tests.docs.shapes import Struct, inner, table
 
@@ -33,7 +33,14 @@ CALLERS = {
 }
 ROOMS = {
     "link": ("Link", "From a link token to an access token. [How Link works](../start/how-link-works.md)."),
-    "records": ("The EHR", "What an access token may read, live from the EHR."),
+    "records": (
+        "The EHR",
+        "What an access token may read and write. [Resources](resources.md) has the same by resource, with what each"
+        " EHR supports.",
+    ),
+    "receipts": ("Receipts", "[How to verify one](../how-to/receipts.md)."),
+    "webhooks": ("Webhooks", "[Receive webhooks](../how-to/webhooks.md)."),
+    "sandbox": ("Sandbox accounts", "[Test in CI](../how-to/test-in-ci.md)."),
     "accounts": ("Linked accounts", "[Look after linked accounts](../how-to/look-after-accounts.md)."),
     "developers": ("Orgs", "Your clinics under your own ids. [Clients and orgs](../how-to/clients-and-orgs.md)."),
     "system": ("The server", "For operators and tools. Keep `/metrics` away from the internet."),
@@ -69,7 +76,9 @@ API = f"""\
   `Retry-After`.
 - **Request ids**: every answer has `X-Request-Id`. To use an id of your own, send the header (8 to 64 letters, digits,
   `.`, `_`, `-`).
-- **Size**: a request body has at most 1 MiB.
+- **Writes** answer before the EHR has the record, with its id and a `job_id`. [Write to the
+  EHR](../how-to/write-to-the-ehr.md) says how to learn the result.
+- **Size**: a request body has at most 1 MiB. Documents and referrals have 28 MiB.
 
 """
 
@@ -289,6 +298,7 @@ PAGES = {
     FOLDER / "api.md": api,
     FOLDER / "errors.md": errors,
     FOLDER / "link-sessions.md": sessions,
+    resources.PAGE: lambda: resources.page(WRITTEN),
     promises.PAGE: lambda: promises.page(WRITTEN),
     rooms.PAGE: rooms.page,
     folders.PAGE: folders.page,

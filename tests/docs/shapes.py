@@ -16,6 +16,7 @@ PLAIN = {
     "str": "text",
     "int": "integer",
     "bool": "boolean",
+    "Decimal": "number, or text such as `35.00`",
     "date": "date, `YYYY-MM-DD`",
     "datetime": "date and time, ISO 8601",
     "Any": "anything",

@@ -37,6 +37,10 @@ class Terminal:
             text = text.replace(shown, typed)
         return text
 
+    def write(self, name: str, text: str) -> None:
+        """A file of the reader's."""
+        (self._home / name).write_text(text)
+
     async def run(self, text: str) -> str:
         """What the block prints. Exports hold for the blocks after it."""
         text = self.as_typed(text)

@@ -18,8 +18,9 @@ from tests.docs.terminal import Terminal
 from tests.stories.person import Person
 from tests.support.world import Shop, connected
 
-# test_five_minutes follows that one with a browser.
-FOLLOWED = [page for page in pages() if run_here(page) and page.name != "five-minutes.md"]
+# test_five_minutes follows that one with a browser, and test_writes this one to its receipt.
+ELSEWHERE = ("five-minutes.md", "write-to-the-ehr.md")
+FOLLOWED = [page for page in pages() if run_here(page) and page.name not in ELSEWHERE]
 SERVED = [page for page in FOLLOWED if any(re.search(r"curl|Acme Scribe", each.text) for each in run_here(page))]
 ALONE = [page for page in FOLLOWED if page not in SERVED]
 ALL = [(page, each) for page in pages() for each in samples(page)]
@@ -40,6 +41,9 @@ async def terminal_at(home: Path, data: Path, **env: str) -> AsyncIterator[Termi
 
 
 async def follow(terminal: Terminal, page: Path) -> None:
+    for each in samples(page):
+        if each.mark == "app" and each.name:
+            terminal.write(each.name, each.text)
     for each in run_here(page):
         await terminal.run(each.text)
 

@@ -39,7 +39,7 @@ INSTEAD = {
 # Whole names that are old although each of their words is not.
 NAMES = {"Book": "AccountTable", "Place": "EhrInstance", "Places": "InstanceHealth", "is_own": "browser_owns"}
 # Names of the contract, in which such a word means something else.
-CONTRACT = {"delivery_attempts", "last_delivery_attempt", "webhook_attempt"}
+CONTRACT = {"delivery_attempts", "last_delivery_attempt", "webhook_attempt", "total_visits"}
 SQL_NAME = re.compile(r"--[^\n]*|\b([A-Za-z_]+)\b")
 
 

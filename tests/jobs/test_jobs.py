@@ -263,3 +263,27 @@ async def test_what_already_waits_is_not_started_twice(jobs: Jobs) -> None:
         jobs.start("thing", lane="one", thing_id="1")
         await met(lambda: done == ["1", "1"])
         go.set()
+
+
+async def test_a_worker_that_ends_leaves_to_others_what_waits_for_a_slot(dsn: str) -> None:  # S-092
+    jobs, go, begun, done = Jobs(dsn), asyncio.Event(), list[str](), list[str]()
+
+    async def work(thing_id: str) -> None:
+        begun.append(thing_id)
+        await go.wait()
+        done.append(thing_id)
+
+    await jobs.open()
+    jobs.task("thing", work)
+    async with at_work(jobs, concurrency=4):
+        await met(lambda: jobs.works_here)
+        for number in range(10):
+            jobs.start("thing", lane="one", thing_id=str(number))
+        await met(lambda: len(begun) == 2)
+        asyncio.get_running_loop().call_later(0.2, go.set)
+    assert begun == done == ["0", "1"]
+    async with at_work(jobs, concurrency=4):
+        await met(lambda: jobs.works_here)
+        jobs.start("thing", lane="one", thing_id="2")
+        await met(lambda: done == ["0", "1", "2"])
+    await jobs.close()

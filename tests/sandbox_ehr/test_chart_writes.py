@@ -96,6 +96,19 @@ async def test_an_odd_body_an_odd_query_and_no_session_are_refused(ehr: SandboxC
         assert refusal(await ehr.get(case.path, "nobody")) == (401, "session_expired")
 
 
+ODD_VALUES = (None, "", -1, 10**30, [], {}, "\x00\u2028", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")
+
+
+async def test_no_odd_value_of_any_member_or_page_crashes_the_ehr(ehr: SandboxClient, session: str) -> None:
+    for case in CREATES:
+        for member in case.body:
+            for value in ODD_VALUES:
+                response = await ehr.send("POST", case.path, session, case.body | {member: value})
+                assert response.status_code in (201, 400, 409, 422), (case.path, member, value)
+        for query in ({"offset": 10**30}, {"limit": 10**30}, {"client_ref": "\x00"}):
+            assert (await ehr.get(case.path, session, **query)).status_code in (200, 400), (case.path, query)
+
+
 async def test_lists_have_stable_pages(ehr: SandboxClient, session: str) -> None:
     for path in ("notes", "documents", "orders", "referrals", "claims", "payments", "eligibility-checks", "insurances"):
         everything = (await ehr.read(path, session, limit=500))[path.replace("-", "_")]

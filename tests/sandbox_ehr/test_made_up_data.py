@@ -7,6 +7,7 @@ import pytest
 
 from sandbox_ehr.clinic.made_up_patients import patients
 from sandbox_ehr.clinic.made_up_visits import visits_on
+from sandbox_ehr.clinic.pharmacies import pharmacies
 from sandbox_ehr.clinic.practice import CLINICS, STATUSES, VISIT_TYPES, Clinic
 from sandbox_ehr.clinic.search_text import fold
 
@@ -14,8 +15,8 @@ PATIENTS = [patient for _, patient in patients()]
 
 
 def test_there_are_enough_patients_providers_and_locations() -> None:
-    assert sum(clinic == "1" for clinic, _ in patients()) >= 40
-    assert len(CLINICS["1"].providers) >= 4
+    assert sum(clinic == "1" for clinic, _ in patients()) == 300
+    assert len(CLINICS["1"].providers) == 5
     assert len(CLINICS["1"].locations) == 3
 
 
@@ -25,6 +26,13 @@ def test_names_have_accents_many_scripts_and_every_length() -> None:
     assert {"LATIN", "CJK", "HANGUL", "CYRILLIC", "ARABIC", "HEBREW", "DEVANAGARI", "GREEK"} <= scripts
     assert max(map(len, names)) > 50
     assert min(map(len, names)) < 5
+
+
+def test_no_two_patients_have_the_same_name_and_birth_date_or_the_same_mobile_phone() -> None:
+    people = [(fold(one.first_name), fold(one.last_name), one.dob) for one in PATIENTS]
+    mobiles = [one.phones.mobile for one in PATIENTS if one.phones.mobile]
+    assert len(set(people)) == len(people)
+    assert len(set(mobiles)) == len(mobiles)
 
 
 def test_ids_and_mrns_are_unique() -> None:
@@ -46,12 +54,17 @@ def test_no_phone_or_zip_code_belongs_to_anybody() -> None:
     phones += [
         number for clinic in CLINICS.values() for place in clinic.locations for number in (place.phone, place.fax)
     ]
+    phones += [
+        number for clinic in CLINICS.values() for store in pharmacies(clinic) for number in (store.phone, store.fax)
+    ]
+    phones += [one.emergency_contact.phone for one in PATIENTS if one.emergency_contact.phone]
     assert phones
     for phone in phones:
         area, exchange, line = phone.split("-")
         assert (len(area), exchange) == (3, "555")
         assert 100 <= int(line) <= 199
     zips = [one.address.zip for one in PATIENTS]
+    zips += [store.address.zip for clinic in CLINICS.values() for store in pharmacies(clinic)]
     zips += [place.address.zip for clinic in CLINICS.values() for place in clinic.locations]
     assert all(len(code) == 5 and "00200" <= code < "00500" for code in zips)
 

@@ -72,7 +72,8 @@ async def test_a_change_keeps_what_it_leaves_out_and_the_old_address(ehr: Sandbo
 
 
 async def test_the_ehr_corrects_a_member_id_and_says_so_in_the_audit(ehr: SandboxClient, session: str) -> None:
-    patient = await ehr.make("patients", session, **JO, insurance=[PLAN])
+    patient = await ehr.make("patients", session, **JO, insurance=[PLAN], check_eligibility=True)
+    assert (await ehr.read("eligibility-checks", session, patient_id=patient["id"]))["total"] == 1
     (row,) = (await ehr.read("insurances", session, patient_id=patient["id"]))["insurances"]
     assert (row["member_id"], row["group"], row["rank"], row["payer"]) == ("XY123", "G-7", 1, "Northlight Health Plan")
     audit = {entry["field"]: entry for entry in row["audit"]}

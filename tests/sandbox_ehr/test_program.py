@@ -4,8 +4,10 @@ import ast
 import asyncio
 import logging
 import signal
+import sqlite3
 import sys
 from asyncio.subprocess import PIPE
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,15 @@ async def test_data_survive_a_restart_in_their_folder(tmp_path: Path) -> None:
         assert (await ehr.lab("clock"))["frozen"] is True
         assert await ehr.read("appointments", session, start="2026-11-24", end="2026-11-24") == before
         assert refusal(await ehr.log_in("user_good")) == (401, "wrong_credentials")
+
+
+async def test_a_file_of_an_earlier_version_is_begun_anew(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "sandbox-ehr.sqlite")) as old:
+        old.execute("CREATE TABLE patient (id TEXT PRIMARY KEY)")
+        old.commit()
+    async with running(data=tmp_path) as address, AsyncClient(base_url=address, trust_env=False) as http:
+        ehr = SandboxClient(http)
+        assert (await ehr.read("patients", await ehr.session()))["total"] == 300
 
 
 async def test_without_a_folder_everything_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,12 +15,16 @@ from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 from cobalt_link import app
+from cobalt_link.jobs import worker
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.link.flow import runner
 from cobalt_link.link.flow.queue import RUN_SESSION
 from cobalt_link.link.session.journal import DurableJournal
+from cobalt_link.records.writes import run
 from cobalt_link.settings import Settings, load
 from cobalt_link.signin.journal import JournalEntry
+from cobalt_link.web import server
+from tests.support.write_moments import WriteMoment, signal_at
 
 Moment = Literal["before", "begun", "done", "recorded"]
 
@@ -72,9 +76,16 @@ class Running:
 
 
 @contextmanager
-def a_worker(settings: Settings, *, crash: tuple[Moment, str] | None = None) -> Iterator[Running]:
-    """A worker; it kills itself at the `crash`: before, begun, done or recorded, of the step of that name."""
-    with _started(_work, settings, crash) as running:
+def a_worker(
+    settings: Settings,
+    *,
+    crash: tuple[Moment, str] | None = None,
+    write: tuple[WriteMoment, signal.Signals] | None = None,
+    limits: dict[str, float] | None = None,
+) -> Iterator[Running]:
+    """A worker; it kills itself at the `crash`: before, begun, done or recorded, of the step of that name. At a moment
+    of its first `write` it sends itself that signal. `limits` replace those of `LIMITS`."""
+    with _started(_work, settings, crash, write, limits or {}) as running:
         yield running
 
 
@@ -110,12 +121,25 @@ def _run(target: Callable[..., Coroutine[Any, Any, None]], said: Connection, fla
     asyncio.run(target(said, load(flags, {}), *more))
 
 
-async def _work(said: Connection, settings: Settings, crash: tuple[Moment, str] | None) -> None:
-    async with app.opened(settings, SystemClock()) as house:
-        if crash:
-            _crash_at(*crash)
+LIMITS = {"grace": (worker, "GRACE"), "sent_within": (run, "SENT_WITHIN")}  # in seconds
+
+
+async def _work(
+    said: Connection,
+    settings: Settings,
+    crash: tuple[Moment, str] | None,
+    write: tuple[WriteMoment, signal.Signals] | None,
+    limits: dict[str, float],
+) -> None:
+    for name, seconds in limits.items():
+        setattr(*LIMITS[name], seconds)
+    if crash:
+        _crash_at(*crash)
+    if write:
+        signal_at(*write)
+    async with app.opened(settings, SystemClock()) as house, app.working(house):
         said.send("ready")
-        await app.worker(house)
+        await server.until_stopped()
 
 
 async def _run_once(said: Connection, settings: Settings, session_id: str) -> None:

@@ -81,3 +81,11 @@ RUNS_OF_ATTACKS = Proof(4, 50, "All 100 attacks reach every text at either size;
 SIGNED_PAYLOADS = Proof(300, 1_000, "Each has up to 40 random values: every kind of value and character comes up.")
 DELIVERED_EVENTS = Proof(400, 10_000, "Each kill meets dozens of deliveries under way, and many that wait.")
 DELIVERY_KILLS = Proof(4, 50, "A kill is sent while deliveries are under way, so that no luck is needed.")
+
+# Writes. S-083, S-084, S-086 and S-090 give the full sizes.
+WRITE_KILLS = Proof(6, 500, "The named steps are held on purpose, so that no luck is needed; these meet the others.")
+STOPPED_WRITERS = Proof(1, 200, "The worker is stopped at the moment that matters, so that no luck is needed.")
+POISON_WRITES = Proof(3, 100, "Among ten times as many others; each poison is counted, so that no luck is needed.")
+QUEUED_WRITES = Proof(
+    150, 10_000, "Ten at once and 0.4 s each, they are 6 s of work. One that comes in turn waits 0.4 s."
+)

@@ -58,7 +58,7 @@ async def test_killed_workers_lose_no_event_and_repeat_only_what_was_under_way(h
     duplicates = got.total() - len(got)
     print(f"{4 * count} deliveries, {2 * kills} kills: {duplicates} came twice, {under_way} were under way")
     assert duplicates <= under_way
-    row = await house.db.one("SELECT count(*) AS count FROM webhook_attempts WHERE delivered")
+    row = await house.db.one("SELECT count(*) AS count FROM webhook_tries WHERE delivered")
     assert row == {"count": 4 * count}
 
 

@@ -6,14 +6,16 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.net.http import Http
 from cobalt_link.webhooks.endpoints import Endpoint
+from cobalt_link.webhooks.events import DELIVER, Event
 from cobalt_link.webhooks.schedule import DELAYS
-from cobalt_link.webhooks.sender import TIMEOUT, Sender
+from cobalt_link.webhooks.sender import TIMEOUT, WebhookSender
 from cobalt_link.webhooks.signing import WebhookSecret
 from tests.net.wires import listening, plain
 from tests.support.world import Shop
@@ -33,7 +35,7 @@ BROKEN = plain(b"no", "500 Internal Server Error")
 
 
 async def attempts(house: House, event: str) -> list[tuple[int, int | None, str | None]]:
-    rows = await house.db.rows("SELECT * FROM webhook_attempts WHERE event = %s ORDER BY endpoint, number", (event,))
+    rows = await house.db.rows("SELECT * FROM webhook_tries WHERE event = %s ORDER BY endpoint, number", (event,))
     return [(row["number"], row["status"], row["error"]) for row in rows]
 
 
@@ -188,7 +190,7 @@ async def test_a_receiver_that_never_answers_is_left_after_the_time_out(clock: M
 
     http = Http(allow_private=True, timeout=0.3)
     async with listening(silent) as wire:
-        answer = await Sender(http, clock).send(endpoint(wire.url), "e1", b"{}", 1)
+        answer = await WebhookSender(http, clock).send(endpoint(wire.url), "e1", b"{}", 1)
         assert (answer.status, answer.error, answer.delivered) == (None, "timed_out", False)
     await http.close()
 
@@ -214,7 +216,7 @@ async def test_the_status_counts_and_not_a_body_that_drips_or_never_ends(head: s
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     began = time.monotonic()
     slow, flood = await asyncio.gather(
-        *(Sender(http, clock).send(endpoint(f"{url}/{path}"), "e1", b"{}", 1) for path in ("drip", "flood"))
+        *(WebhookSender(http, clock).send(endpoint(f"{url}/{path}"), "e1", b"{}", 1) for path in ("drip", "flood"))
     )
     assert slow.status == flood.status == int(head[:3]) and slow.error is None
     assert time.monotonic() - began < 5  # seconds; the drip alone would take months
@@ -236,7 +238,7 @@ async def test_the_guard_looks_again_at_each_attempt(clock: MovedClock) -> None:
         for address in answers[1:]:
             answers[0] = address
             url = f"https://rebound.example.com:{receiver.wire.port}/hooks"
-            answer = await Sender(http, clock).send(endpoint(url), "e1", b"{}", 1)
+            answer = await WebhookSender(http, clock).send(endpoint(url), "e1", b"{}", 1)
             assert (answer.status, answer.error) == (None, "address_refused"), address
         assert receiver.wire.connects == 0
         await http.close()
@@ -320,3 +322,42 @@ async def test_a_replay_waits_for_an_event_that_fails_and_keeps_its_order(
         undelivered = {"start": "2020-01-01T00:00:00Z", "undelivered_only": True}
         answer = await acme.call("POST", "/v1/webhook-events/replay", json=undelivered)
         assert answer.json()["deliveries"] == 0
+
+
+async def test_a_failure_weeks_after_the_last_one_is_a_new_beginning(
+    house: House, acme: Shop, clock: MovedClock
+) -> None:
+    async with receiving(plain(b"", "400 Bad Request")) as receiver:
+        await register(acme, receiver.url)
+        for number in range(1, 3):
+            await record(house, acme, "task.created")
+            await receiver.gets(number)
+            await settled(house)
+            (hook,) = await webhooks(acme)
+            assert hook["state"] == "enabled"
+            assert clock.now() - datetime.fromisoformat(hook["failing_since"]) < timedelta(minutes=5)
+            clock.move(timedelta(days=20))
+
+
+async def test_a_process_that_does_not_work_wakes_a_worker_by_one_job(house: House) -> None:
+    client, _ = await house.developers.clients.create("Acme Scribe", test=True)
+    async with house.db.transaction() as tx:
+        await house.webhooks.events.record(tx, Event(type="task.created", data={}, client=client.id))
+    for _ in range(20):
+        house.webhooks.events.wake()
+    jobs = "SELECT task_name FROM procrastinate_jobs"
+    while not (found := await house.db.rows(jobs)):
+        await asyncio.sleep(0.01)
+    assert [row["task_name"] for row in found] == [DELIVER]
+
+
+async def test_what_is_rolled_back_is_not_sent(house: House, acme: Shop) -> None:
+    async with receiving() as receiver:
+        await register(acme, receiver.url)
+        async with house.db.transaction() as tx:
+            event = Event(type="task.created", data={"task_id": "lost"}, client=acme.record.id)
+            await house.webhooks.events.record(tx, event)
+            raise psycopg.Rollback
+        await record(house, acme, "task.created", data={"task_id": "kept"})
+        (request,) = await receiver.gets(1)
+        assert request.json["data"] == {"task_id": "kept"}

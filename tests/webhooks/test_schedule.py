@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from itertools import pairwise
 
 from cobalt_link.webhooks.lanes import MOST, NEW, OF_CLIENT, OF_FAILING, WIDEST, Lanes
-from cobalt_link.webhooks.schedule import DELAYS, Answer, judged
+from cobalt_link.webhooks.schedule import DELAYS, Answer, consequence_of
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 MINUTE, HOUR = 60, 3600
@@ -25,7 +25,7 @@ def test_ten_attempts_over_more_than_three_days_with_up_to_a_tenth_of_jitter() -
     chance, first_waits = random.Random(68), set()
     for _ in range(200):
         at, made = NOW, [NOW]
-        while due := judged(answer(500, at=at), len(made) - 1, chance.random).due_at:
+        while due := consequence_of(answer(500, at=at), len(made) - 1, chance.random).due_at:
             at = due
             made.append(at)
         assert len(made) == 10
@@ -60,7 +60,7 @@ def test_each_status_has_its_consequence() -> None:
     ]
     assert len(table) >= 40
     for status, retry_after, again, pause, gone in table:
-        found = judged(answer(status, retry_after), 0, lambda: 0.0)
+        found = consequence_of(answer(status, retry_after), 0, lambda: 0.0)
         case = (status, retry_after)
         assert found.delivered == (status is not None and 200 <= status < 300), case
         assert (found.due_at is not None) == again, case
@@ -68,7 +68,7 @@ def test_each_status_has_its_consequence() -> None:
         assert found.pause == (NOW + timedelta(seconds=pause) if pause else None), case
         # Never sooner than the receiver asked for.
         assert found.due_at is None or found.due_at >= NOW + timedelta(seconds=max(5, pause or 0)), case
-    assert judged(answer(500), len(DELAYS)).due_at is None
+    assert consequence_of(answer(500), len(DELAYS)).due_at is None
 
 
 # S-072

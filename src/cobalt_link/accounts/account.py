@@ -19,7 +19,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     `client` and `org` are our ids, `org_id` is the app's. `connector` is the connector's key. `token` is the keyed hash
     of the access token by which the account was found. `reference` is the app's own label of that token
-    (`access_token_reference_id`). It is at first the `user_id`. `health_reason` is a refusal's code.
+    (`access_token_reference_id`). It is at first the `user_id`. `health_reason` is a refusal's code. `writes` are what
+    its user has allowed the app to write.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     health_reason: str | None
     linked_at: datetime
     last_used_at: datetime | None
+    writes: tuple[str, ...] = ()
     token: bytes | None = None
 
     @property

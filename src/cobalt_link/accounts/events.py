@@ -7,8 +7,8 @@ worker makes events of it, once for each distinct label of the account's access 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import LiteralString
 
+from cobalt_link.accounts import statements
 from cobalt_link.store.database import Database, Row, Tx
 from cobalt_link.webhooks.events import Event, Events
 
@@ -18,13 +18,6 @@ TYPES = {
     "disconnected": "account.disconnected",
 }
 MOST = 100  # accounts in one transaction
-
-UNTOLD: LiteralString = """
-SELECT a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.health_reason, a.untold, coalesce(a.labels, ARRAY(
-    SELECT DISTINCT coalesce(t.reference, a.reference) FROM access_tokens t WHERE t.account = a.id
-)) AS labels, a.reference
-FROM accounts a WHERE a.untold <> '{}' ORDER BY a.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED"""
-TOLD: LiteralString = "UPDATE accounts SET untold = '{}', labels = NULL WHERE id = ANY(%s)"
 
 Follower = Callable[[Tx, str], Awaitable[None]]
 
@@ -40,20 +33,20 @@ class AccountEvents:
     def when_repaired(self, follower: Follower) -> None:
         self._followers.append(follower)
 
-    async def tell(self) -> int:
+    async def report(self) -> int:
         """Records the events of up to `MOST` accounts. Returns how many accounts those were."""
         async with self._db.transaction() as tx:
-            rows = await (await tx.execute(UNTOLD, (MOST,))).fetchall()
+            rows = await (await tx.execute(statements.UNREPORTED, (MOST,))).fetchall()
             for row in rows:
-                await self._tell(tx, row)
+                await self._record(tx, row)
             if rows:
-                await tx.execute(TOLD, ([row["id"] for row in rows],))
+                await tx.execute(statements.REPORTED, ([row["id"] for row in rows],))
         if rows:
             self._events.wake()
         return len(rows)
 
-    async def _tell(self, tx: Tx, row: Row) -> None:
-        for what in row["untold"]:
+    async def _record(self, tx: Tx, row: Row) -> None:
+        for what in row["unreported"]:
             for label in row["labels"] or [row["reference"]]:
                 await self._events.record(tx, _event(row, what, label))
             if what == "repaired":
@@ -75,6 +68,6 @@ def _event(row: Row, what: str, label: str) -> Event:
         client=row["client"],
         org=row["org"],
         # The key of a disconnected account is gone.
-        account=None if "disconnected" in row["untold"] else row["id"],
+        account=None if "disconnected" in row["unreported"] else row["id"],
         reference=label,
     )

@@ -59,7 +59,7 @@ def open(deps: Deps, webhooks: WebhooksRoom) -> AccountsRoom:  # noqa: A001 - ev
         chores=(
             # The promise of S-013: an account is in between for no longer than a lease and one round of `renewals`.
             Chore("renewals", 15.0, sessions.sweep),
-            Chore("account events", 1.0, events.tell),
+            Chore("account events", 1.0, events.report),
             Chore("shredding", 600.0, one_at_a_time(db, "shredding", upkeep.run)),
             Chore("pruning of login tries", 600.0, one_at_a_time(db, "pruning of login tries", tries.prune)),
         ),

@@ -8,7 +8,7 @@ from cobalt_link.jobs.claims import ABANDONED, CLAIM, CLAIMED, FREE, RELEASE, Wo
 
 COLUMNS: LiteralString = (
     "a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.address, a.practice, a.tenant,"
-    " a.health, a.health_reason, a.linked_at, a.last_used_at"
+    " a.health, a.health_reason, a.linked_at, a.last_used_at, a.writes"
 )
 ACCOUNT: LiteralString = f"{COLUMNS}, a.reference"
 # By which the accounts on one EHR login are found, whichever version of the code wrote the row.
@@ -30,11 +30,11 @@ WHERE a.id = found.id AND a.ehr_user_fingerprint = p.earlier AND a.user_id = %(u
 # DO UPDATE here, unlike for orgs: the row belongs to one user, and the update locks it against a concurrent link.
 KEEP: LiteralString = f"""
 INSERT INTO accounts AS a (id, client, org, org_id, user_id, connector, address, practice, tenant,
-                           ehr_user_fingerprint, ehr_login_fingerprint, reference, health, linked_at)
+                           ehr_user_fingerprint, ehr_login_fingerprint, reference, health, linked_at, writes)
 VALUES (%(id)s, %(client)s, %(org)s, %(org_id)s, %(user_id)s, %(connector)s, %(address)s, %(practice)s, %(tenant)s,
-        %(fingerprint)s, %(login)s, %(user_id)s, 'active', %(now)s)
+        %(fingerprint)s, %(login)s, %(user_id)s, 'active', %(now)s, %(writes)s)
 ON CONFLICT (ehr_user_fingerprint) WHERE disconnected_at IS NULL DO UPDATE
-SET practice = coalesce(excluded.practice, a.practice)
+SET practice = coalesce(excluded.practice, a.practice), writes = excluded.writes
 RETURNING {ACCOUNT}"""
 
 LOCK: LiteralString = f"""
@@ -51,7 +51,7 @@ GRANT: LiteralString = f"""
 UPDATE accounts a
 SET {RELEASE}, {STORED}, login = %(login)s, health = 'active', health_reason = NULL,
     renewals_begun = 0, renewals_failed = 0, back_off_until = NULL, back_off_code = NULL, back_off_details = NULL,
-    untold = CASE WHEN health = 'login_required' THEN array_append(untold, 'repaired') ELSE untold END
+    unreported = CASE WHEN health = 'login_required' THEN array_append(unreported, 'repaired') ELSE unreported END
 WHERE a.id = %(id)s RETURNING {ACCOUNT}"""
 
 SEALED: LiteralString = """
@@ -119,6 +119,13 @@ WITH RECURSIVE found AS (
 )
 SELECT address FROM found LIMIT 1000"""
 
+# What happened to accounts and was not reported to their apps yet.
+UNREPORTED: LiteralString = """
+SELECT a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.health_reason, a.unreported, coalesce(a.labels, ARRAY(
+    SELECT DISTINCT coalesce(t.reference, a.reference) FROM access_tokens t WHERE t.account = a.id
+)) AS labels, a.reference
+FROM accounts a WHERE a.unreported <> '{}' ORDER BY a.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED"""
+REPORTED: LiteralString = "UPDATE accounts SET unreported = '{}', labels = NULL WHERE id = ANY(%s)"
 CLIENTS_AT: LiteralString = """
 SELECT DISTINCT client FROM accounts
 WHERE connector = %(connector)s AND address = %(address)s AND disconnected_at IS NULL"""
@@ -141,7 +148,7 @@ WITH {SIBLINGS} SELECT EXISTS (
 DISCONNECT: LiteralString = f"""
 UPDATE accounts SET {RELEASE}, disconnected_at = %s, ehr_user_fingerprint = NULL, ehr_login_fingerprint = NULL,
     session_fingerprint = NULL, answers_fingerprint = NULL, sealed_grant = NULL, sealed_answers = NULL,
-    sealed_ehr_user = NULL, login = NULL, untold = array_append(untold, 'disconnected'),
+    sealed_ehr_user = NULL, login = NULL, unreported = array_append(unreported, 'disconnected'),
     labels = ARRAY(SELECT DISTINCT coalesce(t.reference, accounts.reference) FROM access_tokens t
                    WHERE t.account = accounts.id)
 WHERE id = %s AND disconnected_at IS NULL"""
@@ -162,7 +169,7 @@ FROM accounts a WHERE a.id = ANY(%(ids)s)"""
 
 LOGIN_REQUIRED: LiteralString = f"""
 UPDATE accounts SET {RELEASE}, health = 'login_required', health_reason = %s, renewals_begun = 0,
-    untold = array_append(untold, 'login_required')
+    unreported = array_append(unreported, 'login_required')
 WHERE id = %s AND health = 'active' AND disconnected_at IS NULL"""
 
 # ── claims on the renewal of a grant ─────────────────────────────────────────────────────────────────────────────────
@@ -237,7 +244,7 @@ FROM siblings s WHERE a.id = s.id AND a.id <> %(id)s AND EXISTS (SELECT FROM set
 # `refused` are the fingerprints of answers that the EHR has refused. The accounts on the same login that would send the
 # same answers are marked untried: another try could lock the user out.
 REQUIRED: LiteralString = f"""{RELEASE}, health = 'login_required', health_reason = %(code)s, renewals_begun = 0,
-    untold = array_append(a.untold, 'login_required')"""
+    unreported = array_append(a.unreported, 'login_required')"""
 RENEWAL_ENDED: LiteralString = f"""
 WITH {SIBLINGS}, own AS (UPDATE accounts a
 SET {REQUIRED}
@@ -295,6 +302,7 @@ WITH gone AS (DELETE FROM accounts WHERE id = ANY (ARRAY(
     DELETE FROM access_tokens WHERE account = ANY (ARRAY(SELECT id FROM gone))
 )
 SELECT id FROM gone"""
+
 
 # ── audit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -87,12 +87,13 @@ class AccountTable:
         kept: str | None = None,
         another: bool = False,
         username: str | None = None,
+        writes: Sequence[str] = (),
     ) -> Account:
         """The account of this end user and EHR user, created if it is new, with the given grant. It is `active`.
 
         `client` and `org` are our ids, `org_id` is the app's. `answers` are those to renew with, by pane name. Two
         concurrent links of one end user get the same account: the second waits for the transaction of the first.
-        `username` is the one that was typed, if one was.
+        `username` is the one that was typed, if one was. `writes` are what the user allows the app to write.
         If the user has several accounts, `kept` is the id of the one that they keep. With `another`, they get a new one
         beside them, unless they have `MOST` already.
         """
@@ -102,6 +103,7 @@ class AccountTable:
             "id": new_id(), "client": client, "org": org, "org_id": org_id, "user_id": user_id, "connector": connector,
             "address": instance.address, "practice": grant.practice, "tenant": grant.tenant,
             "fingerprint": fingerprint, "login": self._prints.login(login)[0], "now": self._clock.now(),
+            "writes": list(writes),
         }  # fmt: skip
         row = await (await tx.execute(statements.KEEP, new)).fetchone()
         assert row is not None

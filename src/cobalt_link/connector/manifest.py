@@ -27,13 +27,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """`key` is the folder's name. Raise `sign_in_version` by hand if a running sign-in cannot go on with the new code.
 
     `reads` names each capability with the filters that the EHR applies itself. A filter that is not named is applied
-    here if the records tell enough, else refused with a clear 400. `required` names those without which the EHR lists
-    nothing. There `patient_mrn` stands for either way to name a patient. `writes` names each kind of write with the
-    optional fields that the EHR takes; any other is refused with a 400 that names it. The consent pane lists the topics
-    of all that the capabilities return. `without` are topics that this EHR's records never hold: the consent leaves
-    them out, and so does the API, whatever the connector returns. `test_only` connectors are offered to test clients
-    only, the others to live clients only. `appointment_days` is how many days the EHR is asked for at once. 0 means any
-    number. A longer range is read in parts. Each of the `test_logins` has a text `test_login.<username>`.
+    here if the records tell enough, else refused with a clear 400. `writes` names each kind of write with the optional
+    fields that the EHR takes; any other is refused with a 400 that names it. `required` names the filters without which
+    the EHR lists nothing, where `patient_mrn` stands for either way to name a patient, and the optional fields of a
+    write without which this EHR refuses it. The consent pane lists the topics of all that the capabilities return.
+    `without` are topics that this EHR's records never hold: the consent leaves them out, and so does the API, whatever
+    the connector returns. `test_only` connectors are offered to test clients only, the others to live clients only.
+    `appointment_days` is how many days the EHR is asked for at once. 0 means any number. A longer range is read in
+    parts. Each of the `test_logins` has a text `test_login.<username>`.
     """
 
     key: str
@@ -47,8 +48,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keeps_password: bool = True
     steps: tuple[str, ...] = ()
     reads: dict[Capability, tuple[str, ...]] = {}
-    required: dict[Capability, tuple[str, ...]] = {}
     writes: dict[WriteCapability, tuple[str, ...]] = {}
+    required: dict[Capability | WriteCapability, tuple[str, ...]] = {}
     appointment_days: Annotated[int, msgspec.Meta(ge=0)] = 186
     without: tuple[Topic, ...] = ()
     test_logins: TestLogins | None = None
@@ -57,9 +58,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         if needed := [topic for topic in self.without if not can_lack(topic, self.reads)]:
             raise ValueError(f"without names {', '.join(needed)}, which records cannot lack")
-        for read, filters in self.required.items():
-            if unknown := set(filters) - set(self.reads.get(read, ())):
-                raise ValueError(f"required names {', '.join(sorted(unknown))}, which [reads] {read} does not declare")
+        declared: dict[str, tuple[str, ...]] = {**self.reads, **self.writes}
+        for name, required in self.required.items():
+            if unknown := set(required) - set(declared.get(name, ())):
+                raise ValueError(f"required names {', '.join(sorted(unknown))}, which {name} does not declare")
         for capability, fields in self.writes.items():
             if unknown := set(fields) - set(WRITES[capability].__struct_fields__):
                 raise ValueError(f"{capability} has no field {', '.join(sorted(unknown))}")

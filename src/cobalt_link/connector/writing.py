@@ -18,11 +18,13 @@ from cobalt_link.connector.writes import WriteCapability
 
 class Reason(msgspec.Struct, frozen=True):
     """Why an EHR did not write. `code` is one of ours in upper snake case (`DUPLICATE_PATIENT`), `field` one of the
-    write's fields, `description` a sentence for people."""
+    write's fields, `description` a sentence for people. `details` are further facts, such as `conflict_type`, which the
+    event of the failure has beside them."""
 
     code: str
     description: str
     field: str | None = None
+    details: dict[str, str] = {}
 
 
 class NotWritten(Exception):

@@ -35,7 +35,7 @@ class Jobs:
         self._tasks: dict[str, Work] = {}
         self._capacity = 0
         self._slots = Slots(0, 0)
-        self._waiting: set[tuple[str, ...]] = set()
+        self._waiting: dict[tuple[str, ...], asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._endings: list[Callable[[], Awaitable[None]]] = []
 
@@ -73,14 +73,14 @@ class Jobs:
         """Whether this process can take one more task now. Then urgent work needs no job."""
         return len(self._running) < self._capacity
 
-    def start(self, name: str, *, lane: str | None = None, **ids: str) -> None:
-        """Does a task in this process, as soon as its lane has a slot. Call it after the commit of the work: if the
-        process dies, the sweep of the table that holds the work finds it. What waits already is not started twice."""
+    def start(self, name: str, *, lane: str | None = None, party: str = "", **ids: str) -> None:
+        """Does a task in this process, as soon as its lane has a slot, the parties in turn. Call it after the commit of
+        the work: if the process dies, the sweep of the table that holds the work finds it. What waits already is not
+        started twice."""
         key = (name, *sorted(ids.values()))
         if not self._capacity or key in self._waiting:
             return
-        self._waiting.add(key)
-        task = asyncio.create_task(self._do(name, lane, ids, key))
+        task = self._waiting[key] = asyncio.create_task(self._do(name, (lane, party), ids, key))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -88,15 +88,19 @@ class Jobs:
         """Does a task here and waits for its end. What it raises reaches the caller."""
         await self._tasks[name](**ids)
 
-    async def _do(self, name: str, lane: str | None, ids: dict[str, str], key: tuple[str, ...]) -> None:
+    async def _do(self, name: str, place: tuple[str | None, str], ids: dict[str, str], key: tuple[str, ...]) -> None:
+        began = False
         try:
-            async with self._slots.taken(lane):
-                self._waiting.discard(key)
+            async with self._slots.taken(*place):
+                # Once it runs, the same work may be started again: something may have happened that it did not see.
+                del self._waiting[key]
+                began = True
                 await self.run(name, **ids)
         except Exception as error:
             log.warning("task_failed", task=name, error=type(error).__name__, **ids)
         finally:
-            self._waiting.discard(key)
+            if not began:
+                self._waiting.pop(key, None)
 
     def opens(self, capacity: int) -> None:
         """From now on, `start` does up to `capacity` tasks at once, and in one lane a tenth of them, at least two."""
@@ -106,6 +110,10 @@ class Jobs:
     async def closed(self, seconds: float) -> None:
         """Starts nothing new, and waits for the running tasks. Cancels those that still run after `seconds`."""
         self._capacity = 0
+        # What waits for a slot is left to other workers. It could otherwise begin just before the end, and be cut off.
+        for task in self._waiting.values():
+            task.cancel()
+        self._waiting.clear()
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=seconds)
             for task in late:

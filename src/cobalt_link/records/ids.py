@@ -84,7 +84,8 @@ class RecordIds:
 
     async def bind(self, tx: Tx, account: Account, kind: Kind, our_id: str, ehr_id: str, now: datetime) -> None:
         """From now on, the record with the EHR's id has the id that was given out before it existed."""
-        key = await self._key(account)
+        # On the caller's connection: if every transaction waited for a second one, the pool would have none to give.
+        key = await self._key(account, tx)
         secret = key.derive("record ids")
         await tx.execute(BIND, (account.org, _id(secret, account, (kind, ehr_id)), our_id, now))
         sealed = key.seal(ehr_id.encode(), _context(account, our_id))
@@ -103,6 +104,13 @@ class RecordIds:
         row = await self._db.one(RESOLVE, (account.org, our_id, account.client, kind, scope))
         return key.open(row["sealed_ehr_id"], _context(account, our_id)).decode() if row else None
 
+    async def first(self, account: Account, kinds: Iterable[Kind], our_id: str) -> str | None:
+        """As `resolve`, for an id that may be of several kinds."""
+        for kind in kinds:
+            if ehr_id := await self.resolve(account, kind, our_id):
+                return ehr_id
+        return None
+
     async def prune(self, now: datetime, kept: timedelta) -> None:
         """Drops the months whose ids were last given out longer ago than `kept`."""
         await Partitions(self._db, "record_ids").keep_months(now.date(), (now - kept - RENEWED).date())
@@ -113,11 +121,13 @@ class RecordIds:
         columns = ([our_id for our_id, _, _ in fresh], [kind for _, kind, _ in fresh], sealed)
         await self._db.run(INSERT, (account.org, account.client, _scope(secret, account), *columns))
 
-    async def _key(self, account: Account) -> DataKey:
-        key = await self._keys.get(_owner(account))
+    async def _key(self, account: Account, tx: Tx | None = None) -> DataKey:
+        key = await self._keys.get(_owner(account), tx)
+        if key is None and tx is not None:
+            return await self._keys.create(tx, _owner(account))
         if key is None:
-            async with self._db.transaction() as tx:
-                key = await self._keys.create(tx, _owner(account))
+            async with self._db.transaction() as own:
+                return await self._keys.create(own, _owner(account))
         return key
 
 

@@ -9,6 +9,8 @@ from cobalt_link.developers.room import DevelopersRoom
 from cobalt_link.jobs.room import JobsRoom
 from cobalt_link.records import api
 from cobalt_link.records.engine import RecordsEngine
+from cobalt_link.records.fetches import api as fetch_api
+from cobalt_link.records.fetches.run import FetchDesk
 from cobalt_link.records.ids import RecordIds
 from cobalt_link.records.overlays import Overlays
 from cobalt_link.records.sync import api as sync_api
@@ -20,7 +22,7 @@ from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.store.turns import one_at_a_time
 from cobalt_link.webhooks.room import WebhooksRoom
 
-ROUTES = (api.routes, writes_api.routes, writes_api.keys, sync_api.routes)
+ROUTES = (api.routes, writes_api.routes, writes_api.keys, sync_api.routes, fetch_api.routes)
 READ = "records.read_schedule"
 SCHEDULES_AT_ONCE = 50
 
@@ -41,6 +43,7 @@ def open(  # noqa: A001 - as every room
     kept = timedelta(days=deps.settings.record_id_days)
     prune = one_at_a_time(deps.db, "record ids", lambda: ids.prune(deps.clock.now(), kept))
     writes = put_together(deps, jobs.queue, accounts, developers, ids, webhooks.events)
+    fetches = FetchDesk(writes.desk, writes.runner, writes.settlement, engine, deps.clock)
     every = timedelta(seconds=deps.settings.sync_seconds)
     setting = SyncSetting(webhooks, deps.clock, every)
     reader = ScheduleReader(deps.db, accounts.accounts, accounts.keys, engine, writes.jobs, setting)
@@ -57,6 +60,7 @@ def open(  # noqa: A001 - as every room
             (writes_api.routes, writes.api),
             (writes_api.keys, writes.api),
             (sync_api.routes, reader),
+            (fetch_api.routes, fetches),
         ),
         chores=(
             Chore("record ids", 3600.0, prune),

@@ -57,7 +57,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="The master key itself, instead of the file master.key in the data folder.", extra=SECRET),
     ] = None
     allow_private_networks: Annotated[
-        bool, Meta(description="Let connectors call loopback and private addresses, for an EHR in your own network.")
+        bool,
+        Meta(
+            description="Let connectors and webhooks reach loopback and private addresses, for an EHR or an app in your"
+            " own network."
+        ),
     ] = False
     ca_file: Annotated[
         Path | None,

@@ -1,14 +1,15 @@
-"""Ed25519 keys that sign what others verify offline: compact JWS with the algorithm `Ed25519` (RFC 9864 §2.2)."""
+"""Ed25519 keys (RFC 8032), which sign what others verify. As compact JWS the algorithm is `Ed25519` (RFC 9864 §2.2)."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import os
+from functools import cached_property
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 
 class SigningKey:
@@ -16,24 +17,29 @@ class SigningKey:
 
     def __init__(self, private: bytes) -> None:
         """`private` is the seed of 32 bytes."""
+        self.private = private
         self._key = Ed25519PrivateKey.from_private_bytes(private)
-        self.public = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self.kid = thumbprint(self.public)
 
     @classmethod
     def new(cls) -> Self:
-        key = Ed25519PrivateKey.generate()
-        return cls(key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+        return cls(os.urandom(32))
 
-    @property
-    def private(self) -> bytes:
-        return self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    @cached_property
+    def public(self) -> bytes:
+        return self._key.public_key().public_bytes_raw()
+
+    @cached_property
+    def kid(self) -> str:
+        return thumbprint(self.public)
+
+    def signature(self, signed: bytes) -> bytes:
+        return self._key.sign(signed)
 
     def sign(self, payload: bytes, type_: str) -> str:
         """A compact JWS (RFC 7515 §7.1) with the header `typ`."""
         header = json.dumps({"alg": "Ed25519", "kid": self.kid, "typ": type_}, separators=(",", ":"))
         signed = f"{_encoded(header.encode())}.{_encoded(payload)}"
-        return f"{signed}.{_encoded(self._key.sign(signed.encode('ascii')))}"
+        return f"{signed}.{_encoded(self.signature(signed.encode('ascii')))}"
 
 
 def public_jwk(public: bytes) -> dict[str, Any]:

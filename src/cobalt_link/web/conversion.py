@@ -21,6 +21,7 @@ from cobalt_link.web.json_shape import check_shape
 from cobalt_link.web.problems import InvalidRequest, MissingField, UnknownField
 
 LONGEST_CLEANED = 500  # characters; normalizing a text of combining characters takes quadratic time
+AMOUNT = r"-?\d{1,15}(\.\d{1,15})?"
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 
@@ -114,9 +115,9 @@ def _nullable(kind: shapes.Type) -> bool:
 
 
 def _non_null_type(kind: shapes.Type) -> shapes.Type:
-    """The one type of a value that is not null, or `AnyType` if there are several."""
+    """The one type of a value that is not null, or the union of them if there are several."""
     solid = [member for member in _members(kind) if not isinstance(member, shapes.NoneType)]
-    return solid[0] if len(solid) == 1 else shapes.AnyType()
+    return solid[0] if len(solid) == 1 else shapes.UnionType(tuple(solid))
 
 
 def _struct(
@@ -181,6 +182,8 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
     """One value in the form that its type needs. Clients of the contract also send other forms (§9)."""
     if isinstance(value, QuotedText):
         value = unquoted(value)
+    if isinstance(kind, shapes.UnionType):
+        kind = _member_for(value, kind)
     if isinstance(kind, shapes.StrType):
         # A number where an id is a text (contract §9 row 41). In Python, True is a number too.
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -201,6 +204,8 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
         raise InvalidRequest(f"Invalid {where}. Use an ISO 8601 date and time such as 2026-01-31T09:30:00-05:00.")
     if isinstance(kind, shapes.FloatType) and isinstance(value, str) and not re.fullmatch(r"[-+.\deE]{1,40}", value):
         raise InvalidRequest(f"Invalid {where}: expected a number.")
+    if isinstance(kind, shapes.DecimalType) and isinstance(value, str) and not re.fullmatch(AMOUNT, value):
+        raise InvalidRequest(f"Invalid {where}: expected a number such as 35.00.")
     if isinstance(kind, shapes.IntType) and isinstance(value, str) and re.fullmatch(r"[-+]?\d{19,}", value):
         # int() of a very long text takes quadratic time, and Python refuses it with an error of its own.
         raise InvalidRequest(f"Invalid {where}: the number is too large.")
@@ -208,14 +213,27 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
 
 
 # What is written as a text in a query or a form. Quotes around it mean nothing.
-_WRITTEN = (shapes.BoolType, shapes.IntType, shapes.FloatType, shapes.DateType, shapes.DateTimeType)
+_WRITTEN = (
+    shapes.BoolType,
+    shapes.IntType,
+    shapes.FloatType,
+    shapes.DecimalType,
+    shapes.DateType,
+    shapes.DateTimeType,
+)
+
+
+def _member_for(value: Any, kind: shapes.UnionType) -> shapes.Type:
+    """The type of a union that takes the value: a struct an object, and a text everything that is written as one."""
+    wanted = shapes.StructType if isinstance(value, dict) else shapes.StrType
+    return next((member for member in kind.types if isinstance(member, wanted)), shapes.AnyType())
 
 
 def _one_of(value: Any, allowed: tuple[Any, ...], where: str) -> Any:
     """The value of an enum, sent in any case."""
     wanted = unquoted(value).casefold() if isinstance(value, str) else value
     for each in allowed:
-        if wanted == (each.casefold() if isinstance(each, str) else each):
+        if wanted == (str(each).casefold() if isinstance(value, str) else each):
             return each
     raise InvalidRequest(f"Invalid {where}. Use one of: {', '.join(str(each) for each in allowed if each != '')}.")
 
@@ -237,6 +255,7 @@ def _from_text(value: str, where: str, is_list: bool) -> Any:
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
+    "decimal": "a number",
     "str": "text",
     "bool": "true or false",
     "object": "an object",

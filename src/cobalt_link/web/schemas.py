@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 from starlette.datastructures import UploadFile
 
-from cobalt_link.web.conversion import aliases
+from cobalt_link.web.conversion import AMOUNT, aliases
 
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/"
 INTEGER = r"^-?\d{1,18}$"
-NUMBER = r"^-?\d{1,15}(\.\d{1,15})?$"
+NUMBER = f"^{AMOUNT}$"
 NULL_OR_EMPTY: Schema = {"type": ["string", "null"], "maxLength": 0}
 NULL: Schema = {"type": "null"}
 # No enum of values of several types: generators of clients cannot name those.
@@ -117,7 +117,13 @@ def _tolerant(schema: Schema) -> Schema:
         words = [{"type": "string", "enum": schema["enum"]}]
         words.append({"type": "string", "pattern": _in_any_case(schema["enum"])})
         return {**_without(schema, "enum", "type"), "anyOf": words}
+    if "enum" in schema:
+        numbers = [{"type": "integer", "enum": schema["enum"]}]
+        numbers.append({"type": "string", "enum": [str(each) for each in schema["enum"]]})
+        return {**_without(schema, "enum", "type"), "anyOf": numbers}
     match schema.get("type"):
+        case "string" if schema.get("format") == "decimal":
+            return {**_without(schema, "format"), "type": ["number", "string"], "pattern": NUMBER}
         case "string" if "format" not in schema:
             return {**schema, "type": ["string", "integer"]}
         case "integer":

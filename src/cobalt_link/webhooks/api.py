@@ -14,7 +14,7 @@ from cobalt_link.webhooks import envelope, event_types, views
 from cobalt_link.webhooks.endpoints import LONGEST_URL, Endpoint, EndpointChoices, Endpoints, Payload, Timestamps
 from cobalt_link.webhooks.problems import TooManyWebhooks, UnknownEventType, WebhookNotFound, WebhookUrlRefused
 from cobalt_link.webhooks.schedule import Answer
-from cobalt_link.webhooks.sender import Sender
+from cobalt_link.webhooks.sender import WebhookSender
 from cobalt_link.webhooks.views import RotatedAnswer, WebhookAnswer, WebhooksAnswer
 
 routes = Routes("webhooks")
@@ -24,7 +24,7 @@ class WebhookApi(msgspec.Struct, frozen=True):
     """What the routes work with."""
 
     endpoints: Endpoints
-    sender: Sender
+    sender: WebhookSender
 
     async def test(self, endpoint: Endpoint) -> tuple[str, Answer]:
         """Sends an event of the type `webhook.test`, which is not recorded. Gives its id and what came of it."""

@@ -17,8 +17,8 @@ from cobalt_link.webhooks.endpoints import Endpoint, Endpoints
 from cobalt_link.webhooks.events import Event, Events
 from cobalt_link.webhooks.lanes import QUICK, Lanes
 from cobalt_link.webhooks.outbox import Delivery, Outbox
-from cobalt_link.webhooks.schedule import PATIENCE, Answer, DisabledReason, Verdict, judged
-from cobalt_link.webhooks.sender import TIMEOUT, Sender
+from cobalt_link.webhooks.schedule import PATIENCE, Answer, Consequence, DisabledReason, consequence_of
+from cobalt_link.webhooks.sender import TIMEOUT, WebhookSender
 
 ERASED = "payload_erased"
 
@@ -29,7 +29,7 @@ class Deliveries:
     """One per process. Works while the queue is open."""
 
     def __init__(
-        self, db: Database, jobs: Jobs, outbox: Outbox, endpoints: Endpoints, events: Events, sender: Sender
+        self, db: Database, jobs: Jobs, outbox: Outbox, endpoints: Endpoints, events: Events, sender: WebhookSender
     ) -> None:
         self._db = db
         self._jobs = jobs
@@ -87,7 +87,7 @@ class Deliveries:
     async def _deliver(self, delivery: Delivery) -> None:
         endpoint, well = delivery.endpoint, False
         try:
-            well = await self._attempt(delivery)
+            well = await self._try_once(delivery)
         except Exception as error:
             log.warning("delivery_not_settled", webhook=endpoint.id, error=type(error).__name__)
         finally:
@@ -95,28 +95,28 @@ class Deliveries:
             self._lanes.end(endpoint.id, endpoint.client, failing=failing, well=well)
             await self.sweep()
 
-    async def _attempt(self, delivery: Delivery) -> bool:
+    async def _try_once(self, delivery: Delivery) -> bool:
         """Whether it was delivered, and quickly."""
         endpoint = delivery.endpoint
         if delivery.body is None:
             answer = Answer(at=self._sender.now, milliseconds=0, error=ERASED)
-            await self._outbox.settle(delivery, answer, Verdict(False))
+            await self._outbox.settle(delivery, answer, Consequence(False))
             return True
-        answer = await self._sender.send(endpoint, delivery.event, delivery.body, delivery.attempt)
-        verdict = judged(answer, delivery.tries)
+        answer = await self._sender.send(endpoint, delivery.event, delivery.body, delivery.number)
+        consequence = consequence_of(answer, delivery.waits)
         # Before the row is free again, so that no other worker goes on against a pause.
-        since = await self._note(endpoint, verdict)
-        await self._outbox.settle(delivery, answer, verdict)
-        if since and verdict.gone:
+        since = await self._note(endpoint, consequence)
+        await self._outbox.settle(delivery, answer, consequence)
+        if since and consequence.gone:
             await self._disable(endpoint, "gone", since, answer.at)
         elif since and answer.at - since >= PATIENCE:
             await self._disable(endpoint, "failing", since, answer.at)
-        return verdict.delivered and answer.milliseconds < QUICK
+        return consequence.delivered and answer.milliseconds < QUICK
 
-    async def _note(self, endpoint: Endpoint, verdict: Verdict) -> datetime | None:
+    async def _note(self, endpoint: Endpoint, consequence: Consequence) -> datetime | None:
         """Since when the endpoint has been failing."""
-        if not verdict.delivered:
-            return await self._endpoints.failed(endpoint.id, verdict.pause)
+        if not consequence.delivered:
+            return await self._endpoints.failed(endpoint.id, consequence.pause)
         if endpoint.failing_since:
             await self._endpoints.worked(endpoint.id)
         return None

@@ -25,6 +25,7 @@ from cobalt_link.webhooks.signing import WebhookSecret
 
 MOST: Final = 20  # endpoints of a client
 LONGEST_URL: Final = 2000
+RECENT: Final = timedelta(hours=48)  # longer than the longest wait between two tries
 OVERLAP: Final = timedelta(hours=24)  # how long the secret before a rotation signs too (contract §6.1)
 
 Timestamps = Literal["unix", "iso"]
@@ -54,9 +55,12 @@ WANTING: LiteralString = """
 SELECT DISTINCT e.client FROM webhook_endpoints e, unnest(%(types)s::text[]) AS t
 WHERE e.state = 'enabled' AND (e.event_types IS NULL OR EXISTS (
     SELECT FROM unnest(e.event_types) AS p WHERE p = t OR (right(p, 1) = '*' AND starts_with(t, left(p, -1)))))"""
+# A failure long after the last one begins anew: in between nothing was sent that could have failed or worked.
 FAILED: LiteralString = """
-UPDATE webhook_endpoints SET failing_since = coalesce(failing_since, %(now)s),
-    paused_until = greatest(paused_until, %(pause)s) WHERE id = %(id)s AND state = 'enabled' RETURNING failing_since"""
+UPDATE webhook_endpoints SET
+    failing_since = CASE WHEN last_failed_at > %(recent)s THEN coalesce(failing_since, %(now)s) ELSE %(now)s END,
+    last_failed_at = %(now)s, paused_until = greatest(paused_until, %(pause)s)
+WHERE id = %(id)s AND state = 'enabled' RETURNING failing_since"""
 WORKED: LiteralString = """
 UPDATE webhook_endpoints SET failing_since = NULL, paused_until = NULL WHERE id = %s AND failing_since IS NOT NULL"""
 RESUME: LiteralString = """
@@ -197,7 +201,8 @@ class Endpoints:
 
         Until `pause`, nothing is sent to it.
         """
-        row = await self._db.one(FAILED, {"id": id, "now": self._clock.now(), "pause": pause})
+        now = self._clock.now()
+        row = await self._db.one(FAILED, {"id": id, "now": now, "recent": now - RECENT, "pause": pause})
         return row["failing_since"] if row else None
 
     async def resume(self, client: str, id: str | None = None) -> None:  # noqa: A002

@@ -11,7 +11,7 @@ from msgspec import Meta
 from cobalt_link.kit.ids import canonical
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
 from cobalt_link.web.paging import Page, Pagination
-from cobalt_link.web.problems import InvalidRequest
+from cobalt_link.web.problems import InvalidRequest, UnknownField
 from cobalt_link.webhooks.endpoints import Endpoints
 from cobalt_link.webhooks.event_log import EventLog, LogFilter, Status, WebhookEventView
 from cobalt_link.webhooks.events import Events
@@ -52,7 +52,7 @@ class EventApi(msgspec.Struct, frozen=True):
         return count, rest
 
 
-class WebhookEventsQuery(msgspec.Struct, frozen=True):
+class WebhookEventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     job_id: Annotated[
         str | None, Alias("job_execution_id"), Meta(description="Only events of this job. The final one comes first.")
     ] = None
@@ -119,7 +119,7 @@ class Replayed(msgspec.Struct, frozen=True):
     rate=Rate.READ,
     idempotency=Idempotency.NONE,
     audit=None,
-    errors=(InvalidRequest,),
+    errors=(InvalidRequest, UnknownField),
     summary="List the events of an account, with every attempt to deliver them. The newest comes first.",
 )
 async def list_webhook_events(room: EventApi, call: Call, body: WebhookEventsQuery) -> WebhookEventsAnswer:

@@ -1,4 +1,4 @@
-"""The log of events as the API shows it: each event with its payload, and every attempt to deliver it."""
+"""The log of events as the API shows it: each event with its payload, and every try to deliver it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from cobalt_link.webhooks.outbox import opened_payload
 Status = Literal["success", "failed", "pending"]
 
 
-class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to deliver an event. `attempt` is its `webhook-attempt`. `error` says in a code why there is no
+class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to deliver an event. `webhook_attempt` counts from 1. `error` says in a code why there is no
     `response_status_code`. `webhook_url` is null if the webhook was removed since."""
 
-    attempt: int
+    webhook_attempt: int
     at: datetime
     webhook_id: str
     webhook_url: str | None
@@ -58,7 +58,7 @@ class WebhookEventView(msgspec.Struct, frozen=True, kw_only=True):
     response_status_code: int | None
     webhook_id: str | None
     webhook_url: str | None
-    attempts: list[AttemptView]
+    deliveries: list[DeliveryView]
 
 
 class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,9 +112,9 @@ class EventLog:
         if not rows:
             return []
         columns = {"ids": [row["id"] for row in rows], "ats": [row["created_at"] for row in rows]}
-        attempts: dict[str, list[Row]] = {}
-        for row in await self._db.rows(statements.ATTEMPTS, columns):
-            attempts.setdefault(row["event"], []).append(row)
+        tries: dict[str, list[Row]] = {}
+        for row in await self._db.rows(statements.TRIES, columns):
+            tries.setdefault(row["event"], []).append(row)
         waiting = {row["event"]: row["endpoint"] for row in await self._db.rows(statements.WAITING, columns)}
         owners = sorted({row["owner"] for row in rows})
         keys = {owner: self._keys.opened(owner, form) for owner, form in (await self._keys.wrapped(owners)).items()}
@@ -122,15 +122,15 @@ class EventLog:
         views = []
         for row in rows:
             body = opened_payload(keys.get(row["owner"]), client, row["id"], row["sealed_payload"])
-            made = [_attempt(each, known) for each in attempts.get(row["id"], [])]
+            made = [_delivery_view(each, known) for each in tries.get(row["id"], [])]
             views.append(_view(row, msgspec.json.decode(body) if body else {}, made, waiting.get(row["id"]), known))
         return views
 
 
 def _view(
-    row: Row, envelope: dict[str, Any], attempts: Sequence[AttemptView], waiting: str | None, known: dict[str, Endpoint]
+    row: Row, envelope: dict[str, Any], tries: Sequence[DeliveryView], waiting: str | None, known: dict[str, Endpoint]
 ) -> WebhookEventView:
-    last = attempts[-1] if attempts else None
+    last = tries[-1] if tries else None
     endpoint = last.webhook_id if last else waiting
     return WebhookEventView(
         id=row["id"],
@@ -147,19 +147,19 @@ def _view(
         status=row["status"],
         delivery_status=row["status"],
         delivered=row["status"] == "success",
-        delivery_attempts=len(attempts),
+        delivery_attempts=len(tries),
         last_delivery_attempt=last.at if last else None,
         response_status_code=last.response_status_code if last else None,
         webhook_id=endpoint,
         webhook_url=known[endpoint].url if endpoint in known else None,
-        attempts=list(attempts),
+        deliveries=list(tries),
     )
 
 
-def _attempt(row: Row, known: dict[str, Endpoint]) -> AttemptView:
+def _delivery_view(row: Row, known: dict[str, Endpoint]) -> DeliveryView:
     endpoint = row["endpoint"]
-    return AttemptView(
-        attempt=row["number"],
+    return DeliveryView(
+        webhook_attempt=row["number"],
         at=row["at"],
         webhook_id=endpoint,
         webhook_url=known[endpoint].url if endpoint in known else None,

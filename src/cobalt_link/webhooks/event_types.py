@@ -15,7 +15,7 @@ DISABLED: Final = "endpoint.disabled"
 # Contract §6.4. For writes whose names it does not give: `<resource>.created` and `<resource>.failed`.
 _WRITTEN: Final = (
     "claim", "message", "note", "patient_note", "payment", "referral", "referring_provider", "task", "task_note",
-    "telephone_encounter", "telephone_encounter_action",
+    "telephone_encounter",
 )  # fmt: skip
 TYPES: Final[tuple[str, ...]] = tuple(
     sorted(
@@ -41,6 +41,8 @@ TYPES: Final[tuple[str, ...]] = tuple(
             "note.updated",
             "document.uploaded",
             "document.upload_failed",
+            "telephone_encounter.action_added",
+            "telephone_encounter.action_failed",
             "login_required",
             "link.completed",
             "link.exited",

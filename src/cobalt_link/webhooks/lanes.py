@@ -15,7 +15,7 @@ WIDEST: Final = 32
 OF_CLIENT: Final = MOST // 2
 OF_FAILING: Final = MOST // 4
 QUICK: Final = 1000  # milliseconds
-REMEMBERED: Final = 1_000  # endpoints
+MOST_KNOWN: Final = 1_000  # endpoints
 
 
 class Lanes:
@@ -56,7 +56,7 @@ class Lanes:
             if not counter[key]:
                 del counter[key]
         self._failing -= failing
-        if len(self._widths) >= REMEMBERED:
+        if len(self._widths) >= MOST_KNOWN:
             self._widths.clear()
         self._widths[endpoint] = min(WIDEST, self._width(endpoint) * 2) if well else 1
 

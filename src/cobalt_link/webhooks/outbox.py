@@ -17,7 +17,7 @@ from cobalt_link.webhooks import endpoints, envelope, lanes, statements
 from cobalt_link.webhooks.endpoints import Endpoint
 from cobalt_link.webhooks.events import payload_context
 from cobalt_link.webhooks.lanes import Lanes
-from cobalt_link.webhooks.schedule import Answer, Verdict
+from cobalt_link.webhooks.schedule import Answer, Consequence
 
 LEASE: Final = timedelta(seconds=30)  # twice the time that an attempt may take. A dead worker's rows come again then
 LANES: Final = 500  # endpoints that one claim looks at
@@ -26,13 +26,14 @@ DISABLED: Final = "endpoint_disabled"
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A claimed row. `body` is None if the key of the payload was destroyed. `tries` is as in `judged`."""
+    """A claimed row, for the try of this `number`. `body` is None if the key of the payload was destroyed. `waits` is
+    as in `consequence_of`."""
 
     endpoint: Endpoint
     event: str
     claim: int
-    attempt: int
-    tries: int
+    number: int
+    waits: int
     body: bytes | None
 
 
@@ -45,11 +46,11 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     undelivered: bool
 
 
-_Outcome = tuple[Delivery, Answer, Verdict]
+_Outcome = tuple[Delivery, Answer, Consequence]
 
 
 class Outbox:
-    """The tables `webhook_outbox` and `webhook_attempts`."""
+    """The tables `webhook_outbox` and `webhook_tries`."""
 
     def __init__(self, db: Database, keys: DataKeys, clock: Clock) -> None:
         self._db = db
@@ -77,12 +78,15 @@ class Outbox:
         }
         found = await self._db.rows(statements.CLAIM_DUE, given)
         rows = [row for row in found if row["event"] is not None]
-        last = max(row["id"] for row in rows) if len(rows) >= most else found[0]["last_lane"]
-        return (await self._opened(rows) if rows else []), last or ""
+        last = found[0]["last_lane"] or ""
+        if len(rows) >= most:
+            # Cut off after the last endpoint that gave a row, other than one whose rows go out in order.
+            last = max((row["id"] for row in rows if not row["in_order"]), default=last)
+        return (await self._opened(rows) if rows else []), last
 
-    async def settle(self, delivery: Delivery, answer: Answer, verdict: Verdict) -> None:
-        """Logs the attempt, and ends the delivery or waits for the next one."""
-        await self._settle((delivery, answer, verdict))
+    async def settle(self, delivery: Delivery, answer: Answer, consequence: Consequence) -> None:
+        """Logs the try, and ends the delivery or lets it wait for the next one."""
+        await self._settle((delivery, answer, consequence))
 
     async def drop_all(self, tx: Tx, endpoint: str) -> None:
         """Ends what a disabled endpoint still had to get."""
@@ -145,13 +149,13 @@ def _delivery(row: Row, endpoint: Endpoint, payload: Row | None, keys: dict[str,
         endpoint=endpoint,
         event=row["event"],
         claim=row["claim"],
-        attempt=row["attempts"] + 1,
-        tries=row["tries"],
+        number=row["tries"] + 1,
+        waits=row["waits"],
         body=envelope.thin(body) if body and endpoint.payload == "thin" else body,
     )
 
 
-def _settled(delivery: Delivery, answer: Answer, verdict: Verdict) -> dict[str, Any]:
+def _settled(delivery: Delivery, answer: Answer, consequence: Consequence) -> dict[str, Any]:
     return {
         "endpoint": delivery.endpoint.id,
         "event": delivery.event,
@@ -160,6 +164,6 @@ def _settled(delivery: Delivery, answer: Answer, verdict: Verdict) -> dict[str, 
         "milliseconds": answer.milliseconds,
         "status": answer.status,
         "error": answer.error,
-        "delivered": verdict.delivered,
-        "due_at": verdict.due_at,
+        "delivered": consequence.delivered,
+        "due_at": consequence.due_at,
     }

@@ -19,7 +19,7 @@ from cobalt_link.webhooks.event_api import EventApi
 from cobalt_link.webhooks.event_log import EventLog
 from cobalt_link.webhooks.events import DELIVER, Events
 from cobalt_link.webhooks.outbox import Outbox
-from cobalt_link.webhooks.sender import MOST_BYTES, TIMEOUT, Sender
+from cobalt_link.webhooks.sender import MOST_BYTES, TIMEOUT, WebhookSender
 from cobalt_link.webhooks.upkeep import WebhookUpkeep
 
 ROUTES = (api.routes, event_api.routes)
@@ -48,7 +48,7 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom) -> WebhooksRoom
         proxy=deps.settings.outbound_proxy,
         tls=deps.trust,
     )
-    endpoints, sender = Endpoints(db, keys, clock, http, private=private), Sender(http, clock)
+    endpoints, sender = Endpoints(db, keys, clock, http, private=private), WebhookSender(http, clock)
     outbox, events = Outbox(db, keys, clock), Events(db, keys, clock, jobs.queue)
     deliveries = Deliveries(db, jobs.queue, outbox, endpoints, events, sender)
     jobs.queue.task(DELIVER, deliveries.sweep)

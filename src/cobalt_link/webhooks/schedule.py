@@ -41,7 +41,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return self.status is not None and 200 <= self.status < 300
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Consequence(msgspec.Struct, frozen=True):
     """`due_at` is None if nothing is tried again. Until `pause`, the endpoint gets nothing at all."""
 
     delivered: bool
@@ -50,22 +50,22 @@ class Verdict(msgspec.Struct, frozen=True):
     gone: bool = False
 
 
-def judged(answer: Answer, tries: int, jitter: Callable[[], float] = random.random) -> Verdict:
-    """`tries` were made before this one, since the delivery was asked for."""
+def consequence_of(answer: Answer, waits: int, jitter: Callable[[], float] = random.random) -> Consequence:
+    """`waits` is how many of the delays are over since the delivery was asked for."""
     if answer.delivered:
-        return Verdict(True)
+        return Consequence(True)
     if answer.status == GONE:
-        return Verdict(False, gone=True)
+        return Consequence(False, gone=True)
     asked = _asked_wait(answer)
     pause = None
     if answer.status in THROTTLED and (asked or answer.status != 503):
-        usual = DELAYS[min(tries, len(DELAYS) - 1)]
+        usual = DELAYS[min(waits, len(DELAYS) - 1)]
         pause = answer.at + (asked or min(usual, LONGEST_PAUSE))
-    if not _is_repeated(answer) or tries >= len(DELAYS):
-        return Verdict(False, pause=pause)
+    if not _is_repeated(answer) or waits >= len(DELAYS):
+        return Consequence(False, pause=pause)
     # Only later, never sooner, so that the last attempt is 75 hours and 35 minutes after the first at the earliest.
-    wait = DELAYS[tries] * (1 + JITTER * jitter())
-    return Verdict(False, due_at=answer.at + max(wait, asked or wait), pause=pause)
+    wait = DELAYS[waits] * (1 + JITTER * jitter())
+    return Consequence(False, due_at=answer.at + max(wait, asked or wait), pause=pause)
 
 
 def _is_repeated(answer: Answer) -> bool:

@@ -27,7 +27,7 @@ _CODES: Final = (
 )
 
 
-class Sender:
+class WebhookSender:
     """`http` allows `TIMEOUT` seconds and `MOST_BYTES`."""
 
     def __init__(self, http: Http, clock: Clock) -> None:
@@ -38,11 +38,11 @@ class Sender:
     def now(self) -> datetime:
         return self._clock.now()
 
-    async def send(self, endpoint: Endpoint, event: str, body: bytes, attempt: int) -> Answer:
+    async def send(self, endpoint: Endpoint, event: str, body: bytes, number: int) -> Answer:
         """Every attempt has a fresh timestamp (S-067), also as ISO 8601, so that receivers can refuse old ones."""
         at, began = self.now, time.monotonic()
         timestamp = javascript_time(at) if endpoint.timestamps == "iso" else str(int(at.timestamp()))
-        headers = signing.headers(endpoint.secrets(at), event, timestamp, attempt, body)
+        headers = signing.headers(endpoint.secrets(at), event, timestamp, number, body)
         try:
             response = await self._http.request("POST", endpoint.url, headers=headers, content=body, skim=True)
         except HttpError as problem:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cobalt_link.vault import ed25519
 
 SECRET_BYTES: Final = 32  # the specification allows 24 to 64
 
@@ -26,21 +27,17 @@ class WebhookSecret(msgspec.Struct, frozen=True):
 
     @classmethod
     def new(cls) -> WebhookSecret:
-        return cls(f"whsec_{b64encode(os.urandom(SECRET_BYTES)).decode()}", os.urandom(32))
+        return cls(f"whsec_{b64encode(os.urandom(SECRET_BYTES)).decode()}", os.urandom(ed25519.SEED_SIZE))
 
     @property
     def public_key(self) -> str:
         """For `v1a`: `whpk_` and 32 bytes in base64."""
-        return f"whpk_{b64encode(self._private.public_key().public_bytes_raw()).decode()}"
-
-    @property
-    def _private(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed)
+        return f"whpk_{b64encode(ed25519.public_key(self.seed)).decode()}"
 
     def signatures(self, signed: bytes) -> str:
         """Both signatures of Standard Webhooks, separated by a space."""
         key = b64decode(self.text.removeprefix("whsec_"))
-        v1, v1a = hmac.digest(key, signed, "sha256"), self._private.sign(signed)
+        v1, v1a = hmac.digest(key, signed, "sha256"), ed25519.sign(self.seed, signed)
         return f"v1,{b64encode(v1).decode()} v1a,{b64encode(v1a).decode()}"
 
     def verification(self, body: bytes) -> str:
@@ -52,7 +49,7 @@ class WebhookSecret(msgspec.Struct, frozen=True):
         return "WebhookSecret()"
 
 
-def headers(secrets: Sequence[WebhookSecret], event: str, timestamp: str, attempt: int, body: bytes) -> dict[str, str]:
+def headers(secrets: Sequence[WebhookSecret], event: str, timestamp: str, number: int, body: bytes) -> dict[str, str]:
     """The headers of one attempt. The first secret is the current one.
 
     `cobalt-verification` has room for one signature, so only the current secret makes it.
@@ -63,6 +60,6 @@ def headers(secrets: Sequence[WebhookSecret], event: str, timestamp: str, attemp
         "cobalt-verification": secrets[0].verification(body),
         "webhook-id": event,
         "webhook-timestamp": timestamp,
-        "webhook-attempt": str(attempt),
+        "webhook-attempt": str(number),
         "webhook-signature": " ".join(each.signatures(signed) for each in secrets),
     }

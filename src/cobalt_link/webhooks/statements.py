@@ -1,4 +1,4 @@
-"""All SQL on `webhook_events`, `webhook_outbox`, and `webhook_attempts`."""
+"""All SQL on `webhook_events`, `webhook_outbox`, and `webhook_tries`."""
 
 from __future__ import annotations
 
@@ -51,10 +51,12 @@ WITH RECURSIVE lanes AS (
         WHERE endpoint = l.id AND in_order ORDER BY number LIMIT 1
     ) h WHERE l.room > 0 AND due_at <= %(now)s AND {FREE}
 ), claimed AS (
-    UPDATE webhook_outbox o SET {CLAIM} FROM (SELECT * FROM ready UNION ALL SELECT * FROM heads) t
+    UPDATE webhook_outbox o SET {CLAIM} FROM (
+        SELECT * FROM heads UNION ALL SELECT * FROM ready LIMIT %(most)s
+    ) t
     WHERE o.endpoint = t.endpoint AND o.event = t.event AND {FREE} RETURNING o.*
 )
-SELECT l.last_lane, c.event, c.event_at, c.claim, c.attempts, c.tries, e.* FROM (
+SELECT l.last_lane, c.event, c.event_at, c.claim, c.tries, c.waits, c.in_order, e.* FROM (
     SELECT CASE WHEN bool_and(endpoint IS NOT NULL) THEN max(endpoint) ELSE '' END AS last_lane FROM lanes
 ) l LEFT JOIN (claimed c JOIN webhook_endpoints e ON e.id = c.endpoint) ON true"""
 
@@ -62,7 +64,7 @@ PAYLOADS: LiteralString = """
 SELECT v.* FROM unnest(%(ids)s::text[], %(ats)s::timestamptz[]) AS w (id, at) CROSS JOIN LATERAL (
     SELECT id, owner, type, sealed_payload FROM webhook_events WHERE id = w.id AND created_at = w.at LIMIT 1) v"""
 
-# The outcomes of a group of attempts. A row whose claim another worker has taken over stays as that one leaves it.
+# The outcomes of a group of tries. A row whose claim another worker has taken over stays as that one leaves it.
 SETTLE: LiteralString = f"""
 WITH o AS (
     SELECT * FROM unnest(%(endpoint)s::text[], %(event)s::text[], %(claim)s::bigint[], %(at)s::timestamptz[],
@@ -72,29 +74,29 @@ WITH o AS (
 ), gone AS (
     DELETE FROM webhook_outbox d USING o
     WHERE d.endpoint = o.endpoint AND d.event = o.event AND d.claim = o.claim AND o.due_at IS NULL
-    RETURNING d.endpoint, d.event, d.event_at, d.attempts + 1 AS number
+    RETURNING d.endpoint, d.event, d.event_at, d.tries + 1 AS number
 ), later AS (
-    UPDATE webhook_outbox d SET attempts = d.attempts + 1, tries = d.tries + 1, due_at = o.due_at, {RELEASE} FROM o
+    UPDATE webhook_outbox d SET tries = d.tries + 1, waits = d.waits + 1, due_at = o.due_at, {RELEASE} FROM o
     WHERE d.endpoint = o.endpoint AND d.event = o.event AND d.claim = o.claim AND o.due_at IS NOT NULL
-    RETURNING d.endpoint, d.event, d.event_at, d.attempts AS number
+    RETURNING d.endpoint, d.event, d.event_at, d.tries AS number
 )
-INSERT INTO webhook_attempts (event, event_at, endpoint, number, at, milliseconds, status, error, delivered)
+INSERT INTO webhook_tries (event, event_at, endpoint, number, at, milliseconds, status, error, delivered)
 SELECT a.event, a.event_at, a.endpoint, a.number, o.at, o.milliseconds, o.status, o.error, o.delivered
 FROM (SELECT * FROM gone UNION ALL SELECT * FROM later) a JOIN o USING (endpoint, event)"""
 
 # Ends what an endpoint still had to get. The log says why.
 DROP_ALL: LiteralString = """
 WITH gone AS (DELETE FROM webhook_outbox WHERE endpoint = %(endpoint)s RETURNING *)
-INSERT INTO webhook_attempts (event, event_at, endpoint, number, at, milliseconds, error, delivered)
-SELECT event, event_at, endpoint, attempts + 1, %(now)s, 0, %(error)s, false FROM gone"""
+INSERT INTO webhook_tries (event, event_at, endpoint, number, at, milliseconds, error, delivered)
+SELECT event, event_at, endpoint, tries + 1, %(now)s, 0, %(error)s, false FROM gone"""
 
 _AGAIN: LiteralString = """
 SELECT e.id, v.id, v.created_at, v.number, %(now)s::timestamptz, %(in_order)s::boolean, coalesce((
-    SELECT max(a.number) FROM webhook_attempts a
+    SELECT max(a.number) FROM webhook_tries a
     WHERE a.event = v.id AND a.event_at = v.created_at AND a.endpoint = e.id), 0)"""
-_INTO: LiteralString = "INSERT INTO webhook_outbox (endpoint, event, event_at, number, due_at, in_order, attempts)"
+_INTO: LiteralString = "INSERT INTO webhook_outbox (endpoint, event, event_at, number, due_at, in_order, tries)"
 _OR_SOONER: LiteralString = """
-ON CONFLICT (endpoint, event) DO UPDATE SET tries = 0, in_order = excluded.in_order,
+ON CONFLICT (endpoint, event) DO UPDATE SET waits = 0, in_order = excluded.in_order,
     due_at = least(webhook_outbox.due_at, excluded.due_at)"""
 
 FIND: LiteralString = """
@@ -112,7 +114,7 @@ FROM (
     ORDER BY created_at, number LIMIT %(most)s
 ) v JOIN webhook_endpoints e ON {_TAKES}
 WHERE (%(endpoint)s::text IS NULL OR e.id = %(endpoint)s) AND (NOT %(undelivered)s::boolean OR NOT EXISTS (
-    SELECT FROM webhook_attempts a
+    SELECT FROM webhook_tries a
     WHERE a.event = v.id AND a.event_at = v.created_at AND a.endpoint = e.id AND a.delivered)) {_OR_SOONER}"""
 # The first event that a replay of `most` leaves out.
 REST: LiteralString = """
@@ -124,7 +126,7 @@ ORDER BY created_at, number OFFSET %(most)s LIMIT 1"""
 _STATUS: LiteralString = """CROSS JOIN LATERAL (
     SELECT CASE WHEN EXISTS (SELECT FROM webhook_outbox o WHERE o.event = v.id) THEN 'pending' ELSE (
         SELECT CASE WHEN bool_and(l.delivered) THEN 'success' WHEN count(*) > 0 THEN 'failed' END FROM (
-            SELECT bool_or(a.delivered) AS delivered FROM webhook_attempts a
+            SELECT bool_or(a.delivered) AS delivered FROM webhook_tries a
             WHERE a.event = v.id AND a.event_at = v.created_at GROUP BY a.endpoint
         ) l) END AS status) s"""
 _WHERE: LiteralString = f"""FROM webhook_events v {_STATUS} WHERE v.account = %(account)s AND v.client = %(client)s
@@ -140,9 +142,9 @@ _JOB: LiteralString = "AND v.job_id = %(job_id)s"
 NEWEST_OF_JOB: LiteralString = f"{_COLUMNS} {_WHERE} {_JOB} ORDER BY v.created_at DESC, v.number DESC {_PAGE}"
 OLDEST_OF_JOB: LiteralString = f"{_COLUMNS} {_WHERE} {_JOB} ORDER BY v.created_at, v.number {_PAGE}"
 COUNT_OF_JOB: LiteralString = f"SELECT count(*) AS count {_WHERE} {_JOB}"
-ATTEMPTS: LiteralString = """
+TRIES: LiteralString = """
 SELECT a.* FROM unnest(%(ids)s::text[], %(ats)s::timestamptz[]) AS w (id, at) CROSS JOIN LATERAL (
-    SELECT event, endpoint, number, at, milliseconds, status, error, delivered FROM webhook_attempts
+    SELECT event, endpoint, number, at, milliseconds, status, error, delivered FROM webhook_tries
     WHERE event = w.id AND event_at = w.at ORDER BY at, number LIMIT 200) a"""
 WAITING: LiteralString = """
 SELECT event, endpoint FROM webhook_outbox WHERE event = ANY (%(ids)s)"""
@@ -150,9 +152,9 @@ SELECT event, endpoint FROM webhook_outbox WHERE event = ANY (%(ids)s)"""
 PRUNE_EVENTS: LiteralString = """
 DELETE FROM webhook_events_other WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM webhook_events_other WHERE created_at < %(before)s LIMIT %(most)s))"""
-PRUNE_ATTEMPTS: LiteralString = """
-DELETE FROM webhook_attempts_other WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM webhook_attempts_other WHERE event_at < %(before)s LIMIT %(most)s))"""
+PRUNE_TRIES: LiteralString = """
+DELETE FROM webhook_tries_other WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM webhook_tries_other WHERE event_at < %(before)s LIMIT %(most)s))"""
 PRUNE_OUTBOX: LiteralString = """
 DELETE FROM webhook_outbox WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM webhook_outbox WHERE event_at < %(before)s ORDER BY event_at LIMIT %(most)s))"""

@@ -24,7 +24,7 @@ class WebhookUpkeep:
         now = self._clock.now()
         before = now - self._kept
         await delete_in_batches(self._db, statements.PRUNE_OUTBOX, {"before": before})
-        for table in ("webhook_events", "webhook_attempts"):
+        for table in ("webhook_events", "webhook_tries"):
             await Partitions(self._db, table).keep_days(now.date(), before.date())
-        for statement in (statements.PRUNE_EVENTS, statements.PRUNE_ATTEMPTS):
+        for statement in (statements.PRUNE_EVENTS, statements.PRUNE_TRIES):
             await delete_in_batches(self._db, statement, {"before": before})

@@ -8,6 +8,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from sandbox_ehr.clinic.context import ChartContext
 from sandbox_ehr.ehr import ehr_of
 from sandbox_ehr.lab.faults import Faults
 from sandbox_ehr.lab.holds import HeldWrite
@@ -23,13 +24,13 @@ T = TypeVar("T")
 async def read_chart(request: Request, session: Session, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of `work(connection, context, …)`."""
     ehr = ehr_of(request)
-    return await ehr.database.run(in_chart, session, ehr.clock.now(), work, *args, **kwargs)
+    return await in_chart(ehr.database, session, ehr.clock.now(), work, *args, **kwargs)
 
 
 async def read_schedule(request: Request, session: Session, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The same for work that needs no paperwork of visits."""
     ehr = ehr_of(request)
-    return await ehr.database.run(in_schedule, session, ehr.clock.now(), work, *args, **kwargs)
+    return await in_schedule(ehr.database, session, ehr.clock.now(), work, *args, **kwargs)
 
 
 async def write_chart(
@@ -43,7 +44,7 @@ async def write_chart(
     await asyncio.sleep(faults.write_slow_ms / 1000)
     await _hold(request, faults, "before", client_ref)
     undo = faults.write_done_although_not
-    result = await ehr.database.run(_transact, session, ehr.clock.now(), work, args, undo=undo)
+    result = await in_chart(ehr.database, session, ehr.clock.now(), _undone if undo else _done, work, args)
     if undo:
         note_outcome(request, "fault:write_done_although_not")
     await _hold(request, faults, "after", client_ref)
@@ -70,12 +71,13 @@ async def _hold(request: Request, faults: Faults, point: Literal["before", "afte
         await ehr_of(request).holds.wait(write)
 
 
-def _transact(
-    connection: sqlite3.Connection, session: Session, now: float, work: Callable[..., Any], args: Any, *, undo: bool
-) -> Any:
-    if not undo:
-        return in_chart(connection, session, now, work, *args)
+def _done(connection: sqlite3.Connection, context: ChartContext, work: Callable[..., Any], args: Any) -> Any:
+    return work(connection, context, *args)
+
+
+def _undone(connection: sqlite3.Connection, context: ChartContext, work: Callable[..., Any], args: Any) -> Any:
+    """The same result, of which nothing stays."""
     connection.execute("SAVEPOINT lie")
-    result = in_chart(connection, session, now, work, *args)
+    result = work(connection, context, *args)
     connection.execute("ROLLBACK TO lie")
     return result

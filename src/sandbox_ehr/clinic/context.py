@@ -5,7 +5,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from sandbox_ehr import refusals
 from sandbox_ehr.clinic.practice import Clinic, Provider
+from sandbox_ehr.refusals import RequestRefused
+
+FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
 class StaffUser(msgspec.Struct, frozen=True):
@@ -57,8 +61,11 @@ class ChartContext(msgspec.Struct, frozen=True):
         return self.local(moment).isoformat(timespec="seconds")
 
 
-def seconds_of(moment: datetime) -> float:
-    return moment.astimezone(UTC).timestamp()
+def seconds_of(start: datetime) -> float:
+    """Raises RequestRefused for a time that no schedule has: near the ends of Python's calendar no zone works."""
+    if not FIRST_YEAR <= start.year <= LAST_YEAR:
+        raise RequestRefused(refusals.invalid_value("start", f"Give a time from {FIRST_YEAR} to {LAST_YEAR}."))
+    return start.astimezone(UTC).timestamp()
 
 
 def user_of(provider_id: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from sandbox_ehr.clinic import insurances, patients, records
 from sandbox_ehr.clinic.context import ChartContext
 from sandbox_ehr.clinic.made_up_patients import Patient
+from sandbox_ehr.clinic.page_query import Offset
 from sandbox_ehr.clinic.records import Kind, ListQuery, NewRow, Row
 from sandbox_ehr.clinic.seeded_choice import number, pick
 
@@ -54,7 +55,7 @@ class BenefitQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """The query of `GET /api/eligibility-checks/{id}/benefits`."""
 
     type: str = ""
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    offset: Offset = 0
     limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
 
 

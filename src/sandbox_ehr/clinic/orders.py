@@ -1,6 +1,6 @@
 """Orders of labs, images, medications and procedures. They come from visits; the API only reads them."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from sandbox_ehr.clinic.made_up_visits import MEDICINES
@@ -60,7 +60,9 @@ def made_up(visit: Visit, day: date) -> Row | None:
         medicine, strength, frequency = pick(MEDICINES, visit.id, "prescribed")
         return row | {"name": medicine, "details": {"strength": strength, "frequency": frequency, "refills": 2}}
     if kind == "imaging":
-        return row | {"name": pick(IMAGES, visit.id, "image"), "details": {"location": "Larkspur Imaging Center"}}
+        scheduled = (day + timedelta(days=3 + number(10, visit.id, "scheduled"))).isoformat()
+        details = {"location": "Larkspur Imaging Center", "scheduled_on": scheduled}
+        return row | {"name": pick(IMAGES, visit.id, "image"), "details": details}
     return row | {"name": pick(PROCEDURES, visit.id, "procedure")}
 
 

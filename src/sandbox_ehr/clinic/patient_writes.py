@@ -9,8 +9,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sandbox_ehr import refusals
-from sandbox_ehr.clinic import patients
+from sandbox_ehr.clinic import eligibility, patients
 from sandbox_ehr.clinic.context import ChartContext
+from sandbox_ehr.clinic.eligibility import NewCheck
 from sandbox_ehr.clinic.insurances import PlanOfPatient, add_plan
 from sandbox_ehr.clinic.made_up_patients import Contact, HomeAddress, Patient, PatientPharmacy, Phones
 from sandbox_ehr.clinic.pharmacies import pharmacies
@@ -58,6 +59,7 @@ class NewPatient(NewRow, frozen=True, kw_only=True):
     emergency_contact: Contact = Contact()
     pharmacy_id: str = ""
     insurance: tuple[PlanOfPatient, ...] = ()
+    check_eligibility: bool = False
 
 
 class PatientChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -91,7 +93,9 @@ def create(connection: sqlite3.Connection, context: ChartContext, body: NewPatie
         raise RequestRefused(refusals.duplicate_patient(same.id, same.mrn))
     patients.save(connection, clinic, patient)
     for plan in body.insurance:
-        add_plan(connection, context, patient.id, plan)
+        row = add_plan(connection, context, patient.id, plan)
+        if body.check_eligibility:
+            eligibility.create(connection, context, NewCheck(insurance_id=row["id"]))
     return patients.require(connection, clinic, patient.id)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from sandbox_ehr import refusals
 from sandbox_ehr.clinic.made_up_patients import Patient, patients
+from sandbox_ehr.clinic.page_query import Offset
 from sandbox_ehr.clinic.search_text import Phone, digits, fold
 from sandbox_ehr.refusals import RequestRefused
 
@@ -51,7 +52,7 @@ class PatientQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dob: date | None = None
     phone: Phone = ""
     client_ref: str = ""
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    offset: Offset = 0
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
 
 

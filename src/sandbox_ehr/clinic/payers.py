@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from sandbox_ehr.clinic.page_query import Offset
 from sandbox_ehr.clinic.search_text import fold
 
 _FIRST = ("Alder", "Blue Heron", "Cedarbrook", "Copperline", "Fairhaven", "Granite State", "Harborlight", "Juniper")
@@ -30,7 +31,7 @@ class PayerQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     code: str = ""
     name: str = ""
     active: bool | None = None
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    offset: Offset = 0
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
 
 

@@ -14,6 +14,7 @@ import msgspec
 from sandbox_ehr import refusals
 from sandbox_ehr.clinic.context import ChartContext
 from sandbox_ehr.clinic.made_up_patients import Patient
+from sandbox_ehr.clinic.page_query import Offset
 from sandbox_ehr.refusals import RequestRefused
 
 Row = dict[str, Any]
@@ -63,7 +64,7 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """What every list of rows takes. `client_ref` finds what a client wrote."""
 
     client_ref: ClientRef = ""
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    offset: Offset = 0
     limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
 
 

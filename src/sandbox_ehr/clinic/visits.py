@@ -10,6 +10,7 @@ import msgspec
 from sandbox_ehr.clinic import schedule_slots
 from sandbox_ehr.clinic.made_up_patients import Patient, patients
 from sandbox_ehr.clinic.made_up_visits import VisitDetails, visits_on
+from sandbox_ehr.clinic.page_query import Offset
 from sandbox_ehr.clinic.practice import OFF_THE_SCHEDULE, Clinic
 from sandbox_ehr.clinic.search_text import Phone, digits, words
 
@@ -54,7 +55,7 @@ class VisitQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     patient_phone: Phone = ""
     mode: Literal["", "office", "video"] = ""
     include: Literal["", "progress_note"] = ""
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    offset: Offset = 0
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 500
 
 

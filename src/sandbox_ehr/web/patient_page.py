@@ -126,7 +126,7 @@ async def patient(request: Request) -> Response:
     if "patients.read" not in session.rights:
         return _refuse(request, "patients.read")
     ehr, patient_id = ehr_of(request), request.path_params["id"]
-    found, sections = await ehr.database.run(in_chart, session, ehr.clock.now(), _chart, patient_id, session.rights)
+    found, sections = await in_chart(ehr.database, session, ehr.clock.now(), _chart, patient_id, session.rights)
     return chart_page(request, session, "patient.html", patient=found, sections=sections)
 
 
@@ -137,8 +137,8 @@ async def document(request: Request) -> Response:
     if "documents.read" not in session.rights:
         return _refuse(request, "documents.read")
     ehr = ehr_of(request)
-    work = documents.content
-    row, content = await ehr.database.run(in_chart, session, ehr.clock.now(), work, request.path_params["id"])
+    document_id = request.path_params["id"]
+    row, content = await in_chart(ehr.database, session, ehr.clock.now(), documents.content, document_id)
     # Always saved and never shown: somebody may have uploaded a page with scripts.
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(row['filename'], safe='')}"}
     return Response(content, media_type=row["media_type"], headers=headers)

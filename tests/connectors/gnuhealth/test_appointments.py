@@ -52,7 +52,8 @@ async def test_each_appointment_says_who_when_where_and_why(
     assert starts(found) == sorted(starts(found))
     assert {each.ehr_id: each.start for each in found} == {key: v.start for key, v in seeded(gnuhealth).items()}
     (cough,) = [each for each in found if each.reason]
-    assert msgspec.structs.replace(cough, ehr_id="", created_at=None) == Appointment(
+    assert cough.updated_at and cough.updated_at >= (cough.created_at or cough.updated_at)
+    assert msgspec.structs.replace(cough, ehr_id="", created_at=None, updated_at=None) == Appointment(
         ehr_id="", start=seed.visits(gnuhealth.today)[0].start, duration=None, status="confirmed",
         appointment_type="followup", mode="office", reason="Cough for three days",
         patient=Patient(
@@ -113,7 +114,10 @@ async def test_free_slots_are_not_appointments(gnuhealth: Bench, connector: GnuH
      ({"patient_phone": "555-201-0001"}, {"PUID-000"}), ({"patient_phone": "201"}, set()),
      ({"mode": "telemedicine", "patient_mrn": "PUID-000"}, {"PUID-000"}),
      ({"mode": "telemedicine", "patient_name": "john"}, set()),
-     ({"mode": "office", "patient_mrn": "PUID-002"}, {"PUID-002"})],
+     ({"mode": "office", "patient_mrn": "PUID-002"}, {"PUID-002"}),
+     ({"patient_ehr_id": "2"}, {"PUID-001"}), ({"patient_ehr_id": "x"}, set()),
+     ({"updated_since": datetime(2999, 1, 1, tzinfo=UTC)}, set()),
+     ({"updated_since": datetime(2020, 1, 1, tzinfo=UTC), "patient_ehr_id": "1"}, {"PUID-000"})],
 )  # fmt: skip
 async def test_filters_narrow_the_list(
     gnuhealth: Bench, connector: GnuHealth, chart: Chart, filters: dict[str, Any], wanted: set[str]

@@ -8,8 +8,9 @@ def test_every_filter_that_the_api_has_is_declared(connector: GnuHealth) -> None
     reads = connector.manifest.reads
     others = set(AppointmentQuery.__struct_fields__) - {"start", "end", "mode"}
     assert set(reads["appointments"]) == others | {"appointment_mode"}
-    assert set(reads["patients"]) == set(PatientQuery.__struct_fields__) - {"offset", "limit"}
-    assert reads.keys() == {"appointments", "patients", "providers", "locations", "settings"}
+    # When a patient was changed stands at several records of GNU Health.
+    assert set(reads["patients"]) == set(PatientQuery.__struct_fields__) - {"offset", "limit", "updated_since"}
+    assert reads.keys() == {"appointments", "patients", "orders", "providers", "locations", "settings"}
 
 
 def test_a_dry_run_and_a_look_afterwards_are_possible_for_every_write(connector: GnuHealth) -> None:

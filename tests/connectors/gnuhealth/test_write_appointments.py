@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from cobalt_link.connector.capabilities import listed
 from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.models import AppointmentQuery
 from cobalt_link.connector.writes import AppointmentChange, NewAppointment
 from cobalt_link.connector.writing import NotWritten
 from cobalt_link.connectors.gnuhealth import GnuHealth, new_appointments
@@ -115,6 +117,9 @@ async def test_an_appointment_is_moved_and_changed(written_to: Bench, connector:
     assert {name: held.fields[name] for name in asked} == asked
     read = await connector.appointment(doctor, made)
     assert read and (read.start, read.provider_ehr_id, read.appointment_type) == (later, "1", "new")
+    assert read.updated_at
+    days = AppointmentQuery(start=later.date(), end=later.date(), updated_since=read.updated_at)
+    assert made in [each.ehr_id for each in await listed(connector.appointments(doctor, days))]
     theirs = raw(written_to, MODEL, made, "healthprof", "visit_type", "comments", "appointment_date", "state")
     assert theirs == {
         "healthprof": 1, "visit_type": "new", "comments": "Two coughs", "appointment_date": seed.a_moment(later),

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from cobalt_link.connector.chart import Chart
@@ -17,6 +18,8 @@ from cobalt_link.connector.writes import (
 from cobalt_link.connectors.gnuhealth import GnuHealth
 from cobalt_link.net.errors import HttpError
 from tests.connectors.gnuhealth.written import called, count, cut, do, held_of, ref
+from tests.net.wires import plain
+from tests.support.ehrs import gnuhealth_seed as seed
 from tests.support.ehrs.gnuhealth import MARKS
 from tests.support.ehrs.gnuhealth import GnuHealth as Bench
 
@@ -66,6 +69,31 @@ async def test_a_broken_line_writes_nothing_twice_and_loses_nothing(
             added = sum(count(written_to, model) for model in MODELS) - sum(there)
             made = {"party.party.create": 2}.get(kind, 1) if kind.endswith("create") else 0
             assert added == (0 if before else made), (kind, before)
+
+
+async def test_a_free_slot_is_found_as_ours_only_if_it_was_taken(
+    written_to: Bench, connector: GnuHealth, doctor: Chart
+) -> None:
+    at = seed.a_moment(START - timedelta(hours=1))
+    slot = seed.one(written_to, MODELS[0], {"healthprof": 1, "appointment_date": at, "state": "free"})
+    for before in (True, False):
+        write = msgspec.structs.replace(new(KINDS[0], "", ""), start=START - timedelta(hours=1))
+        async with cut(written_to, doctor, f"model.{MODELS[0]}.write", before=before) as (_, chart):
+            with pytest.raises(HttpError):
+                await connector.writings[write.capability].write(connector, chart, write)
+            held = await held_of(connector, chart, write)
+        assert (held and held.ehr_id) == (None if before else str(slot))
+
+
+async def test_a_proxy_s_error_leaves_open_what_became_of_the_write(
+    written_to: Bench, connector: GnuHealth, doctor: Chart
+) -> None:
+    for before in (True, False):
+        write, timeout = new(KINDS[0], "", ""), plain(status="504 Gateway Timeout")
+        async with cut(written_to, doctor, f"model.{KINDS[0]}", before=before, instead=timeout) as (_, chart):
+            with pytest.raises(HttpError):
+                await connector.writings[write.capability].write(connector, chart, write)
+            assert (await held_of(connector, chart, write) is None) == before
 
 
 async def test_a_note_whose_signing_broke_off_is_found_unsigned(

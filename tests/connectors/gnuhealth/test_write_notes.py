@@ -8,7 +8,6 @@ import pytest
 from cobalt_link.connector.capabilities import listed
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import AppointmentQuery
-from cobalt_link.connector.refusals import NoRights
 from cobalt_link.connector.writes import NewNote, NoteChange, Soap
 from cobalt_link.connector.writing import NotWritten
 from cobalt_link.connectors.gnuhealth import GnuHealth, new_notes
@@ -148,7 +147,5 @@ async def test_only_health_professionals_write_notes(written_to: Bench, connecto
     person = {"name": "Pat", "lastname": "Clerk", "is_person": True, "fed_country": "USA", "gender": "f"}
     party = seed.one(written_to, "party.party", person | {"is_healthprof": True, "internal_user": user[0]})
     seed.one(written_to, "gnuhealth.healthprofessional", {"party": party, "institution": 1, "code": "LIC-3"})
-    with pytest.raises(NoRights) as no:
-        await connector.writings["notes.create"].write(connector, clerk, a_note(visit, text=TEXT))
-    assert no.value.details == {"rights": "write"}
+    assert await refused(connector, clerk, a_note(visit, text=TEXT)) == [("NO_RIGHTS", None)]
     assert not count(written_to, MODEL, ["appointment", "=", int(visit)])

@@ -21,7 +21,8 @@ from tests.support.ehrs.gnuhealth import GnuHealth as Bench
 
 
 def ref() -> str:
-    return uuid4().hex
+    """Like a job's: only its end differs."""
+    return f"{uuid4().int % 2**60:032x}"
 
 
 async def do(connector: GnuHealth, chart: Chart, write: Write) -> Held:
@@ -63,15 +64,18 @@ def count(bench: Bench, model: str, *domain: Any) -> int:
 
 
 @asynccontextmanager
-async def cut(bench: Bench, chart: Chart, method: str, *, before: bool) -> AsyncIterator[tuple[Wire, Chart]]:
-    """The chart through a line that breaks at each call of `method`: before it reached the server, or after."""
+async def cut(
+    bench: Bench, chart: Chart, method: str, *, before: bool, instead: bytes = b""
+) -> AsyncIterator[tuple[Wire, Chart]]:
+    """The chart through a line that breaks at each call of `method`: before it reached the server, or after.
+    `instead` comes back in place of the answer."""
 
     async def say(request: bytes) -> bytes:
         changing = called(request) == method
         if changing and before:
-            return b""
+            return instead
         answer = await _forwarded(bench.port, request)
-        return b"" if changing else answer
+        return instead if changing else answer
 
     async with listening(say) as wire:
         yield wire, msgspec.structs.replace(chart, session=chart.session | {"base": wire.url})

@@ -107,6 +107,7 @@ def wrong_values(found: list[Case]) -> Iterator[Wrong]:
         ("patients.create", {"phone": "5550123"}, "EHR_VALIDATION_ERROR", "phone"),
         ("patients.create", {"address_zip": "123"}, "EHR_VALIDATION_ERROR", "address_zip"),
         ("patients.create", {"insurance_subscriber_number": None}, "MISSING_FIELD", "insurance_subscriber_number"),
+        ("patients.create", {"insurance_sequence": "4"}, "EHR_VALIDATION_ERROR", "insurance_sequence"),
         ("patients.create", {"insurance_sequence": "secondary"}, "PRIORITY_TAKEN", "insurance_sequence"),
         ("patients.create", {"insurance_provider_ehr_id": None, "insurance_name": "No Such"},
          "INSURANCE_PROVIDER_NOT_FOUND", "insurance_name"),
@@ -162,6 +163,8 @@ async def states(clinic: Clinic, found: list[Case]) -> list[Wrong]:
         (writes.NoteChange(ref=ref(), ehr_id=note["id"], text="More"), "NOTE_SIGNED", None),
         (writes.NoteChange(ref=ref(), ehr_id=note["id"], sign=True), "NOTE_SIGNED", None),
         (changed(found, "patients.create", **again), "DUPLICATE_PATIENT", None),
+        # Somebody else's plan.
+        (changed(found, "insurances.update", patient_ehr_id=someone["id"]), "INSURANCE_NOT_FOUND", None),
         (changed(found, "claims.create"), "DUPLICATE_CLAIM", None),
         (changed(found, "claims.create", appointment_ehr_id=signed["id"]), "APPOINTMENT_NOT_STARTED", None),
         (changed(found, "referring_providers.create"), "DUPLICATE_REFERRING_PROVIDER", "npi"),
@@ -207,15 +210,16 @@ async def test_a_double_booking_says_with_what_it_conflicts(clinic: Clinic, conn
     visit = await clinic.visit()
     block = await clinic.send("POST", "blocks", provider_id="502", start=visit["start"], minutes=30, title="Team")
     for provider, start, said in (
-        ("501", visit["start"], "conflict_type: visit"),
-        ("502", block["start"], "Team"),
+        ("501", visit["start"], "visit"),
+        ("502", block["start"], "block"),
     ):
         when = NOON.fromisoformat(start) + timedelta(minutes=10)
         write = changed(
             found, "appointments.create", provider_ehr_id=provider, secondary_provider_ehr_id=None, start=when
         )
         for reasons in (await refused(connector, chart, write), await checked(connector, chart, write)):
-            assert [each.code for each in reasons] == ["SCHEDULE_CONFLICT"] and said in reasons[0].description
+            assert [each.code for each in reasons] == ["SCHEDULE_CONFLICT"]
+            assert reasons[0].details["conflict_type"] == said in reasons[0].description
         free = msgspec.structs.replace(write, start=when + timedelta(minutes=25), ref=ref())
         assert await checked(connector, chart, free) == ()
         booked = msgspec.structs.replace(write, prevent_double_booking=False, ref=ref())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,10 +14,14 @@ from cobalt_link.connector.refusals import NoRights
 from cobalt_link.connector.writes import (
     WRITES,
     AppointmentChange,
+    InsuranceChange,
+    NewInsurance,
     NewTelephoneEncounter,
     NoteChange,
     PatientChange,
+    ReferralDocument,
     Write,
+    WriteCapability,
 )
 from cobalt_link.connector.writing import Held, NotWritten, Writing, Written
 from cobalt_link.connectors.sandbox import Sandbox as Connector
@@ -134,12 +139,15 @@ async def test_a_write_whose_answer_was_lost_is_found_once(
 async def test_what_the_ehr_spells_its_own_way_is_told(clinic: Clinic, connector: Connector, chart: Chart) -> None:
     found = {case.capability: case for case in await cases(clinic)}
     for capability in ("insurances.create", "insurances.update"):
-        case = msgspec.structs.replace(
-            found[capability], write=msgspec.structs.replace(found[capability].write, member_id="ev 7x")
-        )
+        asked_for = found[capability].write
+        assert isinstance(asked_for, NewInsurance | InsuranceChange) and asked_for.subscriber_demographics
+        subscriber = asked_for.subscriber_demographics | {"state": "ny"}
+        changed = msgspec.structs.replace(asked_for, member_id="ev 7x", subscriber_demographics=subscriber)
+        case = msgspec.structs.replace(found[capability], write=changed)
         await write(connector, chart, case)
         held = await read_back(connector, chart, case)
         assert held and held.fields["member_id"] == "EV7X"
+        assert held.fields["subscriber_demographics"] == asked_for.subscriber_demographics
         entries = {entry["field"]: entry for entry in held.shown["audit_trail"]}
         assert entries["member_id"]["attempted"] == "ev 7x" and entries["member_id"]["saved"] == "EV7X"
         assert "capitals" in entries["member_id"]["note"] and set(entries["member_id"]) == {
@@ -189,3 +197,21 @@ async def test_a_record_in_an_answer_is_never_trusted_to_be_ours(
 ) -> None:
     visit, case = await clinic.visit(), (await cases(clinic))[0]
     assert await read_back(connector, chart, case, visit["id"]) is None
+
+
+async def test_a_file_is_what_the_ehr_has_and_not_what_was_sent(
+    clinic: Clinic, connector: Connector, chart: Chart
+) -> None:
+    found = {case.capability: case for case in await cases(clinic)}
+    other: dict[WriteCapability, dict[str, Any]] = {
+        "documents.create": {"content": b"other"},
+        "referrals.create": {"documents": (ReferralDocument(filename="ecg.pdf", content=b"other"),)},
+    }
+    for capability, fields in other.items():
+        case = found[capability]
+        await write(connector, chart, case)
+        changed = msgspec.structs.replace(case, write=msgspec.structs.replace(case.write, **fields))
+        held = await read_back(connector, chart, changed)
+        assert held and {name: held.fields[name] for name in fields} == {
+            name: getattr(case.write, name) for name in fields
+        }

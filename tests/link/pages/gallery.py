@@ -4,6 +4,7 @@ pictures."""
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import msgspec
 
@@ -21,6 +22,7 @@ from cobalt_link.connector.panes import (
 )
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.connector.topics import TOPICS
+from cobalt_link.connector.writes import WriteCapability
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages import connection_list, home, render, texts
 from cobalt_link.link.pages.closed import CLOSED
@@ -134,6 +136,7 @@ def context(**changed: object) -> PageContext:
         host="riverside.larkspur.example",
         connector_texts=CONNECTOR_TEXTS.get(locale, CONNECTOR_TEXTS["en"]),
         topics=TOPICS,
+        writes=get_args(WriteCapability),
         keeps_password=True,
         started=NOW - timedelta(minutes=2),
         expires_at=NOW + timedelta(minutes=28),

@@ -113,7 +113,7 @@ COVERED: dict[str, str] = {
     "AccountView.practice": "where that is",
     "AccountView.health": "whether your sign-in works",
     "AccountView.health_reason": "whether your sign-in works",
-    "Event.code": "whether your sign-in works",
+    "LinkEvent.code": "whether your sign-in works",
 }
 # Views of which all fields have one line, but for what they say on the patient.
 WHOLE = {
@@ -137,9 +137,11 @@ OF_PATIENTS = {
 OURS = re.compile(
     r"\w+\.(success|token|link_token|access_token|public_token|account_id|expires_at|message|id|patient_id)"
     r"|(Pagination|StateMachine|Transition|HealthStatus|OpenApi|OrgView|VisitType|Reference|ClientAddress|Continuation)\.\w+"
-    r"|LinkTokenStatus\.state|Event\.(seq|name|at|pane)"
+    r"|LinkTokenStatus\.state|LinkEvent\.(seq|name|at|pane)"
     # The app is told of a request before it is sent (refusal.unsupported.sends).
     r"|EhrRequest\.\w+"
+    # What happened to what the app itself asked for. An event tells no more of the chart than the call before it.
+    r"|(Webhook\w+|RotatedAnswer|DeliveryView|Redelivered|Replayed)\.\w+"
     r"|AccountView\.(user_id|org_id|linked_at|last_used_at)|\w+\.access_token_reference_ids?"
     r"|\w+\.(appointment_id|order_id|document_ids|location_id|provider_id|partial|partial_reason)"
     r"|(CountedPages|RecordPages|ReadView|WriteView|CapabilitiesAnswer)\.\w+"

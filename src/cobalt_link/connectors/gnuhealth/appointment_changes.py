@@ -11,7 +11,8 @@ from cobalt_link.connectors.gnuhealth.refused import (
     LOCATION,
     PROVIDER,
     changed,
-    holds_some,
+    holds,
+    may,
     missing,
     row,
     unknown_codes,
@@ -24,6 +25,7 @@ NOT_FOUND = Reason("APPOINTMENT_NOT_FOUND", "GNU Health has no such appointment.
 
 
 async def check(server: Server, write: AppointmentChange) -> None:
+    await may(server, MODEL, "write")
     await _to_change(server, write)
 
 
@@ -34,13 +36,13 @@ async def update(server: Server, write: AppointmentChange) -> Written:
     return Written(ehr_id=write.ehr_id)
 
 
-async def held(server: Server, write: AppointmentChange, _: str | None) -> Held | None:
-    """None if the appointment is gone, or has not one of the asked values."""
+async def held(server: Server, write: AppointmentChange, ehr_id: str | None) -> Held | None:
+    """None if the appointment is gone, or does not have what was asked."""
     found = await row(server, MODEL, write.ehr_id, HELD, *TAKEN)
     if found is None:
         return None
     fields = held_fields(server, found) | {"status": found["state"], "cancel": found["state"] in CANCELLED}
-    return Held(ehr_id=write.ehr_id, fields=fields) if holds_some(write, fields) else None
+    return Held(ehr_id=write.ehr_id, fields=fields) if holds(write, fields, answered=ehr_id is not None) else None
 
 
 async def _to_change(server: Server, write: AppointmentChange) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import at, full_name, inside, number
 
 MODEL = "gnuhealth.appointment"
-OWN = ["appointment_date", "state", "appointment_type", "visit_type", "comments", "create_date"]
+OWN = ["appointment_date", "state", "appointment_type", "visit_type", "comments", "create_date", "write_date"]
 PARTY = ["name", "lastname", "ref", "dob", "gender", "phone", "mobile"]
 NUMBERS = ["contact_mechanisms.type", "contact_mechanisms.value"]
 LINKED = [
@@ -78,6 +78,13 @@ def _domain(query: AppointmentQuery, zone: tzinfo) -> list[Any]:
         domain.append(["appointment_type", "=", "telemedicine"])
     if query.patient_mrn is not None:
         domain.append(["patient.party.ref", "=", query.patient_mrn])
+    if query.patient_ehr_id is not None:
+        domain.append(["patient", "=", number(query.patient_ehr_id) or -1])
+    if query.updated_since is not None:
+        since = at(query.updated_since)
+        # What nobody has changed yet has no `write_date`.
+        new = [["write_date", "=", None], ["create_date", ">=", since]]
+        domain.append(["OR", ["write_date", ">=", since], new])
     if query.patient_phone is not None:
         domain.append(search.by_phone("patient.party", query.patient_phone))
     return [*domain, *(search.by_name("patient.party", word) for word in _words(query))]
@@ -120,6 +127,7 @@ def appointment(row: dict[str, Any], zone: tzinfo, progress_note: str | None) ->
         insurance_number=inside(row, "insurance", "number"),
         progress_note=progress_note,
         created_at=_in(zone, row["create_date"]),
+        updated_at=_in(zone, row["write_date"] or row["create_date"]),
     )
 
 

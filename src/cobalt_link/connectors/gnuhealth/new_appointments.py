@@ -15,6 +15,7 @@ from cobalt_link.connectors.gnuhealth.refused import (
     PATIENT,
     PROVIDER,
     changed,
+    may,
     missing,
     row,
     unknown_codes,
@@ -29,6 +30,11 @@ TAKEN_NOW = Reason("SCHEDULE_CONFLICT", "Somebody took this free slot just now."
 
 
 async def check(server: Server, write: NewAppointment) -> None:
+    await may(server, MODEL, "create")
+    await _can_be(server, write)
+
+
+async def _can_be(server: Server, write: NewAppointment) -> None:
     """Raises NotWritten with every reason why this appointment cannot be made."""
     reasons = [
         *await missing(server, PATIENT, write.patient_ehr_id, "patient_ehr_id"),
@@ -43,7 +49,7 @@ async def check(server: Server, write: NewAppointment) -> None:
 
 
 async def create(server: Server, write: NewAppointment) -> Written:
-    await check(server, write)
+    await _can_be(server, write)
     values = {
         "name": tag(write.ref),
         "state": "confirmed",

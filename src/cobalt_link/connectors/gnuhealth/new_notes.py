@@ -23,7 +23,7 @@ from cobalt_link.connector import (
 )
 from cobalt_link.connectors.gnuhealth import appointments
 from cobalt_link.connectors.gnuhealth.appointments import EVALUATION, TAKEN
-from cobalt_link.connectors.gnuhealth.refused import PROVIDER, changed, row
+from cobalt_link.connectors.gnuhealth.refused import PROVIDER, changed, may, row
 from cobalt_link.connectors.gnuhealth.server import Fault, Server
 from cobalt_link.connectors.gnuhealth.values import at, tag
 
@@ -41,6 +41,7 @@ NO_PROFESSIONAL = Reason(
 
 async def check(server: Server, write: NewNote) -> None:
     """Raises NotWritten with every reason why this note cannot be written."""
+    await may(server, EVALUATION, "create")
     await _visit(server, write)
 
 

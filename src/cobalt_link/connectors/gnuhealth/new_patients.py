@@ -13,7 +13,7 @@ from uuid import UUID
 from cobalt_link.connector import Held, NewPatient, NotWritten, PatientQuery, Reason, Written
 from cobalt_link.connectors.gnuhealth import demographics, patients
 from cobalt_link.connectors.gnuhealth.demographics import HELD, addresses, numbers
-from cobalt_link.connectors.gnuhealth.refused import RULE, changed
+from cobalt_link.connectors.gnuhealth.refused import RULE, changed, may
 from cobalt_link.connectors.gnuhealth.server import Server
 from cobalt_link.connectors.gnuhealth.values import inside, on
 
@@ -24,6 +24,7 @@ GENDERS = {"male": "m", "female": "f", "unknown": "u", None: "u"}
 
 async def check(server: Server, write: NewPatient) -> None:
     """Raises NotWritten with every reason why this patient cannot be registered."""
+    await may(server, PARTY, "create")
     await _address_of_new(server, write)
 
 

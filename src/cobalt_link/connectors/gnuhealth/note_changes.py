@@ -17,7 +17,7 @@ from cobalt_link.connectors.gnuhealth.new_notes import (
     sign_what_is_written,
     texts,
 )
-from cobalt_link.connectors.gnuhealth.refused import RULE, changed, holds_some, row
+from cobalt_link.connectors.gnuhealth.refused import RULE, changed, holds, may, row
 from cobalt_link.connectors.gnuhealth.server import Server
 
 NOT_FOUND = Reason("NOTE_NOT_FOUND", "GNU Health has no such note.", "ehr_id")
@@ -26,6 +26,7 @@ NOT_YET = Reason(RULE, "GNU Health signs no note before the visit's time.", "sig
 
 
 async def check(server: Server, write: NoteChange) -> None:
+    await may(server, EVALUATION, "write")
     await _unsigned(server, write)
 
 
@@ -39,11 +40,11 @@ async def update(server: Server, write: NoteChange) -> Written:
     return Written(ehr_id=write.ehr_id)
 
 
-async def held(server: Server, write: NoteChange, _: str | None) -> Held | None:
-    """None if the note is gone, or has nothing of what was asked."""
+async def held(server: Server, write: NoteChange, ehr_id: str | None) -> Held | None:
+    """None if the note is gone, or does not have what was asked."""
     found = await row(server, EVALUATION, write.ehr_id, HELD)
     kept = held_note(write, found) if found else None
-    return kept if kept and holds_some(write, kept.fields) else None
+    return kept if kept and holds(write, kept.fields, answered=ehr_id is not None) else None
 
 
 async def _unsigned(server: Server, write: NoteChange) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from cobalt_link.connector import Held, NotWritten, PatientChange, Reason, Writt
 from cobalt_link.connectors.gnuhealth import patients
 from cobalt_link.connectors.gnuhealth.demographics import HELD, addresses, numbers
 from cobalt_link.connectors.gnuhealth.new_patients import PARTY, held_patient
-from cobalt_link.connectors.gnuhealth.refused import changed, holds_some, row
+from cobalt_link.connectors.gnuhealth.refused import changed, holds, may, row
 from cobalt_link.connectors.gnuhealth.server import Server
 
 NOT_FOUND = Reason("PATIENT_NOT_FOUND", "GNU Health has no active patient with this id.", "ehr_id")
 
 
 async def check(server: Server, write: PatientChange) -> None:
+    await may(server, PARTY, "write")
     await _steps(server, write)
 
 
@@ -27,14 +28,14 @@ async def update(server: Server, write: PatientChange) -> Written:
     return Written(ehr_id=write.ehr_id)
 
 
-async def held(server: Server, write: PatientChange, _: str | None) -> Held | None:
-    """None if the patient is gone, or has not one of the asked values."""
+async def held(server: Server, write: PatientChange, ehr_id: str | None) -> Held | None:
+    """None if the patient is gone, or does not have what was asked."""
     found = await row(server, patients.MODEL, write.ehr_id, HELD)
     if found is None:
         return None
     kept = held_patient(found)
     fields = {name: value for name, value in kept.fields.items() if name in write.__struct_fields__}
-    return msgspec.structs.replace(kept, fields=fields) if holds_some(write, fields) else None
+    return msgspec.structs.replace(kept, fields=fields) if holds(write, fields, answered=ehr_id is not None) else None
 
 
 async def _steps(server: Server, write: PatientChange) -> tuple[int, dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cobalt_link.connector import NoRights, NotWritten, Reason
+from cobalt_link.connector import NotWritten, Reason
 from cobalt_link.connectors.gnuhealth import practice
 from cobalt_link.connectors.gnuhealth.server import Fault, Server
 from cobalt_link.connectors.gnuhealth.values import number
@@ -19,6 +19,9 @@ from cobalt_link.connectors.gnuhealth.values import number
 TEXT_AT = {"UserError": 0, "UserWarning": 1}
 RULE = "EHR_VALIDATION_ERROR"
 CHANGED = Reason(RULE, "Somebody changed this record in GNU Health just now. Read it again, then repeat the change.")
+FORBIDDEN = Reason(
+    "NO_RIGHTS", "The user's groups in GNU Health do not allow this. An administrator can add one: Health Doctor."
+)
 
 
 class Sought(NamedTuple):
@@ -37,7 +40,7 @@ LOCATION = Sought("gnuhealth.institution", "LOCATION_NOT_FOUND", "institution")
 async def changed(
     server: Server, model: str, method: str, *params: Any, meanwhile: Reason = CHANGED, **context: Any
 ) -> Any:
-    """One request that changes the chart. Raises NotWritten or NoRights if the server says that it did nothing.
+    """One request that changes the chart. Raises NotWritten if the server says that it did nothing.
 
     `meanwhile` is the reason if a record is no longer what `_timestamp` in the context says.
     """
@@ -48,15 +51,15 @@ async def changed(
             raise NotWritten(meanwhile) from None
         if fault.kind not in TEXT_AT:
             raise
-        if not await allowed(server, model, "create" if method == "create" else "write"):
-            raise NoRights("write") from None
+        await may(server, model, "create" if method == "create" else "write")
         raise NotWritten(Reason(RULE, _text(fault))) from None
 
 
-async def allowed(server: Server, model: str, what: str) -> bool:
-    """Whether the user's groups have this right ("create", "write") on the model."""
+async def may(server: Server, model: str, what: str) -> None:
+    """Raises NotWritten unless the user's groups have this right ("create", "write") on the model."""
     rights = await server.model("ir.model.access", "get_access", [model])
-    return bool(rights[model][what])
+    if not rights[model][what]:
+        raise NotWritten(FORBIDDEN)
 
 
 async def row(server: Server, model: str, ehr_id: str, fields: list[str], *more: Any) -> dict[str, Any] | None:
@@ -87,18 +90,22 @@ async def unknown_codes(server: Server, visit_type: str | None, status: str | No
     return reasons
 
 
-def holds_some(asked: msgspec.Struct, held: Mapping[str, Any]) -> bool:
-    """Whether the EHR has at least one of the values that the app asked for. GNU Health trims texts, and writes the
-    hosts of mail addresses small."""
-    return any(_same(getattr(asked, name), value) for name, value in held.items())
+def holds(asked: msgspec.Struct, held: Mapping[str, Any], *, answered: bool) -> bool:
+    """Whether the EHR has the values that the app asked for: one of them if the server said that it wrote, else all,
+    because it writes all or none. A signature is a request of its own, so it counts only if it is all that was asked.
+    """
+    texts = {name: getattr(asked, name) for name in held if getattr(asked, name) not in (None, False)}
+    counted = [name for name in texts if name != "sign"] or list(texts)
+    return (any if answered else all)(_same(name, texts[name], held[name]) for name in counted)
 
 
-def _same(asked: Any, held: Any) -> bool:
+def _same(name: str, asked: Any, held: Any) -> bool:
+    """GNU Health keeps no spaces around a text, and some servers write the hosts of mail addresses small."""
     if isinstance(asked, msgspec.Struct):
-        return holds_some(asked, msgspec.structs.asdict(held))
-    if isinstance(asked, str) and isinstance(held, str):
-        return asked.strip().casefold() == held.casefold()
-    return asked not in (None, False) and asked == held
+        return holds(asked, msgspec.structs.asdict(held), answered=False)
+    if isinstance(asked, str) and name == "email":
+        return asked.strip().casefold() == (held or "").casefold()
+    return ((asked.strip() or None) if isinstance(asked, str) else asked) == held
 
 
 def _text(fault: Fault) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from cobalt_link.connector import (
+    BrokenAnswer,
     EhrBusy,
     EhrDown,
     Http,
@@ -92,8 +93,14 @@ class Server:
             raise NotThisAddress(reason="not_found") if no.status == 404 else NoRights("chart") from None
 
     async def change(self, model: str, method: str, *params: Any, **context: Any) -> Any:
-        """As `model`, for what changes the chart, but what the application refuses is a Fault. It is sent once."""
-        return await self._sent(f"model.{model}.{method}", *params, self.session.context | context)
+        """As `model`, for what changes the chart. It is sent once. What the application refuses is a Fault.
+
+        A server error is no refusal then: a proxy that lost patience does not know what became of the request.
+        """
+        try:
+            return await self._sent(f"model.{model}.{method}", *params, self.session.context | context)
+        except EhrDown:
+            raise BrokenAnswer("The server answered with an error, which says nothing about the change.") from None
 
     async def model(self, model: str, method: str, *params: Any, **context: Any) -> Any:
         return await self.call(f"model.{model}.{method}", *params, self.session.context | context)

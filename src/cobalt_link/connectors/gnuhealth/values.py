@@ -6,6 +6,7 @@ Source: trytond/protocols/jsonrpc.py of Tryton 7.0.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from hashlib import blake2s
 from typing import Any
 
 
@@ -64,8 +65,8 @@ def number(ehr_id: str) -> int | None:
 
 
 def tag(ref: str) -> str:
-    """Our reference of a write as an ID that people can read and say: "CL-3F2A19C0DE7B"."""
-    return f"CL-{ref[:12].upper()}"
+    """Our reference of a write as an ID that people can read out: "CL-3F2A19C0DE7B4455"."""
+    return f"CL-{blake2s(ref.encode(), digest_size=8).hexdigest().upper()}"
 
 
 def _parts(value: dict[str, Any], *names: str) -> list[int]:

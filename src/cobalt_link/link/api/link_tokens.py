@@ -17,7 +17,7 @@ from cobalt_link.developers.clients import Client
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.session import events
 from cobalt_link.link.session.ehr_requests import EhrRequests
-from cobalt_link.link.session.events import Event
+from cobalt_link.link.session.events import LinkEvent
 from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.session import LinkSession
 from cobalt_link.link.session.sessions import LinkSessionTable
@@ -107,7 +107,7 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a link token. `public_token` is set from when the user has finished until the exchange."""
 
     state: SessionState
-    events: list[Event]
+    events: list[LinkEvent]
     expires_at: datetime
     public_token: str | None = None
     account_id: str | None = None

@@ -20,7 +20,7 @@ from cobalt_link.link.api.link_tokens import (
     LinkTokenApi,
 )
 from cobalt_link.link.session.ehr_requests import EhrRequest, Position
-from cobalt_link.link.session.events import Event
+from cobalt_link.link.session.events import LinkEvent
 from cobalt_link.link.session.exchange import InvalidPublicToken, KeyReused
 from cobalt_link.link.session.states import SessionState, StateMachine, machine
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant
@@ -62,7 +62,7 @@ class LinkTokenStatus(msgspec.Struct, frozen=True):
     """`public_token` is set from when the user has finished until the exchange."""
 
     state: SessionState
-    events: list[Event]
+    events: list[LinkEvent]
     expires_at: datetime
     public_token: str | None
     account_id: str | None

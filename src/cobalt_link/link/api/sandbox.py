@@ -78,10 +78,12 @@ class SandboxAccounts:
         if not client.test:
             raise Forbidden("Only test clients have sandbox accounts. Create one with `cobalt clients create --test`.")
         key, connector = self._for_tests()
+        known = await self._deps.orgs.known(client.id, wanted.org_id)
+        instance = EhrInstance(address=self._address(key, known))
+        login, granted = await self._signed_in(connector, instance)
+        # Only now, so that a call that is refused leaves no org.
         org = await self._deps.orgs.ensure(client, wanted.org_id, connector.manifest.name)
-        instance = EhrInstance(address=self._address(key, org))
-        user = wanted.user_id or f"ci-{token_hex(6)}"
-        account, login = await self._signed_in(client, org, user, key, instance)
+        account = await self._kept(client, org, wanted.user_id or f"ci-{token_hex(6)}", instance, login, granted)
         token = await self._deps.access.issue(account, client.env)
         (view,) = await views(self._deps.accounts, self._deps.connectors, [account])
         return SandboxAccountLinked(token, token, account.id, login.username, login.password, view)
@@ -105,10 +107,7 @@ class SandboxAccounts:
         said = connector.faults[fault] if fault else "The login works again. Repair the account in Link's update mode."
         return SandboxAccountChanged(account.id, said)
 
-    async def _signed_in(
-        self, client: Client, org: Org, user_id: str, key: str, instance: EhrInstance
-    ) -> tuple[Account, TestLogin]:
-        connector = self._deps.connectors[key]
+    async def _signed_in(self, connector: Connector, instance: EhrInstance) -> tuple[TestLogin, Granted]:
         assert isinstance(connector, MakesLogins)
 
         async def sign_in(ask: Ask) -> Grant:
@@ -124,8 +123,14 @@ class SandboxAccounts:
             raise refusal_problems.problem_of(outcome.refusal, connector.manifest.name, instance.host)
         if not isinstance(outcome, Granted):
             raise EhrUnexpected
+        return login, outcome
+
+    async def _kept(
+        self, client: Client, org: Org, user_id: str, instance: EhrInstance, login: TestLogin, granted: Granted
+    ) -> Account:
+        key, connector = self._for_tests()
         async with self._deps.db.transaction() as tx:
-            account = await self._deps.accounts.keep(
+            return await self._deps.accounts.keep(
                 tx,
                 client=client.id,
                 org=org.id,
@@ -133,11 +138,11 @@ class SandboxAccounts:
                 user_id=user_id,
                 connector=key,
                 instance=instance,
-                grant=outcome.grant,
-                answers=outcome.answers,
+                grant=granted.grant,
+                answers=granted.answers,
                 username=login.username,
+                writes=tuple(connector.manifest.writes),
             )
-        return account, login
 
     def _for_tests(self) -> tuple[str, Connector]:
         for key, connector in self._deps.connectors.items():
@@ -145,8 +150,8 @@ class SandboxAccounts:
                 return key, connector
         raise NotSupported("No EHR for tests is installed here. Ask the operator to install the sandbox connector.")
 
-    def _address(self, key: str, org: Org) -> str:
-        address = org.address or self._deps.settings.ehr_addresses.get(key)
+    def _address(self, key: str, org: Org | None) -> str:
+        address = (org.address if org else None) or self._deps.settings.ehr_addresses.get(key)
         if not address:
             raise NotSupported("This installation has no sandbox EHR. Ask the operator to set COBALT_EHR_ADDRESSES.")
         return address

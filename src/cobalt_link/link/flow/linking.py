@@ -68,14 +68,14 @@ class LinkFlow(Flow):
         await self._sessions.settle(tx, session, account=account.id, ehr_user_name=name, found=chosen, now=now)
         await events.note(tx, session, "granted", now)
         data = {"account_id": account.id, "is_new": session.account is None}
-        await self._tell(tx, session, "link.completed", data, account)
+        await self._report(tx, session, "link.completed", data, account)
 
     async def leave(self, tx: Tx, session: LinkSession) -> None:
         now = self._deps.clock.now()
         if await self._sessions.leave(tx, session, now):
             await events.note(tx, session, "left", now)
             pane = type(session.pane).__struct_config__.tag if session.pane else None
-            await self._tell(tx, session, "link.exited", {"pane": pane})
+            await self._report(tx, session, "link.exited", {"pane": pane})
 
     def restarts_after(self, pane: Pane) -> bool:
         return pane == Consent(problem=pane.problem)
@@ -152,9 +152,10 @@ class LinkFlow(Flow):
             kept=sign_in.kept,
             another=sign_in.another,
             username=granted.username,
+            writes=tuple(self._deps.connectors[chosen.connector or ""].manifest.writes),
         )
 
-    async def _tell(
+    async def _report(
         self, tx: Tx, session: LinkSession, kind: str, data: dict[str, Any], account: Account | None = None
     ) -> None:
         asker = session.asker

@@ -72,7 +72,7 @@ class SessionProgress:
         latest = self._deps.clock.now() - SLOW
         return bool(found) and found[-1]["state"] == "open" and found[-1]["began_at"] <= latest
 
-    async def events(self, session: LinkSession) -> list[events.Event]:
+    async def events(self, session: LinkSession) -> list[events.LinkEvent]:
         """What happened in the session so far."""
         return await events.listed(self._deps.db, session)
 

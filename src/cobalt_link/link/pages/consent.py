@@ -1,14 +1,17 @@
-"""The consent pane: what the app sees, does, and never does. It is made from the topics of the connector's reads."""
+"""The consent pane: what the app sees, does, and never does. It is made from the topics of the connector's reads, and
+from its writes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from markupsafe import Markup
 
 from cobalt_link.connector.panes import Consent
 from cobalt_link.connector.topics import TOPICS, Topic
+from cobalt_link.connector.writes import WriteCapability
 from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.hosts import host_markup
 from cobalt_link.link.pages.pane_view import PaneView, head_of
@@ -26,6 +29,24 @@ GROUPS: Mapping[str, tuple[Topic, ...]] = {
 }
 
 
+# The short line of what the app adds and changes.
+WRITES: Mapping[str, tuple[WriteCapability, ...]] = {
+    "appointments": ("appointments.create", "appointments.update"),
+    "patients": ("patients.create", "patients.update", "insurances.create", "insurances.update"),
+    "notes": ("notes.create", "notes.update", "patient_notes.create"),
+    "documents": ("documents.create",),
+    "referrals": ("referrals.create", "referring_providers.create"),
+    "tasks": (
+        "tasks.create",
+        "task_notes.create",
+        "messages.create",
+        "telephone_encounters.create",
+        "telephone_encounters.add_action",
+    ),
+    "billing": ("claims.create", "payments.create"),
+}
+
+
 def variables(view: PaneView, pane: Consent) -> dict[str, Any]:
     t, context = view.texts, view.context
     return {
@@ -36,11 +57,27 @@ def variables(view: PaneView, pane: Consent) -> dict[str, Any]:
         "addressee": addressee_claim(context, t),
         "lines": (
             ("eye", t("consent.see"), seen(context, t)),
-            ("clock", t("consent.do"), t("consent.does")),
-            ("ban", t("consent.never"), t("consent.cannot")),
+            ("clock", t("consent.do"), done(context, t)),
+            ("ban", t("consent.never"), t("consent.cannot_delete" if context.writes else "consent.cannot")),
         ),
-        "all": [t(f"consent.sees.{topic}") for topic in (*context.topics, "you")],
+        "all_title": t("consent.all_writes" if context.writes else "consent.all"),
+        "all": [
+            *(t(f"consent.sees.{topic}") for topic in (*context.topics, "you")),
+            *(t(f"consent.adds.{name}") for name in written(context)),
+        ],
     }
+
+
+def written(context: PageContext) -> list[str]:
+    """The groups of what the app adds and changes."""
+    return [name for name, writes in WRITES.items() if not set(writes).isdisjoint(context.writes)]
+
+
+def done(context: PageContext, t: Texts) -> Markup:
+    """The short line of what the app does."""
+    if not context.writes:
+        return t("consent.does")
+    return t("consent.writes", what=t.listed([t(f"consent.write.{name}") for name in written(context)]))
 
 
 def seen(context: PageContext, t: Texts) -> Markup:
@@ -63,6 +100,8 @@ def _check() -> None:
     grouped = sorted(topic for topics in GROUPS.values() for topic in topics)
     if grouped != sorted(TOPICS):
         raise TypeError("Each topic needs one group in link/pages/consent.py")
+    if sorted(write for writes in WRITES.values() for write in writes) != sorted(get_args(WriteCapability)):
+        raise TypeError("Each write needs one group in link/pages/consent.py")
 
 
 _check()

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from cobalt_link.connector.topics import Topic
+from cobalt_link.connector.writes import WriteCapability
 
 
 class Framed(msgspec.Struct, frozen=True):
@@ -34,15 +35,16 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     the host is reached by https. `refused_at` is when the EHR said how long to wait.
     `practice` is the name that the EHR gives. `claimed_practice` is one that nobody but the app gives, and `addressee`
     is for whom the link is, as the app says: pages show both only as words of the app.
-    `connector_texts` are the connector's own texts in this locale, as flat keys. `topics` are what the app learns from
-    the EHR, for the consent. `since` and `last_used` belong to the account that is being repaired or that the app has
-    already: when it was first connected, and when the app last used it. `last_worked` is when the EHR last worked.
-    `can_ask`: the user can request the unsupported EHR. `has_asked`: the user has requested it. `can_change` is false
-    if the EHR of the org is fixed. `connections` is the address of `/connections` as a user would type it. `can_stay`:
-    the user can still extend the session. `goes_back`: "Back to the app" leads there, to its callback address or out of
-    its frame. `returns`: the browser is about to go there by itself. `accent` is the client's color as `#rrggbb`.
-    `framed` is set only for the page that opens a frame. `test_mode` is set only for test clients.
-    `ends_as` names the page that follows when the time is over, None if the session is done.
+    `connector_texts` are the connector's own texts in this locale, as flat keys. `topics` are what the app learns
+    from the EHR, and `writes` what it may write there, for the consent. `since` and `last_used` belong to the
+    account that is being repaired or that the app has already: when it was first connected, and when the app last
+    used it. `last_worked` is when the EHR last worked. `can_ask`: the user can request the unsupported EHR.
+    `has_asked`: the user has requested it. `can_change` is false if the EHR of the org is fixed. `connections` is
+    the address of `/connections` as a user would type it. `can_stay`: the user can still extend the session.
+    `goes_back`: "Back to the app" leads there, to its callback address or out of its frame. `returns`: the browser
+    is about to go there by itself. `accent` is the client's color as `#rrggbb`. `framed` is set only for the page
+    that opens a frame. `test_mode` is set only for test clients. `ends_as` names the page that follows when the
+    time is over, None if the session is done.
     """
 
     locale: str = "en"
@@ -64,6 +66,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     refused_at: datetime | None = None
     connector_texts: dict[str, str]
     topics: tuple[Topic, ...]
+    writes: tuple[WriteCapability, ...] = ()
     keeps_password: bool
     repairing: bool = False
     since: date | None = None

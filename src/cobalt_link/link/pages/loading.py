@@ -69,6 +69,7 @@ class ContextLoader:
             refused_at=await self._refused_at(session),
             connector_texts=(connector.texts(locale) if connector else {}) | flow_texts,
             topics=manifest.topics if manifest and subject.consents else (),
+            writes=tuple(manifest.writes) if manifest and subject.consents else (),
             keeps_password=subject.consents and (manifest is None or manifest.keeps_password),
             repairing=subject.repairing,
             since=account.linked_at.date() if account else None,

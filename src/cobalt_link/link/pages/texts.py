@@ -123,11 +123,16 @@ class Texts:
 
     def sentence(self, parts: Sequence[Markup]) -> Markup:
         """The parts as one list, "A, b, and c". Its first letter is a capital."""
+        whole = self.listed(parts)
+        return whole[:1].upper() + whole[1:]
+
+    def listed(self, parts: Sequence[Markup]) -> Markup:
+        """The parts as one list within a sentence, "a, b, and c"."""
         whole = parts[0]
         for number, part in enumerate(parts[1:], 2):
             key = "between" if number < len(parts) else "last" if number > 2 else "two"
             whole = self(f"list.{key}", first=whole, next=part)
-        return whole[:1].upper() + whole[1:]
+        return whole
 
     def span(self, seconds: float) -> Markup:
         """How long something takes or somebody waits: rounded up, so that nobody comes back too early."""

@@ -11,7 +11,7 @@ from cobalt_link.link.session.states import ConnectionsEventName, EventName
 from cobalt_link.store.database import Database, Tx
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class LinkEvent(msgspec.Struct, frozen=True, kw_only=True):
     """`pane` is the pane that was shown, `code` the code of the refusal. An event never holds what a user typed."""
 
     seq: int
@@ -66,8 +66,8 @@ SELECT link_token, left(id, 6), (
 FROM exchanged"""
 
 
-async def listed(db: Database, session: HasEvents) -> list[Event]:
-    return [Event(**row) for row in await db.rows(LISTED, {"token": session.link_token, "session": session.id})]
+async def listed(db: Database, session: HasEvents) -> list[LinkEvent]:
+    return [LinkEvent(**row) for row in await db.rows(LISTED, {"token": session.link_token, "session": session.id})]
 
 
 async def delete(tx: Tx, link_tokens: list[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 import msgspec
@@ -15,6 +16,7 @@ from cobalt_link.connector.writes import WriteCapability
 from cobalt_link.records.asked import NothingAsked
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.resource import ResourceRoute
+from cobalt_link.records.writes.operations import OPERATIONS
 
 # What connectors call the patient of a list, in the words of the API.
 IN_THE_API = {
@@ -40,12 +42,14 @@ class ReadView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriteView(msgspec.Struct, frozen=True, kw_only=True):
-    """`fields` are the optional fields that the EHR takes. Any other one is refused."""
+    """`fields` are the optional fields that the EHR takes, and `required_fields` those of them that it requires. Any
+    other one is refused."""
 
     capability: str
     offered: bool
     reason: str | None
     fields: list[str]
+    required_fields: list[str]
     route: Literal["api"] | None
 
 
@@ -69,6 +73,16 @@ async def read(engine: RecordsEngine, account: Account, asked: NothingAsked) -> 
     )
 
 
+def filters_of(manifest: Manifest, capability: Capability) -> list[str]:
+    """What narrows the list at this EHR, in the words of the API."""
+    read = READS[capability]
+    names = {*manifest.reads.get(capability, ()), *read.matches, *read.always}
+    names |= {"patient_id"} if "patient_mrn" in read.filters else set()
+    return sorted(
+        {IN_THE_API.get(each, each) for each in names} | ({"patient_mrn"} if "patient_id" in names else set())
+    )
+
+
 def _read(manifest: Manifest, capability: Capability) -> ReadView:
     declared = manifest.reads.get(capability)
     if declared is None:
@@ -83,13 +97,11 @@ def _read(manifest: Manifest, capability: Capability) -> ReadView:
             freshness=None,
         )
     read = READS[capability]
-    names = {*declared, *read.matches, *read.always} | ({"patient_id"} if "patient_mrn" in read.filters else set())
-    filters = {IN_THE_API.get(each, each) for each in names} | ({"patient_mrn"} if "patient_id" in names else set())
     return ReadView(
         capability=capability,
         offered=True,
         reason=None,
-        filters=sorted(filters),
+        filters=filters_of(manifest, capability),
         required_filters=[*dict.fromkeys((*read.always, *manifest.required.get(capability, ())))],
         withheld=withheld_fields(capability, manifest.without),
         route="api",
@@ -101,11 +113,16 @@ def _write(manifest: Manifest, capability: WriteCapability) -> WriteView:
     fields = manifest.writes.get(capability)
     offered = fields is not None
     what = capability.replace("_", " ").replace(".", ": ")
+
+    def in_api(names: Iterable[str]) -> list[str]:
+        return sorted({OPERATIONS[capability].in_request(name) for name in names})
+
     return WriteView(
         capability=capability,
         offered=offered,
         reason=None if offered else f"{manifest.name} does not offer {what}.",
-        fields=sorted(fields or ()),
+        fields=in_api(fields or ()),
+        required_fields=in_api(manifest.required.get(capability, ())),
         route="api" if offered else None,
     )
 

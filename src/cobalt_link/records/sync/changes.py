@@ -36,7 +36,7 @@ OF_PATIENT = {
 }
 
 
-class Seen(msgspec.Struct, array_like=True):
+class SeenAppointment(msgspec.Struct, array_like=True):
     """An appointment as it was: its digest, whether it was cancelled, and its day as a number."""
 
     digest: bytes
@@ -48,11 +48,11 @@ class Digests(msgspec.Struct, array_like=True):
     """All of a read. `until` is the last day that was read. Patients are those of its appointments."""
 
     until: int
-    appointments: dict[str, Seen]
+    appointments: dict[str, SeenAppointment]
     patients: dict[str, bytes]
 
 
-class Change(msgspec.Struct, frozen=True):
+class ScheduleChange(msgspec.Struct, frozen=True):
     """`view` is the appointment as it is now, None if the EHR no longer has it. `id` is ours, of the appointment or the
     patient."""
 
@@ -62,13 +62,13 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def digests(key: bytes, views: Iterable[AppointmentView], until: date) -> Digests:
-    appointments: dict[str, Seen] = {}
+    appointments: dict[str, SeenAppointment] = {}
     patients: dict[str, bytes] = {}
     for each in views:
         fields = {name: value for name, value in msgspec.to_builtins(each).items() if name not in NOT_COMPARED}
         day = each.datetime.date().toordinal() if each.datetime else 0
         own = {name: value for name, value in fields.items() if name not in OF_PATIENT}
-        appointments[each.id] = Seen(_digest(key, own), is_cancelled(each.status), day)
+        appointments[each.id] = SeenAppointment(_digest(key, own), is_cancelled(each.status), day)
         if each.patient_id:
             patients[each.patient_id] = _digest(key, {name: fields[name] for name in sorted(OF_PATIENT)})
     return Digests(until.toordinal(), appointments, patients)
@@ -81,12 +81,12 @@ def is_cancelled(status: str | None) -> bool:
 
 def changes(
     before: Digests, now: Digests, views: Mapping[str, AppointmentView], first: date, ours: Collection[str]
-) -> list[Change]:
+) -> list[ScheduleChange]:
     """What others changed. `first` is the first day of this read, `ours` are the ids of what we have just written.
 
     What came into the window of days because the time went on is no change, and neither is what left it.
     """
-    found: list[Change] = []
+    found: list[ScheduleChange] = []
     for id_, seen in now.appointments.items():
         known = before.appointments.get(id_)
         if id_ in ours or (known and known.digest == seen.digest) or (not known and seen.day > before.until):
@@ -95,17 +95,17 @@ def changes(
             kind: Kind = "appointment.created"
         else:
             kind = "appointment.cancelled" if seen.cancelled and not known.cancelled else "appointment.updated"
-        found.append(Change(kind, id_, views[id_]))
+        found.append(ScheduleChange(kind, id_, views[id_]))
     gone = [id_ for id_, known in before.appointments.items() if id_ not in now.appointments]
     found += [
-        Change("appointment.cancelled", id_, None)
+        ScheduleChange("appointment.cancelled", id_, None)
         for id_ in gone
         if id_ not in ours and before.appointments[id_].day >= first.toordinal()
         and not before.appointments[id_].cancelled
     ]  # fmt: skip
     shown = {each.patient_id: each for each in views.values()}
     found += [
-        Change("patient.updated", id_, shown[id_])
+        ScheduleChange("patient.updated", id_, shown[id_])
         for id_, digest in now.patients.items()
         if id_ not in ours and before.patients.get(id_, digest) != digest
     ]

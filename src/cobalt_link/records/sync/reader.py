@@ -17,7 +17,7 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.resources import appointments
 from cobalt_link.records.resources.appointments import AppointmentsAsked, AppointmentView
-from cobalt_link.records.sync.changes import Change, Digests, changes, digests
+from cobalt_link.records.sync.changes import Digests, ScheduleChange, changes, digests
 from cobalt_link.records.sync.table import Synced, SyncedAccounts
 from cobalt_link.records.writes.table import WriteJobs
 from cobalt_link.store.data_keys import DataKeys
@@ -115,7 +115,7 @@ class ScheduleReader:
         asked = AppointmentsAsked(start_date=first.isoformat(), end_date=last.isoformat())
         views = {each.id: each for each in (await appointments.read(self._reads, account, asked)).appointments}
         now = digests(key.derive("sync digests"), views.values(), last)
-        found: list[Change] = []
+        found: list[ScheduleChange] = []
         if before := self._opened(key, account, synced.sealed_digests):
             ours = await self._jobs.sent_since(account.org, synced.read_at or began)
             if ours.unsettled:
@@ -126,7 +126,7 @@ class ScheduleReader:
         await self._keep(account, synced, began, key, now, found)
 
     async def _keep(
-        self, account: Account, synced: Synced, began: datetime, key: DataKey, now: Digests, found: list[Change]
+        self, account: Account, synced: Synced, began: datetime, key: DataKey, now: Digests, found: list[ScheduleChange]
     ) -> None:
         sealed = key.seal(msgspec.msgpack.encode(now), _context(account))
         labels = (await self._accounts.details([account]))[account.id].labels if found else ()
@@ -150,7 +150,7 @@ class SyncSetting(msgspec.Struct, frozen=True):
     every: timedelta
 
 
-def _event(account: Account, change: Change, at: datetime, label: str) -> Event:
+def _event(account: Account, change: ScheduleChange, at: datetime, label: str) -> Event:
     return Event(
         type=change.kind,
         data=_data(change, at),
@@ -161,7 +161,7 @@ def _event(account: Account, change: Change, at: datetime, label: str) -> Event:
     )
 
 
-def _data(change: Change, at: datetime) -> dict[str, Any]:
+def _data(change: ScheduleChange, at: datetime) -> dict[str, Any]:
     """The contract's payloads of sync events (§6.4)."""
     view: AppointmentView | None = change.view
     if change.kind == "patient.updated":

@@ -27,7 +27,7 @@ from cobalt_link.records.writes.shapes import WriteAsked
 from cobalt_link.records.writes.table import AMEND, RETRY, NewJob, WriteJobs
 from cobalt_link.vault import Vault
 from cobalt_link.web.conversion import convert
-from cobalt_link.web.problems import Problem
+from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
 RUN = "records.write"
 DISPATCH = "records.dispatch"
@@ -43,11 +43,19 @@ class KeyUsedForAnother(Problem):
     status = 422
 
 
-class RecordNotFound(Problem):
+class NoSuchRecord(Problem):
     """There is no such record for this account. Send the id that the answer or the list gave you."""
 
     code = "record_not_found"
     status = 404
+
+
+class WriteNotAllowed(Problem):
+    """The account's user has not allowed this app to write that. They were asked when they linked, and earlier releases
+    asked for reading only. Send them through Link again, without update mode."""
+
+    code = "write_not_allowed"
+    status = 403
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +102,8 @@ class WriteDesk:
     async def accept(
         self, operation: Operation, account: Account, body: WriteAsked, *, key: str | None, target: str | None = None
     ) -> Accepted:
-        """Stores the write. Raises NotSupported, RecordNotFound, KeyUsedForAnother, ReconnectRequired, AccountGone."""
-        print_ = self._prints(account, operation, body, target, key)
+        """Stores the write. Raises NotSupported, NoSuchRecord, KeyUsedForAnother, ReconnectRequired, AccountGone."""
+        print_ = self._prints(account, key, [operation.name, target, operation.sent(body), operation.filled(body)])
         if key and (known := await self._kept(account, print_)):
             return known
         if account.health == "login_required":
@@ -108,26 +116,48 @@ class WriteDesk:
         record_id = ours if HEX.fullmatch(ours) else new_id()
         expires = _until(self._clock.now(), body.expires_in)
         while True:
-            job = await self._new(operation, account, asked, record_id, expires, print_)
+            job = await self._new(operation.name, account, asked, record_id, expires, print_)
             if await self._jobs.insert(job):
-                await self._start(job.id, job.lane)
+                await self._start(job)
                 return Accepted(job_id=job.id, record_id=record_id)
+            if key and (known := await self._kept(account, print_)):
+                return known
+
+    async def accept_read(self, name: str, account: Account, fields: Fields, *, key: str | None) -> Accepted:
+        """Stores a read that answers later. Raises KeyUsedForAnother, ReconnectRequired, AccountGone."""
+        print_ = self._prints(account, key, [name, fields])
+        if key and (known := await self._kept(account, print_)):
+            return known
+        if account.health == "login_required":
+            raise ReconnectRequired
+        request_id = get_contextvars().get("request_id")
+        asked = Asked(fields=fields, write={}, reference=account.reference, request_id=request_id)
+        expires = _until(self._clock.now(), fields.get("expires_in"))
+        while True:
+            job = await self._new(name, account, asked, new_id(), expires, print_)
+            if await self._jobs.insert(job):
+                await self._start(job)
+                return Accepted(job_id=job.id, record_id=job.record_id)
             if key and (known := await self._kept(account, print_)):
                 return known
 
     async def checked(self, operation: Operation, account: Account, body: WriteAsked, target: str | None) -> Asked:
         """What to store of a request. Raises NotSupported for a write, or a field of it, that the account's EHR does
-        not take, and RecordNotFound."""
+        not take, and NoSuchRecord."""
         sent, filled = operation.sent(body), operation.filled(body)
         connector = self._connectors.get(account.connector)
         name = connector.manifest.name if connector else account.connector
         taken = connector.manifest.writes.get(operation.name) if connector else None
-        if taken is None:
+        if connector is None or taken is None:
             raise NotSupported(f"{name} does not offer {operation.name}. Leave this call out for {name}.")
+        if operation.name not in account.writes:
+            raise WriteNotAllowed
         if refused := operation.unsupported(filled, sent, taken):
             raise NotSupported(
                 f"{name} does not take {', '.join(refused)} in {operation.name}. Leave it out for {name}."
             )
+        if lacking := operation.lacking(filled, sent, connector.manifest.required.get(operation.name, ())):
+            raise MissingField(*lacking)
         return Asked(
             fields=sent,
             write=filled,
@@ -142,15 +172,15 @@ class WriteDesk:
         given = {"id": job.id, "client": job.client, "now": now, "expires_at": expires, "request": request}
         changed = await self._jobs.try_change(RETRY, given, [Step("retried", now)])
         if changed:
-            await self._start(job.id, job.lane)
+            await self._start(job)
         return changed
 
-    async def _start(self, job_id: int, lane: str) -> None:
+    async def _start(self, job: NewJob | WriteJob) -> None:
         queue, now = self._queue, time.monotonic()
         if queue is None:
             return
         if queue.works_here:
-            queue.start(RUN, lane=lane, job_id=str(job_id))
+            queue.start(RUN, lane=job.lane, party=job.client, job_id=str(job.id))
         elif now - self._woken > WAKES_EVERY:
             # Another worker takes all that is due, so one wake-up is enough for many writes.
             self._woken = now
@@ -161,21 +191,25 @@ class WriteDesk:
     ) -> dict[str, str]:
         """The EHR's ids for those of ours. An id of ours whose record is still being written is resolved later."""
         found: dict[str, str] = {}
-        wanted = {field: (kind, given[field]) for field, (kind, _) in operation.ids.items() if given.get(field)}
-        if target is not None:
-            wanted["target"] = (operation.kind, target)
-        for field, (kind, either) in wanted.items():
-            ehr_id = await self._ids.resolve(account, kind, either)
-            if ehr_id:
-                found[field] = ehr_id
-            elif HEX.fullmatch(canonical(either)):
-                if not await self._jobs.promised(account.id, canonical(either)):
-                    raise RecordNotFound(
-                        f"There is no {kind} {either} for this account. Send an id from an answer of ours."
-                    )
-            else:
-                found[field] = either
+        for name, (other, either) in operation.others(given, target).items():
+            ehr_id = await self._ids.first(account, other.kinds, either)
+            if ehr_id or not HEX.fullmatch(canonical(either)):
+                found[name] = ehr_id or either
+            elif not given.get(other.unless or ""):
+                await self._need_promise(operation, account, other.kinds[0], canonical(either))
+        patient = canonical(given.get("patient_id") or "")
+        if HEX.fullmatch(patient) and not await self._ids.resolve(account, "patient", patient):
+            await self._need_promise(operation, account, "patient", patient)
         return found
+
+    async def _need_promise(self, operation: Operation, account: Account, kind: str, our_id: str) -> None:
+        """Raises NoSuchRecord unless a job of the account is to create the record."""
+        state = await self._jobs.promised(account.id, our_id)
+        if state is None:
+            text = f"There is no {kind.replace('_', ' ')} {our_id} for this account. Send an id from an answer of ours."
+            raise NoSuchRecord(operation.not_found or text)
+        if state == "failed" and operation.not_created:
+            raise InvalidRequest(operation.not_created)
 
     async def _amended(
         self, operation: Operation, account: Account, body: WriteAsked, target: str | None
@@ -200,7 +234,7 @@ class WriteDesk:
 
     async def _new(
         self,
-        operation: Operation,
+        operation: str,
         account: Account,
         asked: Asked,
         record_id: str,
@@ -215,7 +249,7 @@ class WriteDesk:
             org=account.org,
             account=account.id,
             lane=account.address,
-            operation=operation.name,
+            operation=operation,
             record_id=record_id,
             sealed_request=await self._seals.seal_asked(account.id, job_id, asked),
             steps=[Step("accepted", now)],
@@ -234,13 +268,10 @@ class WriteDesk:
             raise KeyUsedForAnother
         return Accepted(job_id=job.id, record_id=job.record_id, replayed=True)
 
-    def _prints(
-        self, account: Account, operation: Operation, asked: WriteAsked, target: str | None, key: str | None
-    ) -> Print:
+    def _prints(self, account: Account, key: str | None, given: list[Any]) -> Print:
         if key is None:
             return Print([], [])
         # Under the account's id, so that equal requests of two accounts have different hashes (S-062).
-        given = [operation.name, target, operation.sent(asked), operation.filled(asked)]
         body = msgspec.json.encode(given, order="sorted").decode()
         requests = self._vault.fingerprints("write_request", body, account.id)
         return Print(self._vault.fingerprints("idempotency_key", key, account.id), requests)

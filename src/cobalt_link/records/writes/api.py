@@ -18,7 +18,7 @@ from cobalt_link.accounts.problems import (
     NotSupported,
     ReconnectRequired,
 )
-from cobalt_link.records.writes.accept import KeyUsedForAnother, RecordNotFound
+from cobalt_link.records.writes.accept import KeyUsedForAnother, NoSuchRecord, WriteNotAllowed
 from cobalt_link.records.writes.desk import JobNotFound, NotPossible, WritesApi
 from cobalt_link.records.writes.job import State, Step
 from cobalt_link.records.writes.operation import Operation
@@ -36,7 +36,8 @@ WRITE: Any = {
     "rate": Rate.WRITE,
     "idempotency": Idempotency.KEY,
     "errors": (
-        ReconnectRequired, AccountGone, NotSupported, RecordNotFound, KeyUsedForAnother, InvalidRequest, MissingField,
+        ReconnectRequired,
+        WriteNotAllowed, AccountGone, NotSupported, NoSuchRecord, KeyUsedForAnother, InvalidRequest, MissingField,
         Unavailable,
     ),
 }  # fmt: skip
@@ -94,7 +95,7 @@ class ReceiptKeySet(msgspec.Struct, frozen=True):
 
 
 @routes.get("/v1/jobs/{job_id}", **JOBS, rate=Rate.READ, audit=None, summary="Read how far a write is.")
-async def show_job(room: WritesApi, call: Call, body: JobAsked, job_id: int) -> JobAnswer:
+async def show_job(room: WritesApi, call: Call, body: JobAsked, job_id: str) -> JobAnswer:
     return JobAnswer(JobView(**await room.shown(call.caller.id, job_id, wait=body.wait)))
 
 
@@ -105,7 +106,7 @@ async def show_job(room: WritesApi, call: Call, body: JobAsked, job_id: int) -> 
     audit="job_cancelled",
     summary="Cancel a write that the EHR has not got yet.",
 )
-async def cancel_job(room: WritesApi, call: Call, job_id: int) -> JobAnswer:
+async def cancel_job(room: WritesApi, call: Call, job_id: str) -> JobAnswer:
     return JobAnswer(JobView(**await room.cancel(call.caller.id, job_id)))
 
 
@@ -116,7 +117,7 @@ async def cancel_job(room: WritesApi, call: Call, job_id: int) -> JobAnswer:
     audit="job_retried",
     summary="Do a failed write again, which the EHR certainly does not hold.",
 )
-async def retry_job(room: WritesApi, call: Call, job_id: int) -> JobAnswer:
+async def retry_job(room: WritesApi, call: Call, job_id: str) -> JobAnswer:
     return JobAnswer(JobView(**await room.retry(call.caller.id, job_id)))
 
 
@@ -127,7 +128,7 @@ async def retry_job(room: WritesApi, call: Call, job_id: int) -> JobAnswer:
     audit=None,
     summary="Read the signed receipt of a settled write: what was asked, and what the EHR holds.",
 )
-async def show_receipt(room: WritesApi, call: Call, job_id: int) -> ReceiptAnswer:
+async def show_receipt(room: WritesApi, call: Call, job_id: str) -> ReceiptAnswer:
     return ReceiptAnswer(*await room.receipt(call.caller.id, job_id))
 
 
@@ -159,6 +160,7 @@ def _answer_of(operation: Operation) -> type[msgspec.Struct]:
     """The answer of an operation: the record's id and the job, at the top and in `data` (contract §9 row 9)."""
     name = "".join(part.capitalize() for part in operation.name.replace(".", "_").split("_"))
     own: list[Any] = [(operation.record, str), ("job_id", int), ("job_execution_id", int), ("message", str)]
+    own += [(field, str) for field in operation.echoed]
     data = msgspec.defstruct(f"{name}Data", own, frozen=True)
     return msgspec.defstruct(f"{name}Accepted", [*own, ("data", data), ("success", bool, True)], frozen=True)
 
@@ -173,7 +175,8 @@ def _declare(operation: Operation) -> None:
         if has_dry_run and body.dry_run:
             return DryRun(*await room.check(operation, call, body, path))
         accepted = await room.accept(operation, call, body, path)
-        own = (accepted.record_id, accepted.job_id, accepted.job_id, operation.message)
+        echoed = (getattr(body, field) for field in operation.echoed)
+        own = (accepted.record_id, accepted.job_id, accepted.job_id, operation.message, *echoed)
         return answer(*own, data(*own))
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +12,7 @@ import msgspec
 
 from cobalt_link.connector.writing import NotWritten
 from cobalt_link.kit.clock import Clock
+from cobalt_link.kit.ids import HEX, canonical
 from cobalt_link.records.writes.accept import WAITS, Accepted, WriteDesk
 from cobalt_link.records.writes.job import FINAL, Result, Step, WriteJob
 from cobalt_link.records.writes.operation import Operation
@@ -22,6 +25,8 @@ from cobalt_link.records.writes.table import CANCEL, WriteJobs
 from cobalt_link.store.signals import Signals
 from cobalt_link.web import Call
 from cobalt_link.web.problems import Problem
+
+JOB_ID = re.compile(r"[0-9]{1,16}")
 
 
 class JobNotFound(Problem):
@@ -48,7 +53,7 @@ class WritesApi:
         seals: JobSeals,
         preparation: Preparation,
         keys: ReceiptKeys,
-        waiting: Waiting,
+        waiting: JobSignals,
     ) -> None:
         self._desk = desk
         self._jobs = jobs
@@ -75,21 +80,21 @@ class WritesApi:
         try:
             await self._preparation.check(operation, call.account, asked)
         except NotWritten as refused:
-            return False, [msgspec.to_builtins(each) for each in refused.reasons]
+            return False, [msgspec.to_builtins(operation.reason(each)) for each in refused.reasons]
         return True, []
 
-    async def shown(self, client: str, job_id: int, *, wait: int = 0) -> dict[str, Any]:
+    async def shown(self, client: str, job_id: str, *, wait: int = 0) -> dict[str, Any]:
         """A job as the API shows it. Waits up to `wait` seconds for it to settle."""
-        job = await self._get(client, job_id)
-        if wait and job.settled_at is None:
-            with self._signals.watch(topic_of(job.id)) as watch:
+        job, end = await self._get(client, job_id), time.monotonic() + wait
+        with self._signals.watch(topic_of(job.id)) as watch:
+            if wait:
                 job = await self._get(client, job_id)
-                if job.settled_at is None:
-                    await watch.changed(wait)
-            job = await self._get(client, job_id)
+            while job.settled_at is None and (left := end - time.monotonic()) > 0 and not self._signals.released:
+                await self._signals.changed(watch, left)
+                job = await self._get(client, job_id)
         return self._view(job, await self._seals.result(job))
 
-    async def cancel(self, client: str, job_id: int) -> dict[str, Any]:
+    async def cancel(self, client: str, job_id: str) -> dict[str, Any]:
         job, now = await self._get(client, job_id), self._clock.now()
         if not await self._jobs.try_change(
             CANCEL, {"id": job.id, "client": client, "now": now}, [Step("cancelled", now)]
@@ -99,7 +104,7 @@ class WritesApi:
             )
         return await self.shown(client, job_id)
 
-    async def retry(self, client: str, job_id: int) -> dict[str, Any]:
+    async def retry(self, client: str, job_id: str) -> dict[str, Any]:
         job = await self._get(client, job_id)
         if not await self._desk.started_again(job, self._clock.now() + WAITS):
             raise NotPossible(
@@ -108,10 +113,10 @@ class WritesApi:
             )
         return await self.shown(client, job_id)
 
-    async def receipt(self, client: str, job_id: int) -> tuple[str, dict[str, Any]]:
+    async def receipt(self, client: str, job_id: str) -> tuple[str, dict[str, Any]]:
         """The compact JWS, and its payload."""
         result = await self._seals.result(await self._get(client, job_id))
-        if result is None:
+        if result is None or result.receipt is None:
             raise NotPossible("This job has no receipt: it is not settled yet, or its result was erased.")
         payload = result.receipt.split(".")[1]
         return result.receipt, msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -119,8 +124,8 @@ class WritesApi:
     async def receipt_keys(self) -> list[dict[str, Any]]:
         return await self._keys.public()
 
-    async def _get(self, client: str, job_id: int) -> WriteJob:
-        job = await self._jobs.get(client, job_id)
+    async def _get(self, client: str, job_id: str) -> WriteJob:
+        job = await self._jobs.get(client, int(job_id)) if JOB_ID.fullmatch(job_id) else None
         if job is None:
             raise JobNotFound
         return job
@@ -144,7 +149,7 @@ class WritesApi:
         }
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class JobSignals(msgspec.Struct, frozen=True):
     """What a request waits for a job with."""
 
     signals: Signals
@@ -155,4 +160,6 @@ def _with_patient(body: WriteAsked, path: Mapping[str, str]) -> WriteAsked:
     """A path may name the patient, by the record number or by our id."""
     if "patient_mrn" not in path or not isinstance(body, ForPatientAsked):
         return body
-    return msgspec.structs.replace(body, patient_mrn=path["patient_mrn"])
+    patient = path["patient_mrn"]
+    ours = HEX.fullmatch(canonical(patient))
+    return msgspec.structs.replace(body, **{"patient_id" if ours else "patient_mrn": patient})

@@ -43,15 +43,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a settled job stores. `data` is that of its event, `receipt` a signed one (`receipts.py`)."""
+    """What a settled job stores. `data` is that of its event, `receipt` the signed one of a write (`receipts.py`)."""
 
     reasons: tuple[Reason, ...] = ()
     data: dict[str, Any] = {}
-    receipt: str
+    receipt: str | None = None
 
 
 class WriteJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `write_jobs`."""
+    """A row of `write_jobs`. `broken` counts the workers that died or failed at it since it last got on."""
 
     id: int
     client: str
@@ -66,6 +66,7 @@ class WriteJob(msgspec.Struct, frozen=True, kw_only=True):
     sealed_result: bytes | None
     steps: list[Step]
     tries: int
+    broken: int
     created_at: datetime
     expires_at: datetime
     intent_at: datetime | None

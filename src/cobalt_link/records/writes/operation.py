@@ -9,7 +9,7 @@ import msgspec
 from starlette.datastructures import UploadFile
 
 from cobalt_link.connector.writes import WRITES, Write, WriteCapability
-from cobalt_link.connector.writing import Held
+from cobalt_link.connector.writing import Held, Reason
 from cobalt_link.records.ids import Kind
 
 Fields = dict[str, Any]
@@ -25,14 +25,27 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     held: Held
 
 
+class Other(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of a request that names another record, by our id or by the EHR's. `field` is the write's, for the EHR's
+    id. An id of ours that nobody knows is left out if the request has `unless`."""
+
+    kinds: tuple[Kind, ...]
+    field: str
+    unless: str | None = None
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of write.
 
     `asked` is the request, `record` the key of the record's id in the answer, `kind` what the record is. `target` is
     the path parameter that names an existing record. `names` gives the field of the connector's write for a field of
-    the request that is called otherwise there, `ids` the field for one that may hold an id of ours, with its kind. What
-    an EHR does not take is refused, but for `advice`, which is dropped. `shape` makes further fields of the write from
-    the request, and raises a Problem for one that makes no sense. `data` is what the event says.
+    the request that is called otherwise there, `called` the reverse for fields that `shape` makes, and `ids` the fields
+    that name other records. What an EHR does not take is
+    refused, but for `advice`, which is dropped. `only_new` are fields of a change that only a record takes which is
+    still to be created. `shape` makes further fields of the write from the request, and raises a Problem for one that
+    makes no sense. `data` is what the event says, `echo` are the fields of the request that the event of a failure
+    repeats, and `echoed` those that the answer does. `not_found` and `not_created` are the contract's words for a
+    record that nobody knows, and for one that its own job could not create.
     """
 
     name: WriteCapability
@@ -48,10 +61,16 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     target: str | None = None
     names: Mapping[str, str] = {}
-    ids: Mapping[str, tuple[Kind, str]] = {}
+    called: Mapping[str, str] = {}
+    ids: Mapping[str, Other] = {}
     advice: frozenset[str] = frozenset()
+    only_new: frozenset[str] = frozenset()
     shape: Callable[[Any], Fields] | None = None
     data: Callable[[Done], Fields] | None = None
+    echo: tuple[str, ...] = ()
+    echoed: tuple[str, ...] = ()
+    not_found: str | None = None
+    not_created: str | None = None
     max_body: int | None = None
 
     @property
@@ -75,11 +94,32 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         fields = {name: value for name, value in (sent | shaped).items() if name in own and value is not None}
         return msgspec.to_builtins(fields)
 
+    def others(self, sent: Fields, target: str | None) -> dict[str, tuple[Other, str]]:
+        """The records that a request names, with the id of each. The one in its path is "target"."""
+        named = {mine: (other, sent[mine]) for mine, other in self.ids.items() if sent.get(mine)}
+        if target is not None:
+            named["target"] = (Other(kinds=(self.kind,), field="ehr_id"), target)
+        return named
+
     def unsupported(self, filled: Fields, sent: Fields, taken: tuple[str, ...]) -> list[str]:
         """The fields of the request that the EHR does not take, by their names in the request."""
         optional = {each.name for each in msgspec.structs.fields(self.write) if not each.required}
-        ours = {theirs: mine for mine, theirs in self.names.items()}
-        ours |= {theirs: mine for mine, (_, theirs) in self.ids.items()}
-        given = {*filled} | {theirs for mine, (_, theirs) in self.ids.items() if sent.get(mine)}
+        given = {*filled} | {other.field for mine, other in self.ids.items() if sent.get(mine)}
         refused = given & optional - {*taken} - {self.names.get(name, name) for name in self.advice}
-        return sorted(ours.get(name, name) for name in refused if filled.get(name) not in ([], False))
+        refused = {name for name in refused if filled.get(name) not in ([], False)}
+        return sorted({self.in_request(name) for name in refused} | self.only_new & {*sent})
+
+    def lacking(self, filled: Fields, sent: Fields, required: tuple[str, ...]) -> list[str]:
+        """The fields that the EHR requires and the request does not have, by their names in the request."""
+        given = {*filled} | {other.field for mine, other in self.ids.items() if sent.get(mine)}
+        return [self.in_request(name) for name in required if name not in given]
+
+    def reason(self, reason: Reason) -> Reason:
+        """With the name that the request gives to the field."""
+        return msgspec.structs.replace(reason, field=self.in_request(reason.field)) if reason.field else reason
+
+    def in_request(self, field: str) -> str:
+        """What the request calls a field of the write."""
+        ours = {theirs: mine for mine, theirs in self.names.items()}
+        ours |= {other.field: mine for mine, other in self.ids.items()}
+        return self.called.get(field) or ours.get(field, field)

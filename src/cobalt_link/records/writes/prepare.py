@@ -17,14 +17,16 @@ from cobalt_link.accounts.problems import NotSupported
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.models import Patient, PatientQuery, ReadsPatients
-from cobalt_link.connector.writes import ForPatient, Write
+from cobalt_link.connector.models import Patient, PatientQuery, PracticeSettings, ReadsPatients, ReadsSettings
+from cobalt_link.connector.writes import AppointmentChange, ForPatient, Write
 from cobalt_link.connector.writing import NotWritten, Reason, Writing
 from cobalt_link.developers.orgs import Orgs
 from cobalt_link.records.ids import RecordIds
 from cobalt_link.records.named_patient import patients_of
 from cobalt_link.records.writes.job import Asked, WriteJob
 from cobalt_link.records.writes.operation import Fields, Operation
+
+RESCHEDULED = "rescheduled"
 
 
 class Preparation:
@@ -69,6 +71,8 @@ class Preparation:
         start = getattr(write, "start", None)
         if isinstance(start, datetime) and start.tzinfo is None:
             write = msgspec.structs.replace(write, start=start.replace(tzinfo=await self._zone(account)))
+        if isinstance(write, AppointmentChange) and (write.status or "").casefold() == RESCHEDULED:
+            write = msgspec.structs.replace(write, status=await self._rescheduled(account))
         return write
 
     async def check(self, operation: Operation, account: Account, asked: Asked) -> None:
@@ -87,20 +91,14 @@ class Preparation:
     async def _ehr_ids(self, operation: Operation, account: Account, asked: Asked) -> Fields:
         """The EHR's ids of what the request names. What was still being written when it came is in the EHR by now."""
         found: Fields = {}
-        wanted = {name: (kind, field, asked.fields.get(name)) for name, (kind, field) in operation.ids.items()}
-        if operation.target:
-            wanted["target"] = (operation.kind, "ehr_id", asked.target)
-        for name, (kind, field, either) in wanted.items():
-            ehr_id = asked.ehr_ids.get(name)
-            if ehr_id is None and either:
-                ehr_id = await self._ids.resolve(account, kind, either)
-                if ehr_id is None:
-                    code = f"{kind.upper()}_NOT_FOUND"
-                    raise NotWritten(
-                        Reason(code, f"The {kind} {either} is not in the EHR: its own job did not succeed.", name)
-                    )
+        for name, (other, either) in operation.others(asked.fields, asked.target).items():
+            ehr_id = asked.ehr_ids.get(name) or await self._ids.first(account, other.kinds, either)
             if ehr_id is not None:
-                found[field] = ehr_id
+                found[other.field] = ehr_id
+            elif not asked.fields.get(other.unless or ""):
+                kind = other.kinds[0]
+                text = f"The {kind.replace('_', ' ')} {either} is not in the EHR: its own job did not succeed."
+                raise NotWritten(Reason(f"{kind.upper()}_NOT_FOUND", text, name))
         return found
 
     async def _patient(self, account: Account, asked: Asked) -> Fields:
@@ -120,6 +118,16 @@ class Preparation:
                 Reason("PATIENT_NOT_FOUND", f"{text} Please check the patient MRN and try again.", "patient_mrn")
             )
         return {"patient_ehr_id": found[0].ehr_id, "patient_mrn": found[0].mrn}
+
+    async def _rescheduled(self, account: Account) -> str:
+        """The EHR's code for the contract's older word (§9 row 12)."""
+
+        async def step(connector: ReadsSettings, chart: Chart) -> PracticeSettings:
+            return await connector.settings(chart)
+
+        statuses = (await self._sessions.read(account, step)).visit_statuses
+        named = (each.code for each in statuses if RESCHEDULED in (each.code.casefold(), each.description.casefold()))
+        return next(named, RESCHEDULED)
 
     async def _zone(self, account: Account) -> ZoneInfo:
         """The practice's time zone: the one that the app has set for the org, else the grant's."""

@@ -5,6 +5,7 @@ A receipt is a compact JWS with `alg: Ed25519` (RFC 9864). Its keys are publishe
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, date, datetime
 from typing import Any, LiteralString
 
@@ -74,12 +75,18 @@ def differences(write: Write, held: Held) -> list[Difference]:
 
 
 def plain(value: Any) -> dict[str, Any]:
-    """As JSON writes it, times in UTC: the same time in two zones is no difference. Files are left out."""
+    """As JSON writes it, with times in UTC, because the same time in two zones is no difference. A file is its hash."""
     found = msgspec.to_builtins(value, builtin_types=(datetime, date, bytes))
-    return {name: _comparable(each) for name, each in found.items() if not isinstance(each, bytes)}
+    return {name: _comparable(each) for name, each in found.items()}
 
 
 def _comparable(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return f"sha256:{hashlib.sha256(value).hexdigest()}"
+    if isinstance(value, dict):
+        return {name: _comparable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_comparable(each) for each in value]
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).isoformat()
     return msgspec.to_builtins(value)

@@ -11,7 +11,7 @@ from cobalt_link.developers.room import DevelopersRoom
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.records.ids import RecordIds
 from cobalt_link.records.writes.accept import DISPATCH, RUN, Offers, WriteDesk
-from cobalt_link.records.writes.desk import Waiting, WritesApi
+from cobalt_link.records.writes.desk import JobSignals, WritesApi
 from cobalt_link.records.writes.operations import OPERATIONS
 from cobalt_link.records.writes.prepare import Preparation
 from cobalt_link.records.writes.receipts import ReceiptKeys
@@ -29,10 +29,13 @@ KEPT = timedelta(days=30)  # of idempotency keys and results without their conte
 
 
 class Writes(msgspec.Struct, frozen=True):
-    """`api` is for the routes, `chores` are for every worker."""
+    """`api` is for the routes, `chores` are for every worker. The others are what live fetches work with."""
 
     api: WritesApi
     jobs: WriteJobs
+    desk: WriteDesk
+    runner: WriteRunner
+    settlement: Settlement
     chores: tuple[Chore, ...]
 
 
@@ -48,8 +51,8 @@ def put_together(
     desk.starts_with(queue)
 
     async def dispatch() -> None:
-        for job_id, lane in await jobs.due(clock.now(), AT_ONCE):
-            queue.start(RUN, lane=lane, job_id=str(job_id))
+        for job_id, lane, client in await jobs.due(clock.now(), AT_ONCE):
+            queue.start(RUN, lane=lane, party=client, job_id=str(job_id))
 
     async def prune() -> None:
         erased = timedelta(days=settings.retention_days)
@@ -62,8 +65,11 @@ def put_together(
     queue.task(RUN, runner)
     queue.task(DISPATCH, dispatch)
     return Writes(
-        WritesApi(desk, jobs, seals, preparation, keys, Waiting(deps.signals, clock)),
+        WritesApi(desk, jobs, seals, preparation, keys, JobSignals(deps.signals, clock)),
         jobs,
+        desk,
+        runner,
+        settlement,
         (
             Chore("writes", 1.0, dispatch),
             Chore("pruning of writes", 3600.0, one_at_a_time(db, "pruning of writes", prune)),

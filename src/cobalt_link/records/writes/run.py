@@ -6,6 +6,8 @@ holds decides, and not what it answered (S-086).
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -27,17 +29,20 @@ from cobalt_link.records.writes.job import Asked, Step, WriteJob
 from cobalt_link.records.writes.operation import Operation
 from cobalt_link.records.writes.prepare import Preparation
 from cobalt_link.records.writes.settle import Settlement
-from cobalt_link.records.writes.table import INTENT, NOT_SENT, POSTPONE, WriteJobs
+from cobalt_link.records.writes.table import GIVE_BACK, INTENT, NOT_SENT, POSTPONE, WriteJobs
 from cobalt_link.web.problems import Problem
 
 log = structlog.get_logger()
 
-# How long after the intent a request may still reach the EHR: longer than any request of ours may take.
-IN_FLIGHT = timedelta(seconds=45)
+# In seconds after the intent: then a worker that has not sent the write yet, because it was stopped, sends it no more.
+SENT_WITHIN = 35.0
+# How long after the intent a request may still reach the EHR.
+IN_FLIGHT = timedelta(seconds=SENT_WITHIN + 10)
 # How long an EHR may take to show what it has answered to have written.
 SHOWN = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 MOST_SENDS = 3  # each after an EHR that refused the session
+MOST_BROKEN = 10  # workers that may die or fail at a job before it is given up (S-087)
 
 
 class WriteRunner:
@@ -58,6 +63,11 @@ class WriteRunner:
         self._preparation = preparation
         self._settlement = settlement
         self._clock = clock
+        self._others: dict[str, OtherWork] = {}
+
+    def also_does(self, names: Iterable[str], work: OtherWork) -> None:
+        """Has `work` done for the jobs of these operations, which write nothing."""
+        self._others |= dict.fromkeys(names, work)
 
     async def __call__(self, *, job_id: str) -> None:
         job = await self._jobs.claim(int(job_id), self._clock.now())
@@ -65,19 +75,47 @@ class WriteRunner:
             return
         with suppress(LostClaim):
             async with self._jobs.claims.kept(job_id, job.claim):
-                await self._run(job)
+                try:
+                    await (self._run(job) if job.broken < MOST_BROKEN else self._give_up(job))
+                except asyncio.CancelledError:
+                    # This worker has to end: another one goes on at once, and not after the lease.
+                    await asyncio.shield(self._jobs.change(GIVE_BACK, job, ()))
+                    raise
+
+    async def _give_up(self, job: WriteJob) -> None:
+        """Ends a job at which every worker dies or fails, so that it does not do so for ever."""
+        settle, sent = self._settlement, job.intent_at is not None
+        log.error("write_given_up", job=job.id, operation=job.operation, sent=sent)
+        try:
+            operation, asked = self._preparation.operation(job), await settle.seals.asked(job)
+            if sent:
+                await settle.unknown(job, operation, asked, None)
+            else:
+                await settle.failed(job, operation, asked, [BROKEN])
+        except Exception as error:
+            # It may be the settling that fails, because the request cannot be read.
+            log.error("write_ended_without_receipt", job=job.id, error=type(error).__name__)
+            await settle.without_receipt(job, "outcome_unknown" if sent else "failed", BROKEN.code)
 
     async def _run(self, job: WriteJob) -> None:
-        settle, operation = self._settlement, self._preparation.operation(job)
+        settle = self._settlement
         asked = await settle.seals.asked(job)
         try:
             account = await self._accounts.by_id(job.account)
         except AccountGone:
             account = None
+        if job.operation in self._others:
+            if account and asked:
+                await self._others[job.operation](job, account, asked)
+            else:
+                await settle.without_receipt(job, "failed", DISCONNECTED.code)
+            return
+        operation = self._preparation.operation(job)
         if account is None or asked is None:
-            await settle.failed(
-                job, operation, asked, [Reason("ACCOUNT_DISCONNECTED", "The account was disconnected.")]
-            )
+            if job.intent_at is None:
+                await settle.failed(job, operation, asked, [DISCONNECTED])
+            else:  # nobody can look into the EHR anymore
+                await settle.unknown(job, operation, asked, None)
         elif job.intent_at is not None:
             await self._look(job, operation, account, asked, None)
         elif job.expires_at <= self._clock.now():
@@ -94,12 +132,17 @@ class WriteRunner:
         except Problem as problem:
             await self._wait(job, operation, asked, problem)
             return
-        now = self._clock.now()
+        now, deadline = self._clock.now(), asyncio.get_running_loop().time() + SENT_WITHIN
         await self._jobs.change(INTENT, job, [Step("intent", now)], now=now)
         job = msgspec.structs.replace(job, intent_at=now, tries=job.tries + 1)
         answer: Answer = None
         try:
-            answer = await self._sessions.once(account, _writes(self._preparation.writing(account, operation), write))
+            async with asyncio.timeout_at(deadline):
+                answer = await self._sessions.once(
+                    account, _writes(self._preparation.writing(account, operation), write)
+                )
+        except TimeoutError:
+            log.info("write_not_answered", job=job.id, code="too_late")
         except NotWritten as refused:
             answer = refused
         except SessionEnded as ended:
@@ -133,11 +176,11 @@ class WriteRunner:
             await self._settlement.failed(job, operation, asked, answer.reasons, write)
         elif isinstance(answer, SessionEnded) and job.tries < MOST_SENDS:
             await self._jobs.change(NOT_SENT, job, ())
-            await self._postpone(job, "queued", "session_ended", timedelta(0))
+            await self.postpone(job, "queued", "session_ended", timedelta(0))
         elif writing.read_back is None:
             await self._settlement.unknown(job, operation, asked, write)
         elif self._may_still_arrive(job):
-            await self._postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
+            await self.postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
         else:
             await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write)
 
@@ -161,7 +204,7 @@ class WriteRunner:
         elif self._clock.now() >= job.expires_at:
             await self._settlement.unknown(job, operation, asked, write)
         else:
-            await self._postpone(job, "outcome_unknown", problem.code, self._pause(job))
+            await self.postpone(job, "outcome_unknown", problem.code, self._pause(job))
 
     async def _wait(self, job: WriteJob, operation: Operation, asked: Asked, problem: Problem) -> None:
         """Nothing was sent, or nobody may look: tries again later, or once the account's user has signed in."""
@@ -171,9 +214,9 @@ class WriteRunner:
             await self._settlement.failed(job, operation, asked, [Reason(problem.code.upper(), problem.message)])
         else:
             seconds = int(problem.headers.get("Retry-After", 10))
-            await self._postpone(job, "queued", problem.code, timedelta(seconds=seconds))
+            await self.postpone(job, "queued", problem.code, timedelta(seconds=seconds))
 
-    async def _postpone(self, job: WriteJob, state: str, code: str, pause: timedelta, answer: Answer = None) -> None:
+    async def postpone(self, job: WriteJob, state: str, code: str, pause: timedelta, answer: Answer = None) -> None:
         now = self._clock.now()
         due = min(now + pause, max(job.expires_at, now))
         steps = [Step("answered", now)] if isinstance(answer, Written) else []
@@ -193,11 +236,16 @@ class WriteRunner:
         return self._clock.now() - (job.intent_at or self._clock.now())
 
 
+OtherWork = Callable[[WriteJob, Account, Asked], Awaitable[None]]
 Answer = Any
 """`Written`, `NotWritten`, `SessionEnded`, or None if the EHR gave no answer that says what it did."""
 
 NOT_IN_EHR = Reason(
-    "NOT_IN_EHR", "The EHR does not hold the record, whatever it answered. It is safe to send it again."
+    "NOT_IN_EHR", "The EHR does not hold what was asked for, whatever it answered. Look there before you send it again."
+)
+DISCONNECTED = Reason("ACCOUNT_DISCONNECTED", "The account was disconnected.")
+BROKEN = Reason(
+    "INTERNAL_ERROR", "This installation could not do the write: every try broke off. Tell its operator the job_id."
 )
 
 

@@ -59,7 +59,8 @@ class Settlement:
         # An EHR may answer an error although it did it (fhir-oddities 33). What it holds is what counts.
         note = "although the EHR refused" if isinstance(answer, NotWritten) else None
         result = Result(data=data, receipt=await self._receipt(job, operation, "succeeded", asked, write, held))
-        await self._settle(job, "succeeded", None, result, operation.done, asked, (held, account, operation), note)
+        event = self._event(job, operation.done, data, asked)
+        await self._settle(job, "succeeded", None, result, event, (held, account, operation), note)
 
     async def failed(
         self,
@@ -71,8 +72,33 @@ class Settlement:
     ) -> None:
         await self._end(job, operation, "failed", asked, reasons, write)
 
-    async def unknown(self, job: WriteJob, operation: Operation, asked: Asked, write: Write | None) -> None:
+    async def unknown(self, job: WriteJob, operation: Operation, asked: Asked | None, write: Write | None) -> None:
         await self._end(job, operation, "outcome_unknown", asked, [OUTCOME_UNKNOWN], write)
+
+    async def fetched(
+        self,
+        job: WriteJob,
+        account: Account,
+        event: str,
+        asked: Asked,
+        data: Fields,
+        reason: Reason | None = None,
+    ) -> None:
+        """Settles a job that only read. With a reason it has failed."""
+        if reason:
+            data |= {"failure_reason": reason.description, "reasons": [msgspec.to_builtins(reason)]}
+        state: State = "failed" if reason else "succeeded"
+        sent = msgspec.structs.replace(self._event(job, event, data, asked), live_fetch=True, user_id=account.user_id)
+        result = Result(reasons=(reason,) if reason else (), data=data)
+        await self._settle(job, state, reason.code if reason else None, result, sent, None)
+
+    async def without_receipt(self, job: WriteJob, state: State, code: str) -> None:
+        """For a job of which nothing else can be written."""
+        now = self._clock.now()
+        async with self._db.transaction() as tx:
+            steps = [Step("settled", now, code)]
+            await self._jobs.change(SETTLE, job, steps, tx, state=state, code=code, now=now, result=None)
+            await announce(tx, topic_of(job.id))
 
     async def waits_for_sign_in(self, job: WriteJob) -> None:
         """Until the account's user has signed in again, or the job expires."""
@@ -89,15 +115,19 @@ class Settlement:
         reasons: Sequence[Reason],
         write: Write | None,
     ) -> None:
+        reasons = [operation.reason(each) for each in reasons]
         data: Fields = {
             operation.record: job.record_id,
-            **({"mrn": asked.fields["patient_mrn"]} if asked and asked.fields.get("patient_mrn") else {}),
+            **(_echo(operation, asked.fields) if asked else {}),
             "failure_reason": " ".join(each.description for each in reasons),
             "reasons": [msgspec.to_builtins(each) for each in reasons],
         }
+        for each in reasons:
+            data |= each.details
         receipt = await self._receipt(job, operation, state, asked, write, None, reasons)
         result = Result(reasons=tuple(reasons), data=data, receipt=receipt)
-        await self._settle(job, state, reasons[0].code, result, operation.failed, asked, None)
+        event = self._event(job, operation.failed, data, asked) if asked else None
+        await self._settle(job, state, reasons[0].code, result, event, None)
 
     async def _settle(
         self,
@@ -105,8 +135,7 @@ class Settlement:
         state: State,
         code: str | None,
         result: Result,
-        event: str,
-        asked: Asked | None,
+        event: Event | None,
         made: tuple[Held, Account, Operation] | None,
         note: str | None = None,
     ) -> None:
@@ -120,8 +149,8 @@ class Settlement:
             await self._jobs.change(SETTLE, job, steps, tx, state=state, code=code, now=now, result=sealed)
             if made:
                 await self._bind(tx, job, *made)
-            if sealed is not None and asked is not None:
-                await self._events.record(tx, self._event(job, event, result.data, asked))
+            if sealed is not None and event is not None:
+                await self._events.record(tx, event)
             await announce(tx, topic_of(job.id))
         self._events.wake()
 
@@ -183,6 +212,11 @@ class Stationery(msgspec.Struct, frozen=True):
     events: Events
     clock: Clock
     issuer: str
+
+
+def _echo(operation: Operation, fields: Fields) -> Fields:
+    mrn = {name: fields["patient_mrn"] for name in ("mrn", "patient_mrn") if fields.get("patient_mrn")}
+    return mrn | {name: fields[name] for name in operation.echo if name in fields}
 
 
 def topic_of(job_id: int) -> str:

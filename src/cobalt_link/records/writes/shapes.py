@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated
 
 import msgspec
@@ -55,6 +56,11 @@ def need_phone(name: str, phone: str | None) -> str | None:
     if len(digits) != 10:
         raise InvalidRequest(f"Invalid {name}: send ten digits as 222-333-4444.")
     return f"{digits[:3]}-{digits[3:6]}-{digits[6:]}"
+
+
+def cents(amount: Decimal) -> str:
+    """With two digits after the point. One with more digits keeps them, and the EHR may refuse it."""
+    return f"{amount:.2f}" if amount == round(amount, 2) else f"{amount:f}"
 
 
 def need_zip(name: str, code: str | None) -> str | None:

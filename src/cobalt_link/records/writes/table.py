@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 import msgspec
 
 from cobalt_link.jobs.claims import CLAIM, CLAIMED, FREE, RELEASE, Claims, Work
-from cobalt_link.records.writes.job import Step, WriteJob
+from cobalt_link.records.writes.job import State, Step, WriteJob
 from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.database import Database, Row, Tx, as_json
 from cobalt_link.store.grouped import Grouped
@@ -17,8 +17,8 @@ from cobalt_link.store.grouped import Grouped
 LEASE = timedelta(seconds=30)
 
 COLUMNS: LiteralString = """j.id, j.client, j.org, j.account, j.lane, j.operation, j.record_id, j.state, j.code,
-    j.sealed_request, j.sealed_result, j.steps, j.tries, j.created_at, j.expires_at, j.intent_at, j.settled_at,
-    j.claim"""
+    j.sealed_request, j.sealed_result, j.steps, j.tries, j.broken, j.created_at, j.expires_at, j.intent_at,
+    j.settled_at, j.claim"""
 
 INSERT: LiteralString = """
 INSERT INTO write_jobs (id, client, org, account, lane, operation, record_id, sealed_request, steps, created_at,
@@ -38,7 +38,9 @@ OF_RECORD: LiteralString = f"""
 SELECT {COLUMNS} FROM write_jobs j WHERE j.record_id = %s AND j.account = %s AND j.operation = %s
 ORDER BY j.id DESC LIMIT 1"""
 
-PROMISED: LiteralString = "SELECT FROM write_jobs WHERE record_id = %s AND account = %s LIMIT 1"
+# The first job on a record is the one that is to create it.
+PROMISED: LiteralString = """
+SELECT state FROM write_jobs WHERE record_id = %s AND account = %s ORDER BY id LIMIT 1"""
 
 # What the EHR may have got from us, for an org: also of its other accounts.
 SENT: LiteralString = """
@@ -48,19 +50,30 @@ WHERE org = %s AND intent_at IS NOT NULL AND (settled_at IS NULL OR settled_at >
 # An earlier job on the same record has to settle first.
 FIRST: LiteralString = """NOT EXISTS (
     SELECT FROM write_jobs p WHERE p.record_id = j.record_id AND p.id < j.id AND p.settled_at IS NULL)"""
+# A worker that is done with a job gives its claim back. One that died or failed at it does not.
 CLAIM_JOB: LiteralString = f"""
-UPDATE write_jobs j SET {CLAIM}, state = 'running'
+UPDATE write_jobs j SET {CLAIM}, state = 'running', broken = broken + (j.claim IS NOT NULL)::int
 WHERE j.id = %(id)s AND j.due_at <= %(now)s AND {FREE} AND {FIRST} RETURNING {COLUMNS}"""
 KEEP: LiteralString = f"""
 UPDATE write_jobs SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
 WHERE id = %(id)s AND {CLAIMED}"""
-# The clients come in turn: the first due job of each, then the second of each (S-090).
+# The clients come in turn: the first due job of each, then the second of each (S-090). Looking at each client alone
+# keeps one with many jobs from filling the sweep.
 SWEEP: LiteralString = f"""
-SELECT id, lane FROM (
-    SELECT j.id, j.lane, j.due_at, row_number() OVER (PARTITION BY j.client ORDER BY j.due_at, j.id) AS turn
-    FROM write_jobs j WHERE j.due_at <= %(now)s AND {FREE} AND {FIRST}
-    ORDER BY j.due_at LIMIT 5000
-) due ORDER BY turn, due_at LIMIT %(most)s"""
+WITH RECURSIVE clients AS (
+    (SELECT client FROM write_jobs WHERE due_at IS NOT NULL ORDER BY client LIMIT 1)
+    UNION ALL
+    SELECT (SELECT w.client FROM write_jobs w WHERE w.due_at IS NOT NULL AND w.client > c.client
+            ORDER BY w.client LIMIT 1)
+    FROM clients c WHERE c.client IS NOT NULL
+)
+SELECT d.id, d.lane, d.client FROM clients c CROSS JOIN LATERAL (
+    SELECT j.id, j.lane, j.client, j.due_at, row_number() OVER (ORDER BY j.due_at, j.id) AS turn FROM (
+        SELECT id, lane, client, due_at FROM write_jobs j
+        WHERE j.client = c.client AND j.due_at <= %(now)s AND {FREE} AND {FIRST}
+        ORDER BY j.due_at LIMIT %(most)s
+    ) j
+) d ORDER BY d.turn, d.due_at LIMIT %(most)s"""
 
 INTENT: LiteralString = f"""
 UPDATE write_jobs SET intent_at = %(now)s, tries = tries + 1, steps = steps || %(steps)s::jsonb
@@ -68,9 +81,10 @@ WHERE id = %(id)s AND {CLAIMED} AND intent_at IS NULL"""
 # The EHR refused the session, so it has not got the write.
 NOT_SENT: LiteralString = f"UPDATE write_jobs SET intent_at = NULL WHERE id = %(id)s AND {CLAIMED}"
 POSTPONE: LiteralString = f"""
-UPDATE write_jobs SET {RELEASE}, state = %(state)s, code = %(code)s, due_at = %(due_at)s,
+UPDATE write_jobs SET {RELEASE}, state = %(state)s, code = %(code)s, due_at = %(due_at)s, broken = 0,
     steps = steps || %(steps)s::jsonb
 WHERE id = %(id)s AND {CLAIMED}"""
+GIVE_BACK: LiteralString = f"UPDATE write_jobs SET {RELEASE} WHERE id = %(id)s AND {CLAIMED}"
 SETTLE: LiteralString = f"""
 UPDATE write_jobs SET {RELEASE}, state = %(state)s, code = %(code)s, due_at = NULL, settled_at = %(now)s,
     sealed_result = %(result)s, steps = steps || %(steps)s::jsonb
@@ -84,8 +98,8 @@ WHERE id = %(id)s AND client = %(client)s AND settled_at IS NULL AND intent_at I
 # Only what the EHR certainly does not hold.
 RETRY: LiteralString = """
 UPDATE write_jobs SET state = 'queued', code = NULL, due_at = %(now)s, settled_at = NULL, intent_at = NULL,
-    sealed_result = NULL, expires_at = %(expires_at)s, sealed_request = coalesce(%(request)s, sealed_request),
-    steps = steps || %(steps)s::jsonb
+    broken = 0, sealed_result = NULL, expires_at = %(expires_at)s,
+    sealed_request = coalesce(%(request)s, sealed_request), steps = steps || %(steps)s::jsonb
 WHERE id = %(id)s AND client = %(client)s AND sealed_request IS NOT NULL AND state = 'failed' RETURNING id"""
 AMEND: LiteralString = """
 UPDATE write_jobs SET sealed_request = %(request)s
@@ -158,9 +172,10 @@ class WriteJobs:
         row = await self._db.one(OF_RECORD, (record_id, account, operation))
         return job_of(row) if row else None
 
-    async def promised(self, account: str, record_id: str) -> bool:
-        """Whether this id was given to a record that the account has asked for."""
-        return await self._db.one(PROMISED, (record_id, account)) is not None
+    async def promised(self, account: str, record_id: str) -> State | None:
+        """How far the job is that is to create this record of the account. None if there is no such job."""
+        row = await self._db.one(PROMISED, (record_id, account))
+        return row["state"] if row else None
 
     async def sent_since(self, org: str, since: datetime) -> Sent:
         """What we wrote for an org since then, and what may be being written."""
@@ -172,15 +187,15 @@ class WriteJobs:
         row = await self.claims.take(str(job_id), now=now)
         return job_of(row) if row else None
 
-    async def due(self, now: datetime, most: int) -> list[tuple[int, str]]:
-        """Due jobs with their lanes, the clients in turn."""
+    async def due(self, now: datetime, most: int) -> list[tuple[int, str, str]]:
+        """Due jobs with their lanes and clients, the clients in turn."""
         await self._db.run(EXPIRED, {"now": now})
-        return [(row["id"], row["lane"]) for row in await self.claims.swept(now=now, most=most)]
+        return [(row["id"], row["lane"], row["client"]) for row in await self.claims.swept(now=now, most=most)]
 
     async def change(
         self, sql: LiteralString, job: WriteJob, steps: Sequence[Step], tx: Tx | None = None, **given: Any
     ) -> None:
-        """Runs INTENT, POSTPONE, or SETTLE for a claimed job. Raises LostClaim."""
+        """Runs INTENT, POSTPONE, GIVE_BACK, or SETTLE for a claimed job. Raises LostClaim."""
         await self.claims.settle(sql, {"id": job.id, "claim": job.claim, "steps": _json(steps), **given}, tx)
 
     async def try_change(self, sql: LiteralString, given: Mapping[str, Any], steps: Sequence[Step] = ()) -> bool:

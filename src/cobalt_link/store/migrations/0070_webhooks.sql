@@ -1,4 +1,4 @@
--- Webhooks: where clients want their events, the events, what is still to be delivered, and every attempt.
+-- Webhooks: where clients want their events, the events, what is still to be delivered, and every try.
 
 -- The URL and the secrets are sealed with the data key of the client. `event_types` is null for all types. Until
 -- `former_until`, the secret before the last rotation signs as well.
@@ -16,6 +16,7 @@ CREATE TABLE webhook_endpoints (
     disabled_reason text,
     disabled_at timestamptz,
     failing_since timestamptz,
+    last_failed_at timestamptz,
     paused_until timestamptz,
     created_at timestamptz NOT NULL
 );
@@ -41,15 +42,15 @@ CREATE INDEX webhook_events_of_job ON webhook_events (account, job_id, created_a
 CREATE INDEX webhook_events_of_client ON webhook_events (client, created_at, number);
 CREATE TABLE webhook_events_other PARTITION OF webhook_events DEFAULT;
 
--- What is still to be delivered, one row for an event and an endpoint (jobs/claims.py). `attempts` were made in all,
--- `tries` since the delivery was asked for. Rows `in_order` go out one after another, in the order of their numbers.
+-- What is still to be delivered, one row for an event and an endpoint (jobs/claims.py). `tries` were made in all. `waits`
+-- of the schedule are over since the delivery was asked for. Rows `in_order` go out one after another, by their numbers.
 CREATE TABLE webhook_outbox (
     endpoint text NOT NULL REFERENCES webhook_endpoints (id) ON DELETE CASCADE,
     event text NOT NULL,
     event_at timestamptz NOT NULL,
     number bigint NOT NULL,
-    attempts int NOT NULL DEFAULT 0,
     tries int NOT NULL DEFAULT 0,
+    waits int NOT NULL DEFAULT 0,
     in_order boolean NOT NULL DEFAULT false,
     due_at timestamptz NOT NULL,
     fence bigint NOT NULL DEFAULT 0,
@@ -62,8 +63,8 @@ CREATE INDEX webhook_outbox_in_order ON webhook_outbox (endpoint, number) WHERE 
 CREATE INDEX webhook_outbox_of_event ON webhook_outbox (event);
 CREATE INDEX webhook_outbox_by_age ON webhook_outbox (event_at);
 
--- Every attempt. `number` is its `webhook-attempt`. `status` is the HTTP status, `error` a code if there was none.
-CREATE TABLE webhook_attempts (
+-- Every try. `number` is its `webhook-attempt`. `status` is the HTTP status, `error` a code if there was none.
+CREATE TABLE webhook_tries (
     event text NOT NULL,
     event_at timestamptz NOT NULL,
     endpoint text NOT NULL,
@@ -75,7 +76,7 @@ CREATE TABLE webhook_attempts (
     delivered boolean NOT NULL,
     PRIMARY KEY (event, endpoint, number, event_at)
 ) PARTITION BY RANGE (event_at);
-CREATE TABLE webhook_attempts_other PARTITION OF webhook_attempts DEFAULT;
+CREATE TABLE webhook_tries_other PARTITION OF webhook_tries DEFAULT;
 
 -- Both logs have a partition for each day of their events, which is dropped as a whole (migration 0063).
 DO $$
@@ -83,7 +84,7 @@ DECLARE
     today date := (now() AT TIME ZONE 'UTC')::date;
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['webhook_events', 'webhook_attempts'] LOOP
+    FOREACH name IN ARRAY ARRAY['webhook_events', 'webhook_tries'] LOOP
         FOR ahead IN 0..3 LOOP
             PERFORM cobalt_add_partition(name, today + ahead, today + ahead + 1);
         END LOOP;

@@ -13,6 +13,7 @@ CREATE TABLE write_jobs (
     sealed_result bytea,
     steps jsonb NOT NULL DEFAULT '[]',
     tries int NOT NULL DEFAULT 0,
+    broken int NOT NULL DEFAULT 0,  -- workers that died or failed at it since it last got on
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,  -- until when it may begin
     due_at timestamptz,  -- NULL: settled, or waits for a person
@@ -25,8 +26,8 @@ CREATE TABLE write_jobs (
     claimed_until timestamptz
 );
 
--- The queue.
-CREATE INDEX write_jobs_due ON write_jobs (due_at) WHERE due_at IS NOT NULL;
+-- The queue, in which the clients come in turn.
+CREATE INDEX write_jobs_due ON write_jobs (client, due_at) WHERE due_at IS NOT NULL;
 -- Jobs on one record run one after another.
 CREATE INDEX write_jobs_of_record ON write_jobs (record_id, id);
 CREATE INDEX write_jobs_waiting ON write_jobs (account) WHERE state = 'waiting_for_sign_in';

@@ -31,8 +31,8 @@ class PaperReads(ChartRows):
                 if row := await self.row(chart, path, query.ehr_id, name):
                     yield note(row, "visit" if name == "note" else "patient", users)
             return
-        asked = {"patient_id": query.patient_ehr_id, "visit_id": query.appointment_ehr_id}
-        async for row in self.rows(chart, "notes", query.updated_since, **asked):
+        either = {"patient_id": query.patient_ehr_id, "visit_id": query.appointment_ehr_id}
+        async for row in self.rows(chart, "notes", query.updated_since, **either):
             yield note(row, "visit", users)
         if query.appointment_ehr_id:
             return

@@ -89,9 +89,14 @@ async def _payer(api: JsonClient, write: Insurance) -> Row:
 async def _took(api: JsonClient, write: InsuranceChange, row: Row) -> bool:
     """Whether the row holds all that was asked for, or was set to it and spelled by the EHR in its own way."""
     wanted = body(OWN, write) | await _payer(api, write)
-    corrected = {entry["field"]: entry["attempted"] for entry in row["audit"] if "attempted" in entry}
+    # What the EHR corrected counts as long as it has not become something else since.
+    corrected = {
+        (entry["field"], entry["attempted"])
+        for entry in row["audit"]
+        if "attempted" in entry and entry["field"] in wanted and entry["after"] == row[entry["field"]]
+    }
     demographics = write.subscriber_demographics
-    return all(value in (row[name], corrected.get(name)) for name, value in wanted.items()) and (
+    return all(value == row[name] or (name, value) in corrected for name, value in wanted.items()) and (
         not demographics or _folded(shown(row["subscriber"], demographics)) == _folded(demographics)
     )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cobalt_link.connector import JsonClient, NewPatient
+from cobalt_link.connector import JsonClient, NewPatient, NotWritten
 from cobalt_link.connectors.sandbox.writes.choices import same_name
 from cobalt_link.connectors.sandbox.writes.fields import Row
 from cobalt_link.connectors.sandbox.writes.payers import payer_of
-from cobalt_link.connectors.sandbox.writes.refused import Names
+from cobalt_link.connectors.sandbox.writes.refused import Names, invalid
 
 RANKS = {"primary": 1, "secondary": 2, "tertiary": 3}
 SEQUENCES = {rank: sequence for sequence, rank in RANKS.items()}
@@ -24,6 +24,8 @@ NAMES: Names = {
 async def plans(api: JsonClient, write: NewPatient, names: Names) -> list[Row]:
     """As the EHR takes them. Raises NotWritten for a company that it does not have."""
     found = []
+    if write.insurance_sequence not in (None, *RANKS):
+        raise NotWritten(invalid("Send primary, secondary, or tertiary.", "insurance_sequence"))
     ehr_id, name = write.insurance_provider_ehr_id, write.insurance_name
     if payer := await payer_of(api, names, ehr_id=ehr_id, name=name):
         rank = RANKS[write.insurance_sequence or "primary"]
@@ -35,24 +37,26 @@ async def plans(api: JsonClient, write: NewPatient, names: Names) -> list[Row]:
     return found
 
 
-async def check_eligibility(api: JsonClient, write: NewPatient, patient_id: str | None) -> None:
-    plan = next(iter(await _rows(api, patient_id)), None)
-    if plan:
-        await api.create("/eligibility-checks", {"insurance_id": plan["id"], "client_ref": write.ref})
+async def insurance(api: JsonClient, write: NewPatient, names: Names) -> Row:
+    """The members of a new patient for it."""
+    found = await plans(api, write, names)
+    return ({"insurance": found} if found else {}) | ({"check_eligibility": True} if write.check_eligibility else {})
 
 
 async def plans_held(api: JsonClient, write: NewPatient, patient: Row) -> Row:
     """What the EHR holds of the insurance, if the app sent any."""
     held: Row = {}
     if write.insurance_provider_ehr_id or write.insurance_name or write.secondary_insurance_name:
-        plans = {row["rank"]: row for row in await _rows(api, patient["id"])}
+        rows = (await api.get("/insurances", {"patient_id": patient["id"]}))["insurances"]
+        plans = {row["rank"]: row for row in rows}
         first = plans.get(RANKS[write.insurance_sequence or "primary"])
         if write.insurance_provider_ehr_id or write.insurance_name:
             held |= _first(write, first)
         if write.secondary_insurance_name:
             held |= _second(write, plans.get(RANKS["secondary"]))
     if write.check_eligibility:
-        checks = await api.get("/eligibility-checks", {"client_ref": write.ref})
+        # The EHR checks each plan of a patient who is new, so there are no others.
+        checks = await api.get("/eligibility-checks", {"patient_id": patient["id"]})
         held["check_eligibility"] = bool(checks["eligibility_checks"])
     return held
 
@@ -77,11 +81,3 @@ def _second(write: NewPatient, row: Row | None) -> dict[str, Any]:
 
 def _spelled(asked: str | None, there: str | None) -> str | None:
     return asked if asked and there and same_name(asked, there) else there
-
-
-async def _rows(api: JsonClient, patient_id: str | None) -> list[Row]:
-    """The patient's plans by rank."""
-    if patient_id is None:
-        return []
-    rows = (await api.get("/insurances", {"patient_id": patient_id}))["insurances"]
-    return sorted(rows, key=lambda row: row["rank"])

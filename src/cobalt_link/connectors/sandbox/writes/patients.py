@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import date
 
-from cobalt_link.connector import Chart, Connector, Held, NewPatient, NotWritten, PatientChange, Writing, Written
+from cobalt_link.connector import Chart, Connector, Held, NewPatient, PatientChange, Writing, Written
 from cobalt_link.connectors.sandbox.writes import patient_plans, patient_rules
 from cobalt_link.connectors.sandbox.writes.fields import Field, Fields, body, plain, took
 from cobalt_link.connectors.sandbox.writes.people import people, people_held, people_took
@@ -52,14 +51,8 @@ CHANGES = Table(path="/patients", name="patient", fields=REACHED, shown=PATIENTS
 
 async def create(connector: Connector, chart: Chart, write: NewPatient) -> Written:
     api = client(connector, chart)
-    plans = await patient_plans.plans(api, write, PATIENTS.names)
-    written = await PATIENTS.create(api, write, people(write) | ({"insurance": plans} if plans else {}))
-    if write.check_eligibility and plans:
-        # The patient is in the chart by now, whatever the EHR says to this.
-        with suppress(NotWritten):
-            patient_id = written.ehr_id or ((await PATIENTS.made(api, write)) or {}).get("id")
-            await patient_plans.check_eligibility(api, write, patient_id)
-    return written
+    insurance = await patient_plans.insurance(api, write, PATIENTS.names)
+    return await PATIENTS.create(api, write, people(write) | insurance)
 
 
 async def change(connector: Connector, chart: Chart, write: PatientChange) -> Written:

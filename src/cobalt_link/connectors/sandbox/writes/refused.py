@@ -15,7 +15,7 @@ Names: TypeAlias = dict[str, str]
 REFUSALS = {
     "duplicate_patient": ("DUPLICATE_PATIENT", "Duplicate patient found. The chart has this patient as MRN {mrn}."),
     "schedule_conflict": ("SCHEDULE_CONFLICT", "The provider has another {conflict} at that time: {title}, {start} to "
-                          "{end}. conflict_type: {conflict}."),
+                          "{end}."),
     "status_not_allowed": ("INVALID_STATUS", "An appointment that is {status} cannot become {wanted}."),
     "not_changeable": ("APPOINTMENT_NOT_CHANGEABLE", "An appointment that is {status} does not take this."),
     "signed": ("NOTE_SIGNED", "The note is signed. A signed note does not change."),
@@ -30,6 +30,9 @@ FIELDS = {
     "duplicate_provider": "npi",
     "status_not_allowed": "status",
     "rank_taken": "rank",
+}
+DETAILS = {
+    "schedule_conflict": {"conflict_type": "{conflict}", "conflict_details": "{title}, {start} to {end}"},
 }
 # Members that name another record, and what is wrong if the EHR does not have it.
 UNKNOWN = {
@@ -83,7 +86,9 @@ def missing(field: str) -> Reason:
 def reason(code: str, names: Names | None = None, **facts: object) -> Reason:
     """One of `REFUSALS`, by the EHR's code."""
     ours, description = REFUSALS[code]
-    return Reason(ours, description.format_map(_Facts(facts)), our_name(FIELDS.get(code, ""), names or {}))
+    said = _Facts(facts)
+    details = {name: text.format_map(said) for name, text in DETAILS.get(code, {}).items()}
+    return Reason(ours, description.format_map(said), our_name(FIELDS.get(code, ""), names or {}), details)
 
 
 def invalid(description: str, field: str | None = None) -> Reason:

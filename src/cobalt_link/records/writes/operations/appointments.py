@@ -45,8 +45,8 @@ class NewAppointmentAsked(ForPatientAsked, frozen=True, kw_only=True):
 
 
 class AppointmentChangeAsked(WriteAsked, frozen=True, kw_only=True):
-    """An appointment that the EHR has takes `status`, `note`, and what else GET /v1/capabilities lists for it. One that
-    is still to be created takes every field."""
+    """An appointment that the EHR has takes `status`, `note`, and what else the EHR lets us change. One that is still
+    to be created takes every field."""
 
     status: Annotated[str | None, Cleaned(trimmed), Meta(description="A code of GET /v1/visit-statuses.")] = None
     note: Text = None
@@ -59,6 +59,9 @@ class AppointmentChangeAsked(WriteAsked, frozen=True, kw_only=True):
     time: Annotated[str | None, Cleaned(trimmed)] = None
     duration: Annotated[int, Meta(ge=1, le=1440)] | None = None
     reason: Text = None
+    secondary_provider: Annotated[str | None, Cleaned(trimmed)] = None
+    new_patient: bool | None = None
+    prevent_double_booking: bool | None = None
     dry_run: DryRun = False
 
 
@@ -104,8 +107,9 @@ def _new(asked: NewAppointmentAsked) -> Fields:
 def _change(asked: AppointmentChangeAsked) -> Fields:
     start, status = start_of(asked), asked.status
     cancel = D1_STATUSES.get((status or "").lower()) == "cancel"
-    values = (start, status, asked.note, asked.location, asked.provider, asked.type, asked.reason, asked.duration)
-    if all(each is None for each in values):
+    if all(
+        value is None for name, value in msgspec.structs.asdict(asked).items() if name not in ("expires_in", "dry_run")
+    ):
         raise InvalidRequest("Send at least one field to change, such as status or note.")
     fields: Fields = {"start": start} if start else {}
     return fields | ({"status": None, "cancel": True} if cancel else {})
@@ -148,6 +152,7 @@ OPERATIONS = (
         failed="appointment.failed",
         names=NAMES,
         advice=frozenset({"new_patient", "prevent_double_booking"}),
+        called={"start": "datetime"},
         shape=_new,
         data=_data,
     ),
@@ -164,6 +169,8 @@ OPERATIONS = (
         done="appointment.status_updated",
         failed="appointment.failed",
         names=NAMES,
+        only_new=frozenset({"patient_mrn", "secondary_provider", "new_patient", "prevent_double_booking"}),
+        called={"start": "datetime", "cancel": "status"},
         shape=_change,
         data=_changed,
     ),

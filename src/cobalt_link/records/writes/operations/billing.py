@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta
 
 from cobalt_link.kit.ids import HEX, canonical
 from cobalt_link.kit.text import trimmed
-from cobalt_link.records.writes.operation import Fields, Operation
-from cobalt_link.records.writes.shapes import ForPatientAsked, Text, WriteAsked, need_patient
+from cobalt_link.records.writes.operation import Fields, Operation, Other
+from cobalt_link.records.writes.shapes import ForPatientAsked, Text, WriteAsked, cents, need_patient
 from cobalt_link.web import Cleaned
 from cobalt_link.web.problems import InvalidRequest, MissingField
 
@@ -26,7 +26,7 @@ class NewPaymentAsked(ForPatientAsked, frozen=True, kw_only=True):
     payment_method: Annotated[str, Cleaned(trimmed), Meta(description="A name of GET /v1/payment-methods.")]
     reference_number: Annotated[str, Cleaned(trimmed)]
     location: Annotated[str, Cleaned(trimmed), Meta(description="The location's ehr_id.")]
-    amount: Annotated[str, Meta(description="A number above 0.")]
+    amount: Annotated[Decimal, Meta(description="Above 0.")]
     notes: Text = None
     deposit_date: Annotated[date | None, Meta(description="YYYY-MM-DD. Today by default.")] = None
 
@@ -42,13 +42,9 @@ def _claim(asked: NewClaimAsked) -> Fields:
 
 def _payment(asked: NewPaymentAsked) -> Fields:
     need_patient(asked)
-    try:
-        amount = Decimal(asked.amount)
-    except InvalidOperation:
-        amount = Decimal(0)
-    if not amount.is_finite() or not 0 < amount < 10**9:
+    if not asked.amount.is_finite() or not 0 < asked.amount < 10**9:
         raise InvalidRequest("Invalid amount: send a number above 0, such as 35.00.")
-    return {"amount": f"{amount:.2f}"}
+    return {"amount": cents(asked.amount)}
 
 
 OPERATIONS = (
@@ -63,7 +59,11 @@ OPERATIONS = (
         summary="Create the claim of an appointment.",
         done="claim.created",
         failed="claim.failed",
-        ids={"appointment_id": ("appointment", "appointment_ehr_id")},
+        ids={"appointment_id": Other(kinds=("appointment",), field="appointment_ehr_id")},
+        echo=("appointment_id",),
+        echoed=("appointment_id",),
+        not_found="Appointment not found.",
+        not_created="Appointment is missing emr_appointment_id; cannot create claim.",
         shape=_claim,
         data=lambda done: {"appointment_id": done.asked.get("appointment_id"), "emr_claim_id": done.held.ehr_id},
     ),

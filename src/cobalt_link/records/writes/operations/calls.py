@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from cobalt_link.kit.text import trimmed
-from cobalt_link.records.writes.operation import Fields, Operation
+from cobalt_link.records.writes.operation import Fields, Operation, Other
 from cobalt_link.records.writes.shapes import ForPatientAsked, Text, WriteAsked, need_patient
 from cobalt_link.web import Cleaned
 
@@ -82,7 +82,7 @@ OPERATIONS = (
         summary="Add an action to a telephone encounter.",
         done="telephone_encounter.action_added",
         failed="telephone_encounter.action_failed",
-        ids={"emr_appointment_id": ("telephone_encounter", "appointment_ehr_id")},
+        ids={"emr_appointment_id": Other(kinds=("telephone_encounter",), field="appointment_ehr_id")},
         data=lambda done: {"emr_appointment_id": done.write.appointment_ehr_id, "text": done.write.text},
     ),
 )

@@ -65,6 +65,7 @@ OPERATIONS = (
         failed="document.upload_failed",
         names={"emr_assigned_to_id": "assigned_to_ehr_id"},
         advice=frozenset({"ai"}),
+        echo=("folder_name",),
         shape=_new,
         data=_data,
         max_body=28 * 2**20,

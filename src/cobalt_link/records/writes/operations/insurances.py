@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
 from cobalt_link.kit.text import trimmed
-from cobalt_link.records.writes.operation import Done, Fields, Operation
-from cobalt_link.records.writes.shapes import ForPatientAsked, Text, need_state, need_zip
+from cobalt_link.records.writes.operation import Done, Fields, Operation, Other
+from cobalt_link.records.writes.shapes import ForPatientAsked, Text, cents, need_state, need_zip
 from cobalt_link.web import Alias, Cleaned
 from cobalt_link.web.problems import InvalidRequest, MissingField
 
@@ -39,7 +39,7 @@ class InsuranceAsked(ForPatientAsked, frozen=True, kw_only=True):
     group_id: Text = None
     priority: Literal[1, 2, 3] | None = None
     plan_begin_date: date | None = None
-    copayment: Annotated[str | None, Meta(description="An amount, 0 or more.")] = None
+    copayment: Annotated[Decimal | None, Meta(description="An amount, 0 or more.")] = None
     relationship_to_subscriber: Text = None
     subscriber_demographics: dict[str, str] | None = None
 
@@ -69,14 +69,10 @@ def _new(asked: InsuranceAsked) -> Fields:
     return _shape(asked)
 
 
-def _amount(text: str) -> str:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal(-1)
+def _amount(amount: Decimal) -> str:
     if not amount.is_finite() or amount < 0 or amount >= 10**9:
         raise InvalidRequest("Invalid copayment: send an amount of 0 or more, such as 20.00.")
-    return f"{amount:.2f}"
+    return cents(amount)
 
 
 def _data(done: Done) -> Fields:
@@ -89,7 +85,7 @@ COMMON: Any = {
     "kind": "insurance",
     "message": "Insurance processing. A webhook event will be sent upon completion.",
     "failed": "patient.insurance.failed",
-    "names": {"insurance_provider_id": "insurance_provider_ehr_id"},
+    "ids": {"insurance_provider_id": Other(kinds=("insurance_provider",), field="insurance_provider_ehr_id")},
     "data": _data,
 }
 OPERATIONS = (

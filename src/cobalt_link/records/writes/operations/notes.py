@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from cobalt_link.connector.writes import Ai, Soap
 from cobalt_link.kit.text import trimmed
-from cobalt_link.records.writes.operation import Done, Fields, Operation
+from cobalt_link.records.writes.operation import Done, Fields, Operation, Other
 from cobalt_link.records.writes.shapes import DryRun, ForPatientAsked, WriteAsked, need_patient
 from cobalt_link.web import Cleaned
 from cobalt_link.web.problems import InvalidRequest, MissingField
@@ -89,7 +89,9 @@ OPERATIONS = (
         summary="Write the note of a visit.",
         done="note.uploaded",
         failed="note.failed",
-        ids={"appointment_id": ("appointment", "appointment_ehr_id")},
+        ids={"appointment_id": Other(kinds=("appointment",), field="appointment_ehr_id")},
+        called={"text": "note", "parts": "note"},
+        echo=("appointment_id",),
         advice=frozenset({"ai"}),
         shape=_new,
         data=_data,
@@ -107,6 +109,7 @@ OPERATIONS = (
         summary="Replace the text of a note that is not signed yet, or sign it.",
         done="note.updated",
         failed="note.failed",
+        called={"text": "note", "parts": "note"},
         advice=frozenset({"ai"}),
         shape=_shape,
         data=_data,

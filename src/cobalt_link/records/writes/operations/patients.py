@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from cobalt_link.connector.models import Sex
 from cobalt_link.kit.text import trimmed
-from cobalt_link.records.writes.operation import Done, Fields, Operation
+from cobalt_link.records.writes.operation import Done, Fields, Operation, Other
 from cobalt_link.records.writes.shapes import DryRun, Text, WriteAsked, need_phone, need_state, need_zip
 from cobalt_link.web import Alias, Cleaned
 from cobalt_link.web.problems import InvalidRequest, MissingField
@@ -89,15 +89,11 @@ class NewPatientAsked(PatientFieldsAsked, frozen=True, kw_only=True):
     dry_run: DryRun = False
 
 
-class PatientChangeAsked(PatientFieldsAsked, frozen=True, kw_only=True):
-    """For a patient whom the EHR has. One who is still to be created takes the fields of POST /v1/patients."""
+class PatientChangeAsked(NewPatientAsked, frozen=True, kw_only=True):
+    """A patient whom the EHR has takes phones, email, address, and providers. One who is still to be created takes
+    every field."""
 
     save_previous_address: bool | None = None
-    first_name: Text = None
-    last_name: Text = None
-    dob: Annotated[date | None, Alias("date_of_birth")] = None
-    sex: Annotated[Sex | None, Alias("gender")] = None
-    dry_run: DryRun = False
 
 
 def _both(asked: PatientFieldsAsked) -> Fields:
@@ -135,10 +131,17 @@ def _mrn(done: Done) -> dict[str, Any]:
     return {"mrn": mrn, "patient_mrn": mrn, "ehr_id": done.held.ehr_id}
 
 
-NAMES = {"referred_to_provider_id": "referred_to_provider_ehr_id", "pharmacy_id": "pharmacy_ehr_id"}
+# The contract: an id that nobody knows falls back to the name (§4.7).
 IDS: Any = {
-    "referring_provider_id": ("referring_provider", "referring_provider_ehr_id"),
-    "pcp_id": ("referring_provider", "pcp_ehr_id"),
+    "referring_provider_id": Other(
+        kinds=("referring_provider",), field="referring_provider_ehr_id", unless="referring_provider_last_name"
+    ),
+    "pcp_id": Other(kinds=("referring_provider", "provider"), field="pcp_ehr_id", unless="pcp_last_name"),
+    "referred_to_provider_id": Other(kinds=("provider",), field="referred_to_provider_ehr_id"),
+}
+NEW_IDS: Any = IDS | {
+    "insurance_provider_id": Other(kinds=("insurance_provider",), field="insurance_provider_ehr_id"),
+    "pharmacy_id": Other(kinds=("pharmacy",), field="pharmacy_ehr_id"),
 }
 OPERATIONS = (
     Operation(
@@ -151,8 +154,7 @@ OPERATIONS = (
         summary="Create a patient.",
         done="patient.created",
         failed="patient.failed",
-        names=NAMES | {"insurance_provider_id": "insurance_provider_ehr_id"},
-        ids=IDS,
+        ids=NEW_IDS,
         advice=frozenset({"check_eligibility", "no_email_reason", "insurance_sequence", "responsible_party"}),
         shape=_new,
         data=_mrn,
@@ -169,9 +171,9 @@ OPERATIONS = (
         summary="Change a patient's phones, email, address, and providers. Its job does it.",
         done="patient.updated",
         failed="patient.failed",
-        names=NAMES,
         ids=IDS,
         advice=frozenset({"save_previous_address"}),
+        only_new=frozenset(NewPatientAsked.__struct_fields__) - {*PatientFieldsAsked.__struct_fields__, "dry_run"},
         shape=_change,
         data=_mrn,
     ),

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from cobalt_link.kit.text import trimmed
-from cobalt_link.records.writes.operation import Fields, Operation
+from cobalt_link.records.writes.operation import Fields, Operation, Other
 from cobalt_link.records.writes.shapes import ForPatientAsked, Text, WriteAsked, need_patient
 from cobalt_link.web import Cleaned
 
@@ -64,7 +64,7 @@ OPERATIONS = (
         summary="Add a note to a task.",
         done="task_note.created",
         failed="task_note.failed",
-        ids={"emr_task_id": ("task", "task_ehr_id")},
+        ids={"emr_task_id": Other(kinds=("task",), field="task_ehr_id")},
         data=lambda done: {"emr_task_id": done.write.task_ehr_id, "note": done.write.note},
     ),
 )
