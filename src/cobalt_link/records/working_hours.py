@@ -70,7 +70,7 @@ class VisitTypeRule(msgspec.Struct, frozen=True, kw_only=True):
 
     start_time: str
     end_time: str
-    total_visits: int
+    total: int = msgspec.field(name="total_visits")
     visit_type_id: str
     visit_type_desc: str
 
