@@ -86,4 +86,6 @@ DELIVERY_KILLS = Proof(4, 50, "A kill is sent while deliveries are under way, so
 WRITE_KILLS = Proof(6, 500, "The named steps are held on purpose, so that no luck is needed; these meet the others.")
 STOPPED_WRITERS = Proof(1, 200, "The worker is stopped at the moment that matters, so that no luck is needed.")
 POISON_WRITES = Proof(3, 100, "Among ten times as many others; each poison is counted, so that no luck is needed.")
-QUEUED_WRITES = Proof(150, 10_000, "Ten at once and 0.4 s each, they are 6 s of work. One that comes in turn waits 0.4 s.")
+QUEUED_WRITES = Proof(
+    150, 10_000, "Ten at once and 0.4 s each, they are 6 s of work. One that comes in turn waits 0.4 s."
+)
