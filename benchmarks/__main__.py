@@ -5,7 +5,22 @@ import os
 import sys
 from functools import partial
 
-from benchmarks import attack, deliveries, idle, link, page, scale, soak, start, strangers, tokens, waiting
+from benchmarks import (
+    attack,
+    deliveries,
+    idle,
+    link,
+    live_read,
+    note_event,
+    page,
+    scale,
+    soak,
+    start,
+    strangers,
+    tokens,
+    waiting,
+    writes,
+)
 
 ALL = {
     "start": start.run,
@@ -16,6 +31,9 @@ ALL = {
     "page": page.run,
     "waiting": waiting.run,
     "deliveries": deliveries.run,
+    "live-read": live_read.run,
+    "note-event": note_event.run,
+    "writes": writes.run,
 }
 # They take minutes, and `scale` 10 GB, so they run only when they are named.
 NAMED = {

@@ -24,6 +24,12 @@ WITH won AS (
 INSERT INTO access_tokens (hash, account, client, created_at) SELECT %(token)s, granted, client, %(now)s FROM won
 RETURNING account
 """
+# As large as that of a real appointment, and sealed by nobody.
+WRITE = """
+INSERT INTO write_jobs (id, client, org, account, lane, operation, record_id, sealed_request, created_at, expires_at,
+                        due_at)
+VALUES (%s, %s, 'o', 'a', 'l', 'appointments.create', %s, %s, %s, %s, %s)
+"""
 
 
 class Bare:
@@ -36,7 +42,8 @@ class Bare:
         if scope["type"] != "http":
             return await _lifespan(receive, send)
         body = (await receive())["body"]
-        token = await (self.create(body) if scope["path"].endswith("create") else self.exchange(body))
+        paths = {"create": self.create, "write": self.write}
+        token = await paths.get(scope["path"].rpartition("/")[2], self.exchange)(body)
         answer = msgspec.json.encode({"success": True, "token": token})
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -48,6 +55,13 @@ class Bare:
         async with self.pool.connection() as connection:
             await connection.execute(INSERT, row)
         return token
+
+    async def write(self, body: bytes) -> str:
+        wanted, name, now = msgspec.json.decode(body), secrets.token_hex(16), datetime.now(UTC)
+        row = (secrets.randbits(53), wanted["client"], name, body * 2, now, now + timedelta(hours=24), now)
+        async with self.pool.connection() as connection:
+            await connection.execute(WRITE, row)
+        return name
 
     async def exchange(self, body: bytes) -> str:
         wanted = msgspec.json.decode(body) if body else {}

@@ -41,12 +41,19 @@ async def run(rounds: int = 15, seconds: float = 0.8, exchanges: int = 3000) -> 
         ):
             sides = [Side(port, Meter(pid, here.settings.postgres_path)) for port, pid in ((ours, us), (bare, them))]
             create = _create(here)
-            await _compare("link/token/create", sides, (create, create), rounds, seconds)
+            await compare("link/token/create", sides, (create, create), rounds, seconds)
             exchange = _exchange(here, exchanges), _bare_exchange(here, exchanges)
-            await _compare("link/token/exchange", sides, exchange, rounds, seconds)
+            await compare("link/token/exchange", sides, exchange, rounds, seconds)
 
 
-async def _compare(name: str, sides: list[Side], loads: tuple[Requests, Requests], rounds: int, seconds: float) -> None:
+async def compare(
+    name: str,
+    sides: list[Side],
+    loads: tuple[Requests, Requests],
+    rounds: int,
+    seconds: float,
+    target: float = TARGET,
+) -> None:
     """Alternates the two and who begins, so that a noisy neighbor hits both."""
     found: list[list[tuple[Measured, float]]] = [[], []]
     began = os.getloadavg()[0]
@@ -55,19 +62,20 @@ async def _compare(name: str, sides: list[Side], loads: tuple[Requests, Requests
             found[which].append(await sides[which].loaded(await loads[which](), seconds))
     print(f"{name}, {rounds} rounds each, load {began:.1f} to {os.getloadavg()[0]:.1f}")
     pairs = list(zip(*found, strict=True))
-    _line(
-        "requests per second", [(us.per_second, them.per_second) for (us, _), (them, _) in pairs], more_is_better=True
-    )
-    _line("µs of CPU per request, PostgreSQL's too", [(us, them) for (_, us), (_, them) in pairs], more_is_better=False)
-    _line("p50 in ms", [(us.p50 * 1000, them.p50 * 1000) for (us, _), (them, _) in pairs], more_is_better=False)
+    speeds = [(us.per_second, them.per_second) for (us, _), (them, _) in pairs]
+    _line("requests per second", speeds, target, more_is_better=True)
+    used = [(us, them) for (_, us), (_, them) in pairs]
+    _line("µs of CPU per request, PostgreSQL's too", used, target, more_is_better=False)
+    times = [(us.p50 * 1000, them.p50 * 1000) for (us, _), (them, _) in pairs]
+    _line("p50 in ms", times, target, more_is_better=False)
     if failed := sum(each.failed for side in found for each, _ in side):
         print(f"  {failed} requests failed")
 
 
-def _line(what: str, pairs: list[tuple[float, float]], *, more_is_better: bool) -> None:
+def _line(what: str, pairs: list[tuple[float, float]], target: float, *, more_is_better: bool) -> None:
     ours, bare = zip(*pairs, strict=True)
     ratios = [us / them if more_is_better else them / us for us, them in pairs]
-    print(f"  {what}: {spread(ours)}; one by one {spread(bare)}; {ratio(ratios, TARGET)}")
+    print(f"  {what}: {spread(ours)}; one by one {spread(bare)}; {ratio(ratios, target)}")
 
 
 def _create(here: World) -> Requests:

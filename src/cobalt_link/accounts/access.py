@@ -1,10 +1,12 @@
 """Access tokens. They are permanent and opaque, belong to one client, and end when rotated or disconnected.
 
-Nothing is cached. Each look-up is a round trip, so no process accepts a token that another one has ended.
+Nothing is cached. Each look-up is a statement that begins after it came, so no process accepts a token that another one
+has ended. Concurrent look-ups share a statement.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from hmac import compare_digest
 
@@ -15,7 +17,8 @@ from cobalt_link.accounts.table import account_of
 from cobalt_link.kit import tokens
 from cobalt_link.kit.clock import Clock
 from cobalt_link.store.batches import delete_in_batches
-from cobalt_link.store.database import Database
+from cobalt_link.store.database import Database, Row, Tx
+from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Vault
 
 PURPOSE = "access_token"
@@ -30,6 +33,7 @@ class AccessTokens:
         self._db = db
         self._vault = vault
         self._clock = clock
+        self._lookups = Grouped(db, self._look_up, single=True)
 
     def fingerprint(self, token: str) -> bytes:
         """The keyed hash under which `ISSUE` stores a minted token."""
@@ -43,7 +47,7 @@ class AccessTokens:
         if not tokens.well_formed(token, tokens.ACCESS):
             return None
         hashes = self._vault.fingerprints(PURPOSE, token)
-        row = await self._db.one(statements.RESOLVE, (hashes, client, self._clock.now()))
+        row = await self._lookups((hashes, client))
         if row is None or not any(compare_digest(row["token"], each) for each in hashes):
             return None
         return account_of(row)
@@ -77,6 +81,14 @@ class AccessTokens:
             await tx.execute(statements.ADD, added)
             await audit.note(tx, audit.entry(account, "token_rotated", now, f"{int(overlap.total_seconds())} s"))
         return token
+
+    async def _look_up(self, connection: Tx, asked: Sequence[tuple[Sequence[bytes], str]]) -> list[Row | None]:
+        wanted = [(place, each, client) for place, (hashes, client) in enumerate(asked) for each in hashes]
+        places, hashes, clients = (list(column) for column in zip(*wanted, strict=True))
+        given = {"places": places, "hashes": hashes, "clients": clients, "now": self._clock.now()}
+        rows = await (await connection.execute(statements.RESOLVE, given)).fetchall()
+        found = {row["place"]: row for row in rows}
+        return [found.get(place) for place in range(len(asked))]
 
     async def prune(self) -> int:
         """Deletes tokens that have ended. Returns how many."""

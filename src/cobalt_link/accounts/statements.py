@@ -274,10 +274,10 @@ FROM issues t, LATERAL (
 RETURNING hash"""
 
 RESOLVE: LiteralString = f"""
-SELECT t.hash AS token, {COLUMNS}, coalesce(t.reference, a.reference) AS reference
-FROM access_tokens t JOIN accounts a ON a.id = t.account
-WHERE t.hash = ANY(%s) AND t.client = %s AND (t.expires_at IS NULL OR t.expires_at > %s)
-  AND a.disconnected_at IS NULL"""
+SELECT w.place, t.hash AS token, {COLUMNS}, coalesce(t.reference, a.reference) AS reference
+FROM unnest(%(places)s::int[], %(hashes)s::bytea[], %(clients)s::text[]) AS w (place, hash, client)
+JOIN access_tokens t ON t.hash = w.hash AND t.client = w.client JOIN accounts a ON a.id = t.account
+WHERE (t.expires_at IS NULL OR t.expires_at > %(now)s) AND a.disconnected_at IS NULL"""
 
 END_ALL: LiteralString = "DELETE FROM access_tokens WHERE account = %s"
 END_LATER: LiteralString = """

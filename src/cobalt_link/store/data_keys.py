@@ -11,6 +11,7 @@ import structlog
 
 from cobalt_link.store import erase
 from cobalt_link.store.database import Database, Row, Tx
+from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Context, DataKey, KeyringError, Vault, VaultError
 
 log = structlog.get_logger()
@@ -69,6 +70,7 @@ class DataKeys:
     def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
         self._vault = vault
+        self._reads = Grouped(db, _read, single=True)
 
     async def create(self, tx: Tx, owner: str) -> DataKey:
         """A new key for the owner, or the existing one if another transaction was first."""
@@ -78,9 +80,14 @@ class DataKeys:
         return await self.get(owner, tx) or await self.create(tx, owner)
 
     async def get(self, owner: str, tx: Tx | None = None) -> DataKey | None:
-        """The owner's key. None if it never had one, or if the key was destroyed."""
-        row = await (await tx.execute(GET, (owner,))).fetchone() if tx else await self._db.one(GET, (owner,))
-        return self.opened(owner, row["wrapped"]) if row else None
+        """The owner's key. None if it never had one, or if the key was destroyed. Concurrent calls share a statement
+        that begins after they came."""
+        if tx is None:
+            wrapped = await self._reads(owner)
+        else:
+            row = await (await tx.execute(GET, (owner,))).fetchone()
+            wrapped = row["wrapped"] if row else None
+        return self.opened(owner, wrapped) if wrapped else None
 
     async def wrapped(self, owners: Sequence[str]) -> dict[str, bytes]:
         """The stored forms of the keys of these owners, for `opened`."""
@@ -174,3 +181,9 @@ class DataKeys:
 
 def _context(owner: str) -> Context:
     return Context(table="data_keys", tenant="", row=owner, field="wrapped")
+
+
+async def _read(connection: Tx, owners: Sequence[str]) -> list[bytes | None]:
+    rows = await (await connection.execute(WRAPPED, (list(owners),))).fetchall()
+    found = {row["owner"]: row["wrapped"] for row in rows}
+    return [found.get(owner) for owner in owners]

@@ -7,9 +7,11 @@ import hashlib
 import json
 import os
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+SEED_SIZE: Final = 32
 
 
 class SigningKey:
@@ -22,7 +24,7 @@ class SigningKey:
 
     @classmethod
     def new(cls) -> Self:
-        return cls(os.urandom(32))
+        return cls(os.urandom(SEED_SIZE))
 
     @cached_property
     def public(self) -> bytes:

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from cobalt_link.vault import ed25519
+from cobalt_link.vault.signing import SEED_SIZE, SigningKey
 
 SECRET_BYTES: Final = 32  # the specification allows 24 to 64
 
@@ -27,17 +27,17 @@ class WebhookSecret(msgspec.Struct, frozen=True):
 
     @classmethod
     def new(cls) -> WebhookSecret:
-        return cls(f"whsec_{b64encode(os.urandom(SECRET_BYTES)).decode()}", os.urandom(ed25519.SEED_SIZE))
+        return cls(f"whsec_{b64encode(os.urandom(SECRET_BYTES)).decode()}", os.urandom(SEED_SIZE))
 
     @property
     def public_key(self) -> str:
         """For `v1a`: `whpk_` and 32 bytes in base64."""
-        return f"whpk_{b64encode(ed25519.public_key(self.seed)).decode()}"
+        return f"whpk_{b64encode(SigningKey(self.seed).public).decode()}"
 
     def signatures(self, signed: bytes) -> str:
         """Both signatures of Standard Webhooks, separated by a space."""
         key = b64decode(self.text.removeprefix("whsec_"))
-        v1, v1a = hmac.digest(key, signed, "sha256"), ed25519.sign(self.seed, signed)
+        v1, v1a = hmac.digest(key, signed, "sha256"), SigningKey(self.seed).signature(signed)
         return f"v1,{b64encode(v1).decode()} v1a,{b64encode(v1a).decode()}"
 
     def verification(self, body: bytes) -> str:

@@ -44,6 +44,14 @@ def _seed(folder: Path) -> None:
         server.stop()
 
 
+def prepared(folder: Path, *databases: str, modules: tuple[str, ...] = (), **config: Any) -> GnuHealth:
+    """A server on copies of the seeded database, to be started."""
+    source = install.database(_seed, Path(seed.__file__), *modules)
+    for name in databases:
+        shutil.copy(source, folder / f"{name}.sqlite")
+    return GnuHealth(folder, list(databases), dict(seed.USERS), **config)
+
+
 @pytest.fixture(scope="session")
 def start_gnuhealth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts a server: `start_gnuhealth("a", "b", authentications="password+sms", max_age=5)`; all stop at the end.
@@ -53,12 +61,8 @@ def start_gnuhealth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]
     """
     running: list[GnuHealth] = []
 
-    def start(*databases: str, modules: tuple[str, ...] = (), **config: Any) -> GnuHealth:
-        source = install.database(_seed, Path(seed.__file__), *modules)
-        folder = tmp_path_factory.mktemp("gnuhealth")
-        for name in databases or ("riverside",):
-            shutil.copy(source, folder / f"{name}.sqlite")
-        server = GnuHealth(folder, list(databases or ("riverside",)), dict(seed.USERS), **config)
+    def start(*databases: str, **config: Any) -> GnuHealth:
+        server = prepared(tmp_path_factory.mktemp("gnuhealth"), *(databases or ("riverside",)), **config)
         running.append(server)
         return server.start_seeded()
 

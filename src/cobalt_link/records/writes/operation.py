@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
@@ -103,7 +104,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     def unsupported(self, filled: Fields, sent: Fields, taken: tuple[str, ...]) -> list[str]:
         """The fields of the request that the EHR does not take, by their names in the request."""
-        optional = {each.name for each in msgspec.structs.fields(self.write) if not each.required}
+        optional = _optional(self.write)
         given = {*filled} | {other.field for mine, other in self.ids.items() if sent.get(mine)}
         refused = given & optional - {*taken} - {self.names.get(name, name) for name in self.advice}
         refused = {name for name in refused if filled.get(name) not in ([], False)}
@@ -123,3 +124,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         ours = {theirs: mine for mine, theirs in self.names.items()}
         ours |= {other.field: mine for mine, other in self.ids.items()}
         return self.called.get(field) or ours.get(field, field)
+
+
+@cache  # reading the fields of a struct takes longer than all else of a request
+def _optional(write: type[Write]) -> frozenset[str]:
+    return frozenset(each.name for each in msgspec.structs.fields(write) if not each.required)
