@@ -1,4 +1,4 @@
-"""Amounts of money as the contract's examples write them: texts with two decimals (§9 row 30)."""
+"""Amounts of money as texts with two decimals, as in the examples (contract §9 row 30)."""
 
 from decimal import Decimal
 

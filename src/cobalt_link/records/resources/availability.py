@@ -59,7 +59,7 @@ class AvailabilityAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     daily_appointment_limit: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="With so many visits of daily_limit_type, a day is full.")
     ] = None
-    daily_limit_type: Text = None
+    daily_limit_type: Annotated[Text, Meta(description="A visit type. Goes with daily_appointment_limit.")] = None
     max_slot_duration: Annotated[
         Annotated[int, Meta(ge=1, le=1440)] | None, Meta(description="Minutes. Longer times are divided.")
     ] = None

@@ -1,4 +1,4 @@
-"""Claims, in the contract's shape (§4.19). Money is text with two decimals, as in its examples (§9 row 30)."""
+"""Claims, in the contract's shape (§4.19). Money is text with two decimals, as in its examples (contract §9 row 30)."""
 
 from __future__ import annotations
 
