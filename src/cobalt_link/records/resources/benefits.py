@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from cobalt_link.connector.models import Benefit
 from cobalt_link.records.asked import FiveHundredMost, Text
@@ -24,7 +27,7 @@ class EligibilityCheckNotFound(Problem):
 class BenefitsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All optional."""
 
-    benefit_type: Text = None
+    benefit_type: Annotated[Text, Meta(description="Such as Co-Payment.")] = None
     page: Page = 1
     page_size: FiveHundredMost = 100
 

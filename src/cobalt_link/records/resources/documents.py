@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Meta
 from starlette.responses import Response
 
 from cobalt_link.accounts.account import Account
@@ -45,7 +47,7 @@ class DocumentsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     patient_mrn: PatientMrn = None
     patient_id: PatientId = None
-    folder_name: Text = None
+    folder_name: Annotated[Text, Meta(description="A name of GET /v1/document-folders.")] = None
     ehr_id: EhrId = None
     start_date: FirstDay = None
     end_date: LastDay = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.chart import Chart
@@ -58,7 +59,7 @@ class LocationsAnswer(msgspec.Struct, frozen=True):
 class LocationChange(msgspec.Struct, frozen=True):
     """Counts for the whole org, and changes nothing in the EHR."""
 
-    status: Literal["active", "inactive"]
+    status: Annotated[Literal["active", "inactive"], Meta(description="Whether your org uses it.")]
 
 
 class LocationChanged(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ class ReferralsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end_date: LastDay = None
     patient_mrn: PatientMrn = None
     patient_id: PatientId = None
-    status: Text = None
+    status: Annotated[Text, Meta(description="The EHR's own word.")] = None
     priority: Annotated[Priority | None, Meta(description="Only those.")] = None
     ehr_id: EhrId = None
     updated_since: UpdatedSince = None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from cobalt_link.connector.models import ReferringProvider
 from cobalt_link.records.asked import PartOfIt, Phone, Text
@@ -18,7 +21,7 @@ class ReferringProvidersAsked(msgspec.Struct, frozen=True, forbid_unknown_fields
     last_name: PartOfIt = None
     phone: Phone = None
     fax: Phone = None
-    npi: Text = None
+    npi: Annotated[Text, Meta(description="The whole number.")] = None
 
 
 class ReferringProviderView(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ class TasksAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patient_mrn: PatientMrn = None
     patient_id: PatientId = None
     ehr_id: Annotated[EhrId, Alias("emr_task_id")] = None
-    status: Text = None
+    status: Annotated[Text, Meta(description="The EHR's own word.")] = None
     assignee_user_id: Annotated[
         str | None, Cleaned(trimmed), Meta(description="The EHR's id of the user who is to do it.")
     ] = None
