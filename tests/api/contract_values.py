@@ -177,7 +177,7 @@ def _change(at: Practice) -> Body:
 
 
 def _fallback(at: Practice) -> dict[str, list[Body]]:
-    """An id that nobody knows falls back to the names (§4.7)."""
+    """An id that nobody knows falls back to the names (contract §4.7)."""
     unknown = "c0ffee" * 5 + "00"
     return {
         f"{who}_id": [{f"{who}_id": each, f"{who}_last_name": "Ray"} for each in (unknown, uuid(unknown))]

@@ -77,7 +77,7 @@ async def send(clinic: Clinic, each: Endpoint, path: str, body: dict[str, Any]) 
 
 
 def bodies(each: Endpoint, practice: Practice) -> Iterator[tuple[str, dict[str, Any]]]:
-    """One request for each form of each field, with what it needs beside it. Flags come as texts too (§2)."""
+    """One request for each form of each field, with what it needs beside it. Flags come as texts too (contract §2)."""
     for field, found in forms(each, practice).items():
         for form in found:
             yield field, form
@@ -98,7 +98,7 @@ def test_the_contract_is_read_whole_and_every_field_of_it_has_values() -> None:
 def test_every_event_of_a_write_is_a_type_that_a_webhook_can_choose() -> None:
     documented = {name for each in ALL.values() for name in each.events if not name.startswith("data.")}
     sent = {name for each in OPERATIONS.values() for name in (each.done, each.failed)}
-    assert documented - {"note.created"} <= sent | set(TYPES)  # note.created is another name (§9 row 18)
+    assert documented - {"note.created"} <= sent | set(TYPES)  # note.created is another name (contract §9 row 18)
     assert sent <= set(TYPES)
 
 

@@ -52,7 +52,9 @@ def in_words(hint: Any) -> str:
 
 
 def description(hint: Any) -> str:
-    _, metas = _bare(hint)
+    plain, metas = _bare(hint)
+    for part in get_args(plain) if get_origin(plain) in (Union, types.UnionType) else ():
+        metas = _bare(part)[1] + metas  # of a type that may also be null
     return next((meta.description for meta in reversed(metas) if meta.description), "")
 
 

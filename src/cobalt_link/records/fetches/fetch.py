@@ -47,42 +47,48 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
 class AppointmentsFetch(WriteAsked, frozen=True, kw_only=True):
     """By `date_range` at most 7 days; by `provider` one provider for 6 days, or up to ten for one day."""
 
-    search_by: Literal["date_range", "mrn", "provider"] = "date_range"
-    start_date: Text = None
-    end_date: Text = None
-    mrn: Text = None
-    provider_ids: list[str] | None = None
+    search_by: Annotated[Literal["date_range", "mrn", "provider"], Meta(description="What is looked for.")] = (
+        "date_range"
+    )
+    start_date: Annotated[Text, Meta(description="YYYY-MM-DD.")] = None
+    end_date: Annotated[Text, Meta(description="YYYY-MM-DD.")] = None
+    mrn: Annotated[Text, Meta(description="The medical record number.")] = None
+    provider_ids: Annotated[list[str] | None, Meta(description="Ids of providers, ours or ehr_id.")] = None
 
 
 class PatientsFetch(WriteAsked, frozen=True, kw_only=True):
     """What `search_by` names is required. `include`: insurances, tasks."""
 
-    search_by: Literal["dob", "name", "phone", "mrn"] | None = None
-    dob: Text = None
-    first_name: Text = None
-    last_name: Text = None
-    phone: Text = None
-    mrn: Text = None
+    search_by: Annotated[Literal["dob", "name", "phone", "mrn"] | None, Meta(description="What is looked for.")] = None
+    dob: Annotated[Text, Meta(description="YYYY-MM-DD.")] = None
+    first_name: Annotated[Text, Meta(description="Part of the given name.")] = None
+    last_name: Annotated[Text, Meta(description="Part of the family name.")] = None
+    phone: Annotated[Text, Meta(description="Ten digits.")] = None
+    mrn: Annotated[Text, Meta(description="The medical record number.")] = None
     include: Annotated[list[Literal["insurances", "tasks"]], Meta(description="insurances, tasks.")] = []  # noqa: RUF012
 
 
 class AvailabilityFetch(WriteAsked, frozen=True, kw_only=True):
     """One provider for up to 5 days, or several for one day. The rest as in GET /v1/availability."""
 
-    start_date: Text = None
-    end_date: Text = None
-    provider_ids: list[str] | None = None
-    location_ids: list[str] | None = None
-    provider_type: Literal["primary", "secondary"] = "primary"
-    fallback_to_default_hours: bool = False
-    calculation_method: Literal["gaps", "slots"] = "gaps"
-    slot_type: Text = None
-    buffer: Annotated[int, Meta(ge=0, le=59)] = 0
-    visit_type: Text = None
-    daily_appointment_limit: Annotated[int, Meta(ge=1)] | None = None
-    daily_limit_type: Text = None
-    max_slot_duration: Annotated[int, Meta(ge=1, le=1440)] | None = None
-    facility_scoped_scheduling: bool = False
+    start_date: Annotated[Text, Meta(description="YYYY-MM-DD.")] = None
+    end_date: Annotated[Text, Meta(description="YYYY-MM-DD.")] = None
+    provider_ids: Annotated[list[str] | None, Meta(description="Ids of providers, ours or ehr_id.")] = None
+    location_ids: Annotated[list[str] | None, Meta(description="Ids of locations.")] = None
+    provider_type: Annotated[Literal["primary", "secondary"], Meta(description="As in GET /v1/availability.")] = (
+        "primary"
+    )
+    fallback_to_default_hours: Annotated[bool, Meta(description="As in GET /v1/availability.")] = False
+    calculation_method: Annotated[Literal["gaps", "slots"], Meta(description="As in GET /v1/availability.")] = "gaps"
+    slot_type: Annotated[Text, Meta(description="As in GET /v1/availability.")] = None
+    buffer: Annotated[int, Meta(ge=0, le=59), Meta(description="Minutes, as in GET /v1/availability.")] = 0
+    visit_type: Annotated[Text, Meta(description="A code of GET /v1/visit-types.")] = None
+    daily_appointment_limit: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="As in GET /v1/availability.")
+    ] = None
+    daily_limit_type: Annotated[Text, Meta(description="As in GET /v1/availability.")] = None
+    max_slot_duration: Annotated[Annotated[int, Meta(ge=1, le=1440)] | None, Meta(description="Minutes.")] = None
+    facility_scoped_scheduling: Annotated[bool, Meta(description="As in GET /v1/availability.")] = False
 
 
 def _days(asked: AppointmentsFetch | AvailabilityFetch, most: int) -> tuple[date, date]:

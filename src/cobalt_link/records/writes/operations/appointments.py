@@ -37,10 +37,12 @@ class NewAppointmentAsked(ForPatientAsked, frozen=True, kw_only=True):
     time: Annotated[str | None, Cleaned(trimmed), Meta(description="h:mm am/pm, or HH:mm.")] = None
     duration: Annotated[int, Meta(ge=1, le=1440, description="Minutes. Without it as the EHR has it.")] | None = None
     secondary_provider: Annotated[str | None, Cleaned(trimmed), Meta(description="A provider's ehr_id.")] = None
-    note: Text = None
-    reason: Text = None
-    new_patient: bool | None = None
-    prevent_double_booking: bool = False
+    note: Annotated[Text, Meta(description="For the staff.")] = None
+    reason: Annotated[Text, Meta(description="Why the patient comes.")] = None
+    new_patient: Annotated[bool | None, Meta(description="The first visit of this patient.")] = None
+    prevent_double_booking: Annotated[
+        bool, Meta(description="Fail if the provider has another visit or a block at that time.")
+    ] = False
     dry_run: DryRun = False
 
 
@@ -49,19 +51,23 @@ class AppointmentChangeAsked(WriteAsked, frozen=True, kw_only=True):
     to be created takes every field."""
 
     status: Annotated[str | None, Cleaned(trimmed), Meta(description="A code of GET /v1/visit-statuses.")] = None
-    note: Text = None
+    note: Annotated[Text, Meta(description="For the staff.")] = None
     patient_mrn: Annotated[str | None, Cleaned(trimmed), Alias("mrn")] = None
     location: Annotated[str | None, Cleaned(trimmed), Alias("location_id")] = None
     provider: Annotated[str | None, Cleaned(trimmed), Alias("provider_id")] = None
     type: Annotated[str | None, Cleaned(trimmed), Alias("visit_type")] = None
     datetime: When = None
-    date: Annotated[str | None, Cleaned(trimmed)] = None
-    time: Annotated[str | None, Cleaned(trimmed)] = None
-    duration: Annotated[int, Meta(ge=1, le=1440)] | None = None
-    reason: Text = None
-    secondary_provider: Annotated[str | None, Cleaned(trimmed)] = None
-    new_patient: bool | None = None
-    prevent_double_booking: bool | None = None
+    date: Annotated[str | None, Cleaned(trimmed), Meta(description="YYYY-MM-DD, with time.")] = None
+    time: Annotated[str | None, Cleaned(trimmed), Meta(description="h:mm am/pm, or HH:mm, with date.")] = None
+    duration: Annotated[
+        Annotated[int, Meta(ge=1, le=1440)] | None, Meta(description="Minutes. Without it as the EHR has it.")
+    ] = None
+    reason: Annotated[Text, Meta(description="Why the patient comes.")] = None
+    secondary_provider: Annotated[str | None, Cleaned(trimmed), Meta(description="A provider's ehr_id.")] = None
+    new_patient: Annotated[bool | None, Meta(description="The first visit of this patient.")] = None
+    prevent_double_booking: Annotated[
+        bool | None, Meta(description="Fail if the provider has another visit or a block at that time.")
+    ] = None
     dry_run: DryRun = False
 
 

@@ -24,10 +24,10 @@ class NewClaimAsked(WriteAsked, frozen=True, kw_only=True):
 
 class NewPaymentAsked(ForPatientAsked, frozen=True, kw_only=True):
     payment_method: Annotated[str, Cleaned(trimmed), Meta(description="A name of GET /v1/payment-methods.")]
-    reference_number: Annotated[str, Cleaned(trimmed)]
+    reference_number: Annotated[str, Cleaned(trimmed), Meta(description="Of the payment. It may repeat.")]
     location: Annotated[str, Cleaned(trimmed), Meta(description="The location's ehr_id.")]
     amount: Annotated[Decimal, Meta(description="Above 0.")]
-    notes: Text = None
+    notes: Annotated[Text, Meta(description="A remark.")] = None
     deposit_date: Annotated[date | None, Meta(description="YYYY-MM-DD. Today by default.")] = None
 
 

@@ -16,23 +16,29 @@ EhrId = Annotated[str, Cleaned(trimmed), Meta(description="The EHR's id.")]
 
 class NewMessageAsked(WriteAsked, frozen=True, kw_only=True):
     provider: EhrId
-    subject: Annotated[str, Cleaned(trimmed), Meta(min_length=1)]
-    message: Annotated[str, Meta(min_length=1)]
+    subject: Annotated[str, Cleaned(trimmed), Meta(min_length=1), Meta(description="What it is about.")]
+    message: Annotated[str, Meta(min_length=1), Meta(description="The text.")]
 
 
 class NewTelephoneEncounterAsked(ForPatientAsked, frozen=True, kw_only=True):
     provider_id: EhrId
     location_id: EhrId
     assigned_to_id: EhrId
-    reason: Annotated[Annotated[str, Meta(max_length=50)] | None, Cleaned(trimmed)] = None
-    refill_medication_name: Annotated[Annotated[str, Meta(min_length=2, max_length=50)] | None, Cleaned(trimmed)] = None
-    pharmacy_ehr_id: Text = None
+    reason: Annotated[
+        Annotated[str, Meta(max_length=50)] | None, Cleaned(trimmed), Meta(description="Why the patient calls.")
+    ] = None
+    refill_medication_name: Annotated[
+        Annotated[str, Meta(min_length=2, max_length=50)] | None,
+        Cleaned(trimmed),
+        Meta(description="Part of the name of a medication of the patient."),
+    ] = None
+    pharmacy_ehr_id: Annotated[Text, Meta(description="The ehr_id of a pharmacy.")] = None
 
 
 class NewTelephoneActionAsked(WriteAsked, frozen=True, kw_only=True):
     emr_appointment_id: EhrId
-    text: Annotated[str, Meta(min_length=1)]
-    is_high_priority: bool | None = None
+    text: Annotated[str, Meta(min_length=1), Meta(description="What was done.")]
+    is_high_priority: Annotated[bool | None, Meta(description="It is urgent.")] = None
 
 
 def _encounter(asked: NewTelephoneEncounterAsked) -> Fields:

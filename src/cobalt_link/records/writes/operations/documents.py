@@ -19,16 +19,16 @@ class NewDocumentAsked(ForPatientAsked, frozen=True, kw_only=True):
     """A multipart body. `filename` and `media_type` replace what the file says of itself."""
 
     folder_name: Annotated[str, Cleaned(trimmed), Meta(description="A folder of GET /v1/document-folders.")]
-    document: UploadFile
-    filename: Text = None
+    document: Annotated[UploadFile, Meta(description="The file.")]
+    filename: Annotated[Text, Meta(description="With its extension, such as referral.pdf.")] = None
     media_type: Annotated[
         str | None, Cleaned(trimmed), Alias("content_type"), Meta(description="application/pdf, …")
     ] = None
-    emr_assigned_to_id: Text = None
-    is_reviewed: bool | None = None
-    notes: Text = None
-    is_high_priority: bool | None = None
-    ai: Ai | None = None
+    emr_assigned_to_id: Annotated[Text, Meta(description="Who is to look at it, an id of GET /v1/ehr-users.")] = None
+    is_reviewed: Annotated[bool | None, Meta(description="Somebody has looked at it.")] = None
+    notes: Annotated[Text, Meta(description="A remark.")] = None
+    is_high_priority: Annotated[bool | None, Meta(description="It is urgent.")] = None
+    ai: Annotated[Ai | None, Meta(description="Which model wrote it, and who answers for it.")] = None
 
 
 def _new(asked: NewDocumentAsked) -> Fields:

@@ -32,16 +32,18 @@ CODES = {
 class InsuranceAsked(ForPatientAsked, frozen=True, kw_only=True):
     """The plan's payer: `insurance_provider_id`, or `insurance_name` with or without `insurance_payer_id`."""
 
-    insurance_provider_id: Text = None
-    insurance_name: Text = None
-    insurance_payer_id: Text = None
+    insurance_provider_id: Annotated[Text, Meta(description="The payer, an id of GET /v1/insurance-providers.")] = None
+    insurance_name: Annotated[Text, Meta(description="The payer's name, instead.")] = None
+    insurance_payer_id: Annotated[Text, Meta(description="The payer's own id. Goes with insurance_name.")] = None
     member_id: Annotated[str | None, Cleaned(trimmed), Alias("insurance_subscriber_number")] = None
-    group_id: Text = None
-    priority: Literal[1, 2, 3] | None = None
-    plan_begin_date: date | None = None
+    group_id: Annotated[Text, Meta(description="Number of the group.")] = None
+    priority: Annotated[Literal[1, 2, 3] | None, Meta(description="1 for the primary plan.")] = None
+    plan_begin_date: Annotated[date | None, Meta(description="YYYY-MM-DD.")] = None
     copayment: Annotated[Decimal | None, Meta(description="An amount, 0 or more.")] = None
-    relationship_to_subscriber: Text = None
-    subscriber_demographics: dict[str, str] | None = None
+    relationship_to_subscriber: Annotated[Text, Meta(description="A word such as spouse, or its code.")] = None
+    subscriber_demographics: Annotated[
+        dict[str, str] | None, Meta(description="Who holds the plan: first_name, last_name, dob, …")
+    ] = None
 
 
 def _shape(asked: InsuranceAsked) -> Fields:

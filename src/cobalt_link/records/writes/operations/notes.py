@@ -23,8 +23,8 @@ class NoteTextAsked(WriteAsked, frozen=True, kw_only=True):
     """`note` is a text with line breaks, or an object of subjective, objective, assessment, and plan."""
 
     note: Annotated[str | Soap | None, Meta(description="Text, or its four parts.")] = None
-    icd_10_codes: Codes = ()
-    cpt_codes: Codes = ()
+    icd_10_codes: Annotated[Codes, Meta(description="Diagnoses, such as J20.9. Only with a structured note.")] = ()
+    cpt_codes: Annotated[Codes, Meta(description="Procedures, such as 99213. Only with a structured note.")] = ()
     sign: Annotated[bool, Meta(description="Sign it, which ends all edits.")] = False
     ai: Annotated[Ai | None, Meta(description="Which model wrote it, and who answers for it.")] = None
     dry_run: DryRun = False
@@ -35,8 +35,8 @@ class NewNoteAsked(NoteTextAsked, frozen=True, kw_only=True):
 
 
 class NewPatientNoteAsked(ForPatientAsked, frozen=True, kw_only=True):
-    note: Annotated[str, Meta(min_length=1)]
-    subject: Annotated[str, Cleaned(trimmed), Meta(min_length=1)]
+    note: Annotated[str, Meta(min_length=1), Meta(description="The text.")]
+    subject: Annotated[str, Cleaned(trimmed), Meta(min_length=1), Meta(description="What it is about.")]
     location_id: Annotated[str, Cleaned(trimmed), Meta(description="The location's ehr_id.")]
 
 

@@ -44,48 +44,50 @@ Party = Literal[
 class PatientFieldsAsked(WriteAsked, frozen=True, kw_only=True):
     """What a new patient and a change may both have."""
 
-    phone: Text = None
-    cell_phone: Text = None
-    email: Text = None
-    address_street: Text = None
-    address_line2: Text = None
-    address_city: Text = None
+    phone: Annotated[Text, Meta(description="Ten digits, such as 222-333-4444.")] = None
+    cell_phone: Annotated[Text, Meta(description="Ten digits, such as 222-333-4445.")] = None
+    email: Annotated[Text, Meta(description="An e-mail address.")] = None
+    address_street: Annotated[Text, Meta(description="Street and number.")] = None
+    address_line2: Annotated[Text, Meta(description="Apartment, suite, or floor.")] = None
+    address_city: Annotated[Text, Meta(description="City.")] = None
     address_state: Annotated[str | None, Cleaned(trimmed), Meta(description="Two letters, such as AZ.")] = None
     address_zip: Annotated[str | None, Cleaned(trimmed), Meta(description="85004 or 85004-1234.")] = None
     referring_provider: Annotated[str | None, Cleaned(trimmed), Meta(description="The whole name.")] = None
-    referring_provider_first_name: Text = None
-    referring_provider_last_name: Text = None
-    referring_provider_id: Id = None
-    pcp_first_name: Text = None
-    pcp_last_name: Text = None
-    pcp_id: Id = None
-    referred_to_provider_id: Id = None
+    referring_provider_first_name: Annotated[Text, Meta(description="Of who sends the patient.")] = None
+    referring_provider_last_name: Annotated[Text, Meta(description="Of who sends the patient.")] = None
+    referring_provider_id: Annotated[Id, Meta(description="An id of GET /v1/referring-providers.")] = None
+    pcp_first_name: Annotated[Text, Meta(description="Of the primary care provider.")] = None
+    pcp_last_name: Annotated[Text, Meta(description="Of the primary care provider.")] = None
+    pcp_id: Annotated[Id, Meta(description="An id of GET /v1/referring-providers or of GET /v1/providers.")] = None
+    referred_to_provider_id: Annotated[Id, Meta(description="The ehr_id of the rendering provider.")] = None
 
 
 class NewPatientAsked(PatientFieldsAsked, frozen=True, kw_only=True):
     """Which fields are required depends on the EHR: `required_patient_fields` of GET /v1/settings."""
 
-    first_name: Text = None
-    last_name: Text = None
-    middle_name: Text = None
+    first_name: Annotated[Text, Meta(description="Given name.")] = None
+    last_name: Annotated[Text, Meta(description="Family name.")] = None
+    middle_name: Annotated[Text, Meta(description="Middle name.")] = None
     dob: Annotated[date | None, Alias("date_of_birth")] = None
     sex: Annotated[Sex | None, Alias("gender")] = None
-    no_email_reason: Text = None
-    insurance_name: Text = None
-    insurance_provider_id: Id = None
-    insurance_subscriber_number: Text = None
-    insurance_sequence: Literal["primary", "secondary", "tertiary"] | None = None
-    secondary_insurance_name: Text = None
-    secondary_insurance_subscriber_number: Text = None
-    responsible_party: Party | None = None
-    responsible_party_first_name: Text = None
-    responsible_party_last_name: Text = None
-    check_eligibility: bool | None = None
-    emergency_contact_first_name: Text = None
-    emergency_contact_last_name: Text = None
-    emergency_contact_relation: Text = None
-    emergency_contact_phone: Text = None
-    pharmacy_id: Id = None
+    no_email_reason: Annotated[Text, Meta(description="Why there is no email.")] = None
+    insurance_name: Annotated[Text, Meta(description="The first plan, by the name of its payer.")] = None
+    insurance_provider_id: Annotated[Id, Meta(description="Its payer, an id of GET /v1/insurance-providers.")] = None
+    insurance_subscriber_number: Annotated[Text, Meta(description="Member id of the first plan.")] = None
+    insurance_sequence: Annotated[
+        Literal["primary", "secondary", "tertiary"] | None, Meta(description="Which plan the first one is.")
+    ] = None
+    secondary_insurance_name: Annotated[Text, Meta(description="A second plan, by the name of its payer.")] = None
+    secondary_insurance_subscriber_number: Annotated[Text, Meta(description="Member id of the second plan.")] = None
+    responsible_party: Annotated[Party | None, Meta(description="Who pays. self by default.")] = None
+    responsible_party_first_name: Annotated[Text, Meta(description="Required if it is not self.")] = None
+    responsible_party_last_name: Annotated[Text, Meta(description="Required if it is not self.")] = None
+    check_eligibility: Annotated[bool | None, Meta(description="Ask the payer whether the patient is covered.")] = None
+    emergency_contact_first_name: Annotated[Text, Meta(description="Given name.")] = None
+    emergency_contact_last_name: Annotated[Text, Meta(description="Family name.")] = None
+    emergency_contact_relation: Annotated[Text, Meta(description="Such as spouse.")] = None
+    emergency_contact_phone: Annotated[Text, Meta(description="Ten digits, such as 222-333-4444.")] = None
+    pharmacy_id: Annotated[Id, Meta(description="An id of GET /v1/pharmacies.")] = None
     dry_run: DryRun = False
 
 
@@ -93,7 +95,9 @@ class PatientChangeAsked(NewPatientAsked, frozen=True, kw_only=True):
     """A patient whom the EHR has takes phones, email, address, and providers. One who is still to be created takes
     every field."""
 
-    save_previous_address: bool | None = None
+    save_previous_address: Annotated[
+        bool | None, Meta(description="Keep the old address as a former one. true by default.")
+    ] = None
 
 
 def _both(asked: PatientFieldsAsked) -> Fields:

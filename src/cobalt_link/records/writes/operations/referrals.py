@@ -27,28 +27,30 @@ class NewReferralAsked(ForPatientAsked, frozen=True, kw_only=True):
     """`incoming`: from one of GET /v1/referring-providers to one of GET /v1/providers; `outgoing` the other way round.
     "0" is nobody."""
 
-    referring_from_provider_ehr_id: Annotated[str, Cleaned(trimmed)]
-    referring_to_provider_ehr_id: Annotated[str, Cleaned(trimmed)]
-    direction: Literal["incoming", "outgoing"]
-    priority: Literal["routine", "urgent", "stat"]
-    reason: Annotated[str, Meta(min_length=1)]
-    diagnosis_codes: tuple[str, ...] = ()
-    documents: Annotated[tuple[DocumentAsked, ...], Meta(max_length=20)] = ()
+    referring_from_provider_ehr_id: Annotated[str, Cleaned(trimmed), Meta(description="Who sends the patient.")]
+    referring_to_provider_ehr_id: Annotated[str, Cleaned(trimmed), Meta(description="Who gets the patient.")]
+    direction: Annotated[Literal["incoming", "outgoing"], Meta(description="Seen from this practice.")]
+    priority: Annotated[Literal["routine", "urgent", "stat"], Meta(description="How urgent it is.")]
+    reason: Annotated[str, Meta(min_length=1), Meta(description="Why.")]
+    diagnosis_codes: Annotated[tuple[str, ...], Meta(description="ICD-10, such as I10.")] = ()
+    documents: Annotated[
+        tuple[DocumentAsked, ...], Meta(max_length=20), Meta(description="Files to send with it.")
+    ] = ()
 
 
 class NewReferringProviderAsked(WriteAsked, frozen=True, kw_only=True):
     """Phones are written as 222-333-4444."""
 
-    first_name: Annotated[str, Cleaned(trimmed)]
-    last_name: Annotated[str, Cleaned(trimmed)]
+    first_name: Annotated[str, Cleaned(trimmed), Meta(description="Given name.")]
+    last_name: Annotated[str, Cleaned(trimmed), Meta(description="Family name.")]
     npi: Annotated[str, Cleaned(trimmed), Meta(description="National Provider Identifier, ten digits.")]
-    phone: Text = None
-    fax: Text = None
-    email: Text = None
-    address: Text = None
-    city: Text = None
-    state: Text = None
-    zip_code: Text = None
+    phone: Annotated[Text, Meta(description="222-333-4444.")] = None
+    fax: Annotated[Text, Meta(description="222-333-4444.")] = None
+    email: Annotated[Text, Meta(description="An e-mail address.")] = None
+    address: Annotated[Text, Meta(description="Street and number.")] = None
+    city: Annotated[Text, Meta(description="City.")] = None
+    state: Annotated[Text, Meta(description="Two letters, such as AZ.")] = None
+    zip_code: Annotated[Text, Meta(description="85004 or 85004-1234.")] = None
 
 
 def _referral(asked: NewReferralAsked) -> Fields:

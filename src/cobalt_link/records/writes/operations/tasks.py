@@ -15,18 +15,18 @@ from cobalt_link.web import Cleaned
 class NewTaskAsked(ForPatientAsked, frozen=True, kw_only=True):
     """Which of the others are required depends on the EHR."""
 
-    description: Annotated[str, Meta(min_length=1)]
-    subject: Text = None
+    description: Annotated[str, Meta(min_length=1, description="What to do.")]
+    subject: Annotated[Text, Meta(description="A short title.")] = None
     assignee_user_id: Annotated[str | None, Cleaned(trimmed), Meta(description="An id of GET /v1/ehr-users.")] = None
-    phone_call_type_id: Text = None
-    notify_list: tuple[str, ...] = ()
+    phone_call_type_id: Annotated[Text, Meta(description="An id of GET /v1/phone-call-types.")] = None
+    notify_list: Annotated[tuple[str, ...], Meta(description="Ids of GET /v1/ehr-users.")] = ()
 
 
 class NewTaskNoteAsked(WriteAsked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nothing else is accepted (contract §4.16)."""
 
     emr_task_id: Annotated[str, Cleaned(trimmed), Meta(description="The EHR's id of the task, or ours.")]
-    note: Annotated[str, Meta(min_length=1)]
+    note: Annotated[str, Meta(min_length=1), Meta(description="The text.")]
 
 
 def _task(asked: NewTaskAsked) -> Fields:
