@@ -67,7 +67,8 @@ async def _p50(read: Read, calls: int) -> float:
 
 @asynccontextmanager
 async def _sandbox() -> AsyncIterator[tuple[Read, Read]]:
-    """The days whose appointments are nearest to fifty."""
+    """The days whose appointments are nearest to fifty. The EHR answers in a few ms, so the ratio is that of two
+    programs on one machine, and not what an app would notice."""
     async with practice() as here, here.http as http:
         first = datetime.now(UTC).date() - timedelta(days=7)
         sizes = {}
@@ -80,7 +81,10 @@ async def _sandbox() -> AsyncIterator[tuple[Read, Read]]:
             return len((await told(http, "GET", "/v1/appointments", params=days))["appointments"])
 
         async def theirs() -> int:
-            return len(await _directly(here.ehr, first, last))
+            # As an app would have to: an appointment has only the ids of its provider and its location.
+            names = (told(here.ehr, "GET", f"/api/{each}") for each in ("providers", "locations"))
+            found, *_ = await asyncio.gather(_directly(here.ehr, first, last), *names)
+            return len(found)
 
         yield ours, theirs
 

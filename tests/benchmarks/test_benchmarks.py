@@ -5,7 +5,21 @@ import psutil
 import pytest
 from benchmarks.filling import Size
 
-from benchmarks import attack, deliveries, idle, link, scale, soak, start, strangers, tokens, waiting
+from benchmarks import (
+    attack,
+    deliveries,
+    idle,
+    link,
+    live_read,
+    note_event,
+    scale,
+    soak,
+    start,
+    strangers,
+    tokens,
+    waiting,
+    writes,
+)
 from tests.support import proof
 
 BRIEFLY = {
@@ -13,6 +27,9 @@ BRIEFLY = {
     "strangers": lambda: strangers.run(calls=30),
     "link": lambda: link.run(rounds=1, seconds=0.3),
     "start": lambda: start.run(rounds=1),
+    "writes": lambda: writes.run(rounds=1, seconds=0.3),
+    "note-event": lambda: note_event.run(rounds=1, notes=3),
+    "live-read": lambda: live_read.run(rounds=1, calls=3, ehrs=("sandbox",)),
     "idle": lambda: idle.run(seconds=0.1),
     "soak": lambda: soak.run(hours=0.002, measure=1.0),
     "waiting": lambda: waiting.run(sessions=3, approvals=2, seconds=0.5, within=0.2),
@@ -23,6 +40,9 @@ TOLD = {
     "tokens": ["link/token/create", "link/token/exchange", "ratio", "target 1.00", "one by one", "CPU"],
     "strangers": ["link token", "public token", "access token", "by a live client", "two unknown ones", "target below"],
     "link": ["links per second", "p50", "baseline", "ratio"],
+    "writes": ["accepted writes", "one by one", "ratio", "target 0.70", "CPU"],
+    "note-event": ["from POST /v1/notes to the event", "p50", "baseline", "target below 250"],
+    "live-read": ["appointments at sandbox", "p50", "directly", "ratio", "target below 1.20"],
     "start": ["cobalt serve", "cobalt demo", "warm", "cold", "target 3.0", "ratio"],
     "attack": ["healthz", "token create", "p99", "without the attack", "ratio", "target 2.00", "0 failed"],
     "soak": ["links in", "0 failed", "MB in ten minutes", "target 1.00"],
