@@ -22,11 +22,11 @@ NO_SECRET = {
 }  # fmt: skip
 # What makes a credential answers with it, once. The contract's GET /webhook is the one exception (§6.1).
 # A link session's public token is for an app that has no callback.
-MAKES_ONE = (
+MAKES_ONE = {
     "/link/token/create", "/link/token/exchange", "/link/token/get", "/v1/link/token/create", "/v1/link/token/exchange",
     "/v1/link/token/get", "/v1/accounts/{account_id}/rotate-token", "/v1/sandbox/accounts", "/v1/webhook",
     "/v1/webhook/rotate-secret", "/v1/webhook/{webhook_id}/rotate-secret",
-)  # fmt: skip
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ async def test_a_credential_is_an_answer_only_where_it_is_made(
             if (names := sorted(credentials_in(document, answers_of(operation))))
         }
         assert shown == {}
-        for path in MAKES_ONE:  # so that the look into the document does find credentials
+        for path in MAKES_ONE & document["paths"].keys():  # so that the look into the document does find credentials
             assert any(credentials_in(document, answers_of(each)) for each in document["paths"][path].values()), path
         made = (
             await http.post("/link/token/create", json={"user_id": "u", "org_id": "o", "emr_name": "sandbox"})

@@ -37,7 +37,7 @@ FOLDERS: dict[str, Budget] = {
     "developers": Budget(200, 12),
     "docs": Budget(600, 12),
     "fuzz": Budget(40, 20),
-    "house": Budget(170, 30),
+    "house": Budget(175, 30),
     "jobs": Budget(26, 8),
     "kit": Budget(110, 5),
     "link/api": Budget(60, 20),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,7 +59,9 @@ class Clinic:
 
     async def rows(self, job_id: int) -> int:
         """How many rows the EHR has made for a job, of every kind."""
-        found = (await self.sandbox.lab(f"written?client_ref={job_id:032x}"))["written"]
+        record_id = (await self.job(job_id, wait=0))["record_id"]
+        ref = hashlib.sha256(f"{record_id}-{job_id}".encode()).hexdigest()[:32]
+        found = (await self.sandbox.lab(f"written?client_ref={ref}"))["written"]
         return sum(each["rows"] for each in found)
 
     async def sign_in_again(self, password: str = "pass_changed") -> None:

@@ -42,7 +42,7 @@ async def test_the_document_describes_the_app_that_serves_it() -> None:
         described = (await http.get("/openapi.json")).json()
     assert described["openapi"].startswith("3.1")
     assert described["info"] == {"title": "Cobalt API", "version": "1.2.3"}
-    assert {"/things", "/v1/things", "/openapi.json", "/healthz", "/readyz", "/metrics"} <= described["paths"].keys()
+    assert {"/things", "/openapi.json", "/healthz", "/readyz", "/metrics"} <= described["paths"].keys()
 
 
 async def test_the_numbers_are_in_the_format_of_prometheus() -> None:

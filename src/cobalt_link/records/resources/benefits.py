@@ -18,7 +18,7 @@ from cobalt_link.web.problems import Problem
 
 
 class EligibilityCheckNotFound(Problem):
-    """Eligibility check not found."""
+    """Eligibility check not found. Send the id that GET /v1/eligibility-checks gave you."""
 
     code = "eligibility_check_not_found"
     status = 404

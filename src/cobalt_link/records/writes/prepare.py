@@ -5,6 +5,7 @@ A job may have waited for a day. So the patient and the records that it names ar
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -58,7 +59,7 @@ class Preparation:
 
     async def write(self, job: WriteJob, operation: Operation, account: Account, asked: Asked) -> Write:
         """The write of a job. Raises NotWritten if it cannot be right, and the problems of a read."""
-        return await self.built(operation, account, asked, ref=ref_of(job.id))
+        return await self.built(operation, account, asked, ref=ref_of(job))
 
     async def built(self, operation: Operation, account: Account, asked: Asked, *, ref: str) -> Write:
         fields = {**asked.write, "ref": ref, **await self._ehr_ids(operation, account, asked)}
@@ -143,6 +144,6 @@ class Preparation:
         return ZoneInfo(zone)
 
 
-def ref_of(job_id: int) -> str:
-    """The reference of a job's write in the EHR. It is the same for every try."""
-    return f"{job_id:032x}"
+def ref_of(job: WriteJob) -> str:
+    """The reference of a job's write in the EHR, the same for every try. No other installation gives it out."""
+    return hashlib.sha256(f"{job.record_id}-{job.id}".encode()).hexdigest()[:32]

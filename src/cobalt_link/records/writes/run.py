@@ -147,7 +147,14 @@ class WriteRunner:
             answer = refused
         except SessionEnded as ended:
             answer = ended
+        except ReconnectRequired as problem:
+            # The EHR refused the user before it looked at the write.
+            await self._jobs.change(NOT_SENT, job, ())
+            await self._wait(job, operation, asked, problem)
+            return
         except Problem as problem:
+            if problem.status < 500:
+                answer = NotWritten(Reason(problem.code.upper(), problem.message))
             log.info("write_not_answered", job=job.id, code=problem.code)
         await self._look(job, operation, account, asked, answer, write)
 
