@@ -57,5 +57,5 @@ async def _put(http: Http, instance: EhrInstance, path: str, body: dict[str, Any
 async def _call(http: Http, method: str, instance: EhrInstance, path: str, body: dict[str, Any] | None) -> Any:
     answer = await http.request(method, instance.at(f"/api/_lab{path}"), json=body)
     if answer.status != 200:
-        raise Unsupported(what="logins on demand, because its lab answers only on its own machine")
+        raise Unsupported(what="lab")  # it answers only on its own machine
     return answer.json()
