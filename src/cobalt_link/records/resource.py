@@ -45,7 +45,7 @@ LIVE = (
 
 
 class PatientNotFound(Problem):
-    """Patient not found."""
+    """Patient not found. Send the id or the record number of one of GET /v1/patients."""
 
     code = "patient_not_found"
     status = 404

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx2
@@ -12,8 +14,12 @@ import pytest
 
 from cobalt_link.app import TABLE, House
 from cobalt_link.connector.capabilities import Capability
+from cobalt_link.connector.manifest import flat
 from cobalt_link.connector.topics import TOPICS, Topic, can_lack
+from cobalt_link.link.pages import consent
 from cobalt_link.net.http import Http
+from cobalt_link.records.fetches.fetch import FETCHES
+from cobalt_link.records.writes.operations import OPERATIONS
 from cobalt_link.web import Auth
 from cobalt_link.web.table import Route
 from tests.link.pages.reading import Element, read
@@ -142,6 +148,9 @@ OURS = re.compile(
     r"|EhrRequest\.\w+"
     # What happened to what the app itself asked for. An event tells no more of the chart than the call before it.
     r"|(Webhook\w+|RotatedAnswer|DeliveryView|Redelivered|Replayed)\.\w+"
+    # What the app itself asked to write, and what came of it. The lines of "Do" say what it may write.
+    r"|\w+(Create|Update|AddAction)(Accepted|Data)\.\w+|(JobView|Step|DryRun|ReceiptAnswer|ReceiptKeySet)\.\w+"
+    r"|(FetchAccepted|SyncAnswer)\.\w+|SandboxAccountLinked\.ehr_(username|password)"
     r"|AccountView\.(user_id|org_id|linked_at|last_used_at)|\w+\.access_token_reference_ids?"
     r"|\w+\.(appointment_id|order_id|document_ids|location_id|provider_id|partial|partial_reason)"
     r"|(CountedPages|RecordPages|ReadView|WriteView|CapabilitiesAnswer)\.\w+"
@@ -183,6 +192,7 @@ def answered(value: Any) -> Iterator[tuple[str, Any]]:
                     yield f"{type(each).__name__}.{field.name}", inner
 
 
+ENGLISH = flat(tomllib.loads((Path(consent.__file__).parent / "locales" / "en.toml").read_text()))
 FIELDS = {
     f"{struct.__name__}.{field.name}"
     for routes in TABLE
@@ -275,11 +285,30 @@ async def test_a_connector_that_reads_less_asks_for_less(
         assert len(lines_of(asked)) == lines.get(capability, 1) + 1, capability
 
 
-def test_nothing_that_an_access_token_may_do_changes_the_ehr() -> None:
-    """The consent says that the app only reads. Whoever adds a write gives it a line under "Do"."""
-    writes = [route for routes in TABLE for route in routes if route.auth is Auth.ACCOUNT and route.method != "GET"]
+def test_an_access_token_changes_nothing_in_the_ehr_but_by_the_writes_of_the_consent() -> None:
+    changing = {
+        str(route) for routes in TABLE for route in routes if route.auth is Auth.ACCOUNT and route.method != "GET"
+    }
+    # These change what we keep for the app, and the fetches only read.
     ours = {"POST /v1/settings", "PATCH /v1/locations/{location_id}", "PATCH /v1/providers/{provider_id}"}
-    assert {str(route) for route in writes} <= ours | {"PATCH /v1/providers/ehr/{ehr_id}"}
+    ours |= {"PATCH /v1/providers/ehr/{ehr_id}"} | {f"POST {fetch.path}" for fetch in FETCHES.values()}
+    assert changing - ours == {f"{each.method} {each.path}" for each in OPERATIONS.values()}
+    assert {write for writes in consent.WRITES.values() for write in writes} == set(OPERATIONS)
+
+
+async def test_the_consent_says_what_the_app_writes_and_only_that(
+    told: type[Told], acme: Shop, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "change charts" in (await consent_of(acme, client)).text
+    for write in OPERATIONS:
+        manifest = msgspec.structs.replace(Told.manifest, writes={write: ()})
+        monkeypatch.setattr(Told, "manifest", manifest)
+        asked = await consent_of(acme, client)
+        (group,) = (name for name, writes in consent.WRITES.items() if write in writes)
+        text = " ".join(lines_of(asked))
+        said = {name for name in consent.WRITES if ENGLISH[f"consent.adds.{name}"] in text}
+        assert said == {group}, write
+        assert "change charts" not in asked.text and "Add and change" in asked.text, write
 
 
 async def consent_of(acme: Shop, http: httpx2.AsyncClient) -> Element:
