@@ -45,7 +45,7 @@ LIVE = (
 
 
 class PatientNotFound(Problem):
-    """Patient not found."""
+    """Patient not found"""
 
     code = "patient_not_found"
     status = 404

@@ -23,7 +23,7 @@ SOURCE: Source[list[Location]] = Source("locations", lambda found: [("location",
 
 
 class LocationNotFound(Problem):
-    """Location not found."""
+    """There is no such location. Send an id of GET /v1/locations."""
 
     code = "location_not_found"
     status = 404

@@ -21,7 +21,7 @@ from cobalt_link.web.problems import Problem
 
 
 class NoteNotFound(Problem):
-    """Note not found."""
+    """There is no such note. Send an id of GET /v1/notes."""
 
     code = "note_not_found"
     status = 404

@@ -26,7 +26,7 @@ MOST_DAYS = 50
 
 
 class ProviderNotFound(Problem):
-    """Provider not found."""
+    """There is no such provider. Send an id of GET /v1/providers."""
 
     code = "provider_not_found"
     status = 404

@@ -20,7 +20,7 @@ from cobalt_link.web.problems import Problem
 
 
 class TaskNotFound(Problem):
-    """Task not found."""
+    """There is no such task. Send an id of GET /v1/tasks."""
 
     code = "task_not_found"
     status = 404
