@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from statistics import median, quantiles
 
+import httpx2
 import msgspec
 
 from benchmarks.practice import Practice, booking, client, practice, told
@@ -50,7 +51,7 @@ async def run(rounds: int = 5, notes: int = 20) -> None:
     async with practice() as here, here.http as http:
         arrivals, port = Arrivals(), free_port()
         url = f"http://127.0.0.1:{port}/hooks"
-        async with await asyncio.start_server(arrivals.serve, "127.0.0.1", port):
+        async with await asyncio.start_server(arrivals.serve, "127.0.0.1", port), client(url, {}) as sender:
             await told(http, "POST", "/v1/webhook", json={"url": url, "event_types": ["note.uploaded", "note.failed"]})
             visit = await told(http, "POST", "/v1/appointments", json=await booking(here.ehr))
             job = await told(http, "GET", f"/v1/jobs/{visit['job_id']}", params={"wait": 30})
@@ -64,7 +65,7 @@ async def run(rounds: int = 5, notes: int = 20) -> None:
                 accepted = await told(http, "POST", "/v1/notes", json=body)
                 return await arrivals.of(accepted["job_id"]) - began
 
-            theirs = _direct(here, url, ehr_id)
+            theirs = _direct(here, sender, ehr_id)
             await ours()
             found: list[list[list[float]]] = [[], []]
             for number in range(rounds):
@@ -78,9 +79,8 @@ async def run(rounds: int = 5, notes: int = 20) -> None:
     print(f"; ratio {median(us) / median(them):.2f}; target below {TARGET:.0f}: {verdict}")
 
 
-def _direct(here: Practice, url: str, visit: str) -> Callable[[], Awaitable[float]]:
+def _direct(here: Practice, sender: httpx2.AsyncClient, visit: str) -> Callable[[], Awaitable[float]]:
     """The note to the EHR, and one POST to the receiver."""
-    sender = client(url, {})
 
     async def write() -> float:
         began = time.perf_counter()
