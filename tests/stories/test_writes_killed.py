@@ -144,9 +144,10 @@ async def test_a_worker_that_slept_past_its_lease_changes_nothing(place: Ward) -
 
 async def test_a_worker_that_slept_before_it_sent_the_write_sends_it_no_more(place: Ward) -> None:  # S-084, S-086
     for moment in ("before the intent", "intent"):
-        job, began = await place.accepted(), time.monotonic()
+        job = await place.accepted()
         with a_worker(place.house.settings, write=(moment, signal.SIGSTOP), limits={"sent_within": 1.0}) as sleeper:
             await stopped(sleeper)
+            began = time.monotonic()
             await place.time_passes()
             (found,) = await place.finished(job)
             assert found["state"] == ("failed" if moment == "intent" else "succeeded")
