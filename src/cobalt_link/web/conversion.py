@@ -191,11 +191,11 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
         return _one_of(value, kind.values, where)
     if isinstance(kind, _WRITTEN) and isinstance(value, str):
         value = unquoted(value)
-    if isinstance(kind, shapes.StructType | shapes.DictType | shapes.ListType) and isinstance(value, str):
-        value = _from_text(value, where, isinstance(kind, shapes.ListType))
+    if isinstance(kind, shapes.StructType | shapes.DictType | _Lists) and isinstance(value, str):
+        value = _from_text(value, where, isinstance(kind, _Lists))
     if isinstance(kind, shapes.StructType) and isinstance(value, dict):
         return _struct(value, kind.cls, f"{where}.", missing, unknown)
-    if isinstance(kind, shapes.ListType) and isinstance(value, list):
+    if isinstance(kind, _Lists) and isinstance(value, list):
         return [
             _value(item, _non_null_type(kind.item_type), f"{where}[{number}]", missing, unknown)
             for number, item in enumerate(value)
@@ -212,6 +212,7 @@ def _value(value: Any, kind: shapes.Type, where: str, missing: list[str], unknow
     return value
 
 
+_Lists = shapes.ListType | shapes.VarTupleType  # list[…] and tuple[…, ...]
 # What is written as a text in a query or a form. Quotes around it mean nothing.
 _WRITTEN = (
     shapes.BoolType,

@@ -14,6 +14,7 @@ from cobalt_link.connector.writing import Held, Reason
 from cobalt_link.records.ids import Kind
 
 Fields = dict[str, Any]
+PATIENT = frozenset({"patient_ehr_id", "patient_mrn"})
 NOT_STORED = frozenset({"expires_in", "dry_run"})
 
 
@@ -89,7 +90,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     def filled(self, asked: msgspec.Struct) -> Fields:
         """The fields of the connector's write that a request fills, as JSON, without ids and patients. Raises a Problem
         for a request that makes no sense."""
-        own = set(self.write.__struct_fields__)
+        own = {*self.write.__struct_fields__} - PATIENT
         sent = {self.names.get(name, name): value for name, value in self.sent(asked).items() if name not in self.ids}
         shaped = self.shape(asked) if self.shape else {}
         fields = {name: value for name, value in (sent | shaped).items() if name in own and value is not None}
@@ -107,13 +108,13 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         optional = _optional(self.write)
         given = {*filled} | {other.field for mine, other in self.ids.items() if sent.get(mine)}
         refused = given & optional - {*taken} - {self.names.get(name, name) for name in self.advice}
-        refused = {name for name in refused if filled.get(name) not in ([], False)}
+        refused = {name for name in refused if not _asks_nothing(filled.get(name))}
         return sorted({self.in_request(name) for name in refused} | self.only_new & {*sent})
 
     def lacking(self, filled: Fields, sent: Fields, required: tuple[str, ...]) -> list[str]:
         """The fields that the EHR requires and the request does not have, by their names in the request."""
         given = {*filled} | {other.field for mine, other in self.ids.items() if sent.get(mine)}
-        return [self.in_request(name) for name in required if name not in given]
+        return [self.in_request(name) for name in required if name not in given or _is_empty(filled.get(name))]
 
     def reason(self, reason: Reason) -> Reason:
         """With the name that the request gives to the field."""
@@ -124,6 +125,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         ours = {theirs: mine for mine, theirs in self.names.items()}
         ours |= {other.field: mine for mine, other in self.ids.items()}
         return self.called.get(field) or ours.get(field, field)
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, list | tuple) and not value
+
+
+def _asks_nothing(value: Any) -> bool:
+    return value is False or _is_empty(value)
 
 
 @cache  # reading the fields of a struct takes longer than all else of a request

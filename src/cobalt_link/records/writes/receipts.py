@@ -21,7 +21,8 @@ from cobalt_link.vault.signing import SigningKey, public_jwk
 TYPE = "cobalt-receipt+jws"
 KEYS: LiteralString = "SELECT public FROM receipt_keys ORDER BY created_at DESC"
 NEWEST: LiteralString = "SELECT kid, sealed_private FROM receipt_keys ORDER BY created_at DESC, kid LIMIT 1"
-# The first process that needs a key makes it. The others read it.
+# The first process that needs a key makes it. The others wait for that one, and read it.
+LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended('receipt_keys', 0))"
 CREATE: LiteralString = """
 INSERT INTO receipt_keys (kid, public, sealed_private, created_at)
 SELECT %s, %s, %s, %s WHERE NOT EXISTS (SELECT FROM receipt_keys)"""
@@ -60,7 +61,9 @@ class ReceiptKeys:
                 return SigningKey(self._vault.open(row["sealed_private"], _context(row["kid"])))
             new = SigningKey.new()
             sealed = self._vault.seal(new.private, _context(new.kid))
-            await self._db.run(CREATE, (new.kid, new.public, sealed, self._clock.now()))
+            async with self._db.transaction() as tx:
+                await tx.execute(LOCK)
+                await tx.execute(CREATE, (new.kid, new.public, sealed, self._clock.now()))
 
 
 def differences(write: Write, held: Held) -> list[Difference]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from cobalt_link.kit.text import trimmed
+from cobalt_link.kit.text import as_code, trimmed
 from cobalt_link.web import Alias, Cleaned
 from cobalt_link.web.problems import InvalidRequest, MissingField
 
@@ -19,8 +19,8 @@ Waits = (
     | None
 )
 DryRun = Annotated[bool, Meta(description="Only validate it, by the EHR's rules too. Nothing is written.")]
-PHONE = re.compile(r"\d{3}-\d{3}-\d{4}")
-ZIP = re.compile(r"\d{5}(-\d{4})?")
+PHONE = re.compile(r"[0-9]{3}-[0-9]{3}-[0-9]{4}")
+ZIP = re.compile(r"[0-9]{5}(-[0-9]{4})?")
 
 
 class WriteAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ def need_phone(name: str, phone: str | None) -> str | None:
     """`222-333-4444`, from any spelling with ten digits. Raises InvalidRequest."""
     if phone is None:
         return None
-    digits = re.sub(r"\D", "", phone)
+    digits = re.sub(r"\D", "", as_code(phone))
     digits = digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
     if len(digits) != 10:
         raise InvalidRequest(f"Invalid {name}: send ten digits as 222-333-4444.")

@@ -28,7 +28,7 @@ SELECT n.id, n.client, n.org, n.account, n.lane, n.operation, n.record_id, decod
 FROM json_to_recordset(%s) AS n (id bigint, client text, org text, account text, lane text, operation text,
      record_id text, sealed_request text, steps jsonb, created_at timestamptz, expires_at timestamptz, key_hash text,
      request_hash text)
-ON CONFLICT DO NOTHING RETURNING id"""
+ON CONFLICT DO NOTHING RETURNING id, record_id"""
 
 OF_KEY: LiteralString = f"""
 SELECT {COLUMNS}, j.request_hash FROM write_jobs j WHERE j.account = %s AND j.key_hash = ANY(%s)"""
@@ -36,20 +36,21 @@ SELECT {COLUMNS}, j.request_hash FROM write_jobs j WHERE j.account = %s AND j.ke
 GET: LiteralString = f"SELECT {COLUMNS} FROM write_jobs j WHERE j.id = %s AND j.client = %s"
 OF_RECORD: LiteralString = f"""
 SELECT {COLUMNS} FROM write_jobs j WHERE j.record_id = %s AND j.account = %s AND j.operation = %s
-ORDER BY j.id DESC LIMIT 1"""
+ORDER BY j.created_at DESC, j.id DESC LIMIT 1"""
 
 # The first job on a record is the one that is to create it.
 PROMISED: LiteralString = """
-SELECT state FROM write_jobs WHERE record_id = %s AND account = %s ORDER BY id LIMIT 1"""
+SELECT state FROM write_jobs WHERE record_id = %s AND account = %s ORDER BY created_at, id LIMIT 1"""
 
 # What the EHR may have got from us, for an org: also of its other accounts.
 SENT: LiteralString = """
 SELECT record_id, settled_at IS NULL AS is_unsettled FROM write_jobs
 WHERE org = %s AND intent_at IS NOT NULL AND (settled_at IS NULL OR settled_at > %s)"""
 
-# An earlier job on the same record has to settle first.
+# An earlier job on the same record has to settle first. The ids of one day are in no order.
 FIRST: LiteralString = """NOT EXISTS (
-    SELECT FROM write_jobs p WHERE p.record_id = j.record_id AND p.id < j.id AND p.settled_at IS NULL)"""
+    SELECT FROM write_jobs p WHERE p.record_id = j.record_id AND (p.created_at, p.id) < (j.created_at, j.id)
+    AND p.settled_at IS NULL)"""
 # A worker that is done with a job gives its claim back. One that died or failed at it does not.
 CLAIM_JOB: LiteralString = f"""
 UPDATE write_jobs j SET {CLAIM}, state = 'running', broken = broken + (j.claim IS NOT NULL)::int
@@ -213,8 +214,9 @@ class WriteJobs:
 
     async def _insert(self, connection: Tx, jobs: Sequence[NewJob]) -> list[bool]:
         rows = await (await connection.execute(INSERT, (as_json(jobs),))).fetchall()
-        stored = {row["id"] for row in rows}
-        return [job.id in stored for job in jobs]
+        # Two jobs of one group may have drawn the same id.
+        stored = {(row["id"], row["record_id"]) for row in rows}
+        return [(job.id, job.record_id) in stored for job in jobs]
 
 
 def job_of(row: Row) -> WriteJob:

@@ -16,7 +16,7 @@ from cobalt_link.records.writes.shapes import DryRun, ForPatientAsked, Text, Wri
 from cobalt_link.web import Alias, Cleaned
 from cobalt_link.web.problems import InvalidRequest, MissingField
 
-TIME = re.compile(r"\s*(\d{1,2}):(\d{2})(?::\d{2})?\s*([ap])?\.?m?\.?\s*", re.IGNORECASE)
+TIME = re.compile(r"\s*(\d{1,2}):(\d{2})(?::\d{2})?\s*(?:([ap])\.?m?\.?)?\s*", re.IGNORECASE)
 When = Annotated[
     str | None,
     Cleaned(trimmed),
@@ -77,9 +77,12 @@ def start_of(asked: Any) -> datetime | None:
         # If a client does not encode its form, the + of an offset arrives as a blank.
         for form in (asked.datetime, "+".join(asked.datetime.rsplit(" ", 1))):
             try:
-                return datetime.fromisoformat(form)
+                found = datetime.fromisoformat(form)
             except ValueError:
                 continue
+            # A date alone would be midnight, and a year such as 1 has no time in UTC.
+            if ":" in form and 1900 <= found.year < 9999:
+                return found
         raise InvalidRequest("Invalid datetime. Use YYYY-MM-DDTHH:mm:ss±HH:MM, such as 2026-01-31T09:30:00-05:00.")
     if not asked.date and not asked.time:
         return None

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from cobalt_link.kit.text import trimmed
@@ -56,11 +57,10 @@ def _shape(asked: InsuranceAsked) -> Fields:
         fields["relationship_to_subscriber"] = code
     if asked.copayment is not None:
         fields["copayment"] = _amount(asked.copayment)
-    subscriber = dict(asked.subscriber_demographics or {})
-    if subscriber:
-        subscriber["state"] = need_state("subscriber_demographics.state", subscriber.get("state")) or ""
+    if subscriber := {name: value for name, value in (asked.subscriber_demographics or {}).items() if value}:
+        state = need_state("subscriber_demographics.state", subscriber.get("state"))
         need_zip("subscriber_demographics.zip", subscriber.get("zip"))
-        fields["subscriber_demographics"] = {name: value for name, value in subscriber.items() if value}
+        fields["subscriber_demographics"] = subscriber | ({"state": state} if state else {})
     return fields
 
 
@@ -68,6 +68,13 @@ def _new(asked: InsuranceAsked) -> Fields:
     if not asked.insurance_provider_id and not asked.insurance_name:
         text = "Send insurance_provider_id, or insurance_name. A payer id alone does not name a plan."
         raise MissingField(message=f"Missing required field: insurance_provider_id. {text}")
+    return _shape(asked)
+
+
+def _change(asked: InsuranceAsked) -> Fields:
+    named = ("patient_mrn", "patient_id", "expires_in")
+    if all(value is None for name, value in msgspec.structs.asdict(asked).items() if name not in named):
+        raise InvalidRequest("Send at least one field to change, such as member_id.")
     return _shape(asked)
 
 
@@ -106,7 +113,7 @@ OPERATIONS = (
         target="emr_insurance_id",
         summary="Change an insurance of a patient. What is left out stays as it is.",
         done="patient.insurance.updated",
-        shape=_shape,
+        shape=_change,
         **COMMON,
     ),
 )

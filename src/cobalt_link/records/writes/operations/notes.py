@@ -14,8 +14,9 @@ from cobalt_link.records.writes.shapes import DryRun, ForPatientAsked, WriteAske
 from cobalt_link.web import Cleaned
 from cobalt_link.web.problems import InvalidRequest, MissingField
 
-ICD_10 = re.compile(r"[A-TV-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?")
-CPT = re.compile(r"\d{4}[0-9A-Z]")
+# U too: U07.1 is COVID-19.
+ICD_10 = re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
+CPT = re.compile(r"[0-9]{4}[0-9A-Z]")
 Codes = Annotated[tuple[str, ...], Meta(max_length=50)]
 
 
@@ -50,8 +51,10 @@ def _shape(asked: NoteTextAsked) -> Fields:
     parts = asked.note if isinstance(asked.note, Soap) else None
     if asked.note is None and not asked.sign:
         raise MissingField("note")
-    if parts and not any((parts.subjective, parts.objective, parts.assessment, parts.plan)):
+    if parts and not any(map(_says, (parts.subjective, parts.objective, parts.assessment, parts.plan))):
         raise InvalidRequest("The note is empty. Fill at least one of subjective, objective, assessment, plan.")
+    if isinstance(asked.note, str) and not _says(asked.note):
+        raise InvalidRequest("The note is empty. Send its text.")
     if not parts and (asked.icd_10_codes or asked.cpt_codes):
         raise InvalidRequest("Codes go with a structured note. Send note as an object of subjective, objective, …")
     for name, codes, form in (("icd_10_codes", asked.icd_10_codes, ICD_10), ("cpt_codes", asked.cpt_codes, CPT)):
@@ -65,8 +68,14 @@ def _shape(asked: NoteTextAsked) -> Fields:
     }
 
 
+def _says(text: str | None) -> bool:
+    return bool(text and trimmed(text))
+
+
 def _patient_note(asked: NewPatientNoteAsked) -> Fields:
     need_patient(asked)
+    if not _says(asked.note):
+        raise InvalidRequest("The note is empty. Send its text.")
     return {}
 
 

@@ -113,10 +113,11 @@ def _both(asked: PatientFieldsAsked) -> Fields:
 
 
 def _new(asked: NewPatientAsked) -> Fields:
-    if asked.responsible_party not in (None, "self") and not (
-        asked.responsible_party_first_name and asked.responsible_party_last_name
+    names = ("responsible_party_first_name", "responsible_party_last_name")
+    if asked.responsible_party not in (None, "self") and (
+        missing := [each for each in names if not getattr(asked, each)]
     ):
-        raise MissingField("responsible_party_first_name", "responsible_party_last_name")
+        raise MissingField(*missing)
     contact = need_phone("emergency_contact_phone", asked.emergency_contact_phone)
     return _both(asked) | ({"emergency_contact_phone": contact} if contact else {})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Annotated, Literal
 
@@ -10,12 +11,19 @@ from msgspec import Meta
 
 from cobalt_link.kit.text import trimmed
 from cobalt_link.records.writes.operation import Fields, Operation
-from cobalt_link.records.writes.shapes import ForPatientAsked, Text, WriteAsked, need_patient, need_state, need_zip
+from cobalt_link.records.writes.shapes import (
+    PHONE,
+    ForPatientAsked,
+    Text,
+    WriteAsked,
+    need_patient,
+    need_state,
+    need_zip,
+)
 from cobalt_link.web import Cleaned
 from cobalt_link.web.problems import InvalidRequest
 
-PHONE = re.compile(r"\d{3}-\d{3}-\d{4}")
-NPI = re.compile(r"[12]\d{9}")
+NPI = re.compile(r"[12][0-9]{9}")
 
 
 class DocumentAsked(msgspec.Struct, frozen=True):
@@ -55,6 +63,12 @@ class NewReferringProviderAsked(WriteAsked, frozen=True, kw_only=True):
 
 def _referral(asked: NewReferralAsked) -> Fields:
     need_patient(asked)
+    for number, each in enumerate(asked.documents):
+        try:
+            base64.b64decode(each.content_base64, validate=True)
+        except ValueError:
+            text = f"Invalid documents[{number}].content_base64: send the file in Base64, padded with =."
+            raise InvalidRequest(text) from None
     documents = [{"filename": each.filename, "content": each.content_base64} for each in asked.documents]
     return {"documents": documents}
 
