@@ -17,7 +17,7 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.resources import appointments
 from cobalt_link.records.resources.appointments import AppointmentsAsked, AppointmentView
-from cobalt_link.records.sync.changes import Digests, ScheduleChange, changes, digests
+from cobalt_link.records.sync.changes import Digests, ScheduleChange, changes, digests, hold_back
 from cobalt_link.records.sync.table import Synced, SyncedAccounts
 from cobalt_link.records.writes.table import WriteJobs
 from cobalt_link.store.data_keys import DataKeys
@@ -119,9 +119,7 @@ class ScheduleReader:
         if before := self._opened(key, account, synced.sealed_digests):
             ours = await self._jobs.sent_since(account.org, synced.read_at or began)
             if ours.unsettled:
-                # What is new may be ours, as nobody knows its id yet. It is looked at again next time.
-                for id_ in [id_ for id_ in now.appointments if id_ not in before.appointments]:
-                    del now.appointments[id_]
+                hold_back(before, now)  # what is new may be ours, as nobody knows its id yet
             found = changes(before, now, views, first, ours.ids)
         await self._keep(account, synced, began, key, now, found)
 
