@@ -33,6 +33,7 @@ TYPES = ("appointment.created", "appointment.updated", "appointment.cancelled", 
 BEFORE, AFTER = timedelta(days=1), timedelta(days=60)
 LONGEST_PAUSE = timedelta(minutes=15)
 PAGE = 500  # accounts
+COMMITTED = timedelta(minutes=1)  # so long after its time an account may first be seen, as its transaction lasts
 
 
 class ScheduleReader:
@@ -87,7 +88,7 @@ class ScheduleReader:
         for client in await self._webhooks.wanting(TYPES):
             fresh = await self._linked_since(client, await self.table.position(client))
             if fresh:
-                last = (fresh[0].linked_at, fresh[0].id)
+                last = min((fresh[0].linked_at, fresh[0].id), (self._clock.now() - COMMITTED, ""))
                 await self.table.enroll(client, fresh, last, self._clock.now())
 
     async def _linked_since(self, client: str, known: Position | None) -> list[Account]:
