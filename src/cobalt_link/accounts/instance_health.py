@@ -36,7 +36,8 @@ WHERE connector = %(connector)s AND address = %(address)s
 RETURNING failing_since <= %(before)s AND degraded_at IS NULL AS is_degraded"""
 DEGRADED: LiteralString = """
 UPDATE ehr_instances SET degraded_at = %(now)s
-WHERE connector = %(connector)s AND address = %(address)s AND degraded_at IS NULL RETURNING failing_since AS since"""
+WHERE connector = %(connector)s AND address = %(address)s AND degraded_at IS NULL AND failing_since <= %(before)s
+RETURNING failing_since AS since"""
 RECOVERED: LiteralString = """
 UPDATE ehr_instances e SET degraded_at = NULL FROM ehr_instances old
 WHERE e.connector = %(connector)s AND e.address = %(address)s AND e.degraded_at IS NOT NULL
@@ -88,11 +89,11 @@ class InstanceHealth:
         return row["worked_at"] if row else None
 
     async def _change(self, sql: LiteralString, kind: str, connector: str, address: str, now: datetime) -> None:
-        given = {"connector": connector, "address": address, "now": now}
+        given = {"connector": connector, "address": address, "now": now, "before": now - FAILING}
         async with self._db.transaction() as tx:
             row = await (await tx.execute(sql, given)).fetchone()
             if row is None or self._events is None:
-                return  # another process was faster
+                return  # another process was faster, or the instance has worked meanwhile
             data = {"emr_name": connector, "emr_instance_domain": address, "since": row["since"].isoformat()}
             await self._record(tx, self._events, kind, given, data)
         self._events.wake()

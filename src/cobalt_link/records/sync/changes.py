@@ -15,8 +15,8 @@ import msgspec
 from cobalt_link.records.resources.appointments import AppointmentView
 
 Kind = Literal["appointment.created", "appointment.updated", "appointment.cancelled", "patient.updated"]
-# What says when we asked, or what only we say.
-NOT_COMPARED = {"created_at", "object_metadata"}
+# The EHR's times, and what only we say.
+NOT_COMPARED = {"created_at", "updated_at", "object_metadata"}
 OF_PATIENT = {
     "patient_name",
     "patient_first_name",
@@ -26,6 +26,9 @@ OF_PATIENT = {
     "patient_sex",
     "patient_gender",
     "patient_phone",
+}
+# Of the patient too, but some EHRs have it for each appointment.
+INSURANCE = {
     "insurance",
     "insurance_number",
     "insurance_group_number",
@@ -37,11 +40,14 @@ OF_PATIENT = {
 
 
 class SeenAppointment(msgspec.Struct, array_like=True):
-    """An appointment as it was: its digest, whether it was cancelled, and its day as a number."""
+    """An appointment as it was: its digest, whether it was cancelled, its day as a number, our id of its patient, and
+    the digest of the insurance that it shows."""
 
     digest: bytes
     cancelled: bool
     day: int
+    patient: str | None
+    insurance: bytes
 
 
 class Digests(msgspec.Struct, array_like=True):
@@ -67,10 +73,13 @@ def digests(key: bytes, views: Iterable[AppointmentView], until: date) -> Digest
     for each in views:
         fields = {name: value for name, value in msgspec.to_builtins(each).items() if name not in NOT_COMPARED}
         day = each.datetime.date().toordinal() if each.datetime else 0
-        own = {name: value for name, value in fields.items() if name not in OF_PATIENT}
-        appointments[each.id] = SeenAppointment(_digest(key, own), is_cancelled(each.status), day)
+        own = {name: value for name, value in fields.items() if name not in OF_PATIENT | INSURANCE}
+        insurance = _digest(key, {name: fields[name] for name in INSURANCE})
+        appointments[each.id] = SeenAppointment(
+            _digest(key, own), is_cancelled(each.status), day, each.patient_id, insurance
+        )
         if each.patient_id:
-            patients[each.patient_id] = _digest(key, {name: fields[name] for name in sorted(OF_PATIENT)})
+            patients[each.patient_id] = _digest(key, {name: fields[name] for name in OF_PATIENT})
     return Digests(until.toordinal(), appointments, patients)
 
 
@@ -105,11 +114,28 @@ def changes(
     ]  # fmt: skip
     shown = {each.patient_id: each for each in views.values()}
     found += [
-        ScheduleChange("patient.updated", id_, shown[id_])
-        for id_, digest in now.patients.items()
-        if id_ not in ours and before.patients.get(id_, digest) != digest
+        ScheduleChange("patient.updated", id_, shown[id_]) for id_ in _updated_patients(before, now) if id_ not in ours
     ]
     return found
+
+
+def hold_back(before: Digests, now: Digests) -> None:
+    """Leaves out of `now` what is new, so that the next read looks at it again.
+
+    Not what came into the window of days: the next read could no longer tell that from what was created.
+    """
+    for id_, seen in list(now.appointments.items()):
+        if id_ not in before.appointments and seen.day <= before.until:
+            del now.appointments[id_]
+
+
+def _updated_patients(before: Digests, now: Digests) -> list[str]:
+    updated = {id_ for id_, digest in now.patients.items() if before.patients.get(id_, digest) != digest}
+    for id_, seen in now.appointments.items():
+        known = before.appointments.get(id_)
+        if known and seen.patient and known.patient == seen.patient and known.insurance != seen.insurance:
+            updated.add(seen.patient)
+    return sorted(updated)
 
 
 def _digest(key: bytes, fields: Mapping[str, Any]) -> bytes:

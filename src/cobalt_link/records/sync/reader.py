@@ -17,7 +17,7 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.resources import appointments
 from cobalt_link.records.resources.appointments import AppointmentsAsked, AppointmentView
-from cobalt_link.records.sync.changes import Digests, ScheduleChange, changes, digests
+from cobalt_link.records.sync.changes import Digests, ScheduleChange, changes, digests, hold_back
 from cobalt_link.records.sync.table import Synced, SyncedAccounts
 from cobalt_link.records.writes.table import WriteJobs
 from cobalt_link.store.data_keys import DataKeys
@@ -33,6 +33,7 @@ TYPES = ("appointment.created", "appointment.updated", "appointment.cancelled", 
 BEFORE, AFTER = timedelta(days=1), timedelta(days=60)
 LONGEST_PAUSE = timedelta(minutes=15)
 PAGE = 500  # accounts
+COMMITTED = timedelta(minutes=1)  # so long after its time an account may first be seen, as its transaction lasts
 
 
 class ScheduleReader:
@@ -87,7 +88,7 @@ class ScheduleReader:
         for client in await self._webhooks.wanting(TYPES):
             fresh = await self._linked_since(client, await self.table.position(client))
             if fresh:
-                last = (fresh[0].linked_at, fresh[0].id)
+                last = min((fresh[0].linked_at, fresh[0].id), (self._clock.now() - COMMITTED, ""))
                 await self.table.enroll(client, fresh, last, self._clock.now())
 
     async def _linked_since(self, client: str, known: Position | None) -> list[Account]:
@@ -119,9 +120,7 @@ class ScheduleReader:
         if before := self._opened(key, account, synced.sealed_digests):
             ours = await self._jobs.sent_since(account.org, synced.read_at or began)
             if ours.unsettled:
-                # What is new may be ours, as nobody knows its id yet. It is looked at again next time.
-                for id_ in [id_ for id_ in now.appointments if id_ not in before.appointments]:
-                    del now.appointments[id_]
+                hold_back(before, now)  # what is new may be ours, as nobody knows its id yet
             found = changes(before, now, views, first, ours.ids)
         await self._keep(account, synced, began, key, now, found)
 

@@ -43,7 +43,8 @@ WHERE account = %(id)s AND {CLAIMED}"""
 FAILED: LiteralString = f"""
 UPDATE sync_accounts SET {RELEASE}, due_at = %(due_at)s, failures = failures + 1
 WHERE account = %(id)s AND {CLAIMED}"""
-REMOVE: LiteralString = f"DELETE FROM sync_accounts WHERE account = %(id)s AND {CLAIMED}"
+# Unless the app has asked for the account since it was claimed.
+REMOVE: LiteralString = f"DELETE FROM sync_accounts WHERE account = %(id)s AND asked = %(asked)s AND {CLAIMED}"
 # So that its accounts are enrolled again if the client gets an endpoint again.
 FORGET: LiteralString = "DELETE FROM sync_clients WHERE client = %s"
 
@@ -103,5 +104,7 @@ class SyncedAccounts:
 
     async def remove(self, synced: Synced) -> None:
         """Until the app wants it again."""
-        await self._claims.settle(REMOVE, {"id": synced.account, "claim": synced.claim})
-        await self._db.run(FORGET, (synced.client,))
+        given = {"id": synced.account, "claim": synced.claim, "asked": synced.asked}
+        async with self._db.transaction() as tx:
+            await self._claims.settle(REMOVE, given, tx)
+            await tx.execute(FORGET, (synced.client,))
