@@ -24,7 +24,7 @@ class Budget(NamedTuple):
 
 
 FOLDERS: dict[str, Budget] = {
-    "accounts": Budget(245, 50),
+    "accounts": Budget(255, 75),
     "api": Budget(52, 34),
     "benchmarks": Budget(12, 24),
     "browsers/chromium": Budget(140, 350),
@@ -46,7 +46,7 @@ FOLDERS: dict[str, Budget] = {
     "link/pages": Budget(400, 145),
     "link/session": Budget(90, 70),
     "net": Budget(240, 8),
-    "records": Budget(200, 60),
+    "records": Budget(200, 75),
     "sandbox_ehr": Budget(270, 110),
     "settings": Budget(95, 3),
     "signin": Budget(95, 3),
