@@ -176,12 +176,10 @@ def test_a_place_may_be_named_by_any_text() -> None:
         SHARED.open(SHARED.seal(b"secret", odd), Context("accounts", "client-?", "?", "grant"))
 
 
-@pytest.mark.parametrize(
-    ("size", "algorithm"), [(16, XAES), (31, XAES), (33, XAES), (0, GCM_SIV), (32, 0), (32, 99), (16, 99)]
-)
-def test_no_data_key_is_made_of_the_wrong_size_or_for_a_cipher_of_a_later_version(size: int, algorithm: int) -> None:
-    with pytest.raises(CannotOpen):
-        DataKey(bytes(size), algorithm)
+def test_no_data_key_is_made_of_the_wrong_size_or_for_a_cipher_of_a_later_version() -> None:
+    for size, algorithm in ((16, XAES), (31, XAES), (33, XAES), (0, GCM_SIV), (32, 0), (32, 99), (16, 99)):
+        with pytest.raises(CannotOpen):
+            DataKey(bytes(size), algorithm)
 
 
 def test_derived_keys_differ_by_purpose_and_data_key() -> None:
