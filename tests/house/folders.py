@@ -53,7 +53,7 @@ FOLDERS: dict[str, Budget] = {
     "store": Budget(130, 160),
     "stories": Budget(100, 310),
     "support": Budget(60, 5),
-    "vault": Budget(95, 28),
+    "vault": Budget(105, 28),
     "web": Budget(460, 50),
     "webhooks": Budget(60, 60),
 }

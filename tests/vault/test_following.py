@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from cobalt_link.vault import GCM_SIV, XAES, Context, KeyMissing, Keyring, KeyringError, Vault, key_id
 
@@ -122,6 +124,39 @@ def test_a_file_that_went_away_stops_no_running_vault(path: Path) -> None:
     assert vault.open(vault.seal(b"secret", PLACE), PLACE) == b"secret"
     with pytest.raises(KeyringError, match="There is no keyring"):
         vault.refresh()
+
+
+def test_a_file_that_goes_away_after_it_was_followed_is_noticed_too(path: Path) -> None:
+    vault = Vault(Keyring.load(path), path)
+    vault.refresh()
+    path.unlink()
+    with capture_logs() as logs:
+        vault.seal(b"secret", PLACE)
+    assert [each["event"] for each in logs] == ["keyring_not_reloaded"]
+    with pytest.raises(KeyringError, match="There is no keyring"):
+        vault.refresh()
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"{")], ids=["gone", "damaged"])
+def test_a_file_that_cannot_be_followed_is_logged_once_with_the_reason(
+    path: Path, spoil: Callable[[Path], object]
+) -> None:
+    vault = Vault(Keyring.load(path), path)
+    spoil(path)
+    with pytest.raises(KeyringError) as refused:
+        Keyring.load(path)
+    with capture_logs() as logs:
+        for _ in range(3):
+            vault.seal(b"secret", PLACE)
+            vault.fingerprint("access token", "at_live_1")
+    assert logs == [{"event": "keyring_not_reloaded", "reason": str(refused.value), "log_level": "error"}]
+
+
+def test_a_vault_has_the_keys_of_its_file_also_those_made_later(path: Path) -> None:
+    vault = Vault(Keyring.load(path), path)
+    assert vault.has(Keyring.load(path).primary)
+    assert not vault.has("0" * 16)
+    assert vault.has(change(path, "rotate").primary)
 
 
 SEAL_ON_DEMAND = """

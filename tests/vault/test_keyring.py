@@ -5,13 +5,17 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cobalt_link.vault import GCM_SIV, XAES, Keyring, KeyringError
 from cobalt_link.vault import keyfile as keyfile_module
+from cobalt_link.vault.keyfile import read_private
 
 
 @pytest.fixture
@@ -40,6 +44,57 @@ def test_the_file_is_for_its_owner_only_and_alone_in_its_folder(path: Path) -> N
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.listdir(path.parent) == ["master.key"]
+
+
+def test_the_file_is_private_from_its_first_moment_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens it before it is made private could read the keys that are written to it afterwards."""
+    seen = []
+
+    def too_late(fd: int, _mode: int) -> None:
+        seen.append(stat.S_IMODE(os.fstat(fd).st_mode))
+
+    monkeypatch.setattr(keyfile_module.os, "fchmod", too_late)
+    before = os.umask(0)
+    try:
+        Keyring.generate().save(path)
+    finally:
+        os.umask(before)
+    assert seen == [0o600]
+
+
+class Exchanged(type(Path())):  # type: ignore[misc]
+    """A path at which another file stands as soon as the first is open."""
+
+    def open(self, *args: Any, **options: Any) -> Any:
+        file = super().open(*args, **options)
+        Path(f"{self}.next").replace(self)
+        return file
+
+
+def test_the_file_that_is_read_is_the_one_that_was_found_private(path: Path) -> None:
+    follower = Path(f"{path}.next")
+    for first, second in ((0o600, 0o666), (0o666, 0o600)):
+        for file, mode in ((path, first), (follower, second)):
+            file.write_text(f"{mode:o}")
+            file.chmod(mode)
+        if first == 0o600:
+            assert read_private(Exchanged(path)) == b"600"
+        else:
+            with pytest.raises(KeyringError, match="Other users can use"):
+                read_private(Exchanged(path))
+
+
+def test_a_key_is_dated_by_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A zone where it is another day just now: 12 hours behind in the morning, 14 ahead later on.
+    monkeypatch.setenv("TZ", "West+12" if datetime.now(UTC).hour < 12 else "East-14")
+    time.tzset()
+    try:
+        before = datetime.now(UTC).date().isoformat()
+        created = Keyring.generate().hashing[0].created
+        assert created in (before, datetime.now(UTC).date().isoformat())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_two_rings_share_no_key() -> None:

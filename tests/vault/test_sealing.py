@@ -168,6 +168,20 @@ def test_a_wrapped_data_key_opens_for_its_owner_only() -> None:
         SHARED.open_data_key(SHARED.seal(b"no key", PLACE), PLACE)
 
 
+def test_a_place_may_be_named_by_any_text() -> None:
+    """A name from outside may hold half a surrogate pair, which UTF-8 does not have."""
+    odd = Context("accounts", "client-\ud800", "\udfff", "grant")
+    assert SHARED.open(SHARED.seal(b"secret", odd), odd) == b"secret"
+    with pytest.raises(CannotOpen):
+        SHARED.open(SHARED.seal(b"secret", odd), Context("accounts", "client-?", "?", "grant"))
+
+
+def test_no_data_key_is_made_of_the_wrong_size_or_for_a_cipher_of_a_later_version() -> None:
+    for size, algorithm in ((16, XAES), (31, XAES), (33, XAES), (0, GCM_SIV), (32, 0), (32, 99), (16, 99)):
+        with pytest.raises(CannotOpen):
+            DataKey(bytes(size), algorithm)
+
+
 def test_derived_keys_differ_by_purpose_and_data_key() -> None:
     one, wrapped = SHARED.new_data_key(PLACE)
     other, _ = SHARED.new_data_key(PLACE)

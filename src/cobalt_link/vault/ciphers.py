@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 from cobalt_link.vault.errors import CannotOpen
 
 KEY_SIZE: Final = 32
-TAG_SIZE: Final = 16
 
 
 class Cipher(Protocol):

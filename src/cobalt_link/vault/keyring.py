@@ -82,7 +82,7 @@ class Keyring:
     def dump(self) -> bytes:
         """The content of the file. It contains every key in the clear."""
         file = KeyringFile(self.primary, list(self.sealing.values()), self.hashing)
-        return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+        return msgspec.json.format(msgspec.json.encode(file)) + b"\n"
 
     def save(self, path: Path) -> None:
         """Replaces the file (mode 0600) durably. Refuses to drop a key that was not retired here."""

@@ -23,6 +23,7 @@ async def test_a_link_session_is_found_by_id_and_by_the_reference_on_its_pages(
     shown = await inspected(house.db, link_sessions, number)
     assert await inspected(house.db, link_sessions, reference(number).lower()) == shown
     assert (shown["state"], shown["pane"], shown["connector"]) == ("waiting", "credentials", "sandbox")
+    assert shown["reference"] == reference(number)
     with pytest.raises(NotFound, match="There is no link session XXXX"):
         await inspected(house.db, link_sessions, "XXXX")
 
@@ -34,6 +35,7 @@ async def test_it_shows_every_step_and_nothing_that_was_typed(
     await Browser(client).submit(page, code="987654")
     shown = await inspected(house.db, house.link.sessions, (await session_row(house))["id"])
     steps = [(line["kind"], line["name"], line["state"]) for line in shown["journal"]]
+    assert [event["name"] for event in shown["events"]][:2] == ["opened", "pane"]
     assert steps == [
         ("step", "check_address", "done"),
         ("ask", "consent", "done"),
