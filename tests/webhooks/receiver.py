@@ -13,8 +13,7 @@ import msgspec
 from cobalt_link.app import House
 from cobalt_link.webhooks.events import Event
 from tests.net.wires import Say, Wire, listening, plain
-from tests.stories.person import Person
-from tests.support.world import Shop, connected
+from tests.support.world import Shop
 
 OK = plain(b"ok")
 UNDER_WAY = "SELECT event FROM webhook_outbox WHERE claimed_until IS NOT NULL OR (NOT in_order AND due_at <= %s)"
@@ -119,10 +118,8 @@ async def settled(house: House, seconds: float = 20) -> None:
         await asyncio.sleep(0.01)
 
 
-async def linked(house: House, shop: Shop) -> dict[str, str]:
-    """An account of the shop: its access token and its id."""
-    link_token = await shop.link_token()
-    async with connected(house) as http:
-        public = await Person(http).link(link_token)
-    token = (await shop.exchange(public)).json()["token"]
-    return {"access_token": token, "account": (await shop.session(link_token))["account_id"]}
+async def linked(shop: Shop) -> dict[str, str]:
+    """An account of the shop: its access token and its id. No event is recorded of it."""
+    answer = await shop.call("POST", "/v1/sandbox/accounts")
+    assert answer.status_code == 200, answer.text
+    return {"access_token": answer.json()["access_token"], "account": answer.json()["account_id"]}

@@ -246,7 +246,7 @@ async def test_the_guard_looks_again_at_each_attempt(clock: MovedClock) -> None:
 
 async def test_events_of_a_disconnected_account_cannot_be_read_or_delivered(house: House, acme: Shop) -> None:
     async with receiving(BROKEN) as receiver:
-        who = await linked(house, acme)
+        who = await linked(acme)
         await register(acme, receiver.url, event_types=["task.*", "account.disconnected"])
         (of_account,) = await record(house, acme, "task.created", account=who["account"], data={"task_id": "canary"})
         await receiver.gets(1)

@@ -33,7 +33,7 @@ async def log(shop: Shop, token: str, **query: Any) -> tuple[list[dict[str, Any]
 async def test_an_event_has_the_keys_of_both_versions_and_every_attempt(
     house: House, acme: Shop, clock: MovedClock
 ) -> None:
-    who = await linked(house, acme)
+    who = await linked(acme)
     async with receiving(plain(b"", "503 Service Unavailable")) as receiver:
         hook = await register(acme, receiver.url)
         said = {"account": who["account"], "reference": "dr-ann", "job_id": 77, "data": {"task_id": "t1"}}
@@ -65,7 +65,7 @@ async def test_an_event_has_the_keys_of_both_versions_and_every_attempt(
 
 
 async def test_filters_pages_and_order(house: House, acme: Shop, rival: Shop, clock: MovedClock) -> None:
-    who, other = await linked(house, acme), await linked(house, rival)
+    who, other = await linked(acme), await linked(rival)
     token, account = who["access_token"], {"account": who["account"]}
     nothing = {"current_page": 1, "total_pages": 0, "total_count": 0, "page_size": 50}
     assert await log(acme, token) == ([], nothing)
@@ -102,14 +102,14 @@ async def test_filters_pages_and_order(house: House, acme: Shop, rival: Shop, cl
 
 
 async def test_the_events_of_a_job_begin_with_its_last_one(house: House, acme: Shop) -> None:
-    who = await linked(house, acme)
+    who = await linked(acme)
     both = await record(house, acme, "appointment.failed", "appointment.created", account=who["account"], job_id=5)
     events, _ = await log(acme, who["access_token"], job_id="5")
     assert [each["id"] for each in events] == both[::-1]
 
 
 async def test_failed_means_that_a_webhook_will_never_get_it(house: House, acme: Shop) -> None:
-    who = await linked(house, acme)
+    who = await linked(acme)
     async with receiving() as good, receiving(plain(b"", "400 Bad Request")) as bad:
         await register(acme, good.url)
         hook = await register(acme, bad.url)
@@ -133,7 +133,7 @@ async def test_failed_means_that_a_webhook_will_never_get_it(house: House, acme:
 
 
 async def test_another_client_can_neither_read_nor_repeat_an_event(house: House, acme: Shop, rival: Shop) -> None:
-    who, other = await linked(house, acme), await linked(house, rival)
+    who, other = await linked(acme), await linked(rival)
     async with receiving() as receiver, receiving() as theirs:
         await register(acme, receiver.url)
         await register(rival, theirs.url)
