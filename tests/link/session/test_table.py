@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from cobalt_link.link.session.browser import Browsers, cookie_name
 from cobalt_link.link.session.session import ChosenEhr, LinkSession, NewLinkSession
 from cobalt_link.link.session.sessions import LinkSessionTable, close_pane, recall_topic, topic
 from cobalt_link.store.database import Database
-from cobalt_link.store.signals import Signals, Watch
+from cobalt_link.store.signals import Signals, Watch, announce
 from cobalt_link.vault import Keyring, Vault
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -90,8 +90,17 @@ async def keys_erased(table: LinkSessionTable) -> int:
     return (await table.db.one("SELECT count(*) AS n FROM link_session_keys_erased") or {})["n"]
 
 
-def watching(stack: AsyncExitStack, signals: Signals, *topics: str) -> list[Watch]:
-    return [stack.enter_context(signals.watch(each, alone=True)) for each in topics]
+@asynccontextmanager
+async def watching(table: LinkSessionTable, signals: Signals, *topics: str) -> AsyncIterator[list[Watch]]:
+    """Watches topics from now on. Signals arrive in the order of their commits, so after a mark no older one does."""
+    with ExitStack() as stack:
+        [mark, *watches] = [stack.enter_context(signals.watch(each, alone=True)) for each in ("mark", *topics)]
+        async with table.db.transaction() as tx:
+            await announce(tx, "mark")
+        assert await mark.changed(5)
+        for each in watches:
+            await each.changed(0)
+        yield watches
 
 
 async def test_a_session_is_extended_once_and_only_while_it_is_open(table: LinkSessionTable) -> None:
@@ -115,8 +124,7 @@ async def test_a_sign_in_to_see_connections_keeps_the_accounts_and_no_key(
     session, until = await claimed(table, await new(table, **NO_APP)), NOW + timedelta(minutes=10)
     found = {"accounts": ["acc_1", "acc_2"], "ehr_user_name": "Dr. Who", "found": CHOSEN, "now": NOW, "until": until}
     assert await table.private_key(session) is not None
-    async with AsyncExitStack() as stack:
-        [changed] = watching(stack, signals, topic(session.id))
+    async with watching(table, signals, topic(session.id)) as [changed]:
         async with table.db.transaction() as tx:
             await table.sign_in(tx, session, **found)
         assert await changed.changed(5)
@@ -144,8 +152,7 @@ async def test_a_sign_in_that_starts_over_says_why_and_asks_for_consent_again_if
         assert await table.accept(tx, seen, consented=True, now=NOW, until=END)
     running = await claimed(table, seen)
     assert running.consented_n == 3
-    async with AsyncExitStack() as stack:
-        [changed] = watching(stack, signals, topic(session.id))
+    async with watching(table, signals, topic(session.id)) as [changed]:
         async with table.db.transaction() as tx:
             await table.restart(tx, running, CHOSEN, "started_over", keep_n=keep_n)
         assert await changed.changed(5)
@@ -195,8 +202,7 @@ async def test_sessions_that_a_process_gives_back_are_due_for_any_worker_then(
     mine, lost = await polling(table), await taken_over(table)
     held = {each.id: each.claim or 0 for each in (mine, lost)}
     before = await rests(table, lost.id)
-    async with AsyncExitStack() as stack:
-        [changed, other] = watching(stack, signals, topic(mine.id), topic(lost.id))
+    async with watching(table, signals, topic(mine.id), topic(lost.id)) as [changed, other]:
         await table.stop_polling(held, 0)
         assert await changed.changed(5)
         assert not await other.changed(0)
@@ -213,8 +219,7 @@ async def test_sessions_that_a_process_gives_back_are_due_for_any_worker_then(
 
 async def test_a_poll_that_ends_the_wait_closes_the_pane_once(table: LinkSessionTable, signals: Signals) -> None:
     session = await polling(table)
-    async with AsyncExitStack() as stack:
-        [changed] = watching(stack, signals, topic(session.id))
+    async with watching(table, signals, topic(session.id)) as [changed]:
         async with table.db.transaction() as tx:
             await table.polled(tx, session)
         assert await changed.changed(5)
@@ -243,10 +248,8 @@ async def test_only_the_process_that_polls_for_the_session_is_asked_to_stop(
     table: LinkSessionTable, signals: Signals
 ) -> None:
     session = await polling(table)
-    async with AsyncExitStack() as stack:
-        [recalled, pages, other] = watching(
-            stack, signals, recall_topic(session.id), topic(session.id), recall_topic("bystander")
-        )
+    topics = (recall_topic(session.id), topic(session.id), recall_topic("bystander"))
+    async with watching(table, signals, *topics) as [recalled, pages, other]:
         await table.recall(session)
         assert await recalled.changed(5)
         assert not await pages.changed(0) and not await other.changed(0)
