@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal, LiteralString
+from typing import Any, Final, Literal, LiteralString
 
 import msgspec
 
@@ -44,7 +44,7 @@ UPDATE webhook_endpoints SET event_types = %(event_types)s, timestamps = %(times
 WHERE id = %(id)s"""
 REMOVE: LiteralString = "DELETE FROM webhook_endpoints WHERE id = %s AND client = %s"
 ROTATE: LiteralString = """
-UPDATE webhook_endpoints SET sealed_former_secret = sealed_secret, former_until = %(until)s, sealed_secret = %(secret)s
+UPDATE webhook_endpoints SET sealed_former_secret = %(former)s, former_until = %(until)s, sealed_secret = %(secret)s
 WHERE id = %(id)s"""
 WANTS: LiteralString = """
 SELECT EXISTS (SELECT FROM webhook_endpoints e, unnest(%(types)s::text[]) AS t WHERE e.client = %(client)s
@@ -179,9 +179,14 @@ class Endpoints:
             key = await self._keys.get(owner(client), tx)
             if not chosen or key is None:
                 raise WebhookNotFound
-            for each in chosen:
-                sealed = _sealed(key, client, each, "secret", msgspec.json.encode(secret))
-                await tx.execute(ROTATE, {"id": each, "secret": sealed, "until": self._clock.now() + OVERLAP})
+            for row in rows:
+                if row["id"] in chosen:
+                    # Sealed again: nobody may put the former one back in its place (S-050).
+                    former = opened(key, row).secret
+                    given: dict[str, Any] = {"id": row["id"], "until": self._clock.now() + OVERLAP}
+                    for name, value in {"secret": secret, "former": former}.items():
+                        given[name] = _sealed(key, client, row["id"], name, msgspec.json.encode(value))
+                    await tx.execute(ROTATE, given)
         return [each for each in await self.all(client) if each.id in chosen]
 
     async def wants(self, client: str, types: Iterable[str]) -> bool:
@@ -243,14 +248,16 @@ def owner(client: str) -> str:
 
 def opened(key: DataKey, row: Row) -> Endpoint:
     """The endpoint in a row of the table."""
-    context = {name: Context("webhook_endpoints", row["client"], row["id"], name) for name in ("url", "secret")}
+    context = {
+        name: Context("webhook_endpoints", row["client"], row["id"], name) for name in ("url", "secret", "former")
+    }
     former = row["sealed_former_secret"]
     plain = {name: value for name, value in row.items() if name in Endpoint.__struct_fields__}
     return Endpoint(
         **plain,
         url=key.open(row["sealed_url"], context["url"]).decode(),
         secret=msgspec.json.decode(key.open(row["sealed_secret"], context["secret"]), type=WebhookSecret),
-        former=msgspec.json.decode(key.open(former, context["secret"]), type=WebhookSecret) if former else None,
+        former=msgspec.json.decode(key.open(former, context["former"]), type=WebhookSecret) if former else None,
     )
 
 

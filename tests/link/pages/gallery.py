@@ -167,6 +167,7 @@ def gallery(locale: str = "en") -> dict[str, str]:
         can_change=False,
         privacy_url=None,
         topics=("providers",),
+        writes=(),
     )
     told = context(locale=locale, practice=None, claimed_practice="Mayo Clinic", addressee="ann@acme.example")
     mending = context(locale=locale, repairing=True, since=date(2026, 3, 3))

@@ -4,7 +4,7 @@ from its writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from markupsafe import Markup
@@ -49,6 +49,7 @@ WRITES: Mapping[str, tuple[WriteCapability, ...]] = {
 
 def variables(view: PaneView, pane: Consent) -> dict[str, Any]:
     t, context = view.texts, view.context
+    writes = written(context)
     return {
         "head": head_of(view, "at2"),
         "title": t("consent.title"),
@@ -57,13 +58,13 @@ def variables(view: PaneView, pane: Consent) -> dict[str, Any]:
         "addressee": addressee_claim(context, t),
         "lines": (
             ("eye", t("consent.see"), seen(context, t)),
-            ("clock", t("consent.do"), done(context, t)),
-            ("ban", t("consent.never"), t("consent.cannot_delete" if context.writes else "consent.cannot")),
+            ("clock", t("consent.do"), done(writes, t)),
+            ("ban", t("consent.never"), t("consent.cannot_delete" if writes else "consent.cannot")),
         ),
-        "all_title": t("consent.all_writes" if context.writes else "consent.all"),
+        "all_title": t("consent.all_writes" if writes else "consent.all"),
         "all": [
             *(t(f"consent.sees.{topic}") for topic in (*context.topics, "you")),
-            *(t(f"consent.adds.{name}") for name in written(context)),
+            *(t(f"consent.adds.{name}") for name in writes),
         ],
     }
 
@@ -73,11 +74,11 @@ def written(context: PageContext) -> list[str]:
     return [name for name, writes in WRITES.items() if not set(writes).isdisjoint(context.writes)]
 
 
-def done(context: PageContext, t: Texts) -> Markup:
+def done(writes: Sequence[str], t: Texts) -> Markup:
     """The short line of what the app does."""
-    if not context.writes:
+    if not writes:
         return t("consent.does")
-    return t("consent.writes", what=t.listed([t(f"consent.write.{name}") for name in written(context)]))
+    return t("consent.writes", what=t.listed([t(f"consent.write.{name}") for name in writes]))
 
 
 def seen(context: PageContext, t: Texts) -> Markup:
