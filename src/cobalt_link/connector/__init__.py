@@ -32,6 +32,7 @@ from cobalt_link.connector.panes import (
     CredentialsAnswer,
     Option,
     PaneRefusal,
+    RedirectAnswer,
     Waiting,
     WaitingAnswer,
 )
@@ -179,6 +180,7 @@ __all__ = [
     "Query",
     "Reason",
     "RecordNotFound",
+    "RedirectAnswer",
     "ReferralDocument",
     "Refusal",
     "Renewed",

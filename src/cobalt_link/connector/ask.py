@@ -27,6 +27,8 @@ from cobalt_link.connector.panes import (
     Option,
     PaneOf,
     PaneRefusal,
+    Redirect,
+    RedirectAnswer,
     Waiting,
     WaitingAnswer,
 )
@@ -170,6 +172,15 @@ class Ask(ABC):
             else:
                 args = args if sent is None else (*args[:-1], sent)
                 shown = msgspec.structs.replace(_described(pane, args, resend, other), resent=True)
+
+    async def redirect(self, url: str, *, registration: str) -> RedirectAnswer:
+        """Sends the user's browser to `url`, the EHR's authorization request, and returns what it came back with.
+
+        `url` has everything but `state` (RFC 6749 §4.1.1), which Link adds: 256 bits, for one use, by the browser that
+        went there. The browser comes back to the callback address of `registration`. Link compares neither issuer nor
+        scopes: that is up to the connector, before it sends the code anywhere.
+        """
+        return await self(Redirect(url=url, registration=registration))
 
     @overload
     async def one_of(self, name: str, rows: Sequence[Option] | Mapping[str, str], *, remember: bool = ...) -> str: ...

@@ -73,6 +73,17 @@ class WaitingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     action: Literal["check", "resend", "other"]
 
 
+class RedirectAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the EHR's authorization server sent the browser back with (RFC 6749 §4.1.2, RFC 9207): a code, or an error.
+
+    `issuer` is None if the server does not name itself. Link has checked the `state` already."""
+
+    code: Secret | None = None
+    issuer: str | None = None
+    error: str | None = None
+    description: str | None = None
+
+
 class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The user wants to try again."""
 
@@ -156,6 +167,17 @@ class Waiting(PaneOf[WaitingAnswer], frozen=True, kw_only=True, tag_field="kind"
     problem: PaneRefusal | None = None
 
 
+class Redirect(PaneOf[RedirectAnswer], frozen=True, kw_only=True, tag_field="kind", tag="redirect"):
+    """The user signs in on the EHR's own page. `url` is the authorization request without its `state`: Link makes one
+    for each time that a browser goes there. `registration` names the app registration, whose callback address the
+    browser comes back to."""
+
+    name: str = "redirect"
+    url: str
+    registration: str
+    problem: PaneRefusal | None = None
+
+
 class Message(PaneOf[MessageAnswer], frozen=True, kw_only=True, tag_field="kind", tag="message"):
     """A refusal that cannot be fixed on the pane where it happened. `again` offers to try again."""
 
@@ -166,11 +188,18 @@ class Message(PaneOf[MessageAnswer], frozen=True, kw_only=True, tag_field="kind"
     problem: PaneRefusal | None = None
 
 
-Pane: TypeAlias = Picker | Consent | Credentials | Code | Choice | Waiting | Message
+Pane: TypeAlias = Picker | Consent | Credentials | Code | Choice | Waiting | Redirect | Message
 
 
 Answer: TypeAlias = (
-    PickerAnswer | ConsentAnswer | CredentialsAnswer | CodeAnswer | ChoiceAnswer | WaitingAnswer | MessageAnswer
+    PickerAnswer
+    | ConsentAnswer
+    | CredentialsAnswer
+    | CodeAnswer
+    | ChoiceAnswer
+    | WaitingAnswer
+    | RedirectAnswer
+    | MessageAnswer
 )
 
 

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
-from cobalt_link.connector.panes import Choice, Pane
+from cobalt_link.connector.panes import Choice, Pane, Redirect
+from cobalt_link.kit.text import is_web_url
 
 T = TypeVar("T", bound=msgspec.Struct)
 MOST_OPTIONS = 500  # rows of a choice: more than a person reads, and than a page can draw at once
@@ -44,4 +45,6 @@ def presentable(pane: Pane) -> Pane:
     """A pane as it can be stored and drawn. A choice keeps its first rows. Raises NotValid."""
     if isinstance(pane, Choice) and isinstance(pane.options, tuple):
         pane = msgspec.structs.replace(pane, options=pane.options[:MOST_OPTIONS])
+    if isinstance(pane, Redirect) and not is_web_url(pane.url):
+        raise NotValid
     return checked(pane)

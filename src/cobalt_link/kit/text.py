@@ -5,6 +5,7 @@ and letters in two parts. None of that changes what a person means.
 """
 
 import unicodedata
+from urllib.parse import urlsplit
 
 ONE_KIND = dict.fromkeys(map(ord, "‘’‚‛ʹʻʼʽˈˊˋ`´′‵＇ꞌ"), "'") | dict.fromkeys(map(ord, "‐‑‒–—−﹘﹣－"), "-")
 
@@ -28,3 +29,14 @@ def as_searched(text: str) -> str:
     """A name or a phone that a chart is searched by: also with one kind of apostrophe, hyphen, and blank."""
     # Before and after: NFKC makes a blank and an accent of a lone accent, and a hyphen of some other characters.
     return " ".join(as_typed(text.translate(ONE_KIND)).translate(ONE_KIND).split())
+
+
+def is_web_url(text: str) -> bool:
+    """Whether a URL, such as one from an EHR, is safe as a link: it is http or https, and shows where it leads."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    # Browsers read a backslash as a slash, and the part before an @ is not the host. Both can hide where a link leads.
+    is_plain = "\\" not in text and "@" not in parts.netloc and text.isprintable()
+    return is_plain and parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -22,6 +22,7 @@ from cobalt_link.link.flow.opening import SessionOpening
 from cobalt_link.link.flow.polls import SessionPolls
 from cobalt_link.link.flow.progress import SessionProgress
 from cobalt_link.link.flow.queue import RUN_SESSION, SessionQueue
+from cobalt_link.link.flow.redirects import EhrRedirects
 from cobalt_link.link.flow.runner import SessionRunner
 from cobalt_link.link.pages import files
 from cobalt_link.link.pages import routes as pages
@@ -32,6 +33,7 @@ from cobalt_link.link.session.browser import Browsers
 from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.inspector import inspected
+from cobalt_link.link.session.redirects import LinkRedirects
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.link.session.upkeep import LinkTables, LinkUpkeep
@@ -72,20 +74,22 @@ def open(  # noqa: A001 - every room opens by this name
     runner = SessionRunner(given, sessions, flows, queue, polls)
     jobs.queue.at_end(polls.close)
     jobs.queue.task(RUN_SESSION, runner.__call__, lane=sessions.address_of)
+    answers, trips = SessionAnswers(given, sessions, flows, queue, progress), LinkRedirects(deps.db, deps.vault)
     room = HostedPages(
         deps=given,
         flows=flows,
         connections=connections_flow,
         browsers=browsers,
         opening=SessionOpening(given, sessions, tokens, browsers, flows, queue),
-        answers=SessionAnswers(given, sessions, flows, queue, progress),
+        answers=answers,
+        redirects=EhrRedirects(trips, answers, progress, deps.clock),
         progress=progress,
         hand_over=hand_over,
         requests=requests,
         access=PageAccess(given, sessions, flows, browsers),
         loader=ContextLoader(given, flows, browsers, requests),
     )
-    tables = LinkTables(sessions=sessions, tokens=tokens, exchanges=exchanges, requests=requests)
+    tables = LinkTables(sessions=sessions, tokens=tokens, exchanges=exchanges, requests=requests, redirects=trips)
     kept, life = timedelta(days=deps.settings.retention_days), timedelta(minutes=deps.settings.link_session_minutes)
     upkeep = LinkUpkeep(deps.db, deps.clock, tables, kept=kept, life=life)
     return LinkRoom(

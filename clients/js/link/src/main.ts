@@ -268,9 +268,31 @@ function fields(form: HTMLFormElement, submitter: HTMLElement | null): URLSearch
   return new URLSearchParams([...data].map(([name, value]) => [name, String(value)]));
 }
 
+/** Lets a form of a frame open the EHR's own page in a window, and shows that the user goes on there. */
+function openEhr(event: Event, form: HTMLFormElement): void {
+  // Only the click itself may open a window. One that is open already is used again.
+  const opened = form.dataset.window === "blocked" || open("about:blank", "cobalt_ehr");
+  if (!opened) {
+    event.preventDefault();
+    return void go(`${path}?window=blocked`);
+  }
+  form.target = form.dataset.window === "blocked" ? "_blank" : "cobalt_ehr";
+  const field = form.elements.namedItem("secret") as HTMLInputElement;
+  field.value = secret ?? "";
+  setTimeout(() => {
+    field.value = "";
+    void go(`${path}?window=away`);
+  });
+}
+
 document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
   const url = target(form, event.submitter);
+  if (form.dataset.window) {
+    if (!isOver()) return isFramed ? openEhr(event, form) : undefined;
+    event.preventDefault();
+    return void expire().then((over) => over || form.requestSubmit());
+  }
   const handsOver = url.pathname.endsWith("/done");
   const goesBack = handsOver || (event.submitter as HTMLButtonElement | null)?.value === "back";
   // The browser itself must follow a redirect to the app or to the EHR.
@@ -307,6 +329,7 @@ function start(): void {
   connect(() => (hasTyped() ? void go(`${path}/exit`, undefined, true) : undefined), focusFirst);
   enhance(search, () => void go(path));
   scheduleTimes();
+  if (document.querySelector("main[data-page=returned]")) close(); // the page that opened this window goes on by itself
   if (isFramed && document.querySelector("main[data-page=shell]")) void go(path);
   else if (document.querySelector(".steps.live") === null && path) void afterShow();
 }

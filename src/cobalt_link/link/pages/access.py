@@ -16,6 +16,7 @@ from cobalt_link.link.pages.closed import Ended, FrameRefusal
 from cobalt_link.link.pages.headers import is_origin, page_headers
 from cobalt_link.link.pages.texts import monogram
 from cobalt_link.link.session.browser import Browsers, cookie_name
+from cobalt_link.link.session.redirects import Departure, cookie_of
 from cobalt_link.link.session.session import LinkSession
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.web import Call
@@ -25,8 +26,9 @@ from cobalt_link.web.problems import Forbidden, Problem
 SECRET_HEADER = "Cobalt-Session"  # noqa: S105 - the name of a header
 PARENT_HEADER = "Cobalt-Parent"
 SCRIPT_HEADER = "Cobalt-Script"  # the page's own script sends it
+AWAY = 24 * 3600  # seconds: no link session stays open for longer
 CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "other_browser": 403, "not_found": 404,
-                 "connections_expired": 410}  # fmt: skip
+                 "connections_expired": 410, "returned": 200}  # fmt: skip
 
 
 class PageClosed(Forbidden):
@@ -65,13 +67,14 @@ class PageAccess:
         # Browsers that give a frame a cookie at all take a secure one from their own machine too.
         self.loopback = urlsplit(public_url).hostname in ("127.0.0.1", "localhost", "::1")
 
-    async def admit(self, call: Call) -> None:
+    async def admit(self, call: Call, secret: str | None = None) -> None:
         """For every route of a link session: sets `call.session`, or raises PageClosed.
 
         A frame that loads itself again cannot show its secret yet: it has it in the fragment, which browsers do not
-        send. `call.session` then stays None, and the handler may answer with an empty page only.
+        send. `call.session` then stays None, and the handler may answer with an empty page only. It stays None too for
+        the form of a frame that opens a window: there the handler asks `in_new_window`.
         """
-        if is_frame_reload(call):
+        if secret is None and (is_frame_reload(call) or self._is_new_window(call)):
             return
         session_id = str(call.request.path_params["session_id"])
         session = await self._sessions.by_id(session_id)
@@ -81,7 +84,7 @@ class PageAccess:
         client = await flow.client(session)
         if client is None and not flow.asks_for_itself:
             raise PageClosed("link_unknown")
-        secrets = self.secrets(call, session_id)
+        secrets = {**self.secrets(call, session_id), **({cookie_name(session_id): secret} if secret else {})}
         seen = self._browsers.seen(session, secrets)
         if seen is None:
             raise PageClosed("other_browser" if secrets or call.request.cookies else "no_cookies", client=client)
@@ -90,6 +93,16 @@ class PageAccess:
             ended = await self._ended(flow, session, client)
             raise PageClosed(why, client=client, back_url=await flow.way_back(session), ended=ended)
         call.session = seen
+
+    async def in_new_window(self, call: Call, secret: str) -> LinkSession:
+        """The session of a window that a frame has just opened. The form of the frame brought its secret: that form is
+        our own page's (`csrf`), so nobody is sent here with the secret of another (S-024). Raises PageClosed."""
+        await self.admit(call, secret)
+        return call.session
+
+    def _is_new_window(self, call: Call) -> bool:
+        session_id = str(call.request.path_params["session_id"])
+        return call.route.path == "/link/{session_id}/redirect" and not self.secrets(call, session_id)
 
     async def _ended(self, flow: Flow, session: LinkSession, client: Client | None) -> Ended:
         subject = await flow.subject(session, client)
@@ -151,6 +164,15 @@ class PageAccess:
         site = "None; Secure; Partitioned" if secure and framed else "Lax; Secure" if secure else "Lax"
         name = cookie_name(opened.session_id, secure=secure)
         response.headers.append("Set-Cookie", f"{name}={opened.secret}; Path=/; HttpOnly; SameSite={site}")
+
+    def with_departure(self, response: Response, departure: Departure) -> Response:
+        """Gives the window that goes to the EHR the secret by which it is known when it comes back (S-024)."""
+        name = cookie_of(departure.state, secure=self.https)
+        kept = f"Path=/; HttpOnly; SameSite=Lax; Max-Age={AWAY}{'; Secure' if self.https else ''}"
+        response.headers.append("Set-Cookie", f"{name}={departure.secret}; {kept}")
+        # The window that opened this one is out of reach for the EHR's page.
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        return response
 
     async def page(self, session: LinkSession, html: str, status: int = 200) -> Response:
         return HTMLResponse(html, status, await self.headers_of(session))

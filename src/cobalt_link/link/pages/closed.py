@@ -40,6 +40,8 @@ CLOSED = {
     "link_unknown": ClosedPage("key"),
     "other_browser": ClosedPage("window"),
     "no_cookies": ClosedPage("window", stay=True),
+    "not_sent": ClosedPage("window"),
+    "returned": ClosedPage("check"),
     "origin_not_registered": ClosedPage("window"),
     "cross_site": ClosedPage("ban", stay=True),
     "rate_limited": ClosedPage("clock", stay=True),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from cobalt_link.connector.topics import Topic
 from cobalt_link.connector.writes import WriteCapability
+
+EhrWindow: TypeAlias = Literal["", "away", "blocked"]
 
 
 class Framed(msgspec.Struct, frozen=True):
@@ -42,9 +44,9 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     `has_asked`: the user has requested it. `can_change` is false if the EHR of the org is fixed. `connections` is
     the address of `/connections` as a user would type it. `can_stay`: the user can still extend the session.
     `goes_back`: "Back to the app" leads there, to its callback address or out of its frame. `returns`: the browser
-    is about to go there by itself. `accent` is the client's color as `#rrggbb`. `framed` is set only for the page
-    that opens a frame. `test_mode` is set only for test clients. `ends_as` names the page that follows when the
-    time is over, None if the session is done.
+    is about to go there by itself. `in_frame`: the page is in a frame of the app's page. `accent` is the client's color
+    as `#rrggbb`. `framed` is set only for the page that opens a frame. `test_mode` is set only for test clients.
+    `ends_as` names the page that follows when the time is over, None if the session is done.
     """
 
     locale: str = "en"
@@ -85,6 +87,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     goes_back: bool = True
     returns: bool = False
     accent: str | None = None
+    in_frame: bool = False
     framed: Framed | None = None
     test_mode: TestMode | None = None
 

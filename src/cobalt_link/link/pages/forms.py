@@ -22,6 +22,7 @@ from cobalt_link.connector.panes import (
     MessageAnswer,
     Pane,
     Picker,
+    Redirect,
     Waiting,
     WaitingAnswer,
 )
@@ -134,6 +135,11 @@ def _waiting(pane: Waiting, form: Form) -> WaitingAnswer:
     return WaitingAnswer(action="check")
 
 
+def _redirect(pane: Redirect, form: Form) -> Errors:
+    # The answer comes with the browser, from the EHR. The pane's other button posts to a path of its own.
+    return {"action": "page.choose"}
+
+
 def _message(pane: Message, form: Form) -> MessageAnswer | AskFor | Errors:
     if form.get("action") == "ask":
         return AskFor()
@@ -148,5 +154,6 @@ _READERS: dict[type[Pane], Callable[[Any, Form], Answer | Picked | AskFor | Erro
     Code: _code,
     Choice: _choice,
     Waiting: _waiting,
+    Redirect: _redirect,
     Message: _message,
 }

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 from publicsuffixlist import PublicSuffixList
 
+from cobalt_link.kit.text import is_web_url
 from cobalt_link.link.pages.texts import clean
 
 
@@ -28,13 +29,7 @@ def host_markup(host: str) -> Markup:
 def web_url(url: object) -> str | None:
     """`url` if it is safe as a link, else None. Some URLs come from EHRs and clients."""
     text = str(url or "")
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return None
-    # Browsers read a backslash as a slash, and the part before an @ is not the host. Both can hide where a link leads.
-    is_plain = "\\" not in text and "@" not in parts.netloc and text.isprintable()
-    return text if is_plain and parts.scheme in ("http", "https") and parts.hostname else None
+    return text if is_web_url(text) else None
 
 
 def same_site(url: str | None, host: str | None) -> bool:

@@ -82,6 +82,7 @@ class ContextLoader:
             started=session.created_at,
             expires_at=session.expires_at,
             can_stay=not session.extended and session.settled_at is None,
+            in_frame=framed,
             goes_back=framed or await flow.callback(session) is not None,
             returns=not framed and await flow.returns_by_itself(session),
             now=self._deps.clock.now(),

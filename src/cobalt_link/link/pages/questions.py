@@ -8,7 +8,18 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Message, Pane, PaneRefusal, Picker, Waiting
+from cobalt_link.connector.panes import (
+    Choice,
+    Code,
+    Consent,
+    Credentials,
+    Message,
+    Pane,
+    PaneRefusal,
+    Picker,
+    Redirect,
+    Waiting,
+)
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages import already as already_page
 from cobalt_link.link.pages import consent, forms, refusal
@@ -17,6 +28,7 @@ from cobalt_link.link.pages.hosts import host_markup, same_site, web_url
 from cobalt_link.link.pages.layout import Notice
 from cobalt_link.link.pages.pane_view import PaneView, head_of
 from cobalt_link.link.pages.picker import picker
+from cobalt_link.link.pages.redirect import redirect
 from cobalt_link.link.pages.refusal import is_warning
 from cobalt_link.link.pages.second_step import choice, code, sent, waiting
 from cobalt_link.link.pages.texts import Texts
@@ -110,6 +122,7 @@ _BY_KIND: dict[type[Pane], Callable[[PaneView, Any], dict[str, Any]]] = {
     Code: code,
     Choice: choice,
     Waiting: waiting,
+    Redirect: redirect,
     Message: _message,
 }
 

@@ -15,7 +15,7 @@ from cobalt_link.connector.panes import Pane
 from cobalt_link.link.pages import consent, questions
 from cobalt_link.link.pages.assets import accent_url
 from cobalt_link.link.pages.closed import CLOSED, Ended, FrameRefusal
-from cobalt_link.link.pages.context import Framed, PageContext, Search, ShownStep
+from cobalt_link.link.pages.context import EhrWindow, Framed, PageContext, Search, ShownStep
 from cobalt_link.link.pages.hosts import web_url
 from cobalt_link.link.pages.layout import (
     Act,
@@ -45,15 +45,17 @@ def pane(
     search: Search | None = None,
     stale: bool = False,
     stayed: bool = False,
+    window: EhrWindow = "",
     errors: Mapping[str, str] = _NONE,
     typed: Mapping[str, str] = _NONE,
 ) -> str:
     """The page of a pane. `errors` maps fields to text keys. `typed` holds the values to keep. `stale`: the user
-    answered a pane that was no longer open. `stayed`: the user has just extended the session."""
+    answered a pane that was no longer open. `stayed`: the user has just extended the session. `window`: see
+    PaneView."""
     texts = texts_of(context)
     length = getattr(pane, "length", None)
     said = {field: texts(key, length=length) for field, key in errors.items()}
-    view = PaneView(context=context, texts=texts, search=search or _NO_SEARCH, errors=said, typed=typed)
+    view = PaneView(context=context, texts=texts, search=search or _NO_SEARCH, errors=said, typed=typed, window=window)
     given: dict[str, Any] = {"errors": said} | questions.given(view, pane)
     notice = questions.notice(view, pane, given, stale=stale, stayed=stayed)
     failed = bool(given["errors"] or pane.problem)
@@ -125,6 +127,17 @@ def returning(context: PageContext, callback: str) -> str:
         return whole
     head, end = held_open(whole)
     return head + end(url)
+
+
+def going(context: PageContext, url: str) -> str:
+    """A page that goes on to the EHR's own sign-in page at once. A redirect would be held to the policy for forms,
+    which cannot name the hosts that the EHR may redirect to."""
+    t = texts_of(context)
+    act = Act(label=t("redirect.go"), url=url)
+    head = Head(hero=True, wire="flow at3", knot="window", leave=False)
+    whole = _moment("closed", context, t, head, t("redirect.go_title"), why=t("redirect.going"), act=act, page="going")
+    page, end = held_open(whole)
+    return page + end(url)
 
 
 def leaving(context: PageContext) -> str:

@@ -11,6 +11,7 @@ from cobalt_link.link.flow.flow import Flows
 from cobalt_link.link.flow.hand_over import HandOver
 from cobalt_link.link.flow.opening import SessionOpening
 from cobalt_link.link.flow.progress import SessionProgress
+from cobalt_link.link.flow.redirects import EhrRedirects
 from cobalt_link.link.pages.access import PageAccess, locale_of
 from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.loading import ContextLoader
@@ -28,6 +29,7 @@ class HostedPages(msgspec.Struct, frozen=True, kw_only=True):
     opening: SessionOpening
     answers: SessionAnswers
     progress: SessionProgress
+    redirects: EhrRedirects
     hand_over: HandOver
     requests: EhrRequests
     access: PageAccess

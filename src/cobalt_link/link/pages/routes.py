@@ -19,7 +19,7 @@ from cobalt_link.link.pages.access import SCRIPT_HEADER, PageClosed, is_in_windo
 from cobalt_link.link.pages.context import PageContext, ShownStep
 from cobalt_link.link.pages.headers import can_follow_a_form
 from cobalt_link.link.pages.home import home_page
-from cobalt_link.link.pages.queries import EventsQuery, OpenQuery, PageQuery, PaneForm
+from cobalt_link.link.pages.queries import CallbackQuery, EventsQuery, OpenQuery, PageQuery, PaneForm, RedirectForm
 from cobalt_link.link.pages.questions import WARNED
 from cobalt_link.link.pages.room import HostedPages
 from cobalt_link.link.pages.shown import asked_again, shown
@@ -109,7 +109,8 @@ async def _look(room: HostedPages, session: LinkSession, context: PageContext, q
         slow = await room.progress.is_slow(session)
         return await _streamed(room, session, _steps(room, context, session, slow))
     html = await shown(room, context, session, query)
-    if isinstance(session.pane, Waiting) and session.pane.problem is None:
+    waits = isinstance(session.pane, Waiting) and session.pane.problem is None
+    if waits or query.window == "away" or await room.redirects.is_away(session):
         return await _streamed(room, session, _held(room, html, session))
     return await room.access.page(session, html)
 
@@ -205,6 +206,34 @@ async def events(room: HostedPages, call: Call, body: EventsQuery) -> Response:
     await room.answers.expire(call.session)
     found = [each for each in await room.progress.events(call.session) if each.seq > body.after]
     return Response(msgspec.json.encode(found), 200, room.access.headers(), "application/json")
+
+
+@routes.page(
+    "/link/{session_id}/redirect", method="POST", tenant=Tenant.LINK_SESSION, rate=Rate.PAGE, audit=None, csrf=True,
+    audience="end user", summary="Go from the open pane to the EHR's own sign-in page.",
+)  # fmt: skip
+async def go_to_ehr(room: HostedPages, call: Call, body: RedirectForm) -> Response:
+    # A window that a frame has opened has no cookie yet.
+    session: LinkSession = call.session or await room.access.in_new_window(call, body.secret)
+    is_open = body.pane == str(session.pane_n)
+    trip = await room.redirects.go(session, framed=bool(body.framed)) if is_open else None
+    if trip is None:
+        return _back(room, session, "?stale=1")
+    context = await room.context(call, session)
+    return room.access.with_departure(await room.access.page(session, render.going(context, trip.url)), trip.departure)
+
+
+@routes.page(
+    "/oauth/callback/{registration}", tenant=Tenant.NONE, rate=Rate.PAGE, audit="link.redirected", csrf=False,
+    audience="end user", changes=True, summary="Come back from the EHR's own sign-in page.",
+)  # fmt: skip
+async def come_back(room: HostedPages, call: Call, registration: str, body: CallbackQuery) -> Response:
+    arrival = await room.redirects.come_back(registration, body.state, body.answer, room.access.cookies(call))
+    if arrival is None:
+        raise PageClosed("not_sent")
+    if arrival.framed:
+        raise PageClosed("returned")
+    return _see_other(room, f"/link/{arrival.link_session}")
 
 
 def _language(chosen: str | None) -> dict[str, str]:

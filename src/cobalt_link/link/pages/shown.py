@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cobalt_link.connector.panes import Picker
+from cobalt_link.connector.panes import Picker, Redirect
 from cobalt_link.link.pages import connection_list, forms, render
 from cobalt_link.link.pages.context import PageContext
 from cobalt_link.link.pages.queries import PageQuery
@@ -22,6 +22,8 @@ async def shown(room: HostedPages, context: PageContext, session: LinkSession, q
     pane = session.pane
     assert pane is not None
     said = {"stale": bool(query.stale), "stayed": bool(query.stayed)}
+    if isinstance(pane, Redirect):
+        return render.pane(context, pane, window=query.window if context.in_frame else "", **said)
     if not isinstance(pane, Picker):
         return render.pane(context, pane, **said)
     if query.manual == "1":

@@ -11,6 +11,7 @@ from cobalt_link.link.session import events
 from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.journal import delete_journals
+from cobalt_link.link.session.redirects import LinkRedirects
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.store import erase
@@ -28,6 +29,7 @@ class LinkTables(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Tokens
     exchanges: Exchanges
     requests: EhrRequests
+    redirects: LinkRedirects
 
 
 class LinkUpkeep:
@@ -65,6 +67,7 @@ class LinkUpkeep:
         await self._tables.exchanges.prune(now)
         await self._tables.tokens.prune(now, before)
         await self._tables.requests.prune(before)
+        await self._tables.redirects.prune(now)
         while await self._prune_sessions(before - LATE):
             pass
         async with self._db.transaction() as tx:
