@@ -46,6 +46,7 @@ FOLDERS: dict[str, Budget] = {
     "link/pages": Budget(400, 145),
     "link/session": Budget(90, 70),
     "net": Budget(240, 8),
+    "oauth": Budget(20, 5),
     "records": Budget(240, 75),
     "sandbox_ehr": Budget(270, 110),
     "settings": Budget(95, 3),
