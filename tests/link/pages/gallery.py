@@ -18,6 +18,7 @@ from cobalt_link.connector.panes import (
     Pane,
     PaneRefusal,
     Picker,
+    Redirect,
     Waiting,
 )
 from cobalt_link.connector.refusals import catalogue
@@ -181,6 +182,7 @@ def gallery(locale: str = "en") -> dict[str, str]:
         | codes(here)
         | choices(here)
         | waits(here)
+        | redirects(here)
         | messages(here)
         | problems(here)
         | ends(here)
@@ -303,6 +305,19 @@ def waits(here: PageContext) -> dict[str, str]:
         "push-number": render.pane(here, Waiting(number="47", expires_at=soon(seconds=42))),
         "push-phone": render.pane(here, Waiting(sent_to="34", resend=True)),
         "push-plain": render.pane(here, Waiting(problem=PaneRefusal("push_expired"))),
+    }
+
+
+def redirects(here: PageContext) -> dict[str, str]:
+    framed = msgspec.structs.replace(here, in_frame=True)
+    pane = Redirect(url="https://login.larkspur.example/oauth2/authorize?client_id=1", registration="larkspur")
+    return {
+        "redirect": render.pane(here, pane),
+        "redirect-framed": render.pane(framed, pane, stale=True),
+        "redirect-away": render.pane(framed, pane, window="away"),
+        "redirect-blocked": render.pane(framed, pane, window="blocked"),
+        "redirect-repair": render.pane(msgspec.structs.replace(here, repairing=True), pane),
+        "going": render.going(here, pane.url),
     }
 
 
