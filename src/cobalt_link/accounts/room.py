@@ -7,6 +7,7 @@ from datetime import timedelta
 from cobalt_link.accounts import api
 from cobalt_link.accounts.access import AccessTokens
 from cobalt_link.accounts.api import AccountApi
+from cobalt_link.accounts.ehr_people import EhrPeople
 from cobalt_link.accounts.events import AccountEvents
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.login_tries import LoginTries
@@ -44,6 +45,7 @@ def open(deps: Deps, webhooks: WebhooksRoom) -> AccountsRoom:  # noqa: A001 - ev
     renewals = Renewals(db, deps.vault, keys, clock, tries, seconds=TIMES.lease)
     sessions = EhrSessions(accounts, renewals, health, deps.connectors, clock)
 
+    people = EhrPeople(db, deps.vault, keys, clock)
     events = AccountEvents(db, webhooks.events)
     upkeep = AccountUpkeep(
         accounts=accounts,
@@ -61,6 +63,7 @@ def open(deps: Deps, webhooks: WebhooksRoom) -> AccountsRoom:  # noqa: A001 - ev
             Chore("renewals", 15.0, sessions.sweep),
             Chore("account events", 1.0, events.report),
             Chore("shredding", 600.0, one_at_a_time(db, "shredding", upkeep.run)),
+            Chore("accounts of EHR users", 600.0, one_at_a_time(db, "accounts of EHR users", people.complete)),
             Chore("pruning of login tries", 600.0, one_at_a_time(db, "pruning of login tries", tries.prune)),
         ),
         start=keys.check_keyring,
