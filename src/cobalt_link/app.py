@@ -136,7 +136,7 @@ def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
     job, developer = jobs.open(deps), developers.open(deps)
     webhook = webhooks.open(deps, job, developer)
-    account = accounts.open(deps, webhook)
+    account = accounts.open(deps, developer, webhook)
     linking = link.open(deps, job, developer, webhook, account)
     record = records.open(deps, job, webhook, account, developer)
     return House(

@@ -163,6 +163,11 @@ WITH RECURSIVE found AS (
 )
 SELECT address FROM found LIMIT 1000"""
 
+# How many accounts of some connectors each address has, for the operator. This reads all of them.
+PLACES: LiteralString = """
+SELECT connector, address, count(*) AS accounts FROM accounts
+WHERE connector = ANY(%s) AND disconnected_at IS NULL GROUP BY connector, address ORDER BY connector, address"""
+
 # What happened to accounts and was not reported to their apps yet.
 UNREPORTED: LiteralString = """
 SELECT a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.health_reason, a.unreported, coalesce(a.labels, ARRAY(
