@@ -136,7 +136,7 @@ def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
     job, developer = jobs.open(deps), developers.open(deps)
     webhook = webhooks.open(deps, job, developer)
-    account = accounts.open(deps, webhook)
+    account = accounts.open(deps, developer, webhook)
     linking = link.open(deps, job, developer, webhook, account)
     record = records.open(deps, job, webhook, account, developer)
     return House(
@@ -155,7 +155,7 @@ def _open_rooms(deps: Deps) -> House:
 
 def _system(deps: Deps, metrics: Metrics) -> Room:
     answers = system.System(
-        document=lambda: document(deps.settings.public_url),
+        document=lambda: encoded_document(deps.settings.public_url),
         ready=lambda: _ready(deps.db),
         metrics=metrics,
         readers=deps.settings.metrics_from,
@@ -168,6 +168,12 @@ def document(public_url: str = "http://127.0.0.1:8420") -> dict[str, Any]:
     """The OpenAPI document of the whole table."""
     rows = [row for routes in TABLE for row in routes]
     return openapi.document(rows, version=version("cobalt-link"), server=public_url)
+
+
+@cache
+def encoded_document(public_url: str) -> msgspec.Raw:
+    """The same as JSON. Encoding it takes longer than most requests, and anybody may ask for it."""
+    return msgspec.Raw(msgspec.json.encode(document(public_url)))
 
 
 def asgi(house: House) -> ASGIApp:

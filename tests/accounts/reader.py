@@ -10,12 +10,14 @@ from pathlib import Path
 
 import structlog
 
+from cobalt_link.accounts.ehrs import AccountEhrs
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connectors.sandbox import Sandbox
+from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.net.http import Http
 from cobalt_link.store.data_keys import DataKeys
@@ -31,7 +33,8 @@ async def main(dsn: str, ring: str, account_id: str) -> None:
     accounts = AccountTable(db, vault, keys, clock)
     renewals = Renewals(db, vault, keys, clock, LoginTries(db, vault, clock), seconds=45)
     health = InstanceHealth(db, clock)
-    sessions = EhrSessions(accounts, renewals, health, {"sandbox": Sandbox(http)}, clock)
+    ehrs = AccountEhrs({"sandbox": Sandbox(http)}, EhrDomains({}, ()))
+    sessions = EhrSessions(accounts, renewals, health, ehrs, clock)
 
     async def read() -> str:
         try:

@@ -32,10 +32,11 @@ def sealed(key: DataKey, account: Account, grant: Grant, answers: Mapping[str, b
 def stored(
     key: DataKey, prints: Fingerprints, account: Account, grant: Grant, answers: Mapping[str, bytes]
 ) -> dict[str, bytes | str | None]:
-    """The sealed columns, the fingerprints of the session and the passwords that they contain, and the practice."""
+    """The sealed columns, the fingerprints of the EHR user, session, and passwords in them, and the practice."""
     login = ehr_login_of(account, grant)
     return {
         **sealed(key, account, grant, answers),
+        "person_print": prints.person(login)[0],
         "session_print": prints.session(login, grant.session),
         "answers_print": next(iter(prints.answers(login, answers)), None),
         "practice": grant.practice,

@@ -212,16 +212,21 @@ class AccountTable:
     async def of_ehr_user(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
         """Every account of the EHR user who has just signed in there, of all clients. The last linked comes first."""
         at = {"connector": connector, "address": address, "tenant": grant.tenant}
-        orgs, found = await (await tx.execute(statements.TENANTS_AT, at)).fetchall(), list[Row]()
+        # Those of former releases first: one that the upkeep completes meanwhile is then found twice, and not never.
+        orgs, found = await (await tx.execute(statements.FORMER_TENANTS_AT, at)).fetchall(), list[Row]()
         # A large EHR has thousands of orgs, and hashing for all of them at once would hold up other requests.
         for first in range(0, len(orgs), 50):
-            prints = [
-                each
-                for row in orgs[first : first + 50]
-                for each in self._prints.login(EhrLogin.of(row["client"], row["org"], connector, address, grant))
+            some = [
+                EhrLogin.of(row["client"], row["org"], connector, address, grant) for row in orgs[first : first + 50]
             ]
+            prints = [each for login in some for each in self._prints.login(login)]
             found += await (await tx.execute(statements.ON_LOGIN, (prints,))).fetchall()
-        return [account_of(row) for row in sorted(found, key=lambda row: row["linked_at"], reverse=True)]
+        clients = await (await tx.execute(statements.CLIENTS_OF_TENANT, at)).fetchall()
+        every = [EhrLogin.of(row["client"], "", connector, address, grant) for row in clients]
+        prints = [each for login in every for each in self._prints.person(login)]
+        found += await (await tx.execute(statements.OF_PERSON, (prints,))).fetchall()
+        once = {row["id"]: row for row in found}.values()
+        return [account_of(row) for row in sorted(once, key=lambda row: row["linked_at"], reverse=True)]
 
     async def addresses_on_host(self, connector: str, address: str) -> set[str]:
         """The EHR addresses on the host of this one at which a connector has accounts, 1000 at most."""

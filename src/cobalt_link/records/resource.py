@@ -21,6 +21,7 @@ from cobalt_link.accounts.problems import (
 )
 from cobalt_link.connector.models import READS, Capability
 from cobalt_link.connector.models.reading import Read
+from cobalt_link.developers.ehr_domains import EhrDomainNotAllowed
 from cobalt_link.records.days import MissingParameters
 from cobalt_link.records.engine import Ids
 from cobalt_link.records.ids import Kind, Named
@@ -40,6 +41,7 @@ LIVE = (
     EhrUnavailable,
     EhrThrottled,
     EhrUnexpected,
+    EhrDomainNotAllowed,
     Unavailable,
 )
 

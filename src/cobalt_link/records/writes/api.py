@@ -18,6 +18,7 @@ from cobalt_link.accounts.problems import (
     NotSupported,
     ReconnectRequired,
 )
+from cobalt_link.developers.ehr_domains import EhrDomainNotAllowed
 from cobalt_link.records.writes.accept import KeyUsedForAnother, NoSuchRecord, WriteNotAllowed
 from cobalt_link.records.writes.desk import JobNotFound, NotPossible, WritesApi
 from cobalt_link.records.writes.job import State, Step
@@ -42,7 +43,7 @@ WRITE: Any = {
     ),
 }  # fmt: skip
 # With dry_run, the EHR is asked.
-ASKS = (MissingRights, EhrUnavailable, EhrThrottled, EhrUnexpected)
+ASKS = (MissingRights, EhrUnavailable, EhrThrottled, EhrUnexpected, EhrDomainNotAllowed)
 JOBS: Any = {
     "auth": Auth.CLIENT,
     "tenant": Tenant.CLIENT,

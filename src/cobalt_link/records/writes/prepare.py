@@ -62,6 +62,8 @@ class Preparation:
         return await self.built(operation, account, asked, ref=ref_of(job))
 
     async def built(self, operation: Operation, account: Account, asked: Asked, *, ref: str) -> Write:
+        # Before the intent is stored: from then on, the EHR might have the write.
+        self._sessions.check(account)
         fields = {**asked.write, "ref": ref, **await self._ehr_ids(operation, account, asked)}
         if issubclass(operation.write, ForPatient):
             fields |= await self._patient(account, asked)
