@@ -122,6 +122,29 @@ async def test_what_we_write_is_not_told_again_whatever_it_changes_in_the_schedu
     assert await following.kinds() == []
 
 
+async def test_a_write_that_is_under_way_during_a_read_is_not_told_as_one_of_the_staff(
+    house: House, clinic: Clinic, clock: MovedClock
+) -> None:
+    following: Synced | None = None
+    for hour in (18, 19):
+        # The EHR has it and has not answered: nobody knows yet that it is ours. First at the first read of all.
+        await clinic.sandbox.lab("faults", {"hold_writes": "after"})
+        ours = await clinic.write("/v1/appointments", await clinic.new_appointment(hour=hour))
+        async with asyncio.timeout(10):
+            while not (await clinic.sandbox.lab("held"))["held"]:
+                await asyncio.sleep(0.02)
+        await clinic.sandbox.lab("faults", {})
+        if following is None:
+            following, theirs = await synced(house, clinic, clock), None
+        else:
+            theirs = await following.books(3, hour)
+            assert await following.kinds() == [], "either may be ours"
+        await clinic.sandbox.http.post("/api/_lab/held")
+        assert (await clinic.job(ours["job_id"]))["state"] == "succeeded"
+        assert await following.kinds() == ([("appointment.created", theirs)] if theirs else [])
+        assert await following.kinds() == []
+
+
 async def test_a_visit_that_is_moved_out_of_the_days_or_into_them_is_not_cancelled_nor_created(
     house: House, clinic: Clinic, clock: MovedClock
 ) -> None:

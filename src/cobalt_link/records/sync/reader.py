@@ -162,6 +162,9 @@ class ScheduleReader:
         others = [each for each in missing if each not in seen.ours]
         chosen += random.sample(others, min(len(others), MOST_LOOKED_UP))
         looked_up = await appointments.read_some(self._reads, account, chosen) if chosen else {}
+        for id_ in [id_ for id_, view in looked_up.items() if view and view.id != id_]:
+            # A write of ours that was under way: now it has the id with which it was accepted.
+            del looked_up[id_], before.appointments[id_]
         there = {id_: view for id_, view in looked_up.items() if view}
         moved = digests(secret, there.values(), seen.first).appointments
         began = datetime.fromtimestamp(before.began, UTC)
