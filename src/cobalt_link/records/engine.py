@@ -6,7 +6,8 @@ how its records look.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -109,6 +110,10 @@ class RecordsEngine:
     async def ours(self, account: Account, kind: Kind, our_id: str) -> str | None:
         """The EHR's id for one of ours. None for any other id."""
         return await self._ids.resolve(account, kind, our_id)
+
+    async def given_before(self, account: Account, our_ids: Collection[str], moment: datetime) -> frozenset[str]:
+        """Those of our ids that were given out before then, by the database's clock."""
+        return await self._ids.given_before(account, our_ids, moment) if our_ids else frozenset()
 
     async def org_settings(self, account: Account) -> OrgSettings:
         """What the app has set for the account's org. It wins over what the EHR says."""

@@ -53,6 +53,9 @@ RESOLVE: LiteralString = """
 SELECT sealed_ehr_id FROM record_ids WHERE org = %s AND id = %s AND client = %s AND kind = %s AND scope = %s
 ORDER BY created_at DESC LIMIT 1"""
 
+GIVEN_BEFORE: LiteralString = """
+SELECT DISTINCT id FROM record_ids WHERE org = %s AND id = ANY(%s) AND created_at < %s"""
+
 
 class RecordIds:
     """The table `record_ids`."""
@@ -103,6 +106,11 @@ class RecordIds:
         scope = _scope(key.derive("record ids"), account)
         row = await self._db.one(RESOLVE, (account.org, our_id, account.client, kind, scope))
         return key.open(row["sealed_ehr_id"], _context(account, our_id)).decode() if row else None
+
+    async def given_before(self, account: Account, our_ids: Iterable[str], moment: datetime) -> frozenset[str]:
+        """Those of our ids that were given out before then, by the database's clock."""
+        rows = await self._db.rows(GIVEN_BEFORE, (account.org, list(our_ids), moment))
+        return frozenset(row["id"] for row in rows)
 
     async def first(self, account: Account, kinds: Iterable[Kind], our_id: str) -> str | None:
         """As `resolve`, for an id that may be of several kinds."""

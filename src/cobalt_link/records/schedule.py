@@ -5,7 +5,7 @@ Days are the practice's. What the EHR lacks is done here: filters, more days tha
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol
 
@@ -74,6 +74,14 @@ async def appointment(
         if each.ehr_id == ehr_id:
             return await _with_note(connector, chart, each, org_zone) if note and not each.progress_note else each
     return None
+
+
+async def some(connector: Schedule, chart: Chart, ehr_ids: Collection[str], org_zone: str | None) -> list[Appointment]:
+    """Those of these appointments that the EHR still has. An EHR without a look-up is read once for all of them."""
+    if has_lookup(connector):
+        found = [await appointment(connector, chart, each, org_zone) for each in ehr_ids]
+        return [each for each in found if each]
+    return [each async for each in placed(_candidates(connector, chart, ""), chart, org_zone) if each.ehr_id in ehr_ids]
 
 
 def has_lookup(connector: object) -> bool:

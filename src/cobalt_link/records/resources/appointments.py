@@ -220,6 +220,21 @@ async def read_one(
     return AppointmentAnswer(shown, shown)
 
 
+async def read_some(
+    reads: RecordsEngine, account: Account, our_ids: Iterable[str]
+) -> dict[str, AppointmentView | None]:
+    """Appointments by our ids, on whatever day they are. None for one that the EHR no longer has."""
+    wanted = {each: ehr_id for each in our_ids if (ehr_id := await reads.ours(account, "appointment", each))}
+    zone = (await reads.org_settings(account)).time_zone
+
+    async def step(connector: Schedule, chart: Chart) -> list[Appointment]:
+        return await schedule.some(connector, chart, wanted.values(), zone)
+
+    found, ids = await reads.read(account, SOURCE, step)
+    views = {each.ehr_id: view(each, ids, notes=False) for each in found}
+    return {our_id: views.get(ehr_id) for our_id, ehr_id in wanted.items()}
+
+
 def _no_lookup(ehr: str) -> NotSupported:
     return NotSupported(
         f"{ehr} cannot read one appointment by its id, and none of the {schedule.AROUND.days} days before and after"

@@ -44,7 +44,7 @@ SELECT state FROM write_jobs WHERE record_id = %s AND account = %s ORDER BY crea
 
 # What the EHR may have got from us, for an org: also of its other accounts.
 SENT: LiteralString = """
-SELECT record_id, settled_at IS NULL AS is_unsettled FROM write_jobs
+SELECT record_id, operation, intent_at, settled_at FROM write_jobs
 WHERE org = %s AND intent_at IS NOT NULL AND (settled_at IS NULL OR settled_at > %s)"""
 
 # An earlier job on the same record has to settle first. The ids of one day are in no order.
@@ -141,10 +141,12 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Our ids of what was written, and whether more may be on its way."""
+    """A write that the EHR may have."""
 
-    ids: frozenset[str]
-    unsettled: bool
+    record_id: str
+    operation: str
+    intent_at: datetime
+    settled_at: datetime | None
 
 
 class WriteJobs:
@@ -178,10 +180,9 @@ class WriteJobs:
         row = await self._db.one(PROMISED, (record_id, account))
         return row["state"] if row else None
 
-    async def sent_since(self, org: str, since: datetime) -> Sent:
+    async def sent_since(self, org: str, since: datetime) -> list[Sent]:
         """What we wrote for an org since then, and what may be being written."""
-        rows = await self._db.rows(SENT, (org, since))
-        return Sent(frozenset(row["record_id"] for row in rows), any(row["is_unsettled"] for row in rows))
+        return [Sent(**row) for row in await self._db.rows(SENT, (org, since))]
 
     async def claim(self, job_id: int, now: datetime) -> WriteJob | None:
         """The job, if it is due, free, and the first on its record."""
