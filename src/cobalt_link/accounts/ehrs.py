@@ -14,7 +14,7 @@ from cobalt_link.developers.ehr_domains import EhrDomainNotAllowed, EhrDomains
 from cobalt_link.store.database import Database
 
 
-class Place(msgspec.Struct, frozen=True):
+class LinkedEhr(msgspec.Struct, frozen=True):
     """An EHR's address, and how many accounts are linked there."""
 
     connector: str
@@ -22,9 +22,9 @@ class Place(msgspec.Struct, frozen=True):
     accounts: int
 
 
-async def places(db: Database, connectors: Sequence[str]) -> list[Place]:
+async def linked_ehrs(db: Database, connectors: Sequence[str]) -> list[LinkedEhr]:
     """Where these connectors have accounts. Reads all of them."""
-    return [Place(**row) for row in await db.rows(statements.PLACES, (list(connectors),))]
+    return [LinkedEhr(**row) for row in await db.rows(statements.LINKED_EHRS, (list(connectors),))]
 
 
 class AccountEhrs:

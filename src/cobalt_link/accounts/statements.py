@@ -164,7 +164,7 @@ WITH RECURSIVE found AS (
 SELECT address FROM found LIMIT 1000"""
 
 # How many accounts of some connectors each address has, for the operator. This reads all of them.
-PLACES: LiteralString = """
+LINKED_EHRS: LiteralString = """
 SELECT connector, address, count(*) AS accounts FROM accounts
 WHERE connector = ANY(%s) AND disconnected_at IS NULL GROUP BY connector, address ORDER BY connector, address"""
 

@@ -13,7 +13,7 @@ MOST = 10  # addresses that are named
 
 async def check_ehr_domains(settings: Settings, database: Database) -> list[Diagnostic]:
     """Nothing if there is no list."""
-    from cobalt_link.accounts.ehrs import places
+    from cobalt_link.accounts.ehrs import linked_ehrs
     from cobalt_link.developers.ehr_domains import EhrDomains
 
     if not (allowed := settings.allowed_ehr_domains):
@@ -23,7 +23,7 @@ async def check_ehr_domains(settings: Settings, database: Database) -> list[Diag
     except SettingsError as error:
         return [fail(WHAT, str(error), "correct COBALT_ALLOWED_EHR_DOMAINS")]
     outside = [
-        each for each in await places(database, list(allowed)) if not domains.allows(each.connector, each.address)
+        each for each in await linked_ehrs(database, list(allowed)) if not domains.allows(each.connector, each.address)
     ]
     if not outside:
         return [ok(WHAT, "every account is at an EHR that the list allows")]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cobalt_link.records.resources.appointments import AppointmentView, Insurance, Metadata
 from cobalt_link.records.sync.changes import (
     Digests,
-    Seen,
+    ScheduleRead,
     Span,
     arrived,
     changes,
@@ -73,7 +73,7 @@ def compared(
     missing = gone(before, later, first)[:most]
     assert set(arrived(before, later, ours)) <= views.keys() - before.appointments.keys()
     there = seen(each for each in moved.values() if each.id in missing).appointments
-    known = Seen(
+    known = ScheduleRead(
         views=views | moved, first=first, ours=ours, older=older, looked_up={id_: there.get(id_) for id_ in missing}
     )
     found = changes(before, later, known)
@@ -322,7 +322,7 @@ def test_what_may_be_ours_is_said_by_a_later_read_and_what_came_with_the_days_ne
 
 
 def compared_with(before: Digests, now: Digests, shown: Iterable[AppointmentView], **more: Any) -> tuple[Said, Digests]:
-    found = changes(before, now, Seen(views={each.id: each for each in shown}, first=TODAY, **more))
+    found = changes(before, now, ScheduleRead(views={each.id: each for each in shown}, first=TODAY, **more))
     return [(each.kind, each.id) for each in found], now
 
 

@@ -72,7 +72,7 @@ class Digests(msgspec.Struct, array_like=True):
     began: float = 0
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class ScheduleRead(msgspec.Struct, frozen=True, kw_only=True):
     """What is known besides the digests of two reads.
 
     `first` is the first day of the later one. `ours` are our ids of what we have just written. `views` are the
@@ -143,7 +143,7 @@ def arrived(before: Digests, now: Digests, ours: Collection[str]) -> list[str]:
     ]
 
 
-def changes(before: Digests, now: Digests, seen: Seen) -> list[ScheduleChange]:
+def changes(before: Digests, now: Digests, seen: ScheduleRead) -> list[ScheduleChange]:
     """What others changed.
 
     What came into the window of days because the time went on is no change, and neither is what left it.
@@ -177,7 +177,7 @@ def _kind(before: Digests, now: Digests, id_: str, seen: SeenAppointment, older:
     return "appointment.updated" if known.digest != seen.digest and before.form == now.form else None
 
 
-def keep(before: Digests, now: Digests, seen: Seen) -> None:
+def keep(before: Digests, now: Digests, seen: ScheduleRead) -> None:
     """Adds to `now` what the EHR did not list and has, or may have: it is the same appointment when it comes back."""
     first = seen.first.toordinal()
     for id_, known in before.appointments.items():

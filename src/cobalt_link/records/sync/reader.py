@@ -22,7 +22,7 @@ from cobalt_link.records.resources.appointments import AppointmentsAsked
 from cobalt_link.records.sync.changes import (
     Digests,
     ScheduleChange,
-    Seen,
+    ScheduleRead,
     arrived,
     changes,
     digests,
@@ -149,12 +149,16 @@ class ScheduleReader:
             last_read = synced.read_at or began
             written = ours(await self._jobs.sent_since(account.org, last_read - SKEW), began)
             hold_back(before, now, written.arriving, (last_read.timestamp(), self._clock.now().timestamp()))
-            seen = await self._seen(account, secret, before, now, Seen(views=views, first=first, ours=written.ids))
+            seen = await self._seen(
+                account, secret, before, now, ScheduleRead(views=views, first=first, ours=written.ids)
+            )
             found = changes(before, now, seen)
             keep(before, now, seen)
         await self._keep(account, synced, began, key, now, found)
 
-    async def _seen(self, account: Account, secret: bytes, before: Digests, now: Digests, seen: Seen) -> Seen:
+    async def _seen(
+        self, account: Account, secret: bytes, before: Digests, now: Digests, seen: ScheduleRead
+    ) -> ScheduleRead:
         """With what the EHR and our ids say of appointments that one of the two reads lacks."""
         missing = gone(before, now, seen.first)
         # Ours now, as nobody knows later that they were. The others in no order, so that each one comes up in time.
