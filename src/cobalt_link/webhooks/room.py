@@ -21,6 +21,7 @@ from cobalt_link.webhooks.events import DELIVER, Events
 from cobalt_link.webhooks.outbox import Outbox
 from cobalt_link.webhooks.sender import MOST_BYTES, TIMEOUT, WebhookSender
 from cobalt_link.webhooks.upkeep import WebhookUpkeep
+from cobalt_link.webhooks.verification_keys import VerificationKeys
 
 ROUTES = (api.routes, event_api.routes)
 PRUNING = "pruning of webhook events"
@@ -48,7 +49,8 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom) -> WebhooksRoom
         proxy=deps.settings.outbound_proxy,
         tls=deps.trust,
     )
-    endpoints, sender = Endpoints(db, keys, clock, http, private=private), WebhookSender(http, clock)
+    verification = VerificationKeys(db, keys, clock)
+    endpoints, sender = Endpoints(db, keys, clock, http, private=private), WebhookSender(http, clock, verification.sign)
     outbox, events = Outbox(db, keys, clock), Events(db, keys, clock, jobs.queue)
     deliveries = Deliveries(db, jobs.queue, outbox, endpoints, events, sender)
     jobs.queue.task(DELIVER, deliveries.sweep)
@@ -56,13 +58,14 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom) -> WebhooksRoom
     upkeep = WebhookUpkeep(db, clock, timedelta(days=deps.settings.retention_days))
     return WebhooksRoom(
         routes=(
-            (api.routes, WebhookApi(endpoints, sender)),
+            (api.routes, WebhookApi(endpoints, sender, verification)),
             (event_api.routes, EventApi(EventLog(db, keys, endpoints), outbox, endpoints, events)),
         ),
         chores=(
             # The shortest wait between two attempts is 5 s.
             Chore("deliveries", 1.0, deliveries.sweep),
             Chore(PRUNING, 600.0, one_at_a_time(db, PRUNING, upkeep.prune)),
+            Chore("webhook keys", 600.0, verification.upkeep),
         ),
         close=http.close,
         events=events,
