@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
-from cobalt_link.developers.room import DevelopersRoom
 from cobalt_link.jobs.room import JobsRoom
+from cobalt_link.mail.room import MailRoom
 from cobalt_link.net.http import Http
 from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.store.data_keys import DataKeys
@@ -14,6 +14,7 @@ from cobalt_link.store.turns import one_at_a_time
 from cobalt_link.webhooks import api, event_api
 from cobalt_link.webhooks.api import WebhookApi
 from cobalt_link.webhooks.deliveries import Deliveries
+from cobalt_link.webhooks.disabling import Disabling
 from cobalt_link.webhooks.endpoints import Endpoints
 from cobalt_link.webhooks.event_api import EventApi
 from cobalt_link.webhooks.event_log import EventLog
@@ -37,7 +38,7 @@ class WebhooksRoom(Room, frozen=True, kw_only=True):
     deliveries: Deliveries
 
 
-def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom) -> WebhooksRoom:  # noqa: A001 - as every room
+def open(deps: Deps, jobs: JobsRoom, mail: MailRoom) -> WebhooksRoom:  # noqa: A001 - as every room
     """Registers with the queue what workers do for webhooks."""
     db, clock, keys = deps.db, deps.clock, DataKeys(deps.db, deps.vault)
     private = deps.settings.allow_private_networks
@@ -52,7 +53,8 @@ def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom) -> WebhooksRoom
     verification = VerificationKeys(db, keys, clock)
     endpoints, sender = Endpoints(db, keys, clock, http, private=private), WebhookSender(http, clock, verification.sign)
     outbox, events = Outbox(db, keys, clock), Events(db, keys, clock, jobs.queue)
-    deliveries = Deliveries(db, jobs.queue, outbox, endpoints, events, sender)
+    disabling = Disabling(db, endpoints, outbox, events, mail.mail)
+    deliveries = Deliveries(jobs.queue, outbox, endpoints, sender, disabling)
     jobs.queue.task(DELIVER, deliveries.sweep)
     jobs.queue.at_end(deliveries.close)
     upkeep = WebhookUpkeep(db, clock, timedelta(days=deps.settings.retention_days))
