@@ -139,7 +139,7 @@ def _open_rooms(deps: Deps) -> House:
     job, developer = jobs.open(deps), developers.open(deps)
     post = mail.open(deps, developer)
     webhook = webhooks.open(deps, job, post)
-    account = accounts.open(deps, webhook)
+    account = accounts.open(deps, developer, post, webhook)
     linking = link.open(deps, job, developer, webhook, account)
     record = records.open(deps, job, webhook, account, developer)
     return House(

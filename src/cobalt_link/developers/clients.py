@@ -80,6 +80,10 @@ ADD: LiteralString = """
 INSERT INTO client_secrets (fingerprint, client, hint, created_at) VALUES (%s, %s, %s, %s)"""
 END_OLDER: LiteralString = "DELETE FROM client_secrets WHERE client = %s AND expires_at IS NOT NULL"
 END_LATER: LiteralString = "UPDATE client_secrets SET expires_at = %s WHERE client = %s"
+END_LEAKED: LiteralString = """
+DELETE FROM client_secrets
+WHERE fingerprint = ANY (%(prints)s::bytea[]) AND (expires_at IS NULL OR expires_at > %(now)s)
+RETURNING fingerprint, client"""
 END_ALL: LiteralString = "DELETE FROM client_secrets WHERE client = %s"
 
 
@@ -172,6 +176,13 @@ class Clients:
             await tx.execute(END_OLDER if overlap else END_ALL, (client.id,))
             await tx.execute(END_LATER, (self._clock.now() + overlap, client.id))
             return await self._add_secret(tx, client)
+
+    async def end_leaked(self, tx: Tx, leaked: Iterable[str]) -> list[tuple[str, str]]:
+        """Ends those of the secrets that are live, and returns each with its client. It is refused within a second."""
+        by_print = {each: secret for secret in leaked for each in self._vault.fingerprints(PURPOSE, secret)}
+        given = {"prints": list(by_print), "now": self._clock.now()}
+        rows = await (await tx.execute(END_LEAKED, given)).fetchall() if by_print else []
+        return [(by_print[bytes(row["fingerprint"])], row["client"]) for row in rows]
 
     async def known(self, client_id: str) -> Known | None:
         """What authentication needs, in one round trip. None if the client is unknown or disabled."""

@@ -11,7 +11,7 @@ import msgspec
 
 from cobalt_link.developers.clients import Client
 
-Kind = Literal["webhook_disabled"]
+Kind = Literal["webhook_disabled", "leaked"]
 
 WHY_DISABLED: Final = {
     "failing": "every delivery to it has failed since {failing_since}",
@@ -32,6 +32,24 @@ To go on:
 2. Register the same URL again with POST /v1/webhook. This enables it.
 3. Get what it has missed, in order: POST /v1/webhook-events/replay with
    {{"webhook_id": "{webhook_id}", "start": "{start}", "undelivered_only": true}}
+""",
+    ),
+    "leaked": (
+        "Leaked credentials of {client} were ended",
+        """\
+A secret scanner has found credentials of your app {client} in public. They work no more:
+
+{what}
+
+They were found here:
+
+{places}
+
+To go on:
+
+1. Remove them from there. Look for other secrets in the same place.
+2. For an access token, POST /v1/accounts/ACCOUNT_ID/rotate-token gives the account a new one.
+3. For a client_secret, ask the operator of the server for a new one.
 """,
     ),
 }
@@ -67,7 +85,9 @@ def written(id: str, kind: str, data: dict[str, Any], sender: MailSender, client
 
 
 def _shown(value: Any) -> str:
-    """Times as people read them."""
+    """Times as people read them, and lists as lines."""
+    if isinstance(value, list):
+        return "\n".join(f"  {each}" for each in value)
     try:
         return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
     except (TypeError, ValueError):

@@ -22,14 +22,16 @@ from cobalt_link.store.database import Database, Row, Tx
 DELAYS: Final = tuple(timedelta(minutes=each) for each in (1, 5, 30, 120, 360, 1440, 1440, 1440))
 LEASE: Final = timedelta(minutes=2)
 DAY: Final = timedelta(days=1)
-MOST: Final = 20  # e-mails to one client in a day: an app must not fill a mailbox by its own mistakes
+MOST: Final = 20  # e-mails of one kind to a client in a day: an app must not fill a mailbox by its own mistakes
 
 # Requests of one client take turns, so that its limit counts each e-mail.
 LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended('mails:' || %s, 0))"
 ADD: LiteralString = """
 INSERT INTO mails (id, client, kind, data, created_at, due_at)
 SELECT %(id)s, %(client)s, %(kind)s, %(data)s, %(now)s, %(now)s
-WHERE (SELECT count(*) FROM mails WHERE client = %(client)s AND created_at > %(now)s - interval '1 day') < %(most)s"""
+WHERE %(most)s > (
+    SELECT count(*) FROM mails
+    WHERE client = %(client)s AND kind = %(kind)s AND created_at > %(now)s - interval '1 day')"""
 TAKE: LiteralString = f"""
 UPDATE mails SET {CLAIM} WHERE id = (
     SELECT id FROM mails WHERE done_at IS NULL AND due_at <= %(now)s AND {FREE}

@@ -83,6 +83,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     mail_from: Annotated[str, Meta(description="Address that e-mail comes from.")] = ""
+    scanner_keys: Annotated[
+        Path | None,
+        Meta(description="JSON file with the public keys of secret scanners that may report leaked tokens."),
+    ] = None
     metrics_from: Annotated[
         tuple[str, ...],
         Meta(description="Who may read /metrics: addresses or ranges, separated by commas. Others get 404."),

@@ -7,7 +7,7 @@ import json
 from functools import cached_property
 from typing import Any, Final, Self
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -57,7 +57,10 @@ def public_jwk(public: bytes) -> dict[str, Any]:
 
 def signed_by(pem: str, signature: bytes, signed: bytes) -> bool:
     """Whether the key in PEM made a signature in DER. Raises ValueError if this is no key on P-256."""
-    key = load_pem_public_key(pem.encode())
+    try:
+        key = load_pem_public_key(pem.encode())
+    except UnsupportedAlgorithm:
+        key = None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ValueError("This is no key on P-256.")
     try:
