@@ -138,7 +138,7 @@ def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
     job, developer = jobs.open(deps), developers.open(deps)
     post = mail.open(deps, developer)
-    webhook = webhooks.open(deps, job, post)
+    webhook = webhooks.open(deps, job, developer, post)
     account = accounts.open(deps, developer, post, webhook)
     linking = link.open(deps, job, developer, webhook, account)
     record = records.open(deps, job, webhook, account, developer)

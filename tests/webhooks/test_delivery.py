@@ -368,3 +368,22 @@ async def test_what_is_rolled_back_is_not_sent(house: House, acme: Shop) -> None
         await record(house, acme, "task.created", data={"task_id": "kept"})
         (request,) = await receiver.gets(1)
         assert request.json["data"] == {"task_id": "kept"}
+
+
+async def test_a_disabled_client_gets_nothing_until_it_is_enabled_again(
+    house: House, acme: Shop, clock: MovedClock
+) -> None:
+    async with receiving() as receiver:
+        await register(acme, receiver.url)
+        await house.developers.clients.disable(acme.record)
+        await asyncio.sleep(1)  # within this, every process knows it
+        (event,) = await record(house, acme, "task.created")
+        await settled(house)
+        assert await attempts(house, event) == [(1, None, "client_disabled")] and receiver.got == []
+        await house.developers.clients.enable(acme.record)
+        await asyncio.sleep(1)
+        (hook,) = await webhooks(acme)
+        assert hook["state"] == "enabled" and hook["failing_since"] is None  # the receiver did nothing wrong
+        clock.move(DELAYS[0] * 1.2)
+        (got,) = await receiver.gets(1)
+    assert got.id == event

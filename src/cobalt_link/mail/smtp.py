@@ -22,7 +22,7 @@ from cobalt_link.net import addresses
 from cobalt_link.net.addresses import Target
 from cobalt_link.net.errors import AddressRefused
 from cobalt_link.net.http import Resolve
-from cobalt_link.net.transport import system_resolver
+from cobalt_link.net.transport import SystemResolver
 
 TIMEOUT: Final = 30.0  # seconds for one e-mail
 _PORTS: Final = {"starttls": 587, "implicit": 465, "off": 25}  # RFC 8314 §3.3, RFC 6409 §3.1
@@ -63,13 +63,11 @@ class SmtpServer(msgspec.Struct, frozen=True):
 class Smtp:
     """`trust` is the certificates that the server may have. `name` is what we call ourselves (RFC 5321 §4.1.1.1)."""
 
-    def __init__(
-        self, server: SmtpServer, trust: ssl.SSLContext, name: str, resolve: Resolve = system_resolver
-    ) -> None:
+    def __init__(self, server: SmtpServer, trust: ssl.SSLContext, name: str, resolve: Resolve | None = None) -> None:
         self._server = server
         self._trust = trust
         self._name = name
-        self._resolve = resolve
+        self._resolve = resolve or SystemResolver()
 
     async def send(self, message: EmailMessage) -> None:
         """Returns once the server has taken it. Raises MailError."""

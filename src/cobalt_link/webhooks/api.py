@@ -10,11 +10,12 @@ from msgspec import Meta
 from cobalt_link.kit.ids import dated_id
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant, Verbatim
 from cobalt_link.web.problems import InvalidRequest, Unavailable
-from cobalt_link.webhooks import envelope, event_types, views
+from cobalt_link.webhooks import envelope, event_types, turns, views
 from cobalt_link.webhooks.endpoints import LONGEST_URL, Endpoint, EndpointChoices, Endpoints, Payload, Timestamps
 from cobalt_link.webhooks.problems import TooManyWebhooks, UnknownEventType, WebhookNotFound, WebhookUrlRefused
 from cobalt_link.webhooks.schedule import Answer
 from cobalt_link.webhooks.sender import WebhookSender
+from cobalt_link.webhooks.turns import CallsAtOnce
 from cobalt_link.webhooks.verification_keys import VerificationKeys
 from cobalt_link.webhooks.views import RotatedAnswer, WebhookAnswer, WebhooksAnswer
 
@@ -27,6 +28,13 @@ class WebhookApi(msgspec.Struct, frozen=True):
     endpoints: Endpoints
     sender: WebhookSender
     keys: VerificationKeys
+    checks: CallsAtOnce = msgspec.field(default_factory=lambda: CallsAtOnce(turns.CHECKS))
+    tests: CallsAtOnce = msgspec.field(default_factory=lambda: CallsAtOnce(turns.TESTS))
+
+    async def register(self, client: str, url: str, choices: EndpointChoices) -> Endpoint:
+        """As `Endpoints.register`."""
+        with self.checks.taken(client):
+            return await self.endpoints.register(client, url, choices)
 
     async def test(self, endpoint: Endpoint) -> tuple[str, Answer]:
         """Sends an event of the type `webhook.test`, which is not recorded. Gives its id and what came of it."""
@@ -35,7 +43,8 @@ class WebhookApi(msgspec.Struct, frozen=True):
             id=dated_id(now), type=event_types.TEST, at=now, reference=None, job=None, user_id=None, live_fetch=False
         )
         body = envelope.body(parts, {"webhook_id": endpoint.id})
-        answer = await self.sender.send(endpoint, parts.id, body, 1)
+        with self.tests.taken(endpoint.client):
+            answer = await self.sender.send(endpoint, parts.id, body, 1)
         if answer.delivered:
             await self.endpoints.worked(endpoint.id)
         return parts.id, answer
@@ -105,7 +114,7 @@ async def register_webhook(room: WebhookApi, call: Call, body: NewWebhook) -> We
     choices = EndpointChoices(
         event_types=body.event_types, timestamps=body.timestamps, payload=body.payload, jwt=body.jwt
     )
-    return views.registered(await room.endpoints.register(call.caller.id, body.url, choices))
+    return views.registered(await room.register(call.caller.id, body.url, choices))
 
 
 @routes.get(

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import structlog
 
+from cobalt_link.developers.clients import Clients
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.webhooks.disabling import Disabling
 from cobalt_link.webhooks.endpoints import Endpoint, Endpoints
@@ -19,6 +20,7 @@ from cobalt_link.webhooks.schedule import PATIENCE, Answer, Consequence, consequ
 from cobalt_link.webhooks.sender import TIMEOUT, WebhookSender
 
 ERASED = "payload_erased"
+CLIENT_DISABLED = "client_disabled"
 
 log = structlog.get_logger()
 
@@ -27,9 +29,16 @@ class Deliveries:
     """One per process. Works while the queue is open."""
 
     def __init__(
-        self, jobs: Jobs, outbox: Outbox, endpoints: Endpoints, sender: WebhookSender, disabling: Disabling
+        self,
+        jobs: Jobs,
+        clients: Clients,
+        outbox: Outbox,
+        endpoints: Endpoints,
+        sender: WebhookSender,
+        disabling: Disabling,
     ) -> None:
         self._jobs = jobs
+        self._clients = clients
         self._outbox = outbox
         self._endpoints = endpoints
         self._sender = sender
@@ -98,6 +107,11 @@ class Deliveries:
         if delivery.body is None:
             answer = Answer(at=self._sender.now, milliseconds=0, error=ERASED)
             await self._outbox.settle(delivery, answer, Consequence(False))
+            return True
+        if (await self._clients.by_id(endpoint.client)).disabled_at:
+            # It may be enabled again. Until then nothing of a chart leaves for it.
+            answer = Answer(at=self._sender.now, milliseconds=0, error=CLIENT_DISABLED)
+            await self._outbox.settle(delivery, answer, consequence_of(answer, delivery.waits))
             return True
         answer = await self._sender.send(endpoint, delivery.event, delivery.body, delivery.number)
         consequence = consequence_of(answer, delivery.waits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
+from cobalt_link.developers.room import DevelopersRoom
 from cobalt_link.jobs.room import JobsRoom
 from cobalt_link.mail.room import MailRoom
 from cobalt_link.net.http import Http
@@ -38,7 +39,7 @@ class WebhooksRoom(Room, frozen=True, kw_only=True):
     deliveries: Deliveries
 
 
-def open(deps: Deps, jobs: JobsRoom, mail: MailRoom) -> WebhooksRoom:  # noqa: A001 - as every room
+def open(deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, mail: MailRoom) -> WebhooksRoom:  # noqa: A001 - as every room
     """Registers with the queue what workers do for webhooks."""
     db, clock, keys = deps.db, deps.clock, DataKeys(deps.db, deps.vault)
     private = deps.settings.allow_private_networks
@@ -54,7 +55,7 @@ def open(deps: Deps, jobs: JobsRoom, mail: MailRoom) -> WebhooksRoom:  # noqa: A
     endpoints, sender = Endpoints(db, keys, clock, http, private=private), WebhookSender(http, clock, verification.sign)
     outbox, events = Outbox(db, keys, clock), Events(db, keys, clock, jobs.queue)
     disabling = Disabling(db, endpoints, outbox, events, mail.mail)
-    deliveries = Deliveries(jobs.queue, outbox, endpoints, sender, disabling)
+    deliveries = Deliveries(jobs.queue, developers.clients, outbox, endpoints, sender, disabling)
     jobs.queue.task(DELIVER, deliveries.sweep)
     jobs.queue.at_end(deliveries.close)
     upkeep = WebhookUpkeep(db, clock, timedelta(days=deps.settings.retention_days))
