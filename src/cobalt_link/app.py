@@ -23,6 +23,7 @@ from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
 from cobalt_link.kit.clock import Clock, SystemClock
 from cobalt_link.link import room as link
+from cobalt_link.mail import room as mail
 from cobalt_link.net.http import Http, system_trust
 from cobalt_link.records import room as records
 from cobalt_link.room import Chore, Deps, Room
@@ -79,6 +80,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     deps: Deps
     jobs: jobs.JobsRoom
     developers: developers.DevelopersRoom
+    mail: mail.MailRoom
     webhooks: webhooks.WebhooksRoom
     accounts: accounts.AccountsRoom
     link: link.LinkRoom
@@ -135,20 +137,22 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
 def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
     job, developer = jobs.open(deps), developers.open(deps)
-    webhook = webhooks.open(deps, job, developer)
-    account = accounts.open(deps, developer, webhook)
+    post = mail.open(deps, developer)
+    webhook = webhooks.open(deps, job, developer, post)
+    account = accounts.open(deps, developer, post, webhook)
     linking = link.open(deps, job, developer, webhook, account)
     record = records.open(deps, job, webhook, account, developer)
     return House(
         deps=deps,
         jobs=job,
         developers=developer,
+        mail=post,
         webhooks=webhook,
         accounts=account,
         link=linking,
         records=record,
         # The queue last: it wakes workers for the other rooms.
-        rooms=(_system(deps, metrics), linking, account, developer, webhook, record, job),
+        rooms=(_system(deps, metrics), linking, account, developer, post, webhook, record, job),
         metrics=metrics,
     )
 

@@ -45,6 +45,7 @@ FOLDERS: dict[str, Budget] = {
     "link/flow": Budget(195, 180),
     "link/pages": Budget(400, 145),
     "link/session": Budget(90, 70),
+    "mail": Budget(25, 25),
     "net": Budget(240, 8),
     "records": Budget(240, 75),
     "sandbox_ehr": Budget(270, 110),
@@ -55,7 +56,7 @@ FOLDERS: dict[str, Budget] = {
     "support": Budget(60, 5),
     "vault": Budget(105, 28),
     "web": Budget(460, 50),
-    "webhooks": Budget(60, 60),
+    "webhooks": Budget(65, 70),
 }
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import socket
+import threading
 import zlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -20,6 +22,7 @@ from cobalt_link.net.http import (
     TooSlow,
     system_trust,
 )
+from cobalt_link.net.transport import MOST_LOOKUPS
 from tests.net.wires import Wire, listening, plain
 
 
@@ -208,3 +211,43 @@ async def test_a_client_that_is_closed_at_any_moment_of_a_request_leaves_no_conn
         async with asyncio.timeout(10):
             while ehr.open:
                 await asyncio.sleep(0.01)
+
+
+async def test_interim_responses_are_skipped_and_do_not_go_on_for_ever() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+    async with listening(interim * 20 + plain(b"x" * 300_000)) as ehr:
+        assert len((await ask(ehr)).body) == 300_000
+    async with listening(interim * 20_000 + plain()) as ehr:
+        with pytest.raises(BrokenAnswer):
+            await ask(ehr)
+
+
+# S-072
+async def test_name_servers_that_never_answer_hold_up_no_other_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, go, asked = socket.getaddrinfo, threading.Event(), list[str]()
+
+    def slow(host: str, *rest: Any, **more: Any) -> Any:
+        asked.append(host)
+        if host.startswith("stuck"):
+            go.wait(60)
+            raise socket.gaierror
+        return real(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    http = Http(allow_private=True)
+    names = [f"stuck{number}.example.org" for number in range(MOST_LOOKUPS - 1)]
+    stuck = [asyncio.create_task(http.check(f"https://{each}/")) for each in names * 2]
+    async with listening(plain()) as ehr:
+        assert (await http.request("GET", f"http://localhost:{ehr.port}/", timeout=10)).status == 200
+        stuck += [asyncio.create_task(http.check(f"https://stuck-{each}.example.org/")) for each in "ab"]
+        await asyncio.sleep(0)
+        await http.close()  # the last two have no thread
+        for each in stuck[-1:]:
+            with pytest.raises(NoAnswer):
+                await asyncio.wait_for(each, 10)
+        go.set()
+        ends = await asyncio.gather(*stuck, return_exceptions=True)
+        assert all(isinstance(each, NoAnswer) for each in ends)
+        assert sorted(each for each in asked if each in names) == sorted(names)  # each once
+        with pytest.raises(NoAnswer):
+            await http.request("GET", ehr.url)

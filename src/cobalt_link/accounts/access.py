@@ -82,6 +82,14 @@ class AccessTokens:
             await audit.note(tx, audit.entry(account, "token_rotated", now, f"{int(overlap.total_seconds())} s"))
         return token
 
+    async def end_leaked(self, tx: Tx, leaked: Sequence[str]) -> list[tuple[str, Row]]:
+        """Ends those of the tokens that are live, whosever they are. Returns each with its row: `client`, `account`,
+        `org`, `org_id`, `user_id`, and `reference`. No process accepts them once the transaction is committed."""
+        by_hash = {each: token for token in leaked for each in self._vault.fingerprints(PURPOSE, token)}
+        given = {"hashes": list(by_hash), "now": self._clock.now()}
+        rows = await (await tx.execute(statements.END_LEAKED, given)).fetchall() if by_hash else []
+        return [(by_hash[bytes(row["hash"])], row) for row in rows]
+
     async def _look_up(self, connection: Tx, asked: Sequence[tuple[Sequence[bytes], str]]) -> list[Row | None]:
         wanted = [(place, each, client) for place, (hashes, client) in enumerate(asked) for each in hashes]
         places, hashes, clients = (list(column) for column in zip(*wanted, strict=True))

@@ -335,6 +335,12 @@ SELECT reference FROM access_tokens
 WHERE account = %s ORDER BY expires_at IS NOT NULL, created_at DESC, hash LIMIT 1"""
 ADD: LiteralString = """
 INSERT INTO access_tokens (hash, account, client, created_at, reference) VALUES (%s, %s, %s, %s, %s)"""
+# Tokens that leaked, of any client. Those that have ended, or whose account was disconnected, are no news.
+END_LEAKED: LiteralString = """
+DELETE FROM access_tokens t USING accounts a
+WHERE t.hash = ANY (%(hashes)s::bytea[]) AND a.id = t.account AND a.disconnected_at IS NULL
+  AND (t.expires_at IS NULL OR t.expires_at > %(now)s)
+RETURNING t.hash, t.client, t.account, a.org, a.org_id, a.user_id, coalesce(t.reference, a.reference) AS reference"""
 PRUNE: LiteralString = """
 DELETE FROM access_tokens WHERE hash = ANY (ARRAY(
     SELECT hash FROM access_tokens WHERE expires_at <= %(now)s ORDER BY expires_at LIMIT %(most)s))"""

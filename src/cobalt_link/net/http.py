@@ -96,7 +96,8 @@ class Http:
         self._allow_private = allow_private
         self._timeout = timeout
         self._max_body = max_body
-        self._resolve = resolve or transport.system_resolver
+        self._lookups = transport.SystemResolver()
+        self._resolve = resolve or self._lookups
         self._proxy = transport.OutboundProxy.parse(proxy) if proxy else None
         self._slots = Slots(transport.MOST_CONNECTIONS, PER_INSTANCE)
         self._pool = transport.Pool(tls or system_trust(), self._proxy)
@@ -144,6 +145,7 @@ class Http:
     async def close(self) -> None:
         """Closes all connections. Requests that are under way fail with `HttpError`."""
         await self._pool.aclose()
+        self._lookups.close()
 
     async def _resolve_checked(self, target: Target) -> list[str]:
         answers = await self._resolve(target.host, target.port)
