@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
@@ -248,6 +249,8 @@ def _unpacker(target: Target, encoding: str) -> Callable[[bytes, int], bytes]:
 
 
 async def system_resolver(host: str, port: int) -> Sequence[str]:
+    with suppress(ValueError):
+        return [str(ip_address(host))]  # without the thread that a look-up takes
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
