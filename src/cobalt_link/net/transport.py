@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
@@ -280,6 +281,8 @@ class SystemResolver:
         """The addresses, none if there is no such name. Raises NoAnswer when it is closed."""
         if self._closed:
             raise NoAnswer("The client was closed.")
+        with suppress(ValueError):
+            return [str(ip_address(host))]  # without the thread that a look-up takes
         running = self._running.get((host, port))
         if running is None:
             running = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)

@@ -133,6 +133,12 @@ async def placed(found: AsyncIterator[Appointment], chart: Chart, org_zone: str 
     """Appointments in the practice's time: in `org_zone`, else in the grant's zone, else as the EHR gives them."""
     practice, shown = zone_of(chart.zone or org_zone), zone_of(org_zone or chart.zone)
     async for each in found:
-        start, created, updated = (at and aware(at, practice) for at in (each.start, each.created_at, each.updated_at))
-        start = start.astimezone(shown) if start and shown else start
-        yield msgspec.structs.replace(each, start=start, created_at=created, updated_at=updated)
+        start, created, updated = each.start, each.created_at, each.updated_at
+        if start is not None:
+            start = aware(start, practice).astimezone(shown) if shown else aware(start, practice)
+        created = aware(created, practice) if created else created
+        updated = aware(updated, practice) if updated else updated
+        if start is each.start and created is each.created_at and updated is each.updated_at:
+            yield each  # as most are: an EHR that knows its zone gives times in it
+        else:
+            yield msgspec.structs.replace(each, start=start, created_at=created, updated_at=updated)

@@ -31,6 +31,7 @@ from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
 RUN = "records.write"
 DISPATCH = "records.dispatch"
+PATIENT = ("patient",)
 WAITS = timedelta(hours=24)  # how long a job may wait for its person or its EHR
 LONGEST_WAIT = timedelta(days=30)
 WAKES_EVERY = 0.1  # seconds
@@ -103,7 +104,9 @@ class WriteDesk:
         self, operation: Operation, account: Account, body: WriteAsked, *, key: str | None, target: str | None = None
     ) -> Accepted:
         """Stores the write. Raises NotSupported, NoSuchRecord, KeyUsedForAnother, ReconnectRequired, AccountGone."""
-        print_ = self._prints(account, key, [operation.name, target, operation.sent(body), operation.filled(body)])
+        print_ = NO_KEY
+        if key:
+            print_ = self._prints(account, key, [operation.name, target, operation.sent(body), operation.filled(body)])
         if key and (known := await self._kept(account, print_)):
             return known
         if account.health == "login_required":
@@ -125,7 +128,7 @@ class WriteDesk:
 
     async def accept_read(self, name: str, account: Account, fields: Fields, *, key: str | None) -> Accepted:
         """Stores a read that answers later. Raises KeyUsedForAnother, ReconnectRequired, AccountGone."""
-        print_ = self._prints(account, key, [name, fields])
+        print_ = self._prints(account, key, [name, fields]) if key else NO_KEY
         if key and (known := await self._kept(account, print_)):
             return known
         if account.health == "login_required":
@@ -144,7 +147,8 @@ class WriteDesk:
     async def checked(self, operation: Operation, account: Account, body: WriteAsked, target: str | None) -> Asked:
         """What to store of a request. Raises NotSupported for a write, or a field of it, that the account's EHR does
         not take, and NoSuchRecord."""
-        sent, filled = operation.sent(body), operation.filled(body)
+        sent = operation.sent(body)
+        filled = operation.filled(body, sent)
         connector = self._connectors.get(account.connector)
         name = connector.manifest.name if connector else account.connector
         taken = connector.manifest.writes.get(operation.name) if connector else None
@@ -190,15 +194,17 @@ class WriteDesk:
         self, operation: Operation, account: Account, given: Fields, target: str | None
     ) -> dict[str, str]:
         """The EHR's ids for those of ours. An id of ours whose record is still being written is resolved later."""
+        others, patient = operation.others(given, target), canonical(given.get("patient_id") or "")
+        wanted = [(other.kinds, either) for other, either in others.values()]
+        known = await self._ids.resolve_all(account, [(PATIENT, patient), *wanted])
         found: dict[str, str] = {}
-        for name, (other, either) in operation.others(given, target).items():
-            ehr_id = await self._ids.first(account, other.kinds, either)
+        for name, (other, either) in others.items():
+            ehr_id = known.get((other.kinds, either))
             if ehr_id or not HEX.fullmatch(canonical(either)):
                 found[name] = ehr_id or either
             elif not given.get(other.unless or ""):
                 await self._need_promise(operation, account, other.kinds[0], canonical(either))
-        patient = canonical(given.get("patient_id") or "")
-        if HEX.fullmatch(patient) and not await self._ids.resolve(account, "patient", patient):
+        if HEX.fullmatch(patient) and (PATIENT, patient) not in known:
             await self._need_promise(operation, account, "patient", patient)
         return found
 
@@ -224,7 +230,7 @@ class WriteDesk:
             return None
         merged = convert(former.fields | operation.sent(body), creating.asked)
         asked = await self.checked(creating, account, cast(WriteAsked, merged), None)
-        sealed = await self._seals.seal_asked(job.account, job.id, asked)
+        sealed = await self._seals.seal_asked(account, job.id, asked)
         if job.state == "failed":
             done = await self.started_again(job, _until(self._clock.now(), body.expires_in), sealed)
         else:
@@ -251,7 +257,7 @@ class WriteDesk:
             lane=account.address,
             operation=operation,
             record_id=record_id,
-            sealed_request=await self._seals.seal_asked(account.id, job_id, asked),
+            sealed_request=await self._seals.seal_asked(account, job_id, asked),
             steps=[Step("accepted", now)],
             created_at=now,
             expires_at=expires,
@@ -268,9 +274,7 @@ class WriteDesk:
             raise KeyUsedForAnother
         return Accepted(job_id=job.id, record_id=job.record_id, replayed=True)
 
-    def _prints(self, account: Account, key: str | None, given: list[Any]) -> Print:
-        if key is None:
-            return Print([], [])
+    def _prints(self, account: Account, key: str, given: list[Any]) -> Print:
         # Under the account's id, so that equal requests of two accounts have different hashes (S-062).
         body = msgspec.json.encode(given, order="sorted").decode()
         requests = self._vault.fingerprints("write_request", body, account.id)
@@ -282,6 +286,9 @@ class Print(msgspec.Struct, frozen=True):
 
     keys: Sequence[bytes]
     requests: Sequence[bytes]
+
+
+NO_KEY = Print((), ())
 
 
 def _until(now: datetime, seconds: Any) -> datetime:

@@ -87,13 +87,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             name: msgspec.to_builtins(value) for name, value in given.items() if value is not None and name not in files
         }
 
-    def filled(self, asked: msgspec.Struct) -> Fields:
+    def filled(self, asked: msgspec.Struct, sent: Fields | None = None) -> Fields:
         """The fields of the connector's write that a request fills, as JSON, without ids and patients. Raises a Problem
-        for a request that makes no sense."""
+        for a request that makes no sense. `sent` is what `sent` gave, if that is known."""
         own = {*self.write.__struct_fields__} - PATIENT
-        sent = {self.names.get(name, name): value for name, value in self.sent(asked).items() if name not in self.ids}
+        given = self.sent(asked) if sent is None else sent
+        named = {self.names.get(name, name): value for name, value in given.items() if name not in self.ids}
         shaped = self.shape(asked) if self.shape else {}
-        fields = {name: value for name, value in (sent | shaped).items() if name in own and value is not None}
+        fields = {name: value for name, value in (named | shaped).items() if name in own and value is not None}
         return msgspec.to_builtins(fields)
 
     def others(self, sent: Fields, target: str | None) -> dict[str, tuple[Other, str]]:

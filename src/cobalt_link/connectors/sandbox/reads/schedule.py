@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -36,7 +37,7 @@ class ScheduleReads(PracticeReads):
 
     async def appointments(self, chart: Chart, query: AppointmentQuery) -> AsyncIterator[Appointment]:
         phone = phone_of(query.patient_phone)
-        if phone == "":
+        if phone == "" or query.end < query.start:
             return
         filters = {
             "patient_mrn": query.patient_mrn or None,
@@ -46,12 +47,17 @@ class ScheduleReads(PracticeReads):
             "mode": THEIR_MODE[query.mode] if query.mode else None,
             "include": "progress_note" if query.include_note else None,
         }
-        names = await self.names(chart)
-        for start, end in spans(query.start, query.end):
-            days = {"start": start, "end": end}
-            async for row in self.api(chart).rows("/appointments", "appointments", filters | days, pages=APPOINTMENTS):
+        first, *later = [filters | {"start": start, "end": end} for start, end in spans(query.start, query.end)]
+        # At once, because the rows have only the ids of their providers and locations.
+        names, rows = await asyncio.gather(self.names(chart), self._appointments(chart, first))
+        for asked in (None, *later):
+            for row in rows if asked is None else await self._appointments(chart, asked):
                 if query.updated_since is None or changed_since(row, query.updated_since):
                     yield appointment(row, names)
+
+    async def _appointments(self, chart: Chart, asked: dict[str, Any]) -> list[Row]:
+        found = self.api(chart).rows("/appointments", "appointments", asked, pages=APPOINTMENTS)
+        return [row async for row in found]
 
     async def appointment(self, chart: Chart, ehr_id: str) -> Appointment | None:
         found = await self.api(chart).find(f"/appointments/{quote(ehr_id, safe='')}")
