@@ -99,6 +99,7 @@ from cobalt_link.net.http import (
     NoSuchName,
     NotJson,
     TlsError,
+    TooMuch,
     TooSlow,
 )
 
@@ -189,6 +190,7 @@ __all__ = [
     "TestLogin",
     "TlsError",
     "TooManyCodes",
+    "TooMuch",
     "TooSlow",
     "TryLater",
     "Unexpected",

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Document, DocumentFile, ReadsDocumentFiles
+from cobalt_link.net.http import TooMuch
 from cobalt_link.records.asked import (
     EhrId,
     FirstDay,
@@ -25,6 +26,7 @@ from cobalt_link.records.asked import (
     UpdatedSince,
 )
 from cobalt_link.records.engine import Ids, RecordsEngine, Source, our_id
+from cobalt_link.records.files import DocumentTooLarge
 from cobalt_link.records.ids import EHR_ID
 from cobalt_link.records.lists import endpoints
 from cobalt_link.records.resource import LIVE, OneRecord, Resource, ResourceRoute, shown_as
@@ -84,14 +86,18 @@ def view(each: Document, ids: Ids) -> DocumentView:
 
 
 async def download(engine: RecordsEngine, account: Account, asked: None, document_id: str) -> Response:
-    """The bytes as the EHR has them, for every account of the org at that EHR. Raises DocumentNotFound."""
+    """The bytes as the EHR has them, for every account of the org at that EHR. Raises DocumentNotFound and
+    DocumentTooLarge."""
     ehr_id = await engine.resolve(account, "document", document_id)
     engine.declared(account, "document_files")
     if not EHR_ID.fullmatch(ehr_id):
         raise DocumentNotFound
 
     async def step(connector: ReadsDocumentFiles, chart: Chart) -> DocumentFile | None:
-        return await connector.document_files(chart, ehr_id)
+        try:
+            return await connector.document_files(chart, ehr_id)
+        except TooMuch:
+            raise DocumentTooLarge from None
 
     found, _ = await engine.read(account, FILES, step)
     if found is None:
@@ -132,7 +138,7 @@ ENDPOINTS = (
         run=download,
         answer=Response,
         media="application/octet-stream",
-        errors=(*LIVE, DocumentNotFound),
+        errors=(*LIVE, DocumentNotFound, DocumentTooLarge),
         summary="Download one document: the bytes, with the type and name that the EHR gives it.",
     ),
 )

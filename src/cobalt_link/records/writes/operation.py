@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 from cobalt_link.connector.writes import WRITES, Write, WriteCapability
 from cobalt_link.connector.writing import Held, Reason
 from cobalt_link.records.ids import Kind
+from cobalt_link.web.problems import Problem
 
 Fields = dict[str, Any]
 PATIENT = frozenset({"patient_ehr_id", "patient_mrn"})
@@ -74,6 +75,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     not_found: str | None = None
     not_created: str | None = None
     max_body: int | None = None
+    errors: tuple[type[Problem], ...] = ()
 
     @property
     def write(self) -> type[Write]:
