@@ -20,6 +20,7 @@ from cobalt_link.connector import (
     Task,
     TaskNote,
     TaskQuery,
+    reads,
 )
 from cobalt_link.connectors.sandbox.reads.patients import phone_of
 from cobalt_link.connectors.sandbox.reads.rows import PRIORITY, ChartRows, Row, day, moment, same, whom, word
@@ -32,11 +33,13 @@ DIRECTIONS: dict[str, Any] = same("incoming", "outgoing")
 class CareReads(ChartRows):
     """What clinicians order, whom they refer, and what the staff is to do."""
 
+    @reads("patient_ehr_id", "start_date", "end_date", "updated_since")
     async def orders(self, chart: Chart, query: OrderQuery) -> AsyncIterator[Order]:
         asked = {"patient_id": query.patient_ehr_id, "start": query.start_date, "end": query.end_date}
         async for row in self.rows(chart, "orders", query.updated_since, **asked):
             yield order(row)
 
+    @reads("start_date", "end_date", "patient_ehr_id", "status", "priority", "updated_since")
     async def referrals(self, chart: Chart, query: ReferralQuery) -> AsyncIterator[Referral]:
         asked = {
             "patient_id": query.patient_ehr_id,
@@ -48,6 +51,7 @@ class CareReads(ChartRows):
         async for row in self.rows(chart, "referrals", query.updated_since, **asked):
             yield referral(row)
 
+    @reads("first_name", "last_name", "phone", "fax", "npi")
     async def referring_providers(
         self, chart: Chart, query: ReferringProviderQuery
     ) -> AsyncIterator[ReferringProvider]:
@@ -58,6 +62,7 @@ class CareReads(ChartRows):
         async for row in self.rows(chart, "referring-providers", phone=phone, fax=fax, **asked):
             yield referring_provider(row)
 
+    @reads("patient_ehr_id", "ehr_id", "assignee_ehr_id", "status", "updated_since")
     async def tasks(self, chart: Chart, query: TaskQuery) -> AsyncIterator[Task]:
         users = {row["id"]: row["name"] for row in (await self.api(chart).get("/users"))["users"]}
         if query.ehr_id:

@@ -16,6 +16,7 @@ from cobalt_link.connector import (
     PatientQuery,
     Patients,
     digits,
+    reads,
 )
 from cobalt_link.connectors.sandbox.reads.rows import SEX, ChartRows, Row, changed_since, day, moment, money, whom
 
@@ -26,6 +27,7 @@ LEAST_DIGITS = 7
 class PatientReads(ChartRows):
     """Who the patients are."""
 
+    @reads("dob", "first_name", "last_name", "mrn", "ehr_id", "phone", "updated_since")
     async def patients(self, chart: Chart, query: PatientQuery) -> Patients:
         """This EHR gives at most 200 patients at a time, so a longer page takes several calls."""
         phone = phone_of(query.phone)
@@ -53,10 +55,12 @@ class PatientReads(ChartRows):
                 break
         return Patients(items=tuple(map(patient, rows)), total=total)
 
+    @reads("patient_ehr_id")
     async def patient_insurances(self, chart: Chart, query: PatientInsuranceQuery) -> list[PatientInsurance]:
         rows = [row async for row in self.rows(chart, "insurances", patient_id=query.patient_ehr_id)]
         return [insurance(row) for row in sorted(rows, key=lambda row: row["rank"])]
 
+    @reads("name", "active")
     async def insurance_providers(
         self, chart: Chart, query: InsuranceProviderQuery
     ) -> AsyncIterator[InsuranceProvider]:
