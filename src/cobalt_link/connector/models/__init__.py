@@ -83,7 +83,15 @@ from cobalt_link.connector.models.orders import (
     OrderType,
     ReadsOrders,
 )
-from cobalt_link.connector.models.patients import Patient, PatientQuery, Patients, ReadsPatients, Sex
+from cobalt_link.connector.models.patients import (
+    Patient,
+    PatientMedication,
+    PatientPharmacy,
+    PatientQuery,
+    Patients,
+    ReadsPatients,
+    Sex,
+)
 from cobalt_link.connector.models.pharmacies import Pharmacy, ReadsPharmacies
 from cobalt_link.connector.models.practice import (
     Coded,
@@ -199,6 +207,8 @@ __all__ = [
     "Patient",
     "PatientInsurance",
     "PatientInsuranceQuery",
+    "PatientMedication",
+    "PatientPharmacy",
     "PatientQuery",
     "Patients",
     "PaymentMethod",

@@ -13,6 +13,8 @@ from cobalt_link.connector import (
     Patient,
     PatientInsurance,
     PatientInsuranceQuery,
+    PatientMedication,
+    PatientPharmacy,
     PatientQuery,
     Patients,
     digits,
@@ -104,6 +106,22 @@ def patient(row: Row) -> Patient:
         address_city=address["city"] or None,
         address_state=address["state"] or None,
         address_zip=address["zip"] or None,
+        rendering_provider_ehr_id=row["provider_id"] or None,
+        medications=tuple(
+            PatientMedication(
+                name=each["name"],
+                strength=each["strength"] or None,
+                frequency=each["frequency"] or None,
+                start_date=day(each["started_on"]),
+                refills=each["refills"],
+                notes=each["notes"] or None,
+            )
+            for each in row["medications"]
+        ),
+        pharmacies=tuple(
+            PatientPharmacy(pharmacy_ehr_id=each["pharmacy_id"], is_primary=each["primary"])
+            for each in row["pharmacies"]
+        ),
         updated_at=moment(row["updated_at"]),
     )
 
