@@ -177,10 +177,10 @@ class WriteRunner:
         except Problem as problem:
             await self._look_again(job, operation, asked, problem, write)
             return
-        if held is not None and write is not None:
+        if held is not None and write is not None and (held.took or _was_taken(answer, held)):
             await self._settlement.succeeded(job, operation, account, asked, write, held, answer)
         elif isinstance(answer, NotWritten):
-            await self._settlement.failed(job, operation, asked, answer.reasons, write)
+            await self._settlement.failed(job, operation, asked, answer.reasons, write, held)
         elif isinstance(answer, SessionEnded) and job.tries < MOST_SENDS:
             await self._jobs.change(NOT_SENT, job, ())
             await self.postpone(job, "queued", "session_ended", timedelta(0))
@@ -189,7 +189,7 @@ class WriteRunner:
         elif self._may_still_arrive(job):
             await self.postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
         else:
-            await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write)
+            await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write, held)
 
     async def _held(self, account: Account, writing: Writing, write: Write, answer: Answer) -> Held | None:
         ehr_id = getattr(answer, "ehr_id", None)
@@ -261,6 +261,12 @@ def _writes(writing: Writing, write: Write) -> Any:
         return await writing.write(connector, chart, write)
 
     return step
+
+
+def _was_taken(answer: Answer, held: Held) -> bool:
+    """Whether the EHR held what was asked for, and somebody has changed it since."""
+    then, now = getattr(answer, "version", None), held.version
+    return then is not None and now is not None and now > then
 
 
 def _expired(job: WriteJob) -> Reason:

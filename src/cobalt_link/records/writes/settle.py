@@ -69,8 +69,10 @@ class Settlement:
         asked: Asked | None,
         reasons: Sequence[Reason],
         write: Write | None = None,
+        held: Held | None = None,
     ) -> None:
-        await self._end(job, operation, "failed", asked, reasons, write)
+        """`held` is the record that a change did not change."""
+        await self._end(job, operation, "failed", asked, reasons, write, held)
 
     async def unknown(self, job: WriteJob, operation: Operation, asked: Asked | None, write: Write | None) -> None:
         await self._end(job, operation, "outcome_unknown", asked, [OUTCOME_UNKNOWN], write)
@@ -114,6 +116,7 @@ class Settlement:
         asked: Asked | None,
         reasons: Sequence[Reason],
         write: Write | None,
+        held: Held | None = None,
     ) -> None:
         reasons = [operation.reason(each) for each in reasons]
         data: Fields = {
@@ -124,7 +127,7 @@ class Settlement:
         }
         for each in reasons:
             data |= each.details
-        receipt = await self._receipt(job, operation, state, asked, write, None, reasons)
+        receipt = await self._receipt(job, operation, state, asked, write, held, reasons)
         result = Result(reasons=tuple(reasons), data=data, receipt=receipt)
         event = self._event(job, operation.failed, data, asked) if asked else None
         await self._settle(job, state, reasons[0].code, result, event, None)

@@ -1,0 +1,80 @@
+"""Changes that staff overwrite before we look, and writes that the EHR does after everybody has given up."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from cobalt_link.kit.clock import MovedClock
+from tests.support.clinic import Clinic
+
+MINUTES = timedelta(minutes=3)
+TICK = 1.1  # seconds: the sandbox EHR dates its versions to the second
+
+
+async def booked(clinic: Clinic) -> tuple[str, str]:
+    """Our id and the EHR's of a new appointment."""
+    job = await clinic.done("/v1/appointments", await clinic.new_appointment())
+    assert job["state"] == "succeeded", job
+    return job["record_id"], job["data"]["ehr_appointment_id"]
+
+
+async def staff(clinic: Clinic, path: str, body: dict[str, Any]) -> None:
+    headers = {"Authorization": f"Bearer {clinic.session}"}
+    answer = await clinic.sandbox.http.patch(f"/api/{path}", json=body, headers=headers)
+    assert answer.is_success, answer.text
+
+
+async def held(clinic: Clinic) -> None:
+    async with asyncio.timeout(10):
+        while not (await clinic.sandbox.lab("held"))["held"]:
+            await asyncio.sleep(0.02)
+
+
+async def state(clinic: Clinic, job_id: int, wanted: str) -> None:
+    async with asyncio.timeout(10):
+        while (await clinic.job(job_id, wait=0))["state"] != wanted:
+            await asyncio.sleep(0.02)
+
+
+async def overwritten(clinic: Clinic, *, answers: bool) -> int:
+    """The job of a change that the EHR makes, and staff overwrite before it answers, if it does."""
+    ours, theirs = await booked(clinic)
+    await clinic.sandbox.lab("faults", {"hold_writes": "after", "times": 1})
+    job = (await clinic.write(f"/v1/appointments/{ours}", {"note": "Ours"}, "PATCH"))["job_id"]
+    await held(clinic)
+    await asyncio.sleep(TICK)
+    await staff(clinic, f"appointments/{theirs}", {"note": "Theirs"})
+    let_go = await clinic.sandbox.http.request("POST" if answers else "DELETE", "/api/_lab/held")
+    assert let_go.json()["let_go"] == 1
+    return job
+
+
+async def test_a_change_that_the_ehr_took_and_staff_overwrote_has_succeeded_with_a_difference(clinic: Clinic) -> None:
+    job = await clinic.job(await overwritten(clinic, answers=True))
+    receipt = await clinic.receipt(job["job_id"])
+    assert (job["state"], receipt["outcome"], receipt["verified"]) == ("succeeded", "succeeded", True)
+    assert receipt["differences"] == [{"field": "note", "asked": "Ours", "holds": "Theirs"}]
+
+
+async def test_without_a_proof_that_the_ehr_took_a_change_it_has_failed_and_the_receipt_says_what_is_there(
+    clinic: Clinic, clock: MovedClock
+) -> None:
+    job_id = await overwritten(clinic, answers=False)
+    await state(clinic, job_id, "running")
+    clock.move(MINUTES)
+    job, receipt = await clinic.job(job_id), await clinic.receipt(job_id)
+    assert (job["state"], job["code"], receipt["outcome"]) == ("failed", "NOT_IN_EHR", "failed")
+    assert receipt["differences"] == [{"field": "note", "asked": "Ours", "holds": "Theirs"}]
+
+
+async def test_a_change_that_the_ehr_answers_and_does_not_do_has_failed(clinic: Clinic, clock: MovedClock) -> None:
+    ours, theirs = await booked(clinic)
+    await asyncio.sleep(TICK)
+    await clinic.sandbox.lab("faults", {"write_done_although_not": True, "times": 1})
+    job = (await clinic.write(f"/v1/appointments/{ours}", {"note": "Ours"}, "PATCH"))["job_id"]
+    await state(clinic, job, "running")
+    clock.move(MINUTES)
+    assert (await clinic.job(job))["code"] == "NOT_IN_EHR"
+    assert (await clinic.chart(f"appointments/{theirs}"))["appointment"]["note"] == ""
