@@ -61,6 +61,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     done: str
     failed: str
+    changes: frozenset[Kind] = frozenset()
     status: int = 200
     target: str | None = None
     names: Mapping[str, str] = {}

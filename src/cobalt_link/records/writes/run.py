@@ -126,6 +126,7 @@ class WriteRunner:
     async def _send(self, job: WriteJob, operation: Operation, account: Account, asked: Asked) -> None:
         try:
             write = await self._preparation.write(job, operation, account, asked)
+            touches = await self._preparation.touches(operation, account, write)
         except NotWritten as refused:
             await self._settlement.failed(job, operation, asked, refused.reasons)
             return
@@ -133,7 +134,7 @@ class WriteRunner:
             await self._wait(job, operation, asked, problem)
             return
         now, deadline = self._clock.now(), asyncio.get_running_loop().time() + SENT_WITHIN
-        await self._jobs.change(INTENT, job, [Step("intent", now)], now=now)
+        await self._jobs.change(INTENT, job, [Step("intent", now)], now=now, touches=touches)
         job = msgspec.structs.replace(job, intent_at=now, tries=job.tries + 1)
         answer: Answer = None
         try:

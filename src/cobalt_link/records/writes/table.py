@@ -44,7 +44,7 @@ SELECT state FROM write_jobs WHERE record_id = %s AND account = %s ORDER BY crea
 
 # What the EHR may have got from us, for an org: also of its other accounts.
 SENT: LiteralString = """
-SELECT record_id, settled_at IS NULL AS is_unsettled FROM write_jobs
+SELECT record_id, touches, settled_at IS NULL AS is_unsettled FROM write_jobs
 WHERE org = %s AND intent_at IS NOT NULL AND (settled_at IS NULL OR settled_at > %s)"""
 
 # An earlier job on the same record has to settle first. The ids of one day are in no order.
@@ -77,7 +77,8 @@ SELECT d.id, d.lane, d.client FROM clients c CROSS JOIN LATERAL (
 ) d ORDER BY d.turn, d.due_at LIMIT %(most)s"""
 
 INTENT: LiteralString = f"""
-UPDATE write_jobs SET intent_at = %(now)s, tries = tries + 1, steps = steps || %(steps)s::jsonb
+UPDATE write_jobs SET intent_at = %(now)s, tries = tries + 1, touches = %(touches)s,
+    steps = steps || %(steps)s::jsonb
 WHERE id = %(id)s AND {CLAIMED} AND intent_at IS NULL"""
 # The EHR refused the session, so it has not got the write.
 NOT_SENT: LiteralString = f"UPDATE write_jobs SET intent_at = NULL WHERE id = %(id)s AND {CLAIMED}"
@@ -141,7 +142,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Our ids of what was written, and whether more may be on its way."""
+    """Our ids of what was written, and of what that changed, and whether more may be on its way."""
 
     ids: frozenset[str]
     unsettled: bool
@@ -181,7 +182,8 @@ class WriteJobs:
     async def sent_since(self, org: str, since: datetime) -> Sent:
         """What we wrote for an org since then, and what may be being written."""
         rows = await self._db.rows(SENT, (org, since))
-        return Sent(frozenset(row["record_id"] for row in rows), any(row["is_unsettled"] for row in rows))
+        ids = frozenset(each for row in rows for each in (row["record_id"], *row["touches"]))
+        return Sent(ids, any(row["is_unsettled"] for row in rows))
 
     async def claim(self, job_id: int, now: datetime) -> WriteJob | None:
         """The job, if it is due, free, and the first on its record."""
@@ -197,7 +199,8 @@ class WriteJobs:
         self, sql: LiteralString, job: WriteJob, steps: Sequence[Step], tx: Tx | None = None, **given: Any
     ) -> None:
         """Runs INTENT, POSTPONE, GIVE_BACK, or SETTLE for a claimed job. Raises LostClaim."""
-        await self.claims.settle(sql, {"id": job.id, "claim": job.claim, "steps": _json(steps), **given}, tx)
+        named = {"id": job.id, "claim": job.claim, "steps": _json(steps), "touches": []}
+        await self.claims.settle(sql, named | given, tx)
 
     async def try_change(self, sql: LiteralString, given: Mapping[str, Any], steps: Sequence[Step] = ()) -> bool:
         """Runs CANCEL, RETRY, or AMEND. False if the job is not in a state for it."""
