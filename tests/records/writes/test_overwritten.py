@@ -6,7 +6,10 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.records.writes import run
 from tests.support.clinic import Clinic
 
 MINUTES = timedelta(minutes=3)
@@ -78,3 +81,27 @@ async def test_a_change_that_the_ehr_answers_and_does_not_do_has_failed(clinic: 
     clock.move(MINUTES)
     assert (await clinic.job(job))["code"] == "NOT_IN_EHR"
     assert (await clinic.chart(f"appointments/{theirs}"))["appointment"]["note"] == ""
+
+
+async def test_what_an_ehr_does_after_all_is_not_done_again(
+    clinic: Clinic, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:  # S-086
+    monkeypatch.setattr(run, "SENT_WITHIN", 0.3)
+    await clinic.sandbox.lab("faults", {"hold_writes": "before", "times": 1})
+    job_id = (await clinic.write("/v1/appointments", await clinic.new_appointment()))["job_id"]
+    await state(clinic, job_id, "running")
+    await held(clinic)
+    await asyncio.sleep(0.5)  # until we have given up
+    clock.move(timedelta(seconds=50))
+    await state(clinic, job_id, "outcome_unknown")
+    clock.move(MINUTES)
+    assert (await clinic.job(job_id))["code"] == "NOT_IN_EHR"
+    monkeypatch.undo()
+    await clinic.sandbox.http.post("/api/_lab/held")
+    async with asyncio.timeout(10):
+        while not await clinic.rows(job_id):
+            await asyncio.sleep(0.02)
+    assert (await clinic.app.call("POST", f"/v1/jobs/{job_id}/retry")).status_code == 200
+    job = await clinic.job(job_id)
+    assert (job["state"], await clinic.rows(job_id)) == ("succeeded", 1)
+    assert [each["name"] for each in job["steps"]].count("intent") == 1

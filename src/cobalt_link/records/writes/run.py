@@ -40,6 +40,8 @@ SENT_WITHIN = 35.0
 IN_FLIGHT = timedelta(seconds=SENT_WITHIN + 10)
 # How long an EHR may take to show what it has answered to have written.
 SHOWN = timedelta(seconds=5)
+# How long after the intent the last look comes at what was not there. Gateways give up on an EHR that goes on.
+LAST_LOOK = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(minutes=10)
 MOST_SENDS = 3  # each after an EHR that refused the session
 MOST_BROKEN = 10  # workers that may die or fail at a job before it is given up (S-087)
@@ -127,11 +129,15 @@ class WriteRunner:
         try:
             write = await self._preparation.write(job, operation, account, asked)
             touches = await self._preparation.touches(operation, account, write)
+            held = await self._made_before(job, operation, account, write)
         except NotWritten as refused:
             await self._settlement.failed(job, operation, asked, refused.reasons)
             return
         except Problem as problem:
             await self._wait(job, operation, asked, problem)
+            return
+        if held is not None:
+            await self._settlement.succeeded(job, operation, account, asked, write, held, None)
             return
         now, deadline = self._clock.now(), asyncio.get_running_loop().time() + SENT_WITHIN
         await self._jobs.change(INTENT, job, [Step("intent", now)], now=now, touches=touches)
@@ -158,6 +164,13 @@ class WriteRunner:
                 answer = NotWritten(Reason(problem.code.upper(), problem.message))
             log.info("write_not_answered", job=job.id, code=problem.code)
         await self._look(job, operation, account, asked, answer, write)
+
+    async def _made_before(self, job: WriteJob, operation: Operation, account: Account, write: Write) -> Held | None:
+        """What an earlier try of this job made after all, although nothing was there when it was looked for."""
+        if job.tries == 0:
+            return None
+        held = await self._held(account, self._preparation.writing(account, operation), write, None)
+        return held if held is not None and held.took else None
 
     async def _look(
         self,
@@ -189,6 +202,8 @@ class WriteRunner:
             await self._settlement.unknown(job, operation, asked, write)
         elif self._may_still_arrive(job):
             await self.postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
+        elif (left := LAST_LOOK - self._since_intent(job)) > timedelta(0):
+            await self.postpone(job, "outcome_unknown", "not_in_ehr_yet", left, answer)
         else:
             await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write, held)
 
@@ -226,7 +241,8 @@ class WriteRunner:
 
     async def postpone(self, job: WriteJob, state: str, code: str, pause: timedelta, answer: Answer = None) -> None:
         now = self._clock.now()
-        due = min(now + pause, max(job.expires_at, now))
+        # `expires_at` is until when it may begin.
+        due = now + pause if job.intent_at else min(now + pause, max(job.expires_at, now))
         steps = [Step("answered", now)] if isinstance(answer, Written) else []
         # A job that waits for long must not grow without end.
         steps += [Step("waiting", now, code)] if job.code != code else []
