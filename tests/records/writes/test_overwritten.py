@@ -105,3 +105,28 @@ async def test_what_an_ehr_does_after_all_is_not_done_again(
     job = await clinic.job(job_id)
     assert (job["state"], await clinic.rows(job_id)) == ("succeeded", 1)
     assert [each["name"] for each in job["steps"]].count("intent") == 1
+
+
+async def test_a_change_tells_what_changed_and_names_the_record_however_it_was_named(clinic: Clinic) -> None:
+    ours, theirs = await booked(clinic)
+    moved = (await clinic.new_appointment(hour=21, days=4))["datetime"]
+    for named, body, kind in (
+        (ours, {"note": "Bring the card"}, "appointment.updated"),
+        (theirs, {"reason": "Knee"}, "appointment.updated"),
+        (ours, {"datetime": moved}, "appointment.updated"),
+        (theirs, {"status": "CONF", "note": "Called"}, "appointment.status_updated"),
+        (ours, {"status": "cancelled"}, "appointment.status_updated"),
+    ):
+        accepted = await clinic.write(f"/v1/appointments/{named}", body, "PATCH")
+        assert accepted["appointment_id"] == ours
+        assert (await clinic.job(accepted["job_id"]))["state"] == "succeeded", body
+        (event,) = (await clinic.read("/v1/webhook-events", job_id=accepted["job_id"]))["webhook_events"]
+        assert event["type"] == kind, body
+        data, shown = event["data"], (await clinic.read(f"/v1/appointments/{ours}"))["appointment"]
+        for name in SAID:  # contract §6.4
+            assert data[name] == shown[name] or name == "datetime", (name, data[name], shown[name])
+        assert (data["appointment_id"], data["ehr_appointment_id"]) == (ours, theirs)
+
+
+SAID = ("id", "ehr_appointment_id", "patient_mrn", "patient_name", "datetime", "duration", "location", "status",
+        "provider_name", "appointment_type", "appointment_mode")  # fmt: skip

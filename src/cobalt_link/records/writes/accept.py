@@ -19,7 +19,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import HEX, canonical, new_id
-from cobalt_link.records.ids import RecordIds
+from cobalt_link.records.ids import EHR_ID, RecordIds
 from cobalt_link.records.writes.job import Asked, Step, WriteJob, new_job_id
 from cobalt_link.records.writes.operation import Fields, Operation
 from cobalt_link.records.writes.sealing import JobSeals
@@ -112,8 +112,7 @@ class WriteDesk:
         if amended := await self._amended(operation, account, body, target):
             return amended
         asked = await self.checked(operation, account, body, target)
-        ours = canonical(target) if target else ""
-        record_id = ours if HEX.fullmatch(ours) else new_id()
+        record_id = await self._record_id(operation, account, target)
         expires = _until(self._clock.now(), body.expires_in)
         while True:
             job = await self._new(operation.name, account, asked, record_id, expires, print_)
@@ -201,6 +200,15 @@ class WriteDesk:
         if HEX.fullmatch(patient) and not await self._ids.resolve(account, "patient", patient):
             await self._need_promise(operation, account, "patient", patient)
         return found
+
+    async def _record_id(self, operation: Operation, account: Account, target: str | None) -> str:
+        """Our id of what is written: a new one, or that of the record in the path, which may be named by the EHR's."""
+        ours = canonical(target) if target else new_id()
+        if target is None or HEX.fullmatch(ours):
+            return ours
+        if not EHR_ID.fullmatch(target):
+            raise NoSuchRecord
+        return (await self._ids.give(account, [(operation.kind, target)]))[operation.kind, target]
 
     async def _need_promise(self, operation: Operation, account: Account, kind: str, our_id: str) -> None:
         """Raises NoSuchRecord unless a job of the account is to create the record."""

@@ -45,7 +45,8 @@ def put_together(
     db, clock, settings = deps.db, deps.clock, deps.settings
     jobs, seals, keys = WriteJobs(db), JobSeals(accounts.keys), ReceiptKeys(db, deps.vault, clock)
     preparation = Preparation(OPERATIONS, deps.connectors, accounts.sessions, ids, developers.orgs)
-    settlement = Settlement(db, jobs, seals, ids, keys, Stationery(events, clock, settings.public_url))
+    stationery = Stationery(events, clock, settings.public_url, {"note.uploaded": settings.note_event})
+    settlement = Settlement(db, jobs, seals, ids, keys, stationery)
     runner = WriteRunner(jobs, accounts.accounts, accounts.sessions, preparation, settlement, clock)
     desk = WriteDesk(jobs, seals, ids, Offers(OPERATIONS, deps.connectors), deps.vault, clock)
     desk.starts_with(queue)

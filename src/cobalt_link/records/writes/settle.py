@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -43,6 +43,7 @@ class Settlement:
         self._events = stationery.events
         self._clock = stationery.clock
         self._issuer = stationery.issuer
+        self._renamed = stationery.renamed
 
     async def succeeded(
         self,
@@ -59,7 +60,8 @@ class Settlement:
         # An EHR may answer an error although it did it (fhir-oddities 33). What it holds is what counts.
         note = "although the EHR refused" if isinstance(answer, NotWritten) else None
         result = Result(data=data, receipt=await self._receipt(job, operation, "succeeded", asked, write, held))
-        event = self._event(job, operation.done, data, asked)
+        kind = operation.event_of(write)
+        event = self._event(job, self._renamed.get(kind, kind), data, asked)
         await self._settle(job, "succeeded", None, result, event, (held, account, operation), note)
 
     async def failed(
@@ -210,11 +212,13 @@ class Settlement:
 
 
 class Stationery(msgspec.Struct, frozen=True):
-    """What every settlement is written with. `issuer` is the public address of this installation."""
+    """What every settlement is written with. `issuer` is the public address of this installation, `renamed` the types
+    of events that it calls otherwise."""
 
     events: Events
     clock: Clock
     issuer: str
+    renamed: Mapping[str, str] = {}
 
 
 def _echo(operation: Operation, fields: Fields) -> Fields:
