@@ -14,6 +14,7 @@ from cobalt_link.records.writes.accept import DISPATCH, RUN, Offers, WriteDesk
 from cobalt_link.records.writes.desk import JobSignals, WritesApi
 from cobalt_link.records.writes.operations import OPERATIONS
 from cobalt_link.records.writes.prepare import Preparation
+from cobalt_link.records.writes.promises import WritePromises
 from cobalt_link.records.writes.receipts import ReceiptKeys
 from cobalt_link.records.writes.run import WriteRunner
 from cobalt_link.records.writes.sealing import JobSeals
@@ -29,13 +30,15 @@ KEPT = timedelta(days=30)  # of idempotency keys and results without their conte
 
 
 class Writes(msgspec.Struct, frozen=True):
-    """`api` is for the routes, `chores` are for every worker. The others are what live fetches work with."""
+    """`api` is for the routes, `chores` are for every worker, `promises` for reads. The others are what live fetches
+    work with."""
 
     api: WritesApi
     jobs: WriteJobs
     desk: WriteDesk
     runner: WriteRunner
     settlement: Settlement
+    promises: WritePromises
     chores: tuple[Chore, ...]
 
 
@@ -71,6 +74,7 @@ def put_together(
         desk,
         runner,
         settlement,
+        WritePromises(jobs, seals, OPERATIONS),
         (
             Chore("writes", 1.0, dispatch),
             Chore("pruning of writes", 3600.0, one_at_a_time(db, "pruning of writes", prune)),

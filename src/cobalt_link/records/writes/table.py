@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
@@ -41,6 +41,12 @@ ORDER BY j.created_at DESC, j.id DESC LIMIT 1"""
 # The first job on a record is the one that is to create it.
 PROMISED: LiteralString = """
 SELECT state FROM write_jobs WHERE record_id = %s AND account = %s ORDER BY created_at, id LIMIT 1"""
+
+CREATING: LiteralString = f"""
+SELECT {COLUMNS} FROM write_jobs j WHERE j.record_id = %s AND j.account = %s ORDER BY j.created_at, j.id LIMIT 1"""
+CHANGING: LiteralString = """
+SELECT record_id, max(id) AS id FROM write_jobs
+WHERE record_id = ANY(%s) AND org = %s AND settled_at IS NULL GROUP BY record_id"""
 
 # What the EHR may have got from us, for an org: also of its other accounts.
 SENT: LiteralString = """
@@ -178,6 +184,16 @@ class WriteJobs:
         """How far the job is that is to create this record of the account. None if there is no such job."""
         row = await self._db.one(PROMISED, (record_id, account))
         return row["state"] if row else None
+
+    async def creating(self, account: str, record_id: str) -> WriteJob | None:
+        """The first job of the account on a record, which is the one that is to create it, if one is."""
+        row = await self._db.one(CREATING, (record_id, account))
+        return job_of(row) if row else None
+
+    async def changing(self, org: str, record_ids: Collection[str]) -> dict[str, int]:
+        """Those of the records that have an open job, with its id."""
+        rows = await self._db.rows(CHANGING, (list(record_ids), org)) if record_ids else []
+        return {row["record_id"]: row["id"] for row in rows}
 
     async def sent_since(self, org: str, since: datetime) -> Sent:
         """What we wrote for an org since then, and what may be being written."""
