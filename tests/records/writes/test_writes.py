@@ -8,6 +8,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -129,6 +130,47 @@ async def test_one_key_has_one_effect_and_one_answer(clinic: Clinic) -> None:  #
     assert elsewhere.status_code == 422
 
 
+async def test_a_change_of_what_is_pending_has_one_effect_for_each_key(
+    clinic: Clinic, clock: MovedClock
+) -> None:  # S-078, S-079
+    failed = await clinic.done("/v1/appointments", await clinic.new_appointment(provider="nobody"))
+    path, right = f"/v1/appointments/{failed['record_id']}", (await clinic.new_appointment())["provider"]
+
+    async def changed(key: str, **body: Any) -> httpx2.Response:
+        return await clinic.call("PATCH", path, json=body, headers={"Idempotency-Key": key})
+
+    await clinic.sandbox.lab("faults", {"down": True})  # so that it stays pending
+    first = await changed("one", note="First", provider=right)
+    await _waits(clinic, failed["job_id"])
+    second = await changed("two", note="Second")
+    again = await changed("one", note="First", provider=right)
+    assert first.content == second.content == again.content
+    assert [each.headers.get("Idempotent-Replayed") for each in (first, second, again)] == [None, None, "true"]
+    other = await changed("two", note="Third")
+    assert (other.status_code, other.json()["error"]) == (422, "idempotency_key_used")
+    assert (await clinic.read(path))["appointment"]["note"] == "Second"
+    await clinic.sandbox.lab("faults", {})
+    clock.move(timedelta(minutes=1))
+    job = await clinic.job(failed["job_id"])
+    late = await changed("one", note="First", provider=right)
+    assert (late.json()["job_id"], job["state"]) == (job["job_id"], "succeeded")
+    assert (await clinic.read(path))["appointment"]["note"] == "Second"
+
+
+async def test_changes_at_once_to_what_is_pending_are_all_in_it(clinic: Clinic, clock: MovedClock) -> None:
+    wanted = await clinic.new_appointment(note="Card", reason="Knee")
+    await clinic.sandbox.lab("faults", {"down": True})
+    accepted = await clinic.write("/v1/appointments", APPOINTMENT)
+    await _waits(clinic, accepted["job_id"])
+    path = f"/v1/appointments/{accepted['appointment_id']}"
+    await asyncio.gather(*(clinic.write(path, {name: value}, "PATCH") for name, value in wanted.items()))
+    shown = (await clinic.read(path))["appointment"]
+    assert (shown["note"], shown["reason"], shown["appointment_type"]) == ("Card", "Knee", wanted["type"])
+    await clinic.sandbox.lab("faults", {})
+    clock.move(timedelta(minutes=1))
+    assert (await clinic.job(accepted["job_id"]))["state"] == "succeeded"
+
+
 async def test_a_key_is_the_accounts_own(clinic: Clinic, acme: Shop, sandbox: Sandbox) -> None:
     wanted, key = await clinic.new_appointment(), {"Idempotency-Key": "booking-1"}
     other = await Clinic.of(acme, sandbox)
@@ -225,3 +267,10 @@ async def _state(clinic: Clinic, job_id: int, state: str) -> dict[str, Any]:
         while (job := await clinic.job(job_id, wait=0))["state"] != state:
             await asyncio.sleep(0.05)
     return job
+
+
+async def _waits(clinic: Clinic, job_id: int) -> None:
+    """Until a worker has found the EHR down, and left the job for later."""
+    async with asyncio.timeout(10):
+        while (await clinic.job(job_id, wait=0))["code"] != "ehr_down":
+            await asyncio.sleep(0.02)

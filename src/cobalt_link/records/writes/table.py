@@ -18,7 +18,7 @@ LEASE = timedelta(seconds=30)
 
 COLUMNS: LiteralString = """j.id, j.client, j.org, j.account, j.lane, j.operation, j.record_id, j.state, j.code,
     j.sealed_request, j.sealed_result, j.steps, j.tries, j.broken, j.created_at, j.expires_at, j.intent_at,
-    j.settled_at, j.claim"""
+    j.settled_at, j.claim, j.amended"""
 
 INSERT: LiteralString = """
 INSERT INTO write_jobs (id, client, org, account, lane, operation, record_id, sealed_request, steps, created_at,
@@ -107,11 +107,14 @@ WHERE id = %(id)s AND client = %(client)s AND settled_at IS NULL AND intent_at I
 RETRY: LiteralString = """
 UPDATE write_jobs SET state = 'queued', code = NULL, due_at = %(now)s, settled_at = NULL, intent_at = NULL,
     broken = 0, sealed_result = NULL, expires_at = %(expires_at)s,
-    sealed_request = coalesce(%(request)s, sealed_request), steps = steps || %(steps)s::jsonb
-WHERE id = %(id)s AND client = %(client)s AND sealed_request IS NOT NULL AND state = 'failed' RETURNING id"""
+    sealed_request = coalesce(%(request)s, sealed_request), amended = amended || %(amended)s::bytea[],
+    steps = steps || %(steps)s::jsonb
+WHERE id = %(id)s AND client = %(client)s AND sealed_request IS NOT NULL AND state = 'failed'
+    AND sealed_request = coalesce(%(former)s, sealed_request) RETURNING id"""
 AMEND: LiteralString = """
-UPDATE write_jobs SET sealed_request = %(request)s
-WHERE id = %(id)s AND settled_at IS NULL AND intent_at IS NULL AND claim IS NULL RETURNING id"""
+UPDATE write_jobs SET sealed_request = %(request)s, amended = amended || %(amended)s::bytea[]
+WHERE id = %(id)s AND settled_at IS NULL AND intent_at IS NULL AND claim IS NULL
+    AND sealed_request = coalesce(%(former)s, sealed_request) RETURNING id"""
 RESUME: LiteralString = """
 UPDATE write_jobs SET due_at = %(now)s WHERE account = %(account)s AND state = 'waiting_for_sign_in'"""
 EXPIRED: LiteralString = """
@@ -220,7 +223,7 @@ class WriteJobs:
 
     async def try_change(self, sql: LiteralString, given: Mapping[str, Any], steps: Sequence[Step] = ()) -> bool:
         """Runs CANCEL, RETRY, or AMEND. False if the job is not in a state for it."""
-        return await self._db.run(sql, {**given, "steps": _json(steps)}) == 1
+        return await self._db.run(sql, {"amended": [], "former": None, **given, "steps": _json(steps)}) == 1
 
     async def resume(self, tx: Tx, account: str, now: datetime) -> None:
         """Makes the jobs due that wait for the account's user."""
