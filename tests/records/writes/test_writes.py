@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.records.writes.run import LAST_LOOK
 from tests.support.clinic import Clinic
@@ -169,6 +170,39 @@ async def test_changes_at_once_to_what_is_pending_are_all_in_it(clinic: Clinic, 
     await clinic.sandbox.lab("faults", {})
     clock.move(timedelta(minutes=1))
     assert (await clinic.job(accepted["job_id"]))["state"] == "succeeded"
+
+
+async def test_a_key_has_at_most_255_characters_and_is_kept_for_30_days(
+    house: House, clinic: Clinic, clock: MovedClock
+) -> None:  # S-081
+    wanted, key = await clinic.new_appointment(), {"Idempotency-Key": "k" * 255}
+    first = await clinic.write("/v1/appointments", wanted, headers=key)
+    assert (await clinic.job(first["job_id"]))["state"] == "succeeded"
+    day, second = timedelta(days=1), timedelta(seconds=1)
+    kept = {"kept": timedelta(days=30), "erased": day}
+    for passed in (day - second, 2 * second, 29 * day - 2 * second):
+        clock.move(passed)
+        await house.records.write_jobs.prune(clock.now(), **kept)
+        again = await clinic.call("POST", "/v1/appointments", json=wanted, headers=key)
+        assert (again.json()["job_id"], again.headers["Idempotent-Replayed"]) == (first["job_id"], "true")
+    clock.move(2 * second)
+    await house.records.write_jobs.prune(clock.now(), **kept)
+    assert (await clinic.write("/v1/appointments", wanted, headers=key))["job_id"] != first["job_id"]
+    long = await clinic.call("POST", "/v1/appointments", json=wanted, headers={"Idempotency-Key": "k" * 256})
+    assert (long.status_code, long.json()["error"]) == (400, "invalid_request")
+
+
+async def test_nothing_of_a_write_rests_in_the_clear(house: House, clinic: Clinic) -> None:  # S-082
+    canaries = ("canary-key", "canary-note", "canary-reason")
+    wanted = await clinic.new_appointment(note=canaries[1], reason=canaries[2])
+    for body in (wanted, wanted | {"provider": "nobody"}):
+        key = {"Idempotency-Key": f"{canaries[0]}-{body['provider']}"}
+        accepted = await clinic.write("/v1/appointments", body, headers=key)
+        assert (await clinic.job(accepted["job_id"]))["settled"]
+    rows = await house.db.rows("SELECT write_jobs::text AS stored FROM write_jobs")
+    for stored in (row["stored"] for row in rows):
+        for secret in (*canaries, wanted["mrn"] + '"', "nobody"):
+            assert secret not in stored and secret.encode().hex() not in stored
 
 
 async def test_a_key_is_the_accounts_own(clinic: Clinic, acme: Shop, sandbox: Sandbox) -> None:
