@@ -24,6 +24,7 @@ from cobalt_link.connector.models import (
     practice,
     referrals,
     tasks,
+    telephone_encounters,
 )
 from cobalt_link.connector.models.appointments import (
     Appointment,
@@ -114,6 +115,12 @@ from cobalt_link.connector.models.referrals import (
     ReferringProviderQuery,
 )
 from cobalt_link.connector.models.tasks import ReadsTasks, Task, TaskNote, TaskQuery
+from cobalt_link.connector.models.telephone_encounters import (
+    EncounterAction,
+    ReadsTelephoneEncounters,
+    TelephoneEncounter,
+    TelephoneEncounterQuery,
+)
 
 Capability: TypeAlias = Literal[
     "appointments",
@@ -127,6 +134,7 @@ Capability: TypeAlias = Literal[
     "orders",
     "referrals",
     "tasks",
+    "telephone_encounters",
     "eligibility_checks",
     "benefits",
     "claims",
@@ -154,6 +162,7 @@ READS: Mapping[Capability, Read] = {
     "orders": orders.READ,
     "referrals": referrals.REFERRALS,
     "tasks": tasks.READ,
+    "telephone_encounters": telephone_encounters.READ,
     "eligibility_checks": eligibility.CHECKS,
     "benefits": eligibility.BENEFITS,
     "claims": claims.READ,
@@ -190,6 +199,7 @@ __all__ = [
     "DocumentQuery",
     "EligibilityCheck",
     "EligibilityCheckQuery",
+    "EncounterAction",
     "FindsAppointments",
     "InsuranceProvider",
     "InsuranceProviderQuery",
@@ -241,6 +251,7 @@ __all__ = [
     "ReadsSettings",
     "ReadsSlots",
     "ReadsTasks",
+    "ReadsTelephoneEncounters",
     "Records",
     "Referral",
     "ReferralQuery",
@@ -255,5 +266,7 @@ __all__ = [
     "Task",
     "TaskNote",
     "TaskQuery",
+    "TelephoneEncounter",
+    "TelephoneEncounterQuery",
 ]
 """For connectors: `cobalt_link.connector` passes it on."""
