@@ -19,6 +19,7 @@ from cobalt_link.net.http import (
     HttpResponse,
     NoAnswer,
     NotJson,
+    TooMuch,
     TooSlow,
     system_trust,
 )
@@ -73,8 +74,18 @@ async def test_compressed_bodies_are_unpacked_within_the_limit(encoding: str, pa
 async def test_a_body_may_be_as_large_as_the_limit_and_not_one_byte_larger() -> None:
     async with listening(plain(b"x" * 1000)) as ehr:
         assert len((await ask(ehr, max_body=1000)).body) == 1000
-        with pytest.raises(BrokenAnswer, match="more than 999 bytes"):
+        with pytest.raises(TooMuch, match="more than 999 bytes"):
             await ask(ehr, max_body=999)
+
+
+async def test_one_request_may_have_its_own_limit() -> None:
+    async with listening(plain(b"x" * 1000)) as ehr:
+        http = Http(allow_private=True, max_body=999)
+        assert len((await http.request("GET", ehr.url, max_body=1000)).body) == 1000
+        for most in (None, 998):
+            with pytest.raises(TooMuch):
+                await http.request("GET", ehr.url, max_body=most)
+        await http.close()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.webhooks.receiver import Receiver, receiving, register
 
 # As if the time had passed. Only while no worker runs and the EHR has answered everything.
 LEASES = """UPDATE write_jobs SET claimed_until = clock_timestamp() - interval '1 second' WHERE claim IS NOT NULL"""
-ARRIVED = """UPDATE write_jobs SET intent_at = intent_at - interval '1 minute', due_at = least(due_at, now())
+ARRIVED = """UPDATE write_jobs SET intent_at = intent_at - interval '3 minutes', due_at = least(due_at, now())
 WHERE settled_at IS NULL"""
 DELIVERIES = """UPDATE webhook_outbox SET claimed_until = clock_timestamp() - interval '1 second'
 WHERE claimed_until IS NOT NULL"""

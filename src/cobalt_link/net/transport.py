@@ -25,7 +25,7 @@ import httpx2
 import msgspec
 
 from cobalt_link.net.addresses import Target
-from cobalt_link.net.errors import AddressRefused, BrokenAnswer, NoAnswer
+from cobalt_link.net.errors import AddressRefused, BrokenAnswer, NoAnswer, TooMuch
 
 # At DEBUG it logs the headers of responses, and with them session cookies.
 logging.getLogger("httpcore2").setLevel(logging.INFO)
@@ -230,7 +230,7 @@ async def exchange(
 
 
 async def body(target: Target, encoding: str, stream: Any, limit: int) -> bytes:
-    """The decoded body. Raises `BrokenAnswer` beyond `limit` bytes, or if it cannot be decoded."""
+    """The decoded body. Raises `TooMuch` beyond `limit` bytes, `BrokenAnswer` if it cannot be decoded."""
     unpack = _unpacker(target, encoding.strip().lower())
     whole = bytearray()
     try:
@@ -238,7 +238,7 @@ async def body(target: Target, encoding: str, stream: Any, limit: int) -> bytes:
             # One byte more than allowed is enough to know that the body is too large.
             whole += unpack(chunk, limit - len(whole) + 1)
             if len(whole) > limit:
-                raise BrokenAnswer(f"{target.where} sent more than {limit} bytes. Ask for less in one request.")
+                raise TooMuch(f"{target.where} sent more than {limit} bytes. Ask for less in one request.")
     except zlib.error:
         raise BrokenAnswer(f"{target.where} sent broken compressed data. Try again in a moment.") from None
     return bytes(whole)

@@ -30,6 +30,13 @@ Named = tuple[Kind, str]
 Sought = tuple[tuple[Kind, ...], str]
 """An id that may be one of ours: the kinds that it may be of, and its text."""
 
+
+class GivenIds(dict[Named, str]):
+    """Our ids of some records. `made_here` are the records that were made through this API."""
+
+    made_here: frozenset[Named] = frozenset()
+
+
 # What an EHR's own id looks like; connectors put it into paths, so dots alone and slashes are nobody's id.
 EHR_ID = re.compile(r"(?!\.+$)[A-Za-z0-9._:~|=@-]{1,200}")
 # The table has a partition for each month. An id that was given out longer ago than RENEWED gets another row, so that
@@ -67,11 +74,11 @@ class RecordIds:
         self._db = db
         self._keys = keys
 
-    async def give(self, account: Account, wanted: Iterable[Named]) -> dict[Named, str]:
+    async def give(self, account: Account, wanted: Iterable[Named]) -> GivenIds:
         """Our id of each. All of them resolve once this returns."""
         names = list(dict.fromkeys(wanted))
         if not names:
-            return {}
+            return GivenIds()
         key = await self._key(account)
         secret = key.derive("record ids")
         given = _ids(secret, account, names)
@@ -86,7 +93,9 @@ class RecordIds:
             await self._insert(account, key, secret, fresh)
         if old:
             await self._db.run(RENEW_BINDINGS, (account.org, list(old)))
-        return {name: bound.get(our_id, our_id) for name, our_id in given.items()}
+        found = GivenIds({name: bound.get(our_id, our_id) for name, our_id in given.items()})
+        found.made_here = frozenset(name for name, our_id in given.items() if our_id in bound)
+        return found
 
     async def bind(self, tx: Tx, account: Account, kind: Kind, our_id: str, ehr_id: str, now: datetime) -> None:
         """From now on, the record with the EHR's id has the id that was given out before it existed."""

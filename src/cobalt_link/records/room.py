@@ -44,6 +44,7 @@ def open(  # noqa: A001 - as every room
     kept = timedelta(days=deps.settings.record_id_days)
     prune = one_at_a_time(deps.db, "record ids", lambda: ids.prune(deps.clock.now(), kept))
     writes = put_together(deps, jobs.queue, accounts, developers, ids, webhooks.events)
+    engine.promises = writes.promises
     fetches = FetchDesk(writes.desk, writes.runner, writes.settlement, engine, deps.clock)
     every = timedelta(seconds=deps.settings.sync_seconds)
     setting = SyncSetting(webhooks, deps.clock, every)

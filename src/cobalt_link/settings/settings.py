@@ -133,6 +133,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=180, le=36500, description="Days that an id of a record works after the API last returned it."),
     ] = 730
+    note_event: Annotated[
+        Literal["note.uploaded", "note.created"],
+        Meta(description="The type of the event that tells that a note of a visit is in the EHR."),
+    ] = "note.uploaded"
     log_json: Annotated[bool, Meta(description="Write the log as JSON, one object per line.")] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],

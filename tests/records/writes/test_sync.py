@@ -9,6 +9,9 @@ from typing import Any
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.records.sync.reader import TYPES
+from tests.api.contract import endpoints
+from tests.api.contract_values import Practice, whole
+from tests.api.test_contract_writes import send
 from tests.support.clinic import Clinic
 from tests.support.world import Shop
 
@@ -240,6 +243,26 @@ async def test_a_reader_that_is_stopped_gives_its_account_back(house: House, cli
     await asyncio.gather(reading, return_exceptions=True)
     due = await house.db.rows("SELECT account FROM sync_accounts WHERE claim IS NULL AND due_at <= %s", (clock.now(),))
     assert [row["account"] for row in due] == [clinic.account]
+
+
+async def test_no_write_of_ours_is_told_as_a_change_of_the_staff(
+    house: House, clinic: Clinic, clock: MovedClock
+) -> None:
+    practice = await Practice.of(clinic)
+    following, echoes, last = await synced(house, clinic, clock), [], ""
+    for name, each in endpoints().items():
+        accepted = (await send(clinic, each, practice.path(each), whole(each, practice))).json()
+        job = await clinic.job(accepted["job_id"])
+        assert job["state"] == "succeeded", (name, job)
+        echoes += [(name, event["type"]) for event in await following.events()]
+        last = job["data"].get("emr_insurance_id", last)
+    for patch in ({"note": "Once more"}, {"status": "CONF"}, {"status": "cancelled"}):
+        await clinic.done(f"/v1/appointments/{practice.booked}", patch, "PATCH")
+        echoes += [(str(patch), event["type"]) for event in await following.events()]
+    assert echoes == []
+    # Staff who do the same are told of.
+    await following.staff("PATCH", f"insurances/{last}", {"member_id": "STAFF1"})
+    assert [each["type"] for each in await following.events()] == ["patient.updated"]
 
 
 async def test_only_accounts_are_read_whose_app_wants_to_hear_of_it(

@@ -32,4 +32,4 @@ def ours(sent: Iterable[Sent], began: datetime) -> Ours:
         if each.operation == "appointments.create" and (each.settled_at is None or each.settled_at > began - SKEW):
             last = each.settled_at + SKEW if each.settled_at else each.intent_at + IN_FLIGHT
             arriving.append(((each.intent_at - SKEW).timestamp(), last.timestamp()))
-    return Ours(frozenset(each.record_id for each in written), tuple(arriving))
+    return Ours(frozenset(id_ for each in written for id_ in (each.record_id, *each.touches)), tuple(arriving))

@@ -19,7 +19,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import HEX, canonical, new_id
-from cobalt_link.records.ids import RecordIds
+from cobalt_link.records.ids import EHR_ID, RecordIds
 from cobalt_link.records.writes.job import Asked, Step, WriteJob, new_job_id
 from cobalt_link.records.writes.operation import Fields, Operation
 from cobalt_link.records.writes.sealing import JobSeals
@@ -112,11 +112,10 @@ class WriteDesk:
         if account.health == "login_required":
             # Accepted jobs wait for their user, but an app that sends one now should send the user to Link first.
             raise ReconnectRequired
-        if amended := await self._amended(operation, account, body, target):
+        if amended := await self._amended(operation, account, body, target, print_):
             return amended
         asked = await self.checked(operation, account, body, target)
-        ours = canonical(target) if target else ""
-        record_id = ours if HEX.fullmatch(ours) else new_id()
+        record_id = await self._record_id(operation, account, target)
         expires = _until(self._clock.now(), body.expires_in)
         while True:
             job = await self._new(operation.name, account, asked, record_id, expires, print_)
@@ -171,10 +170,11 @@ class WriteDesk:
             request_id=get_contextvars().get("request_id"),
         )
 
-    async def started_again(self, job: WriteJob, expires: datetime, request: bytes | None = None) -> bool:
+    async def started_again(self, job: WriteJob, expires: datetime, **amendment: Any) -> bool:
+        """With a new `request`, if there is an amendment, and what is `amended` with it."""
         now = self._clock.now()
-        given = {"id": job.id, "client": job.client, "now": now, "expires_at": expires, "request": request}
-        changed = await self._jobs.try_change(RETRY, given, [Step("retried", now)])
+        given = {"id": job.id, "client": job.client, "now": now, "expires_at": expires, "request": None}
+        changed = await self._jobs.try_change(RETRY, given | amendment, [Step("retried", now)])
         if changed:
             await self._start(job)
         return changed
@@ -208,6 +208,15 @@ class WriteDesk:
             await self._need_promise(operation, account, "patient", patient)
         return found
 
+    async def _record_id(self, operation: Operation, account: Account, target: str | None) -> str:
+        """Our id of what is written: a new one, or that of the record in the path, which may be named by the EHR's."""
+        ours = canonical(target) if target else new_id()
+        if target is None or HEX.fullmatch(ours):
+            return ours
+        if not EHR_ID.fullmatch(target):
+            raise NoSuchRecord
+        return (await self._ids.give(account, [(operation.kind, target)]))[operation.kind, target]
+
     async def _need_promise(self, operation: Operation, account: Account, kind: str, our_id: str) -> None:
         """Raises NoSuchRecord unless a job of the account is to create the record."""
         state = await self._jobs.promised(account.id, our_id)
@@ -218,25 +227,34 @@ class WriteDesk:
             raise InvalidRequest(operation.not_created)
 
     async def _amended(
-        self, operation: Operation, account: Account, body: WriteAsked, target: str | None
+        self, operation: Operation, account: Account, body: WriteAsked, target: str | None, print_: Print
     ) -> Accepted | None:
         """Changes the job that is to create the record, if the EHR has not got it yet (contract §4.5, §4.7)."""
         creating = self._operations.get(operation.name.replace(".update", ".create"))
         if target is None or creating is None or creating is operation:
             return None
-        job = await self._jobs.of_record(account.id, canonical(target), creating.name)
-        former = await self._seals.asked(job) if job and job.state != "succeeded" else None
-        if job is None or former is None:
-            return None
-        merged = convert(former.fields | operation.sent(body), creating.asked)
-        asked = await self.checked(creating, account, cast(WriteAsked, merged), None)
+        before: WriteJob | None = None
+        while True:
+            job = await self._jobs.of_record(account.id, canonical(target), creating.name)
+            if job and print_.is_among(job.amended):
+                return Accepted(job_id=job.id, record_id=job.record_id, replayed=True)
+            former = await self._seals.asked(job) if job and job.state != "succeeded" else None
+            # If a worker has it already, the change is a job of its own, which waits for that one.
+            if job is None or former is None or (before and before.sealed_request == job.sealed_request):
+                return None
+            merged = convert(former.fields | operation.sent(body), creating.asked)
+            asked = await self.checked(creating, account, cast(WriteAsked, merged), None)
+            if await self._amend(account, job, asked, body, print_):
+                return Accepted(job_id=job.id, record_id=job.record_id)
+            before = job
+
+    async def _amend(self, account: Account, job: WriteJob, asked: Asked, body: WriteAsked, print_: Print) -> bool:
+        """False if the job has changed since it was read, or if a worker has it."""
         sealed = await self._seals.seal_asked(account, job.id, asked)
+        given = {"request": sealed, "amended": print_.kept, "former": job.sealed_request}
         if job.state == "failed":
-            done = await self.started_again(job, _until(self._clock.now(), body.expires_in), sealed)
-        else:
-            done = await self._jobs.try_change(AMEND, {"id": job.id, "request": sealed})
-        # If a worker has it already, the change is a job of its own, which waits for that one.
-        return Accepted(job_id=job.id, record_id=job.record_id) if done else None
+            return await self.started_again(job, _until(self._clock.now(), body.expires_in), **given)
+        return await self._jobs.try_change(AMEND, {"id": job.id, **given})
 
     async def _new(
         self,
@@ -286,6 +304,21 @@ class Print(msgspec.Struct, frozen=True):
 
     keys: Sequence[bytes]
     requests: Sequence[bytes]
+
+    @property
+    def kept(self) -> list[bytes]:
+        """What a job keeps of it: both hashes in one."""
+        return [self.keys[0] + self.requests[0]] if self.keys else []
+
+    def is_among(self, kept: Sequence[bytes]) -> bool:
+        """Raises KeyUsedForAnother."""
+        for each in kept:
+            for key in self.keys:
+                if each.startswith(key):
+                    if each.removeprefix(key) not in self.requests:
+                        raise KeyUsedForAnother
+                    return True
+        return False
 
 
 NO_KEY = Print((), ())

@@ -190,7 +190,7 @@ def _declare(operation: Operation) -> None:
         "return": answer | DryRun if has_dry_run else answer,
     }
     more: Any = {"max_body": operation.max_body} if operation.max_body else {}
-    errors = WRITE["errors"] + (ASKS if has_dry_run else ())
+    errors = WRITE["errors"] + operation.errors + (ASKS if has_dry_run else ())
     add = routes.post if operation.method == "POST" else routes.patch
     options = WRITE | {"errors": errors} | more
     add(operation.path, **options, status=operation.status, audit=operation.name, summary=operation.summary)(write)

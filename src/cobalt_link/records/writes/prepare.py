@@ -78,6 +78,14 @@ class Preparation:
             write = msgspec.structs.replace(write, status=await self._rescheduled(account))
         return write
 
+    async def touches(self, operation: Operation, account: Account, write: Write) -> list[str]:
+        """Our ids of the records that a write changes beside its own."""
+        fields = {kind: other.field for other in operation.ids.values() for kind in other.kinds}
+        if isinstance(write, ForPatient):
+            fields["patient"] = "patient_ehr_id"
+        named = [(kind, getattr(write, fields[kind])) for kind in operation.changes]
+        return [*(await self._ids.give(account, named)).values()] if named else []
+
     async def check(self, operation: Operation, account: Account, asked: Asked) -> None:
         """Validates a request by the EHR's rules, and sends nothing that changes the chart. Raises NotWritten."""
         writing = self.writing(account, operation)

@@ -19,6 +19,7 @@ from cobalt_link.connector import (
     Patient,
     Slot,
     SlotQuery,
+    reads,
 )
 from cobalt_link.connectors.sandbox.reads.patients import phone_of
 from cobalt_link.connectors.sandbox.reads.practice import Names, PracticeReads
@@ -35,6 +36,15 @@ APPOINTMENTS = OffsetPages(size=1000)
 class ScheduleReads(PracticeReads):
     """What is when."""
 
+    @reads(
+        "patient_mrn",
+        "patient_ehr_id",
+        "patient_name",
+        "patient_phone",
+        "appointment_mode",
+        "include_note",
+        "updated_since",
+    )
     async def appointments(self, chart: Chart, query: AppointmentQuery) -> AsyncIterator[Appointment]:
         phone = phone_of(query.patient_phone)
         if phone == "" or query.end < query.start:
@@ -63,9 +73,11 @@ class ScheduleReads(PracticeReads):
         found = await self.api(chart).find(f"/appointments/{quote(ehr_id, safe='')}")
         return appointment(found["appointment"], await self.names(chart)) if found else None
 
+    @reads("provider_ehr_id")
     async def blocks(self, chart: Chart, query: DaysQuery) -> list[Block]:
         return [Block(**times(row), title=row["title"] or None) for row in await self._times(chart, "blocks", query)]
 
+    @reads("provider_ehr_id", "title")
     async def slots(self, chart: Chart, query: SlotQuery) -> list[Slot]:
         places = {each.ehr_id: each.name for each in await self.locations(chart)}
         return [
