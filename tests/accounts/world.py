@@ -60,7 +60,7 @@ class World:
         self.ring = ring or Keyring.generate()
         self.vault = Vault(self.ring)
         self.ehr = TinyEhr()
-        self.connectors: dict[str, Connector] = {"tiny": TinyConnector(self.ehr)}
+        self.connectors: dict[str, Connector] = connectors or {"tiny": TinyConnector(self.ehr)}
         self.keys = DataKeys(db, self.vault)
         self.clients = Clients(db, self.vault, self.clock)
         self.domains = EhrDomains({}, ())
