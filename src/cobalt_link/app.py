@@ -23,6 +23,7 @@ from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
 from cobalt_link.kit.clock import Clock, SystemClock
 from cobalt_link.link import room as link
+from cobalt_link.mail import room as mail
 from cobalt_link.net.http import Http, system_trust
 from cobalt_link.records import room as records
 from cobalt_link.room import Chore, Deps, Room
@@ -79,6 +80,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     deps: Deps
     jobs: jobs.JobsRoom
     developers: developers.DevelopersRoom
+    mail: mail.MailRoom
     webhooks: webhooks.WebhooksRoom
     accounts: accounts.AccountsRoom
     link: link.LinkRoom
@@ -135,27 +137,29 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
 def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
     job, developer = jobs.open(deps), developers.open(deps)
-    webhook = webhooks.open(deps, job, developer)
-    account = accounts.open(deps, webhook)
+    post = mail.open(deps, developer)
+    webhook = webhooks.open(deps, job, developer, post)
+    account = accounts.open(deps, developer, post, webhook)
     linking = link.open(deps, job, developer, webhook, account)
     record = records.open(deps, job, webhook, account, developer)
     return House(
         deps=deps,
         jobs=job,
         developers=developer,
+        mail=post,
         webhooks=webhook,
         accounts=account,
         link=linking,
         records=record,
         # The queue last: it wakes workers for the other rooms.
-        rooms=(_system(deps, metrics), linking, account, developer, webhook, record, job),
+        rooms=(_system(deps, metrics), linking, account, developer, post, webhook, record, job),
         metrics=metrics,
     )
 
 
 def _system(deps: Deps, metrics: Metrics) -> Room:
     answers = system.System(
-        document=lambda: document(deps.settings.public_url),
+        document=lambda: encoded_document(deps.settings.public_url),
         ready=lambda: _ready(deps.db),
         metrics=metrics,
         readers=deps.settings.metrics_from,
@@ -168,6 +172,12 @@ def document(public_url: str = "http://127.0.0.1:8420") -> dict[str, Any]:
     """The OpenAPI document of the whole table."""
     rows = [row for routes in TABLE for row in routes]
     return openapi.document(rows, version=version("cobalt-link"), server=public_url)
+
+
+@cache
+def encoded_document(public_url: str) -> msgspec.Raw:
+    """The same as JSON. Encoding it takes longer than most requests, and anybody may ask for it."""
+    return msgspec.Raw(msgspec.json.encode(document(public_url)))
 
 
 def asgi(house: House) -> ASGIApp:

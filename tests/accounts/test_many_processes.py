@@ -17,6 +17,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.accounts.sessions import TIMES
 from cobalt_link.app import House
 from cobalt_link.connector.instance import EhrInstance
@@ -191,6 +192,23 @@ async def test_a_changed_password_is_tried_once_by_all_processes_together(
         assert found == [["login_required"]] * 4
     assert await ehr.count("login_attempts") == 1
     assert (await world.again(account)).health_reason == "wrong_credentials"
+
+
+async def test_a_process_that_holds_the_wrapped_key_opens_nothing_after_another_one_disconnects(
+    linked: tuple[World, Account], start: Start, ehr: Ehr
+) -> None:
+    # S-005, S-064
+    world, account = linked
+    token = await world.token(account)
+    (holder,) = await start(1)
+    assert await holder.does(f"hold {account.client} {token}") is True
+    assert await holder.does("held") == SEEN[0]
+    assert await holder.does(f"hold {account.client} {token}") is True
+    await world.accounts.disconnect(account)
+    requests = await ehr.count("requests")
+    assert await holder.does("held") == AccountGone.code
+    assert await ehr.count("requests") == requests
+    assert await holder.does(f"hold {account.client} {token}") is False
 
 
 async def test_a_holder_stopped_past_its_lease_writes_nothing_when_it_wakes(

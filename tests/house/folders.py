@@ -35,7 +35,7 @@ FOLDERS: dict[str, Budget] = {
     "connectors/gnuhealth": Budget(200, 125),
     "connectors/sandbox": Budget(200, 27),
     "developers": Budget(200, 12),
-    "docs": Budget(600, 12),
+    "docs": Budget(615, 12),
     "fuzz": Budget(40, 20),
     "house": Budget(175, 30),
     "jobs": Budget(26, 8),
@@ -45,6 +45,7 @@ FOLDERS: dict[str, Budget] = {
     "link/flow": Budget(195, 180),
     "link/pages": Budget(400, 145),
     "link/session": Budget(90, 70),
+    "mail": Budget(25, 25),
     "net": Budget(240, 8),
     "oauth": Budget(20, 5),
     "records": Budget(240, 75),
@@ -56,7 +57,7 @@ FOLDERS: dict[str, Budget] = {
     "support": Budget(60, 5),
     "vault": Budget(105, 28),
     "web": Budget(460, 50),
-    "webhooks": Budget(60, 60),
+    "webhooks": Budget(65, 70),
 }
 
 

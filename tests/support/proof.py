@@ -84,6 +84,8 @@ DELIVERY_KILLS = Proof(4, 50, "A kill is sent while deliveries are under way, so
 
 # Writes. S-083, S-084, S-086 and S-090 give the full sizes.
 WRITE_KILLS = Proof(6, 500, "The named steps are held on purpose, so that no luck is needed; these meet the others.")
+JOBS_UNDER_FIRE = Proof(60, 10_000, "A worker dies every 0.6 s; the test asks that jobs were met by it.")
+SECONDS_UNDER_FIRE = Proof(3, 60, "Five kills, while three other workers go on.")
 STOPPED_WRITERS = Proof(1, 200, "The worker is stopped at the moment that matters, so that no luck is needed.")
 POISON_WRITES = Proof(3, 100, "Among ten times as many others; each poison is counted, so that no luck is needed.")
 QUEUED_WRITES = Proof(

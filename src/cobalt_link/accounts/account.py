@@ -14,13 +14,26 @@ from cobalt_link.connector.instance import EhrInstance
 Health = Literal["active", "login_required"]
 
 
+class WrappedKeys(msgspec.Struct, frozen=True):
+    """The wrapped data keys of an account and of its org. None is a key that does not exist. `read_at` is the monotonic
+    clock before they were read, in seconds."""
+
+    account: bytes | None
+    org: bytes | None
+    read_at: float
+
+    # In a log, a wrapped key would outlive its destruction (S-064).
+    def __repr__(self) -> str:
+        return "WrappedKeys()"
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One end user of the app, signed in as one EHR user, in one org of a client. Contains nothing secret.
 
     `client` and `org` are our ids, `org_id` is the app's. `connector` is the connector's key. `token` is the keyed hash
     of the access token by which the account was found. `reference` is the app's own label of that token
     (`access_token_reference_id`). It is at first the `user_id`. `health_reason` is a refusal's code. `writes` are what
-    its user has allowed the app to write.
+    its user has allowed the app to write. `keys` came with the look-up of the token: `sealing.key_of` opens them.
     """
 
     id: str
@@ -39,6 +52,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     last_used_at: datetime | None
     writes: tuple[str, ...] = ()
     token: bytes | None = None
+    keys: WrappedKeys | None = None
 
     @property
     def instance(self) -> EhrInstance:

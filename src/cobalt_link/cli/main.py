@@ -36,6 +36,7 @@ COMMANDS = (
     (MANAGE, "sessions", "sessions:app", "One link session, step by step, without secrets: show."),
     (MANAGE, "connectors", "connectors:app", "The EHRs that can be linked: list, new, check, try."),
     (MAINTAIN, "keys", "keys:app", "The master keys: generate, list, rotate, rewrap, add, promote, retire."),
+    (MAINTAIN, "webhooks", "webhooks:app", "The key that signs the JWT of webhooks: roll-key."),
     (MAINTAIN, "migrate", "database:migrate", "Apply the migrations that the database does not have yet."),
     (MAINTAIN, "db", "database:app", "The database: url."),
     (MAINTAIN, "backup", "database:backup", "Write the whole database to one file."),

@@ -5,6 +5,7 @@ from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.declared import reads
 from cobalt_link.connector.for_tests import MakesLogins, TestLogin
 from cobalt_link.connector.forms import Content, multipart
 from cobalt_link.connector.grant import EhrUser, Grant, Renewed
@@ -100,6 +101,7 @@ from cobalt_link.net.http import (
     NoSuchName,
     NotJson,
     TlsError,
+    TooMuch,
     TooSlow,
 )
 
@@ -191,6 +193,7 @@ __all__ = [
     "TestLogin",
     "TlsError",
     "TooManyCodes",
+    "TooMuch",
     "TooSlow",
     "TryLater",
     "Unexpected",
@@ -210,6 +213,7 @@ __all__ = [
     "matches_patient",
     "multipart",
     "names_patient",
+    "reads",
     "retry_after",
     "same_phone",
 ]

@@ -16,7 +16,7 @@ from cobalt_link.records.writes.sealing import JobSeals
 from cobalt_link.records.writes.table import WriteJobs
 from cobalt_link.store.database import Row
 from cobalt_link.vault import Context, VaultError
-from cobalt_link.webhooks import endpoints
+from cobalt_link.webhooks import endpoints, verification_keys
 from cobalt_link.webhooks.events import payload_context
 from tests.support.text_browser import link_by_http, public_token_by_http
 from tests.support.world import Shop, connected
@@ -38,8 +38,10 @@ KEYS = {
     "webhook_events": ("id",),
     "write_jobs": ("id",),
     "receipt_keys": ("kid",),
+    "webhook_keys": ("kid",),
     "sync_accounts": ("account",),
 }
+ONE_FOR_ALL = ("receipt_keys", "webhook_keys")
 
 Open = Callable[[Row], Awaitable[object]]
 
@@ -120,6 +122,7 @@ class Openers:
             "write_jobs.sealed_request": self.job,
             "write_jobs.sealed_result": self.job,
             "receipt_keys.sealed_private": self.receipt_key,
+            "webhook_keys.sealed_private": self.webhook_key,
             "sync_accounts.sealed_digests": self.schedule,
         }
 
@@ -146,6 +149,12 @@ class Openers:
         now = await self.house.db.one("SELECT * FROM receipt_keys WHERE kid = %s", (row["kid"],))
         assert now
         return self.house.deps.vault.open(now["sealed_private"], Context("receipt_keys", "", row["kid"], "private"))
+
+    async def webhook_key(self, row: Row) -> object:
+        now = await self.house.db.one("SELECT * FROM webhook_keys WHERE kid = %s", (row["kid"],))
+        key = await self.house.accounts.keys.get(verification_keys.OWNER)
+        assert key and now
+        return key.open(now["sealed_private"], verification_keys.context(row["kid"]))
 
     async def schedule(self, row: Row) -> object:
         now = await self.house.db.one("SELECT * FROM sync_accounts WHERE account = %s", (row["account"],))
@@ -234,6 +243,7 @@ async def write_and_be_told(house: House, shop: Shop, org: str, token: str) -> N
     """A webhook whose secret was rotated, a write with its event and receipt, and a schedule that is read."""
     await shop.call("POST", "/v1/webhook", json={"url": f"http://127.0.0.1:9/{shop.record.id}/{org}"})
     assert (await shop.call("POST", "/v1/webhook/rotate-secret")).status_code == 200
+    assert (await shop.call("GET", "/.well-known/webhooks-jwks.json")).status_code == 200
     providers = (await shop.call("GET", "/v1/providers", access_token=token)).json()["providers"]
     message = {"provider": providers[0]["ehr_id"], "subject": "Hello", "message": "Good morning"}
     sent = await shop.call("POST", "/v1/messages", access_token=token, json=message)
@@ -257,6 +267,6 @@ async def sealed_cells(openers: Openers, each: int) -> list[Cell]:
         async with house.db.connection() as connection:
             query = select.format(sql.Identifier(table), sql.Identifier(column), condition, each)
             rows = await (await connection.execute(query)).fetchall()
-        assert len(rows) >= (1 if table == "receipt_keys" else 2), name  # all orgs share the keys of receipts
+        assert len(rows) >= (1 if table in ONE_FOR_ALL else 2), name
         found += [Cell(table, column, row, openers.by_column[name]) for row in rows]
     return found
