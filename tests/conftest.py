@@ -129,7 +129,7 @@ async def sandbox_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 @pytest.fixture
 async def sandbox(sandbox_address: str) -> AsyncIterator[Sandbox]:
     """The sandbox EHR, put back to its first day."""
-    async with httpx2.AsyncClient(base_url=sandbox_address, trust_env=False, verify=False) as client:
+    async with httpx2.AsyncClient(base_url=sandbox_address, trust_env=False, verify=False, timeout=60) as client:
         assert (await client.post("/api/_lab/reset")).status_code == 200
         yield Sandbox(client, sandbox_address)
 
