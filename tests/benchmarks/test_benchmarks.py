@@ -21,7 +21,9 @@ from benchmarks import (
     waiting,
     writes,
 )
+from cobalt_link.store import embedded
 from tests.support import proof
+from tests.support.clusters import ReadyMade
 
 BRIEFLY = {
     "tokens": lambda: tokens.run(rounds=1, seconds=0.3, exchanges=40),
@@ -63,8 +65,18 @@ if proof.SIZE == "nightly":  # it fills two databases, which takes half a minute
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BRIEFLY)
 async def test_each_benchmark_tells_its_figures_beside_a_baseline_and_leaves_nothing_behind(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str,
+    tmp_path: Path,
+    ready_made: ReadyMade,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    async def acquired(folder: Path, binaries: Path | None) -> embedded.Lease:
+        ready_made.put(folder)
+        return await acquire(folder, binaries)
+
+    acquire = embedded.acquire
+    monkeypatch.setattr(embedded, "acquire", acquired)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     try:
         await BRIEFLY[name]()

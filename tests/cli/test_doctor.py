@@ -290,7 +290,7 @@ async def ready() -> None:
 async def test_the_proxy_is_judged_by_what_it_says_of_the_caller(proxy: Proxy, state: str) -> None:
     room = System(document=dict, ready=ready, metrics=Metrics(), readers=("127.0.0.1", "203.0.113.7"))
     app = proxy(mount([(routes, room)], authenticate=nobody, trusted_proxies=["127.0.0.1"]))
-    async with served(app) as url, httpx2.AsyncClient(base_url=url) as browser:
+    async with served(app) as url, httpx2.AsyncClient(base_url=url, verify=False) as browser:
         found = by_name(await check_proxy(browser))
     assert found["X-Forwarded-For"].state == state
     assert ("proxy_set_header" in found["X-Forwarded-For"].fix) == (state != "ok")
