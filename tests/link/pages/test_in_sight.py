@@ -7,12 +7,13 @@ from playwright.async_api import Browser, expect
 
 from tests.link.pages.gallery import KINDS, gallery
 from tests.link.pages.test_in_chromium import FITS, RULES, SMALL_TARGETS
-from tests.support.axe import violations
+from tests.support.axe import bring_axe, violations
 from tests.support.chromium import ORIGIN, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SIZES = ((1366, 657), (320, 256))
+NARROW = ((320, 568), (210, 340))
 OUT_OF_SIGHT = """() => [...document.querySelectorAll('.acts:not(.near) .btn')].filter(each => {
   const { top, bottom } = each.getBoundingClientRect();
   return top < 0 || bottom > innerHeight + 1;
@@ -31,7 +32,10 @@ COVERED = """() => {
 
 
 @pytest.mark.parametrize("locale", ["en", "es"])
-async def test_the_actions_are_in_sight_and_cover_nothing_that_has_the_focus(browser: Browser, locale: str) -> None:
+async def test_the_actions_are_in_sight_and_every_target_can_be_hit_within_the_frame(
+    browser: Browser, locale: str
+) -> None:
+    """And the actions cover nothing that has the focus."""
     pages, pinned = gallery(locale), 0
     shown = {name: pages[name].replace('http-equiv="refresh"', "") for name in KINDS}
     async with window(browser, shown, SIZES[0], scripts=True) as page:
@@ -45,6 +49,10 @@ async def test_the_actions_are_in_sight_and_cover_nothing_that_has_the_focus(bro
                 assert await page.evaluate(COVERED) == [], (name, width)
                 await page.evaluate("scrollTo(0, document.body.scrollHeight)")
                 assert await page.evaluate(OUT_OF_SIGHT) == [], (name, width)
+            for width, height in NARROW:
+                await page.set_viewport_size({"width": width, "height": height})
+                assert await page.evaluate(FITS), (name, width)
+                assert await page.evaluate(SMALL_TARGETS) == [], (name, width)
     assert pinned > 15
 
 
@@ -53,6 +61,7 @@ async def test_axe_finds_nothing_on_the_ribbon_and_the_page_at_the_root(browser:
     names = ("home", "credentials-test", "done-test", "left-declined", "message-none_of_these")
     shown = {name: gallery("es")[name] for name in names}
     async with window(browser, shown, (320, 568), theme, scripts=True) as page:
+        await bring_axe(page)
         for name in shown:
             await page.goto(f"{ORIGIN}/{name}")
             for summary in await page.locator(".test summary").all():
