@@ -14,6 +14,7 @@ SHARED = {
     "gnuhealth": r"gnuhealth|stories/test_renewal\.py",  # three servers; at first, a minute to install it
     "firefox": r"_in_firefox\.py",
     "webkit": r"_in_webkit\.py",
+    "package": r"chromium/test_package\.py",  # one build of it, and what npm installs
     "five minutes": r"docs/test_five_minutes\.py",  # one server
     "plans": r"store/test_plans\.py",  # a database with 100,000 rows in each table
 }
