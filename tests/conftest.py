@@ -136,8 +136,10 @@ async def sandbox(sandbox_address: str) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """The one Chromium of this process. A test opens a context of its own in it, or a window."""
-    async with chromium() as running:
+    """The one Chromium of this process. A test opens a context of its own in it, or a window.
+
+    To it, each name under .test is this machine."""
+    async with chromium("--host-resolver-rules=MAP *.test 127.0.0.1") as running:
         yield running
 
 

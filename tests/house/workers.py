@@ -21,6 +21,7 @@ SHARED = {
     "gnuhealth": r"gnuhealth|stories/test_renewal\.py",  # three servers; at first, a minute to install it
     "firefox": r"_in_firefox\.py",
     "webkit": r"_in_webkit\.py",
+    "package": r"chromium/test_package\.py",  # one build of it, and what npm installs
 }
 OF_A_FILE = re.compile(r"^@pytest(?:_asyncio)?\.fixture\(.*scope=\"module\"", re.MULTILINE)
 

@@ -39,8 +39,8 @@ SHORT_REFERENCES = Proof(2_000, 2_000, "Every letter comes up. Many more would m
 SEALED_ANSWERS = Proof(1_000, 10_000, "Finds a key or nonce that is used again within a process.")
 
 # One winner, no loss, whatever dies. S-002, S-010 to S-014, S-046, S-054, S-094 to S-096 and S-100 give the full sizes.
-TOKEN_SEQUENCES = Proof(300, 1_000, "Each outcome (used, used again, replaced, late) comes up dozens of times.")
-HTTP_SEQUENCES = Proof(25, 200, "The same model over HTTP, which adds only the reading of requests.")
+TOKEN_SEQUENCES = Proof(150, 1_000, "Each outcome (used, used again, replaced, late) comes up dozens of times.")
+HTTP_SEQUENCES = Proof(12, 200, "The same model over HTTP, which adds only the reading of requests.")
 RACES = Proof(7, 200, "32 contenders in each: an exchange that does not lock has two winners in most rounds.")
 EXCHANGE_KILLS = Proof(12, 500, "Kills are spread over the 30 ms of an exchange; the test asks that answers were lost.")
 RENEWAL_ROUNDS = Proof(8, 1_000, "64 calls in each: without the lease every round signs in several times.")
@@ -75,7 +75,7 @@ FUZZED_SAMPLE = Proof(5, 200, "The sample has one route of every kind; schemathe
 FUZZED_APP = Proof(8, 200, "Its coverage phase tries the edges of each parameter at either size.")
 FUZZED_SECONDS = Proof(1, 600, "What crashes a reader at all mostly does so within a few hundred edited inputs.")
 FUZZED_LENGTH = Proof(16_384, 65_536, "Bytes: what takes quadratic time takes over a second here too.")
-RUNS_OF_ATTACKS = Proof(4, 50, "All 100 attacks reach every text at either size; more runs tell which one worked.")
+RUNS_OF_ATTACKS = Proof(1, 50, "All 100 attacks reach every text at either size; more runs tell which one worked.")
 
 # Webhooks. S-065, S-071 and S-072 give the full sizes.
 SIGNED_PAYLOADS = Proof(300, 1_000, "Each has up to 40 random values: every kind of value and character comes up.")

@@ -4,7 +4,8 @@ pictures."""
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import get_args
+from functools import lru_cache
+from typing import Any, get_args
 
 import msgspec
 
@@ -160,6 +161,13 @@ def soon(**after: float) -> datetime:
 
 def gallery(locale: str = "en") -> dict[str, str]:
     """Every page in one locale."""
+    # Drawing takes half a second, so pages are drawn again only where a test has replaced what draws them.
+    drawn_by: Any = (render, connection_list, home, context, texts.catalog)
+    return {**_drawn(locale, drawn_by)}
+
+
+@lru_cache(maxsize=4)
+def _drawn(locale: str, _by: object) -> dict[str, str]:
     here, nowhere = context(locale=locale), unchosen(locale=locale)
     plain = context(
         locale=locale,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from datetime import timedelta
-from functools import cache
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,17 +25,12 @@ from cobalt_link.link.pages import assets, render
 from cobalt_link.link.pages.closed import CLOSED
 from cobalt_link.link.pages.context import Search, ShownStep
 from tests.link.pages.gallery import NOW, START, context, gallery, unchosen
-from tests.link.pages.reading import Element, read
+from tests.link.pages.reading import Element, read, shown
 
 LOCALES = ("en", "es")
 AROUND = {"data-parent": "https://app.example"}
 OPENING = AROUND | {"data-path": "/link/6f1c", "data-secret": "s" * 43}
 FRAMED = {"closed-framed": AROUND, "closed-shell": OPENING, "credentials-framed": OPENING}
-
-
-@cache
-def shown(locale: str = "en") -> dict[str, Element]:
-    return {name: read(page) for name, page in gallery(locale).items()}
 
 
 def form_of(page: Element) -> Element:
