@@ -60,7 +60,6 @@ class VerificationKeys:
     async def published(self) -> list[dict[str, Any]]:
         """Every key as a JWK, the newest first, with `created_at` and `expired_at` in Unix seconds. `expired_at` is
         None as long as the key counts."""
-        await self._current()  # the first reader finds the key that will sign, too
         now = self._clock.now()
         return [
             public_jwk(row["public"])
@@ -78,12 +77,13 @@ class VerificationKeys:
             return await self._add(tx, timedelta() if at_once else LEAD, timedelta() if at_once else AFTER)
 
     async def upkeep(self) -> None:
-        """Rolls the key when it is old, and erases the private parts of those that have expired."""
+        """Makes the first key, rolls it when it is old, and erases the private parts of those that have expired."""
         async with self._db.transaction() as tx:
             await tx.execute(LOCK)
             row = await (await tx.execute(NEWEST)).fetchone()
-            if row and row["at"] and row["at"] <= self._clock.now() - LIFETIME:
-                await self._add(tx, LEAD, AFTER)
+            made = row["at"] if row else None
+            if made is None or made <= self._clock.now() - LIFETIME:
+                await self._add(tx, LEAD if made else timedelta(), AFTER)
             await tx.execute(FORGET, {"now": self._clock.now()})
 
     async def _current(self) -> Es256Key:

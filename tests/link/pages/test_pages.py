@@ -110,7 +110,7 @@ def test_each_pane_is_one_form_that_posts_to_the_session_with_its_token_and_numb
 
 def test_every_pane_page_has_exactly_one_form_for_its_pane() -> None:
     for name, page in shown().items():
-        if not name.startswith(("closed", "left", "after", "working", "home", "returning")):
+        if not name.startswith(("closed", "left", "after", "working", "home", "returning", "going")):
             assert form_of(page), name
 
 
@@ -410,7 +410,11 @@ def test_every_link_and_form_stays_with_us_or_says_where_it_leads() -> None:
                 assert url.scheme in ("", "https"), name
                 ours = url.path.startswith(("/link/6f1c", "/static/", "/connections")) or not url.path
                 ours = ours or (name.startswith("home") and url.path in ("/", "/openapi.json", "/readyz"))
-                assert url.netloc in {"acme.example", "riverside.larkspur.example", "[2001:db8::7]"} or ours, name
+                assert (
+                    url.netloc
+                    in {"acme.example", "riverside.larkspur.example", "login.larkspur.example", "[2001:db8::7]"}
+                    or ours
+                ), name
 
 
 def test_the_other_language_is_one_link_away() -> None:
