@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from cobalt_link.accounts.account import Account, OpenAccount, SealedGrant, ShownUser
 from cobalt_link.accounts.fingerprints import Fingerprints, ehr_login_of
@@ -31,14 +33,15 @@ def sealed(key: DataKey, account: Account, grant: Grant, answers: Mapping[str, b
 
 def stored(
     key: DataKey, prints: Fingerprints, account: Account, grant: Grant, answers: Mapping[str, bytes]
-) -> dict[str, bytes | str | None]:
-    """The sealed columns, the fingerprints of the session and the passwords that they contain, and the practice."""
+) -> dict[str, Any]:
+    """The sealed columns, the fingerprints of the session and the passwords that they contain, and what is readable."""
     login = ehr_login_of(account, grant)
     return {
         **sealed(key, account, grant, answers),
         "session_print": prints.session(login, grant.session),
         "answers_print": next(iter(prints.answers(login, answers)), None),
         "practice": grant.practice,
+        "offers": Jsonb(msgspec.to_builtins(grant.offers)) if grant.offers else None,
     }
 
 
@@ -52,7 +55,12 @@ def opened(key: DataKey, account: Account, row: Row, *, answers: bool = True) ->
     return OpenAccount(
         account=account,
         chart=Chart(
-            instance=account.instance, tenant=account.tenant, session=grant.session, known=grant.known, zone=grant.zone
+            instance=account.instance,
+            tenant=account.tenant,
+            session=grant.session,
+            known=grant.known,
+            zone=grant.zone,
+            offers=account.offers,
         ),
         user=grant.user,
         known=grant.known,

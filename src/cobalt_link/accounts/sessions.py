@@ -27,7 +27,7 @@ from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant, Renewed
-from cobalt_link.connector.refusals import EhrBusy, EhrDown, Locked, Refusal, SessionEnded
+from cobalt_link.connector.refusals import EhrBusy, EhrDown, Locked, LoginRequired, Refusal, SessionEnded
 from cobalt_link.connector.validity import checked
 from cobalt_link.connector.writing import NotWritten
 from cobalt_link.kit.clock import Clock
@@ -231,8 +231,9 @@ class EhrSessions:
                 renewed = checked(given) if given is not None else None
         except Exception as error:
             refusal = EhrDown() if isinstance(error, TimeoutError) else as_refusal(error)
-            if isinstance(refusal, EhrDown | EhrBusy):
-                # A password that is sent to an EHR in trouble fails too, and may count as a wrong one.
+            if isinstance(refusal, EhrDown | EhrBusy | LoginRequired):
+                # A password that is sent to an EHR in trouble fails too, and may count as a wrong one. And where the
+                # connector says that only the user can sign in, there is nothing to try.
                 await self._settle(renewal, Refused(refusal))
                 return True
             log.info("session_not_renewed", account=renewal.account.id, code=refusal.code)
@@ -310,4 +311,5 @@ def _grant_of(renewal: Renewal, renewed: Renewed) -> Grant:
         expires_at=renewed.expires_at,
         keep_alive=renewed.keep_alive,
         zone=opened.chart.zone,
+        offers=renewed.offers,
     )

@@ -22,6 +22,7 @@ from cobalt_link.connector.json_api import (
 from cobalt_link.connector.matching import matches_appointment, matches_patient, names_patient
 from cobalt_link.connector.models import *  # noqa: F403 - a new model is added in one place
 from cobalt_link.connector.models.filters import digits, holds, same_phone
+from cobalt_link.connector.offers import Offers
 from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
     Choice,
@@ -44,6 +45,7 @@ from cobalt_link.connector.refusals import (
     EhrBusy,
     EhrDown,
     Locked,
+    LoginRequired,
     Never,
     NoneOfThese,
     NoRights,
@@ -102,16 +104,26 @@ from cobalt_link.net.http import (
     TlsError,
     TooSlow,
 )
+from cobalt_link.oauth.authorization import AuthorizationRequest, authorization_request
+from cobalt_link.oauth.discovery import SmartConfiguration, discover
+from cobalt_link.oauth.errors import NotSmart, OAuthError
+from cobalt_link.oauth.id_token import BadIdToken, Identity, identity
+from cobalt_link.oauth.registration import AppRegistration, NoRegistrations
+from cobalt_link.oauth.scopes import Granted, Scope, parsed, written
+from cobalt_link.oauth.tokens import TokenAnswer, exchanged, refreshed, revoked
 
 __all__ = [
     "MOST_OPTIONS",
     "ONE_PAGE",
     "AddressRefused",
     "Ai",
+    "AppRegistration",
     "AppointmentChange",
     "Ask",
     "AskAHuman",
     "AskAgain",
+    "AuthorizationRequest",
+    "BadIdToken",
     "BrokenAnswer",
     "Chart",
     "Choice",
@@ -133,15 +145,18 @@ __all__ = [
     "Errors",
     "ForPatient",
     "Grant",
+    "Granted",
     "Held",
     "Http",
     "HttpError",
     "HttpResponse",
+    "Identity",
     "InsuranceChange",
     "JsonApi",
     "JsonClient",
     "LinkedPages",
     "Locked",
+    "LoginRequired",
     "MakesLogins",
     "Never",
     "NewAppointment",
@@ -160,15 +175,19 @@ __all__ = [
     "NewTelephoneAction",
     "NewTelephoneEncounter",
     "NoAnswer",
+    "NoRegistrations",
     "NoRights",
     "NoSuchName",
     "NoneOfThese",
     "NotJson",
+    "NotSmart",
     "NotThisAddress",
     "NotUnderstood",
     "NotWritten",
     "NoteChange",
     "NumberedPages",
+    "OAuthError",
+    "Offers",
     "OffsetPages",
     "Option",
     "Pages",
@@ -185,11 +204,14 @@ __all__ = [
     "Refusal",
     "Renewed",
     "RenewsSessions",
+    "Scope",
     "Secret",
     "SessionEnded",
+    "SmartConfiguration",
     "Soap",
     "TestLogin",
     "TlsError",
+    "TokenAnswer",
     "TooManyCodes",
     "TooSlow",
     "TryLater",
@@ -204,13 +226,21 @@ __all__ = [
     "Written",
     "WrongCode",
     "WrongCredentials",
+    "authorization_request",
     "digits",
+    "discover",
+    "exchanged",
     "holds",
+    "identity",
     "matches_appointment",
     "matches_patient",
     "multipart",
     "names_patient",
+    "parsed",
+    "refreshed",
     "retry_after",
+    "revoked",
     "same_phone",
+    "written",
 ]
 __all__ += models.__all__

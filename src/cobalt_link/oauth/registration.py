@@ -26,7 +26,8 @@ class Proof(msgspec.Struct, frozen=True):
 
 class AppRegistration(ABC):
     """`id` names it in its callback address `redirect_uri`. `scopes` are what the operator asks for, and empty for what
-    the connector needs. `address` is the FHIR server that the operator registered it for."""
+    the connector needs. `address` is the FHIR server that the operator registered it for. `schedules` are references
+    such as "Location/21" or "Practitioner/9": whose appointments to read where a server lists none without a name."""
 
     id: str
     client_id: str
@@ -34,6 +35,7 @@ class AppRegistration(ABC):
     address: str
     method: AuthMethod
     scopes: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
 
     @abstractmethod
     async def prove(self, endpoint: str) -> Proof:

@@ -16,6 +16,7 @@ from cobalt_link.accounts.problems import (
     EhrUnavailable,
     EhrUnexpected,
     MissingRights,
+    NotGranted,
     NotSupported,
     ReconnectRequired,
 )
@@ -37,6 +38,7 @@ LIVE = (
     MissingRights,
     AccountGone,
     NotSupported,
+    NotGranted,
     EhrUnavailable,
     EhrThrottled,
     EhrUnexpected,

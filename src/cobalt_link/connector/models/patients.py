@@ -58,10 +58,12 @@ class PatientQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Patients(msgspec.Struct, frozen=True, kw_only=True):
-    """One page. `total` counts all patients that match, on all pages."""
+    """One page. `total` counts all patients that match, on all pages. `partial` says in a sentence, without anything of
+    a patient, why the EHR has more than it gives."""
 
     items: tuple[Patient, ...]
     total: int
+    partial: str | None = None
 
 
 class ReadsPatients(Protocol):
@@ -93,6 +95,6 @@ READ = Read(
             "people": "ehr_id mrn first_name last_name middle_name dob sex updated_at",
             "contact": "phone cell_phone email address_street address_line2 address_city address_state address_zip",
         },
-        Patients: {"people": "items total"},
+        Patients: {"people": "items total partial"},
     },
 )
