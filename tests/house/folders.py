@@ -34,6 +34,7 @@ FOLDERS: dict[str, Budget] = {
     "connector": Budget(125, 5),
     "connectors/gnuhealth": Budget(200, 125),
     "connectors/sandbox": Budget(200, 27),
+    "connectors/smart": Budget(150, 60),
     "developers": Budget(200, 12),
     "docs": Budget(600, 12),
     "fuzz": Budget(40, 20),
