@@ -9,7 +9,7 @@ import pytest
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import EhrThrottled, EhrUnavailable, ReconnectRequired
 from cobalt_link.connector import refusals
-from cobalt_link.connector.offers import Offers
+from cobalt_link.connector.offers import Offering
 from cobalt_link.web.problems import Problem
 from tests.accounts.tiny import RenewingConnector
 from tests.accounts.world import DOCTORS, World, names
@@ -148,7 +148,7 @@ async def test_a_grant_that_only_its_user_brings_back_sends_no_password(world: W
 async def test_what_an_ehr_offers_is_kept_and_follows_the_renewals(world: World, account: Account) -> None:
     account = await world.accounts.by_id(account.id)
     assert account.offers is None
-    world.ehr.offers = Offers(ehr="Northlake", reads={"providers": ()}, not_granted=("patients",))
+    world.ehr.offers = Offering(ehr="Northlake", reads={"providers": ()}, not_granted=("patients",))
     await world.sessions.read(account, names)
     again = await world.accounts.by_id(account.id)
     assert again.offers == world.ehr.offers

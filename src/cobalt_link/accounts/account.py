@@ -10,7 +10,7 @@ import msgspec
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.offers import Offers
+from cobalt_link.connector.offers import Offering
 
 Health = Literal["active", "login_required"]
 
@@ -39,7 +39,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     linked_at: datetime
     last_used_at: datetime | None
     writes: tuple[str, ...] = ()
-    offers: Offers | None = None
+    offers: Offering | None = None
     token: bytes | None = None
 
     @property

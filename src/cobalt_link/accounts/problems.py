@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cobalt_link.connector.offers import Offers
+from cobalt_link.connector.offers import Offering
 from cobalt_link.web.problems import Problem
 
 
@@ -43,7 +43,7 @@ class NotGranted(Problem):
     status = 403
 
 
-def not_offered(ehr: str, what: str, capability: str, offers: Offers | None) -> NotSupported | NotGranted:
+def not_offered(ehr: str, what: str, capability: str, offers: Offering | None) -> NotSupported | NotGranted:
     """Why an account's EHR does not do this. An answer must not look as if the chart were empty (S-042)."""
     if offers and capability in offers.not_granted:
         return NotGranted(

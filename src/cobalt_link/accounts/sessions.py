@@ -80,16 +80,16 @@ class EhrSessions:
         self._times = times
         self._flights: dict[tuple[str, int], asyncio.Task[None]] = {}  # this process's renewals, by account and grant
 
-    async def read(self, account: Account, step: EhrCall[T]) -> T:
+    async def read(self, account: Account, step: EhrCall[T], *, what: str = "read") -> T:
         """What `step(connector, chart)` reads. The session is renewed once if necessary.
 
         Raises ReconnectRequired, EhrUnavailable, EhrThrottled, MissingRights, NotSupported, EhrUnexpected, or
-        AccountGone. An account that needs its user sends nothing to the EHR (S-141).
+        AccountGone. An account that needs its user sends nothing to the EHR (S-141). `what` is for the audit trail.
         """
         if account.health == "login_required":
             raise ReconnectRequired
         # Without the answers: the password stays sealed until a renewal needs it.
-        opened = await self._accounts.opened(account, "read", answers=False)
+        opened = await self._accounts.opened(account, what, answers=False)
         if not self._has_expired(opened):
             try:
                 return await self._do(opened, step)
@@ -102,14 +102,14 @@ class EhrSessions:
             # A second renewal would repeat this for ever, and each one may send the password.
             raise self._problem(account, again) from None
 
-    async def once(self, account: Account, step: EhrCall[T]) -> T:
+    async def once(self, account: Account, step: EhrCall[T], *, what: str = "write") -> T:
         """What `step(connector, chart)` does, which is never done twice: for writes.
 
         Raises what `read` raises, and SessionEnded if the EHR no longer accepts the session.
         """
         if account.health == "login_required":
             raise ReconnectRequired
-        opened = await self._accounts.opened(account, "write", answers=False)
+        opened = await self._accounts.opened(account, what, answers=False)
         if self._has_expired(opened):
             opened = await self.renewed(account, opened.number)
         return await self._do(opened, step)

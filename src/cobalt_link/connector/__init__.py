@@ -5,6 +5,7 @@ from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.fhir import FhirRequest, FhirResponse, PassesFhir
 from cobalt_link.connector.for_tests import MakesLogins, TestLogin
 from cobalt_link.connector.forms import Content, multipart
 from cobalt_link.connector.grant import EhrUser, Grant, Renewed
@@ -22,7 +23,7 @@ from cobalt_link.connector.json_api import (
 from cobalt_link.connector.matching import matches_appointment, matches_patient, names_patient
 from cobalt_link.connector.models import *  # noqa: F403 - a new model is added in one place
 from cobalt_link.connector.models.filters import digits, holds, same_phone
-from cobalt_link.connector.offers import Offers
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
     Choice,
@@ -143,6 +144,8 @@ __all__ = [
     "EhrInstance",
     "EhrUser",
     "Errors",
+    "FhirRequest",
+    "FhirResponse",
     "ForPatient",
     "Grant",
     "Granted",
@@ -187,11 +190,12 @@ __all__ = [
     "NoteChange",
     "NumberedPages",
     "OAuthError",
-    "Offers",
+    "Offering",
     "OffsetPages",
     "Option",
     "Pages",
     "PaneRefusal",
+    "PassesFhir",
     "PasswordExpired",
     "PatientChange",
     "PushDenied",

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cobalt_link.connector.instance import EhrInstance
-from cobalt_link.connector.offers import Offers
+from cobalt_link.connector.offers import Offering
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,4 +19,4 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     session: dict[str, Any]
     known: dict[str, Any] = {}
     zone: str | None = None
-    offers: Offers | None = None
+    offers: Offering | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cobalt_link.connector.offers import Offers
+from cobalt_link.connector.offers import Offering
 
 
 class EhrUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     keep_alive: int | None = None
     zone: str | None = None
-    offers: Offers | None = None
+    offers: Offering | None = None
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,4 +51,4 @@ class Renewed(msgspec.Struct, frozen=True, kw_only=True):
     session: dict[str, Any]
     expires_at: datetime | None = None
     keep_alive: int | None = None
-    offers: Offers | None = None
+    offers: Offering | None = None

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from cobalt_link.connector.capabilities import Capability
-from cobalt_link.connector.offers import Offers
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.topics import Topic, can_lack, topics_of
 from cobalt_link.connector.writes import WRITES, WriteCapability
 
@@ -74,7 +74,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """What an app learns from this EHR's records."""
         return topics_of(self.reads, self.without)
 
-    def offering(self, offers: Offers | None) -> Manifest:
+    def offering(self, offers: Offering | None) -> Manifest:
         """This manifest as far as one account's EHR offers it. Without offers it is the same for all accounts."""
         if offers is None:
             return self

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 
-class Offers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Offering(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a sign-in found that this EHR offers to this user, in the words of a manifest: `reads` with their filters,
     `writes` with their optional fields, and what is `required`. It can only be less than the manifest declares.
 

@@ -21,7 +21,7 @@ from cobalt_link.connector.models import (
     PracticeSettings,
     Provider,
 )
-from cobalt_link.connector.offers import Offers
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.panes import Code, Credentials, CredentialsAnswer, PaneRefusal
 from cobalt_link.connector.refusals import SessionEnded, WrongCredentials
 
@@ -42,7 +42,7 @@ class TinyEhr:
         self.renewals = 0
         self.renew_trouble: Exception | None = None
         self.renewed = True
-        self.offers: Offers | None = None
+        self.offers: Offering | None = None
         self.gate = asyncio.Event()
         self.gate.set()
         self.knocked = asyncio.Event()

@@ -6,11 +6,11 @@ real EHR of the sandbox has another server; this one does what no honest server 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from hashlib import sha256
 from secrets import token_urlsafe
 from time import time
@@ -28,7 +28,7 @@ from cobalt_link.oauth.registration import Proof, basic_proof
 from cobalt_link.web import server as web_server
 from tests.support.world import free_port
 
-Reply = Callable[[Request], Response]
+Reply = Callable[[Request], Response | Awaitable[Response]]
 KEY = ECKey.generate_key("P-256", {"kid": "k1", "use": "sig"})
 CAN = ("read", "search-type", "create", "update")
 PARAMETERS = {
@@ -80,6 +80,8 @@ class SmartEhr:
         self.comes_back: dict[str, str | None] = {}  # over the parameters of the callback
         self.rotates, self.expires_in = True, 300
         self.needs_actor = False  # an appointment list wants a patient, a practitioner, or a location
+        self.writes = True
+        self.sent: list[dict[str, Any]] = []
         self.codes: dict[str, dict[str, str]] = {}
         self.access: set[str] = set()
         self.refresh: dict[str, bool] = {}  # whether each is still good
@@ -119,9 +121,8 @@ class SmartEhr:
         form = dict(parse_qsl(body.decode("utf-8", "replace"))) if b"=" in body[:200] and body[:1] != b"{" else {}
         self.heard.append((request.method, request.url.path + query, request.headers.get("authorization", ""), form))
         reply = self.replies.get(request.url.path)
-        response = reply(request) if reply else self._respond(request, form, body)
-        if asyncio.iscoroutine(response):
-            response = await response
+        answered = reply(request) if reply else self._respond(request, form, body)
+        response = answered if isinstance(answered, Response) else await answered
         await response(scope, receive, send)
 
     def _respond(self, request: Request, form: Mapping[str, str], body: bytes) -> Response:
@@ -191,13 +192,25 @@ class SmartEhr:
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.access:
             return JSONResponse(outcome("login"), 401)
         if request.method == "POST":
-            return self._create(path[0], json.loads(body))
+            self.sent.append(json.loads(body))
+            return (
+                self._create(path[0], json.loads(body)) if self.writes else JSONResponse(outcome("business-rule"), 422)
+            )
         if len(path) == 2:
             found = self.records.get(path[0], {}).get(path[1])
-            if found and request.method == "PUT":
-                self.records[path[0]][path[1]] = json.loads(body)
-            return JSONResponse(found, 200) if found else JSONResponse(outcome("not-found"), 404)
+            if found and request.method in ("PUT", "PATCH"):
+                if request.headers.get("if-match") not in (None, self._tag(found)):
+                    return JSONResponse(outcome("conflict"), 412)
+                changed = json.loads(body)
+                if request.method == "PATCH":
+                    changed = found | {each["path"].strip("/"): each["value"] for each in changed}
+                self.records[path[0]][path[1]] = found = changed | {"meta": {"versionId": str(time())}}
+            headers = {"etag": self._tag(found)} if found else {}
+            return JSONResponse(found, 200, headers) if found else JSONResponse(outcome("not-found"), 404)
         return self._search(path[0], request)
+
+    def _tag(self, record: Mapping[str, Any]) -> str:
+        return f'W/"{record.get("meta", {}).get("versionId", "1")}"'
 
     def _create(self, kind: str, record: dict[str, Any]) -> Response:
         """As the real ones do: an empty body, and the id in `Location` alone."""
@@ -249,8 +262,8 @@ def _matches(record: Mapping[str, Any], query: Mapping[str, list[str]]) -> bool:
             if record.get("id") not in values[0].split(","):
                 return False
         elif name in ("date", "start"):
-            start = str(record.get("start") or record.get("date"))[:10]
-            if not all(start >= each[2:12] if each[:2] == "ge" else start < each[2:12] for each in values):
+            start = str(record.get("start") or record.get("date"))
+            if not all(_on_this_side(start, each[:2], each[2:]) for each in values):
                 return False
         elif name in ("patient", "practitioner", "location", "owner", "schedule.actor", "_tag"):
             if not any(f'/{each.rpartition("/")[2].casefold()}"' in said for each in values):
@@ -260,6 +273,14 @@ def _matches(record: Mapping[str, Any], query: Mapping[str, list[str]]) -> bool:
         ):
             return False
     return True
+
+
+def _on_this_side(start: str, prefix: str, end: str) -> bool:
+    """A day is compared by days, a time by times."""
+    if len(end) == 10 or len(start) == 10:
+        return start[:10] >= end[:10] if prefix == "ge" else start[:10] < end[:10]
+    at, limit = datetime.fromisoformat(start), datetime.fromisoformat(end)
+    return at >= limit if prefix == "ge" else at < limit
 
 
 @asynccontextmanager

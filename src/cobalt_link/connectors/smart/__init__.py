@@ -5,6 +5,8 @@ What an account can do is up to its server, its vendor, and what its user grante
 
 from __future__ import annotations
 
+from typing import Any
+
 from cobalt_link.connector import (
     Appointment,
     AppointmentQuery,
@@ -15,6 +17,8 @@ from cobalt_link.connector import (
     DocumentFile,
     DocumentQuery,
     EhrInstance,
+    FhirRequest,
+    FhirResponse,
     Grant,
     Location,
     Note,
@@ -32,8 +36,9 @@ from cobalt_link.connector import (
     Stream,
     Task,
     TaskQuery,
+    Writing,
 )
-from cobalt_link.connectors.smart import sign_in, tokens
+from cobalt_link.connectors.smart import passing, sign_in, tokens
 from cobalt_link.connectors.smart.reads import (
     appointments,
     documents,
@@ -46,9 +51,38 @@ from cobalt_link.connectors.smart.reads import (
     tasks,
 )
 from cobalt_link.connectors.smart.server import Server
+from cobalt_link.connectors.smart.writes import appointments as new_appointments
+from cobalt_link.connectors.smart.writes import documents as new_documents
+from cobalt_link.connectors.smart.writes import work
+
+
+def _writing(write: Any, held: Any, check: Any = None) -> Writing:
+    """Each of a write's functions on the server behind a chart."""
+
+    def on_server(function: Any) -> Any:
+        async def run(connector: Connector, chart: Chart, *given: Any) -> Any:
+            return await function(Server.of(connector.http, chart), *given)
+
+        return run
+
+    return Writing(write=on_server(write), read_back=on_server(held), check=on_server(check) if check else None)
 
 
 class Smart(Connector):
+    writings = {  # noqa: RUF012
+        "appointments.create": _writing(
+            new_appointments.create_appointment, new_appointments.held_appointment, new_appointments.check_appointment
+        ),
+        "appointments.update": _writing(
+            new_appointments.change, new_appointments.held_change, new_appointments.check_change
+        ),
+        "notes.create": _writing(new_documents.create_note, new_documents.held_note, new_documents.check_note),
+        "patient_notes.create": _writing(new_documents.create_patient_note, new_documents.held_patient_note),
+        "documents.create": _writing(new_documents.create_document, new_documents.held_document),
+        "tasks.create": _writing(work.create_task, work.held_task),
+        "messages.create": _writing(work.create_message, work.held_message),
+    }
+
     async def recognize(self, instance: EhrInstance) -> None:
         await sign_in.recognize(self.http, self.registrations, instance)
 
@@ -105,6 +139,9 @@ class Smart(Connector):
     async def tasks(self, chart: Chart, query: TaskQuery) -> Stream[Task]:
         async for each in tasks.found(self._server(chart), query):
             yield each
+
+    async def fhir(self, chart: Chart, request: FhirRequest) -> FhirResponse:
+        return await passing.passed(self._server(chart), request)
 
     def _server(self, chart: Chart) -> Server:
         return Server.of(self.http, chart)

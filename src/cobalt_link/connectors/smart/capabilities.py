@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from cobalt_link.connector import Granted, Offers
+from cobalt_link.connector import Granted, Offering
 from cobalt_link.connectors.smart.statement import Offered, Statement
 from cobalt_link.connectors.smart.vendors import Vendor
 
@@ -68,7 +68,7 @@ OF_A_PATIENT = ("patient_insurances", "notes", "documents", "orders")
 _INTERACTIONS = {"r": ("read",), "s": ("search-type",), "c": ("create",), "u": ("update", "patch")}
 
 
-def offers(statement: Statement, granted: Granted, vendor: Vendor) -> Offers:
+def offers(statement: Statement, granted: Granted, vendor: Vendor) -> Offering:
     """What the API offers for an account."""
     reads: dict[str, tuple[str, ...]] = {}
     writes: dict[str, tuple[str, ...]] = {}
@@ -87,7 +87,7 @@ def offers(statement: Statement, granted: Granted, vendor: Vendor) -> Offers:
     required = {name: ("patient_mrn",) for name in ("notes", "documents") if name in reads}
     if "tasks.create" in writes:
         required["tasks.create"] = ("assignee_ehr_id",)
-    return Offers(
+    return Offering(
         ehr=None if vendor.key == "other" else vendor.name,
         reads=reads,
         writes=writes,

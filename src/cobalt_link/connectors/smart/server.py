@@ -147,7 +147,7 @@ class Server:
 
     def url(self, path: str, params: Params) -> str:
         """An address of this server. A slash stays a slash in a parameter: one vendor does not know it encoded."""
-        values = {name: self._filled(value) for name, value in self.vendor.always.items()} | dict(params)
+        values = dict(self.always()) | dict(params)
         pairs = [
             (name, each)
             for name, value in values.items()
@@ -155,6 +155,11 @@ class Server:
         ]
         query = urlencode(pairs, safe="/:,|", quote_via=quote)
         return f"{self.base}/{path}{'?' if query else ''}{query}"
+
+    def always(self) -> list[tuple[str, str]]:
+        """The vendor's parameters of every call, as far as their values came with the tokens."""
+        found = {name: self._filled(value) for name, value in self.vendor.always.items()}
+        return [(name, value) for name, value in found.items() if value is not None]
 
     def resolved(self, link: str) -> str | None:
         """The whole address of a link that the server sent. None if it leads to another server or base, or nowhere."""

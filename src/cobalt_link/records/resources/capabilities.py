@@ -11,7 +11,7 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import EhrUnexpected
 from cobalt_link.connector.manifest import Manifest
 from cobalt_link.connector.models import READS, Capability
-from cobalt_link.connector.offers import Offers
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.topics import withheld_fields
 from cobalt_link.connector.writes import WriteCapability
 from cobalt_link.records.asked import NothingAsked
@@ -84,7 +84,7 @@ def filters_of(manifest: Manifest, capability: Capability) -> list[str]:
     )
 
 
-def _read(manifest: Manifest, capability: Capability, offers: Offers | None) -> ReadView:
+def _read(manifest: Manifest, capability: Capability, offers: Offering | None) -> ReadView:
     declared = manifest.reads.get(capability)
     if declared is None:
         return ReadView(
@@ -110,7 +110,7 @@ def _read(manifest: Manifest, capability: Capability, offers: Offers | None) -> 
     )
 
 
-def _write(manifest: Manifest, capability: WriteCapability, offers: Offers | None) -> WriteView:
+def _write(manifest: Manifest, capability: WriteCapability, offers: Offering | None) -> WriteView:
     fields = manifest.writes.get(capability)
     offered = fields is not None
     what = capability.replace("_", " ").replace(".", ": ")
@@ -128,7 +128,7 @@ def _write(manifest: Manifest, capability: WriteCapability, offers: Offers | Non
     )
 
 
-def _reason(manifest: Manifest, capability: str, what: str, offers: Offers | None) -> str:
+def _reason(manifest: Manifest, capability: str, what: str, offers: Offering | None) -> str:
     if offers and capability in offers.not_granted:
         return f"{manifest.name} has it, but this user's grant leaves it out."
     return (offers.reasons.get(capability) if offers else None) or f"{manifest.name} does not offer {what}."
