@@ -1,0 +1,118 @@
+"""Every address of the FHIR server: the CapabilityStatement, reads and searches."""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox_ehr.ehr import ehr_of
+from sandbox_ehr.fhir import bundles, searching
+from sandbox_ehr.fhir.access import access_of
+from sandbox_ehr.fhir.capability import interactions_of, statement
+from sandbox_ehr.fhir.kinds import KINDS, Kind
+from sandbox_ehr.fhir.outcome import FhirRefused, Resource, of_refusal
+from sandbox_ehr.fhir.query import read
+from sandbox_ehr.lab.log import note_outcome
+from sandbox_ehr.refusals import RequestRefused
+from sandbox_ehr.requests import limited_body
+from sandbox_ehr.twins import Twin
+
+MEDIA_TYPE = "application/fhir+json"
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def answer(body: Resource, status: int = 200) -> Response:
+    response = Response(msgspec.json.encode(body), status, media_type=f"{MEDIA_TYPE};charset=utf-8")
+    version = body.get("meta", {}).get("versionId")
+    if version:
+        response.headers["ETag"] = f'W/"{version}"'
+    return response
+
+
+async def metadata(request: Request) -> Response:
+    return answer(statement(request))
+
+
+async def type_level(request: Request) -> Response:
+    """GET searches."""
+    kind = _kind(request, "search-type")
+    return await _search(request, kind, request.query_params.multi_items())
+
+
+async def search_by_post(request: Request) -> Response:
+    """The form and the query count together (FHIR R4, http.html, search)."""
+    kind = _kind(request, "search-type")
+    form = parse_qsl((await limited_body(request)).decode("utf-8", "replace"), keep_blank_values=True)
+    twin = ehr_of(request).twin
+    query = request.query_params.multi_items()
+    return await _search(request, kind, [*form, *([] if twin.ignores_post_query else query)])
+
+
+async def instance(request: Request) -> Response:
+    """GET reads."""
+    kind = _kind(request, "read")
+    access = await access_of(request)
+    found = await searching.read(request, access, kind, request.path_params["id"])
+    response = answer(found)
+    if request.headers.get("if-none-match") == response.headers.get("etag", "-"):
+        return Response(status_code=304, headers={"ETag": response.headers["etag"]})
+    response.headers["Content-Location"] = f"{request.url.path}/_history/{found['meta']['versionId']}"
+    return response
+
+
+async def nothing(request: Request) -> Response:
+    raise FhirRefused(404, "not-supported", f"This server does not know {request.method} {request.url.path}.")
+
+
+async def _search(request: Request, kind: Kind, pairs: list[tuple[str, str]]) -> Response:
+    ehr, access = ehr_of(request), await access_of(request)
+    now, offset, cursor = ehr.clock.now(), 0, dict(pairs).get(ehr.twin.paging.cursor, "")
+    if cursor:
+        page = bundles.cursor_of(cursor)
+        pairs, offset, now = list(page.pairs), page.offset, page.at
+    query = read(kind, pairs, ehr.twin, offset)
+    if query.unknown and "handling=strict" in request.headers.get("prefer", ""):
+        raise FhirRefused(400, "not-supported", f"Unknown parameters: {', '.join(query.unknown)}.")
+    found = await searching.find(request, access, kind, query)
+    return answer(bundles.bundle(request, query, found, now))
+
+
+def _kind(request: Request, interaction: str) -> Kind:
+    kind = KINDS.get(request.path_params["kind"])
+    if kind is None or interaction not in interactions_of(kind, ehr_of(request).twin):
+        raise FhirRefused(404, "not-supported", f"This server has no {interaction} of {request.path_params['kind']}.")
+    return kind
+
+
+def _answered(handler: Handler) -> Handler:
+    """The same handler, whose refusals are OperationOutcomes."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RequestRefused as error:
+            note_outcome(request, error.refusal.error)
+            return answer(of_refusal(error.refusal), error.refusal.status)
+        except FhirRefused as error:
+            note_outcome(request, error.code)
+            response = answer(error.body, error.status)
+            if error.status == 401:
+                response.headers["WWW-Authenticate"] = 'Bearer realm="Sandbox EHR", error="invalid_token"'
+            return response
+
+    return answered
+
+
+def routes(twin: Twin) -> list[Route]:
+    base = twin.fhir
+    return [
+        Route(f"{base}/metadata", _answered(metadata), methods=["GET"]),
+        Route(f"{base}/{{kind}}/_search", _answered(search_by_post), methods=["POST"]),
+        Route(f"{base}/{{kind}}", _answered(type_level), methods=["GET"]),
+        Route(f"{base}/{{kind}}/{{id}}", _answered(instance), methods=["GET"]),
+        Route(f"{base}/{{rest:path}}", _answered(nothing), methods=METHODS),
+    ]
