@@ -3,7 +3,7 @@
 import msgspec
 
 from sandbox_ehr.fhir.hint import Load
-from sandbox_ehr.fhir.mapping import people, places, schedule
+from sandbox_ehr.fhir.mapping import clinical, documents, encounters, office, people, places, schedule
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,5 +29,17 @@ KINDS = {
         Kind(name="Appointment", load=schedule.load_appointments, right="schedule.read", order="date"),
         Kind(name="Slot", load=schedule.load_slots, right="schedule.read", order="start"),
         Kind(name="Schedule", load=schedule.load_schedules, right="schedule.read"),
+        Kind(name="Encounter", load=encounters.load_encounters, right="schedule.read", order="date"),
+        Kind(name="Condition", load=encounters.load_conditions, right="notes.read", paperwork=True),
+        Kind(name="DocumentReference", load=documents.load_references, right="documents.read", paperwork=True),
+        Kind(name="Binary", load=documents.load_binaries, right="documents.read", paperwork=True, searchable=False),
+        Kind(name="MedicationRequest", load=clinical.load_medications, right="patients.read", paperwork=True),
+        Kind(name="AllergyIntolerance", load=clinical.load_allergies, right="patients.read"),
+        Kind(name="Observation", load=clinical.load_observations, right="orders.read", paperwork=True),
+        Kind(name="ServiceRequest", load=clinical.load_requests, right="orders.read", paperwork=True),
+        Kind(name="Task", load=office.load_tasks, right="tasks.read", paperwork=True),
+        Kind(name="Communication", load=office.load_communications, right="messages.read", paperwork=True),
+        Kind(name="Coverage", load=office.load_coverages, right="insurance.read"),
+        Kind(name="Claim", load=office.load_claims, right="billing.read", paperwork=True),
     )
 }

@@ -7,7 +7,8 @@ from functools import cache
 
 import msgspec
 
-_SUBJECT = "reference:Patient subject"
+from sandbox_ehr.fhir.record_parameters import RECORDS
+
 _TABLE: dict[str, dict[str, str]] = {
     "Patient": {
         "identifier": "token identifier",
@@ -97,7 +98,7 @@ class Parameter(msgspec.Struct, frozen=True):
 @cache
 def parameters_of(kind: str) -> dict[str, Parameter]:
     """Of one resource type, with those that every type has."""
-    own = {"_id": "token id", "_lastUpdated": "date meta.lastUpdated"} | _TABLE.get(kind, {})
+    own = {"_id": "token id", "_lastUpdated": "date meta.lastUpdated"} | (_TABLE | RECORDS).get(kind, {})
     return {name: _parsed(name, text) for name, text in own.items()}
 
 

@@ -1,5 +1,6 @@
 """Every address of the FHIR server: the CapabilityStatement, reads and searches."""
 
+import base64
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
@@ -53,10 +54,12 @@ async def search_by_post(request: Request) -> Response:
 
 
 async def instance(request: Request) -> Response:
-    """GET reads."""
+    """GET reads. A Binary is its own bytes, unless the client asks for JSON (FHIR R4, binary.html)."""
     kind = _kind(request, "read")
     access = await access_of(request)
     found = await searching.read(request, access, kind, request.path_params["id"])
+    if kind.name == "Binary" and "json" not in request.headers.get("accept", ""):
+        return Response(base64.b64decode(found["data"]), media_type=found["contentType"])
     response = answer(found)
     if request.headers.get("if-none-match") == response.headers.get("etag", "-"):
         return Response(status_code=304, headers={"ETag": response.headers["etag"]})
