@@ -9,6 +9,7 @@ from sandbox_ehr.ehr import ehr_of
 from sandbox_ehr.fhir.kinds import KINDS, Kind
 from sandbox_ehr.fhir.outcome import Resource
 from sandbox_ehr.fhir.parameters import parameters_of
+from sandbox_ehr.fhir.writes.table import written_by
 from sandbox_ehr.oauth.places import places_of
 from sandbox_ehr.twins import Twin
 
@@ -40,7 +41,7 @@ def statement(request: Request) -> Resource:
 
 def interactions_of(kind: Kind, twin: Twin) -> tuple[str, ...]:
     """What the server does with a type, as far as its twin offers it."""
-    own = ("read", *(("search-type",) if kind.searchable else ()))
+    own = ("read", *(("search-type",) if kind.searchable else ()), *written_by(kind.name))
     return tuple(each for each in own if twin.offers(kind.name, each))
 
 

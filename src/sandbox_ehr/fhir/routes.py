@@ -1,37 +1,28 @@
-"""Every address of the FHIR server: the CapabilityStatement, reads and searches."""
+"""Every address of the FHIR server: the CapabilityStatement, reads, searches and writes."""
 
 import base64
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox_ehr.ehr import ehr_of
-from sandbox_ehr.fhir import bundles, searching
+from sandbox_ehr.fhir import bundles, searching, writing
 from sandbox_ehr.fhir.access import access_of
+from sandbox_ehr.fhir.answers import answer
 from sandbox_ehr.fhir.capability import interactions_of, statement
 from sandbox_ehr.fhir.kinds import KINDS, Kind
-from sandbox_ehr.fhir.outcome import FhirRefused, Resource, of_refusal
+from sandbox_ehr.fhir.outcome import FhirRefused, of_refusal
 from sandbox_ehr.fhir.query import read
 from sandbox_ehr.lab.log import note_outcome
 from sandbox_ehr.refusals import RequestRefused
 from sandbox_ehr.requests import limited_body
 from sandbox_ehr.twins import Twin
 
-MEDIA_TYPE = "application/fhir+json"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-def answer(body: Resource, status: int = 200) -> Response:
-    response = Response(msgspec.json.encode(body), status, media_type=f"{MEDIA_TYPE};charset=utf-8")
-    version = body.get("meta", {}).get("versionId")
-    if version:
-        response.headers["ETag"] = f'W/"{version}"'
-    return response
 
 
 async def metadata(request: Request) -> Response:
@@ -39,7 +30,9 @@ async def metadata(request: Request) -> Response:
 
 
 async def type_level(request: Request) -> Response:
-    """GET searches."""
+    """GET searches, POST creates."""
+    if request.method == "POST":
+        return await writing.create(request, _kind(request, "create"))
     kind = _kind(request, "search-type")
     return await _search(request, kind, request.query_params.multi_items())
 
@@ -54,7 +47,9 @@ async def search_by_post(request: Request) -> Response:
 
 
 async def instance(request: Request) -> Response:
-    """GET reads. A Binary is its own bytes, unless the client asks for JSON (FHIR R4, binary.html)."""
+    """GET reads, PUT and PATCH change. A Binary is bytes unless the client asks for JSON (FHIR R4, binary.html)."""
+    if request.method in ("PUT", "PATCH"):
+        return await writing.update(request, _kind(request, "update" if request.method == "PUT" else "patch"))
     kind = _kind(request, "read")
     access = await access_of(request)
     found = await searching.read(request, access, kind, request.path_params["id"])
@@ -115,7 +110,7 @@ def routes(twin: Twin) -> list[Route]:
     return [
         Route(f"{base}/metadata", _answered(metadata), methods=["GET"]),
         Route(f"{base}/{{kind}}/_search", _answered(search_by_post), methods=["POST"]),
-        Route(f"{base}/{{kind}}", _answered(type_level), methods=["GET"]),
-        Route(f"{base}/{{kind}}/{{id}}", _answered(instance), methods=["GET"]),
+        Route(f"{base}/{{kind}}", _answered(type_level), methods=["GET", "POST"]),
+        Route(f"{base}/{{kind}}/{{id}}", _answered(instance), methods=["GET", "PUT", "PATCH"]),
         Route(f"{base}/{{rest:path}}", _answered(nothing), methods=METHODS),
     ]
