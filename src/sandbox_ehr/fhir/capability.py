@@ -65,4 +65,4 @@ def _type(kind: Kind, name: str, twin: Twin) -> str:
     offer = twin.resources.get(kind.name)
     ours = offer.also.get(name, name) if offer else name
     parameter = parameters_of(kind.name).get(ours)
-    return parameter.kind if parameter else "string"
+    return {"actor": "reference"}.get(parameter.kind, parameter.kind) if parameter else "string"

@@ -26,7 +26,7 @@ class Criterion(msgspec.Struct, frozen=True):
         found = [value for path in self.parameter.paths for value in at(resource, path)]
         if self.modifier == "missing":
             return (not found) == (self.values[0] == "true")
-        check = {"token": _token, "string": _string, "date": _date, "reference": _reference}[self.parameter.kind]
+        check = CHECKS[self.parameter.kind]
         return any(check(self, value, wanted, zone) for value in found for wanted in self.values) != (
             self.modifier == "not"
         )
@@ -126,6 +126,11 @@ def _reference(criterion: Criterion, value: Any, wanted: str, _zone: ZoneInfo) -
     return row_id == wanted_id and (not slash or wanted_kind.rpartition("/")[2] == kind.rpartition("/")[2])
 
 
+def _actor(_criterion: Criterion, value: Any, wanted: str, _zone: ZoneInfo) -> bool:
+    """The id of a schedule has those of its provider and of its location."""
+    return last_part(wanted) in last_part(value["reference"]).split("-")
+
+
 def _date(_criterion: Criterion, value: Any, wanted: str, zone: ZoneInfo) -> bool:
     prefix, text = prefixed(wanted)
     first, last = bounds(text, zone)
@@ -150,3 +155,6 @@ def _own_bounds(value: Any, zone: ZoneInfo) -> tuple[float, float]:
     start = bounds(value["start"], zone)[0] if value.get("start") else float("-inf")
     end = bounds(value["end"], zone)[1] if value.get("end") else float("inf")
     return start, end
+
+
+CHECKS = {"token": _token, "string": _string, "date": _date, "reference": _reference, "actor": _actor}

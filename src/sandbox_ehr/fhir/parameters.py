@@ -73,6 +73,7 @@ _TABLE: dict[str, dict[str, str]] = {
     },
     "Slot": {
         "schedule": "reference:Schedule schedule",
+        "schedule.actor": "actor schedule",
         "start": "date start",
         "status": "token status",
         "appointment-type": "token appointmentType",
@@ -87,7 +88,10 @@ _TABLE: dict[str, dict[str, str]] = {
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """`kind` is token, string, date or reference. `target` is the type that a reference must point to."""
+    """`kind` is token, string, date, reference, or actor (of the schedule of a slot).
+
+    `target` is the type that a reference must point to.
+    """
 
     name: str
     kind: str

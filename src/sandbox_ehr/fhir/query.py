@@ -46,22 +46,21 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(kind: Kind, pairs: Iterable[tuple[str, str]], twin: Twin, offset: int = 0) -> Query:
-    """Raises FhirRefused for a modifier that this server does not know."""
+    """Raises FhirRefused for a modifier that this server does not know, and for what its twin does not take."""
     pairs, offer = tuple(pairs), twin.resources.get(kind.name, Offer())
     results = dict.fromkeys((*RESULTS, twin.paging.count, twin.paging.cursor))
     known, criteria, unknown = parameters_of(kind.name), [], []
     for name, value in pairs:
         plain, _, modifier = name.partition(":")
         plain = offer.also.get(plain, plain)
-        if name in results:
-            continue
-        if plain == "":
+        if name in results or name in ("ah-practice", *twin.ignored):
             continue
         if plain not in known or not _is_offered(plain, offer):
             unknown.append(name)
         elif value:
             criteria.append(Criterion(known[plain], *_modified(modifier, split(value))))
     given = dict(pairs)
+    check(offer, [(name.partition(":")[0], value) for name, value in pairs])
     return Query(
         kind=kind.name,
         pairs=pairs,
@@ -72,6 +71,26 @@ def read(kind: Kind, pairs: Iterable[tuple[str, str]], twin: Twin, offset: int =
         count=_count(given.get(twin.paging.count, ""), twin),
         offset=offset,
     )
+
+
+def check(offer: Offer, pairs: list[tuple[str, str]]) -> None:
+    """What a type of a twin requires of a search. Raises FhirRefused."""
+    names = [name for name, _ in pairs]
+    for group in offer.required:
+        if not set(group) & set(names):
+            raise FhirRefused(400, "required", f"No supported search parameters provided. Give one of {group}.")
+    if sum(name in offer.alone for name in names) > 1:
+        raise FhirRefused(400, "invalid", f"Only one of {offer.alone} may be given, and only once.")
+    for name, shape in offer.ranges.items():
+        values = [value for each, value in pairs if each == name]
+        if values and not _has_shape(values, shape):
+            raise FhirRefused(400, "invalid", f"{name} must be given as {shape}.")
+
+
+def _has_shape(values: list[str], shape: str) -> bool:
+    if shape == "day":
+        return all("T" not in value for value in values)
+    return sorted(prefixed(value)[0] for value in values) == sorted(shape.split())
 
 
 def hint_of(query: Query, kind: Kind, patient: str, zone: ZoneInfo) -> Hint:

@@ -56,6 +56,9 @@ async def instance(request: Request) -> Response:
     if kind.name == "Binary" and "json" not in request.headers.get("accept", ""):
         return Response(base64.b64decode(found["data"]), media_type=found["contentType"])
     response = answer(found)
+    if not ehr_of(request).twin.writes.versions:
+        del response.headers["ETag"]
+        return response
     if request.headers.get("if-none-match") == response.headers.get("etag", "-"):
         return Response(status_code=304, headers={"ETag": response.headers["etag"]})
     response.headers["Content-Location"] = f"{request.url.path}/_history/{found['meta']['versionId']}"
@@ -64,6 +67,21 @@ async def instance(request: Request) -> Response:
 
 async def nothing(request: Request) -> Response:
     raise FhirRefused(404, "not-supported", f"This server does not know {request.method} {request.url.path}.")
+
+
+async def other_tenant(request: Request) -> Response:
+    raise FhirRefused(403, "forbidden", "This tenant is not known here.")
+
+
+def _check_call(request: Request) -> None:
+    """What a twin wants of every call. Raises FhirRefused."""
+    twin, accept = ehr_of(request).twin, request.headers.get("accept", "*/*")
+    # Raw, because the slash in it must not be encoded.
+    query = request.scope["query_string"].decode("latin-1").split("&")
+    if twin.practice and request.url.path != f"{twin.fhir}/metadata" and f"ah-practice={twin.practice}" not in query:
+        raise FhirRefused(403, "forbidden", "ah-practice is missing, or is no practice of this app.")
+    if twin.only_json and "/Binary/" not in request.url.path and "json" not in accept and "*/*" not in accept:
+        raise FhirRefused(406, "not-supported", "This server speaks JSON only.")
 
 
 async def _search(request: Request, kind: Kind, pairs: list[tuple[str, str]]) -> Response:
@@ -91,6 +109,7 @@ def _answered(handler: Handler) -> Handler:
 
     async def answered(request: Request) -> Response:
         try:
+            _check_call(request)
             return await handler(request)
         except RequestRefused as error:
             note_outcome(request, error.refusal.error)
@@ -113,4 +132,5 @@ def routes(twin: Twin) -> list[Route]:
         Route(f"{base}/{{kind}}", _answered(type_level), methods=["GET", "POST"]),
         Route(f"{base}/{{kind}}/{{id}}", _answered(instance), methods=["GET", "PUT", "PATCH"]),
         Route(f"{base}/{{rest:path}}", _answered(nothing), methods=METHODS),
+        *([Route(f"{twin.tenants}/{{rest:path}}", _answered(other_tenant), methods=METHODS)] if twin.tenants else []),
     ]

@@ -60,7 +60,9 @@ class Resource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Twin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Paths begin with a slash. `issuer` is literal, or empty for the address of the authorization server.
     `discovery` are members of the SMART configuration; a list replaces ours, and null leaves a member out.
-    `oddities` are switches of the lab that are always on here. Without `resources` every type is offered.
+    `oddities` are switches of the lab that are always on here. `practice` is what `ah-practice` must say on every call,
+    `ignored` are other parameters that count for nothing, `tenants` is the path below which any other tenant is 403.
+    Without `resources` every type is offered.
     """
 
     name: str = "plain"
@@ -86,6 +88,9 @@ class Twin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     formats: tuple[str, ...] = ("application/fhir+json", "json")
     ignores_post_query: bool = False
     practice: str = ""
+    ignored: tuple[str, ...] = ()
+    tenants: str = ""
+    only_json: bool = False
     oddities: tuple[str, ...] = ()
     tokens: Tokens = Tokens()
     paging: Paging = Paging()
