@@ -35,6 +35,7 @@ class Ehr:
         self.faults = Faults()
         self.holds = Holds()
         self.log = Log()
+        self.seen: dict[str, float] = {}  # what oddities count: calls of a minute, reads of a document
         self.closing = asyncio.Event()
         self._starting = asyncio.Lock()
         self._started = False
@@ -53,6 +54,7 @@ class Ehr:
         await self.database.run(_seed)
         self.clock.state, self.faults = ClockState(), Faults()
         self.log.clear()
+        self.seen.clear()
 
     async def _load(self) -> None:
         await self.database.run(_seed)

@@ -14,7 +14,7 @@ from sandbox_ehr.twins import NAMES, load
 from tests.support.sandbox_client import SandboxClient
 from tests.support.smart_app import SmartApp, resources
 
-CAPTURES = Path("/work/shared/data/vendors")
+CAPTURES = Path(__file__).parents[3] / "shared/data/vendors"
 CAPTURED = {"eclinicalworks": "ecw", "nextgen": "nextgen-enterprise"}
 # What the twins write as the table of the vendors' facts says: create, update or patch.
 WRITES = {

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 
 from sandbox_ehr.ehr import ehr_of
+from sandbox_ehr.fhir.oddities.answers import shown
 from sandbox_ehr.fhir.outcome import FhirRefused, Resource, outcome
 from sandbox_ehr.fhir.query import Pairs, Query
 from sandbox_ehr.fhir.searching import Found
@@ -54,8 +55,9 @@ def cursor_of(text: str) -> Cursor:
 
 
 def _entry(request: Request, resource: Resource, mode: str) -> Resource:
-    url = f"{places_of(request).fhir}/{resource['resourceType']}/{resource['id']}"
-    return {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
+    sent = shown(request, resource)
+    url = f"{places_of(request).fhir}/{sent['resourceType']}/{sent['id']}"
+    return {"fullUrl": url, "resource": sent, "search": {"mode": mode}}
 
 
 def _warning(name: str) -> Resource:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,13 +15,18 @@ from sandbox_ehr.fhir.access import access_of
 from sandbox_ehr.fhir.answers import answer
 from sandbox_ehr.fhir.capability import interactions_of, statement
 from sandbox_ehr.fhir.kinds import KINDS, Kind
+from sandbox_ehr.fhir.oddities import answers as oddities
+from sandbox_ehr.fhir.oddities.ids import inward
+from sandbox_ehr.fhir.oddities.searches import asked
 from sandbox_ehr.fhir.outcome import FhirRefused, of_refusal
 from sandbox_ehr.fhir.query import read
 from sandbox_ehr.lab.log import note_outcome
+from sandbox_ehr.oauth.oddities import active, too_many_calls
 from sandbox_ehr.refusals import RequestRefused
 from sandbox_ehr.requests import limited_body
 from sandbox_ehr.twins import Twin
 
+PRACTICE = "Organization/a-1.Practice-1"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -52,10 +58,13 @@ async def instance(request: Request) -> Response:
         return await writing.update(request, _kind(request, "update" if request.method == "PUT" else "patch"))
     kind = _kind(request, "read")
     access = await access_of(request)
-    found = await searching.read(request, access, kind, request.path_params["id"])
+    row_id = inward(active(request), request.path_params["id"], kind.name, access.grant.clinic)
+    found = await searching.read(request, access, kind, row_id)
+    if kind.name == "Binary":
+        oddities.check_binary(request, row_id, found["contentType"])
     if kind.name == "Binary" and "json" not in request.headers.get("accept", ""):
         return Response(base64.b64decode(found["data"]), media_type=found["contentType"])
-    response = answer(found)
+    response = answer(oddities.shown(request, found))
     if not ehr_of(request).twin.writes.versions:
         del response.headers["ETag"]
         return response
@@ -78,7 +87,10 @@ def _check_call(request: Request) -> None:
     twin, accept = ehr_of(request).twin, request.headers.get("accept", "*/*")
     # Raw, because the slash in it must not be encoded.
     query = request.scope["query_string"].decode("latin-1").split("&")
-    if twin.practice and request.url.path != f"{twin.fhir}/metadata" and f"ah-practice={twin.practice}" not in query:
+    if too_many_calls(request):
+        raise FhirRefused(429, "throttled", "Too many calls.")
+    practice = twin.practice or (PRACTICE if "fhir_49" in active(request) else "")
+    if practice and request.url.path != f"{twin.fhir}/metadata" and f"ah-practice={practice}" not in query:
         raise FhirRefused(403, "forbidden", "ah-practice is missing, or is no practice of this app.")
     if twin.only_json and "/Binary/" not in request.url.path and "json" not in accept and "*/*" not in accept:
         raise FhirRefused(406, "not-supported", "This server speaks JSON only.")
@@ -88,13 +100,17 @@ async def _search(request: Request, kind: Kind, pairs: list[tuple[str, str]]) ->
     ehr, access = ehr_of(request), await access_of(request)
     now, offset, cursor = ehr.clock.now(), 0, dict(pairs).get(ehr.twin.paging.cursor, "")
     if cursor:
+        oddities.check_page(request)
         page = bundles.cursor_of(cursor)
         pairs, offset, now = list(page.pairs), page.offset, page.at
+    else:
+        pairs = asked(request, kind.name, pairs, access.grant.clinic)
     query = read(kind, pairs, ehr.twin, offset)
+    query = msgspec.structs.replace(query, count=oddities.page_size(request, query.count))
     if query.unknown and "handling=strict" in request.headers.get("prefer", ""):
         raise FhirRefused(400, "not-supported", f"Unknown parameters: {', '.join(query.unknown)}.")
     found = await searching.find(request, access, kind, query)
-    return answer(bundles.bundle(request, query, found, now))
+    return answer(oddities.bundled(request, bundles.bundle(request, query, found, now), found.total))
 
 
 def _kind(request: Request, interaction: str) -> Kind:

@@ -11,6 +11,7 @@ from sandbox_ehr.ehr import ehr_of
 from sandbox_ehr.fhir.access import Access, Permission, zone_of
 from sandbox_ehr.fhir.hint import Hint
 from sandbox_ehr.fhir.kinds import KINDS, Kind
+from sandbox_ehr.fhir.oddities.answers import hidden
 from sandbox_ehr.fhir.outcome import FhirRefused, Resource
 from sandbox_ehr.fhir.parameters import parameters_of
 from sandbox_ehr.fhir.query import Query, hint_of
@@ -30,7 +31,7 @@ async def find(request: Request, access: Access, kind: Kind, query: Query) -> Fo
     permission, zone = access.require(kind, "s", kind.right), zone_of(access)
     hint = hint_of(query, kind, permission.only_patient, zone)
     found = await load(request, access, kind, hint)
-    allowed = [each for each in found if permission.covers(each, zone)]
+    allowed = hidden(request, [each for each in found if permission.covers(each, zone)])
     matches = [each for each in allowed if all(one.matches(each, zone) for one in query.criteria)]
     page = _sorted(matches, kind, query)[query.offset : query.offset + query.count]
     included = await _included(request, access, query, page)

@@ -9,6 +9,7 @@ from sandbox_ehr.grants import tokens, waiting
 from sandbox_ehr.grants.tokens import Grant
 from sandbox_ehr.grants.waiting import AuthorizationRequest
 from sandbox_ehr.lab.log import note_outcome
+from sandbox_ehr.oauth.oddities import scopes_granted, state_back
 from sandbox_ehr.oauth.places import address_back
 from sandbox_ehr.oauth.scopes import offered
 from sandbox_ehr.oauth.sign_in import pending
@@ -28,7 +29,7 @@ async def decide(request: Request) -> Response:
         raise RequestRefused(refusals.request_ended())
     is_launch = bool(asked.patient_id or asked.encounter_id) and not asked.own_patient
     possible = offered(asked.scopes, app, ehr.twin, asked.own_patient, is_launch=is_launch)
-    scopes = tuple(text for text in possible if text in chosen)
+    scopes = scopes_granted(request, tuple(text for text in possible if text in chosen))
     if form.get("decision") != "allow" or not scopes:
         note_outcome(request, "access_denied", asked.username)
         return _back(request, asked, {"error": "access_denied", "error_description": "The user said no."})
@@ -38,7 +39,7 @@ async def decide(request: Request) -> Response:
 
 def _back(request: Request, asked: AuthorizationRequest, said: dict[str, str]) -> Response:
     """303: the browser must not post the form again to the app (RFC 9700, section 4.12)."""
-    return RedirectResponse(address_back(request, asked.redirect_uri, said, asked.state), 303)
+    return RedirectResponse(address_back(request, asked.redirect_uri, said, state_back(request, asked.state)), 303)
 
 
 async def _code(ehr: Ehr, asked: AuthorizationRequest, scopes: tuple[str, ...]) -> str:

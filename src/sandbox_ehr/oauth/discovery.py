@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_ehr.ehr import ehr_of
+from sandbox_ehr.oauth.oddities import published
 from sandbox_ehr.oauth.places import places_of
 from sandbox_ehr.oauth.scopes import TEXTS
 from sandbox_ehr.responses import json_response
@@ -50,7 +51,7 @@ async def smart_configuration(request: Request) -> Response:
     }
     # TOML has no null, so the text "-" leaves a member out.
     found |= twin.discovery
-    return json_response({name: value for name, value in found.items() if value != "-"})
+    return json_response(published(request, {name: value for name, value in found.items() if value != "-"}))
 
 
 async def keys(request: Request) -> Response:

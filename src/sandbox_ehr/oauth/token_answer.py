@@ -9,6 +9,7 @@ from sandbox_ehr.ehr import ehr_of
 from sandbox_ehr.grants import tokens
 from sandbox_ehr.grants.apps import App
 from sandbox_ehr.grants.tokens import Grant, Token
+from sandbox_ehr.oauth.oddities import rotates, token_answer
 from sandbox_ehr.oauth.places import places_of
 from sandbox_ehr.oauth.scopes import needs_patient
 from sandbox_ehr.twins import Twin
@@ -32,7 +33,7 @@ async def answer_of(
     body |= {"refresh_token": refresh} if refresh else {}
     if first and "openid" in scopes:
         body["id_token"] = await ehr.signing_key.signed(_identity(request, shown.grant, scopes))
-    return body | _context(shown.grant, scopes, ehr.twin)
+    return token_answer(request, body | _context(shown.grant, scopes, ehr.twin), first=first)
 
 
 def fhir_user(grant: Grant) -> str:
@@ -46,7 +47,7 @@ async def _refresh_token(request: Request, app: App, shown: Token, *, first: boo
     lasting = {"offline_access", "online_access"} & set(shown.scopes)
     if not lasting or not app.offline or (app.is_public and not life.public_refresh):
         return None
-    if first or life.rotate:
+    if first or rotates(request):
         # The scopes of the grant: an access token with fewer does not narrow the next one (RFC 6749, section 6).
         return await ehr.database.run(tokens.issue, "refresh", shown.grant_id, shown.scopes, now + seconds)
     await ehr.database.run(tokens.prolong, shown, now + seconds)

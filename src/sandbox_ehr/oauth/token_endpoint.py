@@ -15,6 +15,7 @@ from sandbox_ehr.grants.apps import App
 from sandbox_ehr.grants.tokens import Token
 from sandbox_ehr.lab.log import note_outcome
 from sandbox_ehr.oauth.client_authentication import client_of
+from sandbox_ehr.oauth.oddities import check_refresh, rotates, too_many_calls
 from sandbox_ehr.oauth.refused import OAuthRefused
 from sandbox_ehr.oauth.scopes import is_subset
 from sandbox_ehr.oauth.token_answer import answer_of
@@ -28,6 +29,8 @@ COUNTERS = {"authorization_code": "codes_exchanged", "refresh_token": "refreshes
 async def token(request: Request) -> Response:
     try:
         form = await posted(request)
+        if too_many_calls(request):
+            raise OAuthRefused("temporarily_unavailable", "Too many calls.", 429)
         app = await client_of(request, form)
         grants = {"authorization_code": _of_code, "refresh_token": _of_refresh_token}
         kind = form.get("grant_type", "")
@@ -89,9 +92,9 @@ def _proves(verifier: str, challenge: str) -> bool:
 
 async def _of_refresh_token(request: Request, app: App, form: Form) -> dict[str, Any]:
     ehr = ehr_of(request)
-    old, good = await ehr.database.run(
-        _take_refresh_token, form.get("refresh_token", ""), app.client_id, ehr.clock.now(), ehr.twin.tokens.rotate
-    )
+    shown, rotate = form.get("refresh_token", ""), rotates(request)
+    check_refresh(request, shown)
+    old, good = await ehr.database.run(_take_refresh_token, shown, app.client_id, ehr.clock.now(), rotate)
     if old is None or not good:
         raise OAuthRefused("invalid_grant", "The refresh token is unknown, used, revoked or too old.")
     scopes = tuple(form["scope"].split()) if form.get("scope") else old.scopes

@@ -26,7 +26,7 @@ def create(connection: sqlite3.Connection, context: ChartContext, resource: Reso
     media_type, content = _content(resource)
     visit = next(iter(pointed_to(resource, "context.encounter", "Encounter")), "")
     title = first(resource, "description", "content.attachment.title") or text_of(resource.get("type")) or "Note"
-    if not media_type.startswith("text/"):
+    if not media_type.startswith("text/") and media_type != "application/xhtml+xml":
         folder = FOLDERS.get(code_in(resource.get("type"), FOLDERS), USUAL_FOLDER)
         reviewed = first(resource, "docStatus") == "final"
         about = {"patient_id": patient, "folder_id": folder, "visit_id": visit, "reviewed": reviewed}
