@@ -49,7 +49,7 @@ FOLDERS: dict[str, Budget] = {
     "net": Budget(240, 8),
     "oauth": Budget(20, 5),
     "records": Budget(240, 75),
-    "sandbox_ehr": Budget(270, 110),
+    "sandbox_ehr": Budget(330, 190),
     "settings": Budget(95, 3),
     "signin": Budget(95, 3),
     "store": Budget(130, 160),
