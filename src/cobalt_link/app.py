@@ -116,7 +116,7 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         trust = system_trust(settings.ca_file)
         http = Http(allow_private=settings.allow_private_networks, proxy=settings.outbound_proxy, tls=trust)
         stack.push_async_callback(http.close)
-        connectors = {key: each(http) for key, each in connector_classes().items()}
+        connectors: dict[str, Connector] = {key: each(http) for key, each in connector_classes().items()}
         house = _open_rooms(
             Deps(
                 settings=settings,

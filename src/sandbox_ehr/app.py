@@ -24,13 +24,16 @@ from sandbox_ehr.api import (
     task_routes,
 )
 from sandbox_ehr.ehr import Ehr
+from sandbox_ehr.fhir import routes as fhir_routes
 from sandbox_ehr.lab import routes as lab_routes
 from sandbox_ehr.lab.fault_injection import FaultInjection
 from sandbox_ehr.lab.log import note_outcome
 from sandbox_ehr.lab.request_logging import RequestLogging
 from sandbox_ehr.middleware import BodyLimit, EnsureStarted, ResponseHeaders
+from sandbox_ehr.oauth import routes as oauth_routes
 from sandbox_ehr.refusals import Refusal, RequestRefused
 from sandbox_ehr.responses import refusal_response
+from sandbox_ehr.twins import PLAIN, load
 from sandbox_ehr.web import assets, chart_pages, password_pages, patient_page, sign_in_pages
 from sandbox_ehr.web.rendering import page
 
@@ -60,9 +63,10 @@ HTTP_ERRORS = {
 }
 
 
-def create_app(folder: Path) -> Starlette:
-    """The EHR with its data in `folder`, which is created if needed."""
-    ehr = Ehr(folder)
+def create_app(folder: Path, like: str = PLAIN.name) -> Starlette:
+    """The EHR with its data in `folder`, which is created if needed. `like` is the name of a vendor twin."""
+    twin = load(like)
+    ehr = Ehr(folder, twin)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
@@ -71,7 +75,7 @@ def create_app(folder: Path) -> Starlette:
         await ehr.database.close()
 
     app = Starlette(
-        routes=ROUTES,
+        routes=[*ROUTES, *oauth_routes.routes(twin), *fhir_routes.routes(twin)],
         # From the outside in. A refused body and an injected fault still get the headers and a log entry.
         middleware=[
             Middleware(EnsureStarted, ehr=ehr),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 # Raised with every change of a table. A file of another version is begun anew: its data are made up.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 P = ParamSpec("P")
 T = TypeVar("T")
 

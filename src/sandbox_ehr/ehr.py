@@ -10,26 +10,32 @@ from starlette.requests import Request
 
 from sandbox_ehr.clinic import documents, insurances, patients, records, referring_providers, schedule_slots, visits
 from sandbox_ehr.database import Database
+from sandbox_ehr.grants import apps, assertions, tokens, waiting
+from sandbox_ehr.grants.signing_key import SigningKey
 from sandbox_ehr.lab import saved_state
 from sandbox_ehr.lab.clock import Clock, ClockState
 from sandbox_ehr.lab.faults import Faults
 from sandbox_ehr.lab.holds import Holds
 from sandbox_ehr.lab.log import Log
 from sandbox_ehr.login import accounts, pending_sign_ins, sandbox_logins, sessions
+from sandbox_ehr.twins import PLAIN, Twin
 
-ROOMS_WITH_TABLES = ("login", "clinic", "lab")
+ROOMS_WITH_TABLES = ("login", "clinic", "grants", "lab")
 
 
 class Ehr:
-    """`folder` holds, or will hold, `sandbox-ehr.sqlite`."""
+    """`folder` holds, or will hold, `sandbox-ehr.sqlite`. `twin` is the vendor whose server it acts like."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, twin: Twin = PLAIN) -> None:
         schemas = [files(f"sandbox_ehr.{room}").joinpath("schema.sql").read_text("utf-8") for room in ROOMS_WITH_TABLES]
         self.database = Database(folder / "sandbox-ehr.sqlite", schemas)
+        self.twin = twin
+        self.signing_key = SigningKey()
         self.clock = Clock()
         self.faults = Faults()
         self.holds = Holds()
         self.log = Log()
+        self.seen: dict[str, float] = {}  # what oddities count: calls of a minute, reads of a document
         self.closing = asyncio.Event()
         self._starting = asyncio.Lock()
         self._started = False
@@ -50,6 +56,7 @@ class Ehr:
             await self.database.keep()
         self.clock.state, self.faults = ClockState(), Faults()
         self.log.clear()
+        self.seen.clear()
 
     async def _load(self) -> None:
         await self.database.run(_seed)
@@ -69,6 +76,6 @@ def _seed(connection: sqlite3.Connection) -> None:
 
 
 def _delete_all(connection: sqlite3.Connection) -> None:
-    rooms = (sessions, pending_sign_ins, accounts, saved_state)
+    rooms = (sessions, pending_sign_ins, accounts, saved_state, tokens, waiting, assertions, apps)
     for table in (*rooms, visits, schedule_slots, patients, records, documents):
         table.delete_all(connection)

@@ -33,7 +33,7 @@ class EnsureStarted:
 
 
 class ResponseHeaders:
-    """Forbids caching, sniffing, framing and scripts, for JSON and pages alike."""
+    """Forbids caching, sniffing, framing and scripts, for JSON and pages alike, unless the response has its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -41,7 +41,10 @@ class ResponseHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
+                own = message.get("headers", ())
+                # A page that has to send the browser to an app states what it allows itself.
+                names = {name for name, _ in own}
+                message["headers"] = [*own, *(header for header in HEADERS if header[0] not in names)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

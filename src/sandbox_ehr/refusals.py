@@ -188,6 +188,19 @@ def rank_taken(rank: int) -> Refusal:
     return Refusal("rank_taken", 409, "The patient has a plan of this rank already.", {"rank": rank})
 
 
+def unknown_app() -> Refusal:
+    message = "No app is registered here under this client id, or the clinic has not enabled it."
+    return Refusal("unauthorized_client", 400, message)
+
+
+def wrong_redirect() -> Refusal:
+    return Refusal("wrong_redirect", 400, "This redirect address is not registered for the app, letter for letter.")
+
+
+def request_ended() -> Refusal:
+    return Refusal("request_ended", 400, "The app's request is unknown or has ended. Start again from the app.")
+
+
 def _whole_seconds(seconds: float) -> int:
     # Rounded up, and never 0: a client that waits this long must not come back too early.
     return max(1, math.ceil(seconds))

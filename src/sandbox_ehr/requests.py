@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 
 def max_body_bytes(path: str) -> int:
-    return MAX_FILE_BODY_BYTES if path.startswith(PATHS_WITH_FILES) else MAX_BODY_BYTES
+    has_file = path.startswith(PATHS_WITH_FILES) or path.rpartition("/DocumentReference")[1]
+    return MAX_FILE_BODY_BYTES if has_file else MAX_BODY_BYTES
 
 
 async def limited_body(request: Request) -> bytes:

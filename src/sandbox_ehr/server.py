@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from sandbox_ehr.app import create_app
+from sandbox_ehr.twins import PLAIN
 
 
 class Server(uvicorn.Server):
@@ -22,10 +23,13 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = None) -> AsyncGenerator[str, None]:
+async def running(
+    host: str = "127.0.0.1", port: int = 0, data: Path | None = None, like: str = PLAIN.name
+) -> AsyncGenerator[str, None]:
     """Run the EHR while the block runs. Gives its address, such as http://127.0.0.1:8123.
 
-    Port 0 picks a free one. Without `data` the EHR uses a temporary folder. Raises OSError if the port is taken.
+    Port 0 picks a free one. Without `data` the EHR uses a temporary folder. `like` is the name of a vendor twin. Raises
+    OSError if the port is taken.
     """
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-ehr-")))
@@ -33,7 +37,7 @@ async def running(host: str = "127.0.0.1", port: int = 0, data: Path | None = No
         bound = stack.enter_context(socket.create_server((host, port), family=family, backlog=1024))
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does not, for a socket without a protocol
         port = bound.getsockname()[1]
-        app = create_app(folder)
+        app = create_app(folder, like)
         # By default uvicorn configures logging, which changes the log of the program that it runs in.
         options = {"log_config": None, "log_level": "critical", "access_log": False, "server_header": False}
         server = Server(uvicorn.Config(app, ws="none", lifespan="off", timeout_graceful_shutdown=10, **options))
@@ -55,9 +59,10 @@ async def serve(
     port: int = 0,
     data: Path | None = None,
     ready: Callable[[str], None] | None = None,
+    like: str = PLAIN.name,
 ) -> None:
     """Run the EHR until cancelled. Calls `ready` with the address; without `ready`, prints the address on one line."""
-    async with running(host, port, data) as address:
+    async with running(host, port, data, like) as address:
         (ready or _print_address)(address)
         await asyncio.Event().wait()
 

@@ -9,6 +9,7 @@ import pytest
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import EhrThrottled, EhrUnavailable, ReconnectRequired
 from cobalt_link.connector import refusals
+from cobalt_link.connector.offers import Offering
 from cobalt_link.web.problems import Problem
 from tests.accounts.tiny import RenewingConnector
 from tests.accounts.world import DOCTORS, World, names
@@ -42,7 +43,7 @@ async def test_calls_in_four_processes_share_one_renewal(world: World, account: 
 
 @pytest.mark.parametrize(
     "no",
-    [refusals.SessionEnded(), refusals.NoRights(), refusals.LoginRequired(), KeyError("token of Betz"), None],
+    [refusals.SessionEnded(), refusals.NoRights(), KeyError("token of Betz"), None],
 )
 async def test_a_refused_renewal_falls_back_to_the_saved_answers(
     world: World, account: Account, no: Exception | None
@@ -134,3 +135,24 @@ async def _die_inside(world: World, account: Account, *, renewing: bool = True) 
         await call
     world.ehr.gate.set()
     await world.db.run("UPDATE accounts SET claimed_until = clock_timestamp() - interval '1 second'")
+
+
+async def test_a_grant_that_only_its_user_brings_back_sends_no_password(world: World, account: Account) -> None:
+    world.ehr.renew_trouble = refusals.LoginRequired()
+    with pytest.raises(ReconnectRequired):
+        await world.sessions.read(account, names)
+    assert (world.ehr.renewals, world.ehr.attempts) == (1, 0)
+    assert (await world.row(account))["health"] == "login_required"
+
+
+async def test_what_an_ehr_offers_is_kept_and_follows_the_renewals(world: World, account: Account) -> None:
+    account = await world.accounts.by_id(account.id)
+    assert account.offers is None
+    world.ehr.offers = Offering(ehr="Northlake", reads={"providers": ()}, not_granted=("patients",))
+    await world.sessions.read(account, names)
+    again = await world.accounts.by_id(account.id)
+    assert again.offers == world.ehr.offers
+    world.ehr.offers = None
+    world.ehr.end_sessions()
+    await world.sessions.read(again, names)
+    assert (await world.accounts.by_id(account.id)).offers == again.offers

@@ -28,7 +28,7 @@ async def test_the_list_names_every_connector_as_emr_name_may(tmp_path: Path) ->
     said = await run(tmp_path, "list", "--json")
     assert said.code == 0, said.err
     listed = {each["key"]: each for each in said.json["connectors"]}
-    assert listed.keys() == connector_classes().keys() == {"sandbox", "gnuhealth"}
+    assert listed.keys() == connector_classes().keys() == {"sandbox", "gnuhealth", "smart"}
     assert (listed["gnuhealth"]["name"], listed["gnuhealth"]["aliases"][0]) == ("GNU Health", "GNU Health HIS")
     assert "Sandbox EHR" in (await run(tmp_path, "list")).out
 

@@ -116,6 +116,8 @@ async def test_the_log_shows_who_logged_in_and_how_often_but_no_secret(ehr: Sand
         "texts_sent": 1,
         "emails_sent": 0,
         "pushes_sent": 0,
+        "codes_exchanged": 0,
+        "refreshes": 0,
     }
     text = str(log)
     for secret in ("pass_good", "not-the-password", "999111", "123456", session, challenge["id"], "Whitlock"):

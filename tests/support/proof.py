@@ -60,6 +60,8 @@ OLD_TOKEN_CALLS = Proof(100, 1_000, "Each server is asked 25 times after a rotat
 ROTATED_TOKEN_CALLS = Proof(40, 334, "Three tokens are tried in each, from another process's connections.")
 RANDOM_WALKS = Proof(20, 720, "280 steps reach every state; the nightly 10,000 reach their rare orders (S-144).")
 
+FHIR_EXAMPLES = Proof(400, 5_306, "Every type is among them; the full corpus takes half a minute.")
+
 # Many clients at once. S-147.
 SILENT_CONNECTIONS = Proof(1_100, 9_000, "More than the 1,024 that were an outage. Half of them have to make room.")
 

@@ -10,6 +10,7 @@ import msgspec
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import EhrUser, Grant
 from cobalt_link.connector.instance import EhrInstance
+from cobalt_link.connector.offers import Offering
 
 Health = Literal["active", "login_required"]
 
@@ -33,7 +34,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     `client` and `org` are our ids, `org_id` is the app's. `connector` is the connector's key. `token` is the keyed hash
     of the access token by which the account was found. `reference` is the app's own label of that token
     (`access_token_reference_id`). It is at first the `user_id`. `health_reason` is a refusal's code. `writes` are what
-    its user has allowed the app to write. `keys` came with the look-up of the token: `sealing.key_of` opens them.
+    its user has allowed the app to write. `offers` is what its EHR offers, where accounts of one connector differ.
+    `keys` came with the look-up of the token: `sealing.key_of` opens them.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     linked_at: datetime
     last_used_at: datetime | None
     writes: tuple[str, ...] = ()
+    offers: Offering | None = None
     token: bytes | None = None
     keys: WrappedKeys | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cobalt_link.connector.offers import Offering
 from cobalt_link.web.problems import Problem
 
 
@@ -32,6 +33,25 @@ class NotSupported(Problem):
 
     code = "not_supported"
     status = 400
+
+
+class NotGranted(Problem):
+    """The EHR has what you asked for, but the grant of this user leaves it out. Send the user through Link again and
+    ask them to allow it on the EHR's page."""
+
+    code = "not_granted"
+    status = 403
+
+
+def not_offered(ehr: str, what: str, capability: str, offers: Offering | None) -> NotSupported | NotGranted:
+    """Why an account's EHR does not do this. An answer must not look as if the chart were empty (S-042)."""
+    if offers and capability in offers.not_granted:
+        return NotGranted(
+            f"{ehr} has {what}, but this user's grant leaves it out. Send the user through Link again and ask them to"
+            " allow it on the EHR's page."
+        )
+    reason = offers.reasons.get(capability) if offers else None
+    return NotSupported(f"{reason or f'{ehr} does not offer {what}.'} Leave this call out for {ehr}.")
 
 
 class EhrUnavailable(Problem):

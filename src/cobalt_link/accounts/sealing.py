@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from cobalt_link.accounts.account import Account, OpenAccount, SealedGrant, ShownUser, WrappedKeys
 from cobalt_link.accounts.fingerprints import Fingerprints, ehr_login_of
@@ -60,8 +62,8 @@ def sealed(key: DataKey, account: Account, grant: Grant, answers: Mapping[str, b
 
 def stored(
     key: DataKey, prints: Fingerprints, account: Account, grant: Grant, answers: Mapping[str, bytes]
-) -> dict[str, bytes | str | None]:
-    """The sealed columns, the fingerprints of the EHR user, session, and passwords in them, and the practice."""
+) -> dict[str, Any]:
+    """The sealed columns, the fingerprints of the EHR user, session, and passwords in them, and what is readable."""
     login = ehr_login_of(account, grant)
     return {
         **sealed(key, account, grant, answers),
@@ -69,6 +71,7 @@ def stored(
         "session_print": prints.session(login, grant.session),
         "answers_print": next(iter(prints.answers(login, answers)), None),
         "practice": grant.practice,
+        "offers": Jsonb(msgspec.to_builtins(grant.offers)) if grant.offers else None,
     }
 
 
@@ -82,7 +85,12 @@ def opened(key: DataKey, account: Account, row: Row, *, answers: bool = True) ->
     return OpenAccount(
         account=account,
         chart=Chart(
-            instance=account.instance, tenant=account.tenant, session=grant.session, known=grant.known, zone=grant.zone
+            instance=account.instance,
+            tenant=account.tenant,
+            session=grant.session,
+            known=grant.known,
+            zone=grant.zone,
+            offers=account.offers,
         ),
         user=grant.user,
         known=grant.known,

@@ -28,7 +28,15 @@ from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant, Renewed
-from cobalt_link.connector.refusals import EhrBusy, EhrDown, Locked, NotThisAddress, Refusal, SessionEnded
+from cobalt_link.connector.refusals import (
+    EhrBusy,
+    EhrDown,
+    Locked,
+    LoginRequired,
+    NotThisAddress,
+    Refusal,
+    SessionEnded,
+)
 from cobalt_link.connector.validity import checked
 from cobalt_link.connector.writing import NotWritten
 from cobalt_link.kit.clock import Clock
@@ -86,17 +94,18 @@ class EhrSessions:
         """Raises EhrDomainNotAllowed if the operator's list of EHR domains leaves out the account's EHR."""
         self._ehrs.check(account)
 
-    async def read(self, account: Account, step: EhrCall[T]) -> T:
+    async def read(self, account: Account, step: EhrCall[T], *, what: str = "read") -> T:
         """What `step(connector, chart)` reads. The session is renewed once if necessary.
 
         Raises ReconnectRequired, EhrUnavailable, EhrThrottled, MissingRights, NotSupported, EhrUnexpected,
-        EhrDomainNotAllowed, or AccountGone. An account that needs its user sends nothing to the EHR (S-141).
+        EhrDomainNotAllowed, or AccountGone. An account that needs its user sends nothing to the EHR (S-141). `what` is
+        for the audit trail.
         """
         self.check(account)
         if account.health == "login_required":
             raise ReconnectRequired
         # Without the answers: the password stays sealed until a renewal needs it.
-        opened = await self._accounts.opened(account, "read", answers=False)
+        opened = await self._accounts.opened(account, what, answers=False)
         if not self._has_expired(opened):
             try:
                 return await self._do(opened, step)
@@ -109,7 +118,7 @@ class EhrSessions:
             # A second renewal would repeat this for ever, and each one may send the password.
             raise self._problem(account, again) from None
 
-    async def once(self, account: Account, step: EhrCall[T]) -> T:
+    async def once(self, account: Account, step: EhrCall[T], *, what: str = "write") -> T:
         """What `step(connector, chart)` does, which is never done twice: for writes.
 
         Raises what `read` raises, and SessionEnded if the EHR no longer accepts the session.
@@ -117,7 +126,7 @@ class EhrSessions:
         self.check(account)
         if account.health == "login_required":
             raise ReconnectRequired
-        opened = await self._accounts.opened(account, "write", answers=False)
+        opened = await self._accounts.opened(account, what, answers=False)
         if self._has_expired(opened):
             opened = await self.renewed(account, opened.number)
         return await self._do(opened, step)
@@ -245,8 +254,9 @@ class EhrSessions:
                 renewed = checked(given) if given is not None else None
         except Exception as error:
             refusal = EhrDown() if isinstance(error, TimeoutError) else as_refusal(error)
-            if isinstance(refusal, EhrDown | EhrBusy):
-                # A password that is sent to an EHR in trouble fails too, and may count as a wrong one.
+            if isinstance(refusal, EhrDown | EhrBusy | LoginRequired):
+                # A password that is sent to an EHR in trouble fails too, and may count as a wrong one. And where the
+                # connector says that only the user can sign in, there is nothing to try.
                 await self._settle(renewal, Refused(refusal))
                 return True
             log.info("session_not_renewed", account=renewal.account.id, code=refusal.code)
@@ -316,4 +326,5 @@ def _grant_of(renewal: Renewal, renewed: Renewed) -> Grant:
         expires_at=renewed.expires_at,
         keep_alive=renewed.keep_alive,
         zone=opened.chart.zone,
+        offers=renewed.offers,
     )

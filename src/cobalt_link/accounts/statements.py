@@ -8,7 +8,7 @@ from cobalt_link.jobs.claims import ABANDONED, CLAIM, CLAIMED, FREE, RELEASE, Wo
 
 COLUMNS: LiteralString = (
     "a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.address, a.practice, a.tenant,"
-    " a.health, a.health_reason, a.linked_at, a.last_used_at, a.writes"
+    " a.health, a.health_reason, a.linked_at, a.last_used_at, a.writes, a.offers"
 )
 ACCOUNT: LiteralString = f"{COLUMNS}, a.reference"
 # By which the accounts on one EHR login are found, whichever version of the code wrote the row.
@@ -45,7 +45,8 @@ STORED: LiteralString = (
     "sealed_grant = %(grant)s, sealed_answers = %(answers)s, sealed_ehr_user = %(ehr_user)s,"
     " session_fingerprint = %(session_print)s, answers_fingerprint = %(answers_print)s,"
     " ehr_person_fingerprint = %(person_print)s,"
-    " practice = coalesce(%(practice)s, practice), grant_number = grant_number + 1"
+    " practice = coalesce(%(practice)s, practice), offers = coalesce(%(offers)s, offers),"
+    " grant_number = grant_number + 1"
 )
 # A person has signed in. RELEASE takes the claim from a renewal that still works with the old grant.
 GRANT: LiteralString = f"""

@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -26,6 +26,8 @@ class SandboxOptions(CommonOptions):
     )
 
 
+# The twins of the sandbox EHR, and itself. Named here, so that the help shows them without starting it.
+Vendor = Literal["plain", "epic", "oracle", "athenahealth", "eclinicalworks", "meditech", "nextgen"]
 SANDBOX_DEFAULTS = SandboxOptions()
 
 
@@ -33,6 +35,7 @@ async def sandbox(
     *,
     port: Annotated[int, Parameter(help="Port to listen on. 0 means a free one.")] = 9100,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+    like: Annotated[Vendor, Parameter(help="Vendor whose SMART and FHIR server it acts like.")] = "plain",
     options: SandboxOptions = SANDBOX_DEFAULTS,
 ) -> None:
     """Run the sandbox EHR, with made-up patients and logins for every case."""
@@ -41,7 +44,7 @@ async def sandbox(
     def ready(address: str) -> None:
         print_result(options.json, {"url": address}, f"The sandbox EHR is at {address}")
 
-    serving = asyncio.ensure_future(sandbox_ehr.serve(host, port, options.data, ready))
+    serving = asyncio.ensure_future(sandbox_ehr.serve(host, port, options.data, ready, like))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     with port_errors_explained(host, port), suppress(asyncio.CancelledError):

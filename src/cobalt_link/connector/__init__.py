@@ -6,6 +6,7 @@ from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.declared import reads
+from cobalt_link.connector.fhir import FhirRequest, FhirResponse, PassesFhir
 from cobalt_link.connector.for_tests import MakesLogins, TestLogin
 from cobalt_link.connector.forms import Content, multipart
 from cobalt_link.connector.grant import EhrUser, Grant, Renewed
@@ -23,6 +24,7 @@ from cobalt_link.connector.json_api import (
 from cobalt_link.connector.matching import matches_appointment, matches_patient, names_patient
 from cobalt_link.connector.models import *  # noqa: F403 - a new model is added in one place
 from cobalt_link.connector.models.filters import digits, holds, same_phone
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.pages import ONE_PAGE, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
 from cobalt_link.connector.panes import (
     Choice,
@@ -45,6 +47,7 @@ from cobalt_link.connector.refusals import (
     EhrBusy,
     EhrDown,
     Locked,
+    LoginRequired,
     Never,
     NoneOfThese,
     NoRights,
@@ -104,16 +107,26 @@ from cobalt_link.net.http import (
     TooMuch,
     TooSlow,
 )
+from cobalt_link.oauth.authorization import AuthorizationRequest, authorization_request
+from cobalt_link.oauth.discovery import SmartConfiguration, discover
+from cobalt_link.oauth.errors import NotSmart, OAuthError
+from cobalt_link.oauth.id_token import BadIdToken, Identity, identity
+from cobalt_link.oauth.registration import AppRegistration, NoRegistrations
+from cobalt_link.oauth.scopes import Granted, Scope, parsed, written
+from cobalt_link.oauth.tokens import TokenAnswer, exchanged, refreshed, revoked
 
 __all__ = [
     "MOST_OPTIONS",
     "ONE_PAGE",
     "AddressRefused",
     "Ai",
+    "AppRegistration",
     "AppointmentChange",
     "Ask",
     "AskAHuman",
     "AskAgain",
+    "AuthorizationRequest",
+    "BadIdToken",
     "BrokenAnswer",
     "Chart",
     "Choice",
@@ -133,17 +146,22 @@ __all__ = [
     "EhrInstance",
     "EhrUser",
     "Errors",
+    "FhirRequest",
+    "FhirResponse",
     "ForPatient",
     "Grant",
+    "Granted",
     "Held",
     "Http",
     "HttpError",
     "HttpResponse",
+    "Identity",
     "InsuranceChange",
     "JsonApi",
     "JsonClient",
     "LinkedPages",
     "Locked",
+    "LoginRequired",
     "MakesLogins",
     "Never",
     "NewAppointment",
@@ -162,19 +180,24 @@ __all__ = [
     "NewTelephoneAction",
     "NewTelephoneEncounter",
     "NoAnswer",
+    "NoRegistrations",
     "NoRights",
     "NoSuchName",
     "NoneOfThese",
     "NotJson",
+    "NotSmart",
     "NotThisAddress",
     "NotUnderstood",
     "NotWritten",
     "NoteChange",
     "NumberedPages",
+    "OAuthError",
+    "Offering",
     "OffsetPages",
     "Option",
     "Pages",
     "PaneRefusal",
+    "PassesFhir",
     "PasswordExpired",
     "PatientChange",
     "PushDenied",
@@ -187,11 +210,14 @@ __all__ = [
     "Refusal",
     "Renewed",
     "RenewsSessions",
+    "Scope",
     "Secret",
     "SessionEnded",
+    "SmartConfiguration",
     "Soap",
     "TestLogin",
     "TlsError",
+    "TokenAnswer",
     "TooManyCodes",
     "TooMuch",
     "TooSlow",
@@ -207,14 +233,22 @@ __all__ = [
     "Written",
     "WrongCode",
     "WrongCredentials",
+    "authorization_request",
     "digits",
+    "discover",
+    "exchanged",
     "holds",
+    "identity",
     "matches_appointment",
     "matches_patient",
     "multipart",
     "names_patient",
+    "parsed",
     "reads",
+    "refreshed",
     "retry_after",
+    "revoked",
     "same_phone",
+    "written",
 ]
 __all__ += models.__all__

@@ -25,6 +25,7 @@ class RenewsSessions(Protocol):
         """A fresh session from the old one, by a refresh token or a keep-alive call. No password, no code.
 
         None or a refusal such as `SessionEnded`: sign in again with the saved answers. `EhrDown` and `EhrBusy` wait.
+        `LoginRequired`: the grant is gone and no saved answer brings it back, so the user has to sign in.
         """
         ...
 

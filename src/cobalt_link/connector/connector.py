@@ -18,6 +18,7 @@ from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.manifest import Manifest, read_manifest, read_texts, sign_in_version
 from cobalt_link.connector.writing import Writings
 from cobalt_link.net.http import Http
+from cobalt_link.oauth.registration import NoRegistrations
 
 
 class Connector:
@@ -41,8 +42,10 @@ class Connector:
         cls.manifest = read_manifest(cls.folder, declared(cls))
         cls.version = sign_in_version(cls.folder, cls.manifest.sign_in_version)
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, registrations: NoRegistrations | None = None) -> None:
+        """`registrations` are the operator's app registrations at EHRs, for sign-ins on the EHR's own page."""
         self.http = http
+        self.registrations = registrations or NoRegistrations()
 
     def texts(self, locale: str) -> dict[str, str]:
         """This connector's own texts by key, with English where the locale has none."""

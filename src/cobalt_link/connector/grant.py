@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from cobalt_link.connector.offers import Offering
+
 
 class EhrUser(msgspec.Struct, frozen=True, kw_only=True):
     """The EHR's user. `id` is the EHR's own and stays the same over sign-ins. `username` as typed or as the EHR
@@ -26,6 +28,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     - `session` is JSON that only the connector understands (cookies, tokens). It is stored sealed.
     - `known` is JSON that later sign-ins of the account see as `ask.known`, such as whether there was a second factor.
     - `expires_at`: when the session ends by itself. `keep_alive`: seconds without a request after which it ends.
+    - `offers` is what this EHR offers to this user, None if that is all that the manifest declares.
     - `zone` is the practice's time zone, an IANA name such as "America/Phoenix". With it, days are days of the practice
       whatever offset the EHR writes, and naive times are taken as the practice's. See `AppointmentQuery`.
     """
@@ -38,11 +41,14 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     keep_alive: int | None = None
     zone: str | None = None
+    offers: Offering | None = None
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of `renew(chart)`: the session that replaces the old one. The fields mean the same as in `Grant`."""
+    """The result of `renew(chart)`: the session that replaces the old one. The fields mean the same as in `Grant`.
+    Without `offers` they stay as they are."""
 
     session: dict[str, Any]
     expires_at: datetime | None = None
     keep_alive: int | None = None
+    offers: Offering | None = None

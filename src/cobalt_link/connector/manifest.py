@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from cobalt_link.connector.capabilities import Capability
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.topics import Topic, can_lack, topics_of
 from cobalt_link.connector.writes import WRITES, WriteCapability
 
@@ -62,7 +63,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"without names {', '.join(needed)}, which records cannot lack")
         declared: dict[str, tuple[str, ...]] = {**self.reads, **self.writes}
         for name, required in self.required.items():
-            if unknown := set(required) - set(declared.get(name, ())):
+            known = set(declared.get(name, ()))
+            known |= {"patient_mrn"} if "patient_ehr_id" in known else set()
+            if unknown := set(required) - known:
                 raise ValueError(f"required names {', '.join(sorted(unknown))}, which {name} does not declare")
         for capability, fields in self.writes.items():
             if unknown := set(fields) - set(WRITES[capability].__struct_fields__):
@@ -72,6 +75,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def topics(self) -> tuple[Topic, ...]:
         """What an app learns from this EHR's records."""
         return topics_of(self.reads, self.without)
+
+    def offering(self, offers: Offering | None) -> Manifest:
+        """This manifest as far as one account's EHR offers it. Without offers it is the same for all accounts."""
+        if offers is None:
+            return self
+        days = self.appointment_days if offers.appointment_days is None else offers.appointment_days
+        reads = {name: offers.reads[name] for name in self.reads if name in offers.reads}
+        return msgspec.structs.replace(
+            self,
+            name=offers.ehr or self.name,
+            reads=reads,
+            writes={name: offers.writes[name] for name in self.writes if name in offers.writes},
+            required={name: offers.required[name] for name in (*self.reads, *self.writes) if name in offers.required},
+            appointment_days=days,
+            without=tuple(each for each in self.without if can_lack(each, reads)),
+        )
 
     def answers_to(self, name: str) -> bool:
         """Whether `name` is this EHR's key, name, or one of its aliases, in any case and spacing."""

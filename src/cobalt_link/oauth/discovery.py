@@ -24,7 +24,8 @@ MOST_VALUES = 2000  # of a list: a server publishes some 300 scopes
 
 class SmartConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """The endpoints are absolute. `base` is the FHIR server's, without a trailing slash. `doubts` are what the document
-    got wrong or contradicts, for the operator."""
+    got wrong or contradicts, for the operator. `returns_issuer`: each answer of the authorization server names it (RFC
+    9207 §3), so one that does not comes from somebody else."""
 
     base: str
     authorization_endpoint: str
@@ -38,6 +39,7 @@ class SmartConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     challenge_methods: tuple[str, ...] = ()
     auth_methods: tuple[str, ...] = ()
     auth_algorithms: tuple[str, ...] = ()
+    returns_issuer: bool = False
     doubts: tuple[str, ...] = ()
 
 
@@ -98,6 +100,7 @@ def configuration(base: str, document: Mapping[str, Any]) -> SmartConfiguration:
         # One vendor publishes both names.
         auth_methods=_texts(document, "token_endpoint_auth_methods_supported", "token_endpoint_auth_methods"),
         auth_algorithms=_texts(document, "token_endpoint_auth_signing_alg_values_supported"),
+        returns_issuer=document.get("authorization_response_iss_parameter_supported") is True,
         doubts=tuple(doubts),
     )
 

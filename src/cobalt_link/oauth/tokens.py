@@ -17,11 +17,17 @@ from cobalt_link.oauth.registration import AppRegistration
 
 MOST_SECONDS = 10 * 365 * 24 * 3600
 MOST_TOKEN = 50_000  # characters
+MOST_CONTEXT = 500  # characters of another member
+MOST_MEMBERS = 50
+KNOWN = frozenset(
+    {"access_token", "refresh_token", "id_token", "token_type", "scope", "patient", "encounter", "fhirUser"}
+)
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`expires_in` in seconds, None if the server does not say. `refresh_token` None: keep the one before, if there is
-    one. `scope` None: as asked (RFC 6749 §5.1). `patient` and `encounter` are the launch context."""
+    one. `scope` None: as asked (RFC 6749 §5.1). `patient` and `encounter` are the launch context, `context` is what
+    else the server says, in texts."""
 
     access_token: str
     expires_in: int | None = None
@@ -31,6 +37,7 @@ class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
     patient: str | None = None
     encounter: str | None = None
     fhir_user: str | None = None
+    context: dict[str, str] = {}
 
 
 async def exchanged(http: Http, endpoint: str, app: AppRegistration, *, code: str, verifier: str) -> TokenAnswer:
@@ -77,6 +84,11 @@ def answer(response: HttpResponse) -> TokenAnswer:
         patient=_text(body.get("patient")),
         encounter=_text(body.get("encounter")),
         fhir_user=_text(body.get("fhirUser")),
+        context={
+            name: value
+            for name, value in list(body.items())[:MOST_MEMBERS]
+            if name not in KNOWN and isinstance(value, str) and 0 < len(value) <= MOST_CONTEXT
+        },
     )
 
 

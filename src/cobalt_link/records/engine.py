@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.problems import NotSupported
+from cobalt_link.accounts.problems import NotSupported, not_offered
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.chart import Chart
@@ -72,7 +72,7 @@ class RecordsEngine:
         NotSupported for an undeclared capability."""
         self.declared(account, source.capability)
         connector = self._connectors.get(account.connector)
-        without = frozenset(connector.manifest.without if connector else ())
+        without = frozenset(connector.manifest.offering(account.offers).without if connector else ())
 
         async def named(connector: Any, chart: Chart) -> tuple[Found, list[Named]]:
             # In here, so that an id that is none is an answer of the EHR that we do not understand.
@@ -98,13 +98,13 @@ class RecordsEngine:
         )
 
     def ehr_name(self, account: Account) -> str:
-        connector = self._connectors.get(account.connector)
-        return connector.manifest.name if connector else account.connector
+        manifest = self.manifest(account)
+        return manifest.name if manifest else account.connector
 
     def manifest(self, account: Account) -> Manifest | None:
-        """None if the connector is not installed here anymore."""
+        """As far as this account's EHR offers it. None if the connector is not installed here anymore."""
         connector = self._connectors.get(account.connector)
-        return connector.manifest if connector else None
+        return connector.manifest.offering(account.offers) if connector else None
 
     async def resolve(self, account: Account, kind: Kind, either_id: str) -> str:
         """The EHR's id for one of ours. Any other id is taken for the EHR's own."""
@@ -140,8 +140,7 @@ class RecordsEngine:
             return None
         declared = manifest.reads.get(capability)
         if declared is None:
-            name = manifest.name
-            raise NotSupported(f"{name} does not offer {_words(capability)}. Leave this call out for {name}.")
+            raise not_offered(manifest.name, _words(capability), capability, account.offers)
         return declared
 
 

@@ -31,7 +31,7 @@ async def gathered(records: Any) -> Gathered:
         else:
             found = await records
             if hasattr(found, "total"):
-                return Gathered(list(found.items), found.total)
+                return Gathered(list(found.items), found.total, getattr(found, "partial", None))
             rows = list(found)
     except Capped as capped:
         return Gathered(rows, len(rows), str(capped))

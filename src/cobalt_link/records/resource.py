@@ -17,6 +17,7 @@ from cobalt_link.accounts.problems import (
     EhrUnavailable,
     EhrUnexpected,
     MissingRights,
+    NotGranted,
     NotSupported,
     ReconnectRequired,
 )
@@ -40,6 +41,7 @@ LIVE = (
     MissingRights,
     AccountGone,
     NotSupported,
+    NotGranted,
     EhrUnavailable,
     EhrThrottled,
     EhrUnexpected,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from cobalt_link.accounts.room import AccountsRoom
 from cobalt_link.developers.room import DevelopersRoom
 from cobalt_link.jobs.room import JobsRoom
-from cobalt_link.records import api
+from cobalt_link.records import api, fhir
 from cobalt_link.records.engine import RecordsEngine
 from cobalt_link.records.fetches import api as fetch_api
 from cobalt_link.records.fetches.run import FetchDesk
@@ -23,7 +23,7 @@ from cobalt_link.store.database import Tx
 from cobalt_link.store.turns import one_at_a_time
 from cobalt_link.webhooks.room import WebhooksRoom
 
-ROUTES = (api.routes, writes_api.routes, writes_api.keys, sync_api.routes, fetch_api.routes)
+ROUTES = (api.routes, writes_api.routes, writes_api.keys, sync_api.routes, fetch_api.routes, fhir.routes)
 READ = "records.read_schedule"
 SCHEDULES_AT_ONCE = 500
 
@@ -67,6 +67,7 @@ def open(  # noqa: A001 - as every room
             (writes_api.keys, writes.api),
             (sync_api.routes, reader),
             (fetch_api.routes, fetches),
+            (fhir.routes, fhir.FhirGateway(accounts.sessions, deps.connectors, deps.settings.public_url)),
         ),
         chores=(
             Chore("record ids", 3600.0, prune),

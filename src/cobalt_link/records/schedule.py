@@ -93,7 +93,7 @@ async def _with_note(connector: Schedule, chart: Chart, found: Appointment, org_
     if found.start is None:
         return found  # it is in no list of days
     day = found.start.date()
-    by_mrn = found.patient.mrn and "patient_mrn" in connector.manifest.reads["appointments"]
+    by_mrn = found.patient.mrn and "patient_mrn" in connector.manifest.offering(chart.offers).reads["appointments"]
     query = AppointmentQuery(start=day, end=day, patient_mrn=found.patient.mrn if by_mrn else None, include_note=True)
     listed = await appointments(connector, chart, query, frozenset(), org_zone)
     return next((each for each in listed if each.ehr_id == found.ehr_id), found)
@@ -104,7 +104,8 @@ async def _in_parts(
 ) -> AsyncIterator[Appointment]:
     """In parts of as many days as the EHR is asked for at once. An EHR that is not exact at the edges repeats none."""
     before: set[str] = set()
-    for start, end in parts(query.start, query.end, connector.manifest.appointment_days):
+    days = connector.manifest.offering(chart.offers).appointment_days
+    for start, end in parts(query.start, query.end, days):
         part = msgspec.structs.replace(query, start=start, end=end)
         here: list[str] = []
         try:

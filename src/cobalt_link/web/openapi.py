@@ -3,6 +3,7 @@
 The schemas include what the server tolerates, such as `"3"` for 3, so that a fuzzer finds no contradiction.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -53,7 +54,9 @@ def document(
     refusals = Refusals()
     paths: dict[str, Any] = defaultdict(dict)
     for route in public:
-        paths[route.path][route.method.lower()] = _operation(route, schemas, refusals, auth_problems or {})
+        # OpenAPI knows no path parameter with slashes in it: `{path:path}` is written without its kind.
+        path = re.sub(r"{(\w+):\w+}", r"{\1}", route.path)
+        paths[path][route.method.lower()] = _operation(route, schemas, refusals, auth_problems or {})
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},

@@ -37,6 +37,17 @@ async def write_chart(
     request: Request, session: Session, member: str, work: Callable[..., Any], *args: Any, client_ref: str = ""
 ) -> Response:
     """Answer with `{member: result of work}`: 201 with its address to a create, otherwise 200."""
+    result, faults = await carry_out(request, session, work, *args, client_ref=client_ref)
+    if faults.write_error_although_done:
+        note_outcome(request, "fault:write_error_although_done")
+        return PlainTextResponse("Internal Server Error", 500)
+    return _answer(request, member, result, empty=faults.write_empty_201)
+
+
+async def carry_out(
+    request: Request, session: Session, work: Callable[..., Any], *args: Any, client_ref: str = ""
+) -> tuple[Any, Faults]:
+    """The result of a write, and the switches that still have to lie about it in the answer."""
     ehr = ehr_of(request)
     faults = ehr.faults.of_write(request.url.path)
     if faults != Faults():
@@ -48,10 +59,7 @@ async def write_chart(
     if undo:
         note_outcome(request, "fault:write_done_although_not")
     await _hold(request, faults, "after", client_ref)
-    if faults.write_error_although_done:
-        note_outcome(request, "fault:write_error_although_done")
-        return PlainTextResponse("Internal Server Error", 500)
-    return _answer(request, member, result, empty=faults.write_empty_201)
+    return result, faults
 
 
 def _answer(request: Request, member: str, result: Any, *, empty: bool) -> Response:

@@ -20,7 +20,7 @@ class FaultInjection:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(LAB_PATH):
             return await self.app(scope, receive, send)
-        faults = self._take_faults(scope["path"])
+        faults = scope["faults"] = self._take_faults(scope["path"])
         await asyncio.sleep(faults.slow_ms / 1000)
         if faults.hang:
             scope["log_note"]["outcome"] = "fault:hang"

@@ -4,8 +4,10 @@ from typing import Literal
 
 import msgspec
 
+from sandbox_ehr.lab.oddities import Oddities
 
-class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+
+class Faults(Oddities, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """If several switches are on, the first one that answers the request wins. `slow_ms` goes with any other.
 
     `only_path` limits the faults to paths that start with it. `times` limits them to the next so many requests;

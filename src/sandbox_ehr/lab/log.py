@@ -9,7 +9,10 @@ from sandbox_ehr.login.results import Challenge, SessionOpened, SignInResult
 from sandbox_ehr.refusals import Refusal
 
 COUNTER_OF_SENT = {"text": "texts_sent", "email": "emails_sent", "push": "pushes_sent"}
-COUNTERS = ("requests", "answered", "login_attempts", "logins", "logouts", *COUNTER_OF_SENT.values())
+COUNTERS = (
+    *("requests", "answered", "login_attempts", "logins", "logouts", *COUNTER_OF_SENT.values()),
+    *("codes_exchanged", "refreshes"),
+)
 
 
 class LogEntry(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route, Router
 
 from sandbox_ehr import refusals
 from sandbox_ehr.clinic import patients, records, schedule_slots, visits
-from sandbox_ehr.lab import saved_state, users
+from sandbox_ehr.lab import apps, saved_state, users
 from sandbox_ehr.lab.ehr_under_test import LAB_PATH, EhrUnderTest
 from sandbox_ehr.lab.faults import Faults
 from sandbox_ehr.lab.local_only import LocalOnly
@@ -107,6 +107,10 @@ _lab_routes = [
     Route("/log", log, methods=["GET"]),
     Route("/reset", reset, methods=["POST"]),
     Route("/sessions", sessions, methods=["DELETE"]),
+    Route("/apps", apps.every_app, methods=["GET"]),
+    Route("/apps/{client_id}", apps.app, methods=["GET", "PUT", "DELETE"]),
+    Route("/grants", apps.grants, methods=["DELETE"]),
+    Route("/access-tokens", apps.access_tokens, methods=["DELETE"]),
     Route("/users/{name}", users.user, methods=["GET", "PUT"]),
     Route("/users/{name}/push", users.answer_push, methods=["POST"]),
 ]

@@ -28,6 +28,7 @@ class UserChange(msgspec.Struct, forbid_unknown_fields=True):
     must_change: bool | None = None
     push_plan: Literal["approve", "deny", "ignore"] | None = None
     push_after: float | None = None
+    patient_id: str | None = None
 
 
 class PushAnswer(msgspec.Struct, forbid_unknown_fields=True):

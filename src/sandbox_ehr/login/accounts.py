@@ -39,6 +39,7 @@ FOREVER = 4e12
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """`mfa` is none, code, choice or push. An account with several clinics chooses one after sign-in.
 
+    `patient_id` is the user's own chart: only a patient has one, and works in no clinic.
     `push_plan` is what the phone answers by itself, `push_after` seconds after the push. Times are by the EHR's clock.
     """
 
@@ -56,6 +57,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     codes_until: float = 0
     push_plan: str = "approve"
     push_after: float = 3
+    patient_id: str = ""
 
 
 def unsaved_account(username: str, mfa: str = "none") -> Account:
@@ -92,7 +94,7 @@ def of_clinic(connection: sqlite3.Connection, clinic: str) -> tuple[StaffUser, .
     """Those who may work in this clinic, by username."""
     rows = connection.execute(
         "SELECT id, username, name, role FROM account"
-        " WHERE EXISTS (SELECT 1 FROM json_each(clinics) WHERE value = ?) ORDER BY username",
+        " WHERE patient_id = '' AND EXISTS (SELECT 1 FROM json_each(clinics) WHERE value = ?) ORDER BY username",
         (clinic,),
     )
     return tuple(StaffUser(**row) for row in rows)

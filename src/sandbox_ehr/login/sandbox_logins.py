@@ -38,6 +38,10 @@ LOGINS = (
         Account(username="user_expired", id="u7", name="Alter Pass", must_change=True),
         "Must change the password first",
     ),
+    Login(
+        Account(username="patient_good", id="u8", name="Dana Whitlock", role="Patient", rights=(), patient_id="10001"),
+        "Is a patient: only for apps, and only her own chart",
+    ),
 )
 
 

@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS account (
     code_failures INTEGER NOT NULL DEFAULT 0,
     codes_until   REAL NOT NULL DEFAULT 0,   -- no code is accepted before then
     push_plan     TEXT NOT NULL DEFAULT 'approve',  -- approve | deny | ignore
-    push_after    REAL NOT NULL DEFAULT 3
+    push_after    REAL NOT NULL DEFAULT 3,
+    patient_id    TEXT NOT NULL DEFAULT ''   -- the user's own chart, if the user is a patient
 );
 
 CREATE TABLE IF NOT EXISTS pending_sign_in (

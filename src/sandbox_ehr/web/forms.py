@@ -9,10 +9,15 @@ from sandbox_ehr.requests import limited_body
 
 
 async def posted_form(request: Request) -> dict[str, str]:
+    return dict(await posted_pairs(request))
+
+
+async def posted_pairs(request: Request, most: int = 20) -> list[tuple[str, str]]:
+    """The fields of a form in which a name may come more than once."""
     if not _is_from_own_page(request):
         raise RequestRefused(Refusal("other_site", 403, "A page of another site sent this form."))
     text = (await limited_body(request)).decode("utf-8", "replace")
-    return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=20))
+    return parse_qsl(text, keep_blank_values=True, max_num_fields=most)
 
 
 def _is_from_own_page(request: Request) -> bool:

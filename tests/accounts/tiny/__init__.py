@@ -21,6 +21,7 @@ from cobalt_link.connector.models import (
     PracticeSettings,
     Provider,
 )
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.panes import Code, Credentials, CredentialsAnswer, PaneRefusal
 from cobalt_link.connector.refusals import SessionEnded, WrongCredentials
 
@@ -41,6 +42,7 @@ class TinyEhr:
         self.renewals = 0
         self.renew_trouble: Exception | None = None
         self.renewed = True
+        self.offers: Offering | None = None
         self.gate = asyncio.Event()
         self.gate.set()
         self.knocked = asyncio.Event()
@@ -131,4 +133,5 @@ class RenewingConnector(TinyConnector):
         await self.ehr.gate.wait()
         if self.ehr.renew_trouble:
             raise self.ehr.renew_trouble
-        return Renewed(session={"number": self.ehr.session}, keep_alive=60) if self.ehr.renewed else None
+        renewed = Renewed(session={"number": self.ehr.session}, keep_alive=60, offers=self.ehr.offers)
+        return renewed if self.ehr.renewed else None

@@ -87,10 +87,12 @@ class PatientQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Patients(msgspec.Struct, frozen=True, kw_only=True):
-    """One page. `total` counts all patients that match, on all pages."""
+    """One page. `total` counts all patients that match, on all pages. `partial` says in a sentence, without anything of
+    a patient, why the EHR has more than it gives."""
 
     items: tuple[Patient, ...]
     total: int
+    partial: str | None = None
 
 
 class ReadsPatients(Protocol):
@@ -125,6 +127,6 @@ READ = Read(
         },
         PatientMedication: {"medications": "name strength frequency start_date encounter_date refills notes"},
         PatientPharmacy: {"medications": "pharmacy_ehr_id is_primary name address city state zip phone"},
-        Patients: {"people": "items total"},
+        Patients: {"people": "items total partial"},
     },
 )

@@ -11,6 +11,7 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import EhrUnexpected
 from cobalt_link.connector.manifest import Manifest
 from cobalt_link.connector.models import READS, Capability
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.topics import withheld_fields
 from cobalt_link.connector.writes import WriteCapability
 from cobalt_link.records.asked import NothingAsked
@@ -68,8 +69,8 @@ async def read(engine: RecordsEngine, account: Account, asked: NothingAsked) -> 
         )
     return CapabilitiesAnswer(
         emr_name=manifest.name,
-        reads=[_read(manifest, each) for each in READS],
-        writes=[_write(manifest, each) for each in get_args(WriteCapability)],
+        reads=[_read(manifest, each, account.offers) for each in READS],
+        writes=[_write(manifest, each, account.offers) for each in get_args(WriteCapability)],
     )
 
 
@@ -83,13 +84,13 @@ def filters_of(manifest: Manifest, capability: Capability) -> list[str]:
     )
 
 
-def _read(manifest: Manifest, capability: Capability) -> ReadView:
+def _read(manifest: Manifest, capability: Capability, offers: Offering | None) -> ReadView:
     declared = manifest.reads.get(capability)
     if declared is None:
         return ReadView(
             capability=capability,
             offered=False,
-            reason=f"{manifest.name} does not offer {capability.replace('_', ' ')}.",
+            reason=_reason(manifest, capability, capability.replace("_", " "), offers),
             filters=[],
             required_filters=[],
             withheld=[],
@@ -109,7 +110,7 @@ def _read(manifest: Manifest, capability: Capability) -> ReadView:
     )
 
 
-def _write(manifest: Manifest, capability: WriteCapability) -> WriteView:
+def _write(manifest: Manifest, capability: WriteCapability, offers: Offering | None) -> WriteView:
     fields = manifest.writes.get(capability)
     offered = fields is not None
     what = capability.replace("_", " ").replace(".", ": ")
@@ -120,11 +121,17 @@ def _write(manifest: Manifest, capability: WriteCapability) -> WriteView:
     return WriteView(
         capability=capability,
         offered=offered,
-        reason=None if offered else f"{manifest.name} does not offer {what}.",
+        reason=None if offered else _reason(manifest, capability, what, offers),
         fields=in_api(fields or ()),
         required_fields=in_api(manifest.required.get(capability, ())),
         route="api" if offered else None,
     )
+
+
+def _reason(manifest: Manifest, capability: str, what: str, offers: Offering | None) -> str:
+    if offers and capability in offers.not_granted:
+        return f"{manifest.name} has it, but this user's grant leaves it out."
+    return (offers.reasons.get(capability) if offers else None) or f"{manifest.name} does not offer {what}."
 
 
 ENDPOINTS = (

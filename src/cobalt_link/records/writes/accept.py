@@ -14,7 +14,7 @@ import msgspec
 from structlog.contextvars import get_contextvars
 
 from cobalt_link.accounts.account import Account
-from cobalt_link.accounts.problems import NotSupported, ReconnectRequired
+from cobalt_link.accounts.problems import NotSupported, ReconnectRequired, not_offered
 from cobalt_link.connector.connector import Connector
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
@@ -103,7 +103,8 @@ class WriteDesk:
     async def accept(
         self, operation: Operation, account: Account, body: WriteAsked, *, key: str | None, target: str | None = None
     ) -> Accepted:
-        """Stores the write. Raises NotSupported, NoSuchRecord, KeyUsedForAnother, ReconnectRequired, AccountGone."""
+        """Stores the write. Raises NotSupported, NotGranted, NoSuchRecord, KeyUsedForAnother, ReconnectRequired,
+        AccountGone."""
         print_ = NO_KEY
         if key:
             print_ = self._prints(account, key, [operation.name, target, operation.sent(body), operation.filled(body)])
@@ -149,17 +150,18 @@ class WriteDesk:
         sent = operation.sent(body)
         filled = operation.filled(body, sent)
         connector = self._connectors.get(account.connector)
-        name = connector.manifest.name if connector else account.connector
-        taken = connector.manifest.writes.get(operation.name) if connector else None
-        if connector is None or taken is None:
-            raise NotSupported(f"{name} does not offer {operation.name}. Leave this call out for {name}.")
+        manifest = connector.manifest.offering(account.offers) if connector else None
+        name = manifest.name if manifest else account.connector
+        taken = manifest.writes.get(operation.name) if manifest else None
+        if manifest is None or taken is None:
+            raise not_offered(name, operation.name, operation.name, account.offers)
         if operation.name not in account.writes:
             raise WriteNotAllowed
         if refused := operation.unsupported(filled, sent, taken):
             raise NotSupported(
                 f"{name} does not take {', '.join(refused)} in {operation.name}. Leave it out for {name}."
             )
-        if lacking := operation.lacking(filled, sent, connector.manifest.required.get(operation.name, ())):
+        if lacking := operation.lacking(filled, sent, manifest.required.get(operation.name, ())):
             raise MissingField(*lacking)
         return Asked(
             fields=sent,

@@ -15,6 +15,7 @@ from cobalt_link.accounts.problems import (
     EhrUnavailable,
     EhrUnexpected,
     MissingRights,
+    NotGranted,
     NotSupported,
     ReconnectRequired,
 )
@@ -38,8 +39,8 @@ WRITE: Any = {
     "idempotency": Idempotency.KEY,
     "errors": (
         ReconnectRequired,
-        WriteNotAllowed, AccountGone, NotSupported, NoSuchRecord, KeyUsedForAnother, InvalidRequest, MissingField,
-        Unavailable,
+        WriteNotAllowed, AccountGone, NotSupported, NotGranted, NoSuchRecord, KeyUsedForAnother, InvalidRequest,
+        MissingField, Unavailable,
     ),
 }  # fmt: skip
 # With dry_run, the EHR is asked.

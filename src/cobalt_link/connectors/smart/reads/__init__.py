@@ -1,0 +1,1 @@
+"""Reads of FHIR R4 and US Core, mapped to the models of connectors."""

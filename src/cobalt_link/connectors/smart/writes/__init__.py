@@ -1,0 +1,1 @@
+"""Writes, as FHIR R4 resources."""

@@ -1,0 +1,1 @@
+"""What an app may write, and how it gets into the chart."""

@@ -1,0 +1,173 @@
+"""Through the API, with an account of a SMART EHR: one refresh for many calls, grants, and the EHR's own FHIR."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx2
+import pytest
+
+from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.instance_health import InstanceHealth
+from cobalt_link.accounts.renewals import Renewals
+from cobalt_link.accounts.sessions import EhrSessions, RenewalTimes
+from cobalt_link.app import House
+from cobalt_link.connector import EhrInstance, PatientQuery
+from cobalt_link.connectors.smart import Smart
+from tests.connectors.smart.chart import appointment, patient
+from tests.connectors.smart.runs import granted, run
+from tests.support.ehrs.smart import App, Registered, SmartEhr, to
+from tests.support.world import Shop, shop
+
+CALLS, PROCESSES = 64, 4
+
+
+class Linked:
+    """An app with an account at the EHR, which its user has let it write to."""
+
+    def __init__(self, app: Shop, account: Account, token: str) -> None:
+        self.app, self.account, self.token = app, account, token
+
+    async def call(self, method: str, path: str, **options: object) -> httpx2.Response:
+        return await self.app.call(method, path, access_token=self.token, **options)
+
+
+@pytest.fixture
+async def link(house: House, client: httpx2.AsyncClient, ehr: SmartEhr) -> Linked:
+    return await linked(house, client, ehr)
+
+
+async def linked(
+    house: House, client: httpx2.AsyncClient, ehr: SmartEhr, writes: tuple[str, ...] = ("notes.create",)
+) -> Linked:
+    connector = house.deps.connectors["smart"]
+    assert isinstance(connector, Smart)
+    connector.registrations = Registered(App(ehr.address))
+    grant = granted(await run(connector, ehr))
+    app = await shop(house, client, "Acme Live", test=False)
+    org = await house.developers.orgs.ensure(app.record, "riverside")
+    async with house.db.transaction() as tx:
+        account = await house.accounts.accounts.keep(
+            tx, client=app.record.id, org=org.id, org_id="riverside", user_id="u-1", connector="smart",
+            instance=EhrInstance(address=ehr.address), grant=grant, answers={}, writes=writes,
+        )  # fmt: skip
+    return Linked(app, account, await house.accounts.access.issue(account, "live"))
+
+
+async def test_many_calls_on_an_ended_token_make_one_refresh(house: House, link: Linked, ehr: SmartEhr) -> None:
+    # S-012: strict rotation with reuse detection, so a second refresh would end the grant
+    deps, rooms = house.deps, house.accounts
+
+    def another_process() -> EhrSessions:
+        times = RenewalTimes()
+        renewals = Renewals(deps.db, deps.vault, rooms.keys, deps.clock, rooms.tries, seconds=times.lease)
+        health = InstanceHealth(deps.db, deps.clock)
+        return EhrSessions(rooms.accounts, renewals, health, deps.connectors, deps.clock, times)
+
+    async def step(connector: Smart, chart: object) -> int:
+        return (await connector.patients(chart, PatientQuery(mrn="1"))).total  # type: ignore[arg-type]
+
+    ehr.access.clear()
+    before = ehr.count("/token")
+    processes = [another_process() for _ in range(PROCESSES)]
+    calls = [processes[n % PROCESSES].read(link.account, step) for n in range(CALLS)]
+    assert await asyncio.gather(*calls) == [0] * CALLS
+    assert ehr.count("/token") == before + 1
+    account = await rooms.accounts.by_id(link.account.id)
+    assert account.health == "active" and account.offers == link.account.offers
+
+
+async def test_a_revoked_grant_asks_for_its_user(link: Linked, ehr: SmartEhr) -> None:
+    # S-043
+    ehr.access.clear()
+    ehr.refresh = dict.fromkeys(ehr.refresh, False)
+    for _ in range(2):
+        response = await link.call("GET", "/v1/patients")
+        assert (response.status_code, response.json()["error"]) == (403, "login_required")
+    assert ehr.count("/token") == 2  # the exchange, and one refresh that was refused
+
+
+async def test_resources_and_capabilities_follow_the_grant(
+    house: House, client: httpx2.AsyncClient, ehr: SmartEhr
+) -> None:
+    # S-042
+    ehr.answer = {"scope": "openid fhirUser user/Patient.rs"}
+    patient(ehr)
+    link = await linked(house, client, ehr)
+    found = await link.call("GET", "/v1/patients")
+    assert [each["mrn"] for each in found.json()["patients"]] == ["MRN-1"], found.text
+    days = {"start_date": "2026-03-04", "end_date": "2026-03-05"}
+    for path, params in (("/v1/appointments", days), ("/v1/providers", {}), ("/v1/locations", {}), ("/v1/tasks", {})):
+        refused = await link.call("GET", path, params=params)
+        assert (refused.status_code, refused.json()["error"]) == (403, "not_granted"), (path, refused.text)
+    said = (await link.call("GET", "/v1/capabilities")).json()
+    reads = {each["capability"]: each for each in said["reads"]}
+    assert reads["patients"]["offered"] and not reads["appointments"]["offered"]
+    assert reads["appointments"]["reason"] == "SMART on FHIR has it, but this user's grant leaves it out."
+    assert not any(each["offered"] for each in said["writes"])
+
+
+async def test_appointments_come_through_the_unified_api(link: Linked, ehr: SmartEhr) -> None:
+    patient(ehr)
+    appointment(ehr)
+    found = await link.call("GET", "/v1/appointments", params={"start_date": "2026-03-04", "end_date": "2026-03-04"})
+    assert found.status_code == 200, found.text
+    (one,) = found.json()["appointments"]
+    assert one["patient"]["mrn"] == "MRN-1" if "patient" in one else one["patient_mrn"] == "MRN-1"
+
+
+async def test_the_ehrs_own_fhir_goes_through_within_the_grant(house: House, link: Linked, ehr: SmartEhr) -> None:
+    patient(ehr)
+    appointment(ehr)
+    for n in range(3):
+        patient(ehr, f"p-{n + 2}")
+    found = await link.call("GET", "/v1/fhir/Patient/p-1", headers={"If-None-Match": 'W/"0"'})
+    assert (found.status_code, found.json()["id"], found.headers["etag"]) == (200, "p-1", 'W/"1"')
+    assert found.headers["cache-control"] == "no-store"
+    page = await link.call("GET", "/v1/fhir/Patient", params={"_count": "2", "access_token": "x", "family": "Betz"})
+    assert "access_token" not in ehr.heard[-1][1] and link.token not in str(ehr.heard)
+    (more,) = page.json()["link"]
+    assert more["url"].startswith("Patient?") and len(page.json()["entry"]) == 2
+    rest = await link.call("GET", f"/v1/fhir/{more['url']}")
+    assert [each["resource"]["id"] for each in rest.json()["entry"]] == ["p-3", "p-4"]
+    made = await link.call("POST", "/v1/fhir/Task", json={"resourceType": "Task", "status": "requested"})
+    assert made.status_code == 201
+    assert made.headers["location"].startswith(f"{house.settings.public_url}/v1/fhir/Task/new-1")
+    put = await link.call("PUT", "/v1/fhir/Appointment/a-1", json={"resourceType": "Appointment", "id": "a-1"})
+    assert put.status_code == 200
+    missing = await link.call("GET", "/v1/fhir/Patient/nobody")
+    assert (missing.status_code, missing.json()["resourceType"]) == (404, "OperationOutcome")
+    trail = await house.db.rows("SELECT what FROM audit WHERE account = %s ORDER BY id", (link.account.id,))
+    assert {"fhir GET Patient", "fhir POST Task", "fhir PUT Appointment"} <= {row["what"] for row in trail}
+
+
+async def test_no_path_leads_around_the_grant_or_off_the_server(
+    house: House, client: httpx2.AsyncClient, ehr: SmartEhr
+) -> None:
+    # S-036
+    ehr.answer = {"scope": "openid fhirUser user/Patient.rs user/Observation.c"}
+    patient(ehr)
+    link = await linked(house, client, ehr)
+    heard = len(ehr.heard)
+    for method, path, code in (
+        ("GET", "Appointment", "no_rights"), ("POST", "Patient", "no_rights"), ("PUT", "Patient/p-1", "no_rights"),
+        ("POST", "Patient/_history", "not_supported"), ("GET", "Patient/p-1/$everything", "not_supported"),
+        ("GET", "..%2Fadmin", "not_supported"), ("GET", "Patient/..%2F..%2Ftoken", "not_supported"),
+        ("GET", "%2F%2Fevil.example/Patient", "not_supported"), ("GET", "https:%2F%2Fevil.example", "not_supported"),
+        ("POST", "Appointment/_search", "no_rights"), ("GET", "Patient/p-1/Observation", "not_supported"),
+        ("GET", "Patient%3F_include=Patient:*", "not_supported"), ("PUT", "Patient", "not_supported"),
+    ):  # fmt: skip
+        options = {"json": {}} if method != "GET" else {}
+        refused = await link.call(method, f"/v1/fhir/{path}", **options)
+        assert refused.json().get("error") in (code, "not_found"), (method, path, refused.text)
+    assert len(ehr.heard) == heard
+    ehr.replies["/fhir/Patient"] = to("https://evil.example/")
+    assert (await link.call("GET", "/v1/fhir/Patient")).status_code == 502
+    reader = await linked_again(house, link)
+    refused = await link.call("POST", "/v1/fhir/Observation", json={})
+    assert refused.status_code == 403 and reader
+
+
+async def linked_again(house: House, link: Linked) -> bool:
+    """The user takes back what the app may write."""
+    return await house.db.run("UPDATE accounts SET writes = '{}' WHERE id = %s", (link.account.id,)) == 1
