@@ -67,7 +67,17 @@ COVERAGE: dict[str, Any] = {
     "subscriberId": "m 77",
     "order": 3,
 }
-CREATES = (APPOINTMENT, DOCUMENT, TASK, MESSAGE, PATIENT, COVERAGE)
+ORDER: dict[str, Any] = {
+    "resourceType": "ServiceRequest",
+    "status": "active",
+    "intent": "order",
+    "identifier": [REF],
+    "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "363679005"}]}],
+    "code": {"text": "X-ray, hand"},
+    "subject": {"reference": "Patient/10001"},
+    "requester": {"reference": "Practitioner/501"},
+}
+CREATES = (APPOINTMENT, DOCUMENT, TASK, MESSAGE, PATIENT, COVERAGE, ORDER)
 
 
 class Writer:

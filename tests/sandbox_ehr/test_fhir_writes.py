@@ -11,6 +11,7 @@ from tests.sandbox_ehr.fhir_cases import (
     CREATES,
     DOCUMENT,
     MESSAGE,
+    ORDER,
     PATIENT,
     REF,
     SCOPES,
@@ -127,6 +128,26 @@ async def test_a_patient_moves_to_another_number(writer: Writer) -> None:
     assert answer.json()["telecom"] == changed["telecom"]
     again = await writer.send("POST", "Patient", PATIENT)
     assert (again.status_code, again.json()["issue"][0]["code"]) == (409, "duplicate")
+
+
+async def test_an_order_a_message_a_plan_and_a_slot_change_as_far_as_they_can(writer: Writer) -> None:
+    order = await writer.make(ORDER)
+    assert order["category"][0]["text"] == "Imaging"
+    revoked = await writer.send("PUT", f"ServiceRequest/{order['id']}", order | {"status": "revoked"})
+    assert revoked.json()["status"] == "revoked"
+    assert (await writer.send("PUT", f"ServiceRequest/{order['id']}", order | {"status": "x"})).status_code == 422
+    message = await writer.make(MESSAGE)
+    assert "received" not in message
+    received = [{"op": "add", "path": "/received", "value": NOON}]
+    assert "received" in (await writer.send("PATCH", f"Communication/{message['id']}", received)).json()
+    plan = await writer.make(COVERAGE)
+    changed = await writer.send("PUT", f"Coverage/{plan['id']}", plan | {"subscriberId": "n 78"})
+    assert changed.json()["subscriberId"] == "N78"
+    slot = resources(await writer.app.read("Slot", writer.token, {"start": "2026-11-25", "status": "free"}))[0]
+    busy = [{"op": "replace", "path": "/status", "value": "busy-unavailable"}]
+    assert (await writer.send("PATCH", f"Slot/{slot['id']}", busy)).json()["status"] == "busy-unavailable"
+    assert (await writer.send("PATCH", f"Slot/{slot['id']}", [busy[0] | {"value": "x"}])).status_code == 422
+    assert (await writer.send("POST", "Slot", slot)).status_code == 404
 
 
 async def test_what_does_not_fit_is_refused_and_writes_nothing(writer: Writer, ehr: SandboxClient) -> None:

@@ -1,12 +1,14 @@
 """The pages in a real Chromium: accessible, in both themes, down to 320 px, and with JavaScript off."""
 
 from typing import Literal
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page
 
 from tests.support.axe import violations
 from tests.support.sandbox_client import SandboxClient
+from tests.support.smart_app import SmartApp
 
 pytestmark = [pytest.mark.browser]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -39,6 +41,18 @@ async def test_every_page_is_accessible_and_fits(
     for path in ("/patients/10001", "/password", "/forgotten"):
         await page.goto(address + path)
         await _looks_right(page)
+    back = address.replace("127.0.0.1", "localhost") + "/password"
+    app = SmartApp(ehr.http)
+    await app.register(redirect_uris=[back], launch_url=back)
+    await page.goto(f"{address}/oauth/launch?patient=10001")
+    await _looks_right(page)
+    asked = app.request("launch/patient patient/*.rs user/Patient.rs", redirect_uri=back)
+    await page.goto(f"{address}/oauth/authorize?{urlencode(asked)}")
+    await _looks_right(page)
+    await page.get_by_role("button", name="user_good").click()
+    await _looks_right(page)
+    await page.locator("button.choice").first.click()
+    await _looks_right(page)
     assert [text for text in complaints if "403" not in text] == []  # Chromium logs the 403 of user_locked.
     await context.close()
 
@@ -57,6 +71,31 @@ async def test_a_person_can_sign_in_and_out_without_javascript(
     assert "Oakhill Pediatrics" in await page.inner_text("header")
     await page.get_by_role("button", name="Sign out").click()
     assert await page.get_by_role("heading", name="Sandbox logins").is_visible()
+    await context.close()
+
+
+async def test_an_app_is_started_from_the_chart_and_gets_its_code_without_javascript(
+    browser: Browser, ehr: SandboxClient, address: str
+) -> None:
+    """The app is another site, so that the browser's rules for forms and cookies of other sites count."""
+    back = address.replace("127.0.0.1", "localhost") + "/password"
+    app = SmartApp(ehr.http)
+    await app.register(redirect_uris=[back], launch_url=back)
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(address)
+    await page.get_by_role("button", name="user_good").click()
+    await page.goto(f"{address}/patients/10001")
+    await page.get_by_role("link", name="Start an app").click()
+    await page.get_by_role("button", name="Test app").click()
+    await page.wait_for_url("http://localhost:*/**")
+    launch = parse_qs(urlsplit(page.url).query)["launch"][0]
+    asked = app.request("launch user/Patient.rs", redirect_uri=back, launch=launch)
+    await page.goto(f"{address}/oauth/authorize?{urlencode(asked)}")
+    await page.get_by_label("Read, find Patient that you may see").check()
+    await page.get_by_role("button", name="Allow").click()
+    await page.wait_for_url("http://localhost:*/**")
+    assert {"code", "state", "iss"} <= parse_qs(urlsplit(page.url).query).keys()
     await context.close()
 
 

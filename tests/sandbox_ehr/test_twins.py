@@ -18,8 +18,15 @@ CAPTURES = Path(__file__).parents[3] / "shared/data/vendors"
 CAPTURED = {"eclinicalworks": "ecw", "nextgen": "nextgen-enterprise"}
 # What the twins write as the table of the vendors' facts says: create, update or patch.
 WRITES = {
-    "epic": {"Patient": "c", "DocumentReference": "cu", "Task": "u", "Communication": "c"},
-    "oracle": {"Patient": "cp", "Appointment": "cp", "DocumentReference": "cu", "Communication": "c", "Coverage": "c"},
+    "epic": {"Patient": "c", "DocumentReference": "cu", "ServiceRequest": "cu", "Task": "u", "Communication": "c"},
+    "oracle": {
+        "Patient": "cp",
+        "Appointment": "cp",
+        "Slot": "p",
+        "DocumentReference": "cu",
+        "Communication": "cp",
+        "Coverage": "cp",
+    },
 }
 LETTERS = {"create": "c", "update": "u", "patch": "p"}
 V1 = "openid fhirUser offline_access user/*.read"

@@ -37,3 +37,7 @@ def create(connection: sqlite3.Connection, context: ChartContext, body: NewMessa
         about.pop("patient_id")
     doc = about | {"from": context.user_name, "sent_at": context.written_at, "read": False}
     return records.add(connection, context, MESSAGE, doc)
+
+
+def mark_read(connection: sqlite3.Connection, context: ChartContext, row_id: str) -> Row:
+    return records.change(connection, context, MESSAGE, row_id, {"read": True})

@@ -173,3 +173,11 @@ def _shown(context: ChartContext, row: sqlite3.Row) -> dict[str, Any]:
         "updated_at": context.shown(row["created_at"]),
         "created_by": row["created_by"],
     }
+
+
+def set_kind(
+    connection: sqlite3.Connection, context: ChartContext, slot_id: str, kind: Literal["block", "open"]
+) -> None:
+    """Open a blocked time, or block an open one."""
+    where = (kind, context.clinic.id, slot_id)
+    connection.execute("UPDATE schedule_slot SET kind = ? WHERE clinic = ? AND id = ?", where)

@@ -31,6 +31,7 @@ JSON_PATCH = "application/json-patch+json"
 async def create(request: Request, kind: Kind) -> Response:
     access, writer = await access_of(request), WRITERS[kind.name]
     resource = await _sent(request, access, kind, "c", writer)
+    assert writer.create is not None
     row_id, faults = await carry_out(request, access.session, writer.create, resource, client_ref=client_ref(resource))
     return answered(request, await _answer(request, access, kind, row_id, faults, status=201))
 

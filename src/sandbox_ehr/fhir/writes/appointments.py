@@ -2,7 +2,7 @@
 
 import sqlite3
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET
 
@@ -64,6 +64,14 @@ def update(connection: sqlite3.Connection, context: ChartContext, row_id: str, r
         status=_status(resource, visit.status_at(context.now)),
     )
     visit_writes.change(connection, context, row_id, body)
+
+
+def update_slot(connection: sqlite3.Connection, context: ChartContext, row_id: str, resource: Resource) -> None:
+    kinds: dict[str, Literal["block", "open"]] = {"free": "open", "busy-unavailable": "block", "busy": "block"}
+    kind = kinds.get(first(resource, "status"))
+    if kind is None:
+        raise FhirRefused(422, "value", f"status must be one of {', '.join(kinds)}.")
+    schedule_slots.set_kind(connection, context, row_id, kind)
 
 
 def _status(resource: Resource, before: str) -> Any:

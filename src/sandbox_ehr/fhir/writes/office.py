@@ -6,7 +6,7 @@ import msgspec
 
 from sandbox_ehr.clinic import insurances, messages, patient_writes, patients, tasks
 from sandbox_ehr.clinic.context import ChartContext
-from sandbox_ehr.clinic.insurances import NewInsurance
+from sandbox_ehr.clinic.insurances import InsuranceChange, NewInsurance
 from sandbox_ehr.clinic.messages import NewMessage
 from sandbox_ehr.clinic.patient_writes import NewPatient, PatientChange
 from sandbox_ehr.clinic.tasks import NewTask, TaskChange
@@ -63,6 +63,13 @@ def create_communication(connection: sqlite3.Connection, context: ChartContext, 
     return messages.create(connection, context, body)["id"]
 
 
+def update_communication(
+    connection: sqlite3.Connection, context: ChartContext, row_id: str, _resource: Resource
+) -> None:
+    """A message that was sent changes no more. It can only be received."""
+    messages.mark_read(connection, context, row_id)
+
+
 def create_patient(connection: sqlite3.Connection, context: ChartContext, resource: Resource) -> str:
     body = built(NewPatient, **_patient(resource), client_ref=client_ref(resource))
     return patient_writes.create(connection, context, body).id
@@ -88,6 +95,19 @@ def create_coverage(connection: sqlite3.Connection, context: ChartContext, resou
         client_ref=client_ref(resource),
     )
     return insurances.create(connection, context, body)["id"]
+
+
+def update_coverage(connection: sqlite3.Connection, context: ChartContext, row_id: str, resource: Resource) -> None:
+    given = {"member_id": first(resource, "subscriberId"), "group": first(resource, "class.value")}
+    given["begins_on"] = first(resource, "period.start")
+    payers = pointed_to(resource, "payor", "Organization")
+    body = built(
+        InsuranceChange,
+        payer_id=require(payers[0] if payers else "", "payor"),
+        rank=require(first(resource, "order"), "order"),
+        **{name: value for name, value in given.items() if value},
+    )
+    insurances.change(connection, context, row_id, body)
 
 
 def _owner(context: ChartContext, resource: Resource) -> str:
