@@ -19,6 +19,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.installed import classes
 from cobalt_link.developers import room as developers
 from cobalt_link.developers.orgs import ehr_offer, ehr_resolver
+from cobalt_link.directory import room as directory
 from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
 from cobalt_link.kit.clock import Clock, SystemClock
@@ -81,6 +82,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     developers: developers.DevelopersRoom
     webhooks: webhooks.WebhooksRoom
     accounts: accounts.AccountsRoom
+    directory: directory.DirectoryRoom
     link: link.LinkRoom
     records: records.RecordsRoom
     rooms: tuple[Room, ...]
@@ -137,7 +139,8 @@ def _open_rooms(deps: Deps) -> House:
     job, developer = jobs.open(deps), developers.open(deps)
     webhook = webhooks.open(deps, job, developer)
     account = accounts.open(deps, webhook)
-    linking = link.open(deps, job, developer, webhook, account)
+    organizations = directory.open(deps)
+    linking = link.open(deps, job, developer, webhook, account, organizations)
     record = records.open(deps, job, webhook, account, developer)
     return House(
         deps=deps,
@@ -145,10 +148,11 @@ def _open_rooms(deps: Deps) -> House:
         developers=developer,
         webhooks=webhook,
         accounts=account,
+        directory=organizations,
         link=linking,
         records=record,
         # The queue last: it wakes workers for the other rooms.
-        rooms=(_system(deps, metrics), linking, account, developer, webhook, record, job),
+        rooms=(_system(deps, metrics), linking, account, developer, organizations, webhook, record, job),
         metrics=metrics,
     )
 

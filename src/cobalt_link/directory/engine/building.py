@@ -56,8 +56,8 @@ class IndexBuilder:
         texts[1] = EACH.join((b"", *map(_spaced, others), b""))
         self._texts.append(b"".join(mark + text for mark, text in zip(FIELDS, texts, strict=True)))
         self._shown.append(msgspec.json.encode(each))
-        telling = sum(word not in LIGHT for word in name)
-        self._order.append((not each.pinned, each.is_site, telling, len(each.name), each.name))
+        heavy = sum(word not in LIGHT for word in name)
+        self._order.append((not each.pinned, each.is_site, heavy, len(each.name), each.name))
         for word in dict.fromkeys(word for words in parts for word in words):
             self._postings.setdefault(word, array("I")).append(number)
         self._vendors.setdefault(each.vendor, array("I")).append(number)

@@ -138,6 +138,11 @@ def _beginning(text: Callable[[int], bytes], count: int, beginning: bytes, most:
     return range(low, high)
 
 
+def _widened(words: Sequence[QueryWord], widen: Callable[[QueryWord], bool]) -> bool:
+    """Widens every word. False if none of them has more forms now."""
+    return True in [widen(word) for word in words]
+
+
 class _Search:
     """One search under way. `costs` are those of the organizations that were ranked so far."""
 
@@ -154,20 +159,25 @@ class _Search:
         self._rank_beginning()
         if len(self.costs) >= MOST:
             return
-        if self._each(QueryWord.begin):
+        if _widened(self._needed, QueryWord.begin):
             self._rank(self._needed)
         if len(self.costs) >= limit:
             return
-        if self._each(QueryWord.guess):
-            self._rank(self._needed)
+        self._rank_guessed()
         if len(self.costs) < limit:
             self._rank_rewritten()
         if not self.costs:
             self._rank_with_fewer()
 
-    def _each(self, widen: Callable[[QueryWord], bool]) -> bool:
-        """Widens every word. False if none of them has more forms now."""
-        return True in [widen(word) for word in self._needed]
+    def _rank_guessed(self) -> None:
+        """First only words that no name has can be mistyped: guessing is what costs most."""
+        unknown = [word for word in self._needed if not word.is_known]
+        known = [word for word in self._needed if word.is_known]
+        for words in (unknown, known):
+            if _widened(words, QueryWord.guess):
+                self._rank(self._needed)
+            if unknown and self.costs:
+                return
 
     def consider(self, number: int) -> None:
         """Ranks an organization if it has every word."""

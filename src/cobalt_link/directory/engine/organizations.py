@@ -35,7 +35,7 @@ class IndexedEntry(msgspec.Struct, array_like=True, frozen=True):
 
 class Organization(msgspec.Struct, array_like=True, frozen=True):
     """What the picker shows as one row. `address` is the one for providers where there is one. `other_addresses` are
-    the rest. `told_by` is what tells it from others of the same name, vendor, and place: "" if nothing has to."""
+    the rest. `host` is what tells it from others of the same name, vendor, and place: "" if nothing has to."""
 
     key: str
     name: str
@@ -48,7 +48,7 @@ class Organization(msgspec.Struct, array_like=True, frozen=True):
     pinned: bool = False
     aliases: tuple[str, ...] = ()
     other_addresses: tuple[str, ...] = ()
-    told_by: str = ""
+    host: str = ""
 
     @property
     def place(self) -> str:
@@ -62,7 +62,7 @@ def organizations(entries: Iterable[IndexedEntry]) -> Iterator[Organization]:
         shown = [(each.city.lower(), each.state) for each in found]
         for each, place in zip(found, shown, strict=True):
             twin = shown.count(place) > 1
-            yield msgspec.structs.replace(each, told_by=urlsplit(each.address).netloc) if twin else each
+            yield msgspec.structs.replace(each, host=urlsplit(each.address).netloc) if twin else each
 
 
 def _groups(same: list[IndexedEntry]) -> list[list[IndexedEntry]]:

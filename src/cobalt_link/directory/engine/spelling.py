@@ -33,6 +33,12 @@ def _without(text: str, count: int) -> Iterator[str]:
         yield "".join(kept)
 
 
+def has_strange_letters(typed: str, word: str, most: int) -> bool:
+    """Whether more letters of `typed` than that many are not in `word` at all. Each would be a mistake, and most words
+    are told to be too far away by this alone."""
+    return len(set(typed).difference(word)) > most
+
+
 def distance_to_start(typed: str, word: str, most: int) -> tuple[int, int]:
     """The fewest mistakes between `typed` and a beginning of `word`, and the length of that beginning.
 

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from zlib import crc32
 
 from cobalt_link.directory.engine.sections import Sections
-from cobalt_link.directory.engine.spelling import FAR, LOOKED_AT, distance_to_start, mistakes_in, shortened
+from cobalt_link.directory.engine.spelling import (
+    FAR,
+    LOOKED_AT,
+    distance_to_start,
+    has_strange_letters,
+    mistakes_in,
+    shortened,
+)
 
 MOST_COMPARED = 400
 MOST_NEAR = 24
@@ -48,6 +55,8 @@ class Vocabulary:
             word = self.word(number)
             if len(word) - len(typed) > room:
                 continue
+            if has_strange_letters(typed, word, most):
+                continue
             mistakes, length = distance_to_start(typed, word, most)
             if mistakes != FAR:
                 found.append((mistakes, len(word) - length, number))
@@ -64,7 +73,8 @@ class Vocabulary:
         for first in sorted(groups):
             start = self.word(first)[:LOOKED_AT]
             # A group whose beginning is far away shares only the bucket.
-            if distance_to_start(typed[: len(start)], start, most)[0] == FAR:
+            beginning = typed[: len(start)]
+            if has_strange_letters(beginning, start, most) or distance_to_start(beginning, start, most)[0] == FAR:
                 continue
             for number in range(first, self._count):
                 if left == 0:

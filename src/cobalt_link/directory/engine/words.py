@@ -114,9 +114,9 @@ def folded(text: str) -> str:
 
 
 def acronym(words: Sequence[str]) -> str | None:
-    """The initials of a name of three to seven telling words: hospital for special surgery → hss."""
-    telling = [word for word in words if word not in LIGHT]
-    return "".join(word[0] for word in telling) if 3 <= len(telling) <= 7 else None
+    """The initials of a name of three to seven words that are not light: hospital for special surgery → hss."""
+    heavy = [word for word in words if word not in LIGHT]
+    return "".join(word[0] for word in heavy) if 3 <= len(heavy) <= 7 else None
 
 
 def place_words(city: str, state: str, postal_code: str) -> list[str]:
