@@ -8,6 +8,7 @@ from functools import partial
 from benchmarks import (
     attack,
     deliveries,
+    directory,
     idle,
     link,
     live_read,
@@ -34,6 +35,7 @@ ALL = {
     "live-read": live_read.run,
     "note-event": note_event.run,
     "writes": writes.run,
+    "directory": directory.run,
 }
 # They take minutes, and `scale` 10 GB, so they run only when they are named.
 NAMED = {

@@ -4,7 +4,7 @@ repeated with changes up to a million rows."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from random import Random
 
@@ -30,8 +30,7 @@ def listed(most: int = 2_000_000) -> list[Entry]:
         return list(_made_up())[:most]
     with opened(REAL) as file:
         found = (cleaned(each) for each in table_rows(file) if isinstance(each, Listed))
-        entries = [each for each in found if isinstance(each, Entry)]
-    return entries[:most]
+        return list(islice((each for each in found if isinstance(each, Entry)), most))
 
 
 def repeated(entries: Sequence[Entry], rows: int, seed: int = 9) -> Iterator[Entry]:
