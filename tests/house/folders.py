@@ -35,7 +35,7 @@ FOLDERS: dict[str, Budget] = {
     "connectors/gnuhealth": Budget(200, 125),
     "connectors/sandbox": Budget(200, 27),
     "developers": Budget(200, 12),
-    "directory": Budget(45, 45),
+    "directory": Budget(65, 45),
     "docs": Budget(600, 12),
     "fuzz": Budget(40, 20),
     "house": Budget(175, 30),

@@ -23,9 +23,9 @@ async def add(
     *,
     address: Annotated[str, Parameter(help="The FHIR base URL, or the address of the EHR.")],
     vendor: Annotated[str, Parameter(help="The EHR vendor, such as Epic or GNU Health.")],
-    city: str = "",
-    state: str = "",
-    zip_code: str = "",
+    city: Annotated[str, Parameter(help="Its city, which users may search for.")] = "",
+    state: Annotated[str, Parameter(help="Its state, as two letters or by name.")] = "",
+    zip_code: Annotated[str, Parameter(help="Its ZIP code.")] = "",
     also: Annotated[tuple[str, ...], Parameter(help="A nickname or an acronym. Repeat it for several.")] = (),
     options: CommonOptions = DEFAULTS,
 ) -> None:

@@ -29,17 +29,26 @@ class LinkableOrganizations:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._linkable: dict[tuple[str, ...], tuple[frozenset[str], dict[str, str]]] = {}
 
     async def search(
         self, connectors: Mapping[str, Connector], client: str, query: str, limit: int
     ) -> OrganizationHits:
         """What a user has typed so far. Those that the client's users linked come first."""
-        by_vendor = {vendor: connector_of(vendor, connectors) for vendor in self._directory.vendors()}
-        linkable = {vendor: key for vendor, key in by_vendor.items() if key}
+        linkable = self._by_vendor(connectors)
         if not linkable:
             return NONE
         hits = await self._directory.search(query, limit, vendors=linkable, client=client)
         return OrganizationHits([(each, linkable[each.vendor]) for each in hits.shown], hits.total)
+
+    def _by_vendor(self, connectors: Mapping[str, Connector]) -> dict[str, str]:
+        """The connector's key for each vendor that can be linked. It is kept: this runs at every keystroke."""
+        vendors, kept = self._directory.vendors(), self._linkable.get(tuple(connectors))
+        if kept is None or kept[0] is not vendors:
+            by_vendor = {vendor: connector_of(vendor, connectors) for vendor in vendors}
+            kept = vendors, {vendor: key for vendor, key in by_vendor.items() if key}
+            self._linkable[tuple(connectors)] = kept
+        return kept[1]
 
     async def find(self, connectors: Mapping[str, Connector], key: str) -> tuple[Organization, str] | None:
         """None if it is hidden, gone, or cannot be linked."""
