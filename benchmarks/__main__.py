@@ -8,6 +8,7 @@ from functools import partial
 from benchmarks import (
     attack,
     deliveries,
+    directory,
     idle,
     link,
     live_read,
@@ -36,6 +37,7 @@ ALL = {
     "note-event": note_event.run,
     "writes": writes.run,
     "slow-ehr": slow_ehr.run,
+    "directory": directory.run,
 }
 # They take minutes, and `scale` 10 GB, so they run only when they are named.
 NAMED = {

@@ -19,6 +19,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.installed import classes
 from cobalt_link.developers import room as developers
 from cobalt_link.developers.orgs import ehr_offer, ehr_resolver
+from cobalt_link.directory import room as directory
 from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
 from cobalt_link.kit.clock import Clock, SystemClock
@@ -83,6 +84,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     mail: mail.MailRoom
     webhooks: webhooks.WebhooksRoom
     accounts: accounts.AccountsRoom
+    directory: directory.DirectoryRoom
     link: link.LinkRoom
     records: records.RecordsRoom
     rooms: tuple[Room, ...]
@@ -140,7 +142,8 @@ def _open_rooms(deps: Deps) -> House:
     post = mail.open(deps, developer)
     webhook = webhooks.open(deps, job, developer, post)
     account = accounts.open(deps, developer, post, webhook)
-    linking = link.open(deps, job, developer, webhook, account)
+    organizations = directory.open(deps)
+    linking = link.open(deps, job, developer, webhook, account, organizations)
     record = records.open(deps, job, webhook, account, developer)
     return House(
         deps=deps,
@@ -149,10 +152,11 @@ def _open_rooms(deps: Deps) -> House:
         mail=post,
         webhooks=webhook,
         accounts=account,
+        directory=organizations,
         link=linking,
         records=record,
         # The queue last: it wakes workers for the other rooms.
-        rooms=(_system(deps, metrics), linking, account, developer, post, webhook, record, job),
+        rooms=(_system(deps, metrics), linking, account, developer, organizations, post, webhook, record, job),
         metrics=metrics,
     )
 

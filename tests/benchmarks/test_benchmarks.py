@@ -8,6 +8,7 @@ from benchmarks.filling import Size
 from benchmarks import (
     attack,
     deliveries,
+    directory,
     idle,
     link,
     live_read,
@@ -38,9 +39,11 @@ BRIEFLY = {
     "waiting": lambda: waiting.run(sessions=3, approvals=2, seconds=0.5, within=0.2),
     "slow-ehr": lambda: slow_ehr.run(rounds=1, seconds=0.3, reads=4, sign_ins=2, slow=(2.0, 2.0)),
     "deliveries": lambda: deliveries.run(rounds=1, events=40),
+    "directory": lambda: directory.run(rows=3_000, each_kind=4, most=1_000),
     "attack": lambda: attack.run(seconds=0.3, rounds=1, names=["silent connections", "nested bodies"]),
 }
 TOLD = {
+    "directory": ["unseen queries", "hand-written queries", "CPU per keystroke among 3,000", "baseline", "memory"],
     "tokens": ["link/token/create", "link/token/exchange", "ratio", "target 1.00", "one by one", "CPU"],
     "strangers": ["link token", "public token", "access token", "by a live client", "two unknown ones", "target below"],
     "link": ["links per second", "p50", "baseline", "ratio"],

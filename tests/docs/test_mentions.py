@@ -54,7 +54,7 @@ def joined(page: Path) -> str:
 def calls(page: Path) -> Iterator[tuple[str, list[str]]]:
     for found in CALL.finditer(joined(page)):
         words = found["words"].split()
-        known = [" ".join(words[:count]) for count in (2, 1) if " ".join(words[:count]) in COMMANDS]
+        known = [" ".join(words[:count]) for count in (3, 2, 1) if " ".join(words[:count]) in COMMANDS]
         yield (known[0] if known else found["words"]), re.findall(r"(?<=\s)--[a-z-]+", found["words"])
 
 

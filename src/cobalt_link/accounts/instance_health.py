@@ -6,16 +6,17 @@ it works again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
+import msgspec
 import psycopg
 import structlog
 
 from cobalt_link.accounts import statements
 from cobalt_link.kit.clock import Clock
-from cobalt_link.store.database import Database, DatabaseUnavailable, Tx
+from cobalt_link.store.database import Database, DatabaseUnavailable, Tx, as_json
 from cobalt_link.webhooks.events import Event, Events
 
 log = structlog.get_logger()
@@ -31,7 +32,7 @@ SET worked_at = greatest(p.worked_at, excluded.worked_at), failing_since = NULL
 WHERE p.worked_at < excluded.worked_at OR p.failing_since IS NOT NULL RETURNING degraded_at"""
 # Only one that has worked before: an address with a typing mistake is no instance.
 FAILED: LiteralString = """
-UPDATE ehr_instances SET failing_since = coalesce(failing_since, %(now)s)
+UPDATE ehr_instances SET failing_since = coalesce(failing_since, %(now)s), failed_at = %(now)s
 WHERE connector = %(connector)s AND address = %(address)s
 RETURNING failing_since <= %(before)s AND degraded_at IS NULL AS is_degraded"""
 DEGRADED: LiteralString = """
@@ -43,6 +44,23 @@ UPDATE ehr_instances e SET degraded_at = NULL FROM ehr_instances old
 WHERE e.connector = %(connector)s AND e.address = %(address)s AND e.degraded_at IS NOT NULL
   AND old.connector = e.connector AND old.address = e.address RETURNING old.degraded_at AS since"""
 LAST: LiteralString = "SELECT worked_at FROM ehr_instances WHERE connector = %s AND address = %s"
+AT: LiteralString = """
+SELECT e.connector, e.address, e.worked_at, e.failed_at, e.failing_since
+FROM json_to_recordset(%s) AS r (connector text, address text) JOIN ehr_instances e USING (connector, address)"""
+OF_CLIENT: LiteralString = """
+SELECT e.connector, e.address, e.worked_at, e.failed_at, e.failing_since
+FROM (SELECT DISTINCT connector, address FROM accounts WHERE client = %s AND disconnected_at IS NULL) AS mine
+JOIN ehr_instances e USING (connector, address) ORDER BY e.connector, e.address LIMIT 1000"""
+
+
+class InstanceState(msgspec.Struct, frozen=True, kw_only=True):
+    """An EHR instance as its last calls found it. `failing_since` is set while none of them gets an answer."""
+
+    connector: str
+    address: str
+    worked_at: datetime
+    failed_at: datetime | None = None
+    failing_since: datetime | None = None
 
 
 class InstanceHealth:
@@ -87,6 +105,16 @@ class InstanceHealth:
     async def last_worked(self, connector: str, address: str) -> datetime | None:
         row = await self._db.one(LAST, (connector, address))
         return row["worked_at"] if row else None
+
+    async def states(self, instances: Iterable[tuple[str, str]]) -> dict[tuple[str, str], InstanceState]:
+        """By connector and address, those that have worked at least once."""
+        wanted = as_json({"connector": connector, "address": address} for connector, address in set(instances))
+        found = [InstanceState(**row) for row in await self._db.rows(AT, (wanted,))]
+        return {(each.connector, each.address): each for each in found}
+
+    async def of_client(self, client: str) -> list[InstanceState]:
+        """At most 1,000 at which the client has accounts."""
+        return [InstanceState(**row) for row in await self._db.rows(OF_CLIENT, (client,))]
 
     async def _change(self, sql: LiteralString, kind: str, connector: str, address: str, now: datetime) -> None:
         given = {"connector": connector, "address": address, "now": now, "before": now - FAILING}

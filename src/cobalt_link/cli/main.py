@@ -35,6 +35,12 @@ COMMANDS = (
     (MANAGE, "orgs", "orgs:app", "A client's clinics and their settings: list, show, set."),
     (MANAGE, "sessions", "sessions:app", "One link session, step by step, without secrets: show."),
     (MANAGE, "connectors", "connectors:app", "The EHRs that can be linked: list, new, check, try."),
+    (
+        MANAGE,
+        "directory",
+        "directory:app",
+        "Organizations that users find: import, list, search, add, hide, pin, alias.",
+    ),
     (MAINTAIN, "keys", "keys:app", "The master keys: generate, list, rotate, rewrap, add, promote, retire."),
     (MAINTAIN, "webhooks", "webhooks:app", "The key that signs the JWT of webhooks: roll-key."),
     (MAINTAIN, "migrate", "database:migrate", "Apply the migrations that the database does not have yet."),

@@ -31,11 +31,13 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PickerAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The chosen EHR: connector key and base address. `practice` is the practice's name, if known."""
+    """The chosen EHR: connector key and base address. `practice` is the practice's name as the app gives it, and
+    `listed` as the directory gives it, if known."""
 
     connector: str
     address: str
     practice: str | None = None
+    listed: str | None = None
 
 
 class ConsentAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.developers.clients import Clients
 from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.developers.orgs import Orgs
+from cobalt_link.directory.directory import Directory
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.settings import Settings
@@ -43,3 +44,4 @@ class LinkDeps(msgspec.Struct, frozen=True, kw_only=True):
     health: InstanceHealth
     tries: LoginTries
     connectors: Mapping[str, Connector]
+    directory: Directory

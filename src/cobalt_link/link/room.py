@@ -7,9 +7,10 @@ from typing import Any
 
 from cobalt_link.accounts.room import AccountsRoom
 from cobalt_link.developers.room import DevelopersRoom
+from cobalt_link.directory.room import DirectoryRoom
 from cobalt_link.jobs.room import JobsRoom
+from cobalt_link.link.api import ehrs, sandbox
 from cobalt_link.link.api import routes as api
-from cobalt_link.link.api import sandbox
 from cobalt_link.link.api.link_tokens import LinkTokenApi
 from cobalt_link.link.connections import routes as connections
 from cobalt_link.link.deps import LinkDeps
@@ -45,7 +46,7 @@ from cobalt_link.web import Routes
 from cobalt_link.webhooks.room import WebhooksRoom
 
 SHREDDING = "shredding of link session keys"
-ROUTES: tuple[Routes, ...] = (api.routes, sandbox.routes, pages.routes, files.routes, connections.routes)
+ROUTES: tuple[Routes, ...] = (api.routes, ehrs.routes, sandbox.routes, pages.routes, files.routes, connections.routes)
 
 
 class LinkRoom(Room, frozen=True, kw_only=True):
@@ -59,10 +60,15 @@ class LinkRoom(Room, frozen=True, kw_only=True):
 
 
 def open(  # noqa: A001 - every room opens by this name
-    deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, webhooks: WebhooksRoom, accounts: AccountsRoom
+    deps: Deps,
+    jobs: JobsRoom,
+    developers: DevelopersRoom,
+    webhooks: WebhooksRoom,
+    accounts: AccountsRoom,
+    directory: DirectoryRoom,
 ) -> LinkRoom:
     """Registers with the queue what workers do for Link."""
-    given = _deps(deps, jobs, developers, webhooks, accounts)
+    given = _deps(deps, jobs, developers, webhooks, accounts, directory)
     sessions, browsers = LinkSessionTable(deps.db, deps.vault), Browsers(deps.vault)
     tokens = Tokens(deps.db, deps.vault, deps.clock, public_minutes=deps.settings.public_token_minutes)
     requests = EhrRequests(deps.db, deps.clock, sessions, developers.orgs)
@@ -95,6 +101,7 @@ def open(  # noqa: A001 - every room opens by this name
     return LinkRoom(
         routes=(
             (api.routes, LinkTokenApi(given, sessions, tokens, exchanges, requests)),
+            (ehrs.routes, ehrs.LinkableEhrs(given)),
             (sandbox.routes, sandbox.SandboxAccounts(given)),
             (pages.routes, room),
             (files.routes, room),
@@ -116,7 +123,12 @@ def open(  # noqa: A001 - every room opens by this name
 
 
 def _deps(
-    deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, webhooks: WebhooksRoom, accounts: AccountsRoom
+    deps: Deps,
+    jobs: JobsRoom,
+    developers: DevelopersRoom,
+    webhooks: WebhooksRoom,
+    accounts: AccountsRoom,
+    directory: DirectoryRoom,
 ) -> LinkDeps:
     return LinkDeps(
         settings=deps.settings,
@@ -135,6 +147,7 @@ def _deps(
         ehr_sessions=accounts.sessions,
         health=accounts.health,
         tries=accounts.tries,
+        directory=directory.directory,
     )
 
 

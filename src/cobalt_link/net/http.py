@@ -4,10 +4,12 @@ Each request resolves the name again, refuses it unless `addresses` allows every
 that was checked. It follows no redirects, keeps no cookies, and takes no proxy or certificate from the environment.
 """
 
+from __future__ import annotations
+
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import IO, Any
 
 import httpcore2
 import httpx2
@@ -74,14 +76,6 @@ class HttpResponse(msgspec.Struct, frozen=True):
         return self.body.decode("utf-8", "replace")
 
 
-class RequestLimits(NamedTuple):
-    """Of one request: seconds for all of it, bytes of the decoded body, and whether only status and headers count."""
-
-    seconds: float
-    body: int
-    skim: bool
-
-
 class Http:
     """The client that all connectors of a process share.
 
@@ -124,6 +118,7 @@ class Http:
         timeout: float | None = None,
         max_body: int | None = None,
         skim: bool = False,
+        into: IO[bytes] | None = None,
     ) -> HttpResponse:
         """Sends one request and returns the response, whatever its status. Raises `HttpError`.
 
@@ -132,16 +127,18 @@ class Http:
         timeout, max_body: seconds and bytes, instead of those of the client.
         skim: only the status and the headers are wanted. A body that is long, slow, or broken is no error then. It is
             left out, and the connection is closed in the middle of it.
+        into: a file to which the body of a 200 is written as it comes, so that it takes no memory. `body` is then
+            empty.
         """
         target = addresses.parse(url)
         seconds = self._timeout if timeout is None else timeout
-        limits = RequestLimits(seconds, self._max_body if max_body is None else max_body, skim)
         message = _message(method, url, target, headers, json, content, params)
         try:
             async with asyncio.timeout(seconds):
                 ips = await self._resolve_checked(target)
                 async with self._slots.taken(target.where):
-                    return await self._exchange(target, ips, message, limits)
+                    reader = _Reader(target, self._max_body if max_body is None else max_body, skim=skim, into=into)
+                    return await self._exchange(target, ips, message, seconds, reader)
         except (TimeoutError, httpcore2.TimeoutException):
             raise TooSlow(target.where, seconds) from None
 
@@ -168,12 +165,12 @@ class Http:
         return addresses.checked(target, answers, allow_private=self._allow_private)
 
     async def _exchange(
-        self, target: Target, ips: list[str], message: httpx2.Request, limits: RequestLimits
+        self, target: Target, ips: list[str], message: httpx2.Request, seconds: float, reader: _Reader
     ) -> HttpResponse:
         """Tries the checked addresses in turn. Only a failed connect leads to the next."""
         for ip in ips:
             try:
-                return await self._send(target, ip, message, limits.seconds / len(ips), limits)
+                return await self._send(target, ip, message, seconds / len(ips), reader)
             except transport.HandshakeFailed as why:
                 raise TlsError(_tls_message(target, str(why))) from None
             except transport.ProxyRefused as why:
@@ -190,19 +187,36 @@ class Http:
         raise NoAnswer(f"{target.where} does not accept connections. Check the address, or try again later.")
 
     async def _send(
-        self, target: Target, ip: str, message: httpx2.Request, connect: float, limits: RequestLimits
+        self, target: Target, ip: str, message: httpx2.Request, connect: float, reader: _Reader
     ) -> HttpResponse:
         request = transport.request_for(message, target, ip, connect)
         response = await transport.exchange(self._pool, request, repeatable=message.method in ("GET", "HEAD"))
         try:
             headers = httpx2.Headers(response.headers)
-            if limits.skim:
-                await transport.skim(response.stream, limits.body)
-                return HttpResponse(response.status, headers, b"")
-            body = await transport.body(target, headers.get("content-encoding", ""), response.stream, limits.body)
+            body = await reader.body(response.status, headers.get("content-encoding", ""), response.stream)
         finally:
             await response.aclose()
         return HttpResponse(response.status, headers, body)
+
+
+class _Reader:
+    """What becomes of the body of one response: see `Http.request`."""
+
+    def __init__(self, target: Target, most: int, *, skim: bool, into: IO[bytes] | None) -> None:
+        self._target = target
+        self._most = most
+        self._skim = skim
+        self._into = into
+
+    async def body(self, status: int, encoding: str, stream: Any) -> bytes:
+        if self._skim:
+            await transport.skim(stream, self._most)
+            return b""
+        if self._into is None or status != 200:
+            return await transport.body(self._target, encoding, stream, self._most)
+        async for part in transport.parts(self._target, encoding, stream, self._most):
+            self._into.write(part)
+        return b""
 
 
 def _message(

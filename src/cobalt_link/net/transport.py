@@ -10,7 +10,7 @@ import socket
 import ssl
 import zlib
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
@@ -231,17 +231,26 @@ async def exchange(
 
 async def body(target: Target, encoding: str, stream: Any, limit: int) -> bytes:
     """The decoded body. Raises `TooMuch` beyond `limit` bytes, `BrokenAnswer` if it cannot be decoded."""
-    unpack = _unpacker(target, encoding.strip().lower())
     whole = bytearray()
+    async for part in parts(target, encoding, stream, limit):
+        whole += part
+    return bytes(whole)
+
+
+async def parts(target: Target, encoding: str, stream: Any, limit: int) -> AsyncIterator[bytes]:
+    """The decoded body in parts. Raises as `body` does."""
+    unpack = _unpacker(target, encoding.strip().lower())
+    length = 0
     try:
         async for chunk in stream:
             # One byte more than allowed is enough to know that the body is too large.
-            whole += unpack(chunk, limit - len(whole) + 1)
-            if len(whole) > limit:
+            part = unpack(chunk, limit - length + 1)
+            length += len(part)
+            if length > limit:
                 raise TooMuch(f"{target.where} sent more than {limit} bytes. Ask for less in one request.")
+            yield part
     except zlib.error:
         raise BrokenAnswer(f"{target.where} sent broken compressed data. Try again in a moment.") from None
-    return bytes(whole)
 
 
 async def skim(stream: Any, limit: int) -> None:

@@ -205,6 +205,9 @@ def pickers(at: PageContext) -> dict[str, str]:
     few = Search("river", MATCHES, 5, VENDORS)
     many = Search("river", MATCHES, 23, VENDORS)
     one = Search("bend", MATCHES[-1:], 1, VENDORS)
+    worked = {"worked_at": NOW - timedelta(hours=3)}
+    healthy, broken = (msgspec.structs.replace(MATCHES[place], **worked, fails=place == 1) for place in (0, 1))
+    listed = Search("river", (healthy, broken, *MATCHES[2:]), 64, VENDORS, by_directory=True)
     by_hand = Picker(manual=True, ehr="larkspur", address="https://riverside.larkspur.example")
     reasons = {
         f"picker-address-{reason}": render.pane(
@@ -224,6 +227,7 @@ def pickers(at: PageContext) -> dict[str, str]:
         "picker-bare": render.pane(at, Picker()),
         "picker-results": render.pane(at, Picker(), search=few),
         "picker-many": render.pane(at, Picker(), search=many),
+        "picker-listed": render.pane(at, Picker(), search=listed),
         "picker-one": render.pane(at, Picker(), search=one),
         "picker-none": render.pane(at, Picker(), search=Search("Rivrsyde fam", (), 0, VENDORS)),
         "picker-manual": render.pane(at, by_hand, search=START),
@@ -239,6 +243,7 @@ def credentials(here: PageContext, plain: PageContext, mending: PageContext, tol
     empty = {"username": "credentials.username_empty", "password": "credentials.password_empty"}
     return {
         "credentials": render.pane(here, Credentials()),
+        "credentials-failing": render.pane(msgspec.structs.replace(here, fails=True), Credentials()),
         "credentials-claims": render.pane(told, Credentials()),
         "credentials-plain": render.pane(plain, Credentials()),
         "credentials-test": render.pane(msgspec.structs.replace(here, tls=False, test_mode=TEST_MODE), Credentials()),

@@ -15,7 +15,9 @@ from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.panes import Answer, Pane
 from cobalt_link.developers.clients import Client
 from cobalt_link.developers.orgs import Org
+from cobalt_link.directory.engine.organizations import Organization
 from cobalt_link.link.flow.link_sign_in import LinkSignIn
+from cobalt_link.link.flow.organizations import NONE, OrganizationHits
 from cobalt_link.link.session.session import ChosenEhr, LinkSession, Purpose
 from cobalt_link.signin.replay import Granted
 from cobalt_link.store.database import Tx
@@ -101,6 +103,14 @@ class Flow(ABC):
     async def practices(self, session: LinkSession, query: str) -> list[Org]:
         """The practices that can be found by name."""
         return []
+
+    async def organizations(self, session: LinkSession, query: str, limit: int) -> OrganizationHits:
+        """The organizations of the directory that can be found by name."""
+        return NONE
+
+    async def organization(self, session: LinkSession, key: str) -> tuple[Organization, str] | None:
+        """One of them, with the key of its connector."""
+        return None
 
     async def reachable(self, connector: str, address: str) -> str | None:
         """The address to use for one that a user typed or picked; None if this flow has nothing to do there."""

@@ -28,7 +28,7 @@ class LinkSignIn:
     known: what is known beforehand. An address without a connector, or the other way round, only fills in the picker's
     form. allowed: whether an EHR may be at an address. repairs: the account of update mode. consents: whether the
     user is asked for consent. existing: finds the account that the app has of this EHR user and that works; the user
-    then keeps it (`kept` is its id) or wants `another`.
+    then keeps it (`kept` is its id) or wants `another`. `listed` is the name of the chosen practice in the directory.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class LinkSignIn:
         self._existing = existing
         self.repairs = repairs
         self.chosen = known
+        self.listed: str | None = None
         self.another = False
         self.kept: str | None = None
 
@@ -76,6 +77,7 @@ class LinkSignIn:
         pane = Picker(manual=manual, ehr=self._known.connector, address=self._known.address)
         while True:
             picked = await ask(pane)
+            self.listed = picked.listed
             self.chosen = ChosenEhr(connector=picked.connector, address=picked.address, practice=picked.practice)
             try:
                 return await self._checked(ask)
@@ -83,7 +85,7 @@ class LinkSignIn:
                 problem = PaneRefusal(no.code, no.details)
             except EhrDown:
                 # A known practice is down. A typed address is more likely mistyped.
-                if picked.practice:
+                if picked.practice or picked.listed:
                     raise
                 problem = PaneRefusal(NotThisAddress.code, {"reason": "not_found"})
             pane = Picker(manual=True, ehr=picked.connector, address=picked.address, problem=problem)

@@ -18,11 +18,13 @@ from cobalt_link.connector.manifest import fold
 from cobalt_link.connector.panes import Consent, Credentials, Pane
 from cobalt_link.developers.clients import Client
 from cobalt_link.developers.orgs import Org
+from cobalt_link.directory.engine.organizations import Organization
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow import already
 from cobalt_link.link.flow.flow import Flow, Subject
 from cobalt_link.link.flow.hand_over import HandOver
 from cobalt_link.link.flow.link_sign_in import LinkSignIn, offered
+from cobalt_link.link.flow.organizations import NONE, LinkableOrganizations, OrganizationHits
 from cobalt_link.link.session import events
 from cobalt_link.link.session.session import ChosenEhr, LinkSession
 from cobalt_link.link.session.sessions import LinkSessionTable
@@ -42,6 +44,7 @@ class LinkFlow(Flow):
         self._deps = deps
         self._sessions = sessions
         self._hand_over = hand_over
+        self._organizations = LinkableOrganizations(deps.directory)
         self.lifetime = timedelta(minutes=deps.settings.link_session_minutes)
 
     async def offered(self, session: LinkSession) -> dict[str, Connector]:
@@ -67,6 +70,8 @@ class LinkFlow(Flow):
         chosen = sign_in.chosen
         await self._sessions.settle(tx, session, account=account.id, ehr_user_name=name, found=chosen, now=now)
         await events.note(tx, session, "granted", now)
+        if sign_in.listed:
+            await self._deps.directory.linked(tx, session.asker.client, chosen.address or "", sign_in.listed)
         data = {"account_id": account.id, "is_new": session.account is None}
         await self._report(tx, session, "link.completed", data, account)
 
@@ -119,6 +124,14 @@ class LinkFlow(Flow):
             org for org in listed if org.ehr in self._deps.connectors and org.address and org.settings.branding_name
         ]
         return [org for org in usable if all(word in fold(_searched(org)) for word in wanted)]
+
+    async def organizations(self, session: LinkSession, query: str, limit: int) -> OrganizationHits:
+        if not query.strip():
+            return NONE
+        return await self._organizations.search(await self.offered(session), session.asker.client, query, limit)
+
+    async def organization(self, session: LinkSession, key: str) -> tuple[Organization, str] | None:
+        return await self._organizations.find(await self.offered(session), key)
 
     def _address(self, org: Org) -> str | None:
         return org.address or self._deps.settings.ehr_addresses.get(org.ehr or "")

@@ -15,7 +15,7 @@ from cobalt_link.accounts.account import Account, OpenAccount
 from cobalt_link.accounts.login_tries import LoginBrake, Typist
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.connector.panes import Consent, Credentials, Message, Pane, PaneRefusal
-from cobalt_link.connector.refusals import OtherAccount, Refusal, StartedOver, WrongCredentials
+from cobalt_link.connector.refusals import EhrDown, OtherAccount, Refusal, StartedOver, WrongCredentials
 from cobalt_link.jobs.claims import LostClaim
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flow, Flows
@@ -110,6 +110,8 @@ class SessionRunner:
             return
         if isinstance(outcome, Polling):
             await self._polls.hold(session, outcome, chosen.address)
+        if isinstance(outcome, Refused) and outcome.refusal.code == EhrDown.code:
+            await self._deps.health.failed(chosen.connector or "", chosen.address or "")
         if isinstance(outcome, Granted):
             await self._deps.health.worked(chosen.connector or "", chosen.address or "")
             await flow.settled(outcome.grant, chosen)

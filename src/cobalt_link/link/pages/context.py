@@ -40,7 +40,8 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     `connector_texts` are the connector's own texts in this locale, as flat keys. `topics` are what the app learns
     from the EHR, and `writes` what it may write there, for the consent. `since` and `last_used` belong to the
     account that is being repaired or that the app has already: when it was first connected, and when the app last
-    used it. `last_worked` is when the EHR last worked. `can_ask`: the user can request the unsupported EHR.
+    used it. `last_worked` is when the EHR last worked. `fails`: it answers
+    nobody now. `can_ask`: the user can request the unsupported EHR.
     `has_asked`: the user has requested it. `can_change` is false if the EHR of the org is fixed. `connections` is
     the address of `/connections` as a user would type it. `can_stay`: the user can still extend the session.
     `goes_back`: "Back to the app" leads there, to its callback address or out of its frame. `returns`: the browser
@@ -74,6 +75,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     since: date | None = None
     last_used: datetime | None = None
     last_worked: datetime | None = None
+    fails: bool = False
     can_ask: bool = False
     has_asked: bool = False
     can_change: bool = True
@@ -105,17 +107,20 @@ class ShownStep(msgspec.Struct, frozen=True):
 
 
 class Match(msgspec.Struct, frozen=True):
-    """A row of the picker. `detail` is its second line, with place and vendor. `mark` is up to two letters."""
+    """A row of the picker. `detail` is its second line, with place and vendor. `mark` is up to two letters. `worked_at`
+    is when its EHR last worked for anybody, and `fails`: it answers nobody now."""
 
     value: str
     name: str
     detail: str
     mark: str
+    worked_at: datetime | None = None
+    fails: bool = False
 
 
 class Search(msgspec.Struct, frozen=True):
     """What the picker shows. `matches` are the first of `total` practices that match `query`. `vendors` are the EHRs to
-    start from. Without `by_name` the picker has no search.
+    start from. Without `by_name` the picker has no search. `by_directory`: not only the app lists these practices.
 
     The value of a vendor is `ehr:<key>`. A row sends the whole value, the address form only the key.
     """
@@ -125,3 +130,4 @@ class Search(msgspec.Struct, frozen=True):
     total: int
     vendors: tuple[Match, ...]
     by_name: bool = True
+    by_directory: bool = False

@@ -7,11 +7,15 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
+import msgspec
+
+from cobalt_link.accounts.instance_health import InstanceState
 from cobalt_link.connector.connector import Connector
-from cobalt_link.connector.panes import Message, PickerAnswer
+from cobalt_link.connector.panes import Consent, Credentials, Message, PickerAnswer
 from cobalt_link.developers.addresses import AddressProblem, ehr_address
 from cobalt_link.developers.clients import Client
 from cobalt_link.developers.orgs import Org
+from cobalt_link.directory.engine.organizations import Organization
 from cobalt_link.kit.ids import reference
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flow, Flows
@@ -74,6 +78,7 @@ class ContextLoader:
             repairing=subject.repairing,
             since=account.linked_at.date() if account else None,
             last_worked=await self._last_worked(session),
+            fails=await self._fails(session),
             can_ask=requests,
             has_asked=requests and await self._requests.has_asked(session),
             last_used=account.last_used_at if account else None,
@@ -94,13 +99,20 @@ class ContextLoader:
     async def search(self, session: LinkSession, query: str) -> Search:
         """The practices that can be found by name, and the EHRs to start with."""
         flow = self._flows[session.purpose]
-        found = await flow.practices(session, query)
+        orgs = await flow.practices(session, query)
+        hits = await flow.organizations(session, query, SHOWN)
+        listed = hits.shown[: max(0, SHOWN - len(orgs))]
+        places = [(org.ehr or "", org.address or "") for org in orgs[:SHOWN]]
+        places += [(connector, each.address) for each, connector in listed]
+        states = await self._deps.health.states(places) if places else {}
+        matches = [*(self._match(org) for org in orgs[:SHOWN]), *(_listed(each) for each, _ in listed)]
         return Search(
             query=query,
-            matches=tuple(self._match(org) for org in found[:SHOWN]),
-            total=len(found),
+            matches=tuple(_with_state(each, states.get(place)) for each, place in zip(matches, places, strict=True)),
+            total=len(orgs) + hits.total,
             vendors=tuple(_vendor(each) for each in (await flow.offered(session)).values()),
             by_name=flow.finds_practices,
+            by_directory=bool(listed),
         )
 
     async def resolve(self, session: LinkSession, picked: Picked) -> PickerAnswer | str | dict[str, str]:
@@ -112,7 +124,7 @@ class ContextLoader:
         address = await flow.reachable(answer.connector, answer.address)
         if address is None:
             return {"pick" if picked.row else "url": "connections.none_there"}
-        return PickerAnswer(connector=answer.connector, address=address, practice=answer.practice)
+        return msgspec.structs.replace(answer, address=address)
 
     async def _resolved(self, flow: Flow, session: LinkSession, picked: Picked) -> PickerAnswer | str | dict[str, str]:
         connectors = await flow.offered(session)
@@ -137,6 +149,9 @@ class ContextLoader:
             for org in await flow.practices(session, ""):
                 if org.id == key and org.ehr in connectors and org.address:
                     return PickerAnswer(connector=org.ehr, address=org.address, practice=org.settings.branding_name)
+        if kind == "listed" and (found := await flow.organization(session, key)):
+            each, connector = found
+            return PickerAnswer(connector=connector, address=each.address, listed=each.name)
         return {"pick": "page.choose"}
 
     async def _test_mode(self, session: LinkSession, chosen: Connector | None, locale: str) -> TestMode:
@@ -152,6 +167,14 @@ class ContextLoader:
         down = isinstance(session.pane, Message) and session.pane.code in refusal.SILENT
         known = down and session.connector and session.address
         return await self._deps.health.last_worked(session.connector or "", session.address or "") if known else None
+
+    async def _fails(self, session: LinkSession) -> bool:
+        """Whether the EHR answers nobody now, for the pages on which the user decides to sign in there."""
+        place = (session.connector or "", session.address or "")
+        if not isinstance(session.pane, Consent | Credentials) or not all(place):
+            return False
+        state = (await self._deps.health.states([place])).get(place)
+        return state is not None and state.failing_since is not None
 
     async def _refused_at(self, session: LinkSession) -> datetime | None:
         problem = refusal.on_pane(session.pane)
@@ -175,6 +198,17 @@ def _ends_as(flow: Flow, session: LinkSession) -> Literal["link_expired", "conne
     if flow.asks_for_itself:
         return "connections_expired"
     return "link_expired" if session.settled_at is None else None
+
+
+def _listed(each: Organization) -> Match:
+    detail = " · ".join(part for part in (each.place, each.vendor, each.host) if part)
+    return Match(f"listed:{each.key}", each.name, detail, monogram(each.name))
+
+
+def _with_state(match: Match, state: InstanceState | None) -> Match:
+    if state is None:
+        return match
+    return msgspec.structs.replace(match, worked_at=state.worked_at, fails=state.failing_since is not None)
 
 
 def _vendor(connector: Connector) -> Match:

@@ -7,9 +7,10 @@ from typing import Any
 from markupsafe import Markup
 
 from cobalt_link.connector.panes import Picker
+from cobalt_link.directory.engine.index import MOST
 from cobalt_link.link.flow.link_sign_in import OTHER_EHR
 from cobalt_link.link.pages import refusal
-from cobalt_link.link.pages.context import Search
+from cobalt_link.link.pages.context import Match, Search
 from cobalt_link.link.pages.pane_view import PaneView, head_of
 from cobalt_link.link.pages.texts import Texts
 
@@ -28,11 +29,22 @@ def _search(view: PaneView, pane: Picker) -> dict[str, Any]:
         "title": t("picker.title"),
         "why": None if search.query else t("picker.why"),
         "found": _found(t, search) if search.query and search.matches else None,
+        "rows": [(match, _state(view, match)) for match in search.matches],
     }
+
+
+def _state(view: PaneView, match: Match) -> Markup | None:
+    """How the EHR of a practice is, before anybody signs in there."""
+    if match.worked_at is None:
+        return None
+    when = view.texts.moment(match.worked_at, view.context.now)
+    return view.texts("picker.fails" if match.fails else "picker.worked", when=when)
 
 
 def _found(t: Texts, search: Search) -> Markup:
     shown = len(search.matches)
+    if search.total >= MOST:
+        return t("picker.found_many", shown=shown)
     if search.total > shown:
         return t("picker.found_more", shown=shown, total=search.total)
     return t.count("picker.found", shown)

@@ -144,6 +144,8 @@ def notice(view: PaneView, pane: Pane, shown: dict[str, Any], *, stale: bool, st
     problem = refusal.aged(pane.problem, view.context) if pane.problem else None
     if problem and not shown.get("errors") and problem.details.get("left") != 0:
         return refusal.notice(t, problem)
+    if view.context.fails:
+        return Notice(tone="warn", icon="alert", text=t("page.fails"))
     if view.context.has_asked:
         return Notice(icon="check", title=t("refusal.unsupported.asked"), text=t("refusal.unsupported.asked_why"))
     if stayed:
