@@ -67,6 +67,7 @@ def test_every_route_is_bound_to_somebody_or_open_on_purpose() -> None:
         "GET /link/states.json",
         "GET /.well-known/receipts-jwks.json",
         "GET /.well-known/webhooks-jwks.json",
+        "GET /oauth/callback/{registration}",  # by its state, and the cookie of the browser that went there
         "POST /v1/leaked-tokens",
     }
     assert unbound == open_on_purpose

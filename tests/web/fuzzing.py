@@ -14,13 +14,16 @@ sanitization.enabled = true
 """
 
 
-async def fuzz(url: str, headers: dict[str, str], folder: Path, *, examples: int, leave_out: str = "") -> str:
+async def fuzz(
+    url: str, headers: dict[str, str], folder: Path, *, examples: int, leave_out: str = "", phases: str = ""
+) -> str:
     """Everything that schemathesis found wrong with the API at `url`, or "" if it found nothing.
 
-    `leave_out` is a pattern of paths that are not called, `folder` one to work in.
+    `leave_out` is a pattern of paths that are not called, `folder` one to work in. `phases` are all if none is named.
     """
     (folder / "schemathesis.toml").write_text(CONFIG)
     more = [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]
+    more += ["--phases", phases] if phases else []
     more += ["--exclude-path-regex", leave_out] if leave_out else []
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"),
