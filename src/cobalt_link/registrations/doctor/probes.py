@@ -189,7 +189,7 @@ class Probes:
         return await self._key_trouble() or (
             f"{check} The key set at {case.jwks_url} is right: check that exactly this address is entered there, that"
             f" the EHR can reach it from the internet, and that it takes {await self._algorithm()}. Some EHRs read it"
-            " only once a day."
+            " only once a day. If the vendor gave the app a client secret instead, use --client-secret-file."
         )
 
     async def _algorithm(self) -> str:
