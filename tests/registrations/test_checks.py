@@ -94,6 +94,12 @@ def test_names_client_ids_scopes_and_schedules_are_what_they_have_to_be() -> Non
     assert checks.scopes(["openid user/Patient.rs", "openid"]) == ("openid", "user/Patient.rs")
     with pytest.raises(RegistrationProblem, match="is not a scope"):
         checks.scopes(['user/"x"'])
+    assert checks.context(["ah-practice=Organization/a-1.Practice-1", "brand="]) == {
+        "ah-practice": "Organization/a-1.Practice-1"
+    }
+    for text in ("ah-practice", "=x", "a=b&c=d", "a=b c", "a=%2f"):
+        with pytest.raises(RegistrationProblem, match="ah-practice="):
+            checks.context([text])
     assert checks.schedules(["Location/21", "Practitioner/9"]) == ("Location/21", "Practitioner/9")
     for text in ("Room/1", "Location/", "Location/../1", "Location/1/2"):
         with pytest.raises(RegistrationProblem, match="Location/21"):

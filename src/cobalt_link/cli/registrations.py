@@ -56,6 +56,12 @@ Schedules = Annotated[
     tuple[str, ...] | None,
     Parameter(name="--schedule", help="Whose appointments to read where the EHR wants a name, such as Location/21."),
 ]
+Context = Annotated[
+    tuple[str, ...] | None,
+    Parameter(
+        name="--context", help="What the vendor wants in each call, as NAME=VALUE. The guide of the vendor says."
+    ),
+]
 
 
 @app.command
@@ -92,6 +98,7 @@ async def add(
     scope: Scopes = None,
     smart: Smart = None,
     schedule: Schedules = None,
+    context: Context = None,
     options: CommonOptions = DEFAULTS,
 ) -> None:
     """Add a registration for one FHIR server. The client id may come later."""
@@ -108,7 +115,7 @@ async def add(
             status=2,
         )
     change = _change(client_id, method, client_secret_file, scope, smart, found.key)
-    change = _with_more(change, schedule, algorithm or found.algorithm)
+    change = _with_more(change, schedule, context, algorithm or found.algorithm)
     async with open_installation(options) as installation:
         address = checks.fhir_address(issuer, private=installation.settings.allow_private_networks)
         added = await installation.registrations.add(called, found.key, method, address, change)
@@ -147,6 +154,7 @@ async def update(
     scope: Scopes = None,
     smart: Smart = None,
     schedule: Schedules = None,
+    context: Context = None,
     options: CommonOptions = DEFAULTS,
 ) -> None:
     """Change what is given. Another proof erases the secret or the keys of the former one."""
@@ -154,7 +162,7 @@ async def update(
     async with open_installation(options) as installation:
         former = await installation.registrations.find(name)
         change = _change(client_id, method, client_secret_file, scope, smart, former.vendor)
-        change = _with_more(change, schedule, algorithm)
+        change = _with_more(change, schedule, context, algorithm)
         await _print_details(installation, options, await installation.registrations.update(name, change))
 
 
@@ -251,14 +259,20 @@ def _change(
 
 
 def _with_more(
-    change: RegistrationChange, schedule: tuple[str, ...] | None, algorithm: KeyAlgorithm | None
+    change: RegistrationChange,
+    schedule: tuple[str, ...] | None,
+    context: tuple[str, ...] | None,
+    algorithm: KeyAlgorithm | None,
 ) -> RegistrationChange:
     import msgspec
 
     from cobalt_link.registrations import checks
 
-    schedules = checks.schedules(schedule) if schedule is not None else None
-    return msgspec.structs.replace(change, schedules=schedules, algorithm=algorithm or change.algorithm)
+    given = {
+        "schedules": checks.schedules(schedule) if schedule is not None else None,
+        "context": checks.context(context) if context is not None else None,
+    }
+    return msgspec.structs.replace(change, algorithm=algorithm or change.algorithm, **given)
 
 
 async def _print_details(installation: Installation, options: CommonOptions, found: Registration) -> None:
@@ -288,6 +302,7 @@ def _as_dict(found: Registration) -> dict[str, Any]:
         "fhir_servers": found.addresses,
         "scopes": found.scopes,
         "schedules": found.schedules,
+        "context": [f"{name}={value}" for name, value in found.context.items()],
         "created_at": found.created_at,
     }
 

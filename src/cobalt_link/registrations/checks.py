@@ -21,6 +21,7 @@ DOCUMENT = re.compile(r"/(?:metadata|\.well-known(?:/[a-z-]+)?)/?$")
 VISIBLE = re.compile(r"[\x21-\x7e]{1,4000}")
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
 SCHEDULE = re.compile(r"(?:Location|Practitioner|PractitionerRole|Schedule)/[A-Za-z0-9.-]{1,64}")
+CONTEXT = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,63})=([A-Za-z0-9._~:/-]{0,200})")
 SECRETS_IN_ADDRESS = re.compile(r"[@?#]|%40")
 
 
@@ -97,6 +98,20 @@ def scopes(texts: Iterable[str]) -> tuple[str, ...]:
     for each in found:
         if not SCOPE.fullmatch(each):
             raise RegistrationProblem(f"{each[:100]!r} is not a scope. Write it like user/Patient.rs or openid.")
+    return found
+
+
+def context(texts: Iterable[str]) -> dict[str, str]:
+    """Pairs NAME=VALUE. A text without a value leaves the name out."""
+    found = {}
+    for each in texts:
+        pair = CONTEXT.fullmatch(each)
+        if pair is None:
+            raise RegistrationProblem(
+                f"{each[:100]!r} is not NAME=VALUE. Write it like ah-practice=Organization/a-1.Practice-1."
+            )
+        if pair[2]:
+            found[pair[1]] = pair[2]
     return found
 
 

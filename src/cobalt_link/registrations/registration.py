@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from cobalt_link.oauth.registration import AppRegistration, AuthMethod, Proof
+
+UNKNOWN: Final = "other"  # the vendor of which nothing is known
 
 
 class RegistrationProblem(Exception):
@@ -16,7 +19,8 @@ class RegistrationProblem(Exception):
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """`id` is the operator's name for it. `client_id` is None until the vendor has given one out. `addresses` are the
-    FHIR servers that it is approved for, the first one first. `scopes` are empty for what the connector needs."""
+    FHIR servers that it is approved for, the first one first. `scopes` are empty for what the connector needs.
+    `context` is what the vendor wants in each call."""
 
     id: str
     vendor: str
@@ -25,6 +29,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     scopes: tuple[str, ...]
     schedules: tuple[str, ...]
+    context: dict[str, str] = {}
     created_at: datetime
 
     @property
@@ -66,6 +71,8 @@ class RegisteredApp(AppRegistration):
         self.method = found.method
         self.scopes = found.scopes
         self.schedules = found.schedules
+        self.vendor = "" if found.vendor == UNKNOWN else found.vendor
+        self.context = found.context
         self._prove = prove
 
     async def prove(self, endpoint: str) -> Proof:

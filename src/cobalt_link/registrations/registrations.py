@@ -34,6 +34,7 @@ class RegistrationChange(msgspec.Struct, frozen=True, kw_only=True):
     secret: str | None = None
     scopes: tuple[str, ...] | None = None
     schedules: tuple[str, ...] | None = None
+    context: dict[str, str] | None = None
     algorithm: Algorithm = "RS384"
 
     def __repr__(self) -> str:
@@ -87,6 +88,7 @@ class Registrations(NoRegistrations):
             addresses=(address,),
             scopes=change.scopes or (),
             schedules=change.schedules or (),
+            context=change.context or {},
             created_at=self._clock.now(),
         )
         async with self._db.transaction() as tx:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from cobalt_link.registrations.registration import Registration
 from cobalt_link.store.batches import delete_in_batches
@@ -22,12 +23,13 @@ SELECT r.*, ARRAY[a.address] AS addresses
 FROM registration_addresses a JOIN registrations r ON r.id = a.registration WHERE a.address = %s"""
 LOCK: LiteralString = "SELECT FROM registrations WHERE id = %s FOR UPDATE"
 INSERT: LiteralString = """
-INSERT INTO registrations (id, vendor, method, client_id, sealed_secret, scopes, schedules, created_at)
-VALUES (%(id)s, %(vendor)s, %(method)s, %(client_id)s, %(sealed_secret)s, %(scopes)s, %(schedules)s, %(now)s)
+INSERT INTO registrations (id, vendor, method, client_id, sealed_secret, scopes, schedules, context, created_at)
+VALUES (%(id)s, %(vendor)s, %(method)s, %(client_id)s, %(sealed_secret)s, %(scopes)s, %(schedules)s,
+    %(context)s, %(now)s)
 ON CONFLICT (id) DO NOTHING"""
 CHANGE: LiteralString = """
 UPDATE registrations SET method = %(method)s, client_id = %(client_id)s, scopes = %(scopes)s,
-    schedules = %(schedules)s, sealed_secret = coalesce(%(sealed_secret)s, sealed_secret)
+    schedules = %(schedules)s, context = %(context)s, sealed_secret = coalesce(%(sealed_secret)s, sealed_secret)
 WHERE id = %(id)s"""
 WITHOUT_SECRET: LiteralString = "UPDATE registrations SET sealed_secret = NULL WHERE id = %s"  # noqa: S105 - SQL
 REMOVE: LiteralString = "DELETE FROM registrations WHERE id = %s"
@@ -116,6 +118,7 @@ def _row(found: Registration, sealed_secret: bytes | None) -> dict[str, Any]:
         "sealed_secret": sealed_secret,
         "scopes": list(found.scopes),
         "schedules": list(found.schedules),
+        "context": Jsonb(found.context),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -138,7 +139,7 @@ async def first_read(http: Http, case: Examined, offer: ServerOffer, tokens: Tri
     done = []
     for kind, path in wanted:
         headers = {"authorization": f"Bearer {tokens.answer.access_token}", "accept": ACCEPT}
-        status = (await http.request("GET", f"{case.address}/{path}", headers=headers)).status
+        status = (await http.request("GET", _with_context(case, path), headers=headers)).status
         if status in (401, 403, 404) or status >= 500:
             return _not_read(case, kind, status)
         # A server that wants more search parameters has let the app in.
@@ -146,6 +147,12 @@ async def first_read(http: Http, case: Examined, offer: ServerOffer, tokens: Tri
             f"{kind} {'answers' if status < 300 else f'lets the app in, and wants other parameters ({status})'}"
         )
     return ok(7, f"{'; '.join(done)}.")
+
+
+def _with_context(case: Examined, path: str) -> str:
+    """What the vendor wants in each call. At one, its slash must not be encoded."""
+    more = urlencode(dict(case.app.context), safe="/:")
+    return f"{case.address}/{path}{'&' if '?' in path else '?'}{more}" if more else f"{case.address}/{path}"
 
 
 def _not_read(case: Examined, kind: str, status: int) -> Finding:

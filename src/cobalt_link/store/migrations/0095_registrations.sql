@@ -9,6 +9,7 @@ CREATE TABLE registrations (
     sealed_secret bytea,
     scopes text[] NOT NULL DEFAULT '{}',
     schedules text[] NOT NULL DEFAULT '{}',
+    context jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL
 );
 
