@@ -13,7 +13,7 @@ from cobalt_link.kit.clock import MovedClock
 from cobalt_link.net.http import Http
 from cobalt_link.oauth.registration import AuthMethod
 from cobalt_link.registrations.doctor.doctor import RegistrationDoctor
-from cobalt_link.registrations.doctor.findings import Finding
+from cobalt_link.registrations.doctor.findings import StepFinding
 from cobalt_link.registrations.registration import Registration, Urls
 from cobalt_link.registrations.registrations import RegistrationChange, Registrations
 from cobalt_link.store.database import Database
@@ -33,7 +33,7 @@ async def ehr(db: Database, vault: Vault, clock: MovedClock) -> AsyncIterator[Sm
         yield ehr
 
 
-async def examined(ehr: SmallEhr, http: Http, found: Registration, address: str | None = None) -> list[Finding]:
+async def examined(ehr: SmallEhr, http: Http, found: Registration, address: str | None = None) -> list[StepFinding]:
     doctor = RegistrationDoctor(http, ehr.known)
     async with aclosing(doctor.examine(found, address or found.addresses[0], ehr.approve)) as steps:
         return [finding async for finding in steps]
@@ -54,7 +54,7 @@ METHODS: tuple[AuthMethod, ...] = ("private_key_jwt", "client_secret_basic", "cl
 
 
 async def test_a_registration_that_is_right_passes_all_steps(ehr: SmallEhr, http: Http) -> None:
-    found, findings = await registered(ehr), list[Finding]()
+    found, findings = await registered(ehr), list[StepFinding]()
     for method in METHODS:
         for pages in ("words", "late"):
             found, ehr.pages = await registered(ehr, method), pages

@@ -14,7 +14,7 @@ from cobalt_link.kit.clock import MovedClock
 from cobalt_link.net.http import Http
 from cobalt_link.oauth.registration import AuthMethod
 from cobalt_link.registrations.doctor.doctor import RegistrationDoctor
-from cobalt_link.registrations.doctor.findings import Finding
+from cobalt_link.registrations.doctor.findings import StepFinding
 from cobalt_link.registrations.registration import Urls
 from cobalt_link.registrations.registrations import RegistrationChange, Registrations
 from cobalt_link.store.database import Database
@@ -92,7 +92,7 @@ async def test_each_mistake_is_named_and_what_is_right_passes(
         assert SECRET not in str(findings)
 
 
-async def examined(idp: NanoIdp, known: Registrations, http: Http, mistake: Mistake) -> list[Finding]:
+async def examined(idp: NanoIdp, known: Registrations, http: Http, mistake: Mistake) -> list[StepFinding]:
     for former in await known.all():
         await known.remove(former.id)
     secret = mistake.secret if mistake.method.startswith("client_secret") else None

@@ -15,7 +15,7 @@ from cobalt_link.connector.panes import RedirectAnswer
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.net.http import Http
 from cobalt_link.registrations.doctor.doctor import RegistrationDoctor
-from cobalt_link.registrations.doctor.findings import Finding
+from cobalt_link.registrations.doctor.findings import StepFinding
 from cobalt_link.registrations.registration import Urls
 from cobalt_link.registrations.registrations import RegistrationChange, Registrations
 from cobalt_link.store.database import Database
@@ -88,7 +88,7 @@ class Twin:
         self.origin = origin
         self.vendor = vendor
 
-    async def examined(self, mistake: Mistake) -> list[Finding]:
+    async def examined(self, mistake: Mistake) -> list[StepFinding]:
         for former in await self.known.all():
             await self.known.remove(former.id)
         context = {"ah-practice": PRACTICE} if mistake.context and self.vendor == "athenahealth" else {}

@@ -17,7 +17,7 @@ from cobalt_link.cli.output import print_result
 if TYPE_CHECKING:
     from cobalt_link.connector.panes import RedirectAnswer
     from cobalt_link.net.http import Http
-    from cobalt_link.registrations.doctor.findings import Finding
+    from cobalt_link.registrations.doctor.findings import StepFinding
     from cobalt_link.registrations.registration import Registration
 
 LABELS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL", "skip": "-   "}
@@ -83,6 +83,7 @@ class _Visitor:
         self._installation = installation
         self._name = name
         self._seconds = seconds
+        self._public = installation.settings.public_url
         self._out = sys.stderr if quiet else sys.stdout
 
     async def __call__(self, url: str) -> RedirectAnswer | None:
@@ -90,19 +91,37 @@ class _Visitor:
         from cobalt_link.registrations.doctor.sign_ins import TrialSignIns
 
         sign_ins = TrialSignIns(self._installation.db, self._installation.vault, SystemClock())
+        if not await self._is_served():
+            print(f"\nNothing answers at {self._public}, where the EHR sends you back. Start `cobalt serve` first.",
+                  file=self._out)  # fmt: skip
         state = await sign_ins.begin(self._name)
         print("\nOpen this address in a browser, sign in, and allow access:\n", file=self._out)
         print(f"{url}&{urlencode({'state': state})}\n", file=self._out, flush=True)
         return await sign_ins.answered(self._name, state, self._seconds)
 
+    async def _is_served(self) -> bool:
+        """False only if it is certain: a private address that must not be asked may well answer a browser."""
+        from cobalt_link.net.http import AddressRefused, HttpError
+
+        http = _http(self._installation)
+        try:
+            await http.request("GET", f"{self._public}/healthz", timeout=5, skim=True)
+        except AddressRefused:
+            return True
+        except HttpError:
+            return False
+        finally:
+            await http.close()
+        return True
+
 
 async def _findings(
     installation: Installation, found: Registration, address: str, visitor: _Visitor | None, *, show: bool
-) -> list[Finding]:
+) -> list[StepFinding]:
     from cobalt_link.registrations.doctor.doctor import RegistrationDoctor
 
     http = _http(installation)
-    findings: list[Finding] = []
+    findings: list[StepFinding] = []
     try:
         doctor = RegistrationDoctor(http, installation.registrations)
         async with aclosing(doctor.examine(found, address, visitor)) as steps:
@@ -126,6 +145,6 @@ def _http(installation: Installation) -> Http:
     )
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: StepFinding) -> str:
     cure = f"\n          cure: {finding.cure}" if finding.cure else ""
     return f"{finding.step}  {LABELS[finding.state]}  {finding.what}: {finding.text}{cure}"

@@ -129,7 +129,11 @@ async def list_(*, options: CommonOptions = DEFAULTS) -> None:
         found = await installation.registrations.all()
     rows = [(each.id, each.vendor, each.client_id, each.method, each.addresses) for each in found]
     head = ("name", "vendor", "client_id", "proof", "FHIR servers")
-    text = table(head, rows) if rows else "There are no registrations yet. Begin with: cobalt registrations guide"
+    text = (
+        table(head, rows)
+        if rows
+        else "There are no registrations yet. Begin with: cobalt registrations guide --vendor VENDOR"
+    )
     print_result(options.json, {"registrations": [_as_dict(each) for each in found]}, text)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from cobalt_link.net.http import AddressRefused, Http, HttpError, NotJson
 from cobalt_link.oauth.discovery import SmartConfiguration, discover
 from cobalt_link.oauth.errors import NotSmart
-from cobalt_link.registrations.doctor.findings import Examined, Finding, fail, ok, warn
+from cobalt_link.registrations.doctor.findings import Examined, StepFinding, fail, ok, warn
 
 ACCEPT = "application/fhir+json, application/json"
 
@@ -30,7 +30,7 @@ class Server(msgspec.Struct, frozen=True):
     offer: ServerOffer
 
 
-async def look(http: Http, case: Examined) -> tuple[Server | None, Finding]:
+async def look(http: Http, case: Examined) -> tuple[Server | None, StepFinding]:
     try:
         smart = await _discovered(http, case)
         offer = await _offer(http, case.address)

@@ -13,7 +13,7 @@ from cobalt_link.net.http import Http, HttpError
 from cobalt_link.oauth.authorization import authorization_request
 from cobalt_link.registrations.doctor import signed_in
 from cobalt_link.registrations.doctor.discovery import Server, look
-from cobalt_link.registrations.doctor.findings import Examined, Finding, fail, skip
+from cobalt_link.registrations.doctor.findings import Examined, StepFinding, fail, skip
 from cobalt_link.registrations.doctor.probes import Probes
 from cobalt_link.registrations.registration import Registration
 from cobalt_link.registrations.registrations import Registrations
@@ -31,7 +31,7 @@ class RegistrationDoctor:
         self._http = http
         self._registrations = registrations
 
-    async def examine(self, found: Registration, address: str, visit: Visit | None) -> AsyncGenerator[Finding]:
+    async def examine(self, found: Registration, address: str, visit: Visit | None) -> AsyncGenerator[StepFinding]:
         """The findings, one after the other. Without `visit`, nobody signs in, and steps 4 to 7 are left out."""
         case = self._case(found, address)
         server, finding = await look(self._http, case)
@@ -54,7 +54,7 @@ class RegistrationDoctor:
 
     async def _with_a_sign_in(
         self, case: Examined, server: Server, asked: tuple[str, ...], visit: Visit | None
-    ) -> AsyncGenerator[Finding]:
+    ) -> AsyncGenerator[StepFinding]:
         if visit is None:
             for step in (4, 5, 6, 7):
                 yield skip(step, "It takes a sign-in.")
@@ -62,7 +62,7 @@ class RegistrationDoctor:
             return
         request = authorization_request(server.smart, case.app, scopes=asked, audience=case.audience)
         tokens = await signed_in.exchange(self._http, case, request, await visit(request.url), asked)
-        if isinstance(tokens, Finding):
+        if isinstance(tokens, StepFinding):
             yield tokens
             return
         try:

@@ -24,7 +24,7 @@ STEPS: Final = {
 MOST_QUOTED: Final = 300  # characters of what a server says
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class StepFinding(msgspec.Struct, frozen=True, kw_only=True):
     """`cure` is what to do about a warning or a failure."""
 
     step: int
@@ -58,21 +58,21 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.address}/" if self.guide.audience_slash else self.address
 
 
-def ok(step: int, text: str) -> Finding:
-    return Finding(step=step, state="ok", text=text)
+def ok(step: int, text: str) -> StepFinding:
+    return StepFinding(step=step, state="ok", text=text)
 
 
-def warn(case: Examined, step: int, text: str, cure: str) -> Finding:
-    return Finding(step=step, state="warn", text=text, cure=_with(case, step, cure))
+def warn(case: Examined, step: int, text: str, cure: str) -> StepFinding:
+    return StepFinding(step=step, state="warn", text=text, cure=_with(case, step, cure))
 
 
-def fail(case: Examined, step: int, text: str, cure: str) -> Finding:
+def fail(case: Examined, step: int, text: str, cure: str) -> StepFinding:
     """With what is known of the vendor at this step."""
-    return Finding(step=step, state="fail", text=text, cure=_with(case, step, cure))
+    return StepFinding(step=step, state="fail", text=text, cure=_with(case, step, cure))
 
 
-def skip(step: int, text: str) -> Finding:
-    return Finding(step=step, state="skip", text=text)
+def skip(step: int, text: str) -> StepFinding:
+    return StepFinding(step=step, state="skip", text=text)
 
 
 def _with(case: Examined, step: int, cure: str) -> str:

@@ -22,8 +22,8 @@ from cobalt_link.oauth.errors import OAuthError
 from cobalt_link.oauth.registration import AppRegistration, AuthMethod, Proof
 from cobalt_link.oauth.tokens import exchanged
 from cobalt_link.registrations.doctor.discovery import Server
-from cobalt_link.registrations.doctor.findings import Examined, Finding, fail, ok, said, skip, warn
-from cobalt_link.registrations.doctor.replies import Refused, refused
+from cobalt_link.registrations.doctor.findings import Examined, StepFinding, fail, ok, said, skip, warn
+from cobalt_link.registrations.doctor.replies import PageRefusal, refused
 from cobalt_link.registrations.registration import RegisteredApp
 from cobalt_link.registrations.registrations import Registrations
 from cobalt_link.settings.values import is_loopback
@@ -65,7 +65,7 @@ class Probes:
         self._server = server
         self._asked = asked
 
-    async def findings(self) -> list[Finding]:
+    async def findings(self) -> list[StepFinding]:
         """Step 2, and step 3. The last one says whether to go on."""
         case, client = self._case, await self._at_token_endpoint(self._case.app)
         page = await self._at_authorization_endpoint(case.app)
@@ -88,7 +88,7 @@ class Probes:
             ]
         return [redirect, self._known(client)]
 
-    def _known(self, client: Answered) -> Finding:
+    def _known(self, client: Answered) -> StepFinding:
         method = self._case.found.method
         if client.known == "yes" and method == "none":
             return ok(3, f"The server knows the public client {self._case.app.client_id}.")
@@ -108,13 +108,13 @@ class Probes:
             return Answered("yes" if error.code == "invalid_grant" else "untold", text)
         return Answered("untold", "it gives tokens for a code that does not exist")
 
-    async def _at_authorization_endpoint(self, app: AppRegistration) -> Refused | None:
+    async def _at_authorization_endpoint(self, app: AppRegistration) -> PageRefusal | None:
         request = authorization_request(self._server.smart, app, scopes=self._asked, audience=self._case.audience)
         url = f"{request.url}&{urlencode({'state': token_urlsafe(32)})}"
         response = await self._http.request("GET", url, headers={"accept": "text/html"})
         return refused(response, url, app.redirect_uri)
 
-    async def _about(self, page: Refused, client: Answered) -> str:
+    async def _about(self, page: PageRefusal, client: Answered) -> str:
         """What a refusal is about: by its words, else by what the server answers to two requests that are wrong."""
         if page.about in ("redirect", "client", "scope", "down") and not (
             page.about == "client" and client.known == "yes"
@@ -138,7 +138,7 @@ class Probes:
         found = msgspec.structs.replace(case.found, client_id=client_id or case.found.client_id)
         return RegisteredApp(found, case.address, case.app.redirect_uri + redirect_more, case.app.prove)
 
-    def _wrong_redirect(self, page: Refused) -> Finding:
+    def _wrong_redirect(self, page: PageRefusal) -> StepFinding:
         case = self._case
         cure = (
             f"Enter exactly this at the vendor, without a slash at its end: {case.app.redirect_uri} . If it is there,"
@@ -146,7 +146,7 @@ class Probes:
         )
         return fail(case, 2, f"The server does not know the redirect address: {page.text}.", cure)
 
-    async def _unknown_client(self, text: str) -> Finding:
+    async def _unknown_client(self, text: str) -> StepFinding:
         """Tries the other ways to prove a client, and looks at what the EHR sees of ours."""
         case = self._case
         for method in OTHERS[case.found.method]:

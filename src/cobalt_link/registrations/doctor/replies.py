@@ -41,7 +41,7 @@ CODES: Final[dict[str, About]] = {
 }
 
 
-class Refused(msgspec.Struct, frozen=True):
+class PageRefusal(msgspec.Struct, frozen=True):
     """`reached_app`: the error came to the redirect address, which is registered then. Equal pages have one `mark`."""
 
     about: About
@@ -50,23 +50,23 @@ class Refused(msgspec.Struct, frozen=True):
     mark: tuple[int, str, str]
 
 
-def refused(response: HttpResponse, asked: str, redirect_uri: str) -> Refused | None:
+def refused(response: HttpResponse, asked: str, redirect_uri: str) -> PageRefusal | None:
     """What is wrong according to an answer to the request at `asked`. None for a sign-in page, or the way to one."""
     location = response.headers.get("location", "") if 300 <= response.status < 400 else ""
     if location:
         return _in_location(response.status, urljoin(asked, location), redirect_uri)
     text = _text(response)
     if response.status >= 500:
-        return Refused("down", f"the server answers {response.status}", False, (response.status, "", ""))
+        return PageRefusal("down", f"the server answers {response.status}", False, (response.status, "", ""))
     code = _json_error(response)
     is_page = response.status < 400 and not code
     if is_page and (SIGN_IN.search(response.text()) or not WRONG.search(text)):
         return None
     about = CODES.get(code or "") or _about(text)
-    return Refused(about, quoted(text) or f"status {response.status}", False, _mark(response.status, "", text))
+    return PageRefusal(about, quoted(text) or f"status {response.status}", False, _mark(response.status, "", text))
 
 
-def _in_location(status: int, url: str, redirect_uri: str) -> Refused | None:
+def _in_location(status: int, url: str, redirect_uri: str) -> PageRefusal | None:
     parts = urlsplit(url)
     query = parse_qs(f"{parts.query}&{parts.fragment}")
     code, description = (query.get(name, [""])[0] for name in ("error", "error_description"))
@@ -77,12 +77,12 @@ def _in_location(status: int, url: str, redirect_uri: str) -> Refused | None:
         if reached_app or not is_error_page:
             return None
         # Only what names the mistake: addresses of error pages repeat the request.
-        return Refused(_about(parts.path), f"sent to {where}", False, _mark(status, where, parts.query))
+        return PageRefusal(_about(parts.path), f"sent to {where}", False, _mark(status, where, parts.query))
     about = CODES.get(code) or next((each for name, each in CODES.items() if name in code), None) or _about(description)
     if about == "request" and _about(description) in ("redirect", "client"):
         about = _about(description)
     text = f"{quoted(code)}: {quoted(description)}" if description else quoted(code)
-    return Refused(about, text, reached_app, _mark(status, where, f"{code} {description}"))
+    return PageRefusal(about, text, reached_app, _mark(status, where, f"{code} {description}"))
 
 
 def _about(text: str) -> About:

@@ -15,7 +15,7 @@ from cobalt_link.oauth.errors import OAuthError
 from cobalt_link.oauth.scopes import Granted, parsed
 from cobalt_link.oauth.tokens import TokenAnswer, exchanged, refreshed, revoked
 from cobalt_link.registrations.doctor.discovery import ACCEPT, Server, ServerOffer
-from cobalt_link.registrations.doctor.findings import Examined, Finding, fail, ok, said, skip, warn
+from cobalt_link.registrations.doctor.findings import Examined, StepFinding, fail, ok, said, skip, warn
 from cobalt_link.registrations.doctor.probes import UNKNOWN_CLIENT
 
 WRITES: Final = {
@@ -34,7 +34,7 @@ class TrialTokens(msgspec.Struct, frozen=True):
 
 async def exchange(
     http: Http, case: Examined, request: AuthorizationRequest, answer: RedirectAnswer | None, asked: tuple[str, ...]
-) -> TrialTokens | Finding:
+) -> TrialTokens | StepFinding:
     """The tokens, or why there are none."""
     if answer is None:
         text = f"Nobody came back to {case.app.redirect_uri}."
@@ -57,7 +57,7 @@ async def exchange(
     return TrialTokens(tokens, Granted.of(" ".join(asked) if tokens.scope is None else tokens.scope))
 
 
-def _refused_at_the_ehr(case: Examined, answer: RedirectAnswer) -> Finding:
+def _refused_at_the_ehr(case: Examined, answer: RedirectAnswer) -> StepFinding:
     code = answer.error or "no code"
     text = f"The EHR sent the user back with {said(code, answer.description)}."
     if any(each in code for each in UNKNOWN_CLIENT):
@@ -71,7 +71,7 @@ def _refused_at_the_ehr(case: Examined, answer: RedirectAnswer) -> Finding:
     return fail(case, 4, text, cure)
 
 
-def _refused_at_the_token_endpoint(case: Examined, error: OAuthError) -> Finding:
+def _refused_at_the_token_endpoint(case: Examined, error: OAuthError) -> StepFinding:
     text = f"The token endpoint refused the code: {said(error.code, error.description)}."
     if error.code == "invalid_grant":
         return fail(
@@ -82,7 +82,7 @@ def _refused_at_the_token_endpoint(case: Examined, error: OAuthError) -> Finding
     return fail(case, 3, text, "Try again later. If it stays, send this text to the vendor.")
 
 
-def scopes(case: Examined, granted: Granted, asked: tuple[str, ...]) -> Finding:
+def scopes(case: Examined, granted: Granted, asked: tuple[str, ...]) -> StepFinding:
     """Step 4."""
     data = [each for each in asked if parsed(each)]
     lacks = [each for each in granted.lacks(asked) if each != "offline_access"]
@@ -100,7 +100,7 @@ def scopes(case: Examined, granted: Granted, asked: tuple[str, ...]) -> Finding:
     return ok(4, f"All {len(asked)} scopes are granted.")
 
 
-def refresh_token(case: Examined, tokens: TrialTokens) -> Finding:
+def refresh_token(case: Examined, tokens: TrialTokens) -> StepFinding:
     """Step 5."""
     if tokens.answer.refresh_token:
         return ok(5, "There is one, so users stay connected.")
@@ -115,7 +115,7 @@ def refresh_token(case: Examined, tokens: TrialTokens) -> Finding:
     return fail(case, 5, text, cure)
 
 
-async def refresh(http: Http, case: Examined, server: Server, tokens: TrialTokens) -> tuple[TrialTokens, Finding]:
+async def refresh(http: Http, case: Examined, server: Server, tokens: TrialTokens) -> tuple[TrialTokens, StepFinding]:
     """Step 6. Gives the tokens that are good afterwards."""
     if not (former := tokens.answer.refresh_token):
         return tokens, skip(6, "There is no refresh token to try.")
@@ -130,7 +130,7 @@ async def refresh(http: Http, case: Examined, server: Server, tokens: TrialToken
     return TrialTokens(kept, tokens.granted), ok(6, text)
 
 
-async def first_read(http: Http, case: Examined, offer: ServerOffer, tokens: TrialTokens) -> Finding:
+async def first_read(http: Http, case: Examined, offer: ServerOffer, tokens: TrialTokens) -> StepFinding:
     """Step 7."""
     patient = tokens.answer.patient
     wanted = [("Patient", f"Patient/{patient}" if patient else "Patient?_count=1")]
@@ -155,7 +155,7 @@ def _with_context(case: Examined, path: str) -> str:
     return f"{case.address}/{path}{'&' if '?' in path else '?'}{more}" if more else f"{case.address}/{path}"
 
 
-def _not_read(case: Examined, kind: str, status: int) -> Finding:
+def _not_read(case: Examined, kind: str, status: int) -> StepFinding:
     cures = {
         401: "The server does not take its own access token at this address. Check that the address and the sign-in"
         " belong to one practice.",
@@ -165,7 +165,7 @@ def _not_read(case: Examined, kind: str, status: int) -> Finding:
     return fail(case, 7, f"{kind} answers {status}.", cures.get(status, "Try again later."))
 
 
-def writes(case: Examined, offer: ServerOffer, granted: Granted | None) -> Finding:
+def writes(case: Examined, offer: ServerOffer, granted: Granted | None) -> StepFinding:
     """Step 8. `granted` None: nobody has signed in."""
     can, lacks, never = list[str](), list[str](), list[str]()
     for name, kind in WRITES.items():
