@@ -27,6 +27,7 @@ from cobalt_link.link import room as link
 from cobalt_link.mail import room as mail
 from cobalt_link.net.http import Http, system_trust
 from cobalt_link.records import room as records
+from cobalt_link.registrations import room as registrations
 from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.settings import Settings, load
 from cobalt_link.store.database import Database, DatabaseUnavailable
@@ -35,8 +36,7 @@ from cobalt_link.store.recovery import migrate_after_recovery
 from cobalt_link.store.signals import Signals
 from cobalt_link.vault import Vault
 from cobalt_link.vault.master_key import open_vault
-from cobalt_link.web import Auth, Call, Routes, mount, openapi, server, system
-from cobalt_link.web.credentials import CallerCredentials
+from cobalt_link.web import Auth, Call, CallerCredentials, Routes, mount, openapi, server, system
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import Problem, Unauthorized, Unavailable
 from cobalt_link.web.rates import RateLimits
@@ -50,6 +50,7 @@ TABLE: tuple[Routes, ...] = (
     *accounts.ROUTES,
     *developers.ROUTES,
     *webhooks.ROUTES,
+    *registrations.ROUTES,
     *records.ROUTES,
 )
 
@@ -83,6 +84,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     developers: developers.DevelopersRoom
     mail: mail.MailRoom
     webhooks: webhooks.WebhooksRoom
+    registrations: registrations.RegistrationsRoom
     accounts: accounts.AccountsRoom
     directory: directory.DirectoryRoom
     link: link.LinkRoom
@@ -118,7 +120,8 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         trust = system_trust(settings.ca_file)
         http = Http(allow_private=settings.allow_private_networks, proxy=settings.outbound_proxy, tls=trust)
         stack.push_async_callback(http.close)
-        connectors: dict[str, Connector] = {key: each(http) for key, each in connector_classes().items()}
+        known = registrations.registered(settings, clock, db, vault)
+        connectors: dict[str, Connector] = {key: each(http, known) for key, each in connector_classes().items()}
         house = _open_rooms(
             Deps(
                 settings=settings,
@@ -139,11 +142,11 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
 def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
     job, developer = jobs.open(deps), developers.open(deps)
-    post = mail.open(deps, developer)
+    post, registration = mail.open(deps, developer), registrations.open(deps)
     webhook = webhooks.open(deps, job, developer, post)
     account = accounts.open(deps, developer, post, webhook)
     organizations = directory.open(deps)
-    linking = link.open(deps, job, developer, webhook, account, organizations)
+    linking = link.open(deps, job, developer, webhook, account, organizations, registration)
     record = records.open(deps, job, webhook, account, developer)
     return House(
         deps=deps,
@@ -151,12 +154,24 @@ def _open_rooms(deps: Deps) -> House:
         developers=developer,
         mail=post,
         webhooks=webhook,
+        registrations=registration,
         accounts=account,
         directory=organizations,
         link=linking,
         records=record,
         # The queue last: it wakes workers for the other rooms.
-        rooms=(_system(deps, metrics), linking, account, developer, organizations, post, webhook, record, job),
+        rooms=(
+            _system(deps, metrics),
+            linking,
+            account,
+            developer,
+            organizations,
+            post,
+            webhook,
+            registration,
+            record,
+            job,
+        ),
         metrics=metrics,
     )
 

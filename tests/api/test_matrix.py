@@ -69,6 +69,7 @@ def test_every_route_is_bound_to_somebody_or_open_on_purpose() -> None:
         "GET /.well-known/webhooks-jwks.json",
         "GET /oauth/callback/{registration}",  # by its state, and the cookie of the browser that went there
         "POST /v1/leaked-tokens",
+        "GET /registrations/{registration}/jwks.json",
     }
     assert unbound == open_on_purpose
 

@@ -51,6 +51,7 @@ FOLDERS: dict[str, Budget] = {
     "net": Budget(240, 8),
     "oauth": Budget(20, 5),
     "records": Budget(240, 75),
+    "registrations": Budget(45, 60),
     "sandbox_ehr": Budget(330, 190),
     "settings": Budget(95, 3),
     "signin": Budget(95, 3),

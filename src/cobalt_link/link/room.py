@@ -38,6 +38,7 @@ from cobalt_link.link.session.redirects import LinkRedirects
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.link.session.upkeep import LinkTables, LinkUpkeep
+from cobalt_link.registrations.room import RegistrationsRoom
 from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.store.database import Database
 from cobalt_link.store.turns import one_at_a_time
@@ -66,6 +67,7 @@ def open(  # noqa: A001 - every room opens by this name
     webhooks: WebhooksRoom,
     accounts: AccountsRoom,
     directory: DirectoryRoom,
+    registrations: RegistrationsRoom,
 ) -> LinkRoom:
     """Registers with the queue what workers do for Link."""
     given = _deps(deps, jobs, developers, webhooks, accounts, directory)
@@ -89,6 +91,7 @@ def open(  # noqa: A001 - every room opens by this name
         opening=SessionOpening(given, sessions, tokens, browsers, flows, queue),
         answers=answers,
         redirects=EhrRedirects(trips, answers, progress, deps.clock),
+        trials=registrations.sign_ins,
         progress=progress,
         hand_over=hand_over,
         requests=requests,
