@@ -30,7 +30,7 @@ async def do(connector: GnuHealth, chart: Chart, write: Write) -> Held:
     writing = connector.writings[write.capability]
     answer = await writing.write(connector, chart, write)
     held = await held_of(connector, chart, write, answer.ehr_id)
-    assert held and held == await held_of(connector, chart, write)
+    assert held and held.took and held == await held_of(connector, chart, write)
     return held
 
 

@@ -61,6 +61,16 @@ async def read_back(connector: Connector, chart: Chart, case: Case, ehr_id: str 
     return await look(connector, chart, case.write, ehr_id)
 
 
+async def done(connector: Connector, chart: Chart, case: Case) -> Held | None:
+    """What the EHR holds, if that is what was asked for. Of a change that it has not made, it shows the record."""
+    held = await read_back(connector, chart, case)
+    if case.capability in CHANGES:
+        assert held, case.capability
+        return held if held.took else None
+    assert held is None or held.took, "a record that is there was made"
+    return held
+
+
 def asked(write: Write) -> dict[str, object]:
     found = {name: getattr(write, name) for name in write.__struct_fields__ if name not in ("ref", "ehr_id")}
     return {name: value for name, value in found.items() if value not in (None, (), False) and name not in NOT_KEPT}
@@ -74,7 +84,7 @@ async def test_every_write_is_in_the_chart_as_it_was_asked_for(
     sent: dict[str, set[str]] = {}
     for case in found:
         written = await write(connector, chart, case)
-        held = await read_back(connector, chart, case)
+        held = await done(connector, chart, case)
         assert held and held.ehr_id == written.ehr_id, case
         row = (await clinic.get(f"{case.path}/{held.ehr_id}"))[case.row]
         assert {name: row[name] for name in case.theirs} == case.theirs, case.capability
@@ -100,7 +110,7 @@ async def test_what_the_ehr_answers_is_not_what_counts(clinic: Clinic, connector
     for case in await cases(clinic):  # success, and nothing done
         await lab("faults", {"write_done_although_not": True})
         assert isinstance(await write(connector, chart, case), Written), case.capability
-        assert await read_back(connector, chart, case) is None, case.capability
+        assert await done(connector, chart, case) is None, case.capability
         assert await clinic.count(case.write.ref) == 0
     await lab("faults", {})
     for case in await cases(clinic):  # an error, and done
@@ -108,14 +118,14 @@ async def test_what_the_ehr_answers_is_not_what_counts(clinic: Clinic, connector
         with pytest.raises(Exception) as error:
             await write(connector, chart, case)
         assert not isinstance(error.value, NotWritten), case.capability
-        assert await read_back(connector, chart, case), case.capability
+        assert await done(connector, chart, case), case.capability
         assert await clinic.count(case.write.ref) == (0 if case.capability in CHANGES else 1)
     await lab("faults", {})
     for case in await cases(clinic):  # an address, and no body
         await lab("faults", {"write_empty_201": True})
         written = await write(connector, chart, case)
         held = await read_back(connector, chart, case, written.ehr_id)
-        assert held and held.ehr_id == written.ehr_id, case.capability
+        assert held and held.took and held.ehr_id == written.ehr_id, case.capability
 
 
 async def test_a_write_whose_answer_was_lost_is_found_once(
@@ -128,10 +138,10 @@ async def test_a_write_whose_answer_was_lost_is_found_once(
         await clinic.sandbox.lab("faults", lost | {"only_path": f"/api/{case.path}", "times": 1})
         with pytest.raises(TooSlow):
             await write(impatient, chart, case)
-        held = await read_back(connector, chart, case)
+        held = await done(connector, chart, case)
         while reads and held is None:
             await asyncio.sleep(0.05)
-            held = await read_back(connector, chart, case)
+            held = await done(connector, chart, case)
         assert held, case.capability
         assert await clinic.count(case.write.ref) == (0 if case.capability in CHANGES else 1), case.capability
 
@@ -166,11 +176,13 @@ async def test_what_the_ehr_spells_its_own_way_is_told(clinic: Clinic, connector
 async def test_a_change_counts_only_if_all_of_it_is_there(clinic: Clinic, connector: Connector, chart: Chart) -> None:
     person = await clinic.patient()
     one = PatientChange(ref=ref(), ehr_id=person["id"], email=person["email"], phone="212-555-0199")
-    assert await read_back(connector, chart, Case(one, "patients", {})) is None
-    assert await read_back(connector, chart, Case(msgspec.structs.replace(one, phone=None), "patients", {}))
+    held = await read_back(connector, chart, Case(one, "patients", {}))
+    assert held and not held.took and held.fields["phone"] != one.phone and held.fields["email"] == one.email
+    assert await done(connector, chart, Case(msgspec.structs.replace(one, phone=None), "patients", {}))
     visit = await clinic.visit(note="Same")
     moved = AppointmentChange(ref=ref(), ehr_id=visit["id"], note="Same", cancel=True)
-    assert await read_back(connector, chart, Case(moved, "appointments", {})) is None
+    held = await read_back(connector, chart, Case(moved, "appointments", {}))
+    assert held and not held.took and (held.fields["note"], held.fields["cancel"]) == ("Same", False)
     gone = msgspec.structs.replace(moved, ehr_id="A0")
     assert await read_back(connector, chart, Case(gone, "appointments", {})) is None
 
