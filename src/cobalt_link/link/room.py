@@ -113,15 +113,21 @@ def open(  # noqa: A001 - every room opens by this name
         chores=(
             Chore("link sessions", 5.0, runner.sweep),
             Chore("polls", 10.0, polls.beat),
-            Chore("expiry", 20.0, upkeep.expire),
-            Chore("pruning", 600.0, one_at_a_time(deps.db, "pruning", upkeep.prune)),
-            Chore(SHREDDING, 600.0, one_at_a_time(deps.db, SHREDDING, upkeep.shred)),
+            *_upkeep_of(upkeep, deps.db),
         ),
         access=room.access,
         answers=room.answers,
         connections=connections_flow,
         requests=requests,
         sessions=sessions,
+    )
+
+
+def _upkeep_of(upkeep: LinkUpkeep, db: Database) -> tuple[Chore, ...]:
+    return (
+        Chore("expiry", 20.0, upkeep.expire),
+        Chore("pruning", 600.0, one_at_a_time(db, "pruning", upkeep.prune)),
+        Chore(SHREDDING, 600.0, one_at_a_time(db, SHREDDING, upkeep.shred)),
     )
 
 

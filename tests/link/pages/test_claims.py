@@ -13,8 +13,9 @@ from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Mess
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.kit.clock import MovedClock
 from cobalt_link.link.pages import render
-from tests.link.pages.gallery import START, context, gallery
+from tests.link.pages.gallery import context, gallery
 from tests.link.pages.reading import read
+from tests.link.pages.samples import START
 from tests.support.text_browser import Browser, Page, answers, link_by_http, public_token_of
 from tests.support.world import Sandbox, Shop, connected, open_for_business, opened, settings_for, shop
 

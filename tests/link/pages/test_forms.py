@@ -22,7 +22,7 @@ from cobalt_link.connector.panes import (
 from cobalt_link.connector.secrets import Secret
 from cobalt_link.link.pages.forms import Change, Picked, read, typed
 from cobalt_link.link.pages.texts import catalog
-from tests.link.pages.gallery import CLINICS, DATABASES
+from tests.link.pages.samples import CLINICS, DATABASES
 
 RESENDS = Code(length=6, resend=True)
 
