@@ -177,15 +177,23 @@ async def test_an_appointment_is_moved_and_cancelled_from_the_version_that_was_r
     ehr.statement = capability_statement(Appointment=("read", "search-type", how))
     chart = open_chart(ehr)
     move = AppointmentChange(ref=REF, ehr_id="a-1", start=START, note="Moved")
-    assert await held(connector, chart, move) is None
+    for ehr_id in (None, "a-1"):  # whatever was answered
+        before = await held(connector, chart, move, ehr_id)
+        assert before and not before.took and before.fields["start"] != START
     done = await wrote(connector, chart, move)
     found = await held(connector, chart, move, done.ehr_id)
-    assert found and (found.fields["start"], found.fields["duration"], found.fields["note"]) == (START, 30, "Moved")
+    assert found and found.took and found == await held(connector, chart, move)
+    assert (found.fields["start"], found.fields["duration"], found.fields["note"]) == (START, 30, "Moved")
     assert found.fields["patient_ehr_id"] == "p-1"  # the rest stays as it was
     cancel = AppointmentChange(ref=REF, ehr_id="a-1", cancel=True)
     await wrote(connector, chart, cancel)
     found = await held(connector, chart, cancel)
-    assert found and found.fields["status"] == "cancelled"
+    assert found and found.took and found.fields["status"] == "cancelled"
+    partly = AppointmentChange(ref=REF, ehr_id="a-1", note="Moved", duration=45)
+    for ehr_id, took in ((None, False), ("a-1", True)):  # the server kept one of the two in its own way, if it answered
+        found = await held(connector, chart, partly, ehr_id)
+        assert found and found.took == took and found.fields["duration"] == 30
+    assert await held(connector, chart, AppointmentChange(ref=REF, ehr_id="no", note="Moved"), "no") is None
     for wrong in (AppointmentChange(ref=REF, ehr_id="a-1", status="SCHED"), AppointmentChange(ref=REF, ehr_id="no")):
         with pytest.raises(NotWritten):
             await wrote(connector, chart, wrong)

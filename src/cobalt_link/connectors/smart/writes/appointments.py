@@ -91,18 +91,19 @@ async def check_change(server: Server, write: AppointmentChange) -> None:
 
 
 async def held_change(server: Server, write: AppointmentChange, ehr_id: str | None) -> Held | None:
-    """None if the appointment is gone, or does not have what was asked."""
+    """None if the appointment is gone. What was answered took if some of it is there, as servers make a change whole
+    and keep a value in their own way. What nobody answered took only if all of it is there."""
     found = await server.read(KIND, write.ehr_id)
     if found is None:
         return None
     fields, asked = _fields(server, found), msgspec.structs.asdict(write)
     wanted = {name: asked[name] for name in ("status", "note", "duration") if asked[name] is not None}
-    wanted |= {"cancel": True} if write.cancel else {}
-    is_there = all(fields.get(name) == value for name, value in wanted.items())
+    there = [fields.get(name) == (value or None) for name, value in wanted.items()]  # no note is an empty one
+    there += [fields["cancel"]] if write.cancel else []
     start: datetime | None = fields.get("start")
-    moved = write.start is None or (start is not None and aware(start) == aware(write.start))
-    # What was answered is shown as it is, with what differs. What nobody answered counts only if it is all there.
-    return Held(ehr_id=write.ehr_id, fields=fields) if ehr_id is not None or (is_there and moved) else None
+    there += [start is not None and aware(start) == aware(write.start)] if write.start else []
+    took = (all if ehr_id is None else any)(there)
+    return Held(ehr_id=write.ehr_id, fields=fields, took=took)
 
 
 async def _current(server: Server, write: AppointmentChange) -> tuple[Resource, str | None]:
