@@ -34,7 +34,12 @@ def token(claims: dict[str, Any] | None = None, key: Any = RSA, **header: Any) -
 
 
 def who(text: str, keys: Any = KEYS, **more: Any) -> Any:
-    given = {"issuer": "https://login.example", "client_id": "client-1", "nonce": "n-1", "now": NOW} | more
+    given: dict[str, Any] = {
+        "issuer": "https://login.example",
+        "client_id": "client-1",
+        "nonce": "n-1",
+        "now": NOW,
+    } | more
     return identity(text, keys, **given)
 
 

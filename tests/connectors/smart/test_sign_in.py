@@ -66,10 +66,10 @@ async def test_scopes_are_asked_for_as_the_server_publishes_them(connector: Smar
 
 
 async def test_the_operators_scopes_are_asked_for_as_they_are(ehr: SmartEhr) -> None:
-    app = App(ehr.address, scopes=("openid", "fhirUser", "launch/patient", "patient/*.read"))
+    own = ("openid", "fhirUser", "launch/patient", "patient/*.read", "patient/Observation.rs?category=laboratory")
     http = Http(allow_private=True, tls=TRUST())
-    given = await asked(Smart(http, Registered(app)), ehr)
-    assert given["scope"] == "openid fhirUser launch/patient patient/*.read"
+    given = await asked(Smart(http, Registered(App(ehr.address, scopes=own))), ehr)
+    assert given["scope"] == " ".join(own)
     await http.close()
 
 
