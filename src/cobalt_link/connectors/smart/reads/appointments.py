@@ -43,6 +43,8 @@ async def of_days(server: Server, query: AppointmentQuery) -> Stream[Appointment
         losses.say(*page.losses)
         people = await _people(server, page, losses)
         for each in losses.each(page.matches, partial(appointment, server, people, losses)):
+            if each.start is None:
+                losses.lacks("Appointment", "no start")
             if _near(each, query) and matches_appointment(each, query):
                 found.setdefault(each.ehr_id, each)
     for each in sorted(found.values(), key=lambda each: (aware(each.start) if each.start else _LAST, each.ehr_id)):
