@@ -14,6 +14,7 @@ from benchmarks import (
     note_event,
     page,
     scale,
+    slow_ehr,
     soak,
     start,
     strangers,
@@ -34,6 +35,7 @@ ALL = {
     "live-read": live_read.run,
     "note-event": note_event.run,
     "writes": writes.run,
+    "slow-ehr": slow_ehr.run,
 }
 # They take minutes, and `scale` 10 GB, so they run only when they are named.
 NAMED = {

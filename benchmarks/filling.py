@@ -67,9 +67,11 @@ STEPS: tuple[tuple[str, LiteralString], ...] = (
     (
         "accounts",
         """INSERT INTO accounts (id, client, org, org_id, user_id, connector, address, tenant, ehr_user_fingerprint,
-                                 reference, health, linked_at, disconnected_at, sealed_grant, sealed_answers)
+                                 ehr_person_fingerprint, reference, health, linked_at, disconnected_at,
+                                 sealed_grant, sealed_answers)
            SELECT md5('account ' || n), o.client, o.id, o.org_id, 'user-' || n, 'sandbox',
                   CASE WHEN n % 5 = 0 THEN 'https://ehr-' || n % 1000 || '.example' ELSE 'https://ehr.example' END, '',
+                  CASE WHEN n % 100 > 0 THEN sha256(('account ' || n)::bytea) END,
                   CASE WHEN n % 100 > 0 THEN sha256(('person ' || n)::bytea) END, 'user-' || n, 'active',
                   now() - n * interval '10 seconds', CASE WHEN n % 100 = 0 THEN now() - n % 30 * interval '1 day' END,
                   decode(repeat(md5(n::text), 10), 'hex'), decode(repeat(md5(n::text), 8), 'hex')

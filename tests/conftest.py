@@ -9,7 +9,9 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx2
 import hypothesis
@@ -20,16 +22,19 @@ from playwright.async_api import Browser
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from cobalt_link import app
 from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.net import http, transport
 from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import acquire
 from cobalt_link.store.migrate import migrate
 from sandbox_ehr.server import running
 from tests.support import proof
 from tests.support.chromium import chromium
+from tests.support.clusters import ready_made
 from tests.support.databases import Databases, dropped
-from tests.support.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth
+from tests.support.ehrs.gnuhealth import gnuhealth, gnuhealth_mfa, gnuhealth_two, start_gnuhealth, written_to
 from tests.support.world import Sandbox, Shop, open_for_business, opened, settings_for, shop
 
 pytest_plugins = ["tests.house.canaries", "tests.house.folders", "tests.house.workers"]
@@ -41,7 +46,7 @@ if proof.SIZE == "nightly":
     hypothesis.settings.register_profile("nightly", max_examples=proof.PROPERTY_EXAMPLES.times, deadline=None)
     hypothesis.settings.load_profile("nightly")
 
-__all__ = ["gnuhealth", "gnuhealth_mfa", "gnuhealth_two", "start_gnuhealth"]
+__all__ = ["gnuhealth", "gnuhealth_mfa", "gnuhealth_two", "ready_made", "start_gnuhealth", "written_to"]
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +59,14 @@ def the_log_as_it_was() -> Iterator[None]:
         structlog.reset_defaults()
         root.handlers[:] = handlers
         root.setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trust_read_once() -> Iterator[None]:
+    """The machine's certificates. To read them takes as long as a small test, and each client and house would."""
+    once = cache(transport.system_trust)
+    with patch.object(http, "system_trust", once), patch.object(app, "system_trust", once):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -116,15 +129,17 @@ async def sandbox_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 @pytest.fixture
 async def sandbox(sandbox_address: str) -> AsyncIterator[Sandbox]:
     """The sandbox EHR, put back to its first day."""
-    async with httpx2.AsyncClient(base_url=sandbox_address, trust_env=False, verify=False) as http:
-        assert (await http.post("/api/_lab/reset")).status_code == 200
-        yield Sandbox(http, sandbox_address)
+    async with httpx2.AsyncClient(base_url=sandbox_address, trust_env=False, verify=False, timeout=60) as client:
+        assert (await client.post("/api/_lab/reset")).status_code == 200
+        yield Sandbox(client, sandbox_address)
 
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """The one Chromium of this process. A test opens a context of its own in it, or a window."""
-    async with chromium() as running:
+    """The one Chromium of this process. A test opens a context of its own in it, or a window.
+
+    To it, each name under .test is this machine."""
+    async with chromium("--host-resolver-rules=MAP *.test 127.0.0.1") as running:
         yield running
 
 
@@ -143,8 +158,8 @@ async def house(dsn: str, sandbox: Sandbox, clock: MovedClock, tmp_path: Path) -
 @pytest.fixture
 async def client(house: House) -> AsyncIterator[httpx2.AsyncClient]:
     """An HTTP client of the house, which is served over TCP and has a worker."""
-    async with open_for_business(house) as http:
-        yield http
+    async with open_for_business(house) as client:
+        yield client
 
 
 @pytest.fixture

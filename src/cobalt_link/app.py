@@ -23,8 +23,10 @@ from cobalt_link.jobs import room as jobs
 from cobalt_link.jobs import worker as workers
 from cobalt_link.kit.clock import Clock, SystemClock
 from cobalt_link.link import room as link
+from cobalt_link.mail import room as mail
 from cobalt_link.net.http import Http, system_trust
 from cobalt_link.records import room as records
+from cobalt_link.registrations import room as registrations
 from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.settings import Settings, load
 from cobalt_link.store.database import Database, DatabaseUnavailable
@@ -33,8 +35,7 @@ from cobalt_link.store.recovery import migrate_after_recovery
 from cobalt_link.store.signals import Signals
 from cobalt_link.vault import Vault
 from cobalt_link.vault.master_key import open_vault
-from cobalt_link.web import Auth, Call, Routes, mount, openapi, server, system
-from cobalt_link.web.credentials import CallerCredentials
+from cobalt_link.web import Auth, Call, CallerCredentials, Routes, mount, openapi, server, system
 from cobalt_link.web.metrics import Metrics
 from cobalt_link.web.problems import Problem, Unauthorized, Unavailable
 from cobalt_link.web.rates import RateLimits
@@ -48,6 +49,7 @@ TABLE: tuple[Routes, ...] = (
     *accounts.ROUTES,
     *developers.ROUTES,
     *webhooks.ROUTES,
+    *registrations.ROUTES,
     *records.ROUTES,
 )
 
@@ -79,7 +81,9 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     deps: Deps
     jobs: jobs.JobsRoom
     developers: developers.DevelopersRoom
+    mail: mail.MailRoom
     webhooks: webhooks.WebhooksRoom
+    registrations: registrations.RegistrationsRoom
     accounts: accounts.AccountsRoom
     link: link.LinkRoom
     records: records.RecordsRoom
@@ -114,7 +118,8 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
         trust = system_trust(settings.ca_file)
         http = Http(allow_private=settings.allow_private_networks, proxy=settings.outbound_proxy, tls=trust)
         stack.push_async_callback(http.close)
-        connectors: dict[str, Connector] = {key: each(http) for key, each in connector_classes().items()}
+        known = registrations.registered(settings, clock, db, vault)
+        connectors: dict[str, Connector] = {key: each(http, known) for key, each in connector_classes().items()}
         house = _open_rooms(
             Deps(
                 settings=settings,
@@ -135,27 +140,30 @@ async def opened(settings: Settings, clock: Clock | None = None) -> AsyncIterato
 def _open_rooms(deps: Deps) -> House:
     metrics = Metrics()
     job, developer = jobs.open(deps), developers.open(deps)
-    webhook = webhooks.open(deps, job, developer)
-    account = accounts.open(deps, webhook)
-    linking = link.open(deps, job, developer, webhook, account)
+    post, registration = mail.open(deps, developer), registrations.open(deps)
+    webhook = webhooks.open(deps, job, developer, post)
+    account = accounts.open(deps, developer, post, webhook)
+    linking = link.open(deps, job, developer, webhook, account, registration)
     record = records.open(deps, job, webhook, account, developer)
     return House(
         deps=deps,
         jobs=job,
         developers=developer,
+        mail=post,
         webhooks=webhook,
+        registrations=registration,
         accounts=account,
         link=linking,
         records=record,
         # The queue last: it wakes workers for the other rooms.
-        rooms=(_system(deps, metrics), linking, account, developer, webhook, record, job),
+        rooms=(_system(deps, metrics), linking, account, developer, post, webhook, registration, record, job),
         metrics=metrics,
     )
 
 
 def _system(deps: Deps, metrics: Metrics) -> Room:
     answers = system.System(
-        document=lambda: document(deps.settings.public_url),
+        document=lambda: encoded_document(deps.settings.public_url),
         ready=lambda: _ready(deps.db),
         metrics=metrics,
         readers=deps.settings.metrics_from,
@@ -168,6 +176,12 @@ def document(public_url: str = "http://127.0.0.1:8420") -> dict[str, Any]:
     """The OpenAPI document of the whole table."""
     rows = [row for routes in TABLE for row in routes]
     return openapi.document(rows, version=version("cobalt-link"), server=public_url)
+
+
+@cache
+def encoded_document(public_url: str) -> msgspec.Raw:
+    """The same as JSON. Encoding it takes longer than most requests, and anybody may ask for it."""
+    return msgspec.Raw(msgspec.json.encode(document(public_url)))
 
 
 def asgi(house: House) -> ASGIApp:

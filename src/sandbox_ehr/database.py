@@ -23,11 +23,20 @@ class Database:
         # One thread is enough for a sandbox, and it makes every transaction serial: no work ever sees a locked file.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sandbox-ehr-sqlite")
         self._connection: sqlite3.Connection | None = None
+        self._kept: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `work(connection, …)` in one transaction. An exception rolls it back."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, partial(self._transact, work, *args, **kwargs))
+
+    async def keep(self) -> None:
+        """Copy all that is in the file, for `restore`."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._keep)
+
+    async def restore(self) -> bool:
+        """Put the file back to what `keep` copied. False if nothing was kept."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._restore)
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
@@ -59,8 +68,18 @@ class Database:
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         return connection
 
+    def _keep(self) -> None:
+        self._kept = self._kept or sqlite3.connect(":memory:")
+        (self._connection or self._open()).backup(self._kept)
+
+    def _restore(self) -> bool:
+        if self._kept is not None:
+            self._kept.backup(self._connection or self._open())
+        return self._kept is not None
+
     def _close(self) -> None:
         # SQLite connections belong to the thread that opened them, so this runs in that thread too.
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        for connection in (self._connection, self._kept):
+            if connection is not None:
+                connection.close()
+        self._connection = self._kept = None

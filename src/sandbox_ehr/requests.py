@@ -13,7 +13,7 @@ from sandbox_ehr.refusals import Refusal, RequestRefused
 
 MAX_BODY_BYTES = 65536
 # Files travel in the bodies of these paths.
-MAX_FILE_BODY_BYTES = 25 * 1024 * 1024
+MAX_FILE_BODY_BYTES = 28 * 1024 * 1024
 PATHS_WITH_FILES = ("/api/documents", "/api/referrals")
 T = TypeVar("T")
 

@@ -3,10 +3,12 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from cobalt_link.accounts import audit
 from cobalt_link.accounts.problems import AccountGone
+from cobalt_link.accounts.sealing import FRESH_SECONDS, key_of, owner
 from cobalt_link.kit import tokens
 from cobalt_link.store.database import Database
 from tests.accounts.world import World, issued
@@ -65,6 +67,44 @@ async def test_only_a_keyed_hash_of_a_token_rests_in_the_database(world: World) 
     (row,) = await world.db.rows("SELECT * FROM access_tokens")
     assert token not in repr(row) and token[8:51] not in repr(row)
     assert len(row["hash"]) == 32
+
+
+async def test_a_look_up_brings_the_wrapped_keys_which_show_nowhere(world: World) -> None:
+    # S-064: one that stood in a log would outlive its destruction
+    client, account = await world.linked()
+    held = await world.holder(client, await world.token(account))
+    assert held.keys and held.keys.org is None  # nothing of this org has been sealed yet
+    wrapped = await world.keys.wrapped([owner(account.id)])
+    assert held.keys.account == wrapped[owner(account.id)]
+    assert repr(held.keys.account) not in repr(held)
+    assert (await world.accounts.opened(held, "read")).answers == (await world.accounts.opened(account, "read")).answers
+    await world.accounts.disconnect(account)
+    with pytest.raises(AccountGone):
+        await world.accounts.opened(held, "read")
+
+
+async def test_a_request_that_lasts_reads_its_keys_again(world: World) -> None:
+    # S-005: with keys that are gone it would go on for as long as its sender likes
+    client, account = await world.linked()
+    held = await world.holder(client, await world.token(account))
+    assert held.keys
+    earlier = msgspec.structs.replace(held.keys, read_at=held.keys.read_at - FRESH_SECONDS)
+    lasting = msgspec.structs.replace(held, keys=earlier)
+    assert await key_of(world.keys, lasting)
+    await world.accounts.disconnect(account)
+    assert await key_of(world.keys, lasting) is None
+
+
+async def test_look_ups_at_once_get_their_own_accounts(world: World) -> None:
+    client, first = await world.linked()
+    second = await world.keep(await world.known(client.id), user_id="dr_bo", grant=world.grant("u-2"))
+    tokens_of = {account.id: await world.token(account) for account in (first, second)}
+    asked = list(tokens_of.items()) * 8
+    found = await asyncio.gather(*(world.holder(client, token) for _, token in asked))
+    assert [each.id for each in found] == [name for name, _ in asked]
+    opened = await asyncio.gather(*(world.accounts.opened(each, "read") for each in found))
+    assert [each.user.id for each in opened] == ["u-1", "u-2"] * 8
+    assert (await world.trail(first)).count("read") == 8
 
 
 async def test_rotating_without_overlap_ends_all_earlier_tokens_before_it_answers(world: World, dsn: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database
 from cobalt_link.store.embedded import acquire
-from cobalt_link.store.migrate import migrate
 from cobalt_link.vault import Keyring, Vault
+from tests.support.clusters import ReadyMade
 
 
 class Server:
@@ -40,11 +40,11 @@ class Server:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
+async def server(tmp_path: Path, ready_made: ReadyMade) -> AsyncIterator[Server]:
     path = tmp_path / "master.key"
     Keyring.generate().save(path)
+    ready_made.put(tmp_path / "postgres")
     async with await acquire(tmp_path / "postgres") as lease:
-        await migrate(lease.dsn)
         db = await Database.open(lease.dsn)
         made = Server(tmp_path / "postgres", db, path)
         async with db.transaction() as tx:

@@ -152,18 +152,20 @@ async def test_every_opening_leaves_a_row_that_says_what_for(world: World) -> No
 async def test_nothing_is_opened_when_the_audit_row_cannot_be_written(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, account = await world.linked()
+    client, account = await world.linked()
+    held = await world.holder(client, await world.token(account))  # with its wrapped keys
     await world.db.run("ALTER TABLE audit ADD CONSTRAINT full_disk CHECK (what <> 'read') NOT VALID")
-    keys_read: list[str] = []
-    get = world.keys.get
-    monkeypatch.setattr(world.keys, "get", lambda name, tx=None: keys_read.append(name) or get(name, tx))
-    for _ in range(3):
+    opened: list[str] = []
+    open_key = world.keys.opened
+    monkeypatch.setattr(world.keys, "opened", lambda name, wrapped: opened.append(name) or open_key(name, wrapped))
+    for each in (account, held) * 2:
         with pytest.raises(Unavailable):
-            await world.accounts.opened(account, "read")
-    assert keys_read == []
+            await world.accounts.opened(each, "read")
+    assert opened == []
     await world.db.run("ALTER TABLE audit DROP CONSTRAINT full_disk")
-    assert (await world.accounts.opened(account, "read")).number == 1
-    assert keys_read == [owner(account.id)]
+    for each in (account, held):
+        assert (await world.accounts.opened(each, "read")).number == 1
+    assert opened == [owner(account.id)] * 2
 
 
 # ── disconnecting ────────────────────────────────────────────────────────────────────────────────────────────────────

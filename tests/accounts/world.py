@@ -11,6 +11,7 @@ import pytest
 from cobalt_link.accounts.access import ISSUE, AccessTokens
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.brake import ANSWERED
+from cobalt_link.accounts.ehrs import AccountEhrs
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
@@ -59,10 +60,11 @@ class World:
         self.ring = ring or Keyring.generate()
         self.vault = Vault(self.ring)
         self.ehr = TinyEhr()
-        self.connectors: dict[str, Connector] = {"tiny": TinyConnector(self.ehr)}
+        self.connectors: dict[str, Connector] = connectors or {"tiny": TinyConnector(self.ehr)}
         self.keys = DataKeys(db, self.vault)
         self.clients = Clients(db, self.vault, self.clock)
-        self.orgs = Orgs(db, self.clock, lambda name: "tiny", EhrDomains({}, ()))
+        self.domains = EhrDomains({}, ())
+        self.orgs = Orgs(db, self.clock, lambda name: "tiny", self.domains)
         self.accounts = AccountTable(db, self.vault, self.keys, self.clock)
         self.access = AccessTokens(db, self.vault, self.clock)
         self.tries = LoginTries(db, self.vault, self.clock)
@@ -75,7 +77,9 @@ class World:
             Renewals(self.db, self.vault, self.keys, self.clock, self.tries, seconds=times.lease),
             InstanceHealth(self.db, self.clock),
         )
-        return EhrSessions(self.accounts, renewals, health, self.connectors, self.clock, times)
+        return EhrSessions(
+            self.accounts, renewals, health, AccountEhrs(self.connectors, self.domains), self.clock, times
+        )
 
     async def client(self, name: str = "Acme Scribe") -> Client:
         return (await self.clients.create(name, test=True))[0]

@@ -66,6 +66,10 @@ def test_every_route_is_bound_to_somebody_or_open_on_purpose() -> None:
         "GET /v{version}/init.js",
         "GET /link/states.json",
         "GET /.well-known/receipts-jwks.json",
+        "GET /.well-known/webhooks-jwks.json",
+        "POST /v1/leaked-tokens",
+        "GET /oauth/callback/{registration}",
+        "GET /registrations/{registration}/jwks.json",
     }
     assert unbound == open_on_purpose
 

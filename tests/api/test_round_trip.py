@@ -163,7 +163,8 @@ async def test_every_callback_and_origin_that_is_accepted_can_be_used(call: Call
     for kind, written in kinds.items():
         for text in written:
             try:
-                client, _ = await clients.create(f"App {len(text)}", test=True, **{kind: [text]})
+                given: dict[str, Any] = {kind: [text]}
+                client, _ = await clients.create(f"App {len(text)}", test=True, **given)
             except AddressProblem:
                 continue
             assert getattr(client, kind) == getattr(await clients.find(client.client_id), kind) == (text,)

@@ -13,6 +13,7 @@ from benchmarks import (
     live_read,
     note_event,
     scale,
+    slow_ehr,
     soak,
     start,
     strangers,
@@ -20,7 +21,9 @@ from benchmarks import (
     waiting,
     writes,
 )
+from cobalt_link.store import embedded
 from tests.support import proof
+from tests.support.clusters import ReadyMade
 
 BRIEFLY = {
     "tokens": lambda: tokens.run(rounds=1, seconds=0.3, exchanges=40),
@@ -33,6 +36,7 @@ BRIEFLY = {
     "idle": lambda: idle.run(seconds=0.1),
     "soak": lambda: soak.run(hours=0.002, measure=1.0),
     "waiting": lambda: waiting.run(sessions=3, approvals=2, seconds=0.5, within=0.2),
+    "slow-ehr": lambda: slow_ehr.run(rounds=1, seconds=0.3, reads=4, sign_ins=2, slow=(2.0, 2.0)),
     "deliveries": lambda: deliveries.run(rounds=1, events=40),
     "attack": lambda: attack.run(seconds=0.3, rounds=1, names=["silent connections", "nested bodies"]),
 }
@@ -47,6 +51,7 @@ TOLD = {
     "attack": ["healthz", "token create", "p99", "without the attack", "ratio", "target 2.00", "0 failed"],
     "soak": ["links in", "0 failed", "MB in ten minutes", "target 1.00"],
     "waiting": ["CPU per waiting session", "link/token/create", "ratio", "approvals", "later than", "baseline"],
+    "slow-ehr": ["a read at another EHR", "a link at another EHR", "p50", "baseline", "ratio", "target 1.50"],
     "deliveries": ["deliveries per second", "CPU per delivery", "bare loop", "ratio", "target 0.50"],
     "idle": ["server with its worker", "PostgreSQL", "baseline", "ratio"],
 }
@@ -60,8 +65,18 @@ if proof.SIZE == "nightly":  # it fills two databases, which takes half a minute
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BRIEFLY)
 async def test_each_benchmark_tells_its_figures_beside_a_baseline_and_leaves_nothing_behind(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str,
+    tmp_path: Path,
+    ready_made: ReadyMade,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    async def acquired(folder: Path, binaries: Path | None) -> embedded.Lease:
+        ready_made.put(folder)
+        return await acquire(folder, binaries)
+
+    acquire = embedded.acquire
+    monkeypatch.setattr(embedded, "acquire", acquired)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     try:
         await BRIEFLY[name]()

@@ -1,4 +1,5 @@
-"""The real command in a process of its own, with nothing of this machine's settings."""
+"""The real command in a process of its own, with nothing of this machine's settings. `cobalt` forks that process,
+`running` starts Python anew."""
 
 import asyncio
 import json
@@ -8,7 +9,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+
+from tests.support.commands import execute
+from tests.support.processes import forks
 
 
 class Said(NamedTuple):
@@ -38,21 +43,18 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 async def cobalt(*words: str | Path, data: Path, **env: str) -> Said:
     """Run `cobalt` to its end; a variable given as a keyword goes into its environment."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "cobalt_link",
-        *(str(word) for word in words),
-        "--data",
-        str(data),
-        env=environment(data.parent, **env),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Said(process.returncode, out.decode(), err.decode())
+    line = (*(str(word) for word in words), "--data", str(data))
+    with TemporaryDirectory(prefix="cobalt-said-") as folder:
+        process = forks.Process(target=execute, args=(line, environment(data.parent, **env), folder), daemon=True)
+        process.start()
+        try:
+            await asyncio.to_thread(process.join)
+        finally:
+            if process.is_alive():  # the test was cut off
+                process.kill()
+        assert process.exitcode is not None
+        out, err = (Path(folder, name).read_text() for name in ("out", "err"))
+    return Said(process.exitcode, out, err)
 
 
 @asynccontextmanager

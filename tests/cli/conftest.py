@@ -5,6 +5,7 @@ import pytest
 
 from cobalt_link.vault import Keyring
 from tests.cli.cobalt import Said, cobalt
+from tests.support.clusters import ReadyMade
 
 Run = Callable[..., Awaitable[Said]]
 
@@ -16,6 +17,13 @@ def data(tmp_path: Path) -> Path:
     folder.mkdir(mode=0o700)
     Keyring.generate().save(folder / "master.key")
     return folder
+
+
+@pytest.fixture
+def used(data: Path, ready_made: ReadyMade) -> Path:
+    """A data folder whose embedded database is made and migrated."""
+    ready_made.put(data / "postgres")
+    return data
 
 
 @pytest.fixture

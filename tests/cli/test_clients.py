@@ -58,6 +58,10 @@ async def test_the_life_of_a_client(run: Run, calls: Calls) -> None:
     shown = (await run("clients", "update", name, "--accent", "none", "--json")).json
     assert (shown["mark"], shown["accent"], shown["name"]) == ("AS", None, "Acme")
 
+    shown = (await run("clients", "update", name, "--contact", "ops@acme.example", "--json")).json
+    assert (shown["contact_email"], shown["mark"]) == ("ops@acme.example", "AS")
+    assert (await run("clients", "update", name, "--contact", "none", "--json")).json["contact_email"] is None
+
     await run("clients", "disable", name)
     assert await calls(name, third) is None
     await run("clients", "enable", name)
@@ -81,6 +85,7 @@ async def test_no_list_and_no_show_gives_a_secret_away(run: Run) -> None:
         (["create", "X", "--origin", "http://[::1]:3000"], 2, "http://localhost:3000"),
         (["create", "X", "--callback-url", "javascript://x"], 2, "myapp://linked"),
         (["create", "X\u202e"], 1, "one line"),
+        (["create", "X", "--contact", "Ops <ops@app.example.com>"], 2, "ops@app.example.com"),
         (["show", "nobody"], 1, "cobalt clients list"),
         (["update", "nobody"], 2, "--origin"),
         (["rotate-secret", "nobody", "--overlap", "soon"], 2, "24h"),

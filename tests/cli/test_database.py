@@ -40,23 +40,23 @@ async def test_a_restore_drill_brings_back_what_was_backed_up(
     assert [each["name"] for each in (await run("clients", "list", "--json")).json["clients"]] == ["Acme"]
 
 
-async def test_commands_work_beside_a_running_server_and_beside_each_other(data: Path) -> None:
+async def test_commands_work_beside_a_running_server_and_beside_each_other(used: Path) -> None:
     """As `serve` does, this process holds the embedded server while four commands come and go."""
-    async with await acquire(data / "postgres") as lease:
-        assert (await cobalt("migrate", data=data)).code == 0
-        four = await asyncio.gather(*(cobalt("clients", "create", f"App {n}", "--json", data=data) for n in range(4)))
+    async with await acquire(used / "postgres") as lease:
+        assert (await cobalt("migrate", data=used)).code == 0
+        four = await asyncio.gather(*(cobalt("clients", "create", f"App {n}", "--json", data=used) for n in range(4)))
         assert [said.code for said in four] == [0] * 4, four
-        url = (await cobalt("db", "url", "--json", data=data)).json["url"]
+        url = (await cobalt("db", "url", "--json", data=used)).json["url"]
         assert url == lease.dsn
         async with await psycopg.AsyncConnection.connect(url) as connection:
             cursor = await connection.execute("SELECT count(*) FROM clients")
             assert await cursor.fetchone() == (4,)
-    listed = (await cobalt("clients", "list", "--json", data=data)).json["clients"]
+    listed = (await cobalt("clients", "list", "--json", data=used)).json["clients"]
     assert {each["name"] for each in listed} == {"App 0", "App 1", "App 2", "App 3"}
 
 
-async def test_the_last_command_stops_the_embedded_server(data: Path) -> None:
-    assert (await cobalt("clients", "list", data=data)).code == 0
-    assert not (data / "postgres" / "data" / "postmaster.pid").exists()
+async def test_the_last_command_stops_the_embedded_server(used: Path) -> None:
+    assert (await cobalt("clients", "list", data=used)).code == 0
+    assert not (used / "postgres" / "data" / "postmaster.pid").exists()
     with pytest.raises(psycopg.OperationalError):
-        await psycopg.AsyncConnection.connect(f"postgresql://cobalt@/cobalt?host={data / 'postgres' / 'socket'}")
+        await psycopg.AsyncConnection.connect(f"postgresql://cobalt@/cobalt?host={used / 'postgres' / 'socket'}")

@@ -59,6 +59,31 @@ async def test_what_fails_sets_the_exit_code_and_names_its_fix(run: Run, data: P
     assert "FAIL  host names: nowhere.invalid (EHR sandbox)" in said.out
 
 
+async def test_accounts_outside_the_list_of_ehr_domains_are_counted_by_address(run: Run, db: Database) -> None:
+    await db.run(
+        """INSERT INTO accounts (id, client, org, org_id, user_id, connector, address, tenant, reference, health,
+                                 linked_at)
+           SELECT md5(n::text), 'c', 'o', 'o', 'u', CASE WHEN n > 5 THEN 'gnuhealth' ELSE 'sandbox' END,
+                  'https://' || CASE WHEN n % 2 = 0 THEN 'old' ELSE 'new' END || '.example', '', 'u', 'active', now()
+           FROM generate_series(1, 8) n"""
+    )
+
+    async def found(listed: str) -> tuple[dict[str, str] | None, int]:
+        said = await run("doctor", "--json", COBALT_ALLOWED_EHR_DOMAINS=listed, COBALT_PUBLIC_URL="http://127.0.0.1:9")
+        named = [each for each in said.json["findings"] if each["what"] == "EHR domains"]
+        return (named[0] if named else None), said.code
+
+    outside, code = await found("sandbox=new.example")
+    assert outside is not None and (outside["state"], code) == ("warn", 0)
+    assert "2 at https://old.example (sandbox)" in outside["text"] and "gnuhealth" not in outside["text"]
+    assert "COBALT_ALLOWED_EHR_DOMAINS" in outside["fix"]
+    allowed, _ = await found("sandbox=*.example, gnuhealth=old.example new.example")
+    assert allowed is not None and allowed["state"] == "ok"
+    assert (await found(""))[0] is None
+    wrong, code = await found("sandbos=new.example")
+    assert wrong is not None and (wrong["state"], code) == ("fail", 1) and "Did you mean sandbox?" in wrong["text"]
+
+
 async def test_a_keyring_of_another_database_is_a_finding_and_stops_the_server(
     run: Run, data: Path, db: Database
 ) -> None:
@@ -265,7 +290,7 @@ async def ready() -> None:
 async def test_the_proxy_is_judged_by_what_it_says_of_the_caller(proxy: Proxy, state: str) -> None:
     room = System(document=dict, ready=ready, metrics=Metrics(), readers=("127.0.0.1", "203.0.113.7"))
     app = proxy(mount([(routes, room)], authenticate=nobody, trusted_proxies=["127.0.0.1"]))
-    async with served(app) as url, httpx2.AsyncClient(base_url=url) as browser:
+    async with served(app) as url, httpx2.AsyncClient(base_url=url, verify=False) as browser:
         found = by_name(await check_proxy(browser))
     assert found["X-Forwarded-For"].state == state
     assert ("proxy_set_header" in found["X-Forwarded-For"].fix) == (state != "ok")

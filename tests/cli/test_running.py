@@ -23,7 +23,7 @@ async def test_serve_makes_its_schema_serves_and_stops_cleanly_with_commands_bes
         url = server.said["url"]
         assert url == f"http://127.0.0.1:{port}"
         made = (await cobalt("clients", "create", "Acme", "--test", "--json", data=data)).json
-        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False, verify=False) as http:
             assert (await http.get("/readyz")).status_code == 200
             headers = {"client_id": made["client_id"], "client_secret": made["client_secret"]}
             assert (await http.get("/v1/orgs", headers=headers)).json()["orgs"] == []
@@ -32,24 +32,26 @@ async def test_serve_makes_its_schema_serves_and_stops_cleanly_with_commands_bes
         assert await server.stopped(signal.SIGTERM) == 0
 
 
-async def test_an_attempt_is_shown_by_its_id_without_anything_secret(data: Path, tmp_path: Path) -> None:
-    async with running("serve", "--port", str(free_port()), data=data, home=tmp_path) as server:
-        made = (await cobalt("clients", "create", "Acme", "--test", "--json", data=data)).json
+async def test_an_attempt_is_shown_by_its_id_without_anything_secret(used: Path, tmp_path: Path) -> None:
+    async with running("serve", "--port", str(free_port()), data=used, home=tmp_path) as server:
+        made = (await cobalt("clients", "create", "Acme", "--test", "--json", data=used)).json
         headers = {"client_id": made["client_id"], "client_secret": made["client_secret"]}
-        async with httpx2.AsyncClient(base_url=server.said["url"], trust_env=False, follow_redirects=True) as http:
+        async with httpx2.AsyncClient(
+            base_url=server.said["url"], trust_env=False, verify=False, follow_redirects=True
+        ) as http:
             wish = {"user_id": "u1", "org_id": "o1", "emr_name": "Sandbox EHR"}
             token = (await http.post("/link/token/create", headers=headers, json=wish)).json()["token"]
             page = (await http.get("/", params={"token": token})).text
         attempt = re.search(r'action="/link/([0-9a-f]{32})', page)
         assert attempt, page
         shown, text = await asyncio.gather(
-            cobalt("sessions", "show", attempt[1], "--json", data=data),
-            cobalt("attempts", "show", attempt[1], data=data),
+            cobalt("sessions", "show", attempt[1], "--json", data=used),
+            cobalt("attempts", "show", attempt[1], data=used),
         )
         assert (shown.json["id"], shown.json["user_id"]) == (attempt[1], "u1")
         assert "journal" in shown.json and attempt[1] in text.out
         assert token not in shown.out + text.out
-        unknown = await cobalt("attempts", "show", "nothing", data=data)
+        unknown = await cobalt("attempts", "show", "nothing", data=used)
         assert (unknown.code, unknown.err.count("\n")) == (1, 1), unknown
         assert await server.stopped(signal.SIGINT) == 0
 
@@ -94,12 +96,12 @@ async def test_a_data_folder_or_key_that_others_can_use_is_refused(run: Run, dat
 
 
 # S-147
-async def test_a_server_that_is_stopped_ends_even_if_a_client_never_finishes(data: Path, tmp_path: Path) -> None:
+async def test_a_server_that_is_stopped_ends_even_if_a_client_never_finishes(used: Path, tmp_path: Path) -> None:
     port, health = free_port(), free_port()
     async with running(
-        "serve", "--port", str(port), data=data, home=tmp_path, COBALT_HEALTH_PORT=str(health)
+        "serve", "--port", str(port), data=used, home=tmp_path, COBALT_HEALTH_PORT=str(health)
     ) as server:
-        async with httpx2.AsyncClient(trust_env=False) as http:
+        async with httpx2.AsyncClient(trust_env=False, verify=False) as http:
             for path, status in (("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/v1/orgs", 404)):
                 assert (await http.get(f"http://127.0.0.1:{health}{path}")).status_code == status
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -111,9 +113,9 @@ async def test_a_server_that_is_stopped_ends_even_if_a_client_never_finishes(dat
         writer.close()
 
 
-async def test_a_second_signal_ends_it_at_once(data: Path, tmp_path: Path) -> None:
+async def test_a_second_signal_ends_it_at_once(used: Path, tmp_path: Path) -> None:
     port = free_port()
-    async with running("serve", "--port", str(port), data=data, home=tmp_path) as server:
+    async with running("serve", "--port", str(port), data=used, home=tmp_path) as server:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /link/token/create HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n{")
         await asyncio.sleep(0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from cobalt_link.connector import installed
 from cobalt_link.connector.capabilities import FILTERS, PROTOCOLS, listed, mismatches, streamed, undeclared
 from cobalt_link.connector.capabilities import READS as READ_CAPABILITIES
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.declared import declared
+from cobalt_link.connector.manifest import read_manifest
 from tests.accounts.tiny import TinyConnector
 from tests.house.tree import SOURCE, python_files, within
 
@@ -138,8 +141,8 @@ def test_a_resource_stands_in_few_files() -> None:
     paths = [
         path for room in ("connector", "records", "conformance") for path in python_files(SOURCE / "cobalt_link" / room)
     ]
-    for capability in ("pharmacies", "claims"):  # no topic has the same name
-        word = re.compile(rf'"{capability}"|\b{capability}\.READ|\bReads{capability.title()}\b')
+    for capability in ("claims", "telephone_encounters"):  # no topic and no field has the same name
+        word = re.compile(rf'"{capability}"|\b{capability}\.READ|\bReads{capability.title().replace("_", "")}\b')
         found = {within(path).removeprefix("src/cobalt_link/") for path in paths if word.search(path.read_text())}
         ours = {
             f"connector/models/{capability}.py",
@@ -147,3 +150,36 @@ def test_a_resource_stands_in_few_files() -> None:
             "connector/models/__init__.py",
         }
         assert found <= ours and len(found) == 3, capability
+        for ehr in (SOURCE / "cobalt_link" / "connectors").iterdir():
+            files = [*ehr.rglob("*.py"), *ehr.rglob("*.toml")]
+            declares = re.compile(rf"\bdef {capability}\(|^{capability} *=", re.MULTILINE)
+            assert sum(bool(declares.search(path.read_text())) for path in files) <= 1, (ehr.name, capability)
+
+
+def test_a_method_can_declare_its_read_and_its_filters() -> None:
+    class One:
+        @cl.reads("mrn", "last_name")
+        async def patients(self, chart: Any, query: Any) -> list[int]:
+            return []
+
+        async def providers(self, chart: Any) -> list[int]:
+            return []
+
+    class Both(One):
+        @cl.reads()
+        async def locations(self, chart: Any) -> list[int]:
+            return []
+
+    assert declared(One) == {"patients": ("mrn", "last_name")}
+    assert declared(Both) == {"patients": ("mrn", "last_name"), "locations": ()}
+    with pytest.raises(TypeError, match=r"^There is no read people\. Reads: appointments, "):
+
+        @cl.reads()
+        async def people(self: Any, chart: Any) -> None: ...
+
+
+def test_a_manifest_has_what_the_methods_declare_beside_its_own(tmp_path: Path) -> None:
+    written = 'key = "x"\nname = "X"\nsign_in_version = 1\nsummary = "x"\nmark = "X"\n[reads]\nproviders = []\n'
+    (tmp_path / "manifest.toml").write_text(written)
+    assert read_manifest(tmp_path, {"patients": ("mrn",)}).reads == {"providers": (), "patients": ("mrn",)}
+    assert read_manifest(tmp_path).reads == {"providers": ()}

@@ -26,7 +26,9 @@ async def four(dsn: str, tmp_path: Path) -> AsyncIterator[list[httpx2.AsyncClien
         servers = [running("serve", "--port", str(free_port()), data=data, home=tmp_path, **env) for _ in range(4)]
         started = await asyncio.gather(*(stack.enter_async_context(each) for each in servers))
         yield [
-            await stack.enter_async_context(httpx2.AsyncClient(base_url=each.said["url"], trust_env=False))
+            await stack.enter_async_context(
+                httpx2.AsyncClient(base_url=each.said["url"], trust_env=False, verify=False)
+            )
             for each in started
         ]
 

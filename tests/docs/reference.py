@@ -42,6 +42,7 @@ ROOMS = {
     "webhooks": ("Webhooks", "[Receive webhooks](../how-to/webhooks.md)."),
     "sandbox": ("Sandbox accounts", "[Test in CI](../how-to/test-in-ci.md)."),
     "accounts": ("Linked accounts", "[Look after linked accounts](../how-to/look-after-accounts.md)."),
+    "registrations": ("App registrations", "[Register with an EHR](../how-to/register-with-an-ehr.md)."),
     "developers": ("Orgs", "Your clinics under your own ids. [Clients and orgs](../how-to/clients-and-orgs.md)."),
     "system": ("The server", "For operators and tools. Keep `/metrics` away from the internet."),
 }

@@ -95,7 +95,7 @@ def _calls(rows: list[Route]) -> str:
 
 
 def _events(rows: list[Route]) -> str:
-    found = dict.fromkeys(name for each in _operations(rows) for name in (each.done, each.failed))
+    found = dict.fromkeys(name for each in _operations(rows) for name in each.events)
     return f"Events of writes: {', '.join(f'`{name}`' for name in found)}.\n" if found else ""
 
 

@@ -68,7 +68,9 @@ async def asked(terminal: Terminal, name: str) -> dict[str, object]:
 
 
 def person_at(terminal: Terminal) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(base_url=f"http://{terminal.typed['127.0.0.1:8420']}", trust_env=False, timeout=60)
+    return httpx2.AsyncClient(
+        base_url=f"http://{terminal.typed['127.0.0.1:8420']}", trust_env=False, verify=False, timeout=60
+    )
 
 
 @needs_curl
@@ -106,7 +108,7 @@ async def test_the_first_app_links_in_a_lightbox(
     await box.at("done")
     await box.press()
     await expect(page.locator("#visits")).to_have_text(re.compile(r"^\d\d:\d\d  \w+"), timeout=SECONDS)
-    async with httpx2.AsyncClient(base_url=app, trust_env=False) as stranger:
+    async with httpx2.AsyncClient(base_url=app, trust_env=False, verify=False) as stranger:
         for path in ("/token", "/linked"):  # S-023: a page of somebody else
             assert (await stranger.post(path, headers={"Origin": "http://evil.test"})).status_code == 403
     await context.close()
@@ -138,14 +140,17 @@ WAIT = "until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; do
 
 
 async def link_through(terminal: Terminal, app: str) -> None:
-    async with httpx2.AsyncClient(base_url=app, trust_env=False, timeout=60) as own, person_at(terminal) as http:
+    async with (
+        httpx2.AsyncClient(base_url=app, trust_env=False, verify=False, timeout=60) as own,
+        person_at(terminal) as http,
+    ):
         opened = await own.get("/")
         assert opened.status_code == 303
         person = Person(http)
         person.page = await person.browser.open(opened.headers["location"])
         await person.go_on()
         back = person.page.response.headers["location"]
-        async with httpx2.AsyncClient(trust_env=False) as stranger:
+        async with httpx2.AsyncClient(trust_env=False, verify=False) as stranger:
             assert (await stranger.get(back)).status_code == 403  # S-024: somebody else's browser
         shown = await own.get(back)
     assert shown.status_code == 200

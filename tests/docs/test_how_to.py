@@ -12,10 +12,12 @@ import pytest
 
 from cobalt_link.app import House
 from cobalt_link.settings import load
+from cobalt_link.store.embedded import acquire
 from cobalt_link.vault import Keyring
 from tests.docs.samples import ROOT, pages, run_here, samples
 from tests.docs.terminal import Terminal
 from tests.stories.person import Person
+from tests.support.clusters import ReadyMade
 from tests.support.world import Shop, connected
 
 # test_five_minutes follows that one with a browser, and test_writes this one to its receipt.
@@ -49,11 +51,12 @@ async def follow(terminal: Terminal, page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ALONE, ids=name_of)
-async def test_its_commands_run_on_a_folder_of_ones_own(page: Path, tmp_path: Path) -> None:
+async def test_its_commands_run_on_a_folder_of_ones_own(page: Path, tmp_path: Path, ready_made: ReadyMade) -> None:
     data = tmp_path / "data"
-    data.mkdir(mode=0o700)
+    ready_made.put(data / "postgres")
     Keyring.generate().save(data / "master.key")
-    async with terminal_at(tmp_path / "home", data) as terminal:
+    # Beside another program that uses the database: else each command would start and stop it.
+    async with await acquire(data / "postgres"), terminal_at(tmp_path / "home", data) as terminal:
         await follow(terminal, page)
 
 

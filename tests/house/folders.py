@@ -36,7 +36,7 @@ FOLDERS: dict[str, Budget] = {
     "connectors/sandbox": Budget(200, 27),
     "connectors/smart": Budget(150, 60),
     "developers": Budget(200, 12),
-    "docs": Budget(600, 12),
+    "docs": Budget(615, 12),
     "fuzz": Budget(40, 20),
     "house": Budget(175, 30),
     "jobs": Budget(26, 8),
@@ -46,9 +46,11 @@ FOLDERS: dict[str, Budget] = {
     "link/flow": Budget(195, 180),
     "link/pages": Budget(400, 145),
     "link/session": Budget(90, 70),
+    "mail": Budget(25, 25),
     "net": Budget(240, 8),
     "oauth": Budget(20, 5),
     "records": Budget(240, 75),
+    "registrations": Budget(40, 90),
     "sandbox_ehr": Budget(330, 190),
     "settings": Budget(95, 3),
     "signin": Budget(95, 3),
@@ -57,7 +59,7 @@ FOLDERS: dict[str, Budget] = {
     "support": Budget(60, 5),
     "vault": Budget(105, 28),
     "web": Budget(460, 50),
-    "webhooks": Budget(60, 60),
+    "webhooks": Budget(65, 70),
 }
 
 

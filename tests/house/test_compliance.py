@@ -12,8 +12,6 @@ from tests.house.tree import ROOT, functions, parsed
 MAPPED = ROOT / "compliance/smart.csv"
 REQUIREMENTS = ROOT.parent / "shared/data/smart/client-requirements.csv"
 TESTED = 90  # at least
-# The tests of this room come with it.
-LATER = "" if (ROOT / "src/cobalt_link/registrations").is_dir() else "tests/registrations/"
 
 
 def rows() -> list[dict[str, str]]:
@@ -28,10 +26,6 @@ def missing(name: str) -> bool:
     return not (file.is_file() and test.startswith("test_") and test in names(parsed(file)))
 
 
-def is_to_come(name: str) -> bool:
-    return bool(LATER) and name.startswith(LATER)
-
-
 def names(tree: ast.Module) -> set[str]:
     return {each.name for each in functions(tree)}
 
@@ -41,7 +35,7 @@ def test_each_requirement_has_tests_that_exist_or_a_reason() -> None:
     ids = [row["id"] for row in rows()]
     assert len(ids) == len(set(ids)) == 121
     assert not [row for row in rows() if bool(row["test"]) is bool(row["reason"])]
-    assert not [name for row in rows() for name in row["test"].split() if missing(name) and not is_to_come(name)]
+    assert not [name for row in rows() for name in row["test"].split() if missing(name)]
     assert not [row["id"] for row in rows() if row["reason"] and len(row["reason"]) < 30]
     assert sum(bool(row["test"]) for row in rows()) >= TESTED
 

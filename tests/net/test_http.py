@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import socket
+import threading
 import zlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -17,9 +19,11 @@ from cobalt_link.net.http import (
     HttpResponse,
     NoAnswer,
     NotJson,
+    TooMuch,
     TooSlow,
     system_trust,
 )
+from cobalt_link.net.transport import MOST_LOOKUPS
 from tests.net.wires import Wire, listening, plain
 
 
@@ -70,8 +74,18 @@ async def test_compressed_bodies_are_unpacked_within_the_limit(encoding: str, pa
 async def test_a_body_may_be_as_large_as_the_limit_and_not_one_byte_larger() -> None:
     async with listening(plain(b"x" * 1000)) as ehr:
         assert len((await ask(ehr, max_body=1000)).body) == 1000
-        with pytest.raises(BrokenAnswer, match="more than 999 bytes"):
+        with pytest.raises(TooMuch, match="more than 999 bytes"):
             await ask(ehr, max_body=999)
+
+
+async def test_one_request_may_have_its_own_limit() -> None:
+    async with listening(plain(b"x" * 1000)) as ehr:
+        http = Http(allow_private=True, max_body=999)
+        assert len((await http.request("GET", ehr.url, max_body=1000)).body) == 1000
+        for most in (None, 998):
+            with pytest.raises(TooMuch):
+                await http.request("GET", ehr.url, max_body=most)
+        await http.close()
 
 
 @pytest.mark.parametrize(
@@ -208,3 +222,43 @@ async def test_a_client_that_is_closed_at_any_moment_of_a_request_leaves_no_conn
         async with asyncio.timeout(10):
             while ehr.open:
                 await asyncio.sleep(0.01)
+
+
+async def test_interim_responses_are_skipped_and_do_not_go_on_for_ever() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+    async with listening(interim * 20 + plain(b"x" * 300_000)) as ehr:
+        assert len((await ask(ehr)).body) == 300_000
+    async with listening(interim * 20_000 + plain()) as ehr:
+        with pytest.raises(BrokenAnswer):
+            await ask(ehr)
+
+
+# S-072
+async def test_name_servers_that_never_answer_hold_up_no_other_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, go, asked = socket.getaddrinfo, threading.Event(), list[str]()
+
+    def slow(host: str, *rest: Any, **more: Any) -> Any:
+        asked.append(host)
+        if host.startswith("stuck"):
+            go.wait(60)
+            raise socket.gaierror
+        return real(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    http = Http(allow_private=True)
+    names = [f"stuck{number}.example.org" for number in range(MOST_LOOKUPS - 1)]
+    stuck = [asyncio.create_task(http.check(f"https://{each}/")) for each in names * 2]
+    async with listening(plain()) as ehr:
+        assert (await http.request("GET", f"http://localhost:{ehr.port}/", timeout=10)).status == 200
+        stuck += [asyncio.create_task(http.check(f"https://stuck-{each}.example.org/")) for each in "ab"]
+        await asyncio.sleep(0)
+        await http.close()  # the last two have no thread
+        for each in stuck[-1:]:
+            with pytest.raises(NoAnswer):
+                await asyncio.wait_for(each, 10)
+        go.set()
+        ends = await asyncio.gather(*stuck, return_exceptions=True)
+        assert all(isinstance(each, NoAnswer) for each in ends)
+        assert sorted(each for each in asked if each in names) == sorted(names)  # each once
+        with pytest.raises(NoAnswer):
+            await http.request("GET", ehr.url)

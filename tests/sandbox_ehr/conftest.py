@@ -19,7 +19,7 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[st
 
 @pytest.fixture
 async def ehr(address: str) -> AsyncGenerator[SandboxClient, None]:
-    async with AsyncClient(base_url=address, trust_env=False) as http:
+    async with AsyncClient(base_url=address, trust_env=False, verify=False, timeout=60) as http:
         assert (await http.post("/api/_lab/reset")).status_code == 200
         yield SandboxClient(http)
 

@@ -199,7 +199,7 @@ async def test_the_lab_refuses_a_peer_that_is_not_this_machine() -> None:
         except OSError:
             pytest.skip("This machine has no address besides loopback.")
         own = probe.getsockname()[0]
-    async with running(host=own) as address, AsyncClient(base_url=address, trust_env=False) as http:
+    async with running(host=own) as address, AsyncClient(base_url=address, trust_env=False, verify=False) as http:
         headers = {"Host": "localhost"}
         assert refusal(await http.get("/api/_lab/log", headers=headers)) == (403, "local_only")
         assert (await http.get("/", headers=headers)).status_code == 200

@@ -119,7 +119,7 @@ async def test_odd_uploads_are_refused(ehr: SandboxClient, session: str) -> None
     assert refusal(await ehr.send("POST", "documents", session, FIELDS)) == (415, "bad_request")
     broken = headers | {"Content-Type": "multipart/form-data"}
     assert refusal(await ehr.http.post("/api/documents", content=b"x", headers=broken)) == (400, "bad_request")
-    large = await upload(ehr, session, bytes(26 * 1024 * 1024))
+    large = await upload(ehr, session, bytes(28 * 1024 * 1024))
     assert refusal(large) == (413, "too_large")
     assert refusal(await ehr.get("documents/D1/content", session)) == (404, "not_found")
 

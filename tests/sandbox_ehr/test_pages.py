@@ -75,7 +75,7 @@ class Browser:
 @pytest.fixture
 async def browser(ehr: SandboxClient, address: str) -> AsyncGenerator[Browser, None]:
     await ehr.lab("clock", {"now": "2026-11-24T10:42:00-05:00", "frozen": True})
-    async with AsyncClient(base_url=address, trust_env=False) as http:
+    async with AsyncClient(base_url=address, trust_env=False, verify=False) as http:
         yield Browser(http)
 
 

@@ -31,12 +31,13 @@ async def test_each_past_visit_has_a_note_its_diagnoses_and_later_a_claim(ehr: S
 
 async def test_every_reference_of_a_made_up_row_leads_somewhere(ehr: SandboxClient, session: str) -> None:
     lists = {}
-    for path in ("documents", "referrals", "referring-providers", "insurances", "tasks", "calls", "messages", "claims"):
+    for path in ("documents", "referrals", "referring-providers", "insurances", "tasks", "calls", "messages", "claims",
+                 "call-actions"):  # fmt: skip
         rows, name = [], path.replace("-", "_")
         while page := (await ehr.read(path, session, limit=500, offset=len(rows)))[name]:
             rows += page
         lists[name] = {row["id"]: row for row in rows}
-        assert len(lists[name]) == len(rows) > 10
+        assert len(lists[name]) == len(rows) > 5
     users = {user["id"] for user in (await ehr.read("users", session))["users"]}
     providers = {provider.id for provider in CLINICS["1"].providers}
     for referral in lists["referrals"].values():
@@ -48,6 +49,11 @@ async def test_every_reference_of_a_made_up_row_leads_somewhere(ehr: SandboxClie
         assert lists["documents"].keys() >= set(referral["document_ids"])
     for name in ("documents", "tasks", "calls"):
         assert {row["assigned_to"] for row in lists[name].values()} <= users
+    assert {row["call_id"] for row in lists["call_actions"].values()} <= lists["calls"].keys()
+    assert {(bool(row["refill_medication"]), bool(row["pharmacy_id"])) for row in lists["calls"].values()} >= {
+        (True, True),
+        (False, False),
+    }
     for claim in lists["claims"].values():
         assert all(
             lists["insurances"][plan["insurance_id"]]["patient_id"] == claim["patient_id"]

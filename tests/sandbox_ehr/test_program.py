@@ -25,7 +25,7 @@ async def test_the_program_prints_its_address_and_stops_cleanly(stop: signal.Sig
     )
     assert program.stdout is not None
     address = (await asyncio.wait_for(program.stdout.readline(), 30)).decode().strip()
-    async with AsyncClient(base_url=address, trust_env=False) as http:
+    async with AsyncClient(base_url=address, trust_env=False, verify=False) as http:
         assert await SandboxClient(http).session()
     program.send_signal(stop)
     rest, errors = await asyncio.wait_for(program.communicate(), 30)
@@ -33,14 +33,20 @@ async def test_the_program_prints_its_address_and_stops_cleanly(stop: signal.Sig
 
 
 async def test_data_survive_a_restart_in_their_folder(tmp_path: Path) -> None:
-    async with running(data=tmp_path / "new") as address, AsyncClient(base_url=address, trust_env=False) as http:
+    async with (
+        running(data=tmp_path / "new") as address,
+        AsyncClient(base_url=address, trust_env=False, verify=False) as http,
+    ):
         ehr = SandboxClient(http)
         session = await ehr.session()
         await ehr.lab("users/user_good", {"password": "something-new"})
         await ehr.lab("clock", {"now": "2026-11-24T12:00:00-05:00", "frozen": True})
         session = await ehr.session("user_good", "something-new")
         before = await ehr.read("appointments", session, start="2026-11-24", end="2026-11-24")
-    async with running(data=tmp_path / "new") as address, AsyncClient(base_url=address, trust_env=False) as http:
+    async with (
+        running(data=tmp_path / "new") as address,
+        AsyncClient(base_url=address, trust_env=False, verify=False) as http,
+    ):
         ehr = SandboxClient(http)
         assert (await ehr.lab("clock"))["frozen"] is True
         assert await ehr.read("appointments", session, start="2026-11-24", end="2026-11-24") == before
@@ -51,7 +57,7 @@ async def test_a_file_of_an_earlier_version_is_begun_anew(tmp_path: Path) -> Non
     with closing(sqlite3.connect(tmp_path / "sandbox-ehr.sqlite")) as old:
         old.execute("CREATE TABLE patient (id TEXT PRIMARY KEY)")
         old.commit()
-    async with running(data=tmp_path) as address, AsyncClient(base_url=address, trust_env=False) as http:
+    async with running(data=tmp_path) as address, AsyncClient(base_url=address, trust_env=False, verify=False) as http:
         ehr = SandboxClient(http)
         assert (await ehr.read("patients", await ehr.session()))["total"] == 300
 
@@ -83,7 +89,7 @@ async def test_it_does_not_change_the_logging_of_the_program_that_runs_it(tmp_pa
 
 
 async def test_it_can_stop_while_a_request_hangs() -> None:
-    async with running() as address, AsyncClient(base_url=address, trust_env=False) as http:
+    async with running() as address, AsyncClient(base_url=address, trust_env=False, verify=False) as http:
         await SandboxClient(http).lab("faults", {"hang": True})
         host, port = http.base_url.host, http.base_url.port
         reader, writer = await asyncio.open_connection(host, port)

@@ -116,7 +116,7 @@ async def test_nothing_is_read_without_a_session(ehr: SandboxClient, header: str
 
 async def test_the_file_holds_no_password_session_or_challenge_in_clear(tmp_path: Path) -> None:
     password = "correct-horse"
-    async with running(data=tmp_path) as address, AsyncClient(base_url=address, trust_env=False) as http:
+    async with running(data=tmp_path) as address, AsyncClient(base_url=address, trust_env=False, verify=False) as http:
         ehr = SandboxClient(http)
         await ehr.lab("users/user_code", {"password": password})
         session = await ehr.session()

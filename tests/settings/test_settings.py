@@ -155,6 +155,31 @@ def test_a_public_address_is_a_bare_origin(tmp_path: Path, address: str) -> None
         settings(tmp_path, COBALT_PUBLIC_URL=address)
 
 
+def test_an_smtp_server_is_an_address_with_a_sender(tmp_path: Path) -> None:
+    sender = {"COBALT_MAIL_FROM": "link@example.com"}
+    good = ["smtp://mail.example.com", "smtps://me:canary%40pw@mail.example.com:465/", "smtp://[::1]:25?tls=off"]
+    for url in good:
+        found = settings(tmp_path, COBALT_SMTP_URL=url, **sender)
+        assert found.smtp_url == url and "canary" not in f"{found!r}{found.shown()}"
+    with pytest.raises(SettingsError, match="COBALT_MAIL_FROM"):
+        settings(tmp_path, COBALT_SMTP_URL=good[0])
+    for url in ("mail.example.com", "http://mail.example.com", "smtp://", "smtp://:25", "smtp://a:canary@pw@m.example",
+                "smtps://m.example?tls=off", "smtp://m.example?tls=maybe", "smtp://m.example/path", "smtp://m.ex:x",
+                "smtp://a:canary%@m.example"):  # fmt: skip
+        with pytest.raises(SettingsError, match=r"smtp://user:password@mail\.example\.com:587") as refused:
+            settings(tmp_path, COBALT_SMTP_URL=url, **sender)
+        assert "canary" not in str(refused.value)
+    for address in (
+        "link",
+        "Link <link@example.com>",
+        "link@example.com\r\nBcc: a@b.example",
+        "a b@example.com",
+        "@e.x",
+    ):
+        with pytest.raises(SettingsError, match=r"link@example\.com"):
+            settings(tmp_path, COBALT_MAIL_FROM=address)
+
+
 def test_secrets_are_masked_wherever_settings_are_shown(tmp_path: Path) -> None:
     found = settings(tmp_path, COBALT_MASTER_KEY="canary-key", DATABASE_URL="postgresql://me:canary-pw@db.example/link")
     shown = {name: text for name, text, _ in found.shown()}

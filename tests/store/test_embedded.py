@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.store.serving import Holder, gone, kill_server, postmaster, server_processes
+from tests.support.clusters import ReadyMade
 from tests.support.proof import DISK_KILLS
 
 from cobalt_link.store import embedded
@@ -23,7 +24,7 @@ OLD = Path("/usr/lib/postgresql/15/bin")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def nothing(tmp_path: Path) -> Iterator[Path]:
     """Where a server may rest; whatever a test leaves running there is ended."""
     place = tmp_path / "postgres"
     yield place
@@ -31,41 +32,48 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         kill_server(place)
 
 
-async def test_the_first_start_makes_a_database_and_the_next_finds_it(folder: Path) -> None:
-    async with await acquire(folder) as lease:
+@pytest.fixture
+def folder(nothing: Path, ready_made: ReadyMade) -> Path:
+    """As a server left it that was stopped."""
+    ready_made.put(nothing)
+    return nothing
+
+
+async def test_the_first_start_makes_a_database_and_the_next_finds_it(nothing: Path) -> None:
+    async with await acquire(nothing) as lease:
         db = await Database.open(lease.dsn)
         await db.run("CREATE TABLE kept AS SELECT 42 AS a")
         await db.close()
-    assert server_processes(folder) == []
-    async with await acquire(folder) as lease:
+    assert server_processes(nothing) == []
+    async with await acquire(nothing) as lease:
         db = await Database.open(lease.dsn)
         assert await db.one("SELECT a FROM kept") == {"a": 42}
         await db.close()
 
 
-async def test_two_leases_in_one_process_share_the_server_until_both_are_released(folder: Path) -> None:
-    first, second = await asyncio.gather(acquire(folder), acquire(folder))
-    pid = postmaster(folder).pid
+async def test_two_leases_in_one_process_share_the_server_until_both_are_released(nothing: Path) -> None:
+    first, second = await asyncio.gather(acquire(nothing), acquire(nothing))
+    pid = postmaster(nothing).pid
     await first.release()
     await first.release()
-    assert postmaster(folder).pid == pid
+    assert postmaster(nothing).pid == pid
     await (await Database.open(second.dsn)).close()
     await second.release()
-    assert server_processes(folder) == []
+    assert server_processes(nothing) == []
 
 
-async def test_four_processes_share_one_folder(folder: Path) -> None:
-    holders = [await Holder.start(folder, f"holder {n}") for n in range(4)]
+async def test_four_processes_share_one_folder(nothing: Path) -> None:
+    holders = [await Holder.start(nothing, f"holder {n}") for n in range(4)]
     await asyncio.gather(*(holder.ready() for holder in holders))
-    pid = postmaster(folder).pid
+    pid = postmaster(nothing).pid
     db = await Database.open(holders[0].dsn)
     assert await db.one("SELECT count(*) AS n FROM rows") == {"n": 4}
     await db.close()
     for holder in holders[:3]:
         await holder.leave()
-        assert postmaster(folder).pid == pid
+        assert postmaster(nothing).pid == pid
     await holders[3].leave()
-    assert server_processes(folder) == []
+    assert server_processes(nothing) == []
 
 
 async def test_the_server_stops_cleanly_when_the_last_process_was_killed(folder: Path) -> None:
@@ -175,16 +183,16 @@ def _check_indexes(dsn: str) -> None:
         admin.execute("SELECT bt_index_check('rows_pkey', true)")
 
 
-async def test_a_process_killed_while_making_the_database_leaves_no_half(folder: Path) -> None:
+async def test_a_process_killed_while_making_the_database_leaves_no_half(nothing: Path) -> None:
     for seconds in (0.3, 0.5, 0.7):
-        holder = await Holder.start(folder)
+        holder = await Holder.start(nothing)
         try:
             async with asyncio.timeout(seconds):
                 await holder.ready()
         except TimeoutError:
             await holder.kill()
     # A program of a killed process may still be at work: it is waited for.
-    async with await acquire(folder) as lease:
+    async with await acquire(nothing) as lease:
         await (await Database.open(lease.dsn)).close()
 
 
@@ -264,10 +272,10 @@ async def test_a_long_path_has_its_socket_elsewhere_and_closed(tmp_path: Path) -
     assert not socket.exists()
 
 
-async def test_a_cancelled_caller_leaves_no_server_behind(folder: Path) -> None:
-    caller = asyncio.create_task(acquire(folder))
+async def test_a_cancelled_caller_leaves_no_server_behind(nothing: Path) -> None:
+    caller = asyncio.create_task(acquire(nothing))
     await asyncio.sleep(0.05)
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
-    assert server_processes(folder) == []
+    assert server_processes(nothing) == []

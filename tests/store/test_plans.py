@@ -22,6 +22,7 @@ from cobalt_link.store.database import Database
 # What the operator asks for by a command, and what reads all on purpose. Requests and chores run none of these.
 COMMANDS = {
     "store/data_keys.py": ["SELECT encode(substring(wrapped"],  # `by_master_key` counts all keys, for tests
+    "accounts/statements.py": ["SELECT connector, address, count(*) AS accounts"],  # `cobalt doctor`
     "developers/orgs.py": ["SELECT * FROM orgs WHERE client = %s ORDER BY org_id"],  # `cobalt orgs list`
 }
 SIZE = Size(accounts=100_000, sessions=100_000, link_tokens=100_000, entries=50_000)

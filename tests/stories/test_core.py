@@ -10,11 +10,11 @@ import pytest
 from tests.stories.chart_of_sandbox import Chart, only
 from tests.stories.conftest import Databases
 from tests.stories.person import Person
-from tests.stories.programs import Installation, Program, installed
+from tests.stories.programs import Forked, Installation, Program, installed
 from tests.support.world import Sandbox
 
 TODAY = datetime.now(UTC).date().isoformat()
-SERVERS: dict[str, Callable[[Installation], Awaitable[Program]]] = {
+SERVERS: dict[str, Callable[[Installation], Awaitable[Program | Forked]]] = {
     "serve": Installation.serve,
     "uvicorn": Installation.uvicorn,
 }
@@ -30,7 +30,7 @@ async def test_an_app_links_a_user_and_reads_the_ehr_also_after_a_restart(
 ) -> None:  # S-089
     await sandbox.lab("clock", {"advance": 0, "frozen": True})
     env = {"COBALT_EHR_ADDRESSES": f"sandbox={sandbox.address}"} | await databases(database)
-    async with installed(tmp_path / "data", **env) as place:
+    async with installed(tmp_path / "data", env) as place:
         program = await SERVERS[server](place)
         keys = await place.app()
         async with place.front.browser() as http:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.stories.person import Person
 from tests.stories.programs import Installation, installed
+from tests.support.clusters import ReadyMade
 from tests.support.proof import PROGRAM_DEATHS
 from tests.support.world import Sandbox
 
@@ -20,8 +21,10 @@ TODAY = datetime.now(UTC).date().isoformat()
 
 
 @pytest.fixture
-async def place(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Installation]:
-    async with installed(tmp_path / "data", COBALT_EHR_ADDRESSES=f"sandbox={sandbox.address}") as place:
+async def place(tmp_path: Path, sandbox: Sandbox, ready_made: ReadyMade) -> AsyncIterator[Installation]:
+    ready_made.put(tmp_path / "data" / "postgres")
+    addresses = {"COBALT_EHR_ADDRESSES": f"sandbox={sandbox.address}"}
+    async with installed(tmp_path / "data", addresses, forked=True) as place:
         await asyncio.gather(place.serve(), place.serve(), place.worker(), place.worker())
         yield place
 

@@ -10,7 +10,7 @@ from tests.stories import told
 from tests.stories.conftest import Meet
 from tests.stories.test_gnuhealth import access_token, doctor, read
 from tests.support.ehrs import gnuhealth_seed as seed
-from tests.support.ehrs.gnuhealth import MARKS, GnuHealth, Start
+from tests.support.ehrs.gnuhealth import MARKS, GnuHealth
 from tests.support.world import Shop
 from tests.webhooks.receiver import Receiver, receiving, register
 
@@ -40,9 +40,9 @@ class Ward:
 
 
 async def test_a_visit_and_its_note_are_in_the_chart_and_the_app_is_told(
-    hospital_app: Shop, meet: Meet, start_gnuhealth: Start
+    hospital_app: Shop, meet: Meet, written_to: GnuHealth
 ) -> None:  # S-065, S-086
-    server: GnuHealth = start_gnuhealth()
+    server = written_to
     wanted = {"org_id": "ward-7", "emr_name": "GNU Health", "emr_instance_domain": server.url}
     cora = doctor(meet, server)
     await cora.open(await hospital_app.link_token(**wanted))

@@ -14,7 +14,7 @@ import pytest
 from cobalt_link.app import House
 from cobalt_link.records.writes.run import MOST_BROKEN
 from cobalt_link.records.writes.table import LEASE
-from tests.stories.ward import Ward, ward
+from tests.stories.ward import SandboxWard, ward
 from tests.support import proof
 from tests.support.processes import Running, a_worker
 from tests.support.world import Sandbox
@@ -28,7 +28,7 @@ TABLES = ("write_jobs", "record_bindings", "webhook_events", "webhook_outbox", "
 
 
 @pytest.fixture
-async def place(house: House, sandbox: Sandbox) -> AsyncIterator[Ward]:
+async def place(house: House, sandbox: Sandbox) -> AsyncIterator[SandboxWard]:
     async with ward(house, sandbox) as place:
         yield place
         await place.nothing_is_stuck()
@@ -43,7 +43,7 @@ MOMENTS: list[tuple[WriteMoment, str]] = [
 ]
 
 
-async def test_a_worker_may_die_at_every_step_of_a_write(place: Ward) -> None:  # S-083, S-086
+async def test_a_worker_may_die_at_every_step_of_a_write(place: SandboxWard) -> None:  # S-083, S-086
     ended = {}
     for moment, _ in MOMENTS:
         ended[moment] = await place.accepted()
@@ -60,7 +60,7 @@ async def test_a_worker_may_die_at_every_step_of_a_write(place: Ward) -> None:  
     [("before", True, "failed"), ("before", False, "succeeded"), ("after", True, "succeeded")],
 )
 async def test_a_worker_may_die_while_the_ehr_has_its_write(
-    place: Ward, hold: str, drop: bool, state: str
+    place: SandboxWard, hold: str, drop: bool, state: str
 ) -> None:  # S-086
     await place.clinic.sandbox.lab("faults", {"hold_writes": hold})
     job = await place.accepted()
@@ -75,7 +75,7 @@ async def test_a_worker_may_die_while_the_ehr_has_its_write(
     assert found["code"] == (None if state == "succeeded" else "NOT_IN_EHR")
 
 
-async def test_a_worker_may_die_while_it_tells_the_app(place: Ward) -> None:  # S-071
+async def test_a_worker_may_die_while_it_tells_the_app(place: SandboxWard) -> None:  # S-071
     go = asyncio.Event()
 
     async def answer(_: bytes) -> bytes:
@@ -98,7 +98,7 @@ async def test_a_worker_may_die_while_it_tells_the_app(place: Ward) -> None:  # 
 
 
 async def test_workers_killed_at_random_write_nothing_twice_and_lose_nothing(
-    place: Ward,
+    place: SandboxWard,
 ) -> None:  # S-071, S-083, S-085, S-086
     chance, jobs, met = random.Random(86), list[int](), 0
     for _ in range(proof.WRITE_KILLS.times):
@@ -124,7 +124,7 @@ async def test_workers_killed_at_random_write_nothing_twice_and_lose_nothing(
     assert states.count("succeeded") > len(jobs) // 2
 
 
-async def test_a_worker_that_slept_past_its_lease_changes_nothing(place: Ward) -> None:  # S-084
+async def test_a_worker_that_slept_past_its_lease_changes_nothing(place: SandboxWard) -> None:  # S-084
     for _ in range(proof.STOPPED_WRITERS.times):
         await place.clinic.sandbox.lab("faults", {"hold_writes": "after"})
         job = await place.accepted()
@@ -142,7 +142,9 @@ async def test_a_worker_that_slept_past_its_lease_changes_nothing(place: Ward) -
         assert await everything(place.house) == before
 
 
-async def test_a_worker_that_slept_before_it_sent_the_write_sends_it_no_more(place: Ward) -> None:  # S-084, S-086
+async def test_a_worker_that_slept_before_it_sent_the_write_sends_it_no_more(
+    place: SandboxWard,
+) -> None:  # S-084, S-086
     for moment in ("before the intent", "intent"):
         job = await place.accepted()
         with a_worker(place.house.settings, write=(moment, signal.SIGSTOP), limits={"sent_within": 1.0}) as sleeper:
@@ -158,7 +160,7 @@ async def test_a_worker_that_slept_before_it_sent_the_write_sends_it_no_more(pla
         await place.is_true(job)
 
 
-async def test_a_job_at_which_every_worker_fails_is_given_up_and_blocks_nobody(place: Ward) -> None:  # S-087
+async def test_a_job_at_which_every_worker_fails_is_given_up_and_blocks_nobody(place: SandboxWard) -> None:  # S-087
     count = proof.POISON_WRITES.times
     poison = [await place.accepted() for _ in range(count)]
     await place.house.db.run("UPDATE write_jobs SET sealed_request = '\\xdead' WHERE id = ANY(%s)", (poison,))
@@ -184,7 +186,7 @@ async def test_a_job_at_which_every_worker_fails_is_given_up_and_blocks_nobody(p
     assert {(await place.is_true(each))["state"] for each in good} == {"succeeded"}
 
 
-async def test_a_worker_that_is_asked_to_end_finishes_or_gives_back_what_it_has(place: Ward) -> None:  # S-092
+async def test_a_worker_that_is_asked_to_end_finishes_or_gives_back_what_it_has(place: SandboxWard) -> None:  # S-092
     await place.clinic.sandbox.lab("faults", {"write_slow_ms": 300})
     jobs = await asyncio.gather(*(place.accepted() for _ in range(12)))
     with a_worker(place.house.settings) as worker:
@@ -220,13 +222,13 @@ async def stopped(worker: Running) -> None:
             await asyncio.sleep(0.01)
 
 
-async def settled(place: Ward, jobs: list[int]) -> None:
+async def settled(place: SandboxWard, jobs: list[int]) -> None:
     async with asyncio.timeout(60 + len(jobs)):
         while await place.house.db.rows("SELECT id FROM write_jobs WHERE id = ANY(%s) AND settled_at IS NULL", (jobs,)):
             await asyncio.sleep(0.02)
 
 
-async def everything_arrived(place: Ward) -> None:
+async def everything_arrived(place: SandboxWard) -> None:
     """Until the EHR has answered whatever reached it: also for a worker that is gone."""
     async with asyncio.timeout(60):
         while True:

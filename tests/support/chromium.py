@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
 
 from cobalt_link.link.pages import assets
 from cobalt_link.link.pages.headers import page_headers
 
+expect.set_options(timeout=20_000)  # milliseconds; generous, because the machine may be busy
 ORIGIN = "http://127.0.0.1:9"  # port 9 discards: nothing can answer but the pages handed over here
 
 

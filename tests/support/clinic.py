@@ -12,18 +12,11 @@ from tests.stories.person import Person
 from tests.support.world import Sandbox, Shop
 
 
-class Clinic:
-    """`chart` are the EHR's own rows, read past our code."""
+class LinkedApp:
+    """An app with the access token of one account, at whatever EHR."""
 
-    def __init__(self, app: Shop, sandbox: Sandbox, linked: dict[str, Any], session: str) -> None:
-        self.app, self.sandbox, self.session = app, sandbox, session
-        self.account, self.token, self.username = linked["account_id"], linked["access_token"], linked["ehr_username"]
-
-    @classmethod
-    async def of(cls, app: Shop, sandbox: Sandbox, **wanted: Any) -> Clinic:
-        answer = await app.call("POST", "/v1/sandbox/accounts", json=wanted)
-        assert answer.status_code == 200, answer.text
-        return cls(app, sandbox, answer.json(), await sandbox.session())
+    def __init__(self, app: Shop, account: str, token: str) -> None:
+        self.app, self.account, self.token = app, account, token
 
     async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
         return await self.app.call(method, path, access_token=self.token, **options)
@@ -32,9 +25,6 @@ class Clinic:
         answer = await self.call("GET", path, params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
-
-    async def chart(self, path: str, **query: Any) -> Any:
-        return await self.sandbox.read(path, self.session, **query)
 
     async def write(self, path: str, body: dict[str, Any], method: str = "POST", **options: Any) -> dict[str, Any]:
         """An accepted write."""
@@ -57,11 +47,36 @@ class Clinic:
         assert answer.status_code == 200, answer.text
         return answer.json()["payload"]
 
+    async def client_ref(self, job_id: int) -> str:
+        """What the connector gets as the reference of a job's write."""
+        record_id = (await self.job(job_id, wait=0))["record_id"]
+        return hashlib.sha256(f"{record_id}-{job_id}".encode()).hexdigest()[:32]
+
+
+class Clinic(LinkedApp):
+    """`chart` are the EHR's own rows, read past our code."""
+
+    def __init__(self, app: Shop, sandbox: Sandbox, linked: dict[str, Any], session: str) -> None:
+        super().__init__(app, linked["account_id"], linked["access_token"])
+        self.sandbox, self.session, self.username = sandbox, session, linked["ehr_username"]
+
+    @classmethod
+    async def of(cls, app: Shop, sandbox: Sandbox, **wanted: Any) -> Clinic:
+        answer = await app.call("POST", "/v1/sandbox/accounts", json=wanted)
+        assert answer.status_code == 200, answer.text
+        return cls(app, sandbox, answer.json(), await sandbox.session())
+
+    async def chart(self, path: str, **query: Any) -> Any:
+        return await self.sandbox.read(path, self.session, **query)
+
+    async def held(self, receipt: dict[str, Any]) -> dict[str, Any]:
+        """What the EHR has of an appointment, in the words of its receipt."""
+        visit = (await self.chart(f"appointments/{receipt['ehr_id']}"))["appointment"]
+        return {"reason": visit["reason"]}
+
     async def rows(self, job_id: int) -> int:
         """How many rows the EHR has made for a job, of every kind."""
-        record_id = (await self.job(job_id, wait=0))["record_id"]
-        ref = hashlib.sha256(f"{record_id}-{job_id}".encode()).hexdigest()[:32]
-        found = (await self.sandbox.lab(f"written?client_ref={ref}"))["written"]
+        found = (await self.sandbox.lab(f"written?client_ref={await self.client_ref(job_id)}"))["written"]
         return sum(each["rows"] for each in found)
 
     async def sign_in_again(self, password: str = "pass_changed") -> None:

@@ -16,37 +16,50 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-# Everything about a database that a test could change besides rows, as one text.
+# Everything about a database that a test could change besides rows, as one text. The rows of the catalogs stand in it
+# as they are, with the numbers that all copies of a template share: to make SQL of them takes the server ten times as
+# long.
 SHAPE: LiteralString = """
     WITH ours AS (SELECT * FROM pg_class WHERE relnamespace = 'public'::regnamespace AND NOT relispartition)
-    SELECT md5(string_agg(line, ';' ORDER BY line)) AS shape FROM (
-        SELECT concat_ws(' ', 'class', relname, relkind, relowner, relacl, reloptions, relrowsecurity) AS line FROM ours
-        UNION ALL SELECT concat_ws(' ', 'column', relname, attname, atttypid, attnotnull, attnum, attstattarget)
+    SELECT md5(string_agg(line, ';' ORDER BY line COLLATE "C")) AS shape FROM (
+        SELECT concat_ws(' ', 'class', oid, relname, relkind, relowner, relacl, reloptions, relrowsecurity) AS line
+            FROM ours
+        UNION ALL SELECT concat_ws(' ', 'column', attrelid, attname, atttypid, attnotnull, attnum, attstattarget)
             FROM pg_attribute JOIN ours ON ours.oid = attrelid WHERE attnum > 0
-        UNION ALL SELECT concat_ws(' ', 'default', relname, adnum, pg_get_expr(adbin, adrelid))
+        UNION ALL SELECT concat_ws(' ', 'default', adrelid, adnum, adbin)
             FROM pg_attrdef JOIN ours ON ours.oid = adrelid
-        UNION ALL SELECT concat_ws(' ', 'constraint', conname, conrelid::regclass, pg_get_constraintdef(oid))
-            FROM pg_constraint WHERE connamespace = 'public'::regnamespace
-        UNION ALL SELECT concat_ws(' ', 'index', pg_get_indexdef(indexrelid), indisvalid)
+        UNION ALL SELECT concat_ws(' ', 'constraint', conname, conrelid, contype, convalidated, conkey, confrelid,
+                                   confkey, confdeltype, conbin)
+            FROM pg_constraint JOIN ours ON ours.oid = conrelid
+        UNION ALL SELECT concat_ws(' ', 'index', indexrelid, indrelid, indisunique, indisvalid, indkey, indexprs,
+                                   indpred)
             FROM pg_index JOIN ours ON ours.oid = indrelid
-        UNION ALL SELECT concat_ws(' ', 'part', inhparent::regclass, inhrelid::regclass) FROM pg_inherits
-        UNION ALL SELECT concat_ws(' ', 'trigger', relname, tgname, tgenabled)
+        UNION ALL SELECT concat_ws(' ', 'part', inhparent, inhrelid) FROM pg_inherits
+        UNION ALL SELECT concat_ws(' ', 'trigger', tgrelid, tgname, tgfoid, tgenabled)
             FROM pg_trigger JOIN ours ON ours.oid = tgrelid WHERE NOT tgisinternal
-        UNION ALL SELECT concat_ws(' ', 'function', proname, md5(prosrc), proacl)
+        UNION ALL SELECT concat_ws(' ', 'function', oid, proname, md5(prosrc), proacl)
             FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-        UNION ALL SELECT concat_ws(' ', 'enum', enumtypid::regtype, enumlabel) FROM pg_enum
+        UNION ALL SELECT concat_ws(' ', 'enum', enumtypid, enumlabel) FROM pg_enum
         UNION ALL SELECT concat_ws(' ', 'schema', nspname, nspacl) FROM pg_namespace WHERE nspname !~ '^pg_'
         UNION ALL SELECT concat_ws(' ', 'extension', extname) FROM pg_extension
         UNION ALL SELECT concat_ws(' ', 'setting', setrole, setconfig) FROM pg_db_role_setting
             WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
     ) AS lines
 """
-# Those that have a page. Most of the two hundred have none, and their size is known without reading them.
+# Those that have a page, and how large they are. Most of the two hundred have none, and that is known without reading
+# them.
 TABLES: LiteralString = """
-    SELECT relname FROM pg_class
+    SELECT relname, pg_relation_size(oid) FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0
 """
-SEQUENCES: LiteralString = "SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL"
+SEQUENCES: LiteralString = """
+    SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
+    FROM pg_sequences WHERE last_value IS NOT NULL
+"""
+SMALL = 100_000  # bytes. Of such a table the rows are deleted, which costs less than new files for it and its indexes.
+CONNECTED: LiteralString = """
+    SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'
+"""
 OTHERS: LiteralString = """
     SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'
@@ -88,6 +101,9 @@ class Databases:
         """Always a new name: what is left of an earlier test can't find its database again."""
         name, free = f"test_{uuid.uuid4().hex}", bool(self._free)
         old = self._free.pop() if free else self._template
+        # The server looks only ten times a second whether the last connection has ended.
+        while free and await (await self._server.execute(CONNECTED, (old,))).fetchall():
+            await asyncio.sleep(0.001)
         change = sql.SQL("ALTER DATABASE {old} RENAME TO {new}" if free else "CREATE DATABASE {new} TEMPLATE {old}")
         await self._server.execute(change.format(old=sql.Identifier(old), new=sql.Identifier(name)))
         if self._new is None:
@@ -119,19 +135,22 @@ class State:
 
     @classmethod
     async def of(cls, copy: psycopg.AsyncConnection) -> "State":
-        ((shape,),) = await (await copy.execute(SHAPE)).fetchall()
-        return cls(shape, await _rows(copy))
+        return cls(await _shape(copy), await _rows(copy, [name for name, _ in await _tables(copy)]))
 
     async def restored(self, copy: psycopg.AsyncConnection) -> bool:
         """Whether the database is in this state, once the tables that are empty in it are emptied."""
-        now = await State.of(copy)
-        if now.shape != self.shape:
+        if await _shape(copy) != self.shape:
             return False
-        if written := [sql.Identifier(table) for table in now.rows if table not in self.rows]:
-            await copy.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(written)))
-        for (sequence,) in await (await copy.execute(SEQUENCES)).fetchall():
-            await copy.execute(sql.SQL("ALTER SEQUENCE {} RESTART").format(sql.Identifier(sequence)))
-        return await _rows(copy) == self.rows
+        written = {name: size for name, size in await _tables(copy) if name not in self.rows}
+        if large := [sql.Identifier(name) for name, size in written.items() if size > SMALL]:
+            await copy.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(large)))
+        if small := [sql.Identifier(name) for name, size in written.items() if size <= SMALL]:
+            # In one statement: then it makes no difference which of them refers to which.
+            part = sql.SQL("{} AS (DELETE FROM {})")
+            parts = [part.format(sql.Identifier(f"part_{n}"), each) for n, each in enumerate(small)]
+            await copy.execute(sql.SQL("WITH {} SELECT").format(sql.SQL(", ").join(parts)))
+        await copy.execute(SEQUENCES)
+        return await _rows(copy, [*self.rows]) == self.rows
 
 
 async def dropped(server: psycopg.AsyncConnection, name: str) -> None:
@@ -148,8 +167,16 @@ async def dropped(server: psycopg.AsyncConnection, name: str) -> None:
                 return
 
 
-async def _rows(copy: psycopg.AsyncConnection) -> dict[str, str]:
-    names = [name for (name,) in await (await copy.execute(TABLES)).fetchall()]
+async def _shape(copy: psycopg.AsyncConnection) -> str:
+    ((shape,),) = await (await copy.execute(SHAPE)).fetchall()
+    return shape
+
+
+async def _tables(copy: psycopg.AsyncConnection) -> list[tuple[str, int]]:
+    return await (await copy.execute(TABLES)).fetchall()
+
+
+async def _rows(copy: psycopg.AsyncConnection, names: list[str]) -> dict[str, str]:
     part = sql.SQL("SELECT {}, md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {} AS t HAVING count(*) > 0")
     query = sql.SQL(" UNION ALL ").join(part.format(sql.Literal(name), sql.Identifier(name)) for name in names)
     return dict(await (await copy.execute(query)).fetchall())

@@ -28,8 +28,8 @@ from tests.support.write_moments import WriteMoment, signal_at
 
 Moment = Literal["before", "begun", "done", "recorded"]
 
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.support.processes"])
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(["tests.support.processes", "tests.support.commands"])
 
 
 class Running:
@@ -105,9 +105,9 @@ def a_server(settings: Settings) -> Iterator[Running]:
 
 @contextmanager
 def _started(target: Callable[..., Any], settings: Settings, *more: Any) -> Iterator[Running]:
-    heard, said = _forks.Pipe(duplex=False)
+    heard, said = forks.Pipe(duplex=False)
     flags = {name: getattr(settings, name) for name, origin in settings.origins.items() if origin.startswith("--")}
-    process = _forks.Process(target=_run, args=(target, said, flags, *more), daemon=True)
+    process = forks.Process(target=_run, args=(target, said, flags, *more), daemon=True)
     process.start()
     said.close()
     running = Running(process, heard)

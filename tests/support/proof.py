@@ -39,8 +39,8 @@ SHORT_REFERENCES = Proof(2_000, 2_000, "Every letter comes up. Many more would m
 SEALED_ANSWERS = Proof(1_000, 10_000, "Finds a key or nonce that is used again within a process.")
 
 # One winner, no loss, whatever dies. S-002, S-010 to S-014, S-046, S-054, S-094 to S-096 and S-100 give the full sizes.
-TOKEN_SEQUENCES = Proof(300, 1_000, "Each outcome (used, used again, replaced, late) comes up dozens of times.")
-HTTP_SEQUENCES = Proof(25, 200, "The same model over HTTP, which adds only the reading of requests.")
+TOKEN_SEQUENCES = Proof(150, 1_000, "Each outcome (used, used again, replaced, late) comes up dozens of times.")
+HTTP_SEQUENCES = Proof(12, 200, "The same model over HTTP, which adds only the reading of requests.")
 RACES = Proof(7, 200, "32 contenders in each: an exchange that does not lock has two winners in most rounds.")
 EXCHANGE_KILLS = Proof(12, 500, "Kills are spread over the 30 ms of an exchange; the test asks that answers were lost.")
 RENEWAL_ROUNDS = Proof(8, 1_000, "64 calls in each: without the lease every round signs in several times.")
@@ -48,11 +48,11 @@ RENEWAL_KILLS = Proof(2, 100, "Both moments that matter are held on purpose, so 
 RANDOM_KILLS = Proof(4, 200, "Those held on purpose meet the two moments that matter; these meet the others.")
 ANSWERED_WRITES = Proof(1_000, 1_000, "The full size of S-095 takes two seconds.")
 STOPPED_HOLDERS = Proof(3, 200, "The holder is stopped at the moment that matters, so that no luck is needed.")
-DISK_KILLS = Proof(8, 500, "Four writers lose their server in each: 32 connections are cut in mid-write.")
+DISK_KILLS = Proof(4, 500, "Four writers lose their server in each: 64 inserts are cut off under way.")
 DATABASE_RESTARTS = Proof(3, 30, "Eight callers are in mid-write at each; the full size takes five minutes (S-101).")
 PROGRAM_DEATHS = Proof(1, 100, "One story kills every program at least once, eight kills in all.")
 MIGRATION_KILLS = Proof(10, 20, "The kills are spread over the whole migration, which goes on from where each one hit.")
-REWRAPPED_KEYS = Proof(5_000, 100_000, "Fifty batches, five of which are killed.")
+REWRAPPED_KEYS = Proof(5_000, 100_000, "Ten batches, five of which are killed.")
 REWRAP_KILLS = Proof(5, 20, "Each is held within a batch on purpose, so that no luck is needed.")
 ISSUED_TOKENS = Proof(200, 1_000, "Every kind of token on its usual way, and a page of rows of the largest table.")
 HASH_KEYS = Proof(2, 3, "One earlier key is enough to miss whatever looks up by the current key alone.")
@@ -77,7 +77,7 @@ FUZZED_SAMPLE = Proof(5, 200, "The sample has one route of every kind; schemathe
 FUZZED_APP = Proof(8, 200, "Its coverage phase tries the edges of each parameter at either size.")
 FUZZED_SECONDS = Proof(1, 600, "What crashes a reader at all mostly does so within a few hundred edited inputs.")
 FUZZED_LENGTH = Proof(16_384, 65_536, "Bytes: what takes quadratic time takes over a second here too.")
-RUNS_OF_ATTACKS = Proof(4, 50, "All 100 attacks reach every text at either size; more runs tell which one worked.")
+RUNS_OF_ATTACKS = Proof(1, 50, "All 100 attacks reach every text at either size; more runs tell which one worked.")
 
 # Webhooks. S-065, S-071 and S-072 give the full sizes.
 SIGNED_PAYLOADS = Proof(300, 1_000, "Each has up to 40 random values: every kind of value and character comes up.")
@@ -86,6 +86,8 @@ DELIVERY_KILLS = Proof(4, 50, "A kill is sent while deliveries are under way, so
 
 # Writes. S-083, S-084, S-086 and S-090 give the full sizes.
 WRITE_KILLS = Proof(6, 500, "The named steps are held on purpose, so that no luck is needed; these meet the others.")
+JOBS_UNDER_FIRE = Proof(60, 10_000, "A worker dies every 0.6 s; the test asks that jobs were met by it.")
+SECONDS_UNDER_FIRE = Proof(3, 60, "Five kills, while three other workers go on.")
 STOPPED_WRITERS = Proof(1, 200, "The worker is stopped at the moment that matters, so that no luck is needed.")
 POISON_WRITES = Proof(3, 100, "Among ten times as many others; each poison is counted, so that no luck is needed.")
 QUEUED_WRITES = Proof(

@@ -8,23 +8,18 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import httpx2
 
 from cobalt_link import app
 from cobalt_link.developers.clients import Client
 from cobalt_link.kit.clock import Clock
-from cobalt_link.net import transport
 from cobalt_link.settings import Settings, load
 from cobalt_link.vault import Keyring
 from tests.support.sandbox_client import SandboxClient
 
-# The machine's certificates, read once: nothing here speaks TLS, and reading them takes as long as a small test.
-TRUST = cache(transport.system_trust)
 CALLBACK = "http://127.0.0.1:9/linked"
 
 
@@ -96,9 +91,8 @@ def settings_for(folder: Path, dsn: str, sandbox: str, **more: Any) -> Settings:
 
 @asynccontextmanager
 async def opened(settings: Settings, clock: Clock) -> AsyncIterator[app.House]:
-    with patch.object(transport, "system_trust", TRUST):
-        async with app.opened(settings, clock) as house:
-            yield house
+    async with app.opened(settings, clock) as house:
+        yield house
 
 
 @asynccontextmanager

@@ -111,9 +111,9 @@ async def waiting(house: House) -> int:
 
 
 async def settled(house: House, seconds: float = 20) -> None:
-    """Until nothing is under way: what waits is not due, and no worker has it."""
+    """Until nothing is under way: what waits is not due, and no worker has it or what follows from it."""
     end = time.monotonic() + seconds
-    while await house.db.one(UNDER_WAY, (house.deps.clock.now(),)):
+    while house.webhooks.deliveries._running or await house.db.one(UNDER_WAY, (house.deps.clock.now(),)):
         assert time.monotonic() < end, "It did not settle in time."
         await asyncio.sleep(0.01)
 

@@ -19,8 +19,8 @@ import pytest
 
 from tests.docs.samples import DOCS, samples
 
-Request = tuple[str, dict[str, str], bytes]
-"""A secret, headers, and a body."""
+Request = tuple[Any, ...]
+"""A secret, or public keys and a webhook's id; then headers, and a body."""
 
 VERIFIERS = Path(__file__).with_name("verifiers")
 PAGE = {each.name: each.text for each in samples(DOCS / "how-to" / "webhooks.md") if each.mark == "app" and each.name}
@@ -39,8 +39,9 @@ DRIVER = """
 import { readFileSync } from "node:fs";
 const { verify } = await import(process.argv[2]);
 const requests = JSON.parse(readFileSync(process.argv[3], "utf8"));
-const accepts = ([secret, headers, body]) => {
-  try { return !!verify(secret, headers, Buffer.from(body, "base64").toString("utf8")); } catch { return false; }
+const accepts = (request) => {
+  const body = Buffer.from(request.pop(), "base64").toString("utf8");
+  try { return !!verify(...request, body); } catch { return false; }
 };
 console.log(JSON.stringify(requests.map(accepts)));
 """
@@ -53,7 +54,7 @@ class Node:
         self.folder = folder
 
     async def accepts(self, name: str, requests: Sequence[Request]) -> list[bool]:
-        listed = [(secret, headers, base64.b64encode(body).decode()) for secret, headers, body in requests]
+        listed = [(*first, base64.b64encode(body).decode()) for *first, body in requests]
         (self.folder / "requests.json").write_text(json.dumps(listed))
         return json.loads(await run("node", "driver.mjs", f"./{name}", "requests.json", cwd=self.folder))
 

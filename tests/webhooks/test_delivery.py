@@ -172,6 +172,10 @@ async def test_a_throttled_endpoint_gets_nothing_until_it_wants_more(
         await receiver.gets(7)
 
 
+async def no_jwt(webhook: str, body: bytes, at: datetime) -> str:
+    raise AssertionError("Nobody asked for a JWT.")
+
+
 def endpoint(url: str) -> Endpoint:
     return Endpoint(
         id="wh_1", client="c", url=url, secret=WebhookSecret.new(), former=None, former_until=None, event_types=None,
@@ -190,7 +194,7 @@ async def test_a_receiver_that_never_answers_is_left_after_the_time_out(clock: M
 
     http = Http(allow_private=True, timeout=0.3)
     async with listening(silent) as wire:
-        answer = await WebhookSender(http, clock).send(endpoint(wire.url), "e1", b"{}", 1)
+        answer = await WebhookSender(http, clock, no_jwt).send(endpoint(wire.url), "e1", b"{}", 1)
         assert (answer.status, answer.error, answer.delivered) == (None, "timed_out", False)
     await http.close()
 
@@ -216,7 +220,10 @@ async def test_the_status_counts_and_not_a_body_that_drips_or_never_ends(head: s
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     began = time.monotonic()
     slow, flood = await asyncio.gather(
-        *(WebhookSender(http, clock).send(endpoint(f"{url}/{path}"), "e1", b"{}", 1) for path in ("drip", "flood"))
+        *(
+            WebhookSender(http, clock, no_jwt).send(endpoint(f"{url}/{path}"), "e1", b"{}", 1)
+            for path in ("drip", "flood")
+        )
     )
     assert slow.status == flood.status == int(head[:3]) and slow.error is None
     assert time.monotonic() - began < 5  # seconds; the drip alone would take months
@@ -238,7 +245,7 @@ async def test_the_guard_looks_again_at_each_attempt(clock: MovedClock) -> None:
         for address in answers[1:]:
             answers[0] = address
             url = f"https://rebound.example.com:{receiver.wire.port}/hooks"
-            answer = await WebhookSender(http, clock).send(endpoint(url), "e1", b"{}", 1)
+            answer = await WebhookSender(http, clock, no_jwt).send(endpoint(url), "e1", b"{}", 1)
             assert (answer.status, answer.error) == (None, "address_refused"), address
         assert receiver.wire.connects == 0
         await http.close()
@@ -361,3 +368,22 @@ async def test_what_is_rolled_back_is_not_sent(house: House, acme: Shop) -> None
         await record(house, acme, "task.created", data={"task_id": "kept"})
         (request,) = await receiver.gets(1)
         assert request.json["data"] == {"task_id": "kept"}
+
+
+async def test_a_disabled_client_gets_nothing_until_it_is_enabled_again(
+    house: House, acme: Shop, clock: MovedClock
+) -> None:
+    async with receiving() as receiver:
+        await register(acme, receiver.url)
+        await house.developers.clients.disable(acme.record)
+        await asyncio.sleep(1)  # within this, every process knows it
+        (event,) = await record(house, acme, "task.created")
+        await settled(house)
+        assert await attempts(house, event) == [(1, None, "client_disabled")] and receiver.got == []
+        await house.developers.clients.enable(acme.record)
+        await asyncio.sleep(1)
+        (hook,) = await webhooks(acme)
+        assert hook["state"] == "enabled" and hook["failing_since"] is None  # the receiver did nothing wrong
+        clock.move(DELAYS[0] * 1.2)
+        (got,) = await receiver.gets(1)
+    assert got.id == event

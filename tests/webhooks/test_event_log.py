@@ -93,6 +93,7 @@ async def test_filters_pages_and_order(house: House, acme: Shop, rival: Shop, cl
     assert (
         await found(start_date=str(today + timedelta(days=1)), end_date=str(today + timedelta(days=1))) == ids[3:1:-1]
     )
+    assert await found(start_date="0001-01-01", end_date="9999-12-31") == ids[::-1]
     for refused in ({"page_size": 101}, {"sort": "type"}, {"delivery_status": "lost"}, {"start_date": "yesterday"}):
         answer = await acme.call("GET", "/v1/webhook-events", access_token=token, params=refused)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request"), refused

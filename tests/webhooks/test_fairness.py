@@ -8,9 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from statistics import quantiles
 
+import pytest
+
 from cobalt_link.app import House
+from cobalt_link.net.http import Http
+from cobalt_link.store.data_keys import DataKeys
+from cobalt_link.web.problems import RateLimited
+from cobalt_link.webhooks import turns
+from cobalt_link.webhooks.api import WebhookApi
+from cobalt_link.webhooks.endpoints import Endpoint, EndpointChoices, Endpoints
+from cobalt_link.webhooks.problems import WebhookUrlRefused
+from cobalt_link.webhooks.sender import WebhookSender
+from cobalt_link.webhooks.verification_keys import VerificationKeys
 from tests.support.world import Shop
-from tests.webhooks.receiver import Receiver, receiving, record, register, settled
+from tests.webhooks.receiver import OK, Receiver, receiving, record, register, settled, until
 
 GOOD, EVENTS = 8, 40
 SLACK = 0.25  # seconds, for a machine that others use. A receiver that holds others up does so for 15 s
@@ -73,3 +84,62 @@ async def test_a_fifth_of_receivers_that_hang_or_drip_does_not_slow_the_others(h
         before, after = (quantiles(each, n=20)[-1] for each in (baseline, found))
         print(f"p95 {after * 1000:.0f} ms with two bad receivers of ten; without {before * 1000:.0f} ms")
         assert after <= max(2 * before, before + SLACK)
+
+
+# S-072
+async def test_one_client_cannot_take_all_calls_that_wait_for_its_own_servers(
+    house: House, acme: Shop, rival: Shop
+) -> None:
+    go = asyncio.Event()
+
+    async def late(_: bytes) -> bytes:
+        await go.wait()
+        return OK
+
+    async with receiving(late) as slow, receiving() as good:
+        path, other = [
+            f"/v1/webhook/{(await register(each, url))['id']}/test"
+            for each, url in ((acme, slow.url), (rival, good.url))
+        ]
+        calls = [asyncio.create_task(acme.call("POST", path)) for _ in range(turns.TESTS)]
+        await slow.gets(turns.TESTS)
+        refused = await acme.call("POST", path)
+        assert (refused.status_code, refused.json()["error"]) == (429, "rate_limited")
+        assert refused.headers["retry-after"] == str(turns.LATER) and len(slow.got) == turns.TESTS
+        assert (await rival.call("POST", other)).json()["delivered"]
+        go.set()
+        answers = await asyncio.gather(*calls)
+        assert all(each.json()["delivered"] for each in answers)
+        assert (await acme.call("POST", path)).json()["delivered"]
+
+
+# S-072
+async def test_one_client_cannot_take_all_look_ups(house: House, acme: Shop, rival: Shop) -> None:
+    go, asked = asyncio.Event(), list[str]()
+
+    async def resolve(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        await go.wait()
+        return []
+
+    http, keys = Http(resolve=resolve), DataKeys(house.db, house.deps.vault)
+    table = Endpoints(house.db, keys, house.deps.clock, http, private=False)
+    signing = VerificationKeys(house.db, keys, house.deps.clock)
+    api = WebhookApi(table, WebhookSender(http, house.deps.clock, signing.sign), signing)
+
+    def registering(shop: Shop, host: str) -> asyncio.Task[Endpoint]:
+        return asyncio.create_task(api.register(shop.record.id, f"https://{host}/", EndpointChoices()))
+
+    calls = [registering(acme, f"h{number}.example.com") for number in range(turns.CHECKS)]
+    await until(lambda: len(asked) == turns.CHECKS)
+    with pytest.raises(RateLimited):
+        await registering(acme, "one-more.example.com")
+    calls.append(registering(rival, "rival.example.com"))
+    await until(lambda: "rival.example.com" in asked)
+    assert "one-more.example.com" not in asked
+    go.set()
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(each) for each in ends} == {WebhookUrlRefused}  # no such name
+    with pytest.raises(WebhookUrlRefused):
+        await registering(acme, "one-more.example.com")
+    await http.close()

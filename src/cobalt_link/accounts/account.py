@@ -15,6 +15,19 @@ from cobalt_link.connector.offers import Offering
 Health = Literal["active", "login_required"]
 
 
+class WrappedKeys(msgspec.Struct, frozen=True):
+    """The wrapped data keys of an account and of its org. None is a key that does not exist. `read_at` is the monotonic
+    clock before they were read, in seconds."""
+
+    account: bytes | None
+    org: bytes | None
+    read_at: float
+
+    # In a log, a wrapped key would outlive its destruction (S-064).
+    def __repr__(self) -> str:
+        return "WrappedKeys()"
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One end user of the app, signed in as one EHR user, in one org of a client. Contains nothing secret.
 
@@ -22,6 +35,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     of the access token by which the account was found. `reference` is the app's own label of that token
     (`access_token_reference_id`). It is at first the `user_id`. `health_reason` is a refusal's code. `writes` are what
     its user has allowed the app to write. `offers` is what its EHR offers, where accounts of one connector differ.
+    `keys` came with the look-up of the token: `sealing.key_of` opens them.
     """
 
     id: str
@@ -41,6 +55,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     writes: tuple[str, ...] = ()
     offers: Offering | None = None
     token: bytes | None = None
+    keys: WrappedKeys | None = None
 
     @property
     def instance(self) -> EhrInstance:

@@ -16,8 +16,9 @@ from cobalt_link.store.database import Database, Tx
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One row. Every part is an id, a code, or a number. None is what a person typed or what a chart contains.
 
-    `what` is one of: linked, repaired, read, write, answers_opened, sign_out, renewal_begun, renewed, renewal_refused,
-    renewal_superseded, login_required, token_rotated, reference_set, disconnected.
+    `what` is one of: linked, repaired, read, write, answers_opened, indexed, sign_out, renewal_begun, renewed,
+    renewal_refused, renewal_superseded, login_required, token_rotated, token_revoked, secret_revoked, reference_set,
+    disconnected.
     """
 
     at: datetime

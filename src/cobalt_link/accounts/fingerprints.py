@@ -16,6 +16,7 @@ from cobalt_link.connector.grant import Grant
 from cobalt_link.vault import Vault
 
 LOGIN = "account person"
+PERSON = "account ehr user"
 ACCOUNT = "account of an end user"
 SESSION = "account session"
 ANSWERS = "account answers"
@@ -48,6 +49,11 @@ class Fingerprints:
         # Before migration 0010, the accounts that one EHR user had beside the first were numbered here.
         numbered = (self._made(LOGIN, login, number) for number in range(1, MOST))
         return [*self._made(LOGIN, login), *(each for prints in numbered for each in prints)]
+
+    def person(self, login: EhrLogin) -> list[bytes]:
+        """By which the accounts of an EHR user are found in all orgs of a client."""
+        who = [login.connector, login.address, login.tenant, login.user]
+        return self._vault.fingerprints(PERSON, msgspec.json.encode(who), login.client)
 
     def accounts(self, login: EhrLogin, user_id: str) -> list[list[bytes]]:
         """By which each account is found that an end user may have on a login, the first account first."""

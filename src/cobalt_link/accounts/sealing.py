@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from psycopg.types.json import Jsonb
 
-from cobalt_link.accounts.account import Account, OpenAccount, SealedGrant, ShownUser
+from cobalt_link.accounts.account import Account, OpenAccount, SealedGrant, ShownUser, WrappedKeys
 from cobalt_link.accounts.fingerprints import Fingerprints, ehr_login_of
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.grant import Grant
+from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Row
 from cobalt_link.vault import Context, DataKey
+
+FRESH_SECONDS = 0.75  # for wrapped keys: after it they are read again, so that a disconnect counts within a second
 
 
 def owner(account_id: str) -> str:
     """The name under which an account's data key is stored."""
     return f"account:{account_id}"
+
+
+def org_owner(org: str) -> str:
+    """The name under which an org's data key is stored. `org` is our id."""
+    return f"org:{org}"
+
+
+async def key_of(keys: DataKeys, account: Account) -> DataKey | None:
+    """The account's data key. None if it was destroyed. Reads it, unless it has just come with the account."""
+    if (came := _fresh(account)) and came.account:
+        return keys.opened(owner(account.id), came.account)
+    return await keys.get(owner(account.id))
+
+
+async def key_of_org(keys: DataKeys, account: Account) -> DataKey | None:
+    """The data key of the account's org. None if it has none. Reads it, unless it has just come with the account."""
+    if (came := _fresh(account)) and came.org:
+        return keys.opened(org_owner(account.org), came.org)
+    return await keys.get(org_owner(account.org))
+
+
+def _fresh(account: Account) -> WrappedKeys | None:
+    # A body that arrives slowly keeps its request open for as long as its sender likes. The account may end meanwhile.
+    came = account.keys
+    return came if came and time.monotonic() - came.read_at < FRESH_SECONDS else None
 
 
 def sealed(key: DataKey, account: Account, grant: Grant, answers: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -34,10 +63,11 @@ def sealed(key: DataKey, account: Account, grant: Grant, answers: Mapping[str, b
 def stored(
     key: DataKey, prints: Fingerprints, account: Account, grant: Grant, answers: Mapping[str, bytes]
 ) -> dict[str, Any]:
-    """The sealed columns, the fingerprints of the session and the passwords that they contain, and what is readable."""
+    """The sealed columns, the fingerprints of the EHR user, session, and passwords in them, and what is readable."""
     login = ehr_login_of(account, grant)
     return {
         **sealed(key, account, grant, answers),
+        "person_print": prints.person(login)[0],
         "session_print": prints.session(login, grant.session),
         "answers_print": next(iter(prints.answers(login, answers)), None),
         "practice": grant.practice,

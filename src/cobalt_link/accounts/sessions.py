@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -18,8 +18,9 @@ import structlog
 
 from cobalt_link.accounts import refusal_problems
 from cobalt_link.accounts.account import Account, OpenAccount
+from cobalt_link.accounts.ehrs import AccountEhrs
 from cobalt_link.accounts.instance_health import InstanceHealth
-from cobalt_link.accounts.problems import AccountGone, EhrThrottled, EhrUnexpected, ReconnectRequired
+from cobalt_link.accounts.problems import AccountGone, EhrThrottled, ReconnectRequired
 from cobalt_link.accounts.renewals import Renewal, Renewals
 from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.ask import Ask
@@ -27,7 +28,15 @@ from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant, Renewed
-from cobalt_link.connector.refusals import EhrBusy, EhrDown, Locked, LoginRequired, Refusal, SessionEnded
+from cobalt_link.connector.refusals import (
+    EhrBusy,
+    EhrDown,
+    Locked,
+    LoginRequired,
+    NotThisAddress,
+    Refusal,
+    SessionEnded,
+)
 from cobalt_link.connector.validity import checked
 from cobalt_link.connector.writing import NotWritten
 from cobalt_link.kit.clock import Clock
@@ -46,6 +55,7 @@ EhrCall = Callable[[Any, Chart], Awaitable[T]]
 MOST_BEGUN = 2  # sign-ins whose end nobody knows, before the user is asked
 EARLY = timedelta(seconds=5)  # a session that ends during a read costs a request and a renewal as well
 SIGN_OUT_SECONDS = 5
+NOT_ALLOWED_SECONDS = 60  # until a renewal looks at the operator's list again
 
 
 class RenewalTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,24 +78,30 @@ class EhrSessions:
         accounts: AccountTable,
         renewals: Renewals,
         health: InstanceHealth,
-        connectors: Mapping[str, Connector],
+        ehrs: AccountEhrs,
         clock: Clock,
         times: RenewalTimes = TIMES,
     ) -> None:
         self._accounts = accounts
         self._renewals = renewals
         self._health = health
-        self._connectors = connectors
+        self._ehrs = ehrs
         self._clock = clock
         self._times = times
         self._flights: dict[tuple[str, int], asyncio.Task[None]] = {}  # this process's renewals, by account and grant
 
+    def check(self, account: Account) -> None:
+        """Raises EhrDomainNotAllowed if the operator's list of EHR domains leaves out the account's EHR."""
+        self._ehrs.check(account)
+
     async def read(self, account: Account, step: EhrCall[T], *, what: str = "read") -> T:
         """What `step(connector, chart)` reads. The session is renewed once if necessary.
 
-        Raises ReconnectRequired, EhrUnavailable, EhrThrottled, MissingRights, NotSupported, EhrUnexpected, or
-        AccountGone. An account that needs its user sends nothing to the EHR (S-141). `what` is for the audit trail.
+        Raises ReconnectRequired, EhrUnavailable, EhrThrottled, MissingRights, NotSupported, EhrUnexpected,
+        EhrDomainNotAllowed, or AccountGone. An account that needs its user sends nothing to the EHR (S-141). `what` is
+        for the audit trail.
         """
+        self.check(account)
         if account.health == "login_required":
             raise ReconnectRequired
         # Without the answers: the password stays sealed until a renewal needs it.
@@ -107,6 +123,7 @@ class EhrSessions:
 
         Raises what `read` raises, and SessionEnded if the EHR no longer accepts the session.
         """
+        self.check(account)
         if account.health == "login_required":
             raise ReconnectRequired
         opened = await self._accounts.opened(account, what, answers=False)
@@ -139,9 +156,11 @@ class EhrSessions:
 
     async def sign_out(self, connector: str, chart: Chart) -> None:
         """Ends an EHR's session that nobody will use anymore. If the EHR does not answer, it ends by itself."""
+        if not self._ehrs.allows(connector, chart.instance.address):
+            return
         try:
             async with asyncio.timeout(SIGN_OUT_SECONDS):
-                await self._connectors[connector].sign_out(chart)
+                await self._ehrs.connectors[connector].sign_out(chart)
         except Exception as error:
             log.info("sign_out_failed", connector=connector, error=type(error).__name__)
 
@@ -163,7 +182,7 @@ class EhrSessions:
     async def _do(self, opened: OpenAccount, step: EhrCall[T]) -> T:
         account = opened.account
         try:
-            found = await step(self._connector(account), opened.chart)
+            found = await step(self._ehrs.connector(account), opened.chart)
         except (Problem, SessionEnded, NotWritten):
             raise
         except Exception as error:
@@ -212,8 +231,12 @@ class EhrSessions:
             pause = min(pause * 2, 0.25)
 
     async def _renew_or_sign_in(self, renewal: Renewal) -> None:
-        until = time.monotonic() + self._times.sign_in
-        connector = self._connector(renewal.account)
+        until, account = time.monotonic() + self._times.sign_in, renewal.account
+        if not self._ehrs.allows(account.connector, account.address):
+            # The sweep comes here with an account whose renewal began before the operator's list.
+            await self._renewals.back_off(renewal, NotThisAddress(reason="not_allowed"), NOT_ALLOWED_SECONDS)
+            return
+        connector = self._ehrs.connector(account)
         if isinstance(connector, RenewsSessions):
             # No password is sent, so a process that dies here must not bring the account closer to its last sign-in.
             if not await self._renewals.count_begun(renewal, -1) or await self._renewed_session(renewal, connector):
@@ -288,16 +311,8 @@ class EhrSessions:
             return Locked(seconds=refusal_problems.UNKNOWN_LOCK, **refusal.details)
         return refusal
 
-    def _connector(self, account: Account) -> Connector:
-        connector = self._connectors.get(account.connector)
-        if connector is None:
-            raise EhrUnexpected(
-                f"The connector {account.connector} is not installed here anymore. Ask the operator to install it."
-            )
-        return connector
-
     def _problem(self, account: Account, refusal: Refusal) -> Problem:
-        return refusal_problems.problem_of(refusal, self._connector(account).manifest.name, account.instance.host)
+        return refusal_problems.problem_of(refusal, self._ehrs.connector(account).manifest.name, account.instance.host)
 
 
 def _grant_of(renewal: Renewal, renewed: Renewed) -> Grant:

@@ -44,6 +44,7 @@ SELECT {ACCOUNT}, {LOGIN} AS login FROM accounts a WHERE a.id = %s AND a.disconn
 STORED: LiteralString = (
     "sealed_grant = %(grant)s, sealed_answers = %(answers)s, sealed_ehr_user = %(ehr_user)s,"
     " session_fingerprint = %(session_print)s, answers_fingerprint = %(answers_print)s,"
+    " ehr_person_fingerprint = %(person_print)s,"
     " practice = coalesce(%(practice)s, practice), offers = coalesce(%(offers)s, offers),"
     " grant_number = grant_number + 1"
 )
@@ -55,16 +56,28 @@ SET {RELEASE}, {STORED}, login = %(login)s, health = 'active', health_reason = N
     unreported = CASE WHEN health = 'login_required' THEN array_append(unreported, 'repaired') ELSE unreported END
 WHERE a.id = %(id)s RETURNING {ACCOUNT}"""
 
-SEALED: LiteralString = """
-SELECT id, sealed_grant, sealed_answers, grant_number FROM accounts
-WHERE id = ANY(%s) AND disconnected_at IS NULL"""
-
-# SKIP LOCKED: two groups that touch the same accounts must neither wait nor deadlock because of a timestamp.
-TOUCH: LiteralString = """
-UPDATE accounts SET last_used_at = %(now)s
-WHERE id IN (SELECT id FROM accounts
-             WHERE id = ANY(%(ids)s) AND (last_used_at IS NULL OR last_used_at < %(before)s)
-             FOR NO KEY UPDATE SKIP LOCKED)"""
+# Writes the rows of the audit trail and gives the sealed grants: in one statement, whose result comes after its commit.
+# SKIP LOCKED: two groups that touch the same accounts must neither wait nor deadlock because of a timestamp. LIMIT 1
+# keeps the planner at the index, because it expects a hundred rows of every JSON.
+OPEN: LiteralString = """
+WITH asked AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(asked)s) AS n (at timestamptz, client text, account text, what text,
+                                                     request_id text, detail text, touched_before timestamptz)
+), noted AS (
+    INSERT INTO audit (at, client, account, what, request_id, detail)
+    SELECT at, client, account, what, request_id, detail FROM asked
+), touched AS (
+    UPDATE accounts SET last_used_at = %(now)s WHERE id IN (
+        SELECT f.id FROM asked n, LATERAL (
+            SELECT a.id FROM accounts a
+            WHERE a.id = n.account AND (a.last_used_at IS NULL OR a.last_used_at < n.touched_before)
+            LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+        ) f WHERE n.touched_before IS NOT NULL)
+)
+SELECT f.* FROM (SELECT DISTINCT account FROM asked) n, LATERAL (
+    SELECT a.id, a.sealed_grant, a.sealed_answers, a.grant_number FROM accounts a
+    WHERE a.id = n.account AND a.disconnected_at IS NULL LIMIT 1
+) f"""
 
 FIND: LiteralString = f"""
 SELECT {ACCOUNT} FROM accounts a WHERE a.client = %s AND a.id = %s AND a.disconnected_at IS NULL"""
@@ -82,25 +95,68 @@ PAGE_OF_ORG: LiteralString = f"{_LISTED} AND a.org_id = %(org_id)s{_NEXT}"
 PAGE_OF_USER: LiteralString = f"{_LISTED} AND a.user_id = %(user_id)s{_NEXT}"
 PAGE_OF_USER_IN_ORG: LiteralString = f"{_LISTED} AND a.user_id = %(user_id)s AND a.org_id = %(org_id)s{_NEXT}"
 
-# A fingerprint includes the client and the org, so we need to know first which of them have accounts there. Each step
-# looks up the next one in the index, however many accounts each of them has.
 _AT: LiteralString = """FROM accounts
     WHERE connector = %(connector)s AND split_part(address, '/', 3) = split_part(%(address)s, '/', 3)
       AND disconnected_at IS NULL"""
-TENANTS_AT: LiteralString = f"""
+# The clients with accounts at an address, and at one of its tenants: a fingerprint of an EHR user includes the client.
+# Each step looks up the next one in the index, however many accounts each of them has.
+CLIENTS_AT: LiteralString = f"""
 WITH RECURSIVE found AS (
-    (SELECT client, org {_AT} AND address = %(address)s AND tenant = %(tenant)s ORDER BY client, org LIMIT 1)
+    (SELECT tenant, client {_AT} AND address = %(address)s ORDER BY tenant, client LIMIT 1)
     UNION ALL
     SELECT further.* FROM found, LATERAL (
-        SELECT client, org {_AT} AND address = %(address)s AND tenant = %(tenant)s
-          AND (client, org) > (found.client, found.org) ORDER BY client, org LIMIT 1
+        SELECT tenant, client {_AT} AND address = %(address)s
+          AND (tenant, client) > (found.tenant, found.client) ORDER BY tenant, client LIMIT 1
+    ) further
+)
+SELECT DISTINCT client FROM found"""
+CLIENTS_OF_TENANT: LiteralString = f"""
+WITH RECURSIVE found AS (
+    (SELECT client {_AT} AND address = %(address)s AND tenant = %(tenant)s ORDER BY client LIMIT 1)
+    UNION ALL
+    SELECT further.* FROM found, LATERAL (
+        SELECT client {_AT} AND address = %(address)s AND tenant = %(tenant)s
+          AND client > found.client ORDER BY client LIMIT 1
+    ) further
+)
+SELECT client FROM found"""
+
+OF_PERSON: LiteralString = f"""
+SELECT {ACCOUNT} FROM accounts a
+WHERE a.ehr_person_fingerprint = ANY(%s) AND a.disconnected_at IS NULL"""
+
+# Accounts of releases before migration 0077 have no fingerprint of the EHR user until the upkeep has made it. They are
+# found by that of their login, which includes the org too.
+_WITHOUT_PERSON: LiteralString = "a.ehr_person_fingerprint IS NULL AND a.disconnected_at IS NULL"
+_FORMER: LiteralString = f"""FROM accounts a
+    WHERE {_WITHOUT_PERSON} AND a.connector = %(connector)s AND a.address = %(address)s AND a.tenant = %(tenant)s"""
+FORMER_TENANTS_AT: LiteralString = f"""
+WITH RECURSIVE found AS (
+    (SELECT client, org {_FORMER} ORDER BY client, org LIMIT 1)
+    UNION ALL
+    SELECT further.* FROM found, LATERAL (
+        SELECT client, org {_FORMER} AND (client, org) > (found.client, found.org) ORDER BY client, org LIMIT 1
     ) further
 )
 SELECT client, org FROM found"""
 
+WITHOUT_PERSON: LiteralString = f"""
+SELECT {ACCOUNT}, a.sealed_grant, a.grant_number FROM accounts a
+WHERE {_WITHOUT_PERSON} AND (a.connector, a.address, a.tenant, a.client, a.org, a.id)
+    > (%(connector)s, %(address)s, %(tenant)s, %(client)s, %(org)s, %(id)s)
+ORDER BY a.connector, a.address, a.tenant, a.client, a.org, a.id LIMIT %(most)s"""
+
+# SKIP LOCKED: an account that is in use now has its turn in the next round.
+SET_PERSON: LiteralString = """
+UPDATE accounts a SET ehr_person_fingerprint = p.print
+FROM unnest(%(ids)s::text[], %(prints)s::bytea[]) AS p (id, print)
+WHERE a.id = p.id AND a.id IN (
+    SELECT id FROM accounts
+    WHERE id = ANY(%(ids)s) AND ehr_person_fingerprint IS NULL AND disconnected_at IS NULL FOR UPDATE SKIP LOCKED)"""
+
 ON_LOGIN: LiteralString = f"""
 SELECT {ACCOUNT} FROM accounts a
-WHERE {LOGIN} = ANY(%s) AND a.disconnected_at IS NULL ORDER BY a.linked_at DESC, a.id"""
+WHERE {LOGIN} = ANY(%s) AND a.disconnected_at IS NULL"""
 
 OF_END_USER: LiteralString = f"""
 SELECT {ACCOUNT}, a.ehr_user_fingerprint FROM accounts a
@@ -120,6 +176,11 @@ WITH RECURSIVE found AS (
 )
 SELECT address FROM found LIMIT 1000"""
 
+# How many accounts of some connectors each address has, for the operator. This reads all of them.
+LINKED_EHRS: LiteralString = """
+SELECT connector, address, count(*) AS accounts FROM accounts
+WHERE connector = ANY(%s) AND disconnected_at IS NULL GROUP BY connector, address ORDER BY connector, address"""
+
 # What happened to accounts and was not reported to their apps yet.
 UNREPORTED: LiteralString = """
 SELECT a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.health_reason, a.unreported, coalesce(a.labels, ARRAY(
@@ -127,9 +188,6 @@ SELECT a.id, a.client, a.org, a.org_id, a.user_id, a.connector, a.health_reason,
 )) AS labels, a.reference
 FROM accounts a WHERE a.unreported <> '{}' ORDER BY a.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED"""
 REPORTED: LiteralString = "UPDATE accounts SET unreported = '{}', labels = NULL WHERE id = ANY(%s)"
-CLIENTS_AT: LiteralString = """
-SELECT DISTINCT client FROM accounts
-WHERE connector = %(connector)s AND address = %(address)s AND disconnected_at IS NULL"""
 
 # The accounts on the EHR login of the account `%(id)s`, itself included, locked until the end of the transaction. What
 # concerns all of them locks them in this order, so that two of them at once neither miss each other nor deadlock.
@@ -148,8 +206,8 @@ WITH {SIBLINGS} SELECT EXISTS (
 
 DISCONNECT: LiteralString = f"""
 UPDATE accounts SET {RELEASE}, disconnected_at = %s, ehr_user_fingerprint = NULL, ehr_login_fingerprint = NULL,
-    session_fingerprint = NULL, answers_fingerprint = NULL, sealed_grant = NULL, sealed_answers = NULL,
-    sealed_ehr_user = NULL, login = NULL, unreported = array_append(unreported, 'disconnected'),
+    ehr_person_fingerprint = NULL, session_fingerprint = NULL, answers_fingerprint = NULL, sealed_grant = NULL,
+    sealed_answers = NULL, sealed_ehr_user = NULL, login = NULL, unreported = array_append(unreported, 'disconnected'),
     labels = ARRAY(SELECT DISTINCT coalesce(t.reference, accounts.reference) FROM access_tokens t
                    WHERE t.account = accounts.id)
 WHERE id = %s AND disconnected_at IS NULL"""
@@ -274,11 +332,16 @@ FROM issues t, LATERAL (
 ) found
 RETURNING hash"""
 
+# With the wrapped keys of the account and its org, because almost every call needs one of them.
 RESOLVE: LiteralString = f"""
-SELECT w.place, t.hash AS token, {COLUMNS}, coalesce(t.reference, a.reference) AS reference
-FROM unnest(%(places)s::int[], %(hashes)s::bytea[], %(clients)s::text[]) AS w (place, hash, client)
-JOIN access_tokens t ON t.hash = w.hash AND t.client = w.client JOIN accounts a ON a.id = t.account
-WHERE (t.expires_at IS NULL OR t.expires_at > %(now)s) AND a.disconnected_at IS NULL"""
+SELECT w.place, f.*, cobalt_wrapped_key('account:' || f.id) AS account_key,
+       cobalt_wrapped_key('org:' || f.org) AS org_key
+FROM json_to_recordset(%(asked)s) AS w (place int, hash text, client text), LATERAL (
+    SELECT t.hash AS token, {COLUMNS}, coalesce(t.reference, a.reference) AS reference
+    FROM access_tokens t JOIN accounts a ON a.id = t.account
+    WHERE t.hash = decode(w.hash, 'base64') AND t.client = w.client
+      AND (t.expires_at IS NULL OR t.expires_at > %(now)s) AND a.disconnected_at IS NULL LIMIT 1
+) f"""
 
 END_ALL: LiteralString = "DELETE FROM access_tokens WHERE account = %s"
 END_LATER: LiteralString = """
@@ -290,6 +353,12 @@ SELECT reference FROM access_tokens
 WHERE account = %s ORDER BY expires_at IS NOT NULL, created_at DESC, hash LIMIT 1"""
 ADD: LiteralString = """
 INSERT INTO access_tokens (hash, account, client, created_at, reference) VALUES (%s, %s, %s, %s, %s)"""
+# Tokens that leaked, of any client. Those that have ended, or whose account was disconnected, are no news.
+END_LEAKED: LiteralString = """
+DELETE FROM access_tokens t USING accounts a
+WHERE t.hash = ANY (%(hashes)s::bytea[]) AND a.id = t.account AND a.disconnected_at IS NULL
+  AND (t.expires_at IS NULL OR t.expires_at > %(now)s)
+RETURNING t.hash, t.client, t.account, a.org, a.org_id, a.user_id, coalesce(t.reference, a.reference) AS reference"""
 PRUNE: LiteralString = """
 DELETE FROM access_tokens WHERE hash = ANY (ARRAY(
     SELECT hash FROM access_tokens WHERE expires_at <= %(now)s ORDER BY expires_at LIMIT %(most)s))"""

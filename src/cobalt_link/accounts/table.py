@@ -26,7 +26,7 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import canonical, new_id
 from cobalt_link.store.batches import delete_in_batches
 from cobalt_link.store.data_keys import DataKeys
-from cobalt_link.store.database import Database, DatabaseUnavailable, Row, Tx
+from cobalt_link.store.database import Database, DatabaseUnavailable, Row, Tx, as_json
 from cobalt_link.store.grouped import Grouped
 from cobalt_link.vault import Vault, VaultError
 from cobalt_link.web.problems import Unavailable
@@ -70,7 +70,7 @@ class AccountTable:
         self._keys = keys
         self._clock = clock
         self._prints = Fingerprints(vault)
-        self._openings = Grouped(db, self._open_group)
+        self._openings = Grouped(db, self._open_group, single=True)
 
     async def keep(
         self,
@@ -130,14 +130,14 @@ class AccountTable:
     async def opened(self, account: Account, what: str, *, answers: bool = True) -> OpenAccount:
         """The account's grant and the answers to renew with. Raises AccountGone if it was disconnected.
 
-        `what` is the reason for the audit trail. Concurrent calls share one transaction with their audit rows, and
+        `what` is the reason for the audit trail. Concurrent calls share one statement with their audit rows, and
         nothing is decrypted before it has committed.
         """
         try:
-            row = await self._openings(audit.entry(account, what, self._clock.now()))
+            row = await self._openings((account, audit.entry(account, what, self._clock.now())))
         except (psycopg.Error, DatabaseUnavailable) as error:
             raise Unavailable from error
-        key = await self._keys.get(sealing.owner(account.id)) if row else None
+        key = await sealing.key_of(self._keys, account) if row else None
         if row is None or key is None:
             raise AccountGone
         return sealing.opened(key, account, row, answers=answers)
@@ -212,16 +212,21 @@ class AccountTable:
     async def of_ehr_user(self, tx: Tx, connector: str, address: str, grant: Grant) -> list[Account]:
         """Every account of the EHR user who has just signed in there, of all clients. The last linked comes first."""
         at = {"connector": connector, "address": address, "tenant": grant.tenant}
-        orgs, found = await (await tx.execute(statements.TENANTS_AT, at)).fetchall(), list[Row]()
+        # Those of former releases first: one that the upkeep completes meanwhile is then found twice, and not never.
+        orgs, found = await (await tx.execute(statements.FORMER_TENANTS_AT, at)).fetchall(), list[Row]()
         # A large EHR has thousands of orgs, and hashing for all of them at once would hold up other requests.
         for first in range(0, len(orgs), 50):
-            prints = [
-                each
-                for row in orgs[first : first + 50]
-                for each in self._prints.login(EhrLogin.of(row["client"], row["org"], connector, address, grant))
+            some = [
+                EhrLogin.of(row["client"], row["org"], connector, address, grant) for row in orgs[first : first + 50]
             ]
+            prints = [each for login in some for each in self._prints.login(login)]
             found += await (await tx.execute(statements.ON_LOGIN, (prints,))).fetchall()
-        return [account_of(row) for row in sorted(found, key=lambda row: row["linked_at"], reverse=True)]
+        clients = await (await tx.execute(statements.CLIENTS_OF_TENANT, at)).fetchall()
+        every = [EhrLogin.of(row["client"], "", connector, address, grant) for row in clients]
+        prints = [each for login in every for each in self._prints.person(login)]
+        found += await (await tx.execute(statements.OF_PERSON, (prints,))).fetchall()
+        once = {row["id"]: row for row in found}.values()
+        return [account_of(row) for row in sorted(once, key=lambda row: row["linked_at"], reverse=True)]
 
     async def addresses_on_host(self, connector: str, address: str) -> set[str]:
         """The EHR addresses on the host of this one at which a connector has accounts, 1000 at most."""
@@ -295,15 +300,22 @@ class AccountTable:
             log.error("ehr_user_does_not_open", account=account.id, reason=str(problem))
             return None
 
-    async def _open_group(self, tx: Tx, entries: Sequence[audit.AuditEntry]) -> list[Row | None]:
+    async def _open_group(
+        self, connection: Tx, entries: Sequence[tuple[Account, audit.AuditEntry]]
+    ) -> list[Row | None]:
         now = self._clock.now()
-        ids = list({each.account for each in entries})
-        async with tx.pipeline():
-            await audit.note(tx, *entries)
-            await tx.execute(statements.TOUCH, {"now": now, "ids": ids, "before": now - TOUCHED})
-            found = await tx.execute(statements.SEALED, (ids,))
+        asked = [
+            msgspec.structs.asdict(entry) | {"touched_before": now - TOUCHED if _is_stale(account, now) else None}
+            for account, entry in entries
+        ]
+        found = await connection.execute(statements.OPEN, {"asked": as_json(asked), "now": now})
         rows = {row["id"]: row for row in await found.fetchall()}
-        return [rows.get(each.account) for each in entries]
+        return [rows.get(account.id) for account, _ in entries]
+
+
+def _is_stale(account: Account, now: datetime) -> bool:
+    """Whether `last_used_at` has to be written, as far as the account shows: most calls need no update."""
+    return account.last_used_at is None or account.last_used_at < now - TOUCHED
 
 
 def account_of(row: Row) -> Account:

@@ -32,6 +32,12 @@ Mark = Annotated[
     str | None, Parameter(help="One or two letters that stand for the app on its pages. `none` means its initials.")
 ]
 Accent = Annotated[str | None, Parameter(help="Color of the app's pages, such as '#0a7a5c'. `none` means the default.")]
+Contact = Annotated[
+    str | None,
+    Parameter(
+        name="--contact", help="E-mail address of the app's owner, for what no webhook can tell. `none` removes it."
+    ),
+]
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -42,13 +48,18 @@ async def create(
     *,
     callback_url: Callbacks = None,
     origin: Origins = None,
+    contact: Contact = None,
     test: Annotated[bool, Parameter(negative=(), help="A client that sees only the sandbox EHR.")] = False,
     options: CommonOptions = DEFAULTS,
 ) -> None:
     """Create a client. Its client_secret is shown only now."""
     async with open_installation(options) as installation:
         client, secret = await installation.clients.create(
-            name, test=test, callback_urls=callback_url or (), origins=origin or ()
+            name,
+            test=test,
+            callback_urls=callback_url or (),
+            origins=origin or (),
+            contact_email=_named(contact),
         )
     shown = _as_dict(client) | {"client_secret": secret}
     text = fields([(key, shown[key]) for key in ("name", "client_id", "client_secret", "callback_urls", "origins")])
@@ -86,15 +97,18 @@ async def update(
     origin: Origins = None,
     mark: Mark = None,
     accent: Accent = None,
+    contact: Contact = None,
     options: CommonOptions = DEFAULTS,
 ) -> None:
-    """Change the name, callback addresses, origins or look of a client. A list replaces the whole former list."""
+    """Change the name, addresses, look or contact of a client. A list replaces the whole former list."""
     given = {"name": name, "callback_urls": callback_url, "origins": origin}
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if contact is not None:
+        changes["contact_email"] = _named(contact)
     look = {key: value for key, value in (("mark", mark), ("accent", accent)) if value is not None}
     if not changes and not look:
         raise Failure(
-            "There is nothing to change. Add --name, --callback-url, --origin, --mark or --accent.",
+            "There is nothing to change. Add --name, --callback-url, --origin, --mark, --accent or --contact.",
             code="bad_usage",
             status=2,
         )
@@ -158,9 +172,13 @@ async def _print_details(installation: Installation, options: CommonOptions, cli
 
 
 def _as_dict(client: Client) -> dict[str, Any]:
-    keys = ("client_id", "name", "env", "callback_urls", "origins", "created_at", "disabled_at")
+    keys = ("client_id", "name", "env", "callback_urls", "origins", "contact_email", "created_at", "disabled_at")
     look = {"mark": client.branding.get("mark"), "accent": client.branding.get("accent")}
     return {key: getattr(client, key) for key in keys} | look
+
+
+def _named(contact: str | None) -> str | None:
+    return None if contact == "none" else contact
 
 
 def _duration(text: str) -> timedelta:

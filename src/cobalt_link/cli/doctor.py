@@ -6,6 +6,7 @@ from psycopg.errors import UndefinedTable
 
 from cobalt_link.cli.check_address import check_address
 from cobalt_link.cli.check_database import check_database, check_programs
+from cobalt_link.cli.check_ehr_domains import check_ehr_domains
 from cobalt_link.cli.check_files import check_files
 from cobalt_link.cli.diagnostics import Diagnostic, fail, ok
 from cobalt_link.cli.installation import DEFAULTS, CommonOptions
@@ -22,7 +23,7 @@ LABELS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 
 async def doctor(*, options: CommonOptions = DEFAULTS) -> int:
-    """Check master key, folders, database, clock, public address, proxy and host names."""
+    """Check master key, folders, database, EHR domains, clock, public address, proxy and host names."""
     settings = options.settings()
     findings = [*check_files(settings), *await _database(settings), *await check_address(settings)]
     failed = any(each.state == "fail" for each in findings)
@@ -38,7 +39,7 @@ async def _database(settings: Settings) -> list[Diagnostic]:
         async with open_database_address(settings) as dsn:
             findings = [*programs, *await check_database(dsn)]
             if not any(each.state == "fail" for each in findings):
-                findings += await _keys(settings, dsn)
+                findings += await _accounts(settings, dsn)
             return findings
     except Exception as error:
         return [
@@ -46,17 +47,24 @@ async def _database(settings: Settings) -> list[Diagnostic]:
         ]
 
 
-async def _keys(settings: Settings, dsn: str) -> list[Diagnostic]:
+async def _accounts(settings: Settings, dsn: str) -> list[Diagnostic]:
+    database = await Database.open(dsn, size=1)
+    try:
+        return [*await _keys(settings, database), *await check_ehr_domains(settings, database)]
+    except UndefinedTable:
+        return []  # nothing is migrated yet
+    finally:
+        await database.close()
+
+
+async def _keys(settings: Settings, database: Database) -> list[Diagnostic]:
     """Whether the keyring is the database's own: both may be sound and not belong together."""
     from cobalt_link.store.data_keys import DataKeys
 
-    database = await Database.open(dsn, size=1)
     try:
         missing = await DataKeys(database, open_vault(settings)).missing_master_keys()
-    except (KeyringError, NotPrivate, UndefinedTable):
-        return []  # the check of the files says why, or nothing is migrated yet
-    finally:
-        await database.close()
+    except (KeyringError, NotPrivate):
+        return []  # the check of the files says why
     if not missing:
         return [ok("keys of accounts", "the master key opens them")]
     text = f"some are sealed with {', '.join(missing)}, which the keyring does not have"

@@ -8,6 +8,7 @@ from cobalt_link.developers.branding import BrandingProblem
 from cobalt_link.developers.clients import ClientProblem
 from cobalt_link.kit.private_files import NotPrivate
 from cobalt_link.net.transport import CaFileError
+from cobalt_link.registrations.registration import RegistrationProblem
 from cobalt_link.settings import SettingsError
 from cobalt_link.store.backup import BackupFailed
 from cobalt_link.store.errors import DatabaseUnavailable, EmbeddedServerError, UnsafeDatabase
@@ -21,6 +22,7 @@ FAILURES: tuple[tuple[type[Exception], str, int], ...] = (
     (AddressProblem, "bad_address", 2),
     (BrandingProblem, "bad_branding", 2),
     (ClientProblem, "bad_client", 1),
+    (RegistrationProblem, "bad_registration", 1),
     (ConnectorBroken, "broken_connector", 1),
     (VaultError, "bad_keys", 1),
     (NotPrivate, "not_private", 1),

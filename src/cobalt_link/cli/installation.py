@@ -18,6 +18,7 @@ from cobalt_link.settings import Settings, load
 if TYPE_CHECKING:
     from cobalt_link.developers.clients import Clients
     from cobalt_link.developers.orgs import Orgs
+    from cobalt_link.registrations.registrations import Registrations
     from cobalt_link.store.database import Database
     from cobalt_link.vault import Vault
 
@@ -66,6 +67,13 @@ class Installation:
             private=self.settings.allow_private_networks,
         )
         return Orgs(self.db, SystemClock(), resolve_ehr, domains, rules=rules)
+
+    @property
+    def registrations(self) -> Registrations:
+        from cobalt_link.kit.clock import SystemClock
+        from cobalt_link.registrations.room import registered
+
+        return registered(self.settings, SystemClock(), self.db, self.vault)
 
 
 def connector_keys() -> Collection[str]:

@@ -11,6 +11,7 @@ from cobalt_link.conformance.names import Names
 from cobalt_link.conformance.report import Finding
 from cobalt_link.connector.capabilities import FILTERS, Capability, mismatches, undeclared
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.declared import declared as declared_at_methods
 from cobalt_link.connector.manifest import Manifest, fold
 from cobalt_link.connector.topics import topics_of
 from cobalt_link.connector.writing import undone
@@ -78,10 +79,19 @@ def reads_findings(connector: type[Connector]) -> Iterator[Finding]:
         if unknown := set(filters) - FILTERS.get(capability, frozenset()):
             known = _listed(FILTERS.get(capability, ())) or "none"
             text = f"{capability} cannot be filtered by {_listed(unknown)}. Filters of {capability}: {known}."
-            yield _finding(connector, "reads", text, capability, "reads")
+            yield Finding("reads", _declared_at(connector, capability), text)
         if len(set(filters)) < len(filters):
             text = f"{capability} names a filter twice. Name each filter once."
-            yield _finding(connector, "reads", text, capability, "reads")
+            yield Finding("reads", _declared_at(connector, capability), text)
+
+
+def _declared_at(connector: type[Connector], capability: str) -> str:
+    at_method = capability in declared_at_methods(connector)
+    return (
+        at_code(getattr(connector, capability))
+        if at_method
+        else at_key(connector.folder / "manifest.toml", capability, "reads")
+    )
 
 
 def shared_names(manifests: Iterable[Manifest]) -> Iterator[tuple[str, Finding]]:

@@ -5,6 +5,7 @@ from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.capabilities import RenewsSessions
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.declared import reads
 from cobalt_link.connector.fhir import FhirRequest, FhirResponse, PassesFhir
 from cobalt_link.connector.for_tests import MakesLogins, TestLogin
 from cobalt_link.connector.forms import Content, multipart
@@ -103,6 +104,7 @@ from cobalt_link.net.http import (
     NoSuchName,
     NotJson,
     TlsError,
+    TooMuch,
     TooSlow,
 )
 from cobalt_link.oauth.authorization import AuthorizationRequest, authorization_request
@@ -217,6 +219,7 @@ __all__ = [
     "TlsError",
     "TokenAnswer",
     "TooManyCodes",
+    "TooMuch",
     "TooSlow",
     "TryLater",
     "Unexpected",
@@ -241,6 +244,7 @@ __all__ = [
     "multipart",
     "names_patient",
     "parsed",
+    "reads",
     "refreshed",
     "retry_after",
     "revoked",

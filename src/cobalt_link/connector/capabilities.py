@@ -1,4 +1,5 @@
-"""What a connector can read, one small protocol per capability. The manifest declares them under `[reads]`.
+"""What a connector can read, one small protocol per capability. The manifest declares them under `[reads]`, or
+the method with `@reads(…)`.
 
 A method either returns a list or yields its records (an async generator): then the first of 20,000 appointments is
 worked on before the last one has arrived.

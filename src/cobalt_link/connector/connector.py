@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.chart import Chart
+from cobalt_link.connector.declared import declared
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.manifest import Manifest, read_manifest, read_texts, sign_in_version
@@ -38,7 +39,7 @@ class Connector:
 
     def __init_subclass__(cls) -> None:
         cls.folder = Path(inspect.getfile(cls)).parent
-        cls.manifest = read_manifest(cls.folder)
+        cls.manifest = read_manifest(cls.folder, declared(cls))
         cls.version = sign_in_version(cls.folder, cls.manifest.sign_in_version)
 
     def __init__(self, http: Http, registrations: NoRegistrations | None = None) -> None:

@@ -20,6 +20,7 @@ import msgspec
 
 from cobalt_link.connector.forms import Content
 from cobalt_link.connector.instance import EhrInstance
+from cobalt_link.connector.models.documents import MOST_FILE
 from cobalt_link.connector.pages import ONE_PAGE, Pages, at
 from cobalt_link.connector.refusals import EhrBusy, EhrDown, NoRights, NotThisAddress, SessionEnded
 from cobalt_link.net.http import BrokenAnswer, Http, HttpResponse, NoSuchName, TlsError
@@ -33,6 +34,7 @@ Query: TypeAlias = Mapping[str, Any]
 
 
 MOST_ROWS = 200_000  # of one list: an EHR that pages without an end must not be followed for ever
+FILE_SECONDS = 60.0  # for one that is downloaded
 TOO_MANY = 429
 SERVER_ERROR = 500
 
@@ -114,8 +116,9 @@ class JsonClient:
             return None
 
     async def download(self, path: str, query: Query | None = None) -> HttpResponse | None:
-        """The answer as it is: bytes and headers. None for a record that the EHR does not know."""
-        answer = await self._send("GET", self._url(path), None, query)
+        """The answer as it is: bytes and headers. None for a record that the EHR does not know. Raises `TooMuch` for a
+        file of more than 25 MiB."""
+        answer = await self._send("GET", self._url(path), None, query, is_file=True)
         if not 200 <= answer.status < 300:
             error = self._meaning(answer, {})
             if isinstance(error, RecordNotFound):
@@ -179,7 +182,14 @@ class JsonClient:
         return self.instance.at(f"{self.api.base.rstrip('/')}/{path.lstrip('/')}")
 
     async def _send(
-        self, method: str, url: str, json: Any, query: Query | None, content: Content | None = None
+        self,
+        method: str,
+        url: str,
+        json: Any,
+        query: Query | None,
+        content: Content | None = None,
+        *,
+        is_file: bool = False,
     ) -> HttpResponse:
         headers = {"Accept": "application/json", **self.api.headers}
         if content is not None:
@@ -187,8 +197,9 @@ class JsonClient:
         if self.token is not None:
             headers[self.api.token_header] = f"{self.api.token_prefix}{self.token}"
         body = content.body if content else None
+        limits: dict[str, Any] = {"max_body": MOST_FILE, "timeout": FILE_SECONDS} if is_file else {}
         return await self.http.request(
-            method, url, headers=headers, json=json, content=body, params=_params(query or {})
+            method, url, headers=headers, json=json, content=body, params=_params(query or {}), **limits
         )
 
     def _read(self, answer: HttpResponse, errors: Errors) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +28,8 @@ class TestLogins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`key` is the folder's name. Raise `sign_in_version` by hand if a running sign-in cannot go on with the new code.
 
-    `reads` names each capability with the filters that the EHR applies itself. A filter that is not named is applied
+    `reads` names each capability with the filters that the EHR applies itself. A method can declare it too
+    (`declared.reads`). A filter that is not named is applied
     here if the records tell enough, else refused with a clear 400. `writes` names each kind of write with the optional
     fields that the EHR takes; any other is refused with a 400 that names it. `required` names the filters without which
     the EHR lists nothing, where `patient_mrn` stands for either way to name a patient, and the optional fields of a
@@ -100,9 +102,13 @@ def fold(name: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFKD", name).casefold() if letter.isalnum())
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest in a connector's folder. Raises `msgspec.ValidationError`, which names the wrong field."""
-    return msgspec.toml.decode((folder / "manifest.toml").read_bytes(), type=Manifest)
+def read_manifest(folder: Path, reads: Mapping[str, tuple[str, ...]] | None = None) -> Manifest:
+    """The manifest in a connector's folder, with the `reads` that its class declares. Raises `msgspec.ValidationError`,
+    which names the wrong field."""
+    written = msgspec.toml.decode((folder / "manifest.toml").read_bytes())
+    if reads:
+        written["reads"] = {**written.get("reads", {}), **reads}
+    return msgspec.convert(written, Manifest)
 
 
 @cache

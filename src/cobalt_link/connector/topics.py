@@ -38,7 +38,7 @@ def can_lack(topic: Topic, capabilities: Iterable[Capability]) -> bool:
     return all(
         msgspec.NODEFAULT is not field.default or msgspec.NODEFAULT is not field.default_factory
         for each in capabilities
-        for model in models_of(each)
+        for model in _records_in(_returned(each), without=topic)
         for field in msgspec.structs.fields(model)
         if _topics(model)[field.name] == topic
     )
@@ -92,17 +92,22 @@ def _topics(model: type[msgspec.Struct]) -> dict[str, Topic]:
 @cache
 def models_of(capability: Capability) -> frozenset[type[msgspec.Struct]]:
     """Every model that the method of a capability returns, and those inside."""
-    method = getattr(READS[capability].protocol, capability)
-    return frozenset(_records_in(get_type_hints(method)["return"]))
+    return frozenset(_records_in(_returned(capability)))
 
 
-def _records_in(hint: Any) -> Iterator[type[msgspec.Struct]]:
+def _returned(capability: Capability) -> Any:
+    return get_type_hints(getattr(READS[capability].protocol, capability))["return"]
+
+
+def _records_in(hint: Any, without: Topic | None = None) -> Iterator[type[msgspec.Struct]]:
+    """The models of a type, and those in their fields, but for fields that say something on the topic `without`."""
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         yield hint
         for field in msgspec.structs.fields(hint):
-            yield from _records_in(field.type)
+            if without is None or _topics(hint)[field.name] != without:
+                yield from _records_in(field.type, without)
     for part in get_args(hint):
-        yield from _records_in(part)
+        yield from _records_in(part, without)
 
 
 def _check() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -35,23 +36,35 @@ class NotWritten(Exception):
         super().__init__(", ".join(each.code for each in reasons))
 
 
+Version: TypeAlias = int | datetime
+"""How often, or when, an EHR has changed a record: later ones are greater."""
+
+
 class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """What the EHR's answer said: the id of the record, if it named one."""
+    """What the EHR's answer said: the id of the record, if it named one.
+
+    `version` is for a change whose answer shows the record, with all that was asked for: which version that was.
+    """
 
     ehr_id: str | None = None
+    version: Version | None = None
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """What the EHR holds of a write now. `fields` has the write's own names, and values of the same types; a field that
     the EHR does not keep is absent. `shown` is added to the data of the event, such as `audit_trail`.
 
-    `pending_signature`: somebody has to sign it in the EHR before it counts.
+    `pending_signature`: somebody has to sign it in the EHR before it counts. `took` is for a change: False if the
+    record does not hold what was asked for. With a `version` later than that of the answer, somebody has changed it
+    since.
     """
 
     ehr_id: str
     fields: dict[str, Any]
     shown: dict[str, Any] = {}
     pending_signature: bool = False
+    took: bool = True
+    version: Version | None = None
 
 
 class Writing(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +72,8 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     from the EHR's answer, if there was one.
 
     `write` raises `NotWritten` if the EHR refused for good, and a `Refusal` like a read. `read_back` gives what the EHR
-    holds, None if it holds nothing of this write. Without it, a write whose result is unknown stays unknown. `check`
+    holds, None if it holds nothing of this write. Of a change it gives the record also if that holds something else,
+    with `took=False`. Without it, a write whose result is unknown stays unknown. `check`
     sends nothing that changes the chart, and raises `NotWritten` if the EHR would refuse.
     """
 

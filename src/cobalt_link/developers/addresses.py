@@ -193,6 +193,14 @@ def domain_rule(text: str) -> str:
         raise AddressProblem(str(error)) from None
 
 
+def contact(text: str) -> str:
+    """An e-mail address as registered; raises AddressProblem."""
+    try:
+        return values.mail_address(text.strip())
+    except ValueError:
+        raise AddressProblem(f"{text[:200]!r} is no e-mail address. Write one such as ops@app.example.com.") from None
+
+
 def is_allowed(address: str, rules: Sequence[str]) -> bool:
     """Whether a canonical EHR address is in the allowed domains. Without rules, every address is."""
     with_port = urlsplit(address).netloc

@@ -39,6 +39,7 @@ class Client(msgspec.Struct, frozen=True):
     branding: dict[str, str] = {}
     created_at: datetime | None = None
     disabled_at: datetime | None = None
+    contact_email: str | None = None
 
     @property
     def test(self) -> bool:
@@ -69,16 +70,20 @@ SELECT c.*, array_agg(s.fingerprint) AS fingerprints, array_agg(s.expires_at) AS
 FROM clients c JOIN client_secrets s ON s.client = c.id
 WHERE c.client_id = %s AND c.disabled_at IS NULL GROUP BY c.id"""
 INSERT: LiteralString = """
-INSERT INTO clients (id, client_id, name, env, callback_urls, origins, created_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s)"""
+INSERT INTO clients (id, client_id, name, env, callback_urls, origins, contact_email, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
 UPDATE: LiteralString = """
-UPDATE clients SET name = %s, callback_urls = %s, origins = %s, branding = %s WHERE id = %s"""
+UPDATE clients SET name = %s, callback_urls = %s, origins = %s, branding = %s, contact_email = %s WHERE id = %s"""
 SWITCH: LiteralString = "UPDATE clients SET disabled_at = %s WHERE id = %s"
 LOCK: LiteralString = "SELECT id FROM clients WHERE id = %s FOR UPDATE"
 ADD: LiteralString = """
 INSERT INTO client_secrets (fingerprint, client, hint, created_at) VALUES (%s, %s, %s, %s)"""
 END_OLDER: LiteralString = "DELETE FROM client_secrets WHERE client = %s AND expires_at IS NOT NULL"
 END_LATER: LiteralString = "UPDATE client_secrets SET expires_at = %s WHERE client = %s"
+END_LEAKED: LiteralString = """
+DELETE FROM client_secrets
+WHERE fingerprint = ANY (%(prints)s::bytea[]) AND (expires_at IS NULL OR expires_at > %(now)s)
+RETURNING fingerprint, client"""
 END_ALL: LiteralString = "DELETE FROM client_secrets WHERE client = %s"
 
 
@@ -99,16 +104,23 @@ class Clients:
         self._by_id = ShortCache(self.find)
 
     async def create(
-        self, name: str, *, test: bool = False, callback_urls: Iterable[str] = (), origins: Iterable[str] = ()
+        self,
+        name: str,
+        *,
+        test: bool = False,
+        callback_urls: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        contact_email: str | None = None,
     ) -> tuple[Client, str]:
         """A new client and its secret, which cannot be read again. Raises AddressProblem or ClientProblem."""
         env = tokens.TEST if test else tokens.LIVE
+        lists = (tuple(callback_urls), tuple(origins))
         client = _checked(
-            Client(new_id(), tokens.mint(tokens.CLIENT_ID, env), name, env, tuple(callback_urls), tuple(origins))
+            Client(new_id(), tokens.mint(tokens.CLIENT_ID, env), name, env, *lists, contact_email=contact_email)
         )
         row = (client.id, client.client_id, client.name, env, list(client.callback_urls), list(client.origins))
         async with self._db.transaction() as tx:
-            await tx.execute(INSERT, (*row, self._clock.now()))
+            await tx.execute(INSERT, (*row, client.contact_email, self._clock.now()))
             secret = await self._add_secret(tx, client)
         return client, secret
 
@@ -140,9 +152,12 @@ class Clients:
         return [each for each in rows if each.expires_at is None or each.expires_at > self._clock.now()]
 
     async def update(self, client: Client, **changes: Any) -> Client:
-        """Changes name, callback_urls, origins, or branding. Raises AddressProblem, BrandingProblem, ClientProblem."""
+        """Changes name, callback_urls, origins, branding, or contact_email.
+
+        Raises AddressProblem, BrandingProblem, or ClientProblem.
+        """
         new = _checked(msgspec.structs.replace(client, **changes))
-        row = (new.name, list(new.callback_urls), list(new.origins), Jsonb(new.branding), new.id)
+        row = (new.name, list(new.callback_urls), list(new.origins), Jsonb(new.branding), new.contact_email, new.id)
         await self._db.run(UPDATE, row)
         return new
 
@@ -161,6 +176,13 @@ class Clients:
             await tx.execute(END_OLDER if overlap else END_ALL, (client.id,))
             await tx.execute(END_LATER, (self._clock.now() + overlap, client.id))
             return await self._add_secret(tx, client)
+
+    async def end_leaked(self, tx: Tx, leaked: Iterable[str]) -> list[tuple[str, str]]:
+        """Ends those of the secrets that are live, and returns each with its client. It is refused within a second."""
+        by_print = {each: secret for secret in leaked for each in self._vault.fingerprints(PURPOSE, secret)}
+        given = {"prints": list(by_print), "now": self._clock.now()}
+        rows = await (await tx.execute(END_LEAKED, given)).fetchall() if by_print else []
+        return [(by_print[bytes(row["fingerprint"])], row["client"]) for row in rows]
 
     async def known(self, client_id: str) -> Known | None:
         """What authentication needs, in one round trip. None if the client is unknown or disabled."""
@@ -193,4 +215,7 @@ def _checked(client: Client) -> Client:
     callbacks = tuple(dict.fromkeys(addresses.callback(each) for each in client.callback_urls))
     origins = tuple(dict.fromkeys(addresses.origin(each) for each in client.origins))
     look = branding.checked(client.branding)
-    return msgspec.structs.replace(client, name=name, callback_urls=callbacks, origins=origins, branding=look)
+    contact = addresses.contact(client.contact_email) if client.contact_email else None
+    return msgspec.structs.replace(
+        client, name=name, callback_urls=callbacks, origins=origins, branding=look, contact_email=contact
+    )

@@ -37,6 +37,7 @@ from cobalt_link.link.session.redirects import LinkRedirects
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.link.session.upkeep import LinkTables, LinkUpkeep
+from cobalt_link.registrations.room import RegistrationsRoom
 from cobalt_link.room import Chore, Deps, Room
 from cobalt_link.store.database import Database
 from cobalt_link.store.turns import one_at_a_time
@@ -59,7 +60,12 @@ class LinkRoom(Room, frozen=True, kw_only=True):
 
 
 def open(  # noqa: A001 - every room opens by this name
-    deps: Deps, jobs: JobsRoom, developers: DevelopersRoom, webhooks: WebhooksRoom, accounts: AccountsRoom
+    deps: Deps,
+    jobs: JobsRoom,
+    developers: DevelopersRoom,
+    webhooks: WebhooksRoom,
+    accounts: AccountsRoom,
+    registrations: RegistrationsRoom,
 ) -> LinkRoom:
     """Registers with the queue what workers do for Link."""
     given = _deps(deps, jobs, developers, webhooks, accounts)
@@ -83,6 +89,7 @@ def open(  # noqa: A001 - every room opens by this name
         opening=SessionOpening(given, sessions, tokens, browsers, flows, queue),
         answers=answers,
         redirects=EhrRedirects(trips, answers, progress, deps.clock),
+        trials=registrations.sign_ins,
         progress=progress,
         hand_over=hand_over,
         requests=requests,

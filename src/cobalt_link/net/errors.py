@@ -32,6 +32,10 @@ class BrokenAnswer(HttpError):
     """The response was cut off, too large, or not HTTP. The request may have arrived."""
 
 
+class TooMuch(BrokenAnswer):
+    """The body of the response is longer than the request allowed."""
+
+
 class NotJson(BrokenAnswer):
     """The body of the response is not JSON."""
 

@@ -7,7 +7,7 @@ that was checked. It follows no redirects, keeps no cookies, and takes no proxy 
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpcore2
 import httpx2
@@ -24,6 +24,7 @@ from cobalt_link.net.errors import (
     NoSuchName,
     NotJson,
     TlsError,
+    TooMuch,
     TooSlow,
 )
 from cobalt_link.net.transport import system_trust
@@ -40,6 +41,7 @@ __all__ = [
     "Params",
     "Resolve",
     "TlsError",
+    "TooMuch",
     "TooSlow",
     "system_trust",
 ]
@@ -72,6 +74,14 @@ class HttpResponse(msgspec.Struct, frozen=True):
         return self.body.decode("utf-8", "replace")
 
 
+class RequestLimits(NamedTuple):
+    """Of one request: seconds for all of it, bytes of the decoded body, and whether only status and headers count."""
+
+    seconds: float
+    body: int
+    skim: bool
+
+
 class Http:
     """The client that all connectors of a process share.
 
@@ -96,7 +106,8 @@ class Http:
         self._allow_private = allow_private
         self._timeout = timeout
         self._max_body = max_body
-        self._resolve = resolve or transport.system_resolver
+        self._lookups = transport.SystemResolver()
+        self._resolve = resolve or self._lookups
         self._proxy = transport.OutboundProxy.parse(proxy) if proxy else None
         self._slots = Slots(transport.MOST_CONNECTIONS, PER_INSTANCE)
         self._pool = transport.Pool(tls or system_trust(), self._proxy)
@@ -111,24 +122,26 @@ class Http:
         content: bytes | str | None = None,
         params: Params | None = None,
         timeout: float | None = None,
+        max_body: int | None = None,
         skim: bool = False,
     ) -> HttpResponse:
         """Sends one request and returns the response, whatever its status. Raises `HttpError`.
 
         params: added to the query of the URL; a list becomes a repeated key (`state=a&state=b`).
         json: a value that is sent as a JSON body.
-        timeout: seconds, instead of the timeout of the client.
+        timeout, max_body: seconds and bytes, instead of those of the client.
         skim: only the status and the headers are wanted. A body that is long, slow, or broken is no error then. It is
             left out, and the connection is closed in the middle of it.
         """
         target = addresses.parse(url)
         seconds = self._timeout if timeout is None else timeout
+        limits = RequestLimits(seconds, self._max_body if max_body is None else max_body, skim)
         message = _message(method, url, target, headers, json, content, params)
         try:
             async with asyncio.timeout(seconds):
                 ips = await self._resolve_checked(target)
                 async with self._slots.taken(target.where):
-                    return await self._exchange(target, ips, message, seconds, skim)
+                    return await self._exchange(target, ips, message, limits)
         except (TimeoutError, httpcore2.TimeoutException):
             raise TooSlow(target.where, seconds) from None
 
@@ -144,6 +157,7 @@ class Http:
     async def close(self) -> None:
         """Closes all connections. Requests that are under way fail with `HttpError`."""
         await self._pool.aclose()
+        self._lookups.close()
 
     async def _resolve_checked(self, target: Target) -> list[str]:
         answers = await self._resolve(target.host, target.port)
@@ -154,12 +168,12 @@ class Http:
         return addresses.checked(target, answers, allow_private=self._allow_private)
 
     async def _exchange(
-        self, target: Target, ips: list[str], message: httpx2.Request, seconds: float, skim: bool
+        self, target: Target, ips: list[str], message: httpx2.Request, limits: RequestLimits
     ) -> HttpResponse:
         """Tries the checked addresses in turn. Only a failed connect leads to the next."""
         for ip in ips:
             try:
-                return await self._send(target, ip, message, seconds / len(ips), skim)
+                return await self._send(target, ip, message, limits.seconds / len(ips), limits)
             except transport.HandshakeFailed as why:
                 raise TlsError(_tls_message(target, str(why))) from None
             except transport.ProxyRefused as why:
@@ -175,15 +189,17 @@ class Http:
                 ) from None
         raise NoAnswer(f"{target.where} does not accept connections. Check the address, or try again later.")
 
-    async def _send(self, target: Target, ip: str, message: httpx2.Request, connect: float, skim: bool) -> HttpResponse:
+    async def _send(
+        self, target: Target, ip: str, message: httpx2.Request, connect: float, limits: RequestLimits
+    ) -> HttpResponse:
         request = transport.request_for(message, target, ip, connect)
         response = await transport.exchange(self._pool, request, repeatable=message.method in ("GET", "HEAD"))
         try:
             headers = httpx2.Headers(response.headers)
-            if skim:
-                await transport.skim(response.stream, self._max_body)
+            if limits.skim:
+                await transport.skim(response.stream, limits.body)
                 return HttpResponse(response.status, headers, b"")
-            body = await transport.body(target, headers.get("content-encoding", ""), response.stream, self._max_body)
+            body = await transport.body(target, headers.get("content-encoding", ""), response.stream, limits.body)
         finally:
             await response.aclose()
         return HttpResponse(response.status, headers, body)

@@ -11,8 +11,10 @@ import ssl
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
@@ -23,18 +25,22 @@ import httpx2
 import msgspec
 
 from cobalt_link.net.addresses import Target
-from cobalt_link.net.errors import AddressRefused, BrokenAnswer
+from cobalt_link.net.errors import AddressRefused, BrokenAnswer, NoAnswer, TooMuch
 
 # At DEBUG it logs the headers of responses, and with them session cookies.
 logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 
 MOST_CONNECTIONS = 200
+MOST_LOOKUPS = 128  # threads, of one client
+MOST_HEAD = 128 * 1024  # bytes up to the end of the headers. The parser limits a response, and not how many 1xx come
 SKIM_SECONDS = 2.0
 
 # Whether the request of this task has opened a connection. The traces of httpcore2 would tell it too, at a fifth of the
 # CPU time of a request.
 _connected: ContextVar[bool] = ContextVar("connected", default=False)
+# How many bytes the request of this task may still read until it has the headers of its response.
+_head: ContextVar[list[int] | None] = ContextVar("head", default=None)
 
 
 class OutboundProxy(msgspec.Struct, frozen=True):
@@ -134,11 +140,20 @@ class _Stream(httpcore2.AsyncNetworkStream):
     def __init__(self, stream: httpcore2.AsyncNetworkStream, opened: WeakSet[_Stream]) -> None:
         opened.add(self)
         self._opened = opened
-        self.read, self.write, self.aclose = stream.read, stream.write, stream.aclose
+        self._read, self.write, self.aclose = stream.read, stream.write, stream.aclose
         self._get_extra_info, self._start_tls = stream.get_extra_info, stream.start_tls
         self._socket: socket.socket = stream.get_extra_info("socket")
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        found = await self._read(max_bytes, timeout)
+        left = _head.get()
+        if left is not None:
+            left[0] -= len(found)
+            if left[0] < 0:
+                raise httpcore2.RemoteProtocolError("The headers do not end.")
+        return found
 
     def get_extra_info(self, info: str) -> Any:
         if info != "is_readable":
@@ -203,16 +218,19 @@ async def exchange(
     server did get the request: a password in it may have counted.
     """
     _connected.set(False)
+    _head.set([MOST_HEAD])
     try:
         return await pool.handle_async_request(request)
     except (httpcore2.ReadError, httpcore2.WriteError, httpcore2.RemoteProtocolError):
         if not repeatable or _connected.get():
             raise
         return await pool.handle_async_request(request)
+    finally:
+        _head.set(None)
 
 
 async def body(target: Target, encoding: str, stream: Any, limit: int) -> bytes:
-    """The decoded body. Raises `BrokenAnswer` beyond `limit` bytes, or if it cannot be decoded."""
+    """The decoded body. Raises `TooMuch` beyond `limit` bytes, `BrokenAnswer` if it cannot be decoded."""
     unpack = _unpacker(target, encoding.strip().lower())
     whole = bytearray()
     try:
@@ -220,7 +238,7 @@ async def body(target: Target, encoding: str, stream: Any, limit: int) -> bytes:
             # One byte more than allowed is enough to know that the body is too large.
             whole += unpack(chunk, limit - len(whole) + 1)
             if len(whole) > limit:
-                raise BrokenAnswer(f"{target.where} sent more than {limit} bytes. Ask for less in one request.")
+                raise TooMuch(f"{target.where} sent more than {limit} bytes. Ask for less in one request.")
     except zlib.error:
         raise BrokenAnswer(f"{target.where} sent broken compressed data. Try again in a moment.") from None
     return bytes(whole)
@@ -247,9 +265,44 @@ def _unpacker(target: Target, encoding: str) -> Callable[[bytes, int], bytes]:
     return zlib.decompressobj(wbits=47).decompress
 
 
-async def system_resolver(host: str, port: int) -> Sequence[str]:
+class SystemResolver:
+    """The resolver of the system, in threads of its own, with one look-up of a name at a time.
+
+    A name server that never answers holds a thread for half a minute. asyncio's own pool has a few threads for
+    everything in the process.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(MOST_LOOKUPS, "look-up")
+        self._closed = False
+        self._running: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """The addresses, none if there is no such name. Raises NoAnswer when it is closed."""
+        if self._closed:
+            raise NoAnswer("The client was closed.")
+        with suppress(ValueError):
+            return [str(ip_address(host))]  # without the thread that a look-up takes
+        running = self._running.get((host, port))
+        if running is None:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)
+            self._running[host, port] = running
+            running.add_done_callback(lambda _: self._running.pop((host, port), None))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if running.cancelled():  # by `close`, and not who waits for it
+                raise NoAnswer("The client was closed.") from None
+            raise
+
+    def close(self) -> None:
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str, port: int) -> list[str]:
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         return []
     return [str(answer[4][0]) for answer in found]

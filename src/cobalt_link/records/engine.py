@@ -6,7 +6,8 @@ how its records look.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -23,8 +24,10 @@ from cobalt_link.connector.topics import withheld
 from cobalt_link.connector.validity import NotValid
 from cobalt_link.developers.org_settings import OrgSettings
 from cobalt_link.developers.orgs import Orgs
+from cobalt_link.kit.ids import HEX, canonical
 from cobalt_link.records.ids import Kind, Named, RecordIds
 from cobalt_link.records.overlays import Overlays
+from cobalt_link.records.pending import NoPromises, Pending, Promises
 
 Found = TypeVar("Found")
 Ids = Mapping[Named, str]
@@ -55,6 +58,7 @@ class RecordsEngine:
     ) -> None:
         self.accounts = accounts
         self.overlays = overlays
+        self.promises: Promises = NoPromises()
         self._sessions = sessions
         self._orgs = orgs
         self._connectors = connectors
@@ -109,6 +113,15 @@ class RecordsEngine:
     async def ours(self, account: Account, kind: Kind, our_id: str) -> str | None:
         """The EHR's id for one of ours. None for any other id."""
         return await self._ids.resolve(account, kind, our_id)
+
+    async def given_before(self, account: Account, our_ids: Collection[str], moment: datetime) -> frozenset[str]:
+        """Those of our ids that were given out before then, by the database's clock."""
+        return await self._ids.given_before(account, our_ids, moment) if our_ids else frozenset()
+
+    async def pending(self, account: Account, kinds: Iterable[Kind], our_id: str) -> Pending | None:
+        """A record that a write is to make. None for an id that is not ours."""
+        ours = HEX.fullmatch(canonical(our_id))
+        return await self.promises.pending(account, frozenset(kinds), our_id) if ours else None
 
     async def org_settings(self, account: Account) -> OrgSettings:
         """What the app has set for the account's org. It wins over what the EHR says."""

@@ -20,7 +20,17 @@ from cobalt_link.records.engine import Ids, RecordsEngine, Source
 from cobalt_link.records.gathering import Gathered, gathered
 from cobalt_link.records.ids import EHR_ID, Named
 from cobalt_link.records.named_patient import PATIENT, Filter, patient_filter, patient_named
-from cobalt_link.records.resource import LIVE, OneRecord, Resource, ResourceRoute, answer_of, errors_of, one_answer_of
+from cobalt_link.records.pending import pending_shape, shown_as_pending
+from cobalt_link.records.resource import (
+    LIVE,
+    OneRecord,
+    Resource,
+    ResourceRoute,
+    answer_of,
+    errors_of,
+    one_answer_of,
+    pending_answer_of,
+)
 from cobalt_link.records.times import placed_times, zone_of
 
 # As many records of an EHR with pages as we read at once to apply a filter that it lacks.
@@ -112,7 +122,7 @@ async def read_list(
     engine.declared(account, resource.capability)
     wanted = await _wanted(engine, account, resource, asked, path)
     found, ids = await Reading(engine, account, resource).read(wanted)
-    answer: dict[str, Any] = {resource.key: [resource.view(each, ids) for each in found.rows]}
+    answer: dict[str, Any] = {resource.key: await _views(engine, account, resource, found.rows, ids)}
     if resource.pages:
         answer["pagination"] = resource.pages.of(asked.page, asked.page_size, found.total)
     return answer | {"partial": found.partial is not None, "partial_reason": found.partial}
@@ -121,10 +131,13 @@ async def read_list(
 async def read_one(
     engine: RecordsEngine, account: Account, resource: Resource[Any], one: OneRecord, either_id: str
 ) -> msgspec.Struct:
-    """One record by our id or the EHR's own. Raises `one.missing`."""
+    """One record by our id or the EHR's own, or what is known of one that a write is still to make. Raises
+    `one.missing`."""
     declared = engine.declared(account, resource.capability)
     kinds = (resource.kind or "", *resource.other_kinds)
     ehr_id = next(filter(None, [await engine.ours(account, kind, either_id) for kind in kinds]), either_id)
+    if ehr_id is either_id and (pending := await engine.pending(account, kinds, either_id)):
+        return shown_as_pending(resource.shown, pending, one.pending(pending))
     if not EHR_ID.fullmatch(ehr_id):
         raise one.missing
     needed = _needed(engine, account, resource)
@@ -132,10 +145,17 @@ async def read_one(
         name, what = engine.ehr_name(account), one.key.replace("_", " ")
         raise NotSupported(f"{name} cannot read one {what} by its id. Read the list with {', '.join(needed)}.")
     found, ids = await Reading(engine, account, resource).read(Wanted(filters={"ehr_id": ehr_id}, size=MOST))
-    for row in found.rows:
-        if row.ehr_id == ehr_id:
-            return resource.view(row, ids)
+    rows = [row for row in found.rows if row.ehr_id == ehr_id]
+    for view in await _views(engine, account, resource, rows[:1], ids):
+        return view
     raise one.missing
+
+
+async def _views(
+    engine: RecordsEngine, account: Account, resource: Resource[Any], rows: list[Any], ids: Ids
+) -> list[Any]:
+    views = [resource.view(each, ids) for each in rows]
+    return await resource.marked(engine, account, views) if resource.marked and views else views
 
 
 async def _wanted(
@@ -200,17 +220,21 @@ def endpoints(resource: Resource[Any]) -> tuple[ResourceRoute, ...]:
 
 
 def _one(resource: Resource[Any], one: OneRecord) -> ResourceRoute:
-    answer, words = one_answer_of(resource, one), one.key.replace("_", " ")
+    answer, pending = one_answer_of(resource, one), pending_answer_of(resource, one)
+    words = one.key.replace("_", " ")
 
     async def run(engine: RecordsEngine, account: Account, asked: None, **path: str) -> Any:
         (either_id,) = path.values()
-        return answer(**{one.key: await read_one(engine, account, resource, one, either_id)})
+        found = await read_one(engine, account, resource, one, either_id)
+        if isinstance(found, pending_shape(resource.shown)):
+            return pending(**{one.key: found, "job_id": found.job_id})  # type: ignore[attr-defined]
+        return answer(**{one.key: found})
 
     return ResourceRoute(
         name=f"show_{one.key}",
         path=one.path,
         run=run,
-        answer=answer,
+        answer=answer | pending,
         errors=(*LIVE, one.missing),
         summary=f"Read one {words} by its id: ours or the EHR's own.",
     )

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import (
     AccountGone,
     EhrThrottled,
@@ -22,9 +23,11 @@ from cobalt_link.accounts.problems import (
 )
 from cobalt_link.connector.models import READS, Capability
 from cobalt_link.connector.models.reading import Read
+from cobalt_link.developers.ehr_domains import EhrDomainNotAllowed
 from cobalt_link.records.days import MissingParameters
 from cobalt_link.records.engine import Ids
 from cobalt_link.records.ids import Kind, Named
+from cobalt_link.records.pending import Pending, pending_shape
 from cobalt_link.web import Idempotency, Rate
 from cobalt_link.web.paging import Numbered
 from cobalt_link.web.problems import InvalidRequest, Problem, Unavailable
@@ -42,6 +45,7 @@ LIVE = (
     EhrUnavailable,
     EhrThrottled,
     EhrUnexpected,
+    EhrDomainNotAllowed,
     Unavailable,
 )
 
@@ -74,11 +78,13 @@ class ResourceRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 class OneRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The route of one record: its path with one parameter, the key of its answer, and what it answers if there is no
-    such record."""
+    such record. `pending` gives the fields of a record that a write is still to make, as far as the request calls them
+    otherwise."""
 
     path: str
     key: str
     missing: type[Problem]
+    pending: Callable[[Pending], Mapping[str, Any]] = lambda _: {}
 
 
 class Within(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +108,8 @@ class Resource(msgspec.Struct, Generic[Record], frozen=True, kw_only=True):
     - `asked` is the struct of the request. Its fields have the names of the filters, but for those in `filters`: these
       give the filter, and the kind of an id of ours that is resolved first.
     - `pages` is the form of the contract's pages. Without it the whole list is answered.
-    - `order` sorts the list by what was asked.
+    - `order` sorts the list by what was asked, and `marked` says on its rows, given the engine and the account, which
+      ones a write is changing.
     """
 
     capability: Capability
@@ -119,6 +126,7 @@ class Resource(msgspec.Struct, Generic[Record], frozen=True, kw_only=True):
     filters: Mapping[str, tuple[str, Kind | None]] = {}
     pages: type[Numbered] | None = None
     order: Callable[[list[Record], Any], list[Record]] | None = None
+    marked: Callable[[Any, Account, list[Any]], Awaitable[list[Any]]] | None = None
     one: OneRecord | None = None
     within: Within | None = None
     also: tuple[str, ...] = ()
@@ -147,6 +155,12 @@ def answer_of(resource: Resource[Any]) -> type[msgspec.Struct]:
 def one_answer_of(resource: Resource[Any], one: OneRecord) -> type[msgspec.Struct]:
     fields: list[Any] = [(one.key, resource.shown), ("success", bool, True)]
     return msgspec.defstruct(f"{_camel(one.key)}Answer", fields, frozen=True, kw_only=True)
+
+
+def pending_answer_of(resource: Resource[Any], one: OneRecord) -> type[msgspec.Struct]:
+    """The struct of the answer for a record that is not in the EHR yet."""
+    fields: list[Any] = [(one.key, pending_shape(resource.shown)), ("job_id", int), ("success", bool, True)]
+    return msgspec.defstruct(f"Pending{_camel(one.key)}Answer", fields, frozen=True, kw_only=True)
 
 
 def errors_of(resource: Resource[Any]) -> tuple[type[Problem], ...]:

@@ -19,12 +19,13 @@ from cobalt_link.records.writes import api as writes_api
 from cobalt_link.records.writes.room import put_together
 from cobalt_link.records.writes.table import WriteJobs
 from cobalt_link.room import Chore, Deps, Room
+from cobalt_link.store.database import Tx
 from cobalt_link.store.turns import one_at_a_time
 from cobalt_link.webhooks.room import WebhooksRoom
 
 ROUTES = (api.routes, writes_api.routes, writes_api.keys, sync_api.routes, fetch_api.routes, fhir.routes)
 READ = "records.read_schedule"
-SCHEDULES_AT_ONCE = 50
+SCHEDULES_AT_ONCE = 500
 
 
 class RecordsRoom(Room, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ def open(  # noqa: A001 - as every room
     kept = timedelta(days=deps.settings.record_id_days)
     prune = one_at_a_time(deps.db, "record ids", lambda: ids.prune(deps.clock.now(), kept))
     writes = put_together(deps, jobs.queue, accounts, developers, ids, webhooks.events)
+    engine.promises = writes.promises
     fetches = FetchDesk(writes.desk, writes.runner, writes.settlement, engine, deps.clock)
     every = timedelta(seconds=deps.settings.sync_seconds)
     setting = SyncSetting(webhooks, deps.clock, every)
@@ -50,10 +52,14 @@ def open(  # noqa: A001 - as every room
 
     async def read_schedules() -> None:
         for account, lane in await reader.table.due(deps.clock.now(), SCHEDULES_AT_ONCE):
-            jobs.queue.start(READ, lane=lane, account=account)
+            jobs.queue.start(READ, lane=lane, party=READ, account=account)
 
+    async def resume(tx: Tx, account: str) -> None:
+        await reader.table.resume(tx, account, deps.clock.now())
+
+    accounts.events.when_repaired(resume)
     jobs.queue.task(READ, reader)
-    pace = min(deps.settings.sync_seconds / 2, 5.0)
+    pace = min(deps.settings.sync_seconds / 4, 1.0)
     return RecordsRoom(
         routes=(
             (api.routes, engine),
@@ -66,7 +72,9 @@ def open(  # noqa: A001 - as every room
         chores=(
             Chore("record ids", 3600.0, prune),
             Chore("schedules", pace, read_schedules),
-            Chore("enrolling", pace * 2, one_at_a_time(deps.db, "enrolling", reader.enroll)),
+            Chore(
+                "enrolling", min(deps.settings.sync_seconds, 10.0), one_at_a_time(deps.db, "enrolling", reader.enroll)
+            ),
             *writes.chores,
         ),
         write_jobs=writes.jobs,

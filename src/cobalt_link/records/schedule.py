@@ -5,7 +5,7 @@ Days are the practice's. What the EHR lacks is done here: filters, more days tha
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Protocol
 
@@ -76,6 +76,14 @@ async def appointment(
     return None
 
 
+async def some(connector: Schedule, chart: Chart, ehr_ids: Collection[str], org_zone: str | None) -> list[Appointment]:
+    """Those of these appointments that the EHR still has. An EHR without a look-up is read once for all of them."""
+    if has_lookup(connector):
+        found = [await appointment(connector, chart, each, org_zone) for each in ehr_ids]
+        return [each for each in found if each]
+    return [each async for each in placed(_candidates(connector, chart, ""), chart, org_zone) if each.ehr_id in ehr_ids]
+
+
 def has_lookup(connector: object) -> bool:
     """Whether the EHR can read one appointment by its id. If not, one that is not found may still exist."""
     return isinstance(connector, FindsAppointments)
@@ -126,6 +134,12 @@ async def placed(found: AsyncIterator[Appointment], chart: Chart, org_zone: str 
     """Appointments in the practice's time: in `org_zone`, else in the grant's zone, else as the EHR gives them."""
     practice, shown = zone_of(chart.zone or org_zone), zone_of(org_zone or chart.zone)
     async for each in found:
-        start, created, updated = (at and aware(at, practice) for at in (each.start, each.created_at, each.updated_at))
-        start = start.astimezone(shown) if start and shown else start
-        yield msgspec.structs.replace(each, start=start, created_at=created, updated_at=updated)
+        start, created, updated = each.start, each.created_at, each.updated_at
+        if start is not None:
+            start = aware(start, practice).astimezone(shown) if shown else aware(start, practice)
+        created = aware(created, practice) if created else created
+        updated = aware(updated, practice) if updated else updated
+        if start is each.start and created is each.created_at and updated is each.updated_at:
+            yield each  # as most are: an EHR that knows its zone gives times in it
+        else:
+            yield msgspec.structs.replace(each, start=start, created_at=created, updated_at=updated)

@@ -74,6 +74,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra=SECRET,
         ),
     ] = None
+    smtp_url: Annotated[
+        str | None,
+        Meta(
+            description="SMTP server for e-mail to the owners of clients, as smtp://user:password@mail.example.com:587."
+            " Needs mail_from.",
+            extra=SECRET,
+        ),
+    ] = None
+    mail_from: Annotated[str, Meta(description="Address that e-mail comes from.")] = ""
+    scanner_keys: Annotated[
+        Path | None,
+        Meta(description="JSON file with the public keys of secret scanners that may report leaked tokens."),
+    ] = None
     metrics_from: Annotated[
         tuple[str, ...],
         Meta(description="Who may read /metrics: addresses or ranges, separated by commas. Others get 404."),
@@ -120,6 +133,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=180, le=36500, description="Days that an id of a record works after the API last returned it."),
     ] = 730
+    note_event: Annotated[
+        Literal["note.uploaded", "note.created"],
+        Meta(description="The type of the event that tells that a note of a visit is in the EHR."),
+    ] = "note.uploaded"
     log_json: Annotated[bool, Meta(description="Write the log as JSON, one object per line.")] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
@@ -237,6 +254,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "trusted_proxies": values.networks,
     "metrics_from": values.networks,
     "outbound_proxy": values.proxy_address,
+    "smtp_url": values.mail_server,
+    "mail_from": values.mail_address,
     "allowed_ehr_domains": values.domains,
     "ehr_addresses": lambda pairs: {name: values.web_address(each) for name, each in pairs.items()},
 }
@@ -260,6 +279,8 @@ def _resolve(found: dict[str, SettingValue]) -> Settings:
     origins = {each.name: found[each.name][1] if each.name in found else "default" for each in DECLARED}
     chosen: dict[str, Any] = {name: each[0] for name, each in found.items()}
     settings = Settings(**chosen, origins=origins)
+    if settings.smtp_url and not settings.mail_from:
+        raise SettingsError("smtp_url needs mail_from. Set COBALT_MAIL_FROM, such as link@example.com.")
     if settings.public_url:
         return settings
     return msgspec.structs.replace(settings, public_url=f"http://127.0.0.1:{settings.port}")

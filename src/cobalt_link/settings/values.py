@@ -22,6 +22,11 @@ _HOST_AND_PORT = re.compile(
     r"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(?:%25[\w.]+)?\]|(?:%2F[\w.%-]*))(?::[0-9]{0,5})?", re.ASCII
 )
 
+_MAIL_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
+
 
 def parse(value: object, kind: Any) -> Any:
     """The value as `kind`, an `Annotated` type. Raises ValueError with what was expected."""
@@ -163,6 +168,33 @@ def proxy_address(text: str) -> str:
             "Expected the address of an HTTP proxy such as `http://proxy.example.com:3128`, with special characters of"
             " a password in percent encoding"
         )
+    return text
+
+
+def mail_server(text: str) -> str:
+    """`smtp://` or `smtps://`, a host, and a user and password if the server wants them. No error quotes it."""
+    scheme, authority, rest = _split(text)
+    user, _, host = authority.rpartition("@")
+    if (
+        scheme not in {"smtp", "smtps"}
+        or rest not in {"", "/", "?tls=off", "/?tls=off"}
+        or ("tls=off" in rest and scheme == "smtps")
+        or re.search(r"[@\s]|%(?![0-9A-Fa-f]{2})", user)
+        or not _HOST_AND_PORT.fullmatch(host)
+        or host.startswith(("%", ":"))
+        or not host
+    ):
+        raise ValueError(
+            "Expected an address such as `smtp://user:password@mail.example.com:587`, with special characters of a"
+            " password in percent encoding. smtps:// is for TLS from the start, and ?tls=off for a server without TLS"
+        )
+    return text
+
+
+def mail_address(text: str) -> str:
+    """One e-mail address in ASCII, without a name (HTML Standard, "valid e-mail address")."""
+    if len(text) > 254 or not _MAIL_ADDRESS.fullmatch(text):
+        raise ValueError("Expected an e-mail address such as `link@example.com`, without a name")
     return text
 
 

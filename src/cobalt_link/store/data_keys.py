@@ -1,7 +1,7 @@
 """The data keys of accounts and orgs: creates, opens, and destroys them, and wraps them again under a new master key.
 
-Only wrapped keys are stored, and none is cached. So a destroyed key is gone for every process with the commit. Opening
-one takes 20 µs, far less than reading its row.
+Only wrapped keys are stored. A request that read one uses it for less than a second (`accounts.sealing.key_of`), and
+nothing else keeps one. Opening one takes 20 µs, far less than reading its row.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,11 @@ SELECT wrapped FROM data_keys WHERE owner = %s"""
 WRAPPED: Final = """
 SELECT k.owner, k.wrapped FROM unnest(%s::text[]) AS o (owner),
     LATERAL (SELECT * FROM data_keys WHERE owner = o.owner LIMIT 1) k"""
+
+# For a few owners. See migration 0082.
+EACH: Final = """
+SELECT o.owner, cobalt_wrapped_key(o.owner) AS wrapped FROM unnest(%s::text[]) AS o (owner)"""
+FEW: Final = 12
 
 DESTROY: Final = """
 WITH gone AS (DELETE FROM data_keys WHERE owner = %s RETURNING owner, tableoid::regclass::text AS partition)
@@ -184,6 +189,8 @@ def _context(owner: str) -> Context:
 
 
 async def _read(connection: Tx, owners: Sequence[str]) -> list[bytes | None]:
-    rows = await (await connection.execute(WRAPPED, (list(owners),))).fetchall()
+    wanted = list(dict.fromkeys(owners))
+    sql = EACH if len(wanted) <= FEW else WRAPPED
+    rows = await (await connection.execute(sql, (wanted,))).fetchall()
     found = {row["owner"]: row["wrapped"] for row in rows}
     return [found.get(owner) for owner in owners]

@@ -40,8 +40,8 @@ class SigningKey:
     def sign(self, payload: bytes, type_: str) -> str:
         """A compact JWS (RFC 7515 §7.1) with the header `typ`."""
         header = json.dumps({"alg": "Ed25519", "kid": self.kid, "typ": type_}, separators=(",", ":"))
-        signed = f"{_encoded(header.encode())}.{_encoded(payload)}"
-        return f"{signed}.{_encoded(self.signature(signed.encode('ascii')))}"
+        signed = f"{base64url(header.encode())}.{base64url(payload)}"
+        return f"{signed}.{base64url(self.signature(signed.encode('ascii')))}"
 
 
 def public_jwk(public: bytes) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def public_jwk(public: bytes) -> dict[str, Any]:
     return {
         "kty": "OKP",
         "crv": "Ed25519",
-        "x": _encoded(public),
+        "x": base64url(public),
         "kid": thumbprint(public),
         "alg": "Ed25519",
         "use": "sig",
@@ -58,9 +58,10 @@ def public_jwk(public: bytes) -> dict[str, Any]:
 
 def thumbprint(public: bytes) -> str:
     """RFC 7638 §3 with the members that RFC 8037 §2 names."""
-    members = f'{{"crv":"Ed25519","kty":"OKP","x":"{_encoded(public)}"}}'
-    return _encoded(hashlib.sha256(members.encode("ascii")).digest())
+    members = f'{{"crv":"Ed25519","kty":"OKP","x":"{base64url(public)}"}}'
+    return base64url(hashlib.sha256(members.encode("ascii")).digest())
 
 
-def _encoded(value: bytes) -> str:
+def base64url(value: bytes) -> str:
+    """Without padding (RFC 7515 §2)."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")

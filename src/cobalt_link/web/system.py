@@ -19,11 +19,11 @@ routes = Routes("system")
 class System(msgspec.Struct, frozen=True):
     """What the routes below need.
 
-    `document` gives the OpenAPI document. `ready` returns if the server can work, and raises if it cannot. `readers`
-    are the networks that may read the metrics.
+    `document` gives the OpenAPI document, as what JSON is made from or as JSON (`msgspec.Raw`). `ready` returns if the
+    server can work, and raises if it cannot. `readers` are the networks that may read the metrics.
     """
 
-    document: Callable[[], dict[str, Any]]
+    document: Callable[[], Any]
     ready: Ready
     metrics: Metrics
     readers: tuple[str, ...]
@@ -66,7 +66,7 @@ class ClientAddress(msgspec.Struct):
     summary="This API as an OpenAPI 3.1 document",
 )
 async def describe(system: System, call: Call) -> OpenApi:
-    return msgspec.convert(system.document(), OpenApi)
+    return system.document()
 
 
 @routes.get(

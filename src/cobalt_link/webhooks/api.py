@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from cobalt_link.kit.ids import dated_id
 from cobalt_link.web import Alias, Auth, Call, Idempotency, Rate, Routes, Tenant, Verbatim
-from cobalt_link.web.problems import InvalidRequest
-from cobalt_link.webhooks import envelope, event_types, views
+from cobalt_link.web.problems import InvalidRequest, Unavailable
+from cobalt_link.webhooks import envelope, event_types, turns, views
 from cobalt_link.webhooks.endpoints import LONGEST_URL, Endpoint, EndpointChoices, Endpoints, Payload, Timestamps
 from cobalt_link.webhooks.problems import TooManyWebhooks, UnknownEventType, WebhookNotFound, WebhookUrlRefused
 from cobalt_link.webhooks.schedule import Answer
 from cobalt_link.webhooks.sender import WebhookSender
+from cobalt_link.webhooks.turns import CallsAtOnce
+from cobalt_link.webhooks.verification_keys import VerificationKeys
 from cobalt_link.webhooks.views import RotatedAnswer, WebhookAnswer, WebhooksAnswer
 
 routes = Routes("webhooks")
@@ -25,6 +27,14 @@ class WebhookApi(msgspec.Struct, frozen=True):
 
     endpoints: Endpoints
     sender: WebhookSender
+    keys: VerificationKeys
+    checks: CallsAtOnce = msgspec.field(default_factory=lambda: CallsAtOnce(turns.CHECKS))
+    tests: CallsAtOnce = msgspec.field(default_factory=lambda: CallsAtOnce(turns.TESTS))
+
+    async def register(self, client: str, url: str, choices: EndpointChoices) -> Endpoint:
+        """As `Endpoints.register`."""
+        with self.checks.taken(client):
+            return await self.endpoints.register(client, url, choices)
 
     async def test(self, endpoint: Endpoint) -> tuple[str, Answer]:
         """Sends an event of the type `webhook.test`, which is not recorded. Gives its id and what came of it."""
@@ -33,7 +43,8 @@ class WebhookApi(msgspec.Struct, frozen=True):
             id=dated_id(now), type=event_types.TEST, at=now, reference=None, job=None, user_id=None, live_fetch=False
         )
         body = envelope.body(parts, {"webhook_id": endpoint.id})
-        answer = await self.sender.send(endpoint, parts.id, body, 1)
+        with self.tests.taken(endpoint.client):
+            answer = await self.sender.send(endpoint, parts.id, body, 1)
         if answer.delivered:
             await self.endpoints.worked(endpoint.id)
         return parts.id, answer
@@ -57,6 +68,10 @@ class NewWebhook(msgspec.Struct, frozen=True):
     payload: Annotated[
         Payload | None, Meta(description="full, or thin: only ids, codes, and times. full by default.")
     ] = None
+    jwt: Annotated[
+        bool | None,
+        Meta(description="Send cobalt-verification-jwt as well, which a public key verifies. false by default."),
+    ] = None
 
 
 class WebhookRemoved(msgspec.Struct, frozen=True):
@@ -78,6 +93,13 @@ class WebhookTested(msgspec.Struct, frozen=True, kw_only=True):
     success: bool = True
 
 
+class WebhookKeySet(msgspec.Struct, frozen=True):
+    """A JWK Set (RFC 7517 §5). Each key also has `created_at` and `expired_at` in Unix seconds. `expired_at` is null as
+    long as signatures of the key count."""
+
+    keys: list[dict[str, Any]]
+
+
 @routes.post(
     "/v1/webhook",
     auth=Auth.CLIENT,
@@ -89,8 +111,10 @@ class WebhookTested(msgspec.Struct, frozen=True, kw_only=True):
     summary="Register a URL for events. Registering it again changes its choices and enables it.",
 )
 async def register_webhook(room: WebhookApi, call: Call, body: NewWebhook) -> WebhookAnswer:
-    choices = EndpointChoices(event_types=body.event_types, timestamps=body.timestamps, payload=body.payload)
-    return views.registered(await room.endpoints.register(call.caller.id, body.url, choices))
+    choices = EndpointChoices(
+        event_types=body.event_types, timestamps=body.timestamps, payload=body.payload, jwt=body.jwt
+    )
+    return views.registered(await room.register(call.caller.id, body.url, choices))
 
 
 @routes.get(
@@ -172,3 +196,18 @@ async def test_webhook(room: WebhookApi, call: Call, webhook_id: str) -> Webhook
         error=answer.error,
         duration_ms=answer.milliseconds,
     )
+
+
+@routes.get(
+    "/.well-known/webhooks-jwks.json",
+    auth=Auth.NONE,
+    tenant=Tenant.NONE,
+    rate=Rate.PUBLIC,
+    idempotency=Idempotency.NONE,
+    audit=None,
+    errors=(Unavailable,),
+    summary="The public keys that verify the JWT of a webhook.",
+)
+async def show_webhook_keys(room: WebhookApi, call: Call) -> WebhookKeySet:
+    call.response_headers["Cache-Control"] = "public, max-age=300"
+    return WebhookKeySet(await room.keys.published())

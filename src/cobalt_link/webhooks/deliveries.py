@@ -10,17 +10,17 @@ from datetime import datetime
 
 import structlog
 
+from cobalt_link.developers.clients import Clients
 from cobalt_link.jobs.queue import Jobs
-from cobalt_link.store.database import Database
-from cobalt_link.webhooks import event_types
+from cobalt_link.webhooks.disabling import Disabling
 from cobalt_link.webhooks.endpoints import Endpoint, Endpoints
-from cobalt_link.webhooks.events import Event, Events
 from cobalt_link.webhooks.lanes import QUICK, Lanes
 from cobalt_link.webhooks.outbox import Delivery, Outbox
-from cobalt_link.webhooks.schedule import PATIENCE, Answer, Consequence, DisabledReason, consequence_of
+from cobalt_link.webhooks.schedule import PATIENCE, Answer, Consequence, consequence_of
 from cobalt_link.webhooks.sender import TIMEOUT, WebhookSender
 
 ERASED = "payload_erased"
+CLIENT_DISABLED = "client_disabled"
 
 log = structlog.get_logger()
 
@@ -29,14 +29,20 @@ class Deliveries:
     """One per process. Works while the queue is open."""
 
     def __init__(
-        self, db: Database, jobs: Jobs, outbox: Outbox, endpoints: Endpoints, events: Events, sender: WebhookSender
+        self,
+        jobs: Jobs,
+        clients: Clients,
+        outbox: Outbox,
+        endpoints: Endpoints,
+        sender: WebhookSender,
+        disabling: Disabling,
     ) -> None:
-        self._db = db
         self._jobs = jobs
+        self._clients = clients
         self._outbox = outbox
         self._endpoints = endpoints
-        self._events = events
         self._sender = sender
+        self._disabling = disabling
         self._lanes = Lanes()
         self._running: set[asyncio.Task[None]] = set()
         self._rounds: asyncio.Task[None] | None = None
@@ -102,15 +108,20 @@ class Deliveries:
             answer = Answer(at=self._sender.now, milliseconds=0, error=ERASED)
             await self._outbox.settle(delivery, answer, Consequence(False))
             return True
+        if (await self._clients.by_id(endpoint.client)).disabled_at:
+            # It may be enabled again. Until then nothing of a chart leaves for it.
+            answer = Answer(at=self._sender.now, milliseconds=0, error=CLIENT_DISABLED)
+            await self._outbox.settle(delivery, answer, consequence_of(answer, delivery.waits))
+            return True
         answer = await self._sender.send(endpoint, delivery.event, delivery.body, delivery.number)
         consequence = consequence_of(answer, delivery.waits)
         # Before the row is free again, so that no other worker goes on against a pause.
         since = await self._note(endpoint, consequence)
         await self._outbox.settle(delivery, answer, consequence)
         if since and consequence.gone:
-            await self._disable(endpoint, "gone", since, answer.at)
+            await self._disabling.disable(endpoint, "gone", since, answer.at)
         elif since and answer.at - since >= PATIENCE:
-            await self._disable(endpoint, "failing", since, answer.at)
+            await self._disabling.disable(endpoint, "failing", since, answer.at)
         return consequence.delivered and answer.milliseconds < QUICK
 
     async def _note(self, endpoint: Endpoint, consequence: Consequence) -> datetime | None:
@@ -120,15 +131,3 @@ class Deliveries:
         if endpoint.failing_since:
             await self._endpoints.worked(endpoint.id)
         return None
-
-    async def _disable(self, endpoint: Endpoint, reason: DisabledReason, since: datetime, at: datetime) -> None:
-        """Tells the owner at the client's other endpoints (S-070)."""
-        said = {"webhook_id": endpoint.id, "webhook_url": endpoint.url, "reason": reason}
-        times = {"failing_since": since, "disabled_at": at}
-        event = Event(type=event_types.DISABLED, data={**said, **times}, client=endpoint.client)
-        async with self._db.transaction() as tx:
-            if not await self._endpoints.disable(tx, endpoint.id, reason):
-                return
-            await self._outbox.drop_all(tx, endpoint.id)
-            await self._events.record(tx, event)
-        log.warning("webhook_disabled", webhook=endpoint.id, client=endpoint.client, reason=reason)

@@ -36,11 +36,13 @@ LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended('webhooks:'
 ALL: LiteralString = "SELECT * FROM webhook_endpoints WHERE client = %s ORDER BY created_at, id LIMIT 100"
 ONE: LiteralString = "SELECT * FROM webhook_endpoints WHERE id = %s AND client = %s"
 INSERT: LiteralString = """
-INSERT INTO webhook_endpoints (id, client, sealed_url, sealed_secret, event_types, timestamps, payload, created_at)
-VALUES (%(id)s, %(client)s, %(url)s, %(secret)s, %(event_types)s, %(timestamps)s, %(payload)s, %(now)s)"""
+INSERT INTO webhook_endpoints
+    (id, client, sealed_url, sealed_secret, event_types, timestamps, payload, jwt, created_at)
+VALUES (%(id)s, %(client)s, %(url)s, %(secret)s, %(event_types)s, %(timestamps)s, %(payload)s, %(jwt)s, %(now)s)"""
 CHANGE: LiteralString = """
 UPDATE webhook_endpoints SET event_types = %(event_types)s, timestamps = %(timestamps)s, payload = %(payload)s,
-    state = 'enabled', disabled_reason = NULL, disabled_at = NULL, failing_since = NULL, paused_until = NULL
+    jwt = %(jwt)s, state = 'enabled', disabled_reason = NULL, disabled_at = NULL, failing_since = NULL,
+    paused_until = NULL
 WHERE id = %(id)s"""
 REMOVE: LiteralString = "DELETE FROM webhook_endpoints WHERE id = %s AND client = %s"
 ROTATE: LiteralString = """
@@ -77,6 +79,7 @@ class EndpointChoices(msgspec.Struct, frozen=True, kw_only=True):
     event_types: list[str] | None = None
     timestamps: Timestamps | None = None
     payload: Payload | None = None
+    jwt: bool | None = None
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +94,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     event_types: list[str] | None
     timestamps: Timestamps
     payload: Payload
+    jwt: bool = False
     state: Literal["enabled", "disabled"]
     disabled_reason: str | None
     disabled_at: datetime | None
@@ -134,6 +138,7 @@ class Endpoints:
                 "event_types": wanted if choices.event_types is not None or same is None else same.event_types,
                 "timestamps": choices.timestamps or (same.timestamps if same else "unix"),
                 "payload": choices.payload or (same.payload if same else "full"),
+                "jwt": bool(same and same.jwt) if choices.jwt is None else choices.jwt,
             }
             if same:
                 await tx.execute(CHANGE, {**given, "id": same.id})

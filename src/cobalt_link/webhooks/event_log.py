@@ -84,7 +84,7 @@ class EventLog:
         self, client: str, account: str, wanted: LogFilter, *, page: int, size: int
     ) -> tuple[list[WebhookEventView], int]:
         """One page of an account's events, and how many there are in all."""
-        last = wanted.last and datetime.combine(wanted.last, time(), UTC) + timedelta(days=1)
+        last = wanted.last if wanted.last != date.max else None  # no day follows it
         given = {
             "client": client,
             "account": account,
@@ -92,7 +92,7 @@ class EventLog:
             "type": wanted.type,
             "status": wanted.status,
             "start": datetime.combine(wanted.first, time(), UTC) if wanted.first else "-infinity",
-            "end": last or "infinity",
+            "end": datetime.combine(last + timedelta(days=1), time(), UTC) if last else "infinity",
             "limit": size,
             "offset": (page - 1) * size,
         }

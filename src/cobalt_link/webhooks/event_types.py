@@ -11,6 +11,8 @@ from cobalt_link.webhooks.problems import UnknownEventType
 MOST_PATTERNS: Final = 100
 TEST: Final = "webhook.test"
 DISABLED: Final = "endpoint.disabled"
+ACCESS_REVOKED: Final = "access_token.revoked"
+CLIENT_REVOKED: Final = "client_secret.revoked"
 
 # Contract §6.4. For writes whose names it does not give: `<resource>.created` and `<resource>.failed`.
 _WRITTEN: Final = (
@@ -51,6 +53,8 @@ TYPES: Final[tuple[str, ...]] = tuple(
             "ehr.degraded",
             "ehr.recovered",
             DISABLED,
+            ACCESS_REVOKED,
+            CLIENT_REVOKED,
         }
         | {f"{each}.{end}" for each in _WRITTEN for end in ("created", "failed")}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
@@ -27,12 +28,16 @@ _CODES: Final = (
 )
 
 
-class WebhookSender:
-    """`http` allows `TIMEOUT` seconds and `MOST_BYTES`."""
+SignJwt = Callable[[str, bytes, datetime], Awaitable[str]]
 
-    def __init__(self, http: Http, clock: Clock) -> None:
+
+class WebhookSender:
+    """`http` allows `TIMEOUT` seconds and `MOST_BYTES`. `jwt` signs for an endpoint that asks for a JWT."""
+
+    def __init__(self, http: Http, clock: Clock, jwt: SignJwt) -> None:
         self._http = http
         self._clock = clock
+        self._jwt = jwt
 
     @property
     def now(self) -> datetime:
@@ -43,6 +48,8 @@ class WebhookSender:
         at, began = self.now, time.monotonic()
         timestamp = javascript_time(at) if endpoint.timestamps == "iso" else str(int(at.timestamp()))
         headers = signing.headers(endpoint.secrets(at), event, timestamp, number, body)
+        if endpoint.jwt:
+            headers[signing.JWT] = await self._jwt(endpoint.id, body, at)
         try:
             response = await self._http.request("POST", endpoint.url, headers=headers, content=body, skim=True)
         except HttpError as problem:

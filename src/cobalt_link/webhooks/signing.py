@@ -16,6 +16,7 @@ import msgspec
 
 from cobalt_link.vault.signing import SEED_SIZE, SigningKey
 
+JWT: Final = "cobalt-verification-jwt"
 SECRET_BYTES: Final = 32  # the specification allows 24 to 64
 
 

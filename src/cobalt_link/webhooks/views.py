@@ -29,6 +29,7 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
     event_types: list[str]
     timestamps: Timestamps
     payload: Payload
+    jwt: bool
     state: Literal["enabled", "disabled"]
     disabled_reason: str | None
     disabled_at: datetime | None
@@ -87,6 +88,7 @@ def view(endpoint: Endpoint) -> WebhookView:
         event_types=endpoint.event_types or ["*"],
         timestamps=endpoint.timestamps,
         payload=endpoint.payload,
+        jwt=endpoint.jwt,
         state=endpoint.state,
         disabled_reason=endpoint.disabled_reason,
         disabled_at=endpoint.disabled_at,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from sandbox_ehr.clinic import orders
-from sandbox_ehr.clinic.calls import CALL, CALL_TYPES
+from sandbox_ehr.clinic.calls import CALL, CALL_ACTION, CALL_TYPES
 from sandbox_ehr.clinic.charges import CHARGES
 from sandbox_ehr.clinic.claims import CLAIM, claim_of, paid, status_of
 from sandbox_ehr.clinic.context import ChartContext, user_of
@@ -154,11 +154,7 @@ def _errands(context: ChartContext, visit: Visit) -> Iterator[Made]:
         note = {"task_id": f"T{visit.id}", "text": "Left a voicemail.", "by": "Dana Goodwin"}
         yield TASK_NOTE, _row(visit, "TN", 60, note)
     if number(20, visit.id, "call") == 0:
-        kind = pick(CALL_TYPES, visit.id, "call type")
-        place = {"provider_id": visit.details.provider_id, "location_id": visit.details.location_id}
-        about = {"reason": kind.description, "refill_medication": "", "pharmacy_id": "", "call_type_id": kind.code}
-        state = {"assigned_to": staff, "status": "open", "called_at": context.shown(visit.ends_at + 90 * MINUTE)}
-        yield CALL, _row(visit, "TE", 90, {"patient_id": patient, **place, **about, **state})
+        yield from _call(context, visit, staff)
     if number(15, visit.id, "patient note") == 0:
         note = {"patient_id": patient, "location_id": visit.details.location_id, "drafted_by": ""}
         yield PATIENT_NOTE, _row(visit, "PN", 40, {**note, "subject": "Preference", "text": "Prefers morning visits."})
@@ -166,6 +162,30 @@ def _errands(context: ChartContext, visit: Visit) -> Iterator[Made]:
         text = {"subject": "Form to sign", "text": "A form for this patient is on your desk.", "from": "Dana Goodwin"}
         sent = {"provider_id": visit.details.provider_id, "sent_at": context.shown(visit.ends_at + 50 * MINUTE)}
         yield MESSAGE, _row(visit, "M", 50, {**text, **sent, "read": True})
+
+
+def _call(context: ChartContext, visit: Visit, staff: str) -> Iterator[Made]:
+    """About one of the usual things. A refill goes to the patient's pharmacy, and somebody has tried it by now."""
+    kind, patient = pick(CALL_TYPES, visit.id, "call type"), visit.patient
+    is_refill = kind is CALL_TYPES[0]
+    call = {
+        "patient_id": patient.id,
+        "provider_id": visit.details.provider_id,
+        "location_id": visit.details.location_id,
+        "assigned_to": staff,
+        "call_type_id": kind.code,
+        "reason": kind.description,
+        "refill_medication": patient.medications[0].name if is_refill and patient.medications else "",
+        "pharmacy_id": patient.pharmacies[0].pharmacy_id if is_refill and patient.pharmacies else "",
+        "status": "open",
+        "called_at": context.shown(visit.ends_at + 90 * MINUTE),
+    }
+    yield CALL, _row(visit, "TE", 90, call)
+    if is_refill:
+        tried = context.local(visit.ends_at + 120 * MINUTE)
+        text = f"Dana Goodwin {tried:%m/%d/%Y %I:%M %p %Z}: Asked the pharmacy for a refill."
+        action = {"call_id": f"TE{visit.id}", "text": text, "priority": "normal"}
+        yield CALL_ACTION, _row(visit, "CA", 120, action)
 
 
 def _copay(context: ChartContext, visit: Visit, copay: Decimal) -> Row:

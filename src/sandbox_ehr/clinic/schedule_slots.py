@@ -3,6 +3,7 @@
 import secrets
 import sqlite3
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ import msgspec
 from sandbox_ehr import refusals
 from sandbox_ehr.clinic.context import ChartContext, seconds_of
 from sandbox_ehr.clinic.made_up_visits import LUNCH, visits_on
-from sandbox_ehr.clinic.practice import Clinic, Provider, shift_of
+from sandbox_ehr.clinic.practice import CLINICS, Clinic, Provider, shift_of
 from sandbox_ehr.clinic.records import ClientRef, NewRow
 from sandbox_ehr.clinic.seeded_choice import number, pick
 from sandbox_ehr.refusals import RequestRefused
@@ -111,18 +112,18 @@ def written(connection: sqlite3.Connection) -> list[dict[str, str | int]]:
 
 def plan(connection: sqlite3.Connection, clinic: Clinic, days: list[date]) -> None:
     """Fill the time between the made-up visits of these days: lunch, some blocks, and open slots."""
-    rows = [
-        row
-        for day in days
-        for provider in clinic.providers
-        if day.weekday() in provider.days
-        for row in _made_up(clinic, provider, day)
-    ]
-    connection.executemany(f"INSERT OR IGNORE {_INSERT}", rows)
+    connection.executemany(f"INSERT OR IGNORE {_INSERT}", (row for day in days for row in _made_up_on(clinic.id, day)))
 
 
 def delete_all(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM schedule_slot")
+
+
+@lru_cache(1024)
+def _made_up_on(clinic_id: str, day: date) -> tuple[tuple[str | float, ...], ...]:
+    clinic = CLINICS[clinic_id]
+    working = [provider for provider in clinic.providers if day.weekday() in provider.days]
+    return tuple(row for provider in working for row in _made_up(clinic, provider, day))
 
 
 def _made_up(clinic: Clinic, provider: Provider, day: date) -> list[tuple[str | float, ...]]:

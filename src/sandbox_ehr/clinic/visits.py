@@ -2,6 +2,7 @@
 
 import sqlite3
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from sandbox_ehr.clinic import schedule_slots
 from sandbox_ehr.clinic.made_up_patients import Patient, patients
 from sandbox_ehr.clinic.made_up_visits import VisitDetails, visits_on
 from sandbox_ehr.clinic.page_query import Offset
-from sandbox_ehr.clinic.practice import OFF_THE_SCHEDULE, Clinic
+from sandbox_ehr.clinic.practice import CLINICS, OFF_THE_SCHEDULE, Clinic
 from sandbox_ehr.clinic.search_text import Phone, digits, words
 
 DAYS_AROUND_TODAY = 30
@@ -164,18 +165,23 @@ def plan_around_today(connection: sqlite3.Connection, clinic: Clinic, now: float
 
 
 def _plan(connection: sqlite3.Connection, clinic: Clinic, days: list[date]) -> None:
-    # The made-up list and not the table: a patient who is added later must not change who comes on which day.
-    people = [patient for owner, patient in patients() if owner == clinic.id]
-    rows = []
-    for day in days:
-        for planned in visits_on(clinic.id, day):
-            starts, patient = planned.starts.timestamp(), people[planned.patient_number % len(people)]
-            ends, details = starts + planned.details.minutes * 60, planned.details
-            visit = Visit(planned.id, starts, ends, planned.mode, planned.plan, planned.outcome, details, patient)
-            rows.append(_row(clinic, visit, patient.id))
+    rows = [row for day in days for row in _made_up_rows(clinic.id, day)]
     connection.executemany(f"INSERT OR IGNORE {_INSERT}", rows)
     schedule_slots.plan(connection, clinic, days)
     connection.executemany("INSERT INTO planned VALUES (?, ?)", [(clinic.id, day.isoformat()) for day in days])
+
+
+@lru_cache(1024)
+def _made_up_rows(clinic_id: str, day: date) -> tuple[tuple[str | float, ...], ...]:
+    # The made-up list and not the table: a patient who is added later must not change who comes on which day.
+    people = [patient for owner, patient in patients() if owner == clinic_id]
+    rows = []
+    for planned in visits_on(clinic_id, day):
+        starts, patient = planned.starts.timestamp(), people[planned.patient_number % len(people)]
+        ends, details = starts + planned.details.minutes * 60, planned.details
+        visit = Visit(planned.id, starts, ends, planned.mode, planned.plan, planned.outcome, details, patient)
+        rows.append(_row(CLINICS[clinic_id], visit, patient.id))
+    return tuple(rows)
 
 
 def _row(clinic: Clinic, visit: Visit, patient_id: str) -> tuple[str | float, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Coroutine
 from typing import Any
 
 from playwright.async_api import FrameLocator, Locator, Page, expect
@@ -15,22 +15,33 @@ PAGE_STATE = """() => [document.documentElement.outerHTML, document.adoptedStyle
   document.activeElement.id, getComputedStyle(document.documentElement).overflowY, scrollY]"""
 
 
+GONE = "!document.querySelector('html > div')"
+
+
 async def escape(page: Page) -> None:
-    """Presses Escape."""
-    # A key that removes the frame with the focus may never be confirmed by Chromium. The test checks its effect anyway.
-    with suppress(TimeoutError):
-        await asyncio.wait_for(page.keyboard.press("Escape"), 5)
+    """Presses Escape over the open lightbox."""
+    await _done_or_gone(page, page.keyboard.press("Escape"))
 
 
 async def click(target: Locator) -> None:
-    """Clicks with the mouse. Raises TimeoutError if there is nothing to click."""
+    """Clicks in the lightbox with the mouse. Raises TimeoutError if there is nothing to click."""
     await target.wait_for(timeout=SECONDS)
+    await _done_or_gone(target.page, target.click(timeout=SECONDS))
+
+
+async def _done_or_gone(page: Page, action: Coroutine[Any, Any, None]) -> None:
+    # Chromium may never confirm a key or a click that removes the frame that it goes to.
+    done = asyncio.ensure_future(action)
+    # A locator, because a function would break the policy of a page that requires trusted types.
+    gone = asyncio.ensure_future(page.locator("html > div").wait_for(state="detached", timeout=SECONDS))
     try:
-        await target.click(timeout=SECONDS / 2)
-    except PlaywrightTimeoutError as error:
-        # As with Escape: a click that removes its frame may never be confirmed.
-        if "performing click action" not in error.message:
-            raise
+        await asyncio.wait((done, gone), return_when=asyncio.FIRST_COMPLETED)
+        if done.done() or gone.exception():
+            await done
+    finally:
+        for each in (done, gone):
+            each.cancel()
+        await asyncio.gather(done, gone, return_exceptions=True)
 
 
 class Lightbox:
@@ -80,7 +91,7 @@ class Lightbox:
         await self.press()
 
     async def is_gone(self) -> None:
-        await self.page.wait_for_function("!document.querySelector('html > div')", timeout=SECONDS)
+        await self.page.wait_for_function(GONE, timeout=SECONDS)
 
     async def called(self, callback: str, count: int = 1) -> list[list[Any]]:
         """Waits for `count` calls of a callback (`success`, `exit`, `event`, `load`). Returns all its calls."""

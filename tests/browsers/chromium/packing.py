@@ -29,6 +29,7 @@ class Built:
         self.package = self.client / "sdk"
         self.tarball = folder / "dist" / "cobalt-link.tgz"
         self.tools = self.client / "node_modules" / ".bin"
+        self.apps: dict[tuple[str, ...], Path] = {}  # folders of apps, by what they have installed beside the package
 
 
 async def run(*command: str | Path, cwd: Path) -> str:
@@ -64,17 +65,26 @@ async def build(folder: Path) -> Built:
     return built
 
 
-async def bundled(built: Built, source: str, folder: Path, *needs: str) -> str:
-    """The script of an app that installed the package and what else it needs in a clean folder."""
-    folder.mkdir()
-    (folder / "package.json").write_text('{"private": true}')
-    await run("npm", "install", built.tarball, *needs, cwd=folder)
+async def installed(built: Built, *needs: str) -> Path:
+    """The folder of an app that installed the package and what else it needs. Apps with the same needs share one."""
+    if needs not in built.apps:
+        folder = built.folder / f"app-{len(built.apps)}"
+        folder.mkdir()
+        (folder / "package.json").write_text('{"private": true}')
+        await run("npm", "install", built.tarball, *needs, cwd=folder)
+        built.apps[needs] = folder
+    return built.apps[needs]
+
+
+async def bundled(built: Built, source: str, *needs: str) -> str:
+    """The script of such an app."""
+    folder = await installed(built, *needs)
     (folder / "app.jsx").write_text(source)
     options = ("--bundle", "--format=iife", "--jsx=automatic", '--define:process.env.NODE_ENV="development"')
     await run(built.tools / "esbuild", "app.jsx", *options, "--outfile=app.js", cwd=folder)
     return (folder / "app.js").read_text()
 
 
-async def bundled_app(built: Built, source: str, react: int, folder: Path) -> str:
-    """The script of a React app. `react`: the major version."""
-    return await bundled(built, source, folder, f"react@{react}", f"react-dom@{react}")
+def needs_of(react: int) -> tuple[str, str]:
+    """What a React app installs. `react`: the major version."""
+    return f"react@{react}", f"react-dom@{react}"

@@ -32,21 +32,21 @@ async def asked_for(page: Page, scheme: str) -> asyncio.Future[str]:
     return found
 
 
-@pytest.mark.parametrize("callback", ["myapp://linked", "http://[::1]:9/linked"])
 async def test_the_last_button_leads_to_the_app(
-    house: House, client: httpx2.AsyncClient, context: BrowserContext, callback: str
+    house: House, client: httpx2.AsyncClient, context: BrowserContext
 ) -> None:
-    app = await shop(house, client, "Phone App", callback_urls=[callback])
-    page, refused = await context.new_page(), []
-    page.on("console", lambda message: refused.append(message.text))
-    await page.goto(f"{house.settings.public_url}/?token={await app.link_token(show_summary=True)}")
-    await page.locator("[data-pane=consent] button.go").click()
-    await page.locator("[name=username]").fill("user_good")
-    await page.locator("[name=password]").fill("pass_good")
-    await page.locator("[data-pane=credentials] button.go").click()
-    await page.locator("[data-pane=done]").wait_for()
-    reached = await asked_for(page, callback)
-    await page.locator("[data-pane=done] button.go").click()
-    address = await asyncio.wait_for(reached, 20)
-    assert address.startswith(f"{callback}?token=pt_test_")
-    assert not [each for each in refused if "Content Security Policy" in each]
+    for callback in ("myapp://linked", "http://[::1]:9/linked"):
+        app = await shop(house, client, "Phone App", callback_urls=[callback])
+        page, refused = await context.new_page(), list[str]()
+        page.on("console", lambda message, refused=refused: refused.append(message.text))
+        await page.goto(f"{house.settings.public_url}/?token={await app.link_token(show_summary=True)}")
+        await page.locator("[data-pane=consent] button.go").click()
+        await page.locator("[name=username]").fill("user_good")
+        await page.locator("[name=password]").fill("pass_good")
+        await page.locator("[data-pane=credentials] button.go").click()
+        await page.locator("[data-pane=done]").wait_for()
+        reached = await asked_for(page, callback)
+        await page.locator("[data-pane=done] button.go").click()
+        address = await asyncio.wait_for(reached, 20)
+        assert address.startswith(f"{callback}?token=pt_test_"), address
+        assert not [each for each in refused if "Content Security Policy" in each], callback

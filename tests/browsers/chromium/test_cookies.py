@@ -14,7 +14,7 @@ from playwright.async_api import BrowserContext, Request, async_playwright
 
 from cobalt_link.app import House
 from tests.browsers.chromium.conftest import Opener
-from tests.browsers.chromium.lightbox import SECONDS, Lightbox
+from tests.browsers.chromium.lightbox import SECONDS, Lightbox, click
 from tests.browsers.chromium.site import Site
 from tests.support.world import Shop
 
@@ -67,18 +67,16 @@ async def test_link_completes_with_third_party_cookies_blocked(
         await complete_link(box, app)
 
 
-async def test_link_completes_with_all_cookies_blocked(visit: Opener, app: Shop, tmp_path: Path) -> None:  # S-117
+async def test_link_completes_with_all_cookies_blocked_and_a_window_says_why_it_cannot(
+    visit: Opener, app: Shop, house: House, tmp_path: Path
+) -> None:  # S-117
     async with browsing(tmp_path / "profile", ALL) as context:
         box = await visit(at=await context.new_page())
         assert await box.page.evaluate(SET_COOKIE) == ""
         await complete_link(box, app)
         assert await context.cookies() == []
-
-
-async def test_a_window_without_cookies_says_so(app: Shop, house: House, tmp_path: Path) -> None:  # S-117
-    async with browsing(tmp_path / "profile", ALL) as context:
         page = await context.new_page()
-        await page.goto(f"{house.settings.public_url}/?token={await app.link_token()}")
+        await page.goto(f"{house.settings.public_url}/?token={await app.link_token(user_id='in a window')}")
         assert await page.locator("main").get_attribute("data-page") == "no_cookies"
 
 
@@ -109,25 +107,27 @@ async def test_a_reload_in_the_middle_of_the_flow_returns_to_the_open_pane(visit
     assert len(await box.called("success")) == 1
 
 
-@pytest.mark.parametrize("renews", [False, True])
 async def test_a_reload_without_cookies_starts_again_or_says_why_it_cannot(
-    visit: Opener, app: Shop, tmp_path: Path, renews: bool
+    visit: Opener, app: Shop, tmp_path: Path
 ) -> None:
     async with browsing(tmp_path / "profile", ALL) as context:
         box = await visit(at=await context.new_page())
+        await box.page.expose_function("fetched", app.link_token)
         await box.launch()
         await box.agree()
         await box.at("credentials")
         await box.page.reload()
-        if renews:
-            await box.page.expose_function("fetched", app.link_token)
-            await box.page.evaluate("CobaltLink.init({ ...config(), fetchToken: fetched })")
-            await box.sign_in()
-            assert len(await box.called("success")) == 1
-            return
+        await box.page.evaluate("CobaltLink.init({ ...config(), fetchToken: fetched })")
+        await box.sign_in()
+        assert len(await box.called("success")) == 1
+        box = await visit("/?once", at=box.page)
+        await box.launch()
+        await box.agree()
+        await box.at("credentials")
+        await box.page.reload()
         await box.launch()
         await box.reads("Go back to the browser you started in")
-        await box.frame.locator("main [href='#close']").click()
+        await click(box.frame.locator("main [href='#close']"))
         await box.is_gone()
         assert [each[1] for each in await box.log("exit")] == ["other_browser"]
 

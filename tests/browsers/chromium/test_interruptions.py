@@ -38,21 +38,25 @@ async def failing(context: BrowserContext, pattern: str, times: int, *, after_ar
     return dropped
 
 
-@pytest.mark.parametrize("after_arrival", [False, True], ids=["the request", "the response"])
+LOST = {"the request": False, "the response": True}  # and whether the request has arrived then
+
+
 async def test_a_lost_connection_at_the_hand_over_gives_the_app_one_token(
-    visit: Opener, app: Shop, context: BrowserContext, after_arrival: bool
+    visit: Opener, app: Shop, context: BrowserContext
 ) -> None:
-    dropped = await failing(context, "**/done", 2, after_arrival=after_arrival)
-    box = await visit()
-    await box.launch()
-    await box.sign_in()
-    [[_, public_token]] = await box.called("success")
-    assert dropped == ["POST", "POST"]
-    await box.press()
-    await box.is_gone()
-    assert len(await box.log("success")) == 1
-    assert await box.log("exit") == []
-    assert (await app.exchange(public_token)).json()["success"] is True
+    for lost, after_arrival in LOST.items():
+        dropped = await failing(context, "**/done", 2, after_arrival=after_arrival)
+        box = await visit(f"/?{lost}", token=await app.link_token(user_id=lost))
+        await box.launch()
+        await box.sign_in()
+        [[_, public_token]] = await box.called("success")
+        assert dropped == ["POST", "POST"], lost
+        await box.press()
+        await box.is_gone()
+        assert len(await box.log("success")) == 1, lost
+        assert await box.log("exit") == [], lost
+        assert (await app.exchange(public_token)).json()["success"] is True, lost
+        await context.unroute_all()
 
 
 async def test_back_to_the_app_waits_for_the_token_while_the_network_is_down(
@@ -85,23 +89,25 @@ async def test_the_token_is_handed_over_however_late_the_browser_shows_the_last_
     await context.close()
 
 
-@pytest.mark.parametrize("after_arrival", [False, True], ids=["the request", "the response"])
 async def test_an_answer_that_the_network_lost_is_sent_again_once(
-    visit: Opener, context: BrowserContext, house: House, after_arrival: bool
+    visit: Opener, app: Shop, context: BrowserContext
 ) -> None:
-    box = await visit()
-    await box.launch()
-    await box.agree()
-    await box.type()
-    dropped = await failing(context, "**/link/*", 1, after_arrival=after_arrival)
-    await box.press()
-    if not after_arrival:
-        await box.reads("You’re offline")
-        await expect(box.frame.locator("[name=username]")).to_have_value("user_good")
-    assert len(await box.called("success")) == 1
-    assert dropped == ["POST"]
-    answered = await house.db.rows("SELECT pane FROM link_events WHERE name = 'answered'")
-    assert [each["pane"] for each in answered] == ["consent", "credentials"]
+    for lost, after_arrival in LOST.items():
+        token = await app.link_token(user_id=lost)
+        box = await visit(f"/?{lost}", token=token)
+        await box.launch()
+        await box.agree()
+        await box.type()
+        dropped = await failing(context, "**/link/*", 1, after_arrival=after_arrival)
+        await box.press()
+        if not after_arrival:
+            await box.reads("You’re offline")
+            await expect(box.frame.locator("[name=username]")).to_have_value("user_good")
+        assert len(await box.called("success")) == 1, lost
+        assert dropped == ["POST"], lost
+        answered = [each["pane"] for each in (await app.session(token))["events"] if each["name"] == "answered"]
+        assert answered == ["consent", "credentials"], lost
+        await context.unroute_all()
 
 
 async def test_link_says_that_it_is_offline_keeps_what_was_typed_and_goes_on_by_itself(
@@ -214,7 +220,7 @@ async def test_the_browser_of_the_first_answer_goes_on(visit: Opener, app: Shop,
     await box.at("credentials")
     await other.agree()
     await other.reads("Go back to the browser you started in")
-    await other.frame.locator("main [href='#close']").click()
+    await click(other.frame.locator("main [href='#close']"))
     await other.is_gone()
     assert [each[1] for each in await other.log("exit")] == ["other_browser"]
     await box.type()
@@ -244,29 +250,24 @@ async def test_an_expired_token_is_reported_if_no_other_can_be_fetched(visit: Op
     clock.move(timedelta(minutes=31))
     await box.launch()
     await box.reads("limited time")
-    await box.frame.locator("main [href='#close']").click()
+    await click(box.frame.locator("main [href='#close']"))
     await box.is_gone()
     [[_, code, message, _]] = await box.log("exit")
     assert (code, message) == ("link_expired", "This page timed out")
 
 
-@pytest.mark.parametrize("how", ["resolves", "rejects", "throws"])
-async def test_the_token_may_come_from_fetch_token_alone(visit: Opener, app: Shop, how: str) -> None:
-    box = await visit(token="")
-    await box.page.expose_function("fetched", app.link_token)
-    fetch = {
-        "resolves": "fetched",
-        "rejects": "() => Promise.reject(new Error('no session'))",
-        "throws": "() => { throw new Error('no session') }",
-    }
-    await box.page.evaluate(f"CobaltLink.init({{ ...config(), fetchToken: {fetch[how]} }}), 0")
-    if how == "resolves":
-        await box.sign_in()
-        assert len(await box.called("success")) == 1
-        return
-    [[_, code, message, _]] = await box.called("exit")
-    assert (code, message) == ("token_not_fetched", "Error: no session")
-    await box.is_gone()
+async def test_the_token_may_come_from_fetch_token_alone(visit: Opener, app: Shop, page: Page) -> None:
+    await page.expose_function("fetched", app.link_token)
+    for fails in ("() => Promise.reject(new Error('no session'))", "() => { throw new Error('no session') }"):
+        box = await visit(f"/?{len(fails)}", token="")
+        await page.evaluate(f"CobaltLink.init({{ ...config(), fetchToken: {fails} }}), 0")
+        [[_, code, message, _]] = await box.called("exit")
+        assert (code, message) == ("token_not_fetched", "Error: no session"), fails
+        await box.is_gone()
+    box = await visit("/?resolves", token="")
+    await page.evaluate("CobaltLink.init({ ...config(), fetchToken: fetched }), 0")
+    await box.sign_in()
+    assert len(await box.called("success")) == 1
 
 
 async def test_closing_link_while_it_fetches_a_token_opens_nothing(visit: Opener, app: Shop) -> None:
@@ -306,7 +307,7 @@ async def test_a_link_session_that_expires_in_the_middle_of_the_flow_says_so(vis
     clock.move(timedelta(minutes=31))
     await box.press()
     await box.reads("30 minutes")
-    await box.frame.locator("main [href='#close']").click()
+    await click(box.frame.locator("main [href='#close']"))
     await box.is_gone()
     assert [each[1] for each in await box.log("exit")] == ["link_expired"]
 
@@ -325,7 +326,7 @@ async def test_the_app_hears_of_the_end_while_the_page_is_open(visit: Opener, pa
     assert [each[1] for each in await box.log("event")].count("expired") == 1
     assert await box.frame.locator("form, input").count() == 0
     # The lightbox stays, so that its user reads why, and tells the app nothing twice.
-    await box.frame.locator("main [href='#close']").click()
+    await click(box.frame.locator("main [href='#close']"))
     await box.is_gone()
     assert len(await box.log("exit")) == 1
 
@@ -350,7 +351,7 @@ async def test_a_used_token_says_so(visit: Opener, context: BrowserContext) -> N
     await box.page.reload()
     await box.launch()
     await box.reads("already used")
-    await box.frame.locator("main [href='#close']").click()
+    await click(box.frame.locator("main [href='#close']"))
     await box.is_gone()
     assert [each[1] for each in await box.log("exit")] == ["link_used"]
 

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from hashlib import sha384
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import ConsoleMessage, Page, expect
 
 from cobalt_link.app import House
 from cobalt_link.link.pages import assets
@@ -18,7 +17,6 @@ from tests.browsers.chromium.lightbox import SECONDS
 from tests.browsers.chromium.packing import CLIENT
 from tests.browsers.chromium.site import APP, Site, served
 from tests.docs.samples import DOCS, samples
-from tests.support.chromium import chromium
 from tests.support.world import Shop, shop
 
 pytestmark = [pytest.mark.browser]
@@ -149,13 +147,6 @@ async def test_init_without_a_token_says_so_and_opens_nothing(visit: Opener) -> 
     assert await box.dialog.count() == 0
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def many_names() -> AsyncIterator[Browser]:
-    """A browser that resolves each name under .test to this machine."""
-    async with chromium("--host-resolver-rules=MAP *.test 127.0.0.1") as running:
-        yield running
-
-
 @pytest.fixture
 async def next_door(site: Site) -> AsyncIterator[Site]:
     """The same pages on another port of the same host."""
@@ -164,16 +155,8 @@ async def next_door(site: Site) -> AsyncIterator[Site]:
         yield other
 
 
-@pytest.fixture
-async def names(many_names: Browser) -> AsyncIterator[BrowserContext]:
-    context = await many_names.new_context()
-    yield context
-    await context.close()
-
-
-async def framed(context: BrowserContext, address: str) -> bool:
-    """Whether Link shows in the innermost frame of the page."""
-    page = await context.new_page()
+async def framed(page: Page, address: str) -> bool:
+    """Whether Link shows in the innermost frame of the page at an address."""
     await page.goto(address, wait_until="load")
     inner = page.frames[-1]
     shown = inner.url.split("?")[0].split("#")[0]
@@ -182,55 +165,58 @@ async def framed(context: BrowserContext, address: str) -> bool:
 
 
 async def test_only_a_registered_origin_may_frame_link(
-    names: BrowserContext, house: House, app: Shop, site: Site, next_door: Site
+    page: Page, house: House, app: Shop, site: Site, next_door: Site
 ) -> None:  # S-115
-    async def page(path: str, origin: str = site.address) -> str:
+    async def framing(path: str, origin: str = site.address) -> str:
         src = f"{house.settings.public_url}/?token={await app.link_token()}&amp;origin={origin}"
         site.put(path, EVIL.format(body=f'<iframe src="{src}"></iframe>'))
         return path
 
-    assert await framed(names, site.address + await page("/registered"))
+    assert await framed(page, site.address + await framing("/registered"))
     port = site.port
     strangers = {
-        "another host, same port": f"http://127.0.0.1:{port}" + await page("/1"),
-        "begins alike": f"http://localhost.evil.test:{port}" + await page("/2"),
-        "ends alike": f"http://evil-localhost.test:{port}" + await page("/3"),
-        "another port": f"http://localhost:{next_door.port}" + await page("/4"),
+        "another host, same port": f"http://127.0.0.1:{port}" + await framing("/1"),
+        "begins alike": f"http://localhost.evil.test:{port}" + await framing("/2"),
+        "ends alike": f"http://evil-localhost.test:{port}" + await framing("/3"),
+        "another port": f"http://localhost:{next_door.port}" + await framing("/4"),
     }
-    site.put("/nest", EVIL.format(body=f'<iframe src="{site.address}{await page("/5")}"></iframe>'))
+    site.put("/nest", EVIL.format(body=f'<iframe src="{site.address}{await framing("/5")}"></iframe>'))
     strangers["nested in a stranger's page"] = f"http://evil.test:{port}/nest"
-    site.put("/null", EVIL.format(body=f'<iframe sandbox="allow-scripts" src="{await page("/6")}"></iframe>'))
+    site.put("/null", EVIL.format(body=f'<iframe sandbox="allow-scripts" src="{await framing("/6")}"></iframe>'))
     strangers["inside a page without origin"] = f"{site.address}/null"
-    strangers["claims what it has not registered"] = f"{site.address}" + await page("/7", origin="https://a.example")
-    shown = [name for name, address in strangers.items() if await framed(names, address)]
+    strangers["claims what it has not registered"] = f"{site.address}" + await framing("/7", origin="https://a.example")
+    shown = [name for name, address in strangers.items() if await framed(page, address)]
     assert shown == []
 
 
-@pytest.mark.parametrize(
-    "more", ["", "; require-trusted-types-for 'script'"], ids=["the documented minimum", "with trusted types"]
-)
 async def test_a_page_under_the_documented_policy_opens_link(
-    visit: Opener, site: Site, house: House, app: Shop, more: str
+    visit: Opener, site: Site, house: House, app: Shop, page: Page
 ) -> None:
+    errors: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error" and "favicon.ico" not in f"{message.text} {message.location}":  # it has no icon
+            errors.append(message.text)
+
+    page.on("console", heard)
     link = house.settings.public_url
-    page, script = APP.format(link=link).split("<script>\n")
+    plain, script = APP.format(link=link).split("<script>\n")
     code, _ = script.split("</script>")
     site.put("/app.js", code + "document.querySelector('#go').onclick = launch_cobalt;")
-    html = page.replace(' onclick="launch_cobalt()"', "").replace(' style="height: 3000px"', "")
+    html = plain.replace(' onclick="launch_cobalt()"', "").replace(' style="height: 3000px"', "")
     html = html.replace('<link rel="icon" href="data:,">', "") + '<script src="/app.js"></script>'
     documented = next(each.text for each in samples(DOCS / "how-to" / "lightbox.md") if each.kind == "http")
-    policy = documented.partition(": ")[2].strip().replace("https://link.example.com", link) + more
+    policy = documented.partition(": ")[2].strip().replace("https://link.example.com", link)
     policy = policy.replace("script-src", "script-src 'self'")  # the app's own script
-    site.put("/strict", html, Content_Security_Policy=policy)
-    box = await visit("/strict")
-    errors: list[str] = []
-    box.page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    await box.launch()
-    await box.sign_in()
-    assert len(await box.called("success")) == 1
-    await box.press()
-    await box.is_gone()
-    assert errors == []
+    for more in ("", "; require-trusted-types-for 'script'"):
+        site.put("/strict", html, Content_Security_Policy=policy + more)
+        box = await visit(f"/strict?{len(more)}", token=await app.link_token(user_id=f"user {len(more)}"))
+        await box.launch()
+        await box.sign_in()
+        assert len(await box.called("success")) == 1, more
+        await box.press()
+        await box.is_gone()
+        assert errors == [], more
 
 
 async def test_a_page_whose_policy_forbids_the_frame_gets_an_error(visit: Opener, site: Site, house: House) -> None:
@@ -241,13 +227,11 @@ async def test_a_page_whose_policy_forbids_the_frame_gets_an_error(visit: Opener
     assert f"frame-src {house.settings.public_url}" in message
 
 
-@pytest.mark.parametrize(("body", "runs"), [(assets.source("init.js"), True), (b"another file", False)])
-async def test_the_browser_checks_the_sdk_by_its_hash(
-    visit: Opener, site: Site, house: House, body: bytes, runs: bool
-) -> None:
+async def test_the_browser_checks_the_sdk_by_its_hash(visit: Opener, site: Site, house: House) -> None:
     link = house.settings.public_url
-    digest = b64encode(sha384(body).digest()).decode()
-    tag = f'src="{link}/v{assets.VERSION}/init.js" integrity="sha384-{digest}" crossorigin="anonymous"'
-    site.put("/checked", APP.format(link=link).replace(f'src="{link}/init.js"', tag))
-    box = await visit("/checked")
-    assert await box.page.evaluate("typeof CobaltLink") == ("object" if runs else "undefined")
+    for body, seen in ((assets.source("init.js"), "object"), (b"another file", "undefined")):
+        digest = b64encode(sha384(body).digest()).decode()
+        tag = f'src="{link}/v{assets.VERSION}/init.js" integrity="sha384-{digest}" crossorigin="anonymous"'
+        site.put("/checked", APP.format(link=link).replace(f'src="{link}/init.js"', tag))
+        box = await visit(f"/checked?{seen}")
+        assert await box.page.evaluate("typeof CobaltLink") == seen

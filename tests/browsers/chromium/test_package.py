@@ -16,7 +16,7 @@ from cobalt_link.app import House
 from cobalt_link.link.pages import assets
 from tests.browsers.chromium.conftest import Opener
 from tests.browsers.chromium.lightbox import Lightbox
-from tests.browsers.chromium.packing import CLIENT, STATIC, STYLE, Built, build, bundled, bundled_app, run
+from tests.browsers.chromium.packing import CLIENT, STATIC, STYLE, Built, build, bundled, installed, needs_of, run
 from tests.browsers.chromium.site import Site
 from tests.browsers.chromium.test_how_to import sample
 from tests.link.pages.gallery import gallery
@@ -49,25 +49,24 @@ async def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=[18, 19], ids=["React 18", "React 19"])
-async def app_script(built: Built, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    source = (Path(__file__).parent / "app.jsx").read_text()
-    return await bundled_app(built, source, request.param, tmp_path_factory.mktemp("react") / "app")
+async def app_script(built: Built, request: pytest.FixtureRequest) -> str:
+    return await bundled(built, (Path(__file__).parent / "app.jsx").read_text(), *needs_of(request.param))
 
 
-@pytest.mark.parametrize("name", ["init.js", "link.js"])
-def test_the_committed_scripts_are_what_the_sources_make(built: Built, name: str) -> None:
-    assert (built.static / name).read_bytes() == (STATIC / name).read_bytes(), "run `make assets`"
+def test_the_committed_scripts_are_what_the_sources_make(built: Built) -> None:
+    for name in ("init.js", "link.js"):
+        assert (built.static / name).read_bytes() == (STATIC / name).read_bytes(), f"{name}: run `make assets`"
 
 
 @pytest.mark.usefixtures("client")
-@pytest.mark.parametrize("name", ["init.js", "link.js", "link.css"])
-async def test_the_brotli_copy_of_a_file_has_the_same_content(page: Page, house: House, name: str) -> None:
+async def test_the_brotli_copy_of_a_file_has_the_same_content(page: Page, house: House) -> None:
     # Python has no brotli, so the browser decompresses. Unlike a build, this check needs no Node. It also fails for a
     # developer without Node who changed the style sheet.
-    path = "/init.js" if name == "init.js" else assets.static_url(name)
-    response = await page.goto(house.settings.public_url + path)
-    assert response and response.headers["content-encoding"] == "br"
-    assert await response.body() == (STATIC / name).read_bytes(), "run `make assets`"
+    for name in ("init.js", "link.js", "link.css"):
+        path = "/init.js" if name == "init.js" else assets.static_url(name)
+        response = await page.goto(house.settings.public_url + path)
+        assert response and response.headers["content-encoding"] == "br", name
+        assert await response.body() == (STATIC / name).read_bytes(), f"{name}: run `make assets`"
 
 
 async def test_the_style_sheet_as_it_is_written_costs_at_most_a_twentieth_of_the_first_view(built: Built) -> None:
@@ -112,21 +111,22 @@ async def test_the_sources_and_an_app_that_uses_the_types_pass_the_compiler(buil
         await run(built.tools / "tsc", *strict, *modes, "consumer.ts", cwd=tmp_path)
 
 
-@pytest.mark.parametrize("react", [16, 19])
-async def test_an_app_that_installs_the_package_has_one_react(built: Built, tmp_path: Path, react: int) -> None:
+async def test_an_app_that_installs_the_package_has_one_react(built: Built) -> None:
     source = 'import { useCobaltLink } from "@cobalt-link/link/react"; import React from "react"; useCobaltLink(React);'
-    script = await bundled_app(built, source, react, tmp_path / "app")
-    installed = [json.loads(each.read_text())["version"] for each in (tmp_path / "app").rglob("react/package.json")]
-    assert [each.split(".")[0] for each in installed] == [str(react)]
-    assert len(re.findall(r"react/cjs/react\.development\.js\n", script)) == 1
+    for react in (16, 19):
+        script = await bundled(built, source, *needs_of(react))
+        folder = await installed(built, *needs_of(react))
+        versions = [json.loads(each.read_text())["version"] for each in folder.rglob("react/package.json")]
+        assert [each.split(".")[0] for each in versions] == [str(react)]
+        assert len(re.findall(r"react/cjs/react\.development\.js\n", script)) == 1, react
     # Neither does one that links to the folder, as npm does for a folder: there is no React beside the package.
     assert not (built.client / "node_modules" / "react").exists()
 
 
-async def test_an_app_without_react_installs_nothing_else(built: Built, tmp_path: Path) -> None:
-    await bundled(built, 'import { load } from "@cobalt-link/link"; load("/init.js");', tmp_path / "app")
-    installed = [each.parent.name for each in (tmp_path / "app" / "node_modules").rglob("package.json")]
-    assert installed == ["link"]
+async def test_an_app_without_react_installs_nothing_else(built: Built) -> None:
+    await bundled(built, 'import { load } from "@cobalt-link/link"; load("/init.js");')
+    folder = await installed(built)
+    assert [each.parent.name for each in (folder / "node_modules").rglob("package.json")] == ["link"]
 
 
 LOADED = """import { load } from "@cobalt-link/link";
@@ -134,10 +134,10 @@ window.tried = (src) => load(src).then((link) => typeof link.init, (error) => er
 
 
 async def test_load_works_in_hostile_pages_and_says_what_is_wrong(
-    built: Built, site: Site, house: House, page: Page, app: Shop, tmp_path: Path
+    built: Built, site: Site, house: House, page: Page, app: Shop
 ) -> None:
     link = house.settings.public_url
-    site.put("/loads.js", await bundled(built, LOADED, tmp_path / "app"))
+    site.put("/loads.js", await bundled(built, LOADED))
     html = '<!doctype html><p id="CobaltLink">{more}</p><script src="/loads.js"></script>'
     policy = f"script-src 'self' {link}; frame-src {link}; require-trusted-types-for 'script'"
     found = {}
@@ -163,14 +163,15 @@ async def test_load_works_in_hostile_pages_and_says_what_is_wrong(
 
 
 @pytest.fixture
-def react(site: Site, house: House, visit: Opener, app_script: str) -> ReactOpener:
+def react(site: Site, house: House, app: Shop, visit: Opener, app_script: str) -> ReactOpener:
     """`await react("hook")` opens the React app. app.jsx says what else it can do."""
     site.put("/app.js", app_script)
     site.put("/react", PAGE.format(more=""))
     site.put("/preloaded", PAGE.format(more=f'<script src="{house.settings.public_url}/init.js"></script>'))
 
     async def opened(how: str, path: str = "/react") -> Lightbox:
-        return await visit(f"{path}?as={how}&link={house.settings.public_url}")
+        token = await app.link_token(user_id=f"{how} {path}")
+        return await visit(f"{path}?as={how}&link={house.settings.public_url}", token=token)
 
     return opened
 
@@ -190,14 +191,14 @@ async def test_a_react_app_opens_link_at_a_click(react: ReactOpener, app: Shop) 
     assert await box.log("exit") == []
 
 
-@pytest.mark.parametrize(("how", "path"), [("auto", "/react"), ("auto", "/preloaded"), ("eager", "/preloaded")])
-async def test_strict_mode_opens_link_once_and_keeps_it_open(react: ReactOpener, how: str, path: str) -> None:
-    box = await react(how, path)
-    await box.sign_in()
-    assert len(await box.called("success")) == 1
-    assert await box.log("exit") == []
-    assert await box.log("load") == [["load"]]
-    assert await box.page.evaluate(FRAMES) == 1
+async def test_strict_mode_opens_link_once_and_keeps_it_open(react: ReactOpener) -> None:
+    for how, path in (("auto", "/react"), ("auto", "/preloaded"), ("eager", "/preloaded")):
+        box = await react(how, path)
+        await box.sign_in()
+        assert len(await box.called("success")) == 1, (how, path)
+        assert await box.log("exit") == [], (how, path)
+        assert await box.log("load") == [["load"]], (how, path)
+        assert await box.page.evaluate(FRAMES) == 1, (how, path)
 
 
 async def test_link_closes_when_its_component_unmounts(react: ReactOpener) -> None:
@@ -225,7 +226,7 @@ async def test_the_pattern_in_the_contract_loads_the_script_once(react: ReactOpe
 
 
 async def test_the_react_sample_of_the_docs_opens_link(
-    built: Built, site: Site, house: House, app: Shop, page: Page, tmp_path: Path
+    built: Built, site: Site, house: House, app: Shop, page: Page
 ) -> None:
     source = sample("react").replace("https://link.example.com", house.settings.public_url)
     mount = """
@@ -234,7 +235,7 @@ const token = location.hash.slice(1);
 createRoot(document.getElementById("root")).render(
   <LinkButton token={token} onSuccess={(publicToken) => (document.title = publicToken)} />);
 """
-    site.put("/app.js", await bundled_app(built, source + mount, 19, tmp_path / "app"))
+    site.put("/app.js", await bundled(built, source + mount, *needs_of(19)))
     site.put("/react", PAGE.format(more=""))
     await page.goto(f"{site.address}/react#{await app.link_token()}")
     await page.get_by_role("button", name="Link account").click()

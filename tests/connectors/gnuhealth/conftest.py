@@ -1,13 +1,15 @@
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connectors.gnuhealth import GnuHealth
 from tests.connectors.gnuhealth import walk
+from tests.support.ehrs import gnuhealth_install as install
 from tests.support.ehrs import gnuhealth_seed as seed
 from tests.support.ehrs.gnuhealth import GnuHealth as Bench
-from tests.support.ehrs.gnuhealth import Start
+from tests.support.ehrs.gnuhealth import prepared
 
 
 @pytest.fixture
@@ -18,9 +20,15 @@ async def connector() -> AsyncIterator[GnuHealth]:
 
 
 @pytest.fixture(scope="session")
-def written_to(start_gnuhealth: Start) -> Bench:
-    """A server for the tests that write: the others count what is there."""
-    return start_gnuhealth()
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A server that hides its databases and locks a login at its first wrong password. Beside `riverside`, which has no
+    visits, it has `books`, of a Tryton without GNU Health."""
+    server = prepared(tmp_path_factory.mktemp("strict"), "riverside", hide_databases=True, max_attempt=0)
+    shutil.copy(install.plain_tryton(), server.folder / "books.sqlite")
+    server.databases.append("books")
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

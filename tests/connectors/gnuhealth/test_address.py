@@ -1,7 +1,5 @@
 """What stands at an address that someone typed: GNU Health, something else, or nothing."""
 
-import shutil
-
 import pytest
 
 from cobalt_link.connector.instance import EhrInstance
@@ -12,7 +10,7 @@ from tests.connectors.gnuhealth.walk import Walk, credentials
 from tests.net.wires import listening, plain
 from tests.support.ehrs import gnuhealth_install as install
 from tests.support.ehrs import gnuhealth_seed as seed
-from tests.support.ehrs.gnuhealth import MARKS, Start
+from tests.support.ehrs.gnuhealth import MARKS
 from tests.support.ehrs.gnuhealth import GnuHealth as Bench
 
 pytestmark = MARKS
@@ -46,23 +44,15 @@ async def test_a_name_that_does_not_resolve_is_not_found() -> None:
     assert no.value.details == {"reason": "not_found"}
 
 
-async def test_a_server_that_hides_its_databases_needs_the_name_in_the_address(start_gnuhealth: Start) -> None:
-    server = start_gnuhealth(hide_databases=True)
-    walk = await Walk(server.url).go()
+async def test_a_server_that_hides_its_databases_needs_the_name_in_the_address(strict: Bench) -> None:
+    walk = await Walk(strict.url).go()
     assert isinstance(walk.refusal, Unsupported) and walk.refusal.details == {"reason": "hidden_databases"}
-    named = await Walk(f"{server.url}/riverside").go(DOCTOR)
+    named = await Walk(f"{strict.url}/riverside").go(DOCTOR)
     assert named.grant.tenant == "riverside"
-    remembered = await Walk(server.url, known=named.grant.known).go(DOCTOR)
+    remembered = await Walk(strict.url, known=named.grant.known).go(DOCTOR)
     assert remembered.grant.tenant == "riverside"
-    server.stop()
 
 
-async def test_a_tryton_without_gnu_health_is_another_system(start_gnuhealth: Start) -> None:
-    server = start_gnuhealth()
-    server.databases.append("books")
-    server.stop()
-    shutil.copy(install.plain_tryton(), server.folder / "books.sqlite")
-    server.start()
-    walk = await Walk(f"{server.url}/books").go(credentials("admin", install.ADMIN_PASSWORD))
+async def test_a_tryton_without_gnu_health_is_another_system(strict: Bench) -> None:
+    walk = await Walk(f"{strict.url}/books").go(credentials("admin", install.ADMIN_PASSWORD))
     assert (walk.refusal.code, walk.refusal.details) == ("not_this_address", {"reason": "other_ehr"})
-    server.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -14,6 +14,7 @@ from cobalt_link.connector.capabilities import listed
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Appointment, AppointmentQuery, PatientQuery
 from cobalt_link.connectors.gnuhealth import GnuHealth, appointments, patients, practice
+from tests.connectors.gnuhealth import walk
 from tests.connectors.gnuhealth.notes import noted
 from tests.connectors.gnuhealth.walk import Walk, credentials
 from tests.support.ehrs import gnuhealth_seed as seed
@@ -73,6 +74,31 @@ async def full(gnuhealth: Bench) -> AsyncIterator[str]:
     gnuhealth.rpc("model.gnuhealth.appointment.write", [int(number)], dict.fromkeys(written))
 
 
+class Whole(NamedTuple):
+    """What is read while no field is empty."""
+
+    appointment: Appointment
+    people: set[str]
+    visits: set[str]
+
+
+@pytest.fixture(scope="module")
+async def whole(gnuhealth: Bench, chart: Chart, full: str) -> Whole:
+    each = walk.connector()
+    people = {row.ehr_id for row in (await each.patients(chart, PatientQuery())).items}
+    visits = {row.ehr_id for row in await listed(each.appointments(chart, around(gnuhealth)))}
+    before = Whole(await by_id(each, chart, full), people, visits)
+    await each.http.close()
+    found = before.appointment
+    assert found.start and found.status and found.insurance_number and found.patient.first_name
+    return before
+
+
+def around(bench: Bench, **filters: Any) -> AppointmentQuery:
+    week = timedelta(days=7)
+    return AppointmentQuery(start=bench.today - week, end=bench.today + week, include_note=True, **filters)
+
+
 @asynccontextmanager
 async def emptied(bench: Bench, model: str, field: str) -> AsyncIterator[None]:
     """This field of every record of the model, as a database that grew over years may have it."""
@@ -105,30 +131,24 @@ def test_every_field_that_we_read_is_tried() -> None:
 
 @pytest.mark.parametrize(("model", "field"), EMPTIED)
 async def test_an_empty_field_fails_nothing_and_hides_nothing(
-    gnuhealth: Bench, connector: GnuHealth, chart: Chart, full: str, model: str, field: str
+    gnuhealth: Bench, connector: GnuHealth, chart: Chart, whole: Whole, model: str, field: str
 ) -> None:
     if not may_be_empty(gnuhealth, model, field):
         assert (model, field) in {(INSURANCE, "number"), (NUMBER, "type")}, "the server never leaves these empty"
         return
-    days: dict[str, Any] = {
-        "start": gnuhealth.today - timedelta(days=7), "end": gnuhealth.today + timedelta(days=7), "include_note": True,
-    }  # fmt: skip
-    before = await by_id(connector, chart, full)
-    everybody = {each.ehr_id for each in (await connector.patients(chart, PatientQuery())).items}
-    listed_before = {each.ehr_id for each in await listed(connector.appointments(chart, AppointmentQuery(**days)))}
-    assert before.start and before.status and before.insurance_number and before.patient.first_name
+    before = whole.appointment
     async with emptied(gnuhealth, model, field):
-        after = await by_id(connector, chart, full)
-        found = await listed(connector.appointments(chart, AppointmentQuery(**days)))
+        after = await by_id(connector, chart, before.ehr_id)
+        found = await listed(connector.appointments(chart, around(gnuhealth)))
         people = (await connector.patients(chart, PatientQuery())).items
         await connector.patients(chart, PatientQuery(first_name="é"))
-        await listed(connector.appointments(chart, AppointmentQuery(**days, patient_phone="555-201-0001")))
+        await listed(connector.appointments(chart, around(gnuhealth, patient_phone="555-201-0001")))
         providers, locations = await connector.providers(chart), await connector.locations(chart)
         await connector.settings(chart)
         if model in ("res.user", "company.company"):
             assert (await Walk(gnuhealth.url).go(DOCTOR)).grant.user.username == "ccameron"
-    assert {each.ehr_id for each in people} == everybody
-    assert {each.ehr_id for each in found} == (set() if field == "appointment_date" else listed_before)
+    assert {each.ehr_id for each in people} == whole.people
+    assert {each.ehr_id for each in found} == (set() if field == "appointment_date" else whole.visits)
     assert len(providers) == 2 and locations
     if name := NOTHING.get(field) if model == APPOINTMENT else None:
         assert getattr(after, name) is None

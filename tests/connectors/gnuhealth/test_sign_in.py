@@ -75,15 +75,14 @@ async def test_a_wrong_password_is_asked_again_with_the_username_kept(gnuhealth:
     gnuhealth.forget_attempts()
 
 
-async def test_too_many_wrong_passwords_end_in_a_lock_out(start_gnuhealth: Start) -> None:
-    strict = start_gnuhealth(max_attempt=0)
-    walk = await Walk(strict.url).go(credentials("ccameron", "wrong"))
+async def test_too_many_wrong_passwords_end_in_a_lock_out(strict: Bench) -> None:
+    address = f"{strict.url}/riverside"
+    walk = await Walk(address).go(credentials("ccameron", "wrong"))
     assert isinstance(walk.pane, Credentials)
-    walk = await Walk(strict.url).go(DOCTOR)
+    walk = await Walk(address).go(DOCTOR)
     assert (walk.refusal.code, walk.refusal.details) == ("locked", {"minutes": 5})
     strict.forget_attempts()
-    assert (await Walk(strict.url).go(DOCTOR)).grant
-    strict.stop()
+    assert (await Walk(address).go(DOCTOR)).grant
 
 
 async def test_a_texted_code_is_asked_for_after_the_password(gnuhealth_mfa: Bench) -> None:
@@ -193,19 +192,16 @@ async def test_signing_out_ends_the_session_at_the_server(gnuhealth: Bench, conn
         await connector.sign_out(walk.chart)
 
 
-async def test_a_session_that_outlived_its_age_has_ended(start_gnuhealth: Start, connector: GnuHealth) -> None:
+async def test_a_session_that_outlived_its_age_has_ended_and_a_stopped_server_is_down(
+    start_gnuhealth: Start, connector: GnuHealth
+) -> None:
     server = start_gnuhealth()
     walk = await Walk(server.url).go(DOCTOR)
     server.config["max_age"] = 0
     server.restart()
     with pytest.raises(SessionEnded):
         await connector.providers(walk.chart)
+    begun = await Walk(server.url).go()
     server.stop()
-
-
-async def test_a_stopped_server_is_down(start_gnuhealth: Start) -> None:
-    server = start_gnuhealth()
-    walk = await Walk(server.url).go()
-    server.stop()
-    await walk.go(DOCTOR)
-    assert walk.refusal.code == "ehr_down"
+    await begun.go(DOCTOR)
+    assert begun.refusal.code == "ehr_down"

@@ -13,7 +13,7 @@ Open = Callable[..., Awaitable[Chart]]
 
 @pytest.fixture
 async def connector() -> AsyncIterator[Connector]:
-    http = Http(allow_private=True, timeout=2.0)
+    http = Http(allow_private=True)
     yield Connector(http)
     await http.close()
 

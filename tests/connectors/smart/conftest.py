@@ -5,7 +5,6 @@ import pytest
 from cobalt_link.connectors.smart import Smart
 from cobalt_link.net.http import Http
 from tests.support.ehrs.smart import App, Registered, SmartEhr, smart_ehr
-from tests.support.world import TRUST
 
 
 @pytest.fixture
@@ -16,6 +15,6 @@ async def ehr() -> AsyncIterator[SmartEhr]:
 
 @pytest.fixture
 async def connector(ehr: SmartEhr) -> AsyncIterator[Smart]:
-    http = Http(allow_private=True, timeout=2.0, tls=TRUST())
+    http = Http(allow_private=True, timeout=2.0)
     yield Smart(http, Registered(App(ehr.address)))
     await http.close()

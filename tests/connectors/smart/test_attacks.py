@@ -22,7 +22,6 @@ from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Asking, Refused
 from tests.connectors.smart.runs import advance, answer, granted, open_chart, run
 from tests.support.ehrs.smart import KEY, App, Registered, SmartEhr, outcome, smart_ehr, to
-from tests.support.world import TRUST
 
 
 def ends(result: object) -> str:
@@ -87,7 +86,7 @@ async def test_an_injected_code_is_worth_nothing(connector: Smart, ehr: SmartEhr
 
 async def test_a_registration_that_changed_meanwhile_gets_no_code(ehr: SmartEhr) -> None:
     # S-022: another app at the same address, approved while the browser was away
-    http, registered, journal = Http(allow_private=True, tls=TRUST()), Registered(App(ehr.address)), MemoryJournal()
+    http, registered, journal = Http(allow_private=True), Registered(App(ehr.address)), MemoryJournal()
     connector = Smart(http, registered)
     asking = await advance(connector, ehr.address, journal)
     assert isinstance(asking, Asking) and isinstance(asking.pane, Redirect)
@@ -185,7 +184,7 @@ async def test_documents_and_references_elsewhere_are_not_fetched(connector: Sma
 
 
 async def test_private_addresses_are_asked_nothing(ehr: SmartEhr) -> None:
-    guarded = Http(tls=TRUST())  # as in production: loopback is private
+    guarded = Http()  # as in production: loopback is private
     connector = Smart(guarded, Registered(App(ehr.address)))
     outcome = await advance(connector, ehr.address, MemoryJournal())
     assert isinstance(outcome, Refused) and outcome.refusal.details == {"reason": "not_allowed"}
@@ -199,7 +198,7 @@ async def test_pages_floods_and_silence_end_as_refusals(connector: Smart, ehr: S
         return Response()
 
     deep = b'{"resourceType":"Bundle","entry":' + b"[" * 5000 + b"]" * 5000 + b"}"
-    quick = Http(allow_private=True, timeout=0.3, max_body=100_000, tls=TRUST())
+    quick = Http(allow_private=True, timeout=0.3, max_body=100_000)
     impatient = Smart(quick, connector.registrations)
     for reply in (
         lambda request: Response("<html>Sign in</html>", media_type="text/html"),

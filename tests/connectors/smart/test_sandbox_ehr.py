@@ -37,7 +37,6 @@ from sandbox_ehr.server import running
 from tests.connectors.smart.runs import advance, answer, chart_of, granted
 from tests.support.ehrs.smart import App, Registered
 from tests.support.smart_app import SmartApp, query_of
-from tests.support.world import TRUST
 
 DAY, NOON = date(2026, 3, 4), "2026-03-04T12:00:00-05:00"
 TWINS = {"epic": "epic", "oracle": "oracle", "athenahealth": "athenahealth", "eclinicalworks": "eclinicalworks",
@@ -55,7 +54,7 @@ class Linked:
 
 @asynccontextmanager
 async def guarded() -> AsyncIterator[Http]:
-    http = Http(allow_private=True, tls=TRUST())
+    http = Http(allow_private=True)
     try:
         yield http
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx2
@@ -26,11 +27,12 @@ async def other(request: pytest.FixtureRequest, house: House) -> AsyncIterator[H
         yield other
 
 
-async def sweep(house: House) -> None:
-    """As a worker does it, until what it started has ended."""
+@asynccontextmanager
+async def swept(house: House) -> AsyncIterator[None]:
+    """A sweep as a worker does it. What it started ends with the block."""
     house.jobs.queue.opens(5)
     await next(chore for chore in house.chores if chore.name == "link sessions").work()
-    await asyncio.sleep(0.1)  # what has not begun is left to other workers
+    yield
     await house.jobs.queue.closed(30)
 
 
@@ -42,7 +44,8 @@ async def test_a_session_that_a_worker_has_is_not_taken_over(
     answering = asyncio.create_task(Browser(client).submit(page, username="user_good", password="pass_good"))
     await until(house, "state = 'running'")
     claim = (await session_row(house))["claim"]
-    await sweep(other)
+    async with swept(other):
+        await asyncio.sleep(0.1)
     assert (await session_row(house))["claim"] == claim
     await answering
     await until(house, "state = 'granted'")
@@ -58,8 +61,9 @@ async def test_a_poll_is_due_for_both_at_the_same_moment(house: House, other: Ho
         await until(house, "state = 'polling'")
         await house.db.run("UPDATE link_sessions SET wake_at = clock_timestamp() + interval '60 seconds'")
         before = (await session_row(house))["version"]
-        await sweep(other)
+        async with swept(other):
+            await asyncio.sleep(0.1)
         assert (await session_row(house))["version"] == before
         await house.db.run("UPDATE link_sessions SET wake_at = clock_timestamp()")
-        await sweep(other)
-        assert (await session_row(house))["version"] > before
+        async with swept(other):
+            await until(house, f"version > {before}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -15,6 +16,7 @@ from cobalt_link.settings import SettingsError
 from tests.support.text_browser import Browser, Page, link_by_http, public_token_by_http
 from tests.support.world import Sandbox, Shop, connected, open_for_business, opened, settings_for, shop
 
+PATIENT = {"first_name": "Ana", "last_name": "Silva", "dob": "1980-05-04", "sex": "female"}
 NOT_ALLOWED = "This address isn’t allowed here. Ask Riverside IT ."
 
 
@@ -76,17 +78,28 @@ async def test_an_address_that_a_user_types_is_held_to_it(
     assert NOT_ALLOWED in page.text
 
 
-async def test_no_password_goes_to_a_domain_that_was_taken_off_the_list(
+async def test_nothing_goes_to_a_domain_that_was_taken_off_the_list(
     dsn: str, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
     async with opened(settings_for(tmp_path, dsn, sandbox.address), clock) as before, open_for_business(before) as http:
         app = await shop(before, http, "Acme Scribe")
         public = await public_token_by_http(http, await app.link_token())
         access = (await app.exchange(public)).json()["access_token"]
+        assert (await app.call("GET", "/v1/locations", access_token=access)).is_success
     logins, listed = await sandbox.logins(), {"allowed_ehr_domains": {"sandbox": "his.clinic.example"}}
     narrowed = settings_for(tmp_path, dsn, sandbox.address, **listed)
     async with opened(narrowed, clock) as after, open_for_business(after) as http:
         app = Shop(app.record, app.secret, http)
+        # Reads, writes, and what only looks like a write.
+        dry = PATIENT | {"dry_run": True}
+        for refused in (
+            await app.call("GET", "/v1/locations", access_token=access),
+            await app.call("POST", "/v1/patients", access_token=access, json=dry),
+        ):
+            assert (refused.status_code, refused.json()["error"]) == (400, "ehr_domain_not_allowed")
+            assert "COBALT_ALLOWED_EHR_DOMAINS" in refused.json()["message"]
+        job = await written(app, access)
+        assert (job["state"], job["code"]) == ("failed", "EHR_DOMAIN_NOT_ALLOWED")
         page = await link_by_http(http, await app.link_token(access_token=access))
         assert NOT_ALLOWED in page.text
         async with connected(after) as other:
@@ -94,6 +107,13 @@ async def test_no_password_goes_to_a_domain_that_was_taken_off_the_list(
             page = await Browser(other).submit(page, pick="ehr:sandbox")
             assert NOT_ALLOWED in page.text
     assert await sandbox.logins() == logins
+
+
+async def written(app: Shop, access: str) -> dict[str, Any]:
+    """The job of a write, once it is settled."""
+    accepted = await app.call("POST", "/v1/patients", access_token=access, json=PATIENT)
+    answer = await app.call("GET", f"/v1/jobs/{accepted.json()['job_id']}", params={"wait": 20})
+    return answer.json()["job"]
 
 
 def test_a_list_for_what_is_no_connector_is_refused() -> None:

@@ -15,7 +15,7 @@ from cobalt_link.link.session.tokens import Tokens
 from cobalt_link.vault.master_key import open_vault
 from tests.link.conftest import session_row
 from tests.support.text_browser import Browser, Page, link_by_http, public_token_of
-from tests.support.world import CALLBACK, Shop, shop
+from tests.support.world import CALLBACK, Sandbox, Shop, shop
 
 SPECULATIVE = [
     {"Sec-Purpose": "prefetch"},
@@ -42,13 +42,14 @@ async def not_there_yet(house: House, acme: Shop, http: httpx2.AsyncClient) -> s
     return f"/link/{(await session_row(house))['id']}"
 
 
-@pytest.mark.parametrize("username", ["user_good", "user_code", "user_push"])
-async def test_the_last_answer_leads_back_to_the_app(acme: Shop, client: httpx2.AsyncClient, username: str) -> None:
-    back = await linked(acme, client, username, state="s1")
-    assert back.response.status_code == 303
-    token = public_token_of(back)
-    assert back.response.headers["location"] == f"{CALLBACK}?token={token}&public_token={token}&state=s1"
-    assert (await acme.exchange(token)).status_code == 200
+async def test_the_last_answer_leads_back_to_the_app(acme: Shop, client: httpx2.AsyncClient, sandbox: Sandbox) -> None:
+    await sandbox.lab("users/user_push", {"push_after": 0.0})
+    for username in ("user_good", "user_code", "user_push"):
+        back = await linked(acme, client, username, user_id=username, state="s1")
+        assert back.response.status_code == 303, username
+        token = public_token_of(back)
+        assert back.response.headers["location"] == f"{CALLBACK}?token={token}&public_token={token}&state=s1", username
+        assert (await acme.exchange(token)).status_code == 200, username
 
 
 async def test_afterwards_only_a_press_makes_another_token_and_the_first_stays_good(
@@ -99,11 +100,11 @@ async def test_another_browser_is_not_sent_to_the_app(house: House, acme: Shop, 
     assert await house.db.one("SELECT count(*) AS n FROM public_tokens") == {"n": 0}
 
 
-@pytest.mark.parametrize("wanted", [True, "true", 1])
-async def test_an_app_can_ask_for_the_summary(acme: Shop, client: httpx2.AsyncClient, wanted: object) -> None:
-    page = await link_by_http(client, await acme.link_token(show_summary=wanted))
-    assert (page.pane, page.heading) == ("done", "You’re connected")
-    assert public_token_of(await Browser(client).submit(page))
+async def test_an_app_can_ask_for_the_summary(acme: Shop, client: httpx2.AsyncClient) -> None:
+    for wanted in (True, "true", 1):
+        page = await link_by_http(client, await acme.link_token(show_summary=wanted, user_id=repr(wanted)))
+        assert (page.pane, page.heading) == ("done", "You’re connected"), wanted
+        assert public_token_of(await Browser(client).submit(page)), wanted
 
 
 async def test_without_a_callback_the_browser_stays_and_a_test_client_says_what_its_button_shows(

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
 from tests.browsers.engines.firefox import firefox
 from tests.link.pages.gallery import KINDS, gallery
-from tests.support.axe import UNSTICK
+from tests.support.axe import UNSTICK, bring_axe
 from tests.support.chromium import ORIGIN, chromium, window
 
 REPORT = Path(__file__).parents[3] / "docs" / "accessibility.md"
@@ -88,7 +87,7 @@ async def judge(browser: Browser, *layouts: Layout, names: tuple[str, ...] = KIN
     shown = {name: page for name, page in _pages(first).items() if name in names}
     judged = [Judged(layout, len(shown), [], [], []) for layout in layouts]
     async with window(browser, shown, first.size, first.theme, scripts=True, **first.more) as page:
-        await page.add_init_script(Axe().axe_script)
+        await bring_axe(page)
         for name in shown:
             await page.goto(f"{ORIGIN}/{name}")
             assert await page.evaluate(THEME) == first.theme

@@ -4,7 +4,8 @@ pictures."""
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import get_args
+from functools import lru_cache
+from typing import Any, get_args
 
 import msgspec
 
@@ -18,6 +19,7 @@ from cobalt_link.connector.panes import (
     Pane,
     PaneRefusal,
     Picker,
+    Redirect,
     Waiting,
 )
 from cobalt_link.connector.refusals import catalogue
@@ -159,6 +161,13 @@ def soon(**after: float) -> datetime:
 
 def gallery(locale: str = "en") -> dict[str, str]:
     """Every page in one locale."""
+    # Drawing takes half a second, so pages are drawn again only where a test has replaced what draws them.
+    drawn_by: Any = (render, connection_list, home, context, texts.catalog)
+    return {**_drawn(locale, drawn_by)}
+
+
+@lru_cache(maxsize=4)
+def _drawn(locale: str, _by: object) -> dict[str, str]:
     here, nowhere = context(locale=locale), unchosen(locale=locale)
     plain = context(
         locale=locale,
@@ -181,6 +190,7 @@ def gallery(locale: str = "en") -> dict[str, str]:
         | codes(here)
         | choices(here)
         | waits(here)
+        | redirects(here)
         | messages(here)
         | problems(here)
         | ends(here)
@@ -303,6 +313,19 @@ def waits(here: PageContext) -> dict[str, str]:
         "push-number": render.pane(here, Waiting(number="47", expires_at=soon(seconds=42))),
         "push-phone": render.pane(here, Waiting(sent_to="34", resend=True)),
         "push-plain": render.pane(here, Waiting(problem=PaneRefusal("push_expired"))),
+    }
+
+
+def redirects(here: PageContext) -> dict[str, str]:
+    framed = msgspec.structs.replace(here, in_frame=True)
+    pane = Redirect(url="https://login.larkspur.example/oauth2/authorize?client_id=1", registration="larkspur")
+    return {
+        "redirect": render.pane(here, pane),
+        "redirect-framed": render.pane(framed, pane, stale=True),
+        "redirect-away": render.pane(framed, pane, window="away"),
+        "redirect-blocked": render.pane(framed, pane, window="blocked"),
+        "redirect-repair": render.pane(msgspec.structs.replace(here, repairing=True), pane),
+        "going": render.going(here, pane.url),
     }
 
 

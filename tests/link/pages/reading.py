@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
+
+from tests.link.pages.gallery import gallery
 
 _VOID = frozenset({"meta", "link", "input", "br", "wbr", "path", "rect", "hr", "img"})
 
@@ -83,3 +86,9 @@ def read(page: str) -> Element:
     reader.close()
     assert reader.open is reader.root, f"<{reader.open.tag}> stays open"
     return reader.root
+
+
+@cache
+def shown(locale: str = "en") -> dict[str, Element]:
+    """Every page of the gallery, read once per process."""
+    return {name: read(page) for name, page in gallery(locale).items()}

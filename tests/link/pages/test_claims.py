@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from cobalt_link.app import House
 from cobalt_link.connector.panes import Choice, Code, Consent, Credentials, Message, Option, Pane, Picker, Waiting
@@ -110,10 +109,10 @@ async def test_update_mode_says_it_too(acme: Shop, client: httpx2.AsyncClient, h
     assert (page.pane, ADDRESSEE in page.text) == ("credentials", True), page.text
 
 
-@pytest.mark.parametrize("name", ["a\nb\x00", "x" * 81, "\u202eann", "a\u200bb"])
-async def test_a_display_name_that_nobody_can_read_is_refused(acme: Shop, name: str) -> None:
-    body = {"user_id": "u", "org_id": "o", "display_name": name}
-    assert (await acme.call("POST", "/link/token/create", json=body)).status_code == 400
+async def test_a_display_name_that_nobody_can_read_is_refused(acme: Shop) -> None:
+    for name in ("a\nb\x00", "x" * 81, "\u202eann", "a\u200bb"):
+        body = {"user_id": "u", "org_id": "o", "display_name": name}
+        assert (await acme.call("POST", "/link/token/create", json=body)).status_code == 400, name
 
 
 async def test_a_display_name_ends_with_its_link(acme: Shop, house: House) -> None:

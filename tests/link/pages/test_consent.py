@@ -126,7 +126,8 @@ WHOLE = {
     "OrderView": "Orders:", "LabResults": "Orders:", "LabValue": "Orders:",
     "NoteView": "Clinicians’ notes", "NoteParts": "Clinicians’ notes",
     "DocumentView": "Documents:", "ReferralView": "Referrals:", "TaskView": "Tasks of the staff:",
-    "TaskNoteView": "Tasks of the staff:", "PatientInsuranceView": "Insurance: company",
+    "TaskNoteView": "Tasks of the staff:", "TelephoneEncounterView": "Tasks of the staff:",
+    "EncounterActionView": "Tasks of the staff:", "PatientInsuranceView": "Insurance: company",
     "EligibilityCheckView": "Insurers’ answers", "BenefitView": "Insurers’ answers",
     "BenefitsSummary": "Insurers’ answers",
     "ClaimView": "Billing:", "ClaimInsurance": "Billing:", "ClaimLineView": "Billing:", "ClaimPaymentView": "Billing:",
@@ -139,6 +140,11 @@ OF_PATIENTS = {
     "patient_dob": "birth date", "patient_mrn": "record number", "patient_ehr_id": "record number",
     "emr_patient_id": "record number",
 }  # fmt: skip
+OF_CALLS = {
+    "TelephoneEncounterView.reason": "Why patients come",
+    "TelephoneEncounterView.refill_medication_name": "Medications",
+    "TelephoneEncounterView.pharmacy_ehr_id": "Medications",
+}
 # Fields that tell nothing of the EHR: ids and tokens of ours, what the app itself sent, and times of our own.
 OURS = re.compile(
     r"\w+\.(success|token|link_token|access_token|public_token|account_id|expires_at|message|id|patient_id)"
@@ -147,9 +153,9 @@ OURS = re.compile(
     # The app is told of a request before it is sent (refusal.unsupported.sends).
     r"|EhrRequest\.\w+"
     # What happened to what the app itself asked for. An event tells no more of the chart than the call before it.
-    r"|(Webhook\w+|RotatedAnswer|DeliveryView|Redelivered|Replayed)\.\w+"
+    r"|(Webhook\w+|LeaksTaken|RotatedAnswer|DeliveryView|Redelivered|Replayed)\.\w+"
     # What the app itself asked to write, and what came of it. The lines of "Do" say what it may write.
-    r"|\w+(Create|Update|AddAction)(Accepted|Data)\.\w+|(JobView|Step|DryRun|ReceiptAnswer|ReceiptKeySet)\.\w+"
+    r"|Pending\w+\.\w+|\w+\.job_id|\w+(Create|Update|AddAction)(Accepted|Data)\.\w+|(JobView|Step|DryRun|ReceiptAnswer|ReceiptKeySet)\.\w+"
     r"|(FetchAccepted|SyncAnswer)\.\w+|SandboxAccountLinked\.ehr_(username|password)"
     r"|AccountView\.(user_id|org_id|linked_at|last_used_at)|\w+\.access_token_reference_ids?"
     r"|\w+\.(appointment_id|order_id|document_ids|location_id|provider_id|partial|partial_reason)"
@@ -163,7 +169,8 @@ OURS = re.compile(
 )
 TOPIC_OF_ID = {
     "appointment_id": "visits", "patient_id": "people", "patient_mrn": "people", "note_id": "notes",
-    "document_id": "documents", "task_id": "tasks", "eligibility_check_id": "eligibility",
+    "document_id": "documents", "task_id": "tasks",
+    "telephone_encounter_id": "tasks", "eligibility_check_id": "eligibility",
 }  # fmt: skip
 MAIN_PATHS = ("/v1/appointments", "/v1/patients", "/v1/providers", "/v1/locations", "/v1/settings")
 MAIN: tuple[Capability, ...] = ("appointments", "patients", "providers", "locations", "settings")
@@ -205,7 +212,7 @@ FIELDS = {
 
 
 COVERED |= {
-    field: OF_PATIENTS.get(name, WHOLE[view])
+    field: OF_CALLS.get(field) or OF_PATIENTS.get(name, WHOLE[view])
     for field in FIELDS
     for view, _, name in [field.partition(".")]
     if view in WHOLE and not OURS.fullmatch(field)
@@ -278,7 +285,9 @@ async def test_a_connector_that_reads_less_asks_for_less(
     told: type[Told], acme: Shop, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_patients = ("notes", "documents", "orders", "referrals", "tasks", "eligibility_checks", "claims")
-    lines = {"appointments": 8, "patients": 2, "patient_insurances": 2} | dict.fromkeys(of_patients, 2)
+    lines = {"appointments": 8, "patients": 3, "telephone_encounters": 4, "patient_insurances": 2} | dict.fromkeys(
+        of_patients, 2
+    )
     for capability in get_args(Capability):
         monkeypatch.setattr(Told, "manifest", msgspec.structs.replace(Told.manifest, reads={capability: ()}))
         asked = await consent_of(acme, client)
@@ -351,4 +360,6 @@ async def read_with(acme: Shop, route: Route, token: str) -> Any:
     assert answer.status_code == 200, (path, answer.text)
     if route.media != "application/json":
         return None
-    return msgspec.json.decode(answer.content, type=route.response)
+    # A record that a write is to make has a shape of its own, and nothing of the EHR yet.
+    shape, *_ = get_args(route.response) or (route.response,)
+    return msgspec.json.decode(answer.content, type=shape)

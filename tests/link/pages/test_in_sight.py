@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.link.pages.gallery import KINDS, gallery
 from tests.link.pages.test_in_chromium import FITS, RULES, SMALL_TARGETS
-from tests.support.axe import violations
+from tests.support.axe import bring_axe, violations
 from tests.support.chromium import ORIGIN, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SIZES = ((1366, 657), (320, 256))
+NARROW = ((320, 568), (210, 340))
 OUT_OF_SIGHT = """() => [...document.querySelectorAll('.acts:not(.near) .btn')].filter(each => {
   const { top, bottom } = each.getBoundingClientRect();
   return top < 0 || bottom > innerHeight + 1;
@@ -31,7 +32,10 @@ COVERED = """() => {
 
 
 @pytest.mark.parametrize("locale", ["en", "es"])
-async def test_the_actions_are_in_sight_and_cover_nothing_that_has_the_focus(browser: Browser, locale: str) -> None:
+async def test_the_actions_are_in_sight_and_every_target_can_be_hit_within_the_frame(
+    browser: Browser, locale: str
+) -> None:
+    """And the actions cover nothing that has the focus."""
     pages, pinned = gallery(locale), 0
     shown = {name: pages[name].replace('http-equiv="refresh"', "") for name in KINDS}
     async with window(browser, shown, SIZES[0], scripts=True) as page:
@@ -45,6 +49,10 @@ async def test_the_actions_are_in_sight_and_cover_nothing_that_has_the_focus(bro
                 assert await page.evaluate(COVERED) == [], (name, width)
                 await page.evaluate("scrollTo(0, document.body.scrollHeight)")
                 assert await page.evaluate(OUT_OF_SIGHT) == [], (name, width)
+            for width, height in NARROW:
+                await page.set_viewport_size({"width": width, "height": height})
+                assert await page.evaluate(FITS), (name, width)
+                assert await page.evaluate(SMALL_TARGETS) == [], (name, width)
     assert pinned > 15
 
 
@@ -53,6 +61,7 @@ async def test_axe_finds_nothing_on_the_ribbon_and_the_page_at_the_root(browser:
     names = ("home", "credentials-test", "done-test", "left-declined", "message-none_of_these")
     shown = {name: gallery("es")[name] for name in names}
     async with window(browser, shown, (320, 568), theme, scripts=True) as page:
+        await bring_axe(page)
         for name in shown:
             await page.goto(f"{ORIGIN}/{name}")
             for summary in await page.locator(".test summary").all():
@@ -61,9 +70,15 @@ async def test_axe_finds_nothing_on_the_ribbon_and_the_page_at_the_root(browser:
             assert await page.evaluate(FITS) and await page.evaluate(SMALL_TARGETS) == [], name
 
 
+async def stopped_clock(page: Page) -> None:
+    """The page's time goes on only where the test moves it, however slow the machine is."""
+    await page.clock.install(time=0)
+    await page.clock.pause_at(1)
+
+
 async def test_a_new_code_is_counted_down_on_its_button(browser: Browser) -> None:
     async with window(browser, gallery(), (420, 680), scripts=True) as page:
-        await page.clock.install()
+        await stopped_clock(page)
         await page.goto(f"{ORIGIN}/code")
         button = page.locator("button[name=resend]")
         await expect(button).to_have_text("Send a new code in 28 s")
@@ -79,7 +94,7 @@ async def test_try_again_is_counted_down_and_the_page_then_says_that_the_wait_is
     all_pages = gallery()
     shown = {"link/6f1c": all_pages["message-ehr_busy"]}
     async with window(browser, shown, (420, 680), scripts=True) as page:
-        await page.clock.install()
+        await stopped_clock(page)
         await page.goto(f"{ORIGIN}/link/6f1c")
         again = page.locator("button[value=again]")
         await expect(again).to_have_text("Try again in 2:00")
@@ -96,7 +111,7 @@ async def test_try_again_is_counted_down_and_the_page_then_says_that_the_wait_is
 async def test_a_clock_in_a_notice_is_not_read_aloud_each_second_and_goes_with_the_wait(browser: Browser) -> None:
     page_of = gallery()["problem-ehr_busy-code"]
     async with window(browser, {"busy": page_of}, (420, 680), scripts=True) as page:
-        await page.clock.install()
+        await stopped_clock(page)
         await page.goto(f"{ORIGIN}/busy")
         notice = page.locator(".note")
         await page.clock.fast_forward(60_000)

@@ -6,7 +6,6 @@ import re
 from datetime import timedelta
 
 import httpx2
-import pytest
 
 from cobalt_link import app
 from cobalt_link.app import House
@@ -61,11 +60,11 @@ async def test_looks_leave_a_link_token_as_it_was_made(house: House, acme: Shop)
     assert (await acme.session(token))["state"] == "created"
 
 
-@pytest.mark.parametrize("name", PEOPLE, ids=["a phone named Cubot", "in Facebook", "in Teams", "Lynx", "no name"])
-async def test_people_are_let_in_whatever_their_browser_is_called(house: House, acme: Shop, name: str) -> None:
-    async with connected(house) as http:
-        answer = await http.get(f"/?token={await acme.link_token()}", headers={"User-Agent": name})
-    assert answer.status_code == 303 and answer.headers["location"].startswith("/link/")
+async def test_people_are_let_in_whatever_their_browser_is_called(house: House, acme: Shop) -> None:
+    for name in PEOPLE:
+        async with connected(house) as http:
+            answer = await http.get(f"/?token={await acme.link_token()}", headers={"User-Agent": name})
+        assert answer.status_code == 303 and answer.headers["location"].startswith("/link/"), name
 
 
 async def test_no_look_changes_anything_while_the_user_is_in_link(

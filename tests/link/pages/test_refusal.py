@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
 from cobalt_link.connector.panes import Credentials, Message, PaneRefusal
 from cobalt_link.link.pages import render
-from tests.link.pages.gallery import context, gallery
-from tests.link.pages.reading import Element, read
-
-
-@cache
-def shown() -> dict[str, Element]:
-    return {name: read(page) for name, page in gallery().items()}
+from tests.link.pages.gallery import context
+from tests.link.pages.reading import read, shown
 
 
 def test_a_password_is_changed_at_the_ehr_in_a_window_that_knows_nothing_of_this_one() -> None:

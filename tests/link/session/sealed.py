@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from psycopg import sql
 from psycopg.errors import ProgramLimitExceeded
 
 from cobalt_link.app import House
+from cobalt_link.connector import Secret
+from cobalt_link.connector.panes import RedirectAnswer
 from cobalt_link.link.session.journal import DurableJournal
 from cobalt_link.link.session.tokens import Tokens, sealed_token_context
+from cobalt_link.oauth.registration import AuthMethod
 from cobalt_link.records.ids import RecordIds
 from cobalt_link.records.writes.sealing import JobSeals
 from cobalt_link.records.writes.table import WriteJobs
+from cobalt_link.registrations.doctor.sign_ins import answer_context
+from cobalt_link.registrations.registrations import RegistrationChange
 from cobalt_link.store.database import Row
 from cobalt_link.vault import Context, VaultError
-from cobalt_link.webhooks import endpoints
+from cobalt_link.webhooks import endpoints, verification_keys
 from cobalt_link.webhooks.events import payload_context
 from tests.support.text_browser import link_by_http, public_token_by_http
 from tests.support.world import Shop, connected
@@ -25,6 +30,7 @@ COLUMNS = """
 SELECT table_name || '.' || column_name AS name
 FROM information_schema.columns JOIN pg_class ON relname = table_name AND NOT relispartition
 WHERE table_schema = 'public' AND data_type = 'bytea' AND column_name ~ 'sealed|wrapped'"""
+ISSUER, SECRET = "https://ehr.example/fhir", "secret of a registration"
 KEYS = {
     "accounts": ("id",),
     "data_keys": ("owner",),
@@ -38,8 +44,13 @@ KEYS = {
     "webhook_events": ("id",),
     "write_jobs": ("id",),
     "receipt_keys": ("kid",),
+    "webhook_keys": ("kid",),
     "sync_accounts": ("account",),
+    "registrations": ("id",),
+    "registration_keys": ("kid",),
+    "registration_sign_ins": ("state",),
 }
+ONE_FOR_ALL = ("receipt_keys", "webhook_keys")
 
 Open = Callable[[Row], Awaitable[object]]
 
@@ -120,8 +131,23 @@ class Openers:
             "write_jobs.sealed_request": self.job,
             "write_jobs.sealed_result": self.job,
             "receipt_keys.sealed_private": self.receipt_key,
+            "webhook_keys.sealed_private": self.webhook_key,
             "sync_accounts.sealed_digests": self.schedule,
+            "registrations.sealed_secret": lambda row: self.registration(row["id"]),
+            "registration_keys.sealed_private": lambda row: self.registration(row["registration"]),
+            "registration_sign_ins.sealed_answer": self.trial,
         }
+
+    async def registration(self, name: str) -> object:
+        registrations = self.house.registrations.registrations
+        proof = await registrations.app(await registrations.find(name), ISSUER).prove(ISSUER)
+        return proof.headers or len(proof.form["client_assertion"])  # no two assertions are equal
+
+    async def trial(self, row: Row) -> object:
+        key = await self.house.accounts.keys.get(f"registration:{row['registration']}")
+        now = await self.house.db.one("SELECT * FROM registration_sign_ins WHERE state = %s", (row["state"],))
+        assert key and now
+        return key.open(now["sealed_answer"], answer_context(row["registration"], row["state"]))
 
     async def webhook(self, row: Row) -> object:
         key = await self.house.accounts.keys.get(endpoints.owner(row["client"]))
@@ -146,6 +172,12 @@ class Openers:
         now = await self.house.db.one("SELECT * FROM receipt_keys WHERE kid = %s", (row["kid"],))
         assert now
         return self.house.deps.vault.open(now["sealed_private"], Context("receipt_keys", "", row["kid"], "private"))
+
+    async def webhook_key(self, row: Row) -> object:
+        now = await self.house.db.one("SELECT * FROM webhook_keys WHERE kid = %s", (row["kid"],))
+        key = await self.house.accounts.keys.get(verification_keys.OWNER)
+        assert key and now
+        return key.open(now["sealed_private"], verification_keys.context(row["kid"]))
 
     async def schedule(self, row: Row) -> object:
         now = await self.house.db.one("SELECT * FROM sync_accounts WHERE account = %s", (row["account"],))
@@ -222,18 +254,31 @@ async def use_everything(house: House, shop: Shop, org: str, kept: Kept) -> list
     read = await shop.call("GET", "/v1/locations", access_token=token)
     assert read.status_code == 200, read.text
     await write_and_be_told(house, shop, org, token)
+    await register(house, org)
     repairs = await shop.link_token(access_token=token)
     async with connected(house) as http:
         await link_by_http(
             http, await shop.link_token(org_id=org, display_name=f"for ann of {org}"), until="credentials"
         )
-    return [shop.secret, link, public_token, token, repairs, f"key-of-{org}", f"for ann of {org}", "pass_good"]
+    return [shop.secret, link, public_token, token, repairs, f"key-of-{org}", f"for ann of {org}", "pass_good", SECRET]
+
+
+async def register(house: House, org: str) -> None:
+    """Two app registrations at EHRs, one with a secret and one with a key, and a sign-in that tests one."""
+    kept, kinds = house.registrations, {"secret": "client_secret_basic", "key": "private_key_jwt"}
+    for name, method in kinds.items():
+        known = RegistrationChange(client_id="app", secret=SECRET if name == "secret" else None, algorithm="ES384")
+        address = f"{ISSUER}/{org}/{name}"
+        await kept.registrations.add(f"{org}-{name}", "other", cast(AuthMethod, method), address, known)
+    state = await kept.sign_ins.begin(f"{org}-key")
+    assert await kept.sign_ins.take(f"{org}-key", state, RedirectAnswer(code=Secret(SECRET)))
 
 
 async def write_and_be_told(house: House, shop: Shop, org: str, token: str) -> None:
     """A webhook whose secret was rotated, a write with its event and receipt, and a schedule that is read."""
     await shop.call("POST", "/v1/webhook", json={"url": f"http://127.0.0.1:9/{shop.record.id}/{org}"})
     assert (await shop.call("POST", "/v1/webhook/rotate-secret")).status_code == 200
+    assert (await shop.call("GET", "/.well-known/webhooks-jwks.json")).status_code == 200
     providers = (await shop.call("GET", "/v1/providers", access_token=token)).json()["providers"]
     message = {"provider": providers[0]["ehr_id"], "subject": "Hello", "message": "Good morning"}
     sent = await shop.call("POST", "/v1/messages", access_token=token, json=message)
@@ -257,6 +302,6 @@ async def sealed_cells(openers: Openers, each: int) -> list[Cell]:
         async with house.db.connection() as connection:
             query = select.format(sql.Identifier(table), sql.Identifier(column), condition, each)
             rows = await (await connection.execute(query)).fetchall()
-        assert len(rows) >= (1 if table == "receipt_keys" else 2), name  # all orgs share the keys of receipts
+        assert len(rows) >= (1 if table in ONE_FOR_ALL else 2), name
         found += [Cell(table, column, row, openers.by_column[name]) for row in rows]
     return found

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from itertools import product
 from pathlib import Path
 
 import httpx2
@@ -67,31 +68,35 @@ async def fresh_tokens(house: House, acme: Shop, link_session: str, number: str)
     return made
 
 
+KINDS = ("one token", "both tokens of a link session", "one token, each with its own key")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kinds", ["one token", "both tokens of a link session", "one token, each with its own key"])
 async def test_of_32_contenders_on_four_servers_one_wins_every_round(
-    house: House, acme: Shop, client: httpx2.AsyncClient, servers: list[httpx2.AsyncClient], kinds: str
+    house: House, acme: Shop, client: httpx2.AsyncClient, servers: list[httpx2.AsyncClient]
 ) -> None:  # S-010
     link_session = await granted(house, acme, client)
     # Each contender has a connection that is open before the barrier, so that all requests leave in the same moment.
     await asyncio.gather(*(servers[who % 4].get("/healthz") for who in range(CONTENDERS)))
     winners = Counter[int]()
-    for number in range(RACES.times):
-        pair = await fresh_tokens(house, acme, link_session, f"round-{number}")
+    for kind, number in product(KINDS, range(RACES.times)):
+        pair = await fresh_tokens(house, acme, link_session, f"{kind}-{number}")
         gate = asyncio.Barrier(CONTENDERS)
 
-        async def contend(who: int, gate: asyncio.Barrier = gate, pair: tuple[str, str] = pair) -> httpx2.Response:
-            token = pair[who // 4 % 2 if kinds == "both tokens of a link session" else 0]
-            key = f"{token[-9:]}-{who}" if kinds.endswith("own key") else None
+        async def contend(who: int, kind: str, pair: tuple[str, str], gate: asyncio.Barrier) -> httpx2.Response:
+            token = pair[who // 4 % 2 if kind == "both tokens of a link session" else 0]
+            key = f"{token[-9:]}-{who}" if kind.endswith("own key") else None
             await gate.wait()
             return await Shop(acme.record, acme.secret, servers[who % 4]).exchange(token, key)
 
-        answers = await asyncio.gather(*map(contend, range(CONTENDERS)))
-        assert Counter(each.status_code for each in answers) == {200: 1, 400: CONTENDERS - 1}
-        assert {each.json()["error"] for each in answers if each.status_code == 400} == {"invalid_public_token"}
+        answers = await asyncio.gather(*(contend(who, kind, pair, gate) for who in range(CONTENDERS)))
+        assert Counter(each.status_code for each in answers) == {200: 1, 400: CONTENDERS - 1}, (kind, number)
+        errors = {each.json()["error"] for each in answers if each.status_code == 400}
+        assert errors == {"invalid_public_token"}, (kind, number)
         winners[next(who % 4 for who, each in enumerate(answers) if each.status_code == 200)] += 1
-    assert await issued(house) == RACES.times
-    print(f"S-010, {kinds}: {RACES.times} rounds, 1 winner each; wins by server {sorted(winners.values())}")
+    rounds = len(KINDS) * RACES.times
+    assert await issued(house) == rounds
+    print(f"S-010: {rounds} rounds of {len(KINDS)} kinds, 1 winner each; wins by server {sorted(winners.values())}")
 
 
 @pytest.mark.slow

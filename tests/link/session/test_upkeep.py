@@ -122,33 +122,34 @@ async def server_of_ours(tmp_path: Path, sandbox: Sandbox, clock: MovedClock) ->
         yield house, tmp_path / "postgres" / "data"
 
 
-@pytest.mark.parametrize("end", ["granted", "expired", "left"])
 async def test_the_keys_of_ended_link_sessions_leave_table_and_log(
-    server_of_ours: tuple[House, Path], clock: MovedClock, end: str
+    server_of_ours: tuple[House, Path], clock: MovedClock
 ) -> None:  # S-064
     house, data = server_of_ours
-    async with open_for_business(house) as http:
-        acme = await shop(house, http, "Acme Scribe")
-        page = await link_by_http(http, await acme.link_token(), until="credentials")
-        key = (await house.db.one("SELECT sealed FROM link_session_keys") or {})["sealed"][9:]
+    for end in ("granted", "left", "expired"):
+        async with open_for_business(house) as http:
+            acme = await shop(house, http, "Acme Scribe")
+            page = await link_by_http(http, await acme.link_token(), until="credentials")
+            key = (await house.db.one("SELECT sealed FROM link_session_keys") or {})["sealed"][9:]
+            await house.db.run("CHECKPOINT")
+            assert holding(data, key) == {"base", "pg_wal"}, end
+            match end:
+                case "granted":
+                    typed = {"username": "user_good", "password": "pass_good"}
+                    assert (await Browser(http).submit(page, **typed)).pane == "done"
+                case "left":
+                    headers = {"Origin": Browser(http).origin}
+                    await http.post(f"{page.form.action}/exit", data=page.form.fields, headers=headers)
+                case "expired":
+                    clock.move(timedelta(minutes=31))
+        upkeep = upkeep_of(house)
+        await upkeep.expire()
+        assert (await session_row(house))["state"] == end
         await house.db.run("CHECKPOINT")
-        assert holding(data, key) == {"base", "pg_wal"}
-        match end:
-            case "granted":
-                assert (await Browser(http).submit(page, username="user_good", password="pass_good")).pane == "done"
-            case "left":
-                headers = {"Origin": Browser(http).origin}
-                await http.post(f"{page.form.action}/exit", data=page.form.fields, headers=headers)
-            case "expired":
-                clock.move(timedelta(minutes=31))
-    upkeep = upkeep_of(house)
-    await upkeep.expire()
-    assert (await session_row(house))["state"] == end
-    await house.db.run("CHECKPOINT")
-    assert holding(data, key), "Deleting alone would not do; should this fail one day, shredding can go."
-    assert await upkeep.shred()
-    assert holding(data, key) == set()
-    assert not await upkeep.shred(), "Nothing has ended since: the table is left alone."
+        assert holding(data, key), f"{end}: deleting alone would not do; should this fail one day, shredding can go."
+        assert await upkeep.shred(), end
+        assert holding(data, key) == set(), end
+        assert not await upkeep.shred(), f"{end}: nothing has ended since, so the table is left alone."
 
 
 async def test_every_worker_shreds_within_the_hour(house: House) -> None:  # S-064

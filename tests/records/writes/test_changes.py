@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cobalt_link.records.resources.appointments import AppointmentView, Insurance, Metadata
-from cobalt_link.records.sync.changes import Digests, changes, digests, hold_back, is_cancelled
+from cobalt_link.records.sync.changes import (
+    Digests,
+    ScheduleRead,
+    Span,
+    arrived,
+    changes,
+    digests,
+    gone,
+    hold_back,
+    is_cancelled,
+    keep,
+)
 
 KEY = b"k" * 32
 TODAY = date(2026, 3, 2)
@@ -38,15 +49,39 @@ def seen(views: Iterable[AppointmentView], passed: int = 0, key: bytes = KEY) ->
     return digests(key, views, TODAY + timedelta(days=passed + WINDOW))
 
 
-def said(
-    before: Iterable[AppointmentView], now: Iterable[AppointmentView], passed: int = 0, ours: Collection[str] = ()
-) -> Said:
+def said(before: Iterable[AppointmentView], now: Iterable[AppointmentView], passed: int = 0, **more: Any) -> Said:
     """Kinds and ids of what two reads say, the second so many days after the first."""
-    views = {each.id: each for each in now}
-    found = changes(seen(before), seen(views.values(), passed), views, TODAY + timedelta(days=passed), ours)
-    assert all(each.view is views.get(each.id) for each in found if each.kind != "patient.updated")
+    return compared(seen(before), now, passed, **more)[0]
+
+
+def compared(
+    before: Digests,
+    now: Iterable[AppointmentView],
+    passed: int = 0,
+    *,
+    ours: Collection[str] = (),
+    elsewhere: Iterable[AppointmentView] = (),
+    older: Collection[str] = (),
+    most: int = 99,
+    form: object = (),
+) -> tuple[Said, Digests]:
+    """What a read says, and what it leaves to the next one. The EHR has the appointments that are `elsewhere`, if
+    somebody asks for them, and up to `most` are asked for; `older` are known since before the last read."""
+    views, moved = {each.id: each for each in now}, {each.id: each for each in elsewhere}
+    first = TODAY + timedelta(days=passed)
+    later = digests(KEY, views.values(), first + timedelta(days=WINDOW), form)
+    missing = gone(before, later, first)[:most]
+    assert set(arrived(before, later, ours)) <= views.keys() - before.appointments.keys()
+    there = seen(each for each in moved.values() if each.id in missing).appointments
+    known = ScheduleRead(
+        views=views | moved, first=first, ours=ours, older=older, looked_up={id_: there.get(id_) for id_ in missing}
+    )
+    found = changes(before, later, known)
+    keep(before, later, known)
+    shown = views | moved
+    assert all(each.view is shown.get(each.id) for each in found if each.kind != "patient.updated")
     assert all(each.view and each.view.patient_id == each.id for each in found if each.kind == "patient.updated")
-    return sorted((each.kind, each.id) for each in found)
+    return sorted((each.kind, each.id) for each in found), later
 
 
 class Slot(msgspec.Struct):
@@ -129,13 +164,12 @@ SCHEDULES = st.builds(
 def test_each_change_of_staff_is_said_once_and_neither_ours_nor_what_days_bring(model: Schedule, order: Any) -> None:
     before, now = model.read(False, 0), model.read(True, model.passed)
     order.shuffle(now)
-    assert said(before, now, model.passed, model.ours) == model.expected()
+    found, known = compared(seen(before), now, model.passed, ours=model.ours)
+    assert found == model.expected()
     # Once: the next read, a day later, has nothing left to say.
-    first, then = seen(now, model.passed), model.read(True, model.passed + 1)
+    then = model.read(True, model.passed + 1)
     order.shuffle(then)
-    last = digests(KEY, then, TODAY + timedelta(days=model.passed + 1 + WINDOW))
-    day = TODAY + timedelta(days=model.passed + 1)
-    assert changes(first, last, {each.id: each for each in then}, day, ()) == []
+    assert compared(known, then, model.passed + 1)[0] == []
 
 
 def test_what_is_cancelled_twice_is_said_once_and_what_is_booked_again_is_an_update() -> None:
@@ -201,17 +235,95 @@ def test_another_patient_in_an_appointment_changes_the_appointment_and_no_patien
     ]) == [("appointment.updated", "a")]  # fmt: skip
 
 
-def test_what_is_held_back_is_said_by_the_next_read_and_what_came_with_the_days_never() -> None:
+def test_what_is_no_longer_on_these_days_is_cancelled_only_if_the_ehr_has_it_no_longer() -> None:
+    booked = [visit("a"), visit("b", 2)]
+    for day in (WINDOW + 5, -9):
+        moved = visit("a", day)
+        found, known = compared(seen(booked), [booked[1]], elsewhere=[moved])
+        assert found == [("appointment.updated", "a")]
+        # Nobody asks for it again, and it says nothing when the days come to it.
+        assert gone(known, seen([booked[1]]), TODAY) == []
+        later = [booked[1], moved] if day > 0 else [booked[1]]
+        assert compared(known, later, 2 if day < 0 else 5)[0] == []
+        # Moved back, it is not created.
+        assert compared(known, booked, older={"a"})[0] == [("appointment.updated", "a")]
+    off = visit("a", WINDOW + 5, status="CANC")
+    assert said(booked, [booked[1]], elsewhere=[off]) == [("appointment.cancelled", "a")]
+    assert said(booked, [booked[1]]) == [("appointment.cancelled", "a")]
+    assert said(booked, [booked[1]], ours={"a"}) == said(booked, [booked[1]], ours={"a"}, elsewhere=[off]) == []
+
+
+def test_what_the_ehr_leaves_out_of_its_list_and_has_is_unchanged_or_cancelled_and_said_once() -> None:
+    booked, other = visit("a"), visit("b", 2)
+    found, known = compared(seen([booked, other]), [other], elsewhere=[booked])
+    assert (found, compared(known, [booked, other])[0]) == ([], [])
+    off = visit("a", status="CANC")
+    found, known = compared(seen([booked, other]), [other], elsewhere=[off])
+    assert found == [("appointment.cancelled", "a")]
+    for _ in range(3):
+        assert gone(known, seen([other]), TODAY) == []
+        found, known = compared(known, [other])
+        assert found == []
+    assert compared(known, [off, other])[0] == []
+    assert compared(known, [booked, other])[0] == [("appointment.updated", "a")]
+
+
+def test_more_than_are_asked_for_at_once_are_said_by_later_reads() -> None:
+    known, counts = seen(visit(f"a{number}", 3) for number in range(7)), list[int]()
+    while not counts or counts[-1]:
+        found, known = compared(known, [], most=3)
+        counts.append(len(found))
+    assert counts == [3, 3, 1, 0]
+
+
+def test_nobody_knows_what_is_new_in_a_part_of_what_the_ehr_has() -> None:
+    part, whole = seen([visit("a")]), [visit("a", reason="Other"), visit("b", 2)]
+    part.is_partial = True
+    found, known = compared(part, whole)
+    assert found == [("appointment.updated", "a")]
+    assert compared(known, [*whole, visit("c", 2)])[0] == [("appointment.created", "c")]
+
+
+def test_a_new_way_to_look_at_an_ehr_is_no_change_in_it() -> None:
+    before = [visit("a"), visit("b", 2), visit("c", 3, patient="pat-1")]
+    now = [visit("a", reason="Other", insurance="B"), visit("c", 3, patient="pat-1", status="CANC"), visit("d", 3)]
+    found, known = compared(seen(before), now, form="next release")
+    # What is there and what is not can be told even so.
+    assert found == [("appointment.cancelled", "b"), ("appointment.cancelled", "c"), ("appointment.created", "d")]
+    again = [visit("a", reason="Third", insurance="B"), *now[1:]]
+    assert compared(known, again, form="next release")[0] == [("appointment.updated", "a")]
+    shown = visit("a", datetime=datetime(2026, 3, 3, 4, tzinfo=timezone(timedelta(hours=-5))))
+    assert said([visit("a")], [shown]) == [], "the same moment in another zone"
+
+
+def test_what_may_be_ours_is_said_by_a_later_read_and_what_came_with_the_days_never() -> None:
     """While a write of ours is under way, a new appointment may be ours."""
-    before = seen([visit("old")])
-    shown = [visit("old"), visit("new", 2), visit("later", WINDOW + 1)]
-    now = seen(shown, 1)
-    hold_back(before, now)
-    views = {each.id: each for each in shown}
-    assert changes(before, now, views, TODAY, ()) == []
-    then = seen(shown, 1)
-    assert [(each.kind, each.id) for each in changes(now, then, views, TODAY, ())] == [("appointment.created", "new")]
-    assert changes(now, then, views, TODAY, {"new"}) == []
+    before, shown = seen([visit("old")]), [visit("old"), visit("new", 2), visit("later", WINDOW + 1)]
+
+    def read(known: Digests, arriving: Collection[Span], came: Span, **more: Any) -> tuple[Said, Digests]:
+        now = seen(shown, 1)
+        hold_back(known, now, arriving, came)
+        return compared_with(known, now, shown, **more)
+
+    ours = (95.0, 140.0)
+    found, now = read(before, [ours], (40, 100))
+    assert found == []
+    for came in ((100, 101), (101, 150), (150, 500)):
+        # The id is not the one of our write as long as that is under way.
+        found, still = read(now, [ours], came)
+        assert (found, still.held.keys()) == ([], {"new"})
+    assert read(now, [], (100, 160))[0] == [("appointment.created", "new")]
+    # That its id is known since then does not make it older.
+    assert (arrived(now, seen(shown, 1), ()), arrived(before, seen(shown, 1), ())) == ([], ["new"])
+    assert read(now, [], (100, 160), ours={"new"})[0] == []
+    # Another write of ours that began when this one was there already does not keep it any longer.
+    assert read(now, [(101.0, 200.0)], (100, 160))[0] == [("appointment.created", "new")]
+    assert read(before, [(10.0, 39.0), (101.0, 200.0)], (40, 100))[0] == [("appointment.created", "new")]
+
+
+def compared_with(before: Digests, now: Digests, shown: Iterable[AppointmentView], **more: Any) -> tuple[Said, Digests]:
+    found = changes(before, now, ScheduleRead(views={each.id: each for each in shown}, first=TODAY, **more))
+    return [(each.kind, each.id) for each in found], now
 
 
 @given(st.text(max_size=40).map("Zoë {}".format), st.text(max_size=40).map("Knee {}".format))

@@ -47,6 +47,16 @@ async def test_patients_are_fetched_with_what_is_included(clinic: Clinic) -> Non
     found = {each["mrn"]: each for each in event["data"]["patients"]}
     assert found[one["mrn"]]["date_of_birth"] == one["dob"]
     assert all(isinstance(each["insurances"], list) and isinstance(each["tasks"], list) for each in found.values())
+    assert found[one["mrn"]].keys() >= KEYS
+    full = [each for each in found.values() if each["insurances"] and each["medications"] and each["pharmacies"]]
+    for each in full:
+        first = min(each["insurances"], key=lambda plan: plan["priority"])
+        assert (each["insurance_name"], each["insurance_subscriber_number"]) == (
+            first["insurance_name"], first["insurance_subscriber_number"]
+        )  # fmt: skip
+        assert {*each["medications"][0]} == MEDICATION and {*each["pharmacies"][0]} == PHARMACY
+        assert each["pharmacies"][0]["is_primary"] == "1" and each["pharmacies"][0]["name"]
+    assert full
     nobody = await fetched(clinic, "patients", {"search_by": "mrn", "mrn": "nobody"})
     assert (nobody["data"]["success"], nobody["data"]["patient_count"]) == (True, 0)
 
@@ -59,6 +69,15 @@ async def test_free_times_are_fetched_for_a_provider(clinic: Clinic) -> None:
     assert event["event_type"] == "availability.live_fetch_completed"
     assert event["data"]["availability"] == read["results"]["availability"]
 
+
+# Contract §4.7.
+KEYS = {
+    "id", "mrn", "first_name", "middle_name", "last_name", "date_of_birth", "address_street", "address_city",
+    "address_state", "address_zip", "phone", "cell_phone", "sex", "email", "insurance_name",
+    "insurance_subscriber_number", "rendering_provider_id", "medications", "pharmacies", "insurances", "tasks",
+}  # fmt: skip
+MEDICATION = {"name", "strength", "frequency", "start_date", "encounter_date", "refills", "notes"}
+PHARMACY = {"pharmacy_ehr_id", "is_primary", "name", "address", "city", "state", "zip", "phone"}
 
 BAD: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("appointments", {}, "Missing required parameters: start_date, end_date."),

@@ -302,7 +302,7 @@ async def test_jobs_that_wait_for_a_person_go_on_when_the_account_does_or_when_t
 
 
 async def test_what_was_sent_to_an_org_lately_is_known(desk: Desk) -> None:
-    assert not (await desk.jobs.sent_since("o", NOW)).unsettled
+    assert await desk.jobs.sent_since("o", NOW) == []
     for at in ("queued", "sent", "refused by the session"):
         await desk.put(await desk.stored(at, account=at), at)
     old, new = await desk.stored("old"), await desk.stored("new")
@@ -310,11 +310,10 @@ async def test_what_was_sent_to_an_org_lately_is_known(desk: Desk) -> None:
         job = await desk.claimed(job_id)
         await desk.jobs.change(INTENT, job, (), now=NOW)
         await desk.jobs.change(SETTLE, job, (), state="succeeded", code=None, now=settled, result=None)
-    sent = await desk.jobs.sent_since("o", NOW + timedelta(seconds=1))
-    assert (sent.ids, sent.unsettled) == ({"sent", "new"}, True)
-    await desk.db.run("DELETE FROM write_jobs WHERE record_id = 'sent'")
-    assert not (await desk.jobs.sent_since("o", NOW)).unsettled
-    assert (await desk.jobs.sent_since("p", NOW - DAY)).ids == frozenset()
+    sent = {each.record_id: each for each in await desk.jobs.sent_since("o", NOW + timedelta(seconds=1))}
+    assert {name: each.settled_at for name, each in sent.items()} == {"sent": None, "new": NOW + timedelta(seconds=2)}
+    assert sent["new"].intent_at == NOW
+    assert await desk.jobs.sent_since("p", NOW - DAY) == []
 
 
 async def test_settled_jobs_are_first_erased_and_then_deleted_and_open_ones_stay(desk: Desk) -> None:

@@ -274,3 +274,17 @@ def test_a_structured_note_keeps_its_parts_and_a_text_its_line_breaks() -> None:
 def test_a_date_is_a_date_in_the_write() -> None:
     found = written(OPERATIONS["patients.create"], {"date_of_birth": "1980-05-04", "gender": "FEMALE"})
     assert isinstance(found, writes.NewPatient) and (found.dob, found.sex) == (date(1980, 5, 4), "female")
+
+
+def test_an_event_says_what_was_asked_of_the_record() -> None:
+    operation = OPERATIONS["appointments.update"]
+    assert operation.events == ("appointment.updated", "appointment.status_updated", "appointment.failed")
+    for body, kind in (
+        ({"note": "x"}, "appointment.updated"),
+        ({"datetime": "2026-12-01T09:00:00Z", "provider": "5"}, "appointment.updated"),
+        ({"status": "CONF"}, "appointment.status_updated"),
+        ({"status": "canceled", "note": "x"}, "appointment.status_updated"),
+    ):
+        assert operation.event_of(written(operation, body)) == kind, body
+    for each in OPERATIONS.values():
+        assert {*each.done_with} <= {*each.write.__struct_fields__}, each.name

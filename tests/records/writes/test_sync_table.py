@@ -11,7 +11,7 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.app import House
 from cobalt_link.jobs.claims import LostClaim
 from cobalt_link.kit.clock import MovedClock
-from cobalt_link.records.sync.table import Synced, SyncedAccounts
+from cobalt_link.records.sync.table import PER_LANE, Synced, SyncedAccounts
 from cobalt_link.store.database import Row
 from tests.accounts.world import World
 from tests.support.clinic import Clinic
@@ -114,6 +114,27 @@ async def test_clients_come_in_turn_however_many_accounts_one_has(queue: Queue) 
         await queue.claimed(account)
     assert {owners[each] for each in await queue.due(12)} == {busy}
     assert await queue.due(after=-MINUTE / 2) and not set(await queue.due(after=-MINUTE / 2)) & {few[0].id, few[1].id}
+
+
+async def test_the_accounts_of_a_slow_ehr_leave_room_for_the_others_and_no_client_fills_a_sweep(queue: Queue) -> None:
+    slow, quick, other = (
+        await queue.linked("Acme", 3_000),
+        await queue.linked("Acme2", 1),
+        await queue.linked("Rival", 1),
+    )
+    await queue.enroll(slow, queue.now - MINUTE)
+    await queue.enroll(quick)
+    await queue.enroll(other)
+    client = slow[0].client
+    await queue.world.db.run(
+        "UPDATE sync_accounts SET client = %s, lane = 'quick' WHERE account = %s", (client, quick[0].id)
+    )
+    await queue.world.db.run("UPDATE sync_accounts SET lane = 'other' WHERE account = %s", (other[0].id,))
+    assert {quick[0].id, other[0].id} <= set(await queue.due(4))
+    # None of the slow one has ended: it gets no more than it can use.
+    found = await queue.table.due(queue.now, 500)
+    assert [lane for _, lane in found].count(slow[0].address) == PER_LANE
+    assert {account for account, _ in found} >= {quick[0].id, other[0].id}
 
 
 async def test_what_is_removed_is_enrolled_again_from_the_start_and_other_clients_stay(queue: Queue) -> None:

@@ -8,10 +8,13 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from cobalt_link.app import House
 from cobalt_link.kit.clock import MovedClock
+from cobalt_link.records.writes.run import LAST_LOOK
 from tests.support.clinic import Clinic
 from tests.support.world import Sandbox, Shop
 
@@ -74,6 +77,10 @@ async def test_an_ehr_that_answers_success_and_did_nothing_has_failed(clinic: Cl
     accepted = await clinic.write("/v1/appointments", await clinic.new_appointment())
     assert (await clinic.job(accepted["job_id"], wait=2))["state"] == "running"
     clock.move(timedelta(seconds=10))
+    # The EHR may still do it, behind a gateway that has given up.
+    job = await _state(clinic, accepted["job_id"], "outcome_unknown")
+    assert (job["settled"], job["code"]) == (False, "not_in_ehr_yet")
+    clock.move(LAST_LOOK)
     job = await clinic.job(accepted["job_id"])
     assert (job["state"], job["code"], await clinic.rows(job["job_id"])) == ("failed", "NOT_IN_EHR", 0)
     assert (await clinic.receipt(job["job_id"]))["holds"] is None
@@ -122,6 +129,80 @@ async def test_one_key_has_one_effect_and_one_answer(clinic: Clinic) -> None:  #
         assert (other.status_code, other.json()["error"]) in ((422, "idempotency_key_used"), (400, "invalid_request"))
     elsewhere = await clinic.call("POST", "/v1/claims", json={"appointment_id": job["record_id"]}, headers=key)
     assert elsewhere.status_code == 422
+
+
+async def test_a_change_of_what_is_pending_has_one_effect_for_each_key(
+    clinic: Clinic, clock: MovedClock
+) -> None:  # S-078, S-079
+    failed = await clinic.done("/v1/appointments", await clinic.new_appointment(provider="nobody"))
+    path, right = f"/v1/appointments/{failed['record_id']}", (await clinic.new_appointment())["provider"]
+
+    async def changed(key: str, **body: Any) -> httpx2.Response:
+        return await clinic.call("PATCH", path, json=body, headers={"Idempotency-Key": key})
+
+    await clinic.sandbox.lab("faults", {"down": True})  # so that it stays pending
+    first = await changed("one", note="First", provider=right)
+    await _waits(clinic, failed["job_id"])
+    second = await changed("two", note="Second")
+    again = await changed("one", note="First", provider=right)
+    assert first.content == second.content == again.content
+    assert [each.headers.get("Idempotent-Replayed") for each in (first, second, again)] == [None, None, "true"]
+    other = await changed("two", note="Third")
+    assert (other.status_code, other.json()["error"]) == (422, "idempotency_key_used")
+    assert (await clinic.read(path))["appointment"]["note"] == "Second"
+    await clinic.sandbox.lab("faults", {})
+    clock.move(timedelta(minutes=1))
+    job = await clinic.job(failed["job_id"])
+    late = await changed("one", note="First", provider=right)
+    assert (late.json()["job_id"], job["state"]) == (job["job_id"], "succeeded")
+    assert (await clinic.read(path))["appointment"]["note"] == "Second"
+
+
+async def test_changes_at_once_to_what_is_pending_are_all_in_it(clinic: Clinic, clock: MovedClock) -> None:
+    wanted = await clinic.new_appointment(note="Card", reason="Knee")
+    await clinic.sandbox.lab("faults", {"down": True})
+    accepted = await clinic.write("/v1/appointments", APPOINTMENT)
+    await _waits(clinic, accepted["job_id"])
+    path = f"/v1/appointments/{accepted['appointment_id']}"
+    await asyncio.gather(*(clinic.write(path, {name: value}, "PATCH") for name, value in wanted.items()))
+    shown = (await clinic.read(path))["appointment"]
+    assert (shown["note"], shown["reason"], shown["appointment_type"]) == ("Card", "Knee", wanted["type"])
+    await clinic.sandbox.lab("faults", {})
+    clock.move(timedelta(minutes=1))
+    assert (await clinic.job(accepted["job_id"]))["state"] == "succeeded"
+
+
+async def test_a_key_has_at_most_255_characters_and_is_kept_for_30_days(
+    house: House, clinic: Clinic, clock: MovedClock
+) -> None:  # S-081
+    wanted, key = await clinic.new_appointment(), {"Idempotency-Key": "k" * 255}
+    first = await clinic.write("/v1/appointments", wanted, headers=key)
+    assert (await clinic.job(first["job_id"]))["state"] == "succeeded"
+    day, second = timedelta(days=1), timedelta(seconds=1)
+    kept = {"kept": timedelta(days=30), "erased": day}
+    for passed in (day - second, 2 * second, 29 * day - 2 * second):
+        clock.move(passed)
+        await house.records.write_jobs.prune(clock.now(), **kept)
+        again = await clinic.call("POST", "/v1/appointments", json=wanted, headers=key)
+        assert (again.json()["job_id"], again.headers["Idempotent-Replayed"]) == (first["job_id"], "true")
+    clock.move(2 * second)
+    await house.records.write_jobs.prune(clock.now(), **kept)
+    assert (await clinic.write("/v1/appointments", wanted, headers=key))["job_id"] != first["job_id"]
+    long = await clinic.call("POST", "/v1/appointments", json=wanted, headers={"Idempotency-Key": "k" * 256})
+    assert (long.status_code, long.json()["error"]) == (400, "invalid_request")
+
+
+async def test_nothing_of_a_write_rests_in_the_clear(house: House, clinic: Clinic) -> None:  # S-082
+    canaries = ("canary-key", "canary-note", "canary-reason")
+    wanted = await clinic.new_appointment(note=canaries[1], reason=canaries[2])
+    for body in (wanted, wanted | {"provider": "nobody"}):
+        key = {"Idempotency-Key": f"{canaries[0]}-{body['provider']}"}
+        accepted = await clinic.write("/v1/appointments", body, headers=key)
+        assert (await clinic.job(accepted["job_id"]))["settled"]
+    rows = await house.db.rows("SELECT write_jobs::text AS stored FROM write_jobs")
+    for stored in (row["stored"] for row in rows):
+        for secret in (*canaries, wanted["mrn"] + '"', "nobody"):
+            assert secret not in stored and secret.encode().hex() not in stored
 
 
 async def test_a_key_is_the_accounts_own(clinic: Clinic, acme: Shop, sandbox: Sandbox) -> None:
@@ -220,3 +301,10 @@ async def _state(clinic: Clinic, job_id: int, state: str) -> dict[str, Any]:
         while (job := await clinic.job(job_id, wait=0))["state"] != state:
             await asyncio.sleep(0.05)
     return job
+
+
+async def _waits(clinic: Clinic, job_id: int) -> None:
+    """Until a worker has found the EHR down, and left the job for later."""
+    async with asyncio.timeout(10):
+        while (await clinic.job(job_id, wait=0))["code"] != "ehr_down":
+            await asyncio.sleep(0.02)

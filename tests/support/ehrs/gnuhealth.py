@@ -84,3 +84,9 @@ def gnuhealth_mfa(start_gnuhealth: Start) -> GnuHealth:
 @pytest.fixture(scope="session")
 def gnuhealth_two(start_gnuhealth: Start) -> GnuHealth:
     return start_gnuhealth("north", "south")
+
+
+@pytest.fixture(scope="session")
+def written_to(start_gnuhealth: Start) -> GnuHealth:
+    """A server for the tests that write: the others count what is there."""
+    return start_gnuhealth()

@@ -24,6 +24,7 @@ from cobalt_link.connector.models import (
     practice,
     referrals,
     tasks,
+    telephone_encounters,
 )
 from cobalt_link.connector.models.appointments import (
     Appointment,
@@ -83,7 +84,15 @@ from cobalt_link.connector.models.orders import (
     OrderType,
     ReadsOrders,
 )
-from cobalt_link.connector.models.patients import Patient, PatientQuery, Patients, ReadsPatients, Sex
+from cobalt_link.connector.models.patients import (
+    Patient,
+    PatientMedication,
+    PatientPharmacy,
+    PatientQuery,
+    Patients,
+    ReadsPatients,
+    Sex,
+)
 from cobalt_link.connector.models.pharmacies import Pharmacy, ReadsPharmacies
 from cobalt_link.connector.models.practice import (
     Coded,
@@ -106,6 +115,12 @@ from cobalt_link.connector.models.referrals import (
     ReferringProviderQuery,
 )
 from cobalt_link.connector.models.tasks import ReadsTasks, Task, TaskNote, TaskQuery
+from cobalt_link.connector.models.telephone_encounters import (
+    EncounterAction,
+    ReadsTelephoneEncounters,
+    TelephoneEncounter,
+    TelephoneEncounterQuery,
+)
 
 Capability: TypeAlias = Literal[
     "appointments",
@@ -119,6 +134,7 @@ Capability: TypeAlias = Literal[
     "orders",
     "referrals",
     "tasks",
+    "telephone_encounters",
     "eligibility_checks",
     "benefits",
     "claims",
@@ -146,6 +162,7 @@ READS: Mapping[Capability, Read] = {
     "orders": orders.READ,
     "referrals": referrals.REFERRALS,
     "tasks": tasks.READ,
+    "telephone_encounters": telephone_encounters.READ,
     "eligibility_checks": eligibility.CHECKS,
     "benefits": eligibility.BENEFITS,
     "claims": claims.READ,
@@ -182,6 +199,7 @@ __all__ = [
     "DocumentQuery",
     "EligibilityCheck",
     "EligibilityCheckQuery",
+    "EncounterAction",
     "FindsAppointments",
     "InsuranceProvider",
     "InsuranceProviderQuery",
@@ -199,6 +217,8 @@ __all__ = [
     "Patient",
     "PatientInsurance",
     "PatientInsuranceQuery",
+    "PatientMedication",
+    "PatientPharmacy",
     "PatientQuery",
     "Patients",
     "PaymentMethod",
@@ -231,6 +251,7 @@ __all__ = [
     "ReadsSettings",
     "ReadsSlots",
     "ReadsTasks",
+    "ReadsTelephoneEncounters",
     "Records",
     "Referral",
     "ReferralQuery",
@@ -245,5 +266,7 @@ __all__ = [
     "Task",
     "TaskNote",
     "TaskQuery",
+    "TelephoneEncounter",
+    "TelephoneEncounterQuery",
 ]
 """For connectors: `cobalt_link.connector` passes it on."""

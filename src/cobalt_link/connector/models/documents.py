@@ -11,6 +11,8 @@ from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models.filters import exactly, first_day, in_any_case, last_day
 from cobalt_link.connector.models.reading import Read, Records
 
+MOST_FILE = 25 * 2**20  # bytes of a document, in both directions
+
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """`filename` with its extension. `content_type` is a media type, `size` in bytes. `filed_on` is a day there."""

@@ -15,10 +15,36 @@ from cobalt_link.connector.models.reading import Read, Records
 Sex: TypeAlias = Literal["male", "female", "unknown"]
 
 
+class PatientMedication(msgspec.Struct, frozen=True, kw_only=True):
+    """What a patient takes. `encounter_date` is the day of the visit in which it was prescribed."""
+
+    name: str
+    strength: str | None = None
+    frequency: str | None = None
+    start_date: date | None = None
+    encounter_date: date | None = None
+    refills: int | None = None
+    notes: str | None = None
+
+
+class PatientPharmacy(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a patient gets medications. What is left out is looked up in the EHR's list of pharmacies."""
+
+    pharmacy_ehr_id: str
+    is_primary: bool = False
+    name: str | None = None
+    address: str | None = None
+    city: str | None = None
+    state: str | None = None
+    zip: str | None = None
+    phone: str | None = None
+
+
 class Patient(msgspec.Struct, frozen=True, kw_only=True):
     """`ehr_id` is the EHR's own id, `mrn` the medical record number that people use ("" if there is none).
 
     Phones are as the EHR writes them. `sex` is None if the EHR does not say. `address_state` is a code ("AZ").
+    `rendering_provider_ehr_id` is who usually sees the patient.
     """
 
     ehr_id: str
@@ -36,6 +62,9 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     address_city: str | None = None
     address_state: str | None = None
     address_zip: str | None = None
+    rendering_provider_ehr_id: str | None = None
+    medications: tuple[PatientMedication, ...] = ()
+    pharmacies: tuple[PatientPharmacy, ...] = ()
     updated_at: datetime | None = None
 
 
@@ -92,9 +121,12 @@ READ = Read(
     },
     topics={
         Patient: {
-            "people": "ehr_id mrn first_name last_name middle_name dob sex updated_at",
+            "people": "ehr_id mrn first_name last_name middle_name dob sex rendering_provider_ehr_id updated_at",
             "contact": "phone cell_phone email address_street address_line2 address_city address_state address_zip",
+            "medications": "medications pharmacies",
         },
+        PatientMedication: {"medications": "name strength frequency start_date encounter_date refills notes"},
+        PatientPharmacy: {"medications": "pharmacy_ehr_id is_primary name address city state zip phone"},
         Patients: {"people": "items total partial"},
     },
 )

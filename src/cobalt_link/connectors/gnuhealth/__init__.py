@@ -24,6 +24,7 @@ from cobalt_link.connector import (
     Provider,
     Stream,
     Writing,
+    reads,
 )
 from cobalt_link.connectors.gnuhealth import (
     appointment_changes,
@@ -74,6 +75,15 @@ class GnuHealth(Connector):
     async def sign_out(self, chart: Chart) -> None:
         await self._server(chart).call("common.db.logout")
 
+    @reads(
+        "patient_mrn",
+        "patient_ehr_id",
+        "patient_name",
+        "patient_phone",
+        "appointment_mode",
+        "include_note",
+        "updated_since",
+    )
     async def appointments(self, chart: Chart, query: AppointmentQuery) -> Stream[Appointment]:
         async for each in appointments.list_all(self._server(chart), query):
             yield each
@@ -81,9 +91,11 @@ class GnuHealth(Connector):
     async def appointment(self, chart: Chart, ehr_id: str) -> Appointment | None:
         return await appointments.find(self._server(chart), ehr_id)
 
+    @reads("dob", "first_name", "last_name", "mrn", "ehr_id", "phone")
     async def patients(self, chart: Chart, query: PatientQuery) -> Patients:
         return await patients.page(self._server(chart), query)
 
+    @reads("patient_ehr_id", "start_date", "end_date")
     async def orders(self, chart: Chart, query: OrderQuery) -> list[Order]:
         rows = await orders.orders(
             self._server(chart),
@@ -94,12 +106,15 @@ class GnuHealth(Connector):
         )
         return [orders.order(row) for row in rows]
 
+    @reads()
     async def providers(self, chart: Chart) -> list[Provider]:
         return await practice.providers(self._server(chart))
 
+    @reads()
     async def locations(self, chart: Chart) -> list[Location]:
         return await practice.locations(self._server(chart))
 
+    @reads()
     async def settings(self, chart: Chart) -> PracticeSettings:
         return await practice.settings(self._server(chart))
 

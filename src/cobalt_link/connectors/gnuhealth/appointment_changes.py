@@ -18,7 +18,7 @@ from cobalt_link.connectors.gnuhealth.refused import (
     unknown_codes,
 )
 from cobalt_link.connectors.gnuhealth.server import Server
-from cobalt_link.connectors.gnuhealth.values import at, number
+from cobalt_link.connectors.gnuhealth.values import at, inside, number
 
 CANCELLED = ("user_cancelled", "center_cancelled")
 NOT_FOUND = Reason("APPOINTMENT_NOT_FOUND", "GNU Health has no such appointment.", "ehr_id")
@@ -37,12 +37,15 @@ async def update(server: Server, write: AppointmentChange) -> Written:
 
 
 async def held(server: Server, write: AppointmentChange, ehr_id: str | None) -> Held | None:
-    """None if the appointment is gone, or does not have what was asked."""
+    """None if the appointment is gone."""
     found = await row(server, MODEL, write.ehr_id, HELD, *TAKEN)
     if found is None:
         return None
     fields = held_fields(server, found) | {"status": found["state"], "cancel": found["state"] in CANCELLED}
-    return Held(ehr_id=write.ehr_id, fields=fields) if holds(write, fields, answered=ehr_id is not None) else None
+    mrn = inside(found, "patient", "party", "ref")
+    shown = {"mrn": mrn, "patient_mrn": mrn}
+    done = holds(write, fields, answered=ehr_id is not None)
+    return Held(ehr_id=write.ehr_id, fields=fields, shown=shown, took=done)
 
 
 async def _to_change(server: Server, write: AppointmentChange) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from cobalt_link.connector import Held, NoteChange, NotWritten, Reason, Written
 from cobalt_link.connectors.gnuhealth.appointments import EVALUATION
 from cobalt_link.connectors.gnuhealth.new_notes import (
@@ -41,10 +43,12 @@ async def update(server: Server, write: NoteChange) -> Written:
 
 
 async def held(server: Server, write: NoteChange, ehr_id: str | None) -> Held | None:
-    """None if the note is gone, or does not have what was asked."""
+    """None if the note is gone."""
     found = await row(server, EVALUATION, write.ehr_id, HELD)
-    kept = held_note(write, found) if found else None
-    return kept if kept and holds(write, kept.fields, answered=ehr_id is not None) else None
+    if found is None:
+        return None
+    kept = held_note(write, found)
+    return msgspec.structs.replace(kept, took=holds(write, kept.fields, answered=ehr_id is not None))
 
 
 async def _unsigned(server: Server, write: NoteChange) -> dict[str, Any]:

@@ -29,13 +29,13 @@ async def update(server: Server, write: PatientChange) -> Written:
 
 
 async def held(server: Server, write: PatientChange, ehr_id: str | None) -> Held | None:
-    """None if the patient is gone, or does not have what was asked."""
+    """None if the patient is gone."""
     found = await row(server, patients.MODEL, write.ehr_id, HELD)
     if found is None:
         return None
     kept = held_patient(found)
     fields = {name: value for name, value in kept.fields.items() if name in write.__struct_fields__}
-    return msgspec.structs.replace(kept, fields=fields) if holds(write, fields, answered=ehr_id is not None) else None
+    return msgspec.structs.replace(kept, fields=fields, took=holds(write, fields, answered=ehr_id is not None))
 
 
 async def _steps(server: Server, write: PatientChange) -> tuple[int, dict[str, Any]]:

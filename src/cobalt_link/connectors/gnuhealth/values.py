@@ -7,30 +7,45 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from hashlib import blake2s
+from operator import itemgetter
 from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """The answer as Python values. Pictures and other bytes become None: no chart needs them here."""
-    match value:
-        case {"__class__": "datetime"}:
-            return datetime(*_parts(value, "year", "month", "day", "hour", "minute", "second"), tzinfo=UTC)
-        case {"__class__": "date"}:
-            return date(*_parts(value, "year", "month", "day"))
-        case {"__class__": _}:
-            return None
-        case dict():
-            return {key: plain(each) for key, each in value.items()}
-        case list():
-            return [plain(each) for each in value]
-        case str():
-            return clean(value)
+    """The answer as Python values, which may be the same lists and objects. Pictures and other bytes become None: no
+    chart needs them here."""
+    # By exact type and in place, because every value of every record passes here: it was half the CPU of a read.
+    kind = type(value)
+    if kind is str:
+        return clean(value)
+    if kind is list:
+        return [plain(each) for each in value]
+    if kind is not dict:
+        return value
+    if "__class__" in value:
+        return _tagged(value)
+    for name, each in value.items():
+        if type(each) in _HOLDERS:
+            value[name] = plain(each)
     return value
+
+
+_HOLDERS = frozenset({str, list, dict})
+
+
+def _tagged(value: dict[str, Any]) -> datetime | date | None:
+    if value["__class__"] == "datetime":
+        return datetime(*map(int, _TIME(value)), tzinfo=UTC)
+    return date(*map(int, _DAY(value))) if value["__class__"] == "date" else None
+
+
+_DAY = itemgetter("year", "month", "day")
+_TIME = itemgetter("year", "month", "day", "hour", "minute", "second")
 
 
 def clean(text: str) -> str:
     """Without the zero-width spaces that GNU Health pads some texts with, such as an age."""
-    return text.replace("\u200b", "").strip()
+    return text.strip() if text.isascii() else text.replace("\u200b", "").strip()
 
 
 def on(day: date) -> dict[str, Any]:
@@ -46,10 +61,11 @@ def at(moment: datetime) -> dict[str, Any]:
 
 def inside(row: dict[str, Any] | None, *path: str) -> Any:
     """A field of a linked record: `inside(row, "patient", "party", "name")`; None where a link is empty."""
-    *links, field = path
-    for link in links:
-        row = row.get(f"{link}.") if row else None
-    return row.get(field) if row else None
+    for link in path[:-1]:
+        if not row:
+            return None
+        row = row.get(link + ".")
+    return row.get(path[-1]) if row else None
 
 
 def full_name(row: dict[str, Any] | None, *path: str) -> str | None:
@@ -67,7 +83,3 @@ def number(ehr_id: str) -> int | None:
 def tag(ref: str) -> str:
     """Our reference of a write as an ID that people can read out: "CL-3F2A19C0DE7B4455"."""
     return f"CL-{blake2s(ref.encode(), digest_size=8).hexdigest().upper()}"
-
-
-def _parts(value: dict[str, Any], *names: str) -> list[int]:
-    return [int(value[name]) for name in names]

@@ -102,7 +102,8 @@ class PageAccess:
 
     def _is_new_window(self, call: Call) -> bool:
         session_id = str(call.request.path_params["session_id"])
-        return call.route.path == "/link/{session_id}/redirect" and not self.secrets(call, session_id)
+        names = {cookie_name(session_id), cookie_name(session_id, secure=True)}  # it may have those of other trips
+        return call.route.path == "/link/{session_id}/redirect" and names.isdisjoint(self.secrets(call, session_id))
 
     async def _ended(self, flow: Flow, session: LinkSession, client: Client | None) -> Ended:
         subject = await flow.subject(session, client)

@@ -42,6 +42,7 @@ CLOSED = {
     "no_cookies": ClosedPage("window", stay=True),
     "not_sent": ClosedPage("window"),
     "returned": ClosedPage("check"),
+    "tested": ClosedPage("check"),
     "origin_not_registered": ClosedPage("window"),
     "cross_site": ClosedPage("ban", stay=True),
     "rate_limited": ClosedPage("clock", stay=True),

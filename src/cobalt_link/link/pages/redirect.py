@@ -13,7 +13,7 @@ from cobalt_link.link.pages.pane_view import PaneView, head_of
 
 def redirect(view: PaneView, pane: Redirect) -> dict[str, Any]:
     t, context, parts = view.texts, view.context, urlsplit(pane.url)
-    stage = view.window or "go"
+    stage = view.window if view.window in ("away", "blocked") else "go"
     return {
         "head": Head(hero=True, wire="flow at3", knot="window") if stage == "away" else head_of(view, "at3"),
         "title": t(f"redirect.{stage}_title"),

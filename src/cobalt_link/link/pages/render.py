@@ -133,11 +133,14 @@ def going(context: PageContext, url: str) -> str:
     """A page that goes on to the EHR's own sign-in page at once. A redirect would be held to the policy for forms,
     which cannot name the hosts that the EHR may redirect to."""
     t = texts_of(context)
-    act = Act(label=t("redirect.go"), url=url)
+    where = web_url(url)
+    act = Act(label=t("redirect.go"), url=where) if where else None
     head = Head(hero=True, wire="flow at3", knot="window", leave=False)
     whole = _moment("closed", context, t, head, t("redirect.go_title"), why=t("redirect.going"), act=act, page="going")
+    if where is None:
+        return whole
     page, end = held_open(whole)
-    return page + end(url)
+    return page + end(where)
 
 
 def leaving(context: PageContext) -> str:

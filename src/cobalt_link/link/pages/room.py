@@ -18,6 +18,7 @@ from cobalt_link.link.pages.loading import ContextLoader
 from cobalt_link.link.session.browser import Browsers
 from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.session import LinkSession
+from cobalt_link.registrations.doctor.sign_ins import TrialSignIns
 from cobalt_link.web import Call
 
 
@@ -30,6 +31,7 @@ class HostedPages(msgspec.Struct, frozen=True, kw_only=True):
     answers: SessionAnswers
     progress: SessionProgress
     redirects: EhrRedirects
+    trials: TrialSignIns
     hand_over: HandOver
     requests: EhrRequests
     access: PageAccess

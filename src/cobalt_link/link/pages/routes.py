@@ -230,7 +230,8 @@ async def go_to_ehr(room: HostedPages, call: Call, body: RedirectForm) -> Respon
 async def come_back(room: HostedPages, call: Call, registration: str, body: CallbackQuery) -> Response:
     arrival = await room.redirects.come_back(registration, body.state, body.answer, room.access.cookies(call))
     if arrival is None:
-        raise PageClosed("not_sent")
+        is_trial = await room.trials.take(registration, body.state, body.answer)
+        raise PageClosed("tested" if is_trial else "not_sent")
     if arrival.framed:
         raise PageClosed("returned")
     return _see_other(room, f"/link/{arrival.link_session}")

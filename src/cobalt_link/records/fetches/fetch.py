@@ -16,8 +16,8 @@ from cobalt_link.accounts.account import Account
 from cobalt_link.connector.models import Capability
 from cobalt_link.records.days import MissingParameters, day, span
 from cobalt_link.records.engine import RecordsEngine
-from cobalt_link.records.lists import read_list
-from cobalt_link.records.resources import appointments, availability, insurances, patients, tasks
+from cobalt_link.records.fetches import found_patients
+from cobalt_link.records.resources import appointments, availability
 from cobalt_link.records.resources.appointments import AppointmentsAsked
 from cobalt_link.records.resources.availability import AvailabilityAsked
 from cobalt_link.records.resources.patients import PatientsAsked
@@ -168,23 +168,7 @@ def check_patients(asked: PatientsFetch) -> None:
 async def run_patients(engine: RecordsEngine, account: Account, asked: PatientsFetch) -> Found:
     named = {name: getattr(asked, name) for names in NEEDED.values() for name in names}
     wanted = PatientsAsked(**named, page=1, page_size=500)
-    found = (await read_list(engine, account, patients.RESOURCE, wanted, {}))["patients"]
-    shown = []
-    for each in found:
-        patient = msgspec.to_builtins(each)
-        for name, resource in (("insurances", insurances.RESOURCE), ("tasks", tasks.RESOURCE)):
-            if name in asked.include:
-                patient[name] = await _of_patient(engine, account, resource, name, each.id)
-        shown.append(patient)
-    return {"success": True, "patient_count": len(shown), "patients": shown}
-
-
-async def _of_patient(engine: RecordsEngine, account: Account, resource: Any, name: str, patient_id: str) -> Any:
-    if resource.within:
-        rows = await read_list(engine, account, resource, resource.asked(), {resource.within.parameter: patient_id})
-    else:
-        rows = await read_list(engine, account, resource, resource.asked(patient_id=patient_id), {})
-    return msgspec.to_builtins(rows[resource.key])
+    return await found_patients.find(engine, account, wanted, [*asked.include])
 
 
 def check_availability(asked: AvailabilityFetch) -> None:

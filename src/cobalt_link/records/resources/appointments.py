@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,8 +18,9 @@ from cobalt_link.records import schedule
 from cobalt_link.records.asked import PatientId, PatientMrn, Phone, UpdatedSince, moment
 from cobalt_link.records.days import MissingParameters, span
 from cobalt_link.records.engine import Ids, RecordsEngine, Source, our_id
-from cobalt_link.records.ids import EHR_ID, Named
+from cobalt_link.records.ids import EHR_ID, GivenIds, Named
 from cobalt_link.records.named_patient import patient_filter, patient_named
+from cobalt_link.records.pending import Pending, pending_shape, shown_as_pending
 from cobalt_link.records.resource import LIVE, PatientNotFound, ResourceRoute
 from cobalt_link.records.schedule import Schedule
 from cobalt_link.web import Alias, Cleaned
@@ -27,6 +28,7 @@ from cobalt_link.web.paging import Pagination
 from cobalt_link.web.problems import InvalidRequest, Problem
 
 PAGE_SIZE = 100
+OURS = "cobalt_operation"
 FILTERS = ("patient_name", "patient_phone", "appointment_mode", "include_note", "updated_since")
 
 
@@ -84,7 +86,7 @@ class Insurance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """`source` is "ehr" for what was made in the EHR itself."""
+    """`source` is "cobalt_operation" for what was made through this API, "ehr" for what was made in the EHR itself."""
 
     source: str
     created_at: datetime | None
@@ -151,6 +153,18 @@ class AppointmentsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     success: bool = True
 
 
+PendingAppointmentView: Any = pending_shape(AppointmentView)
+
+
+class PendingAppointmentAnswer(msgspec.Struct, frozen=True):
+    """An appointment that a write is still to make."""
+
+    appointments: PendingAppointmentView
+    appointment: PendingAppointmentView
+    job_id: int
+    success: bool = True
+
+
 class AppointmentAnswer(msgspec.Struct, frozen=True):
     """The one appointment, under the contract's plural key and under the singular one."""
 
@@ -198,10 +212,14 @@ def _paged(asked: AppointmentsAsked) -> bool:
 
 async def read_one(
     reads: RecordsEngine, account: Account, asked: AppointmentAsked, appointment_id: str
-) -> AppointmentAnswer:
-    """By our id or the EHR's own. Raises AppointmentNotFound, or NotSupported if the EHR has no look-up by id and the
-    appointment is not among those of 92 days before and after today."""
+) -> AppointmentAnswer | PendingAppointmentAnswer:
+    """By our id or the EHR's own, or what is known of one that is still to be made. Raises AppointmentNotFound, or
+    NotSupported if the EHR has no look-up by id and the appointment is not among those of 92 days before and after
+    today."""
     ehr_id = await reads.resolve(account, "appointment", appointment_id)
+    if ehr_id == appointment_id and (made := await reads.pending(account, ["appointment"], appointment_id)):
+        awaited = shown_as_pending(AppointmentView, made, pending(made))
+        return PendingAppointmentAnswer(awaited, awaited, made.job_id)
     if not EHR_ID.fullmatch(ehr_id):
         raise AppointmentNotFound
     reads.left_to_us(account, SOURCE, ["include_note"] if asked.include_note else [])
@@ -218,6 +236,21 @@ async def read_one(
         raise AppointmentNotFound
     shown = view(found[0], ids, notes=asked.include_note)
     return AppointmentAnswer(shown, shown)
+
+
+async def read_some(
+    reads: RecordsEngine, account: Account, our_ids: Iterable[str]
+) -> dict[str, AppointmentView | None]:
+    """Appointments by our ids, on whatever day they are. None for one that the EHR no longer has."""
+    wanted = {each: ehr_id for each in our_ids if (ehr_id := await reads.ours(account, "appointment", each))}
+    zone = (await reads.org_settings(account)).time_zone
+
+    async def step(connector: Schedule, chart: Chart) -> list[Appointment]:
+        return await schedule.some(connector, chart, wanted.values(), zone)
+
+    found, ids = await reads.read(account, SOURCE, step)
+    views = {each.ehr_id: view(each, ids, notes=False) for each in found}
+    return {our_id: views.get(ehr_id) for our_id, ehr_id in wanted.items()}
 
 
 def _no_lookup(ehr: str) -> NotSupported:
@@ -261,9 +294,26 @@ def view(each: Appointment, ids: Ids, *, notes: bool) -> AppointmentView:
         patient_phone=patient.cell_phone or patient.phone,
         insurances=_insurances(each),
         progress_note=each.progress_note if notes else None,
-        object_metadata=Metadata("ehr", each.created_at),
+        object_metadata=Metadata(source_of(each, ids), each.created_at),
         **kept,
     )
+
+
+def source_of(each: Appointment, ids: Ids) -> str:
+    made_here = ids.made_here if isinstance(ids, GivenIds) else ()
+    return OURS if ("appointment", each.ehr_id) in made_here else "ehr"
+
+
+def pending(each: Pending) -> dict[str, Any]:
+    asked = each.fields
+    return {
+        "datetime": asked.get("start"),
+        "cancelled": False,
+        "appointment_type": asked.get("type"),
+        "provider_ehr_id": asked.get("provider"),
+        "secondary_provider_ehr_id": asked.get("secondary_provider"),
+        "object_metadata": Metadata(OURS, each.asked_at),
+    }
 
 
 def _insurances(each: Appointment) -> list[Insurance]:
@@ -304,7 +354,7 @@ ENDPOINTS = (
         also=("/v1/appointment/{appointment_id}",),
         run=read_one,
         asked=AppointmentAsked,
-        answer=AppointmentAnswer,
+        answer=AppointmentAnswer | PendingAppointmentAnswer,
         errors=(*LIVE, AppointmentNotFound),
         summary="Read one appointment by its id: ours or the EHR's own.",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.models import Document, DocumentFile, ReadsDocumentFiles
+from cobalt_link.net.http import TooMuch
 from cobalt_link.records.asked import (
     EhrId,
     FirstDay,
@@ -25,8 +26,10 @@ from cobalt_link.records.asked import (
     UpdatedSince,
 )
 from cobalt_link.records.engine import Ids, RecordsEngine, Source, our_id
+from cobalt_link.records.files import DocumentTooLarge
 from cobalt_link.records.ids import EHR_ID
 from cobalt_link.records.lists import endpoints
+from cobalt_link.records.pending import Pending
 from cobalt_link.records.resource import LIVE, OneRecord, Resource, ResourceRoute, shown_as
 from cobalt_link.web.paging import Page, Pagination
 from cobalt_link.web.problems import Problem
@@ -40,6 +43,13 @@ class DocumentNotFound(Problem):
 
     code = "document_not_found"
     status = 404
+
+
+class DocumentPending(Problem):
+    """The document is not in the EHR yet. Wait for the job of its upload."""
+
+    code = "document_pending"
+    status = 409
 
 
 class DocumentsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,14 +94,22 @@ def view(each: Document, ids: Ids) -> DocumentView:
 
 
 async def download(engine: RecordsEngine, account: Account, asked: None, document_id: str) -> Response:
-    """The bytes as the EHR has them, for every account of the org at that EHR. Raises DocumentNotFound."""
+    """The bytes as the EHR has them, for every account of the org at that EHR. Raises DocumentNotFound,
+    DocumentPending, and DocumentTooLarge."""
     ehr_id = await engine.resolve(account, "document", document_id)
     engine.declared(account, "document_files")
+    if ehr_id == document_id and (pending := await engine.pending(account, ["document"], document_id)):
+        if pending.status == "pending":
+            raise DocumentPending(f"The document is not in the EHR yet. Wait for its job {pending.job_id}.")
+        raise DocumentNotFound
     if not EHR_ID.fullmatch(ehr_id):
         raise DocumentNotFound
 
     async def step(connector: ReadsDocumentFiles, chart: Chart) -> DocumentFile | None:
-        return await connector.document_files(chart, ehr_id)
+        try:
+            return await connector.document_files(chart, ehr_id)
+        except TooMuch:
+            raise DocumentTooLarge from None
 
     found, _ = await engine.read(account, FILES, step)
     if found is None:
@@ -112,6 +130,14 @@ def headers(found: DocumentFile) -> dict[str, str]:
     }
 
 
+def pending(each: Pending) -> dict[str, Any]:
+    content = str(each.fields.get("content") or "")
+    return {
+        "content_type": each.fields.get("media_type"),
+        "size": len(content) * 3 // 4 - content[-2:].count("="),  # it is in Base64
+    }
+
+
 RESOURCE: Resource[Document] = Resource(
     capability="documents",
     kind="document",
@@ -122,7 +148,9 @@ RESOURCE: Resource[Document] = Resource(
     view=view,
     asked=DocumentsAsked,
     pages=Pagination,
-    one=OneRecord(path="/v1/documents/{document_id}/metadata", key="document", missing=DocumentNotFound),
+    one=OneRecord(
+        path="/v1/documents/{document_id}/metadata", key="document", missing=DocumentNotFound, pending=pending
+    ),
 )
 ENDPOINTS = (
     *endpoints(RESOURCE),
@@ -132,7 +160,7 @@ ENDPOINTS = (
         run=download,
         answer=Response,
         media="application/octet-stream",
-        errors=(*LIVE, DocumentNotFound),
+        errors=(*LIVE, DocumentNotFound, DocumentPending, DocumentTooLarge),
         summary="Download one document: the bytes, with the type and name that the EHR gives it.",
     ),
 )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from cobalt_link.connector.models import Note, NoteParts
+from cobalt_link.kit.ids import HEX, canonical
 from cobalt_link.kit.text import trimmed
 from cobalt_link.records.asked import EhrId, FirstDay, HundredMost, LastDay, PatientId, PatientMrn, UpdatedSince
 from cobalt_link.records.engine import Ids, our_id
 from cobalt_link.records.ids import Named
 from cobalt_link.records.lists import endpoints
+from cobalt_link.records.pending import Pending
 from cobalt_link.records.resource import OneRecord, Resource, shown_as
 from cobalt_link.web import Cleaned
 from cobalt_link.web.paging import Page, Pagination
@@ -93,6 +95,19 @@ def view(each: Note, ids: Ids) -> NoteView:
     )
 
 
+def pending(each: Pending) -> dict[str, Any]:
+    """The id in a request is ours, or the EHR's own."""
+    asked = each.fields.get("appointment_id") or ""
+    ours = HEX.fullmatch(canonical(asked))
+    return {
+        "type": "visit" if each.kind == "note" else "patient",
+        "note": each.fields.get("text") if each.kind == "note" else each.fields["note"],
+        "appointment_id": canonical(asked) if ours else None,
+        "ehr_appointment_id": None if ours else asked or None,
+        "signed": False,
+    }
+
+
 RESOURCE: Resource[Note] = Resource(
     capability="notes",
     kind="note",
@@ -107,6 +122,6 @@ RESOURCE: Resource[Note] = Resource(
     asked=NotesAsked,
     filters={"appointment_id": ("appointment_ehr_id", "appointment")},
     pages=Pagination,
-    one=OneRecord(path="/v1/notes/{note_id}", key="note", missing=NoteNotFound),
+    one=OneRecord(path="/v1/notes/{note_id}", key="note", missing=NoteNotFound, pending=pending),
 )
 ENDPOINTS = endpoints(RESOURCE)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from cobalt_link.accounts.account import Account
 from cobalt_link.connector.models import Patient
 from cobalt_link.kit.text import trimmed
 from cobalt_link.records.asked import FiveHundredMost, PartOfIt, Phone, UpdatedSince
-from cobalt_link.records.engine import Ids
+from cobalt_link.records.engine import Ids, RecordsEngine
 from cobalt_link.records.lists import endpoints
-from cobalt_link.records.resource import OneRecord, PatientNotFound, Resource
+from cobalt_link.records.pending import Pending
+from cobalt_link.records.resource import OneRecord, PatientNotFound, Resource, shown_as
 from cobalt_link.web import Alias, Cleaned
 from cobalt_link.web.paging import Page, Pagination
 
@@ -36,12 +38,14 @@ class PatientsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PatientView(msgspec.Struct, frozen=True, kw_only=True):
-    """`ehr_id` is the EHR's own id; `dob` and `date_of_birth`, `sex` and `gender` are the same."""
+    """`ehr_id` is the EHR's own id; `dob` and `date_of_birth`, `sex` and `gender` are the same. `status` is
+    `pending_update` while the job `job_id` is to change the patient."""
 
     id: str
     ehr_id: str
     mrn: str
-    status: Literal["active"] = "active"
+    status: Literal["active", "pending_update"] = "active"
+    job_id: int | None = None
     first_name: str
     middle_name: str | None
     last_name: str
@@ -61,12 +65,27 @@ class PatientView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(patient: Patient, ids: Ids) -> PatientView:
-    return PatientView(
+    return shown_as(
+        PatientView,
+        patient,
         id=ids["patient", patient.ehr_id],
         date_of_birth=patient.dob,
+        sex=patient.sex or "unknown",
         gender=patient.sex or "unknown",
-        **msgspec.structs.asdict(patient) | {"sex": patient.sex or "unknown"},
     )
+
+
+async def marked(engine: RecordsEngine, account: Account, found: list[PatientView]) -> list[PatientView]:
+    """With what is being changed (contract §4.7)."""
+    jobs = await engine.promises.changing(account, [each.id for each in found])
+    return [
+        msgspec.structs.replace(each, status="pending_update", job_id=jobs[each.id]) if each.id in jobs else each
+        for each in found
+    ]
+
+
+def pending(each: Pending) -> dict[str, Any]:
+    return {"date_of_birth": each.fields.get("dob"), "gender": each.fields.get("sex")}
 
 
 RESOURCE: Resource[Patient] = Resource(
@@ -80,6 +99,7 @@ RESOURCE: Resource[Patient] = Resource(
     asked=PatientsAsked,
     filters={"patient_id": ("ehr_id", "patient")},
     pages=Pagination,
-    one=OneRecord(path="/v1/patients/{patient_id}", key="patient", missing=PatientNotFound),
+    one=OneRecord(path="/v1/patients/{patient_id}", key="patient", missing=PatientNotFound, pending=pending),
+    marked=marked,
 )
 ENDPOINTS = endpoints(RESOURCE)

@@ -19,7 +19,7 @@ from cobalt_link.connector.connector import Connector
 from cobalt_link.jobs.queue import Jobs
 from cobalt_link.kit.clock import Clock
 from cobalt_link.kit.ids import HEX, canonical, new_id
-from cobalt_link.records.ids import RecordIds
+from cobalt_link.records.ids import EHR_ID, RecordIds
 from cobalt_link.records.writes.job import Asked, Step, WriteJob, new_job_id
 from cobalt_link.records.writes.operation import Fields, Operation
 from cobalt_link.records.writes.sealing import JobSeals
@@ -31,6 +31,7 @@ from cobalt_link.web.problems import InvalidRequest, MissingField, Problem
 
 RUN = "records.write"
 DISPATCH = "records.dispatch"
+PATIENT = ("patient",)
 WAITS = timedelta(hours=24)  # how long a job may wait for its person or its EHR
 LONGEST_WAIT = timedelta(days=30)
 WAKES_EVERY = 0.1  # seconds
@@ -104,17 +105,18 @@ class WriteDesk:
     ) -> Accepted:
         """Stores the write. Raises NotSupported, NotGranted, NoSuchRecord, KeyUsedForAnother, ReconnectRequired,
         AccountGone."""
-        print_ = self._prints(account, key, [operation.name, target, operation.sent(body), operation.filled(body)])
+        print_ = NO_KEY
+        if key:
+            print_ = self._prints(account, key, [operation.name, target, operation.sent(body), operation.filled(body)])
         if key and (known := await self._kept(account, print_)):
             return known
         if account.health == "login_required":
             # Accepted jobs wait for their user, but an app that sends one now should send the user to Link first.
             raise ReconnectRequired
-        if amended := await self._amended(operation, account, body, target):
+        if amended := await self._amended(operation, account, body, target, print_):
             return amended
         asked = await self.checked(operation, account, body, target)
-        ours = canonical(target) if target else ""
-        record_id = ours if HEX.fullmatch(ours) else new_id()
+        record_id = await self._record_id(operation, account, target)
         expires = _until(self._clock.now(), body.expires_in)
         while True:
             job = await self._new(operation.name, account, asked, record_id, expires, print_)
@@ -126,7 +128,7 @@ class WriteDesk:
 
     async def accept_read(self, name: str, account: Account, fields: Fields, *, key: str | None) -> Accepted:
         """Stores a read that answers later. Raises KeyUsedForAnother, ReconnectRequired, AccountGone."""
-        print_ = self._prints(account, key, [name, fields])
+        print_ = self._prints(account, key, [name, fields]) if key else NO_KEY
         if key and (known := await self._kept(account, print_)):
             return known
         if account.health == "login_required":
@@ -145,7 +147,8 @@ class WriteDesk:
     async def checked(self, operation: Operation, account: Account, body: WriteAsked, target: str | None) -> Asked:
         """What to store of a request. Raises NotSupported for a write, or a field of it, that the account's EHR does
         not take, and NoSuchRecord."""
-        sent, filled = operation.sent(body), operation.filled(body)
+        sent = operation.sent(body)
+        filled = operation.filled(body, sent)
         connector = self._connectors.get(account.connector)
         manifest = connector.manifest.offering(account.offers) if connector else None
         name = manifest.name if manifest else account.connector
@@ -169,10 +172,11 @@ class WriteDesk:
             request_id=get_contextvars().get("request_id"),
         )
 
-    async def started_again(self, job: WriteJob, expires: datetime, request: bytes | None = None) -> bool:
+    async def started_again(self, job: WriteJob, expires: datetime, **amendment: Any) -> bool:
+        """With a new `request`, if there is an amendment, and what is `amended` with it."""
         now = self._clock.now()
-        given = {"id": job.id, "client": job.client, "now": now, "expires_at": expires, "request": request}
-        changed = await self._jobs.try_change(RETRY, given, [Step("retried", now)])
+        given = {"id": job.id, "client": job.client, "now": now, "expires_at": expires, "request": None}
+        changed = await self._jobs.try_change(RETRY, given | amendment, [Step("retried", now)])
         if changed:
             await self._start(job)
         return changed
@@ -192,17 +196,28 @@ class WriteDesk:
         self, operation: Operation, account: Account, given: Fields, target: str | None
     ) -> dict[str, str]:
         """The EHR's ids for those of ours. An id of ours whose record is still being written is resolved later."""
+        others, patient = operation.others(given, target), canonical(given.get("patient_id") or "")
+        wanted = [(other.kinds, either) for other, either in others.values()]
+        known = await self._ids.resolve_all(account, [(PATIENT, patient), *wanted])
         found: dict[str, str] = {}
-        for name, (other, either) in operation.others(given, target).items():
-            ehr_id = await self._ids.first(account, other.kinds, either)
+        for name, (other, either) in others.items():
+            ehr_id = known.get((other.kinds, either))
             if ehr_id or not HEX.fullmatch(canonical(either)):
                 found[name] = ehr_id or either
             elif not given.get(other.unless or ""):
                 await self._need_promise(operation, account, other.kinds[0], canonical(either))
-        patient = canonical(given.get("patient_id") or "")
-        if HEX.fullmatch(patient) and not await self._ids.resolve(account, "patient", patient):
+        if HEX.fullmatch(patient) and (PATIENT, patient) not in known:
             await self._need_promise(operation, account, "patient", patient)
         return found
+
+    async def _record_id(self, operation: Operation, account: Account, target: str | None) -> str:
+        """Our id of what is written: a new one, or that of the record in the path, which may be named by the EHR's."""
+        ours = canonical(target) if target else new_id()
+        if target is None or HEX.fullmatch(ours):
+            return ours
+        if not EHR_ID.fullmatch(target):
+            raise NoSuchRecord
+        return (await self._ids.give(account, [(operation.kind, target)]))[operation.kind, target]
 
     async def _need_promise(self, operation: Operation, account: Account, kind: str, our_id: str) -> None:
         """Raises NoSuchRecord unless a job of the account is to create the record."""
@@ -214,25 +229,34 @@ class WriteDesk:
             raise InvalidRequest(operation.not_created)
 
     async def _amended(
-        self, operation: Operation, account: Account, body: WriteAsked, target: str | None
+        self, operation: Operation, account: Account, body: WriteAsked, target: str | None, print_: Print
     ) -> Accepted | None:
         """Changes the job that is to create the record, if the EHR has not got it yet (contract §4.5, §4.7)."""
         creating = self._operations.get(operation.name.replace(".update", ".create"))
         if target is None or creating is None or creating is operation:
             return None
-        job = await self._jobs.of_record(account.id, canonical(target), creating.name)
-        former = await self._seals.asked(job) if job and job.state != "succeeded" else None
-        if job is None or former is None:
-            return None
-        merged = convert(former.fields | operation.sent(body), creating.asked)
-        asked = await self.checked(creating, account, cast(WriteAsked, merged), None)
-        sealed = await self._seals.seal_asked(job.account, job.id, asked)
+        before: WriteJob | None = None
+        while True:
+            job = await self._jobs.of_record(account.id, canonical(target), creating.name)
+            if job and print_.is_among(job.amended):
+                return Accepted(job_id=job.id, record_id=job.record_id, replayed=True)
+            former = await self._seals.asked(job) if job and job.state != "succeeded" else None
+            # If a worker has it already, the change is a job of its own, which waits for that one.
+            if job is None or former is None or (before and before.sealed_request == job.sealed_request):
+                return None
+            merged = convert(former.fields | operation.sent(body), creating.asked)
+            asked = await self.checked(creating, account, cast(WriteAsked, merged), None)
+            if await self._amend(account, job, asked, body, print_):
+                return Accepted(job_id=job.id, record_id=job.record_id)
+            before = job
+
+    async def _amend(self, account: Account, job: WriteJob, asked: Asked, body: WriteAsked, print_: Print) -> bool:
+        """False if the job has changed since it was read, or if a worker has it."""
+        sealed = await self._seals.seal_asked(account, job.id, asked)
+        given = {"request": sealed, "amended": print_.kept, "former": job.sealed_request}
         if job.state == "failed":
-            done = await self.started_again(job, _until(self._clock.now(), body.expires_in), sealed)
-        else:
-            done = await self._jobs.try_change(AMEND, {"id": job.id, "request": sealed})
-        # If a worker has it already, the change is a job of its own, which waits for that one.
-        return Accepted(job_id=job.id, record_id=job.record_id) if done else None
+            return await self.started_again(job, _until(self._clock.now(), body.expires_in), **given)
+        return await self._jobs.try_change(AMEND, {"id": job.id, **given})
 
     async def _new(
         self,
@@ -253,7 +277,7 @@ class WriteDesk:
             lane=account.address,
             operation=operation,
             record_id=record_id,
-            sealed_request=await self._seals.seal_asked(account.id, job_id, asked),
+            sealed_request=await self._seals.seal_asked(account, job_id, asked),
             steps=[Step("accepted", now)],
             created_at=now,
             expires_at=expires,
@@ -270,9 +294,7 @@ class WriteDesk:
             raise KeyUsedForAnother
         return Accepted(job_id=job.id, record_id=job.record_id, replayed=True)
 
-    def _prints(self, account: Account, key: str | None, given: list[Any]) -> Print:
-        if key is None:
-            return Print([], [])
+    def _prints(self, account: Account, key: str, given: list[Any]) -> Print:
         # Under the account's id, so that equal requests of two accounts have different hashes (S-062).
         body = msgspec.json.encode(given, order="sorted").decode()
         requests = self._vault.fingerprints("write_request", body, account.id)
@@ -284,6 +306,24 @@ class Print(msgspec.Struct, frozen=True):
 
     keys: Sequence[bytes]
     requests: Sequence[bytes]
+
+    @property
+    def kept(self) -> list[bytes]:
+        """What a job keeps of it: both hashes in one."""
+        return [self.keys[0] + self.requests[0]] if self.keys else []
+
+    def is_among(self, kept: Sequence[bytes]) -> bool:
+        """Raises KeyUsedForAnother."""
+        for each in kept:
+            for key in self.keys:
+                if each.startswith(key):
+                    if each.removeprefix(key) not in self.requests:
+                        raise KeyUsedForAnother
+                    return True
+        return False
+
+
+NO_KEY = Print((), ())
 
 
 def _until(now: datetime, seconds: Any) -> datetime:

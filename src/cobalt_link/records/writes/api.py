@@ -19,6 +19,7 @@ from cobalt_link.accounts.problems import (
     NotSupported,
     ReconnectRequired,
 )
+from cobalt_link.developers.ehr_domains import EhrDomainNotAllowed
 from cobalt_link.records.writes.accept import KeyUsedForAnother, NoSuchRecord, WriteNotAllowed
 from cobalt_link.records.writes.desk import JobNotFound, NotPossible, WritesApi
 from cobalt_link.records.writes.job import State, Step
@@ -43,7 +44,7 @@ WRITE: Any = {
     ),
 }  # fmt: skip
 # With dry_run, the EHR is asked.
-ASKS = (MissingRights, EhrUnavailable, EhrThrottled, EhrUnexpected)
+ASKS = (MissingRights, EhrUnavailable, EhrThrottled, EhrUnexpected, EhrDomainNotAllowed)
 JOBS: Any = {
     "auth": Auth.CLIENT,
     "tenant": Tenant.CLIENT,
@@ -190,7 +191,7 @@ def _declare(operation: Operation) -> None:
         "return": answer | DryRun if has_dry_run else answer,
     }
     more: Any = {"max_body": operation.max_body} if operation.max_body else {}
-    errors = WRITE["errors"] + (ASKS if has_dry_run else ())
+    errors = WRITE["errors"] + operation.errors + (ASKS if has_dry_run else ())
     add = routes.post if operation.method == "POST" else routes.patch
     options = WRITE | {"errors": errors} | more
     add(operation.path, **options, status=operation.status, audit=operation.name, summary=operation.summary)(write)

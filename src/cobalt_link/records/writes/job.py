@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -51,7 +52,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriteJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `write_jobs`. `broken` counts the workers that died or failed at it since it last got on."""
+    """A row of `write_jobs`. `broken` counts the workers that died or failed at it since it last got on. `amended` has
+    the hashes of the Idempotency-Key and of the request of each change to it."""
 
     id: int
     client: str
@@ -72,6 +74,7 @@ class WriteJob(msgspec.Struct, frozen=True, kw_only=True):
     intent_at: datetime | None
     settled_at: datetime | None
     claim: int | None
+    amended: Sequence[bytes] = ()
 
 
 def new_job_id(now: datetime) -> int:

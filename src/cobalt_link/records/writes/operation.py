@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 from cobalt_link.connector.writes import WRITES, Write, WriteCapability
 from cobalt_link.connector.writing import Held, Reason
 from cobalt_link.records.ids import Kind
+from cobalt_link.web.problems import Problem
 
 Fields = dict[str, Any]
 PATIENT = frozenset({"patient_ehr_id", "patient_mrn"})
@@ -45,9 +46,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     that name other records. What an EHR does not take is
     refused, but for `advice`, which is dropped. `only_new` are fields of a change that only a record takes which is
     still to be created. `shape` makes further fields of the write from the request, and raises a Problem for one that
-    makes no sense. `data` is what the event says, `echo` are the fields of the request that the event of a failure
-    repeats, and `echoed` those that the answer does. `not_found` and `not_created` are the contract's words for a
-    record that nobody knows, and for one that its own job could not create.
+    makes no sense. `done` and `failed` are the types of its events. `done_with` has another one for a write with a
+    field, and `changes` are the kinds of those named records that the write changes beside its own: the schedule shows
+    an insurance that was added. `data` is what the event says, `echo` are the fields of the request that the event of a
+    failure repeats, and `echoed` those that the answer does. `not_found` and `not_created` are the contract's words for
+    a record that nobody knows, and for one that its own job could not create. `errors` are those that only it has.
     """
 
     name: WriteCapability
@@ -60,6 +63,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     done: str
     failed: str
+    done_with: Mapping[str, str] = {}
+    changes: frozenset[Kind] = frozenset()
     status: int = 200
     target: str | None = None
     names: Mapping[str, str] = {}
@@ -74,10 +79,21 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     not_found: str | None = None
     not_created: str | None = None
     max_body: int | None = None
+    errors: tuple[type[Problem], ...] = ()
 
     @property
     def write(self) -> type[Write]:
         return WRITES[self.name]
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """All types of its events."""
+        return tuple(dict.fromkeys((self.done, *self.done_with.values(), self.failed)))
+
+    def event_of(self, write: Write) -> str:
+        """The type of the event that tells that the EHR holds a write."""
+        with_field = (kind for name, kind in self.done_with.items() if getattr(write, name) not in (None, False))
+        return next(with_field, self.done)
 
     def sent(self, asked: msgspec.Struct) -> Fields:
         """The fields of a request as JSON, without files and without those that were not sent."""
@@ -87,13 +103,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             name: msgspec.to_builtins(value) for name, value in given.items() if value is not None and name not in files
         }
 
-    def filled(self, asked: msgspec.Struct) -> Fields:
+    def filled(self, asked: msgspec.Struct, sent: Fields | None = None) -> Fields:
         """The fields of the connector's write that a request fills, as JSON, without ids and patients. Raises a Problem
-        for a request that makes no sense."""
+        for a request that makes no sense. `sent` is what `sent` gave, if that is known."""
         own = {*self.write.__struct_fields__} - PATIENT
-        sent = {self.names.get(name, name): value for name, value in self.sent(asked).items() if name not in self.ids}
+        given = self.sent(asked) if sent is None else sent
+        named = {self.names.get(name, name): value for name, value in given.items() if name not in self.ids}
         shaped = self.shape(asked) if self.shape else {}
-        fields = {name: value for name, value in (sent | shaped).items() if name in own and value is not None}
+        fields = {name: value for name, value in (named | shaped).items() if name in own and value is not None}
         return msgspec.to_builtins(fields)
 
     def others(self, sent: Fields, target: str | None) -> dict[str, tuple[Other, str]]:

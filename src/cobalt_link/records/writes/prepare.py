@@ -62,6 +62,8 @@ class Preparation:
         return await self.built(operation, account, asked, ref=ref_of(job))
 
     async def built(self, operation: Operation, account: Account, asked: Asked, *, ref: str) -> Write:
+        # Before the intent is stored: from then on, the EHR might have the write.
+        self._sessions.check(account)
         fields = {**asked.write, "ref": ref, **await self._ehr_ids(operation, account, asked)}
         if issubclass(operation.write, ForPatient):
             fields |= await self._patient(account, asked)
@@ -75,6 +77,14 @@ class Preparation:
         if isinstance(write, AppointmentChange) and (write.status or "").casefold() == RESCHEDULED:
             write = msgspec.structs.replace(write, status=await self._rescheduled(account))
         return write
+
+    async def touches(self, operation: Operation, account: Account, write: Write) -> list[str]:
+        """Our ids of the records that a write changes beside its own."""
+        fields = {kind: other.field for other in operation.ids.values() for kind in other.kinds}
+        if isinstance(write, ForPatient):
+            fields["patient"] = "patient_ehr_id"
+        named = [(kind, getattr(write, fields[kind])) for kind in operation.changes]
+        return [*(await self._ids.give(account, named)).values()] if named else []
 
     async def check(self, operation: Operation, account: Account, asked: Asked) -> None:
         """Validates a request by the EHR's rules, and sends nothing that changes the chart. Raises NotWritten."""

@@ -14,6 +14,7 @@ from cobalt_link.records.writes.accept import DISPATCH, RUN, Offers, WriteDesk
 from cobalt_link.records.writes.desk import JobSignals, WritesApi
 from cobalt_link.records.writes.operations import OPERATIONS
 from cobalt_link.records.writes.prepare import Preparation
+from cobalt_link.records.writes.promises import WritePromises
 from cobalt_link.records.writes.receipts import ReceiptKeys
 from cobalt_link.records.writes.run import WriteRunner
 from cobalt_link.records.writes.sealing import JobSeals
@@ -29,13 +30,15 @@ KEPT = timedelta(days=30)  # of idempotency keys and results without their conte
 
 
 class Writes(msgspec.Struct, frozen=True):
-    """`api` is for the routes, `chores` are for every worker. The others are what live fetches work with."""
+    """`api` is for the routes, `chores` are for every worker, `promises` for reads. The others are what live fetches
+    work with."""
 
     api: WritesApi
     jobs: WriteJobs
     desk: WriteDesk
     runner: WriteRunner
     settlement: Settlement
+    promises: WritePromises
     chores: tuple[Chore, ...]
 
 
@@ -45,7 +48,8 @@ def put_together(
     db, clock, settings = deps.db, deps.clock, deps.settings
     jobs, seals, keys = WriteJobs(db), JobSeals(accounts.keys), ReceiptKeys(db, deps.vault, clock)
     preparation = Preparation(OPERATIONS, deps.connectors, accounts.sessions, ids, developers.orgs)
-    settlement = Settlement(db, jobs, seals, ids, keys, Stationery(events, clock, settings.public_url))
+    stationery = Stationery(events, clock, settings.public_url, {"note.uploaded": settings.note_event})
+    settlement = Settlement(db, jobs, seals, ids, keys, stationery)
     runner = WriteRunner(jobs, accounts.accounts, accounts.sessions, preparation, settlement, clock)
     desk = WriteDesk(jobs, seals, ids, Offers(OPERATIONS, deps.connectors), deps.vault, clock)
     desk.starts_with(queue)
@@ -70,6 +74,7 @@ def put_together(
         desk,
         runner,
         settlement,
+        WritePromises(jobs, seals, OPERATIONS),
         (
             Chore("writes", 1.0, dispatch),
             Chore("pruning of writes", 3600.0, one_at_a_time(db, "pruning of writes", prune)),

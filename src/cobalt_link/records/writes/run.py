@@ -40,6 +40,8 @@ SENT_WITHIN = 35.0
 IN_FLIGHT = timedelta(seconds=SENT_WITHIN + 10)
 # How long an EHR may take to show what it has answered to have written.
 SHOWN = timedelta(seconds=5)
+# How long after the intent the last look comes at what was not there. Gateways give up on an EHR that goes on.
+LAST_LOOK = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(minutes=10)
 MOST_SENDS = 3  # each after an EHR that refused the session
 MOST_BROKEN = 10  # workers that may die or fail at a job before it is given up (S-087)
@@ -126,14 +128,19 @@ class WriteRunner:
     async def _send(self, job: WriteJob, operation: Operation, account: Account, asked: Asked) -> None:
         try:
             write = await self._preparation.write(job, operation, account, asked)
+            touches = await self._preparation.touches(operation, account, write)
+            held = await self._made_before(job, operation, account, write)
         except NotWritten as refused:
             await self._settlement.failed(job, operation, asked, refused.reasons)
             return
         except Problem as problem:
             await self._wait(job, operation, asked, problem)
             return
+        if held is not None:
+            await self._settlement.succeeded(job, operation, account, asked, write, held, None)
+            return
         now, deadline = self._clock.now(), asyncio.get_running_loop().time() + SENT_WITHIN
-        await self._jobs.change(INTENT, job, [Step("intent", now)], now=now)
+        await self._jobs.change(INTENT, job, [Step("intent", now)], now=now, touches=touches)
         job = msgspec.structs.replace(job, intent_at=now, tries=job.tries + 1)
         answer: Answer = None
         try:
@@ -158,6 +165,13 @@ class WriteRunner:
             log.info("write_not_answered", job=job.id, code=problem.code)
         await self._look(job, operation, account, asked, answer, write)
 
+    async def _made_before(self, job: WriteJob, operation: Operation, account: Account, write: Write) -> Held | None:
+        """What an earlier try of this job made after all, although nothing was there when it was looked for."""
+        if job.tries == 0:
+            return None
+        held = await self._held(account, self._preparation.writing(account, operation), write, None)
+        return held if held is not None and held.took else None
+
     async def _look(
         self,
         job: WriteJob,
@@ -177,10 +191,10 @@ class WriteRunner:
         except Problem as problem:
             await self._look_again(job, operation, asked, problem, write)
             return
-        if held is not None and write is not None:
+        if held is not None and write is not None and (held.took or _was_taken(answer, held)):
             await self._settlement.succeeded(job, operation, account, asked, write, held, answer)
         elif isinstance(answer, NotWritten):
-            await self._settlement.failed(job, operation, asked, answer.reasons, write)
+            await self._settlement.failed(job, operation, asked, answer.reasons, write, held)
         elif isinstance(answer, SessionEnded) and job.tries < MOST_SENDS:
             await self._jobs.change(NOT_SENT, job, ())
             await self.postpone(job, "queued", "session_ended", timedelta(0))
@@ -188,8 +202,10 @@ class WriteRunner:
             await self._settlement.unknown(job, operation, asked, write)
         elif self._may_still_arrive(job):
             await self.postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
+        elif (left := LAST_LOOK - self._since_intent(job)) > timedelta(0):
+            await self.postpone(job, "outcome_unknown", "not_in_ehr_yet", left, answer)
         else:
-            await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write)
+            await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write, held)
 
     async def _held(self, account: Account, writing: Writing, write: Write, answer: Answer) -> Held | None:
         ehr_id = getattr(answer, "ehr_id", None)
@@ -225,7 +241,8 @@ class WriteRunner:
 
     async def postpone(self, job: WriteJob, state: str, code: str, pause: timedelta, answer: Answer = None) -> None:
         now = self._clock.now()
-        due = min(now + pause, max(job.expires_at, now))
+        # `expires_at` is until when it may begin.
+        due = now + pause if job.intent_at else min(now + pause, max(job.expires_at, now))
         steps = [Step("answered", now)] if isinstance(answer, Written) else []
         # A job that waits for long must not grow without end.
         steps += [Step("waiting", now, code)] if job.code != code else []
@@ -261,6 +278,12 @@ def _writes(writing: Writing, write: Write) -> Any:
         return await writing.write(connector, chart, write)
 
     return step
+
+
+def _was_taken(answer: Answer, held: Held) -> bool:
+    """Whether the EHR held what was asked for, and somebody has changed it since."""
+    then, now = getattr(answer, "version", None), held.version
+    return then is not None and now is not None and now > then
 
 
 def _expired(job: WriteJob) -> Reason:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from cobalt_link.accounts import sealing
+from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.problems import AccountGone
 from cobalt_link.records.writes.job import Asked, Result, WriteJob
 from cobalt_link.store.data_keys import DataKeys
-from cobalt_link.vault import Context, DataKey
+from cobalt_link.vault import Context
 
 
 class JobSeals:
@@ -16,9 +18,12 @@ class JobSeals:
     def __init__(self, keys: DataKeys) -> None:
         self._keys = keys
 
-    async def seal_asked(self, account: str, job_id: int, asked: Asked) -> bytes:
+    async def seal_asked(self, account: Account, job_id: int, asked: Asked) -> bytes:
         """Raises AccountGone."""
-        return (await self._key(account)).seal(msgspec.json.encode(asked), _context(account, job_id, "request"))
+        key = await sealing.key_of(self._keys, account)
+        if key is None:
+            raise AccountGone
+        return key.seal(msgspec.json.encode(asked), _context(account.id, job_id, "request"))
 
     async def asked(self, job: WriteJob) -> Asked | None:
         """None once it is erased, or if the account has ended."""
@@ -26,7 +31,11 @@ class JobSeals:
         return msgspec.json.decode(opened, type=Asked) if opened else None
 
     async def seal_result(self, account: str, job_id: int, result: Result) -> bytes:
-        return (await self._key(account)).seal(msgspec.json.encode(result), _context(account, job_id, "result"))
+        """Raises AccountGone."""
+        key = await self._keys.get(sealing.owner(account))
+        if key is None:
+            raise AccountGone
+        return key.seal(msgspec.json.encode(result), _context(account, job_id, "result"))
 
     async def result(self, job: WriteJob) -> Result | None:
         """None as long as there is none, once it is erased, or if the account has ended."""
@@ -34,18 +43,8 @@ class JobSeals:
         return msgspec.json.decode(opened, type=Result) if opened else None
 
     async def _opened(self, job: WriteJob, sealed: bytes | None, field: str) -> bytes | None:
-        key = await self._keys.get(_owner(job.account)) if sealed else None
+        key = await self._keys.get(sealing.owner(job.account)) if sealed else None
         return key.open(sealed, _context(job.account, job.id, field)) if key and sealed else None
-
-    async def _key(self, account: str) -> DataKey:
-        key = await self._keys.get(_owner(account))
-        if key is None:
-            raise AccountGone
-        return key
-
-
-def _owner(account: str) -> str:
-    return f"account:{account}"
 
 
 def _context(account: str, job_id: int, field: str) -> Context:

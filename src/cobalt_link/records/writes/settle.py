@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -43,6 +43,7 @@ class Settlement:
         self._events = stationery.events
         self._clock = stationery.clock
         self._issuer = stationery.issuer
+        self._renamed = stationery.renamed
 
     async def succeeded(
         self,
@@ -59,7 +60,8 @@ class Settlement:
         # An EHR may answer an error although it did it (fhir-oddities 33). What it holds is what counts.
         note = "although the EHR refused" if isinstance(answer, NotWritten) else None
         result = Result(data=data, receipt=await self._receipt(job, operation, "succeeded", asked, write, held))
-        event = self._event(job, operation.done, data, asked)
+        kind = operation.event_of(write)
+        event = self._event(job, self._renamed.get(kind, kind), data, asked)
         await self._settle(job, "succeeded", None, result, event, (held, account, operation), note)
 
     async def failed(
@@ -69,8 +71,10 @@ class Settlement:
         asked: Asked | None,
         reasons: Sequence[Reason],
         write: Write | None = None,
+        held: Held | None = None,
     ) -> None:
-        await self._end(job, operation, "failed", asked, reasons, write)
+        """`held` is the record that a change did not change."""
+        await self._end(job, operation, "failed", asked, reasons, write, held)
 
     async def unknown(self, job: WriteJob, operation: Operation, asked: Asked | None, write: Write | None) -> None:
         await self._end(job, operation, "outcome_unknown", asked, [OUTCOME_UNKNOWN], write)
@@ -114,6 +118,7 @@ class Settlement:
         asked: Asked | None,
         reasons: Sequence[Reason],
         write: Write | None,
+        held: Held | None = None,
     ) -> None:
         reasons = [operation.reason(each) for each in reasons]
         data: Fields = {
@@ -124,7 +129,7 @@ class Settlement:
         }
         for each in reasons:
             data |= each.details
-        receipt = await self._receipt(job, operation, state, asked, write, None, reasons)
+        receipt = await self._receipt(job, operation, state, asked, write, held, reasons)
         result = Result(reasons=tuple(reasons), data=data, receipt=receipt)
         event = self._event(job, operation.failed, data, asked) if asked else None
         await self._settle(job, state, reasons[0].code, result, event, None)
@@ -207,11 +212,13 @@ class Settlement:
 
 
 class Stationery(msgspec.Struct, frozen=True):
-    """What every settlement is written with. `issuer` is the public address of this installation."""
+    """What every settlement is written with. `issuer` is the public address of this installation, `renamed` the types
+    of events that it calls otherwise."""
 
     events: Events
     clock: Clock
     issuer: str
+    renamed: Mapping[str, str] = {}
 
 
 def _echo(operation: Operation, fields: Fields) -> Fields:

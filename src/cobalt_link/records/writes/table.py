@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
@@ -18,7 +18,7 @@ LEASE = timedelta(seconds=30)
 
 COLUMNS: LiteralString = """j.id, j.client, j.org, j.account, j.lane, j.operation, j.record_id, j.state, j.code,
     j.sealed_request, j.sealed_result, j.steps, j.tries, j.broken, j.created_at, j.expires_at, j.intent_at,
-    j.settled_at, j.claim"""
+    j.settled_at, j.claim, j.amended"""
 
 INSERT: LiteralString = """
 INSERT INTO write_jobs (id, client, org, account, lane, operation, record_id, sealed_request, steps, created_at,
@@ -42,9 +42,15 @@ ORDER BY j.created_at DESC, j.id DESC LIMIT 1"""
 PROMISED: LiteralString = """
 SELECT state FROM write_jobs WHERE record_id = %s AND account = %s ORDER BY created_at, id LIMIT 1"""
 
+CREATING: LiteralString = f"""
+SELECT {COLUMNS} FROM write_jobs j WHERE j.record_id = %s AND j.account = %s ORDER BY j.created_at, j.id LIMIT 1"""
+CHANGING: LiteralString = """
+SELECT record_id, max(id) AS id FROM write_jobs
+WHERE record_id = ANY(%s) AND org = %s AND settled_at IS NULL GROUP BY record_id"""
+
 # What the EHR may have got from us, for an org: also of its other accounts.
 SENT: LiteralString = """
-SELECT record_id, settled_at IS NULL AS is_unsettled FROM write_jobs
+SELECT record_id, touches, operation, intent_at, settled_at FROM write_jobs
 WHERE org = %s AND intent_at IS NOT NULL AND (settled_at IS NULL OR settled_at > %s)"""
 
 # An earlier job on the same record has to settle first. The ids of one day are in no order.
@@ -77,7 +83,8 @@ SELECT d.id, d.lane, d.client FROM clients c CROSS JOIN LATERAL (
 ) d ORDER BY d.turn, d.due_at LIMIT %(most)s"""
 
 INTENT: LiteralString = f"""
-UPDATE write_jobs SET intent_at = %(now)s, tries = tries + 1, steps = steps || %(steps)s::jsonb
+UPDATE write_jobs SET intent_at = %(now)s, tries = tries + 1, touches = %(touches)s,
+    steps = steps || %(steps)s::jsonb
 WHERE id = %(id)s AND {CLAIMED} AND intent_at IS NULL"""
 # The EHR refused the session, so it has not got the write.
 NOT_SENT: LiteralString = f"UPDATE write_jobs SET intent_at = NULL WHERE id = %(id)s AND {CLAIMED}"
@@ -100,11 +107,14 @@ WHERE id = %(id)s AND client = %(client)s AND settled_at IS NULL AND intent_at I
 RETRY: LiteralString = """
 UPDATE write_jobs SET state = 'queued', code = NULL, due_at = %(now)s, settled_at = NULL, intent_at = NULL,
     broken = 0, sealed_result = NULL, expires_at = %(expires_at)s,
-    sealed_request = coalesce(%(request)s, sealed_request), steps = steps || %(steps)s::jsonb
-WHERE id = %(id)s AND client = %(client)s AND sealed_request IS NOT NULL AND state = 'failed' RETURNING id"""
+    sealed_request = coalesce(%(request)s, sealed_request), amended = amended || %(amended)s::bytea[],
+    steps = steps || %(steps)s::jsonb
+WHERE id = %(id)s AND client = %(client)s AND sealed_request IS NOT NULL AND state = 'failed'
+    AND sealed_request = coalesce(%(former)s, sealed_request) RETURNING id"""
 AMEND: LiteralString = """
-UPDATE write_jobs SET sealed_request = %(request)s
-WHERE id = %(id)s AND settled_at IS NULL AND intent_at IS NULL AND claim IS NULL RETURNING id"""
+UPDATE write_jobs SET sealed_request = %(request)s, amended = amended || %(amended)s::bytea[]
+WHERE id = %(id)s AND settled_at IS NULL AND intent_at IS NULL AND claim IS NULL
+    AND sealed_request = coalesce(%(former)s, sealed_request) RETURNING id"""
 RESUME: LiteralString = """
 UPDATE write_jobs SET due_at = %(now)s WHERE account = %(account)s AND state = 'waiting_for_sign_in'"""
 EXPIRED: LiteralString = """
@@ -141,10 +151,13 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Our ids of what was written, and whether more may be on its way."""
+    """A write that the EHR may have, with our ids of what it was about and of what that changed."""
 
-    ids: frozenset[str]
-    unsettled: bool
+    record_id: str
+    touches: Sequence[str]
+    operation: str
+    intent_at: datetime
+    settled_at: datetime | None
 
 
 class WriteJobs:
@@ -178,10 +191,19 @@ class WriteJobs:
         row = await self._db.one(PROMISED, (record_id, account))
         return row["state"] if row else None
 
-    async def sent_since(self, org: str, since: datetime) -> Sent:
+    async def creating(self, account: str, record_id: str) -> WriteJob | None:
+        """The first job of the account on a record, which is the one that is to create it, if one is."""
+        row = await self._db.one(CREATING, (record_id, account))
+        return job_of(row) if row else None
+
+    async def changing(self, org: str, record_ids: Collection[str]) -> dict[str, int]:
+        """Those of the records that have an open job, with its id."""
+        rows = await self._db.rows(CHANGING, (list(record_ids), org)) if record_ids else []
+        return {row["record_id"]: row["id"] for row in rows}
+
+    async def sent_since(self, org: str, since: datetime) -> list[Sent]:
         """What we wrote for an org since then, and what may be being written."""
-        rows = await self._db.rows(SENT, (org, since))
-        return Sent(frozenset(row["record_id"] for row in rows), any(row["is_unsettled"] for row in rows))
+        return [Sent(**row) for row in await self._db.rows(SENT, (org, since))]
 
     async def claim(self, job_id: int, now: datetime) -> WriteJob | None:
         """The job, if it is due, free, and the first on its record."""
@@ -197,11 +219,12 @@ class WriteJobs:
         self, sql: LiteralString, job: WriteJob, steps: Sequence[Step], tx: Tx | None = None, **given: Any
     ) -> None:
         """Runs INTENT, POSTPONE, GIVE_BACK, or SETTLE for a claimed job. Raises LostClaim."""
-        await self.claims.settle(sql, {"id": job.id, "claim": job.claim, "steps": _json(steps), **given}, tx)
+        named = {"id": job.id, "claim": job.claim, "steps": _json(steps), "touches": []}
+        await self.claims.settle(sql, named | given, tx)
 
     async def try_change(self, sql: LiteralString, given: Mapping[str, Any], steps: Sequence[Step] = ()) -> bool:
         """Runs CANCEL, RETRY, or AMEND. False if the job is not in a state for it."""
-        return await self._db.run(sql, {**given, "steps": _json(steps)}) == 1
+        return await self._db.run(sql, {"amended": [], "former": None, **given, "steps": _json(steps)}) == 1
 
     async def resume(self, tx: Tx, account: str, now: datetime) -> None:
         """Makes the jobs due that wait for the account's user."""

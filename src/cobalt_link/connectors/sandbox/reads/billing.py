@@ -18,6 +18,7 @@ from cobalt_link.connector import (
     CoverageStatus,
     EligibilityCheck,
     EligibilityCheckQuery,
+    reads,
 )
 from cobalt_link.connectors.sandbox.reads.rows import ROWS, ChartRows, Row, day, moment, money, same, whom, word
 
@@ -28,11 +29,13 @@ RELATIONS: dict[str, Any] = same("self", "dependent")
 class BillingReads(ChartRows):
     """What was charged, and what insurers cover."""
 
+    @reads("patient_ehr_id", "start_date", "end_date")
     async def claims(self, chart: Chart, query: ClaimQuery) -> AsyncIterator[Claim]:
         asked = {"patient_id": query.patient_ehr_id, "start": query.start_date, "end": query.end_date}
         async for row in self.rows(chart, "claims", **asked):
             yield claim(row)
 
+    @reads("patient_ehr_id", "start_date", "end_date", "coverage_status")
     async def eligibility_checks(self, chart: Chart, query: EligibilityCheckQuery) -> AsyncIterator[EligibilityCheck]:
         asked = {
             "patient_id": query.patient_ehr_id,
@@ -45,6 +48,7 @@ class BillingReads(ChartRows):
         async for row in self.rows(chart, "eligibility-checks", **asked):
             yield eligibility_check(row, names)
 
+    @reads("benefit_type")
     async def benefits(self, chart: Chart, query: BenefitQuery) -> AsyncIterator[Benefit]:
         path = f"/eligibility-checks/{quote(query.check_ehr_id, safe='')}/benefits"
         async for row in self.api(chart).rows(path, "benefits", {"type": query.benefit_type}, pages=ROWS):

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from cobalt_link.connector import (
     Chart,
+    EncounterAction,
     LabResults,
     LabValue,
     Order,
@@ -20,6 +21,9 @@ from cobalt_link.connector import (
     Task,
     TaskNote,
     TaskQuery,
+    TelephoneEncounter,
+    TelephoneEncounterQuery,
+    reads,
 )
 from cobalt_link.connectors.sandbox.reads.patients import phone_of
 from cobalt_link.connectors.sandbox.reads.rows import PRIORITY, ChartRows, Row, day, moment, same, whom, word
@@ -32,11 +36,13 @@ DIRECTIONS: dict[str, Any] = same("incoming", "outgoing")
 class CareReads(ChartRows):
     """What clinicians order, whom they refer, and what the staff is to do."""
 
+    @reads("patient_ehr_id", "start_date", "end_date", "updated_since")
     async def orders(self, chart: Chart, query: OrderQuery) -> AsyncIterator[Order]:
         asked = {"patient_id": query.patient_ehr_id, "start": query.start_date, "end": query.end_date}
         async for row in self.rows(chart, "orders", query.updated_since, **asked):
             yield order(row)
 
+    @reads("start_date", "end_date", "patient_ehr_id", "status", "priority", "updated_since")
     async def referrals(self, chart: Chart, query: ReferralQuery) -> AsyncIterator[Referral]:
         asked = {
             "patient_id": query.patient_ehr_id,
@@ -48,6 +54,7 @@ class CareReads(ChartRows):
         async for row in self.rows(chart, "referrals", query.updated_since, **asked):
             yield referral(row)
 
+    @reads("first_name", "last_name", "phone", "fax", "npi")
     async def referring_providers(
         self, chart: Chart, query: ReferringProviderQuery
     ) -> AsyncIterator[ReferringProvider]:
@@ -58,6 +65,7 @@ class CareReads(ChartRows):
         async for row in self.rows(chart, "referring-providers", phone=phone, fax=fax, **asked):
             yield referring_provider(row)
 
+    @reads("patient_ehr_id", "ehr_id", "assignee_ehr_id", "status", "updated_since")
     async def tasks(self, chart: Chart, query: TaskQuery) -> AsyncIterator[Task]:
         users = {row["id"]: row["name"] for row in (await self.api(chart).get("/users"))["users"]}
         if query.ehr_id:
@@ -76,6 +84,23 @@ class CareReads(ChartRows):
         }
         async for row in self.rows(chart, "tasks", query.updated_since, **asked):
             yield task(row, of_task.get(row["id"], []), users)
+
+    @reads("patient_ehr_id", "ehr_id", "assigned_to_ehr_id", "updated_since")
+    async def telephone_encounters(
+        self, chart: Chart, query: TelephoneEncounterQuery
+    ) -> AsyncIterator[TelephoneEncounter]:
+        if query.ehr_id:
+            row = await self.row(chart, "calls", query.ehr_id, "call")
+            if row:
+                done = self.rows(chart, "call-actions", call_id=query.ehr_id)
+                yield telephone_encounter(row, [each async for each in done])
+            return
+        of_call: dict[str, list[Row]] = {}
+        async for each in self.rows(chart, "call-actions"):
+            of_call.setdefault(each["call_id"], []).append(each)
+        asked = {"patient_id": query.patient_ehr_id, "assigned_to": query.assigned_to_ehr_id}
+        async for row in self.rows(chart, "calls", query.updated_since, **asked):
+            yield telephone_encounter(row, of_call.get(row["id"], []))
 
 
 def order(row: Row) -> Order:
@@ -180,6 +205,33 @@ def task(row: Row, notes: list[Row], users: dict[str, str]) -> Task:
             )
             for note in notes
         ),
+        created_at=moment(row["created_at"]),
+        updated_at=moment(row["updated_at"]),
+        **whom(row),
+    )
+
+
+def telephone_encounter(row: Row, actions: list[Row]) -> TelephoneEncounter:
+    return TelephoneEncounter(
+        ehr_id=row["id"],
+        status=row["status"] or None,
+        provider_ehr_id=row["provider_id"] or None,
+        location_ehr_id=row["location_id"] or None,
+        assigned_to_ehr_id=row["assigned_to"] or None,
+        phone_call_type_id=row["call_type_id"] or None,
+        reason=row["reason"] or None,
+        refill_medication_name=row["refill_medication"] or None,
+        pharmacy_ehr_id=row["pharmacy_id"] or None,
+        actions=tuple(
+            EncounterAction(
+                text=each["text"],
+                ehr_id=each["id"],
+                is_high_priority=each["priority"] == "high",
+                created_at=moment(each["created_at"]),
+            )
+            for each in actions
+        ),
+        called_at=moment(row["called_at"]),
         created_at=moment(row["created_at"]),
         updated_at=moment(row["updated_at"]),
         **whom(row),

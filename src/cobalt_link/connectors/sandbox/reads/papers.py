@@ -14,6 +14,7 @@ from cobalt_link.connector import (
     Note,
     NoteParts,
     NoteQuery,
+    reads,
 )
 from cobalt_link.connectors.sandbox.reads.rows import ChartRows, Row, day, moment, whom
 
@@ -23,6 +24,7 @@ FILENAME = "filename*=UTF-8''"
 class PaperReads(ChartRows):
     """What is written in the chart."""
 
+    @reads("patient_ehr_id", "appointment_ehr_id", "ehr_id", "updated_since")
     async def notes(self, chart: Chart, query: NoteQuery) -> AsyncIterator[Note]:
         """Notes of visits and notes about patients are two lists of this EHR."""
         users = {row["id"]: row["name"] for row in (await self.api(chart).get("/users"))["users"]}
@@ -39,6 +41,7 @@ class PaperReads(ChartRows):
         async for row in self.rows(chart, "patient-notes", query.updated_since, patient_id=query.patient_ehr_id):
             yield note(row, "patient", users)
 
+    @reads("patient_ehr_id", "ehr_id", "updated_since")
     async def documents(self, chart: Chart, query: DocumentQuery) -> AsyncIterator[Document]:
         folders = (await self.api(chart).get("/document-folders"))["document_folders"]
         names = {row["id"]: row["name"] for row in folders}
@@ -49,6 +52,7 @@ class PaperReads(ChartRows):
         async for row in self.rows(chart, "documents", query.updated_since, patient_id=query.patient_ehr_id):
             yield document(row, names)
 
+    @reads()
     async def document_files(self, chart: Chart, ehr_id: str) -> DocumentFile | None:
         found = await self.api(chart).download(f"/documents/{quote(ehr_id, safe='')}/content")
         if found is None:

@@ -13,9 +13,12 @@ from cobalt_link.connector import (
     Patient,
     PatientInsurance,
     PatientInsuranceQuery,
+    PatientMedication,
+    PatientPharmacy,
     PatientQuery,
     Patients,
     digits,
+    reads,
 )
 from cobalt_link.connectors.sandbox.reads.rows import SEX, ChartRows, Row, changed_since, day, moment, money, whom
 
@@ -26,6 +29,7 @@ LEAST_DIGITS = 7
 class PatientReads(ChartRows):
     """Who the patients are."""
 
+    @reads("dob", "first_name", "last_name", "mrn", "ehr_id", "phone", "updated_since")
     async def patients(self, chart: Chart, query: PatientQuery) -> Patients:
         """This EHR gives at most 200 patients at a time, so a longer page takes several calls."""
         phone = phone_of(query.phone)
@@ -53,10 +57,12 @@ class PatientReads(ChartRows):
                 break
         return Patients(items=tuple(map(patient, rows)), total=total)
 
+    @reads("patient_ehr_id")
     async def patient_insurances(self, chart: Chart, query: PatientInsuranceQuery) -> list[PatientInsurance]:
         rows = [row async for row in self.rows(chart, "insurances", patient_id=query.patient_ehr_id)]
         return [insurance(row) for row in sorted(rows, key=lambda row: row["rank"])]
 
+    @reads("name", "active")
     async def insurance_providers(
         self, chart: Chart, query: InsuranceProviderQuery
     ) -> AsyncIterator[InsuranceProvider]:
@@ -100,6 +106,22 @@ def patient(row: Row) -> Patient:
         address_city=address["city"] or None,
         address_state=address["state"] or None,
         address_zip=address["zip"] or None,
+        rendering_provider_ehr_id=row["provider_id"] or None,
+        medications=tuple(
+            PatientMedication(
+                name=each["name"],
+                strength=each["strength"] or None,
+                frequency=each["frequency"] or None,
+                start_date=day(each["started_on"]),
+                refills=each["refills"],
+                notes=each["notes"] or None,
+            )
+            for each in row["medications"]
+        ),
+        pharmacies=tuple(
+            PatientPharmacy(pharmacy_ehr_id=each["pharmacy_id"], is_primary=each["primary"])
+            for each in row["pharmacies"]
+        ),
         updated_at=moment(row["updated_at"]),
     )
 

@@ -18,6 +18,7 @@ from cobalt_link.connector import (
     Provider,
     Shift,
     StaffMember,
+    reads,
 )
 from cobalt_link.connectors.sandbox.reads.rows import ChartRows, Row
 
@@ -28,32 +29,40 @@ Names = tuple[dict[str, Provider], Locations]
 class PracticeReads(ChartRows):
     """Who and what the practice is."""
 
+    @reads()
     async def providers(self, chart: Chart) -> list[Provider]:
         return [*(await self.names(chart))[0].values()]
 
+    @reads()
     async def locations(self, chart: Chart) -> list[Location]:
         return [location(row) for row in (await self.api(chart).get("/locations"))["locations"]]
 
+    @reads()
     async def settings(self, chart: Chart) -> PracticeSettings:
         return settings(await self.api(chart).get("/settings"))
 
+    @reads()
     async def document_folders(self, chart: Chart) -> list[DocumentFolder]:
         rows = await self._choices(chart, "document-folders")
         return [DocumentFolder(ehr_id=row["id"], name=row["name"]) for row in rows]
 
+    @reads()
     async def phone_call_types(self, chart: Chart) -> list[PhoneCallType]:
         return [PhoneCallType(ehr_id=row["id"], name=row["name"]) for row in await self._choices(chart, "call-types")]
 
+    @reads()
     async def payment_methods(self, chart: Chart) -> list[PaymentMethod]:
         rows = await self._choices(chart, "payment-methods")
         return [PaymentMethod(ehr_id=row["id"], name=row["name"]) for row in rows]
 
+    @reads()
     async def ehr_users(self, chart: Chart) -> list[StaffMember]:
         return [
             StaffMember(ehr_id=row["id"], name=row["name"], username=row["username"] or None, role=row["role"] or None)
             for row in await self._choices(chart, "users")
         ]
 
+    @reads()
     async def pharmacies(self, chart: Chart) -> list[Pharmacy]:
         return [pharmacy(row) for row in await self._choices(chart, "pharmacies")]
 

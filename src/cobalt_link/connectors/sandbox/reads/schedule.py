@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from cobalt_link.connector import (
     Patient,
     Slot,
     SlotQuery,
+    reads,
 )
 from cobalt_link.connectors.sandbox.reads.patients import phone_of
 from cobalt_link.connectors.sandbox.reads.practice import Names, PracticeReads
@@ -34,9 +36,18 @@ APPOINTMENTS = OffsetPages(size=1000)
 class ScheduleReads(PracticeReads):
     """What is when."""
 
+    @reads(
+        "patient_mrn",
+        "patient_ehr_id",
+        "patient_name",
+        "patient_phone",
+        "appointment_mode",
+        "include_note",
+        "updated_since",
+    )
     async def appointments(self, chart: Chart, query: AppointmentQuery) -> AsyncIterator[Appointment]:
         phone = phone_of(query.patient_phone)
-        if phone == "":
+        if phone == "" or query.end < query.start:
             return
         filters = {
             "patient_mrn": query.patient_mrn or None,
@@ -46,20 +57,27 @@ class ScheduleReads(PracticeReads):
             "mode": THEIR_MODE[query.mode] if query.mode else None,
             "include": "progress_note" if query.include_note else None,
         }
-        names = await self.names(chart)
-        for start, end in spans(query.start, query.end):
-            days = {"start": start, "end": end}
-            async for row in self.api(chart).rows("/appointments", "appointments", filters | days, pages=APPOINTMENTS):
+        first, *later = [filters | {"start": start, "end": end} for start, end in spans(query.start, query.end)]
+        # At once, because the rows have only the ids of their providers and locations.
+        names, rows = await asyncio.gather(self.names(chart), self._appointments(chart, first))
+        for asked in (None, *later):
+            for row in rows if asked is None else await self._appointments(chart, asked):
                 if query.updated_since is None or changed_since(row, query.updated_since):
                     yield appointment(row, names)
+
+    async def _appointments(self, chart: Chart, asked: dict[str, Any]) -> list[Row]:
+        found = self.api(chart).rows("/appointments", "appointments", asked, pages=APPOINTMENTS)
+        return [row async for row in found]
 
     async def appointment(self, chart: Chart, ehr_id: str) -> Appointment | None:
         found = await self.api(chart).find(f"/appointments/{quote(ehr_id, safe='')}")
         return appointment(found["appointment"], await self.names(chart)) if found else None
 
+    @reads("provider_ehr_id")
     async def blocks(self, chart: Chart, query: DaysQuery) -> list[Block]:
         return [Block(**times(row), title=row["title"] or None) for row in await self._times(chart, "blocks", query)]
 
+    @reads("provider_ehr_id", "title")
     async def slots(self, chart: Chart, query: SlotQuery) -> list[Slot]:
         places = {each.ehr_id: each.name for each in await self.locations(chart)}
         return [

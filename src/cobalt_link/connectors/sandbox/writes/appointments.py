@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from cobalt_link.connector import (
     AppointmentChange,
     Chart,
@@ -16,10 +18,11 @@ from cobalt_link.connector import (
     Writing,
     Written,
 )
+from cobalt_link.connectors.sandbox.reads.schedule import MODE
 from cobalt_link.connectors.sandbox.writes import appointment_rules
 from cobalt_link.connectors.sandbox.writes.fields import Field, Fields, Row, body, took
 from cobalt_link.connectors.sandbox.writes.refused import errors
-from cobalt_link.connectors.sandbox.writes.rows import Table, client
+from cobalt_link.connectors.sandbox.writes.rows import Table, client, version
 
 CANCELLED = "CANC"
 
@@ -61,8 +64,8 @@ async def change(connector: Connector, chart: Chart, write: AppointmentChange) -
     if wrong := appointment_rules.more_than_a_note(write):
         raise NotWritten(wrong)
     path = f"{CHANGES.at(write.ehr_id)}/cancel"
-    await api.post(path, {"note": write.note or ""}, errors=errors(CHANGES.names, CHANGES.missing))
-    return Written(ehr_id=write.ehr_id)
+    said = await api.post(path, {"note": write.note or ""}, errors=errors(CHANGES.names, CHANGES.missing))
+    return Written(ehr_id=write.ehr_id, version=version(said["appointment"]) if said else None)
 
 
 async def made(connector: Connector, chart: Chart, write: NewAppointment, _ehr_id: str | None) -> Held | None:
@@ -74,11 +77,11 @@ async def made(connector: Connector, chart: Chart, write: NewAppointment, _ehr_i
 async def changed(connector: Connector, chart: Chart, write: AppointmentChange, _ehr_id: str | None) -> Held | None:
     api = client(connector, chart)
     row = await CHANGES.one(api, write.ehr_id)
-    if row is None or not took(CHANGES.fields, write, row):
+    if row is None:
         return None
-    if write.cancel and row["status"] != CANCELLED:
-        return None
-    return await _held(api, CHANGES, write, row, **({"cancel": True} if write.cancel else {}))
+    cancelled = row["status"] == CANCELLED
+    done = took(CHANGES.fields, write, row) and (cancelled or not write.cancel)
+    return await _held(api, CHANGES, write, row, took=done, **({"cancel": cancelled} if write.cancel else {}))
 
 
 async def _held(api: JsonClient, table: Table, write: Any, row: Row, **more: Any) -> Held:
@@ -87,8 +90,10 @@ async def _held(api: JsonClient, table: Table, write: Any, row: Row, **more: Any
         each["id"]: f"{each['last_name']}, {each['first_name']}" for each in (await api.get("/providers"))["providers"]
     }
     held = table.held(write, row, **more)
+    patient = row["patient"]
     shown = {"timezone": zone, "provider_name": staff.get(row["provider_id"])}
-    return Held(ehr_id=held.ehr_id, fields=held.fields, shown=shown)
+    shown |= {"patient_mrn": patient["mrn"], "patient_name": f"{patient['first_name']} {patient['last_name']}"}
+    return msgspec.structs.replace(held, shown=shown | {"mrn": patient["mrn"], "appointment_mode": MODE[row["mode"]]})
 
 
 async def check_new(connector: Connector, chart: Chart, write: NewAppointment) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
 from cobalt_link.connector import (
     Chart,
     Connector,
@@ -72,7 +74,7 @@ async def made(connector: Connector, chart: Chart, write: NewInsurance, _ehr_id:
 async def changed(connector: Connector, chart: Chart, write: InsuranceChange, _ehr_id: str | None) -> Held | None:
     api = client(connector, chart)
     row = await INSURANCES.one(api, write.ehr_id)
-    return await _held(api, write, row) if row and await _took(api, write, row) else None
+    return msgspec.structs.replace(await _held(api, write, row), took=await _took(api, write, row)) if row else None
 
 
 async def _payer(api: JsonClient, write: Insurance) -> Row:
@@ -113,7 +115,7 @@ async def _held(api: JsonClient, write: Insurance, row: Row) -> Held:
         insurance_payer_id=code,
         subscriber_demographics=shown(row["subscriber"], write.subscriber_demographics) or None,
     )
-    return Held(ehr_id=held.ehr_id, fields=held.fields, shown={"audit_trail": audit_trail(write, row)})
+    return msgspec.structs.replace(held, shown={"audit_trail": audit_trail(write, row)})
 
 
 def audit_trail(write: Insurance, row: Row) -> list[Row]:

@@ -62,11 +62,12 @@ async def change(connector: Connector, chart: Chart, write: NoteChange) -> Writt
         return await CHANGES.change(api, write.ehr_id, changes)
     if not changes:
         return await _sign(api, write.ehr_id)
-    written = await CHANGES.change(api, write.ehr_id, changes)
+    await CHANGES.change(api, write.ehr_id, changes)
     # The text is in the chart by now. If the EHR does not let this user sign it, somebody else has to.
     with suppress(NotWritten):
         await _sign(api, write.ehr_id)
-    return written
+    # Without the version of the text: the signature has made another one.
+    return Written(ehr_id=write.ehr_id)
 
 
 async def made(connector: Connector, chart: Chart, write: NewNote, _ehr_id: str | None) -> Held | None:
@@ -76,7 +77,7 @@ async def made(connector: Connector, chart: Chart, write: NewNote, _ehr_id: str 
 
 async def changed(connector: Connector, chart: Chart, write: NoteChange, _ehr_id: str | None) -> Held | None:
     row = await CHANGES.one(client(connector, chart), write.ehr_id)
-    return _held(CHANGES, write, row) if row and _took(write, row) else None
+    return _held(CHANGES, write, row, took=_took(write, row)) if row else None
 
 
 async def found(api: JsonClient, ehr_id: str) -> Row:
@@ -99,9 +100,9 @@ def _took(write: NoteChange, row: Row) -> bool:
     return texts and parts and took(ABOUT, write, row) and (row["signed"] or not only_signed)
 
 
-def _held(table: Table, write: Any, row: Row) -> Held:
-    said = {"parts": _parts(row, write.parts)} if row["sections"] else {"text": row["text"]}
-    return table.held(write, row, sign=row["signed"], pending_signature=not row["signed"], **said)
+def _held(table: Table, write: Any, row: Row, **more: Any) -> Held:
+    said: Row = {"parts": _parts(row, write.parts)} if row["sections"] else {"text": row["text"]}
+    return table.held(write, row, sign=row["signed"], pending_signature=not row["signed"], **more, **said)
 
 
 def _parts(row: Row, asked: Soap | None) -> Soap:

@@ -74,9 +74,10 @@ async def made(connector: Connector, chart: Chart, write: NewPatient, _ehr_id: s
 
 async def changed(connector: Connector, chart: Chart, write: PatientChange, _ehr_id: str | None) -> Held | None:
     row = await CHANGES.one(client(connector, chart), write.ehr_id)
-    if row is None or not (took(CHANGES.fields, write, row) and people_took(write, row)):
+    if row is None:
         return None
-    return CHANGES.held(write, row, **people_held(write, row))
+    done = took(CHANGES.fields, write, row) and people_took(write, row)
+    return CHANGES.held(write, row, took=done, **people_held(write, row))
 
 
 async def check_new(connector: Connector, chart: Chart, write: NewPatient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -18,6 +19,11 @@ PATIENT: Fields = (Field("patient_ehr_id", "patient_id"), Field("patient_mrn", "
 
 def client(connector: Connector, chart: Chart) -> JsonClient:
     return api_of(connector.http, chart.instance, chart.session)
+
+
+def version(row: Row) -> datetime | None:
+    """When the row was changed last, to the second."""
+    return datetime.fromisoformat(row["updated_at"]) if row.get("updated_at") else None
 
 
 def nothing(_row: Row) -> Row:
@@ -56,8 +62,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         return self.written(await api.create(self.path, content=content, errors=errors(self.names)))
 
     async def change(self, api: JsonClient, ehr_id: str, row: Row) -> Written:
-        await api.call("PATCH", self.at(ehr_id), json=row, errors=errors(self.names, self.missing))
-        return Written(ehr_id=ehr_id)
+        """This EHR makes a change whole or not at all, and answers with the row that it made."""
+        said = await api.call("PATCH", self.at(ehr_id), json=row, errors=errors(self.names, self.missing))
+        return Written(ehr_id=ehr_id, version=version(said[self.name]) if said else None)
 
     def written(self, answer: Created) -> Written:
         """The id of a new row. This EHR may answer with an empty body, and its address only."""
@@ -78,9 +85,16 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     def at(self, ehr_id: str) -> str:
         return f"{self.path}/{quote(ehr_id, safe='')}"
 
-    def held(self, write: Write, row: Row, *, pending_signature: bool = False, **more: Any) -> Held:
+    def held(self, write: Write, row: Row, *, pending_signature: bool = False, took: bool = True, **more: Any) -> Held:
         fields = held(self.fields, write, row) | more
-        return Held(ehr_id=row["id"], fields=fields, shown=self.shown(row), pending_signature=pending_signature)
+        return Held(
+            ehr_id=row["id"],
+            fields=fields,
+            shown=self.shown(row),
+            pending_signature=pending_signature,
+            took=took,
+            version=version(row),
+        )
 
     def creates(self) -> Writing:
         """Writes that need nothing but the fields."""

@@ -139,10 +139,26 @@ def _data(done: Done) -> Fields:
 
 
 def _changed(done: Done) -> Fields:
+    """The contract's names of a change (§6.4), and the write's own."""
     fields = {name: msgspec.to_builtins(each) for name, each in done.held.fields.items()}
-    return {"id": done.record_id, "ehr_appointment_id": done.held.ehr_id, **fields}
+    named = {ours: fields.get(theirs) for ours, theirs in IN_EVENTS.items()}
+    return {"id": done.record_id, "ehr_appointment_id": done.held.ehr_id, **dict.fromkeys(OF_VISIT), **named, **fields}
 
 
+# Contract §6.4. What the EHR's read-back does not say of the visit is null.
+OF_VISIT = ("patient_mrn", "patient_name", "provider_name", "appointment_mode", "timezone")
+IN_EVENTS = {
+    "datetime": "start",
+    "date_time": "start",
+    "duration": "duration",
+    "location": "location_ehr_id",
+    "status": "status",
+    "provider_id": "provider_ehr_id",
+    "appointment_type": "type",
+    "reason": "reason",
+    "note": "note",
+}
+STATUS_UPDATED = "appointment.status_updated"
 NAMES = {
     "location": "location_ehr_id",
     "provider": "provider_ehr_id",
@@ -175,7 +191,9 @@ OPERATIONS = (
         kind="appointment",
         message="Appointment updated successfully",
         summary="Change an appointment's status or note, and what else the EHR lets us change. Its job does it.",
-        done="appointment.status_updated",
+        done="appointment.updated",
+        # A cancellation too: appointment.cancelled tells what staff did (contract §6.4).
+        done_with={"status": STATUS_UPDATED, "cancel": STATUS_UPDATED},
         failed="appointment.failed",
         names=NAMES,
         only_new=frozenset({"patient_mrn", "secondary_provider", "new_patient", "prevent_double_booking"}),

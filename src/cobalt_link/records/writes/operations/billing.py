@@ -61,6 +61,7 @@ OPERATIONS = (
         failed="claim.failed",
         ids={"appointment_id": Other(kinds=("appointment",), field="appointment_ehr_id")},
         echo=("appointment_id",),
+        changes=frozenset({"appointment"}),
         echoed=("appointment_id",),
         not_found="Appointment not found.",
         not_created="Appointment is missing emr_appointment_id; cannot create claim.",

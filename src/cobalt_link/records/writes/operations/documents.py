@@ -9,6 +9,7 @@ from starlette.datastructures import UploadFile
 
 from cobalt_link.connector.writes import Ai
 from cobalt_link.kit.text import trimmed
+from cobalt_link.records.files import DocumentTooLarge, need_size
 from cobalt_link.records.writes.operation import Done, Fields, Operation
 from cobalt_link.records.writes.shapes import ForPatientAsked, Text, need_patient
 from cobalt_link.web import Alias, Cleaned
@@ -16,7 +17,7 @@ from cobalt_link.web.problems import InvalidRequest
 
 
 class NewDocumentAsked(ForPatientAsked, frozen=True, kw_only=True):
-    """A multipart body. `filename` and `media_type` replace what the file says of itself."""
+    """A multipart body with a file of at most 25 MiB. `filename` and `media_type` replace what the file itself says."""
 
     folder_name: Annotated[str, Cleaned(trimmed), Meta(description="A folder of GET /v1/document-folders.")]
     document: Annotated[UploadFile, Meta(description="The file.")]
@@ -40,6 +41,7 @@ def _new(asked: NewDocumentAsked) -> Fields:
     content = asked.document.file.read()
     if not content:
         raise InvalidRequest("The document is empty. Send the content of the file.")
+    need_size(content)
     media_type = asked.media_type or asked.document.content_type or "application/octet-stream"
     return {"content": content, "filename": filename, "media_type": media_type}
 
@@ -67,6 +69,7 @@ OPERATIONS = (
         advice=frozenset({"ai"}),
         echo=("folder_name",),
         shape=_new,
+        errors=(DocumentTooLarge,),
         data=_data,
         max_body=28 * 2**20,
     ),

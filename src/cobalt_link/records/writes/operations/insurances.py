@@ -94,6 +94,7 @@ COMMON: Any = {
     "kind": "insurance",
     "message": "Insurance processing. A webhook event will be sent upon completion.",
     "failed": "patient.insurance.failed",
+    "changes": frozenset({"patient"}),
     "ids": {"insurance_provider_id": Other(kinds=("insurance_provider",), field="insurance_provider_ehr_id")},
     "data": _data,
 }

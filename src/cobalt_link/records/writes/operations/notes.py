@@ -101,6 +101,7 @@ OPERATIONS = (
         ids={"appointment_id": Other(kinds=("appointment",), field="appointment_ehr_id")},
         called={"text": "note", "parts": "note"},
         echo=("appointment_id",),
+        changes=frozenset({"appointment"}),
         advice=frozenset({"ai"}),
         shape=_new,
         data=_data,
