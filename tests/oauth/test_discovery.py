@@ -82,6 +82,7 @@ async def test_the_capability_statement_is_asked_only_if_the_document_is_no_use(
     async with listening(plain(json.dumps(GOOD).encode())) as server, http() as client:
         assert (await discover(client, server.url)).issuer == "https://login.example"
     assert asked(server) == [f"/{WELL_KNOWN}"]
+    assert b"accept: application/json" in server.heard[0].lower().split(b"\r\n")
 
     async with listening(plain(b"{}")) as server, http() as client:
         with pytest.raises(NotSmart, match="authorization_endpoint is missing"):

@@ -102,6 +102,8 @@ async def test_each_kind_of_client_proves_itself_in_its_own_way(http: Http) -> N
             {"grant_type": ["refresh_token"], "refresh_token": ["r"], **added},
             {"token": ["r"], "token_type_hint": ["refresh_token"], **added},
         ], what  # fmt: skip
+        kind = b"content-type: application/x-www-form-urlencoded"
+        assert all(head.startswith(b"POST ") and kind in head.split(b"\r\n") for head in heads), heads
         basic = [
             line.split()[2] for head in heads for line in head.split(b"\r\n") if line.startswith(b"authorization:")
         ]

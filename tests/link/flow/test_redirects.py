@@ -22,6 +22,7 @@ from tests.support.text_browser import Browser, Page, link_by_http
 from tests.support.world import Shop, connected
 
 AUTHORIZE = "https://login.northlake.example/authorize?response_type=code&client_id=cobalt"
+TOKEN = "the-bearer-token-of-ann"
 STATE = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits; some servers cut a state at other characters
 Params = Mapping[str, str]
 
@@ -37,7 +38,7 @@ class Northlake:
         if answer.error:
             raise Declined
         code = await ask.once("exchange", self.exchange, answer)
-        return Grant(user=EhrUser(id=code, username="ann"))
+        return Grant(user=EhrUser(id=code, username="ann"), session={"access_token": TOKEN})
 
     async def exchange(self, answer: RedirectAnswer) -> str:
         assert answer.code is not None
@@ -127,9 +128,28 @@ async def test_a_state_and_a_code_rest_nowhere_in_the_clear(
         "SELECT t::text FROM link_sessions t UNION ALL SELECT t::text FROM journal t UNION ALL"
         " SELECT t::text FROM link_events t"
     )
-    for text in (params["state"], secret or "-", "c-secret", msgspec.json.encode(params["state"]).hex()):
+    for text in (params["state"], secret or "-", "c-secret", TOKEN, msgspec.json.encode(params["state"]).hex()):
         assert text not in trips + str(rows)
+    cookies = [each.value or "" for each in client.cookies.jar]
+    assert cookies and not [each for each in cookies if "c-secret" in each or TOKEN in each]
     assert await house.db.rows("SELECT FROM link_redirects") == []
+
+
+async def test_nothing_that_comes_back_decides_where_the_browser_goes(
+    acme: Shop, client: httpx2.AsyncClient, northlake: Northlake
+) -> None:
+    # S-018
+    evil = ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)")
+    names = ("redirect_uri", "next", "url", "return_to", "error_uri", "iss")
+    page, here = await at_the_pane(acme, client), urlsplit(str(client.base_url)).netloc
+    states = [(await leave(client, page))[1]["state"] for _ in evil]
+    for url, state in zip(evil, states, strict=True):
+        for given in (url, state):
+            answer = await client.get(callback(given, error="access_denied", **dict.fromkeys(names, url)))
+            where = urlsplit(answer.headers.get("location", ""))
+            assert answer.status_code in (303, 403) and where.netloc in ("", here) and where.scheme in ("", "http"), url
+            assert "evil.example" not in answer.text and "alert(1)" not in answer.text, url
+    assert northlake.answers == []
 
 
 async def test_a_refusal_at_the_ehr_is_told_and_asked_again(
