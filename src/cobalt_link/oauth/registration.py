@@ -27,7 +27,9 @@ class Proof(msgspec.Struct, frozen=True):
 class AppRegistration(ABC):
     """`id` names it in its callback address `redirect_uri`. `scopes` are what the operator asks for, and empty for what
     the connector needs. `address` is the FHIR server that the operator registered it for. `schedules` are references
-    such as "Location/21" or "Practitioner/9": whose appointments to read where a server lists none without a name."""
+    such as "Location/21" or "Practitioner/9": whose appointments to read where a server lists none without a name.
+    `vendor` is a key of the connector's vendors, and empty where the operator named none. `context` has values that a
+    vendor wants in each call, such as {"ah-practice": "Organization/a-1.Practice-1"}."""
 
     id: str
     client_id: str
@@ -36,6 +38,8 @@ class AppRegistration(ABC):
     method: AuthMethod
     scopes: tuple[str, ...] = ()
     schedules: tuple[str, ...] = ()
+    vendor: str = ""
+    context: Mapping[str, str] = {}
 
     @abstractmethod
     async def prove(self, endpoint: str) -> Proof:

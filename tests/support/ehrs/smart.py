@@ -49,6 +49,8 @@ class App(AppRegistration):
         self.redirect_uri = "https://link.example/oauth/callback/northlake"
         self.scopes: tuple[str, ...] = more.pop("scopes", ())
         self.schedules: tuple[str, ...] = more.pop("schedules", ())
+        self.vendor: str = more.pop("vendor", "")
+        self.context: Mapping[str, str] = more.pop("context", {})
 
     async def prove(self, endpoint: str) -> Proof:
         return basic_proof(self.client_id, "s3cret")

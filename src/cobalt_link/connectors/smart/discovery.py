@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import msgspec
@@ -44,6 +45,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     request: AuthorizationRequest
     asked: tuple[str, ...]
     schedules: tuple[str, ...] = ()
+    context: dict[str, str] = {}
     returns_issuer: bool = False
     jwks_uri: str | None = None
     revocation_endpoint: str | None = None
@@ -53,9 +55,9 @@ async def prepare(http: Http, registrations: NoRegistrations, instance: EhrInsta
     """Raises NotThisAddress, and Unsupported if no app is registered for this address."""
     address = instance.address.rstrip("/")
     app = await registered(registrations, address)
-    server = await configuration(http, address)
     statement = await read_statement(http, address)
-    vendor = vendor_of(address, statement)
+    vendor = vendor_of(address, statement, app.vendor)
+    server = await configuration(http, address, vendor)
     asked = app.scopes or _scopes(server, vendor.corrected(statement), vendor)
     audience = f"{address}/" if vendor.audience_slash else address
     return Prepared(
@@ -67,6 +69,7 @@ async def prepare(http: Http, registrations: NoRegistrations, instance: EhrInsta
         request=authorization_request(server, app, scopes=asked, audience=audience),
         asked=tuple(asked),
         schedules=tuple(app.schedules),
+        context=dict(app.context),
         returns_issuer=server.returns_issuer,
         jwks_uri=server.jwks_uri,
         revocation_endpoint=server.revocation_endpoint,
@@ -81,28 +84,30 @@ async def registered(registrations: NoRegistrations, address: str) -> AppRegistr
     return app
 
 
-async def configuration(http: Http, address: str) -> SmartConfiguration:
+async def configuration(http: Http, address: str, vendor: Vendor) -> SmartConfiguration:
     """How the FHIR server at an address signs users in. Raises NotThisAddress if that is no SMART server."""
-    vendor = vendor_of(address)
+    parts = urlsplit(address)
+    # What is at the host comes first there: the statement at the base has the endpoints too, and no keys.
+    at_host = [f"{parts.scheme}://{parts.netloc}"] if vendor.discovery_at_host else []
     try:
+        for place in at_host:
+            with suppress(NotSmart):
+                return await discover(http, place)
         return await discover(http, address)
-    except NotSmart:
-        if not vendor.discovery_at_host:
-            raise NotThisAddress(reason="other_ehr") from None
     except NoSuchName:
         raise NotThisAddress(reason="not_found") from None
-    except (BrokenAnswer, TlsError):
-        raise NotThisAddress(reason="other_ehr") from None
-    parts = urlsplit(address)
-    try:
-        return await discover(http, f"{parts.scheme}://{parts.netloc}")
-    except NotSmart:
+    except (BrokenAnswer, NotSmart, TlsError):
         raise NotThisAddress(reason="other_ehr") from None
 
 
 async def read_statement(http: Http, address: str) -> Statement:
     """The CapabilityStatement; an empty one if the server shows none to strangers. Raises EhrDown and EhrBusy."""
-    response = await http.request("GET", f"{address}/metadata", headers={"accept": ACCEPT})
+    try:
+        response = await http.request("GET", f"{address}/metadata", headers={"accept": ACCEPT})
+    except NoSuchName:
+        raise NotThisAddress(reason="not_found") from None
+    except (BrokenAnswer, TlsError):
+        raise NotThisAddress(reason="other_ehr") from None
     if response.status == 429:
         raise EhrBusy
     if response.status >= 500:

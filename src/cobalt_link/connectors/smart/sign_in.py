@@ -27,9 +27,9 @@ from cobalt_link.connector import (
     exchanged,
 )
 from cobalt_link.connectors.smart import capabilities
-from cobalt_link.connectors.smart.discovery import Prepared, configuration, prepare, registered
+from cobalt_link.connectors.smart.discovery import Prepared, configuration, prepare, read_statement, registered
 from cobalt_link.connectors.smart.session import Session, expires_at, stored
-from cobalt_link.connectors.smart.vendors import named
+from cobalt_link.connectors.smart.vendors import named, vendor_of
 from cobalt_link.connectors.smart.who import Who, who
 
 # The registration does not fit, which only the operator can repair.
@@ -52,8 +52,15 @@ class Exchanged(msgspec.Struct, frozen=True, kw_only=True):
 async def recognize(http: Http, registrations: NoRegistrations, instance: EhrInstance) -> None:
     """Raises NotThisAddress unless a SMART server is there, and Unsupported if no app is registered for it."""
     await http.check(instance.address)
-    await configuration(http, instance.address.rstrip("/"))
-    await registered(registrations, instance.address.rstrip("/"))
+    address = instance.address.rstrip("/")
+    vendor = vendor_of(address, await read_statement(http, address), await _vendor(registrations, address))
+    await configuration(http, address, vendor)
+    await registered(registrations, address)
+
+
+async def _vendor(registrations: NoRegistrations, address: str) -> str:
+    app = await registrations.at(address)
+    return app.vendor if app else ""
 
 
 async def sign_in(http: Http, registrations: NoRegistrations, ask: Ask, instance: EhrInstance) -> Grant:
@@ -121,7 +128,7 @@ def session_of(prepared: Prepared, answer: TokenAnswer) -> Session:
         scope=scope,
         statement=prepared.statement,
         patient=answer.patient,
-        context=answer.context,
+        context=prepared.context | answer.context,
         schedules=prepared.schedules,
     )
 

@@ -24,7 +24,7 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     - `offline` is the scope that asks for a refresh token.
     - `audience_slash`: its `aud` ends with a slash. `discovery_at_host`: its document stands at the host's root.
     - `page_size` and `count` ask for longer pages. `always` are parameters of every call, filled from the context that
-      came with the tokens: {"ah-practice" = "{ah-practice}"}.
+      came with the tokens or stands in the registration: {"ah-practice" = "{ah-practice}"}.
     - `schedule` says by what a range of days is asked for: "days" alone, or one "practitioner" or location at a time.
       `days` is how it wants the ends of a range written.
     - `books_slots`: an appointment is made from a free slot, which has the practitioner and the location.
@@ -82,9 +82,12 @@ def vendors() -> Mapping[str, Vendor]:
     return found
 
 
-def vendor_of(address: str, statement: Statement | None = None) -> Vendor:
-    """The vendor of a server. One that nobody knows is treated by what it says of itself alone."""
+def vendor_of(address: str, statement: Statement | None = None, said: str = "") -> Vendor:
+    """The vendor of a server: the one that the operator `said`, else by its host, else by its statement. One that
+    nobody knows is treated by what it says of itself alone."""
     host, known = urlsplit(address).hostname or "", vendors()
+    if said in known and said != OTHER:
+        return known[said]
     for vendor in known.values():
         if vendor.knows(host):
             return vendor
