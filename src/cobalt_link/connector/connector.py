@@ -51,6 +51,10 @@ class Connector:
         """This connector's own texts by key, with English where the locale has none."""
         return read_texts(self.folder, "en") | read_texts(self.folder, locale)
 
+    async def name_at(self, address: str | None) -> str:
+        """What users call the EHR at this address, if the connector has EHRs of several vendors."""
+        return self.manifest.name
+
     async def recognize(self, instance: EhrInstance) -> None:
         """Raises `NotThisAddress` unless this EHR is at that address. Sends nothing that anybody typed."""
         await self.http.check(instance.address)

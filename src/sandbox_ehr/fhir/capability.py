@@ -26,9 +26,11 @@ def statement(request: Request) -> Resource:
         "security": {"extension": [extension], "service": [{"coding": [coding]}]},
         "resource": [_resource(kind, ehr.twin) for kind in KINDS.values() if interactions_of(kind, ehr.twin)],
     }
+    publisher = {"publisher": ehr.twin.publisher} if ehr.twin.publisher else {}
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
+        **publisher,
         "date": datetime.fromtimestamp(ehr.clock.now(), UTC).isoformat(timespec="seconds"),
         "kind": "instance",
         "software": ehr.twin.software or {"name": "Sandbox EHR", "version": "1"},

@@ -19,6 +19,14 @@ TEXTS = {
     "online_access": "Keep access while you are signed in",
 }
 CONTEXTS = {"patient": "of one patient", "user": "that you may see"}
+KINDS = {
+    "AllergyIntolerance": "allergies", "Appointment": "appointments", "Binary": "files", "Claim": "claims",
+    "Communication": "messages", "Condition": "problems", "Coverage": "insurance plans",
+    "DocumentReference": "notes and documents", "Encounter": "visits", "Location": "locations",
+    "MedicationRequest": "prescriptions", "Observation": "results", "Organization": "organizations",
+    "Patient": "patients", "Practitioner": "providers", "PractitionerRole": "roles of providers",
+    "Schedule": "schedules", "ServiceRequest": "orders", "Slot": "open times", "Task": "tasks",
+}  # fmt: skip
 _SCOPE = re.compile(r"(patient|user)/([A-Za-z]+|\*)\.([a-z]+|\*)(?:\?(.+))?")
 _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
 _V2 = re.compile(r"c?r?u?d?s?")
@@ -72,9 +80,10 @@ def described(text: str) -> str:
     if scope is None:
         return TEXTS.get(text, text)
     verbs = [_LETTERS[letter] for letter in "rscud" if letter in scope.letters]
-    what = "every kind of record" if scope.kind == "*" else scope.kind
+    what = "every kind of record" if scope.kind == "*" else KINDS.get(scope.kind, scope.kind)
     limits = ", only ".join(["", *(f"{name} {value}" for name, value in scope.limits.items())])
-    return f"{', '.join(verbs).capitalize()} {what} {CONTEXTS[scope.context]}{limits}"
+    doing = " and ".join(each for each in (", ".join(verbs[:-1]), *verbs[-1:]) if each).capitalize()
+    return f"{doing} {what} {CONTEXTS[scope.context]}{limits}"
 
 
 def needs_patient(scopes: tuple[str, ...] | list[str]) -> bool:

@@ -85,5 +85,6 @@ def _identity(request: Request, grant: Grant, scopes: tuple[str, ...]) -> dict[s
 async def _access_jwt(request: Request, shown: Token, scopes: tuple[str, ...]) -> str:
     places, now, ehr = places_of(request), int(time.time()), ehr_of(request)
     claims = {"iss": places.issuer, "aud": places.fhir, "sub": shown.grant.user_id, "scp": list(scopes)}
+    claims |= {"ah_practice": ehr.twin.practice.removeprefix("Organization/")} if ehr.twin.practice else {}
     claims |= {"iat": now, "exp": now + ehr.twin.tokens.access_seconds, "cid": shown.grant.client_id}
     return await ehr.signing_key.signed(claims | {"jti": shown.id[:16] + str(time.time_ns())})

@@ -68,6 +68,7 @@ class Twin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     name: str = "plain"
     title: str = "Sandbox EHR"
     software: dict[str, str] = {}
+    publisher: str = ""
     fhir: str = "/fhir/r4"
     authorize: str = "/oauth/authorize"
     token: str = "/oauth/token"  # noqa: S105

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64encode
 
 import pytest
 from starlette.responses import JSONResponse, Response
 
 from cobalt_link.connector import EhrDown, LoginRequired, Renewed
 from cobalt_link.connectors.smart import Smart
+from cobalt_link.connectors.smart.session import claimed
+from cobalt_link.connectors.smart.vendors import vendors
 from tests.connectors.smart.runs import chart_of, granted, run
 from tests.support.ehrs.smart import Registered, SmartEhr
 
@@ -74,3 +77,12 @@ async def test_disconnecting_revokes_both_tokens(connector: Smart, ehr: SmartEhr
     assert ehr.refresh[chart.session["refresh_token"]] is False
     forms = [heard[3] for heard in ehr.heard if heard[1] == "/revoke"]
     assert [each["token_type_hint"] for each in forms] == ["refresh_token", "access_token"]
+
+
+def test_an_access_token_names_the_practice_of_its_user_and_nothing_else_is_taken_from_it() -> None:
+    wanted = vendors()["athenahealth"].claims
+    said = urlsafe_b64encode(b'{"ah_practice": "a-1.Practice-195900", "exp": 1}').rstrip(b"=").decode()
+    assert claimed(f"e30.{said}.c2ln", wanted) == {"ah-practice": "Organization/a-1.Practice-195900"}
+    others = (b'{"ah_practice": 7}', b"{}", b"[]", b"\xff", b'{"ah_practice": "' + b"a" * 300 + b'"}')
+    for text in ("opaque", "a.b.c", "..", *(f"e30.{urlsafe_b64encode(each).decode()}.c2ln" for each in others)):
+        assert claimed(text, wanted) == {}, text

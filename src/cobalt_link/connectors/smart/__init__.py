@@ -38,7 +38,7 @@ from cobalt_link.connector import (
     TaskQuery,
     Writing,
 )
-from cobalt_link.connectors.smart import passing, sign_in, tokens
+from cobalt_link.connectors.smart import discovery, passing, sign_in, tokens
 from cobalt_link.connectors.smart.reads import (
     appointments,
     documents,
@@ -82,6 +82,9 @@ class Smart(Connector):
         "tasks.create": _writing(work.create_task, work.held_task),
         "messages.create": _writing(work.create_message, work.held_message),
     }
+
+    async def name_at(self, address: str | None) -> str:
+        return await discovery.name_at(self.registrations, address) or self.manifest.name
 
     async def recognize(self, instance: EhrInstance) -> None:
         await sign_in.recognize(self.http, self.registrations, instance)

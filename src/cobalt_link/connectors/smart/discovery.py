@@ -28,7 +28,7 @@ from cobalt_link.connector import (
 )
 from cobalt_link.connectors.smart import scopes
 from cobalt_link.connectors.smart.statement import Statement, statement_of
-from cobalt_link.connectors.smart.vendors import Vendor, vendor_of
+from cobalt_link.connectors.smart.vendors import OTHER, Vendor, vendor_of
 
 ACCEPT = "application/fhir+json, application/json"
 
@@ -74,6 +74,16 @@ async def prepare(http: Http, registrations: NoRegistrations, instance: EhrInsta
         jwks_uri=server.jwks_uri,
         revocation_endpoint=server.revocation_endpoint,
     )
+
+
+async def name_at(registrations: NoRegistrations, address: str | None) -> str | None:
+    """The vendor's name, as far as the operator's registration or the host tells it. Else the host, which is more than
+    "SMART on FHIR" to somebody who sees patients."""
+    if address is None:
+        return None
+    app = await registrations.at(address.rstrip("/"))
+    vendor = vendor_of(address, None, app.vendor if app else "")
+    return vendor.name if vendor.key != OTHER else urlsplit(address).hostname
 
 
 async def registered(registrations: NoRegistrations, address: str) -> AppRegistration:

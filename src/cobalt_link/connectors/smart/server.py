@@ -153,8 +153,14 @@ class Server:
             for name, value in values.items()
             for each in ([value] if isinstance(value, str) else value or ())
         ]
-        query = urlencode(pairs, safe="/:,|", quote_via=quote)
+        query = _query(pairs)
         return f"{self.base}/{path}{'?' if query else ''}{query}"
+
+    def completed(self, url: str) -> str:
+        """An address that the server sent, with the parameters of every call that it left out."""
+        missing = [pair for pair in self.always() if f"{pair[0]}=" not in url]
+        joined = "&" if "?" in url else "?"
+        return f"{url}{joined}{_query(missing)}" if missing else url
 
     def always(self) -> list[tuple[str, str]]:
         """The vendor's parameters of every call, as far as their values came with the tokens."""
@@ -195,4 +201,9 @@ class Server:
             url = self.resolved(page.next) if page.next else None
             if page.next and url is None:
                 page.losses.append("The next page is at another address, which is not asked.")
+            url = self.completed(url) if url else None
             yield page
+
+
+def _query(pairs: Sequence[tuple[str, str]]) -> str:
+    return urlencode(pairs, safe="/:,|", quote_via=quote)

@@ -28,7 +28,7 @@ from cobalt_link.connector import (
 )
 from cobalt_link.connectors.smart import capabilities
 from cobalt_link.connectors.smart.discovery import Prepared, configuration, prepare, read_statement, registered
-from cobalt_link.connectors.smart.session import Session, expires_at, stored
+from cobalt_link.connectors.smart.session import Session, claimed, expires_at, stored
 from cobalt_link.connectors.smart.vendors import named, vendor_of
 from cobalt_link.connectors.smart.who import Who, who
 
@@ -128,13 +128,16 @@ def session_of(prepared: Prepared, answer: TokenAnswer) -> Session:
         scope=scope,
         statement=prepared.statement,
         patient=answer.patient,
-        context=prepared.context | answer.context,
+        context=prepared.context | claimed(answer.access_token, named(prepared.vendor).claims) | answer.context,
         schedules=prepared.schedules,
     )
 
 
 def granted(prepared: Prepared, tokens: Exchanged, session: Session, found: Who) -> Grant:
-    session = msgspec.structs.replace(session, user=found.fhir_user)
+    kind, _, ehr_id = (found.fhir_user or "").partition("/")
+    # Some name no patient to an app that started by itself: a patient who signs in is the one.
+    patient = session.patient or (ehr_id if kind == "Patient" else None)
+    session = msgspec.structs.replace(session, user=found.fhir_user, patient=patient)
     return Grant(
         user=found.user,
         session=stored(session),

@@ -24,7 +24,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     - `offline` is the scope that asks for a refresh token.
     - `audience_slash`: its `aud` ends with a slash. `discovery_at_host`: its document stands at the host's root.
     - `page_size` and `count` ask for longer pages. `always` are parameters of every call, filled from the context that
-      came with the tokens or stands in the registration: {"ah-practice" = "{ah-practice}"}.
+      came with the tokens or stands in the registration: {"ah-practice" = "{ah-practice}"}. `claims` are what the
+      claims of an access token add to this context.
     - `schedule` says by what a range of days is asked for: "days" alone, or one "practitioner" or location at a time.
       `days` is how it wants the ends of a range written.
     - `books_slots`: an appointment is made from a free slot, which has the practitioner and the location.
@@ -46,6 +47,7 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     page_size: int = 100
     count: str | None = "_count"
     always: Mapping[str, str] = {}
+    claims: Mapping[str, str] = {}
     schedule: Literal["days", "practitioner"] = "days"
     days: Literal["day", "instant"] = "day"
     books_slots: bool = False

@@ -50,6 +50,7 @@ class ContextLoader:
         connector = self._deps.connectors.get(session.connector or (account.connector if account else "") or "")
         address = session.address or (account.address if account else None)
         manifest = connector.manifest if connector else None
+        name = await connector.name_at(address) if connector else None
         flow_texts = texts.connections_texts(locale) if flow.asks_for_itself else {}
         requests = flow.takes_requests and can_ask(session)
         return PageContext(
@@ -63,8 +64,8 @@ class ContextLoader:
             path=f"/link/{session.id}",
             csrf=self._browsers.form_token(session),
             n=session.pane_n or 0,
-            ehr_name=manifest.name if manifest else None,
-            ehr_mark=manifest.mark if manifest else None,
+            ehr_name=name,
+            ehr_mark=manifest.mark if manifest and name == manifest.name else monogram(name) if name else None,
             practice=account.practice if account else None,
             claimed_practice=session.practice if subject.consents else None,
             addressee=subject.addressee,

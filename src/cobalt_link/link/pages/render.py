@@ -143,6 +143,12 @@ def going(context: PageContext, url: str) -> str:
     return page + end(where)
 
 
+def back(context: PageContext) -> str:
+    """A page that shows, at once, how the session goes on after the EHR's own page."""
+    head, _, end = working(context)
+    return head + end(context.path)
+
+
 def leaving(context: PageContext) -> str:
     """Asks whether to stop. The form posts `stop=1` to the exit."""
     t = texts_of(context)

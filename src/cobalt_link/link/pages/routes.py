@@ -234,7 +234,13 @@ async def come_back(room: HostedPages, call: Call, registration: str, body: Call
         raise PageClosed("tested" if is_trial else "not_sent")
     if arrival.framed:
         raise PageClosed("returned")
-    return _see_other(room, f"/link/{arrival.link_session}")
+    found = await room.progress.find(arrival.link_session)
+    session = seen_by(found, arrival.owner) if found else None
+    if session is None:
+        raise PageClosed("link_unknown")
+    # A page, and no redirect: Chromium holds the redirects after the EHR's own form to the policy of the EHR's page,
+    # which names us and not the app that Link may send the browser back to.
+    return await room.access.page(session, render.back(await room.context(call, session)))
 
 
 def _language(chosen: str | None) -> dict[str, str]:
