@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from cobalt_link.accounts.account import Account
+from cobalt_link.accounts.ehrs import AccountEhrs
 from cobalt_link.accounts.instance_health import InstanceHealth
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import EhrSessions, RenewalTimes
@@ -61,8 +62,8 @@ async def test_many_calls_on_an_ended_token_make_one_refresh(house: House, link:
     def another_process() -> EhrSessions:
         times = RenewalTimes()
         renewals = Renewals(deps.db, deps.vault, rooms.keys, deps.clock, rooms.tries, seconds=times.lease)
-        health = InstanceHealth(deps.db, deps.clock)
-        return EhrSessions(rooms.accounts, renewals, health, deps.connectors, deps.clock, times)
+        health, ehrs = InstanceHealth(deps.db, deps.clock), AccountEhrs(deps.connectors, house.developers.ehr_domains)
+        return EhrSessions(rooms.accounts, renewals, health, ehrs, deps.clock, times)
 
     async def step(connector: Smart, chart: object) -> int:
         return (await connector.patients(chart, PatientQuery(mrn="1"))).total  # type: ignore[arg-type]

@@ -15,7 +15,6 @@ from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Asking, Refused
 from tests.connectors.smart.runs import advance, answer, chart_of, granted, run
 from tests.support.ehrs.smart import App, Registered, SmartEhr, capability_statement
-from tests.support.world import TRUST
 
 
 async def asked(connector: Smart, ehr: SmartEhr) -> dict[str, str]:
@@ -67,14 +66,14 @@ async def test_scopes_are_asked_for_as_the_server_publishes_them(connector: Smar
 
 async def test_the_operators_scopes_are_asked_for_as_they_are(ehr: SmartEhr) -> None:
     own = ("openid", "fhirUser", "launch/patient", "patient/*.read", "patient/Observation.rs?category=laboratory")
-    http = Http(allow_private=True, tls=TRUST())
+    http = Http(allow_private=True)
     given = await asked(Smart(http, Registered(App(ehr.address, scopes=own))), ehr)
     assert given["scope"] == " ".join(own)
     await http.close()
 
 
 async def test_an_address_that_nobody_registered_is_refused_before_anybody_goes_there(ehr: SmartEhr) -> None:
-    http = Http(allow_private=True, tls=TRUST())
+    http = Http(allow_private=True)
     for near in (f"{ehr.address}/", f"{ehr.address}2", f"{ehr.origin}/FHIR"):
         connector = Smart(http, Registered(App(near)))
         outcome = await advance(connector, ehr.address, MemoryJournal())
