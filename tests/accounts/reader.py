@@ -6,9 +6,11 @@ account, as a request under way does, and `held` reads with it. `sweep` settles 
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -20,7 +22,9 @@ from cobalt_link.accounts.login_tries import LoginTries
 from cobalt_link.accounts.renewals import Renewals
 from cobalt_link.accounts.sessions import EhrSessions
 from cobalt_link.accounts.table import AccountTable
+from cobalt_link.connector import AppRegistration, NoRegistrations
 from cobalt_link.connectors.sandbox import Sandbox
+from cobalt_link.connectors.smart import Smart
 from cobalt_link.developers.ehr_domains import EhrDomains
 from cobalt_link.kit.clock import SystemClock
 from cobalt_link.net.http import Http
@@ -28,6 +32,19 @@ from cobalt_link.store.data_keys import DataKeys
 from cobalt_link.store.database import Database, DatabaseUnavailable
 from cobalt_link.vault import Keyring, Vault
 from cobalt_link.web.problems import Problem
+from tests.support.ehrs.smart import App
+
+
+class Anywhere(NoRegistrations):
+    """The same app at every address."""
+
+    async def at(self, address: str) -> AppRegistration:
+        return App(address)
+
+
+async def providers(connector: Any, chart: Any) -> list[Any]:
+    found = connector.providers(chart)
+    return [each async for each in found] if isinstance(found, AsyncIterator) else await found
 
 
 def run(line: Connection, dsn: str, ring: str, account_id: str) -> None:
@@ -41,15 +58,13 @@ async def serve(line: Connection, dsn: str, ring: str, account_id: str) -> None:
     accounts = AccountTable(db, vault, keys, clock)
     renewals = Renewals(db, vault, keys, clock, LoginTries(db, vault, clock), seconds=45)
     health = InstanceHealth(db, clock)
-    ehrs = AccountEhrs({"sandbox": Sandbox(http)}, EhrDomains({}, ()))
+    ehrs = AccountEhrs({"sandbox": Sandbox(http), "smart": Smart(http, Anywhere())}, EhrDomains({}, ()))
     sessions = EhrSessions(accounts, renewals, health, ehrs, clock)
     access, held = AccessTokens(db, vault, clock), list[Account | None]()
 
     async def read(account: Account | None = None) -> str:
         try:
-            found = await sessions.read(
-                account or await accounts.by_id(account_id), lambda connector, chart: connector.providers(chart)
-            )
+            found = await sessions.read(account or await accounts.by_id(account_id), providers)
         except Problem as problem:
             return problem.code
         except DatabaseUnavailable:

@@ -8,7 +8,6 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,8 @@ from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Granted, encoded, replay
 from cobalt_link.store.database import Database
 from sandbox_ehr.server import running
-from tests.accounts.reader import run
+from tests.accounts.processes import Process
 from tests.accounts.world import World
-from tests.support.processes import forks
 from tests.support.proof import RANDOM_KILLS, RENEWAL_KILLS, RENEWAL_ROUNDS, STOPPED_HOLDERS
 
 
@@ -79,40 +77,6 @@ class Ehr:
         await self.faults()
 
 
-class Process:
-    """One `tests.accounts.reader`."""
-
-    def __init__(self, child: Any, line: Connection) -> None:
-        self._child = child
-        self._line = line
-        self.pid: int = child.pid
-
-    async def does(self, command: str) -> Any:
-        self.tell(command)
-        return await self.heard()
-
-    def tell(self, command: str) -> None:
-        self._line.send(command)
-
-    async def heard(self) -> Any:
-        return await asyncio.to_thread(self._hear)
-
-    def _hear(self) -> Any:
-        assert self._line.poll(60), "the process said nothing for a minute"
-        return self._line.recv()
-
-    async def kill(self) -> None:
-        self._child.kill()
-        await asyncio.to_thread(self._child.join)
-
-    async def end(self) -> None:
-        if self._child.is_alive():
-            os.kill(self.pid, signal.SIGCONT)
-        self._line.close()
-        await asyncio.to_thread(self._child.join, 30)
-        await self.kill()
-
-
 Start = Callable[[int], Awaitable[list[Process]]]
 
 
@@ -152,12 +116,7 @@ async def start(linked: tuple[World, Account], dsn: str, tmp_path: Path) -> Asyn
     processes: list[Process] = []
 
     async def one() -> Process:
-        line, theirs = forks.Pipe()
-        child = forks.Process(target=run, args=(theirs, dsn, str(tmp_path / "master.key"), account.id), daemon=True)
-        child.start()
-        theirs.close()
-        processes.append(process := Process(child, line))
-        assert await process.heard() == "ready"
+        processes.append(process := await Process.started(dsn, tmp_path / "master.key", account.id))
         return process
 
     async def many(count: int) -> list[Process]:

@@ -19,7 +19,7 @@ from cobalt_link.registrations.registration import Urls
 from cobalt_link.registrations.registrations import RegistrationChange, Registrations
 from cobalt_link.store.database import Database
 from cobalt_link.vault import Vault
-from tests.registrations.nanoidp import SCOPES, NanoIdp, nanoidp
+from tests.support.ehrs.nanoidp import SCOPES, NanoIdp, nanoidp
 
 pytestmark = pytest.mark.skipif(find_spec("nanoidp") is None, reason="nanoidp is not installed: make setup-dev")
 

@@ -62,8 +62,7 @@ async def test_many_calls_on_an_ended_token_make_one_refresh(house: House, link:
     def another_process() -> EhrSessions:
         times = RenewalTimes()
         renewals = Renewals(deps.db, deps.vault, rooms.keys, deps.clock, rooms.tries, seconds=times.lease)
-        health = InstanceHealth(deps.db, deps.clock)
-        ehrs = AccountEhrs(deps.connectors, house.developers.ehr_domains)
+        health, ehrs = InstanceHealth(deps.db, deps.clock), AccountEhrs(deps.connectors, house.developers.ehr_domains)
         return EhrSessions(rooms.accounts, renewals, health, ehrs, deps.clock, times)
 
     async def step(connector: Smart, chart: object) -> int:

@@ -25,7 +25,7 @@ def cache() -> Path:
     return root
 
 
-def _digest(*parts: bytes) -> str:
+def digest(*parts: bytes) -> str:
     return hashlib.sha256(b"\0".join((sys.version.split()[0].encode(), *parts))).hexdigest()[:12]
 
 
@@ -48,7 +48,7 @@ def made_once(target: Path, make: Callable[[Path], None]) -> Path:
     return target
 
 
-def _run(*words: str | Path, **options: Any) -> None:
+def run(*words: str | Path, **options: Any) -> None:
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, **options)
     if done.returncode:
         raise RuntimeError(f"{Path(words[0]).name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
@@ -56,14 +56,14 @@ def _run(*words: str | Path, **options: Any) -> None:
 
 def environment() -> Path:
     """A virtual environment with GNU Health and its SMS sign-in."""
-    return made_once(cache() / f"gnuhealth-{_digest(REQUIREMENTS.read_bytes())}", _install)
+    return made_once(cache() / f"gnuhealth-{digest(REQUIREMENTS.read_bytes())}", _install)
 
 
 def _install(folder: Path) -> None:
-    _run(sys.executable, "-m", "venv", folder / "venv")
+    run(sys.executable, "-m", "venv", folder / "venv")
     pip = (folder / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check")
     # The list is complete, but for psycopg2, which the tests do without.
-    _run(*pip, "--no-deps", "--require-hashes", "-r", REQUIREMENTS)
+    run(*pip, "--no-deps", "--require-hashes", "-r", REQUIREMENTS)
 
 
 def database(seed: Callable[[Path], None], source: Path, *more: str) -> Path:
@@ -76,7 +76,7 @@ def database(seed: Callable[[Path], None], source: Path, *more: str) -> Path:
         create(folder, "seeded", (*MODULES, *more))
         seed(folder)
 
-    return made_once(cache() / f"gnuhealth-database-{_digest(*sources)}", make) / "seeded.sqlite"
+    return made_once(cache() / f"gnuhealth-database-{digest(*sources)}", make) / "seeded.sqlite"
 
 
 def plain_tryton() -> Path:
@@ -86,14 +86,14 @@ def plain_tryton() -> Path:
         configure(folder, authentications="password", port=0)
         create(folder, "plain", ("res",))
 
-    return made_once(cache() / f"tryton-database-{_digest(REQUIREMENTS.read_bytes())}", make) / "plain.sqlite"
+    return made_once(cache() / f"tryton-database-{digest(REQUIREMENTS.read_bytes())}", make) / "plain.sqlite"
 
 
 def create(folder: Path, name: str, modules: tuple[str, ...]) -> None:
     """A database without people; the empty file has to be there before."""
     (folder / f"{name}.sqlite").touch()
     (folder / "passfile").write_text(ADMIN_PASSWORD)
-    _run(
+    run(
         *(environment() / "venv/bin/trytond-admin", "-c", folder / "trytond.conf", "-d", name),
         *("-u", *modules, "--activate-dependencies", "--email", "admin@example.org"),
         env=os.environ | {"TRYTONPASSFILE": str(folder / "passfile")},
