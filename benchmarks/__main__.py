@@ -14,6 +14,7 @@ from benchmarks import (
     note_event,
     page,
     scale,
+    smart,
     soak,
     start,
     strangers,
@@ -32,6 +33,7 @@ ALL = {
     "waiting": waiting.run,
     "deliveries": deliveries.run,
     "live-read": live_read.run,
+    "smart": smart.run,
     "note-event": note_event.run,
     "writes": writes.run,
 }
