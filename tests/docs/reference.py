@@ -16,7 +16,7 @@ from cobalt_link.web import openapi, problems
 from cobalt_link.web.problems import Problem, default_message
 from cobalt_link.web.table import Auth, Idempotency, Route, members
 from tests.cli import reference as command_line
-from tests.docs import folders, promises, resources, rooms
+from tests.docs import folders, promises, resources, rooms, smart
 from tests.docs.samples import DOCS, ROOT
 from tests.docs.shapes import Struct, inner, table
 
@@ -303,6 +303,7 @@ PAGES = {
     promises.PAGE: lambda: promises.page(WRITTEN),
     rooms.PAGE: rooms.page,
     folders.PAGE: folders.page,
+    smart.PAGE: smart.page,
     DOCS / "README.md": index,
 }
 

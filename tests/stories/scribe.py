@@ -25,10 +25,11 @@ class Scribe:
         await seen.goto(self.address)
         await seen.follow_into_new_window("Connect your EHR")
 
-    async def schedule(self, seen: Watched) -> list[str]:
-        """Back in the app: the names of the patients, and what holds of every run."""
+    async def schedule(self, seen: Watched, *ehr: str) -> list[str]:
+        """Back in the app: the names of the patients, and what holds of every run. `ehr` is the origin of one with a
+        sign-in page of its own."""
         await seen.at("Your visits")
-        assert seen.foreign(self.address, self.house.settings.public_url) == []  # S-123
+        assert seen.foreign(self.address, self.house.settings.public_url, *ehr) == []  # S-123
         assert seen.said == []  # S-114: a broken policy is an error in the console
         assert await seen.tokens_shown() == []  # S-009
         return await seen.page.get_by_role("rowheader").all_inner_texts()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from cobalt_link.connector import (
@@ -17,6 +18,7 @@ from cobalt_link.connector import (
     Chart,
     DocumentQuery,
     LoginRequired,
+    NewNote,
     NewPatientNote,
     NewTask,
     NoteQuery,
@@ -170,3 +172,20 @@ async def test_each_twin_is_linked_and_offers_what_its_vendor_does(tmp_path: Pat
             await whole(connector.patient_insurances(chart, PatientInsuranceQuery(patient_ehr_id=one.ehr_id)))
             await whole(connector.orders(chart, OrderQuery(patient_ehr_id=one.ehr_id)))
         assert await whole(connector.providers(chart))
+
+
+async def test_a_note_at_epic_is_found_by_its_id_and_after_a_lost_answer(tmp_path: Path) -> None:
+    async with linked(tmp_path, "epic") as link:
+        connector = link.connector
+        session = {**link.chart.session, "schedules": ["Practitioner/501"]}
+        chart = msgspec.structs.replace(link.chart, session=session)
+        week = AppointmentQuery(start=DAY - timedelta(days=7), end=DAY)
+        visit = next(each for each in await whole(connector.appointments(chart, week)) if each.status == "fulfilled")
+        note = NewNote(ref="c" * 32, appointment_ehr_id=visit.ehr_id, text="Cough", sign=False)
+        writing = connector.writings["notes.create"]
+        assert writing.check and writing.read_back
+        await writing.check(connector, chart, note)
+        made = await writing.write(connector, chart, note)
+        held = await writing.read_back(connector, chart, note, made.ehr_id)
+        assert held and held.fields["text"] == "Cough"
+        await writing.read_back(connector, chart, note, None)  # every search there must name a patient

@@ -173,7 +173,9 @@ async def _encounter(server: Server, appointment: Resource, patient: str | None)
     if not offered.can("search-type") or not server.session.granted.allows("Encounter", "s"):
         return None
     if offered.takes("appointment"):
-        return next(iter((await server.all("Encounter", {"appointment": ehr_id}, most=5)).matches), None)
+        # Epic finds no encounters without a patient named.
+        where: Params = {"appointment": ehr_id, "patient": patient}
+        return next(iter((await server.all("Encounter", where, most=5)).matches), None)
     start = moment(appointment, "start")
     if start is None or patient is None:
         return None

@@ -7,6 +7,7 @@ after a crash whether the write arrived.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -73,9 +74,10 @@ async def held(
     if not server.offered(kind).can("search-type"):
         return None
     if server.offered(kind).takes("identifier"):
-        page = await server.all(kind, {"identifier": f"{URIS}|{UUID(ref).urn}"}, most=MOST)
-        if found := _ours(page.matches, ref):
-            return found
+        with suppress(FhirRefused):  # Epic wants a patient named beside it: then the records `where` have to do
+            page = await server.all(kind, {"identifier": f"{URIS}|{UUID(ref).urn}"}, most=MOST)
+            if found := _ours(page.matches, ref):
+                return found
     page = await server.all(kind, where, most=MOST)
     return _ours(page.matches, ref) or next((each for each in page.matches if same(each)), None)
 
