@@ -33,6 +33,7 @@ COMMANDS = (
     (RUN, "sandbox", "sandbox:sandbox", "Run the sandbox EHR, with made-up patients and logins for every case."),
     (MANAGE, "clients", "clients:app", "The apps that may call: create, list, show, update, disable, rotate-secret."),
     (MANAGE, "orgs", "orgs:app", "A client's clinics and their settings: list, show, set."),
+    (MANAGE, "launches", "launches:app", "For which app and clinic an EHR opens the app: set, list, remove."),
     (MANAGE, "sessions", "sessions:app", "One link session, step by step, without secrets: show."),
     (MANAGE, "connectors", "connectors:app", "The EHRs that can be linked: list, new, check, try."),
     (MAINTAIN, "keys", "keys:app", "The master keys: generate, list, rotate, rewrap, add, promote, retire."),
