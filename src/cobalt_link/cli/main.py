@@ -39,6 +39,7 @@ COMMANDS = (
         "registrations:app",
         "Your app registrations at EHRs: guide, add, list, show, test, update, approve, withdraw, rotate, remove.",
     ),
+    (MANAGE, "launches", "launches:app", "For which app and clinic an EHR opens the app: set, list, remove."),
     (MANAGE, "sessions", "sessions:app", "One link session, step by step, without secrets: show."),
     (MANAGE, "connectors", "connectors:app", "The EHRs that can be linked: list, new, check, try."),
     (

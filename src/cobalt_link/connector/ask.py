@@ -43,11 +43,13 @@ class Ask(ABC):
     """Handed to every sign-in.
 
     `known` is what the account's last grant left (`Grant.known`), empty at the first link. `credentials` is what the
-    user typed last into `ask.password`, for EHRs that want the password once more together with a code.
+    user typed last into `ask.password`, for EHRs that want the password once more together with a code. `launched`: the
+    user came from the EHR itself, so `redirect` goes back to a session there (SMART App Launch, EHR launch).
     """
 
     known: Mapping[str, Any]
     credentials: CredentialsAnswer | None = None
+    launched: bool = False
 
     @abstractmethod
     async def __call__(self, pane: PaneOf[AnswerT]) -> AnswerT:
@@ -177,8 +179,9 @@ class Ask(ABC):
         """Sends the user's browser to `url`, the EHR's authorization request, and returns what it came back with.
 
         `url` has everything but `state` (RFC 6749 §4.1.1), which Link adds: 256 bits, for one use, by the browser that
-        went there. The browser comes back to the callback address of `registration`. Link compares neither issuer nor
-        scopes: that is up to the connector, before it sends the code anywhere.
+        went there. If the EHR has launched the app, Link adds `launch` too. The browser comes back to the callback
+        address of `registration`. Link compares neither issuer nor scopes: that is up to the connector, before it sends
+        the code anywhere.
         """
         return await self(Redirect(url=url, registration=registration))
 

@@ -36,6 +36,8 @@ class Connector:
     """Changes if a sign-in that was begun with the earlier code cannot go on with this one."""
     writings: ClassVar[Writings] = {}
     """How to do each of the writes that the manifest declares (`cobalt_link.connector.writing`)."""
+    is_launched: ClassVar[bool] = False
+    """Whether an EHR can open the app for its user: `sign_in` then heeds `ask.launched`."""
 
     def __init_subclass__(cls) -> None:
         cls.folder = Path(inspect.getfile(cls)).parent

@@ -16,6 +16,8 @@ from cobalt_link.link.connections import routes as connections
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.answers import SessionAnswers
 from cobalt_link.link.flow.connections import ConnectionsFlow
+from cobalt_link.link.flow.ehr_launch import EhrLaunchFlow
+from cobalt_link.link.flow.ehr_launches import EhrLaunches
 from cobalt_link.link.flow.flow import Flows
 from cobalt_link.link.flow.hand_over import HandOver
 from cobalt_link.link.flow.linking import LinkFlow
@@ -25,7 +27,7 @@ from cobalt_link.link.flow.progress import SessionProgress
 from cobalt_link.link.flow.queue import RUN_SESSION, SessionQueue
 from cobalt_link.link.flow.redirects import EhrRedirects
 from cobalt_link.link.flow.runner import SessionRunner
-from cobalt_link.link.pages import files
+from cobalt_link.link.pages import files, launch
 from cobalt_link.link.pages import routes as pages
 from cobalt_link.link.pages.access import PageAccess
 from cobalt_link.link.pages.loading import ContextLoader
@@ -34,6 +36,8 @@ from cobalt_link.link.session.browser import Browsers
 from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.inspector import inspected
+from cobalt_link.link.session.launch_targets import LaunchTargets
+from cobalt_link.link.session.launches import LinkLaunches
 from cobalt_link.link.session.redirects import LinkRedirects
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
@@ -47,7 +51,10 @@ from cobalt_link.web import Routes
 from cobalt_link.webhooks.room import WebhooksRoom
 
 SHREDDING = "shredding of link session keys"
-ROUTES: tuple[Routes, ...] = (api.routes, ehrs.routes, sandbox.routes, pages.routes, files.routes, connections.routes)
+ROUTES: tuple[Routes, ...] = (
+    *(api.routes, ehrs.routes, sandbox.routes, pages.routes),
+    *(launch.routes, files.routes, connections.routes),
+)
 
 
 class LinkRoom(Room, frozen=True, kw_only=True):
@@ -76,21 +83,25 @@ def open(  # noqa: A001 - every room opens by this name
     requests = EhrRequests(deps.db, deps.clock, sessions, developers.orgs)
     exchanges = Exchanges(deps.db, deps.vault, deps.clock, accounts.access)
     hand_over, connections_flow = HandOver(tokens), ConnectionsFlow(given, sessions)
-    flows: Flows = {"link": LinkFlow(given, sessions, hand_over), "connections": connections_flow}
+    launches = LinkLaunches(deps.db, deps.vault)
+    linking, launched = LinkFlow(given, sessions, hand_over), EhrLaunchFlow(given, sessions, hand_over, launches)
+    flows: Flows = {"link": linking, "ehr_launch": launched, "connections": connections_flow}
     queue, progress = SessionQueue(jobs.queue), SessionProgress(given, sessions)
     polls = SessionPolls(given, sessions, queue)
     runner = SessionRunner(given, sessions, flows, queue, polls)
     jobs.queue.at_end(polls.close)
     jobs.queue.task(RUN_SESSION, runner.__call__, lane=sessions.address_of)
     answers, trips = SessionAnswers(given, sessions, flows, queue, progress), LinkRedirects(deps.db, deps.vault)
+    opening = SessionOpening(given, sessions, tokens, browsers, flows, queue)
     room = HostedPages(
         deps=given,
         flows=flows,
         connections=connections_flow,
         browsers=browsers,
-        opening=SessionOpening(given, sessions, tokens, browsers, flows, queue),
+        opening=opening,
+        launches=EhrLaunches(given, LaunchTargets(deps.db), launches, tokens, opening),
         answers=answers,
-        redirects=EhrRedirects(trips, answers, progress, deps.clock),
+        redirects=EhrRedirects(trips, launches, answers, progress, deps.clock),
         trials=registrations.sign_ins,
         progress=progress,
         hand_over=hand_over,
@@ -98,22 +109,23 @@ def open(  # noqa: A001 - every room opens by this name
         access=PageAccess(given, sessions, flows, browsers),
         loader=ContextLoader(given, flows, browsers, requests),
     )
-    tables = LinkTables(sessions=sessions, tokens=tokens, exchanges=exchanges, requests=requests, redirects=trips)
-    kept, life = timedelta(days=deps.settings.retention_days), timedelta(minutes=deps.settings.link_session_minutes)
-    upkeep = LinkUpkeep(deps.db, deps.clock, tables, kept=kept, life=life)
+    tables = LinkTables(
+        sessions=sessions, tokens=tokens, exchanges=exchanges, requests=requests, redirects=trips, launches=launches
+    )
     return LinkRoom(
         routes=(
             (api.routes, LinkTokenApi(given, sessions, tokens, exchanges, requests)),
             (ehrs.routes, ehrs.LinkableEhrs(given)),
             (sandbox.routes, sandbox.SandboxAccounts(given)),
             (pages.routes, room),
+            (launch.routes, room),
             (files.routes, room),
             (connections.routes, room),
         ),
         chores=(
             Chore("link sessions", 5.0, runner.sweep),
             Chore("polls", 10.0, polls.beat),
-            *_upkeep_of(upkeep, deps.db),
+            *_upkeep(deps, tables),
         ),
         access=room.access,
         answers=room.answers,
@@ -123,11 +135,13 @@ def open(  # noqa: A001 - every room opens by this name
     )
 
 
-def _upkeep_of(upkeep: LinkUpkeep, db: Database) -> tuple[Chore, ...]:
+def _upkeep(deps: Deps, tables: LinkTables) -> tuple[Chore, ...]:
+    kept, life = timedelta(days=deps.settings.retention_days), timedelta(minutes=deps.settings.link_session_minutes)
+    upkeep = LinkUpkeep(deps.db, deps.clock, tables, kept=kept, life=life)
     return (
         Chore("expiry", 20.0, upkeep.expire),
-        Chore("pruning", 600.0, one_at_a_time(db, "pruning", upkeep.prune)),
-        Chore(SHREDDING, 600.0, one_at_a_time(db, SHREDDING, upkeep.shred)),
+        Chore("pruning", 600.0, one_at_a_time(deps.db, "pruning", upkeep.prune)),
+        Chore(SHREDDING, 600.0, one_at_a_time(deps.db, SHREDDING, upkeep.shred)),
     )
 
 

@@ -91,6 +91,7 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
     silent: bool
     confirm: Pane | None
     brake: Brake
+    launched: bool
 
 
 async def replay(
@@ -102,16 +103,24 @@ async def replay(
     silent: bool = False,
     confirm: Pane | None = None,
     brake: Brake | None = None,
+    launched: bool = False,
 ) -> Outcome:
     """Runs `sign_in` as far as it goes.
 
     `saved` answers (by pane name) are given to the first pane of that name, if nothing is recorded for it. `known` is
     what the account's last grant left. `silent`: nobody is there to answer and no step may reach the user, so either
     ends as `Refused(LoginRequired)`. `confirm`: the user has answered nothing yet, and is asked this before a step
-    makes the EHR text or call them. `brake` is asked before a step may send what was typed. Raises what the journal and
-    the brake raise, and nothing else.
+    makes the EHR text or call them. `brake` is asked before a step may send what was typed. `launched`: the user came
+    from the EHR. Raises what the journal and the brake raise, and nothing else.
     """
-    given = _Given(saved=saved or {}, known=known or {}, silent=silent, confirm=confirm, brake=brake or NoBrake())
+    given = _Given(
+        saved=saved or {},
+        known=known or {},
+        silent=silent,
+        confirm=confirm,
+        brake=brake or NoBrake(),
+        launched=launched,
+    )
     run = _Replay(journal, await journal.read(), given)
     try:
         grant = checked(await sign_in(run))
@@ -131,6 +140,7 @@ class _Replay(Ask):
 
     def __init__(self, journal: Journal, entries: list[JournalEntry], given: _Given) -> None:
         self.known = given.known
+        self.launched = given.launched
         self.kept: dict[str, bytes] = {}
         self._journal = journal
         self._recorded = {entry.n: entry for entry in entries}

@@ -21,21 +21,29 @@ from tests.support.ehrs.smart import SmartEhr, capability_statement
 ALL = "openid fhirUser offline_access user/*.cruds"
 
 
-async def run(connector: Smart, ehr: SmartEhr, *, known: Mapping[str, Any] | None = None) -> Outcome:
+async def run(
+    connector: Smart, ehr: SmartEhr, *, known: Mapping[str, Any] | None = None, launched: bool = False
+) -> Outcome:
     """The whole sign-in: as far as it comes."""
     journal = MemoryJournal()
-    outcome = await advance(connector, ehr.address, journal, known)
+    outcome = await advance(connector, ehr.address, journal, known, launched=launched)
     while isinstance(outcome, Asking) and isinstance(outcome.pane, Redirect):
         await answer(journal, outcome, await ehr.approve(outcome.pane.url))
-        outcome = await advance(connector, ehr.address, journal, known)
+        outcome = await advance(connector, ehr.address, journal, known, launched=launched)
     return outcome
 
 
 async def advance(
-    connector: Smart, address: str, journal: MemoryJournal, known: Mapping[str, Any] | None = None
+    connector: Smart,
+    address: str,
+    journal: MemoryJournal,
+    known: Mapping[str, Any] | None = None,
+    *,
+    launched: bool = False,
 ) -> Outcome:
     """Runs the sign-in to the next open entry, from the top, as another process would."""
-    return await replay(lambda ask: connector.sign_in(ask, EhrInstance(address=address)), journal, known=known)
+    instance = EhrInstance(address=address)
+    return await replay(lambda ask: connector.sign_in(ask, instance), journal, known=known, launched=launched)
 
 
 async def answer(journal: MemoryJournal, asking: Asking, given: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from cobalt_link.connectors.smart import Smart
 from cobalt_link.net.http import Http
 from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Asking, Refused
-from tests.connectors.smart.runs import advance, answer, chart_of, granted, run
+from tests.connectors.smart.runs import ALL, advance, answer, chart_of, granted, run
 from tests.support.ehrs.smart import App, Registered, SmartEhr, capability_statement
 
 
@@ -130,6 +130,19 @@ async def test_a_patient_signs_in_too(connector: Smart, ehr: SmartEhr) -> None:
     assert (grant.user.id, grant.session["patient"]) == ("Patient/p-1", "p-1")
     chart = chart_of(ehr.address, grant)
     assert [each.ehr_id for each in (await connector.patients(chart, PatientQuery())).items] == ["p-1"]
+
+
+async def test_the_patient_whose_chart_is_open_is_not_the_user(connector: Smart, ehr: SmartEhr) -> None:
+    for ehr_id in ("p-1", "p-2"):
+        ehr.add("Patient", ehr_id, name=[{"family": "Poe", "given": ["Ida"]}])
+    ehr.answer = {"patient": "p-1", "scope": f"{ALL} launch"}
+    grant = granted(await run(connector, ehr, launched=True))
+    assert (grant.user.id, grant.session["patient"]) == ("Practitioner/dr-lee", None)
+    found = await connector.patients(chart_of(ehr.address, grant), PatientQuery(last_name="Poe"))
+    assert [each.ehr_id for each in found.items] == ["p-1", "p-2"]
+    ehr.answer |= {"id_token": None}
+    outcome = await run(connector, ehr, launched=True)
+    assert isinstance(outcome, Refused) and outcome.refusal.details == {"reason": "nobody_named"}
 
 
 @pytest.mark.parametrize(

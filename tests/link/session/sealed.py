@@ -12,6 +12,8 @@ from cobalt_link.app import House
 from cobalt_link.connector import Secret
 from cobalt_link.connector.panes import RedirectAnswer
 from cobalt_link.link.session.journal import DurableJournal
+from cobalt_link.link.session.launches import EhrLaunch, LinkLaunches
+from cobalt_link.link.session.session import NewLinkSession
 from cobalt_link.link.session.tokens import Tokens, sealed_token_context
 from cobalt_link.oauth.registration import AuthMethod
 from cobalt_link.records.ids import RecordIds
@@ -38,6 +40,7 @@ KEYS = {
     "link_tokens": ("hash",),
     "link_display_names": ("link_token",),
     "link_session_keys": ("link_session",),
+    "link_launches": ("launch",),
     "journal": ("link_session", "n"),
     "exchanges": ("client", "key_hash"),
     "webhook_endpoints": ("id",),
@@ -122,6 +125,7 @@ class Openers:
             "link_tokens.sealed_access_token": self.access_token,
             "link_display_names.sealed": self.display_name,
             "link_session_keys.sealed": lambda row: self.private_key(row["link_session"]),
+            "link_launches.sealed_launch": self.launch,
             "journal.sealed": self.journal,
             "exchanges.sealed_answer": self.answer,
             "webhook_endpoints.sealed_url": self.webhook,
@@ -224,6 +228,11 @@ class Openers:
         tokens = Tokens(self.house.db, self.house.deps.vault, self.house.deps.clock, public_minutes=30)
         return await tokens.display_name(session)
 
+    async def launch(self, row: Row) -> object:
+        session = await self.house.link.sessions.by_id(row["link_session"])
+        assert session
+        return await LinkLaunches(self.house.db, self.house.deps.vault).value(session)
+
     async def private_key(self, session_id: str) -> bytes:
         session = await self.house.link.sessions.by_id(session_id)
         assert session
@@ -260,7 +269,11 @@ async def use_everything(house: House, shop: Shop, org: str, kept: Kept) -> list
         await link_by_http(
             http, await shop.link_token(org_id=org, display_name=f"for ann of {org}"), until="credentials"
         )
-    return [shop.secret, link, public_token, token, repairs, f"key-of-{org}", f"for ann of {org}", "pass_good", SECRET]
+    await be_launched(house, shop, f"launch of {org}")
+    return [
+        shop.secret, link, public_token, token, repairs, f"key-of-{org}", f"for ann of {org}", f"launch of {org}",
+        "pass_good", SECRET,
+    ]  # fmt: skip
 
 
 async def register(house: House, org: str) -> None:
@@ -272,6 +285,19 @@ async def register(house: House, org: str) -> None:
         await kept.registrations.add(f"{org}-{name}", "other", cast(AuthMethod, method), address, known)
     state = await kept.sign_ins.begin(f"{org}-key")
     assert await kept.sign_ins.take(f"{org}-key", state, RedirectAnswer(code=Secret(SECRET)))
+
+
+async def be_launched(house: House, shop: Shop, value: str) -> None:
+    """As if an EHR had launched the shop's latest link session."""
+    row = await house.db.one(
+        "SELECT id, link_token, client, created_at, expires_at FROM link_sessions WHERE client = %s"
+        " ORDER BY created_at DESC LIMIT 1",
+        (shop.record.id,),
+    )
+    assert row
+    launch = EhrLaunch(connector="smart", address="https://ehr.example/fhir", value=value)
+    async with house.db.transaction() as tx:
+        assert await LinkLaunches(house.db, house.deps.vault).begin(tx, NewLinkSession(**row), launch)
 
 
 async def write_and_be_told(house: House, shop: Shop, org: str, token: str) -> None:

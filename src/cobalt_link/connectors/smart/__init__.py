@@ -69,6 +69,7 @@ def _writing(write: Any, held: Any, check: Any = None) -> Writing:
 
 
 class Smart(Connector):
+    is_launched = True
     writings = {  # noqa: RUF012
         "appointments.create": _writing(
             new_appointments.create_appointment, new_appointments.held_appointment, new_appointments.check_appointment

@@ -49,10 +49,14 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     returns_issuer: bool = False
     jwks_uri: str | None = None
     revocation_endpoint: str | None = None
+    launched: bool = False
 
 
-async def prepare(http: Http, registrations: NoRegistrations, instance: EhrInstance) -> Prepared:
-    """Raises NotThisAddress, and Unsupported if no app is registered for this address."""
+async def prepare(
+    http: Http, registrations: NoRegistrations, instance: EhrInstance, launched: bool = False
+) -> Prepared:
+    """Raises NotThisAddress, and Unsupported if no app is registered for this address. If the EHR has launched the app,
+    the scope `launch` says so (SMART App Launch 2.2, EHR launch)."""
     address = instance.address.rstrip("/")
     app = await registered(registrations, address)
     statement = await read_statement(http, address)
@@ -60,19 +64,22 @@ async def prepare(http: Http, registrations: NoRegistrations, instance: EhrInsta
     server = await configuration(http, address, vendor)
     asked = app.scopes or _scopes(server, vendor.corrected(statement), vendor)
     audience = f"{address}/" if vendor.audience_slash else address
+    # `launch` stays out of `asked`: it gives the app nothing that could be missing later.
+    requested = (*asked, "launch") if launched else asked
     return Prepared(
         address=address,
         vendor=vendor.key,
         statement=vendor.corrected(statement),
         registration=app.id,
         client_id=app.client_id,
-        request=authorization_request(server, app, scopes=asked, audience=audience),
+        request=authorization_request(server, app, scopes=requested, audience=audience),
         asked=tuple(asked),
         schedules=tuple(app.schedules),
         context=dict(app.context),
         returns_issuer=server.returns_issuer,
         jwks_uri=server.jwks_uri,
         revocation_endpoint=server.revocation_endpoint,
+        launched=launched,
     )
 
 

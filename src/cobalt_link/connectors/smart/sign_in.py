@@ -1,6 +1,6 @@
 """How a user signs in: on the EHR's own page, with a code that comes back and is exchanged once.
 
-Source: SMART App Launch 2.2 (standalone launch), RFC 6749, RFC 7636, RFC 9207, RFC 9700.
+Source: SMART App Launch 2.2 (standalone and EHR launch), RFC 6749, RFC 7636, RFC 9207, RFC 9700.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ async def _vendor(registrations: NoRegistrations, address: str) -> str:
 
 
 async def sign_in(http: Http, registrations: NoRegistrations, ask: Ask, instance: EhrInstance) -> Grant:
-    prepared = await ask.once("discover", prepare, http, registrations, instance, returns=Prepared, again=True)
+    given = (http, registrations, instance, ask.launched)
+    prepared = await ask.once("discover", prepare, *given, returns=Prepared, again=True)
     came_back = await ask.redirect(prepared.request.url, registration=prepared.registration)
     code = checked(prepared, came_back)
     tokens = await ask.once("exchange", exchange, http, registrations, prepared, code, returns=Exchanged)
@@ -127,7 +128,8 @@ def session_of(prepared: Prepared, answer: TokenAnswer) -> Session:
         revocation_endpoint=prepared.revocation_endpoint,
         scope=scope,
         statement=prepared.statement,
-        patient=answer.patient,
+        # In an EHR launch this is the patient whose chart is open, and not the one that the account is about.
+        patient=None if prepared.launched else answer.patient,
         context=prepared.context | claimed(answer.access_token, named(prepared.vendor).claims) | answer.context,
         schedules=prepared.schedules,
     )

@@ -41,8 +41,8 @@ async def who(http: Http, prepared: Prepared, answer: TokenAnswer, session: Sess
     token = await _identity(http, prepared, answer)
     said = (token.fhir_user if token else None) or answer.fhir_user
     place = local(said or "", session.address)
-    if place is None and answer.patient and token is None:
-        place = ("Patient", answer.patient)
+    if place is None and session.patient and token is None:
+        place = ("Patient", session.patient)
     if place is None and token is None:
         raise Unsupported(reason="nobody_named")
     known = place if place and place[0] in PEOPLE else None

@@ -45,12 +45,14 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 class Flow(ABC):
     """One per purpose. `lifetime`: how long a session has; `finds_practices`: the picker can search by name;
-    `takes_requests`: an EHR that cannot be connected can be requested; `asks_for_itself`: no app asks."""
+    `takes_requests`: an EHR that cannot be connected can be requested; `asks_for_itself`: no app asks; `launched`: the
+    user comes from the EHR."""
 
     purpose: ClassVar[Purpose]
     finds_practices: ClassVar[bool] = False
     takes_requests: ClassVar[bool] = False
     asks_for_itself: ClassVar[bool] = False
+    launched: ClassVar[bool] = False
     lifetime: timedelta
 
     @abstractmethod

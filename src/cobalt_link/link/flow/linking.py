@@ -34,7 +34,7 @@ from cobalt_link.webhooks.events import Event
 
 
 class LinkFlow(Flow):
-    """`session.asker` is always there: the app's client, org and user."""
+    """`session.asker` is always there: the app's client and org."""
 
     purpose = "link"
     finds_practices = True
@@ -140,7 +140,7 @@ class LinkFlow(Flow):
         asker, connector, address = session.asker, chosen.connector or "", chosen.address or ""
         login = EhrLogin.of(asker.client, asker.org, connector, address, grant)
         try:
-            found = await self._deps.accounts.of_end_user(login, asker.user_id)
+            found = await self._deps.accounts.of_end_user(login, self._user_id(session, grant, chosen))
         except (psycopg.Error, DatabaseUnavailable) as error:
             raise JournalFailed(error) from None  # our own fault must not be recorded as an answer of the EHR
         return next((each.id for each in found if already.asks_about(each)), None)
@@ -156,7 +156,7 @@ class LinkFlow(Flow):
             client=session.asker.client,
             org=org.id,
             org_id=org.org_id,
-            user_id=session.asker.user_id,
+            user_id=self._user_id(session, granted.grant, chosen),
             connector=chosen.connector or "",
             # Without the practice's name: only the EHR gives an account one, in its grant.
             instance=EhrInstance(address=chosen.address or ""),
@@ -168,6 +168,11 @@ class LinkFlow(Flow):
             writes=tuple(self._deps.connectors[chosen.connector or ""].manifest.writes),
         )
 
+    def _user_id(self, session: LinkSession, grant: Grant, chosen: ChosenEhr) -> str:
+        """The end user's id, as the app knows it."""
+        assert session.user_id is not None
+        return session.user_id
+
     async def _report(
         self, tx: Tx, session: LinkSession, kind: str, data: dict[str, Any], account: Account | None = None
     ) -> None:
@@ -175,11 +180,11 @@ class LinkFlow(Flow):
         org = await self._deps.orgs.by_id(asker.org)
         event = Event(
             type=kind,
-            data={"user_id": asker.user_id, "org_id": org.org_id, **data},
+            data={"user_id": account.user_id if account else session.user_id, "org_id": org.org_id, **data},
             client=asker.client,
             org=asker.org,
             account=account.id if account else None,
-            reference=account.reference if account else asker.user_id,
+            reference=account.reference if account else session.user_id,
         )
         await self._deps.webhooks.record(tx, event)
 

@@ -1,4 +1,4 @@
-"""Opens link sessions: with a link token, or for a user who comes to `/connections`.
+"""Opens link sessions: with a link token, by an EHR, or for a user who comes to `/connections`.
 
 A session belongs to the browser that gives its first answer. Until then every browser that opens its link token may see
 it, each with a secret of its own, so a link preview or a mail scanner takes nothing from the user.
@@ -6,10 +6,10 @@ it, each with a secret of its own, so a link preview or a mail scanner takes not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from secrets import token_bytes
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -22,7 +22,10 @@ from cobalt_link.link.session.browser import Browsers
 from cobalt_link.link.session.session import NewLinkSession, Purpose
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import LinkToken, Tokens
+from cobalt_link.store.database import Tx
 
+Noted: TypeAlias = Callable[[Tx, NewLinkSession], Awaitable[bool]]
+"""Writes down why a session begins, in its transaction. False: it must not begin."""
 NotOpenedReason = Literal["link_unknown", "link_expired", "link_used", "other_browser", "origin_not_registered"]
 
 
@@ -96,9 +99,22 @@ class SessionOpening:
         await self._store(new)
         return SessionOpened(new.id, self._browsers.new_secret(new.id))
 
-    async def _begin(self, row: LinkToken) -> SessionOpened | None:
+    async def open_launch(self, row: LinkToken, noted: Noted) -> SessionOpened | None:
+        """Begins a session for a user whom an EHR sends. Nobody has its link token. None if `noted` says that somebody
+        was first."""
+        return await self._begin(row, "ehr_launch", noted)
+
+    async def again(self, session_id: str, cookies: Mapping[str, str]) -> SessionOpened | None:
+        """A browser comes back to a session that it has opened. None if another browser did."""
+        session = await self._sessions.by_id(session_id)
+        known = session is not None and self._browsers.secret_in(session, cookies)
+        return SessionOpened(session_id, None) if known else None
+
+    async def _begin(
+        self, row: LinkToken, purpose: Purpose = "link", noted: Noted | None = None
+    ) -> SessionOpened | None:
         new = self._new(
-            "link",
+            purpose,
             row.expires_at,
             link_token=row.hash,
             client=row.client,
@@ -108,7 +124,7 @@ class SessionOpening:
             locale=row.locale,
         )
         opened = SessionOpened(new.id, self._browsers.new_secret(new.id), row.client)
-        return opened if await self._store(new) else None
+        return opened if await self._store(new, noted) else None
 
     def _new(self, purpose: Purpose, at_least: datetime | None = None, **more: Any) -> NewLinkSession:
         """A new session. Until its first answer it lives as long as its link token, `at_least`: a mail scanner may open
@@ -118,8 +134,10 @@ class SessionOpening:
         until = max(until, at_least or until)
         return NewLinkSession(id=dated_id(now), purpose=purpose, created_at=now, expires_at=until, **more)
 
-    async def _store(self, new: NewLinkSession) -> bool:
+    async def _store(self, new: NewLinkSession, noted: Noted | None = None) -> bool:
         async with self._deps.db.transaction() as tx:
+            if noted is not None and not await noted(tx, new):
+                return False
             if not await self._sessions.open(tx, new):
                 return False
             await events.note(tx, new, "opened", new.created_at)

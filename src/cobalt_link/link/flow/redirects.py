@@ -12,12 +12,13 @@ from cobalt_link.kit.clock import Clock
 from cobalt_link.link.flow.answers import SessionAnswers
 from cobalt_link.link.flow.progress import SessionProgress
 from cobalt_link.link.session.browser import seen_by
+from cobalt_link.link.session.launches import LinkLaunches
 from cobalt_link.link.session.redirects import Arrival, Departure, LinkRedirects
 from cobalt_link.link.session.session import LinkSession
 
 
 class Trip(msgspec.Struct, frozen=True):
-    """`url` is the authorization request with its `state`."""
+    """`url` is the authorization request with its `state`, and with its `launch` if the EHR has launched the app."""
 
     url: str
     departure: Departure
@@ -26,8 +27,16 @@ class Trip(msgspec.Struct, frozen=True):
 class EhrRedirects:
     """A `state` is made when a browser goes, not before: it is at rest nowhere, and works in that browser alone."""
 
-    def __init__(self, trips: LinkRedirects, answers: SessionAnswers, progress: SessionProgress, clock: Clock) -> None:
+    def __init__(
+        self,
+        trips: LinkRedirects,
+        launches: LinkLaunches,
+        answers: SessionAnswers,
+        progress: SessionProgress,
+        clock: Clock,
+    ) -> None:
         self._trips = trips
+        self._launches = launches
         self._answers = answers
         self._progress = progress
         self._clock = clock
@@ -39,8 +48,11 @@ class EhrRedirects:
         if not isinstance(pane, Redirect):
             return None
         departure = await self._trips.begin(session, pane.registration, self._clock.now(), framed=framed)
+        query = {"state": departure.state}
+        if session.purpose == "ehr_launch" and (launch := await self._launches.value(session)):
+            query["launch"] = launch
         separator = "&" if "?" in pane.url else "?"
-        return Trip(f"{pane.url}{separator}{urlencode({'state': departure.state})}", departure)
+        return Trip(f"{pane.url}{separator}{urlencode(query)}", departure)
 
     async def come_back(
         self, registration: str, state: str, answer: RedirectAnswer, cookies: Mapping[str, str]

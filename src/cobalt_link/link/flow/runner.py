@@ -80,6 +80,7 @@ class SessionRunner:
             known=opened.known if opened else {},
             confirm=RECONNECT if repairs and not session.answered else None,
             brake=self._brake(flow, session, sign_in, opened),
+            launched=flow.launched,
         )
         await self._give_back(flow, session, outcome, sign_in, opened)
 

@@ -28,7 +28,7 @@ PARENT_HEADER = "Cobalt-Parent"
 SCRIPT_HEADER = "Cobalt-Script"  # the page's own script sends it
 AWAY = 24 * 3600  # seconds: no link session stays open for longer
 CLOSED_STATUS = {"link_unknown": 404, "link_expired": 410, "link_used": 410, "other_browser": 403, "not_found": 404,
-                 "connections_expired": 410, "returned": 200}  # fmt: skip
+                 "connections_expired": 410, "returned": 200, "launch_used": 410}  # fmt: skip
 
 
 class PageClosed(Forbidden):

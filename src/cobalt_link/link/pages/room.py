@@ -7,6 +7,7 @@ import msgspec
 from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.answers import SessionAnswers
 from cobalt_link.link.flow.connections import ConnectionsFlow
+from cobalt_link.link.flow.ehr_launches import EhrLaunches
 from cobalt_link.link.flow.flow import Flows
 from cobalt_link.link.flow.hand_over import HandOver
 from cobalt_link.link.flow.opening import SessionOpening
@@ -28,6 +29,7 @@ class HostedPages(msgspec.Struct, frozen=True, kw_only=True):
     connections: ConnectionsFlow
     browsers: Browsers
     opening: SessionOpening
+    launches: EhrLaunches
     answers: SessionAnswers
     progress: SessionProgress
     redirects: EhrRedirects

@@ -10,15 +10,14 @@ import msgspec
 from cobalt_link.connector.panes import Pane
 
 State = Literal["due", "running", "waiting", "polling", "granted", "signed_in", "left", "expired"]
-Purpose = Literal["link", "connections"]
+Purpose = Literal["link", "connections", "ehr_launch"]
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """Who asked for a session. `client` and `org` are our ids, `user_id` is the app's own id of the user."""
+    """Who asked for a session. Both are our ids."""
 
     client: str
     org: str
-    user_id: str
 
 
 class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +25,8 @@ class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
     sign-in.
 
     `browser` is the hash of the owner, empty until the first answer; page access sets it to that of the browser that
-    asks. A session with the purpose `connections` has no client, org, or user, because no app asked for it. Its
+    asks. `user_id` is the app's own id of the user. A session with the purpose `ehr_launch` has none: nobody knows the
+    user yet. One with the purpose `connections` has no client and no org either, because no app asked for it. Its
     `accounts` are set when the user has signed in.
     """
 
@@ -64,11 +64,10 @@ class LinkSession(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def asker(self) -> Asker:
-        """Who asked for a session with the purpose `link`."""
+        """The app and its clinic, of any session but one with the purpose `connections`."""
         assert self.client is not None
         assert self.org is not None
-        assert self.user_id is not None
-        return Asker(self.client, self.org, self.user_id)
+        return Asker(self.client, self.org)
 
     @property
     def chosen(self) -> ChosenEhr:

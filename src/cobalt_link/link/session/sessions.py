@@ -80,10 +80,10 @@ EMPTIED_ONE: LiteralString = f"{_EMPTY} AND id = %(id)s RETURNING id"
 
 _EXPIRE: LiteralString = """
 UPDATE link_sessions SET state = 'expired', pane = NULL, username = NULL, claim = NULL, settled_at = %(now)s
-WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %(now)s"""
+WHERE purpose <> 'connections' AND settled_at IS NULL AND expires_at <= %(now)s"""
 EXPIRED_ONE: LiteralString = f"{_EXPIRE} AND id = %(id)s RETURNING id, link_token"
 EXPIRED: LiteralString = f"""{_EXPIRE} AND id = ANY (ARRAY(
-    SELECT id FROM link_sessions WHERE purpose = 'link' AND settled_at IS NULL AND expires_at <= %(now)s
+    SELECT id FROM link_sessions WHERE purpose <> 'connections' AND settled_at IS NULL AND expires_at <= %(now)s
     ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)) RETURNING id, link_token"""
 PRUNED: LiteralString = """
 DELETE FROM link_sessions WHERE id = ANY (ARRAY(

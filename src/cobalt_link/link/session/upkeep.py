@@ -11,6 +11,7 @@ from cobalt_link.link.session import events
 from cobalt_link.link.session.ehr_requests import EhrRequests
 from cobalt_link.link.session.exchange import Exchanges
 from cobalt_link.link.session.journal import delete_journals
+from cobalt_link.link.session.launches import LinkLaunches
 from cobalt_link.link.session.redirects import LinkRedirects
 from cobalt_link.link.session.sessions import LinkSessionTable
 from cobalt_link.link.session.tokens import Tokens
@@ -30,6 +31,7 @@ class LinkTables(msgspec.Struct, frozen=True, kw_only=True):
     exchanges: Exchanges
     requests: EhrRequests
     redirects: LinkRedirects
+    launches: LinkLaunches
 
 
 class LinkUpkeep:
@@ -68,6 +70,7 @@ class LinkUpkeep:
         await self._tables.tokens.prune(now, before)
         await self._tables.requests.prune(before)
         await self._tables.redirects.prune(now)
+        await self._tables.launches.prune(now)
         while await self._prune_sessions(before - LATE):
             pass
         async with self._db.transaction() as tx:
