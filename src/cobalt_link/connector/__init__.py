@@ -93,7 +93,7 @@ from cobalt_link.connector.writes import (
     Write,
     WriteCapability,
 )
-from cobalt_link.connector.writing import Held, NotWritten, Reason, Writing, Writings, Written
+from cobalt_link.connector.writing import CannotTell, Held, NotWritten, Reason, Writing, Writings, Written
 from cobalt_link.net.http import (
     AddressRefused,
     BrokenAnswer,
@@ -128,6 +128,7 @@ __all__ = [
     "AuthorizationRequest",
     "BadIdToken",
     "BrokenAnswer",
+    "CannotTell",
     "Chart",
     "Choice",
     "ChoiceAnswer",
