@@ -12,7 +12,7 @@ FILE_MEDIAN, FILE_MOST = 120, 400
 TEST_FILE_MOST = 500
 FUNCTION_MEDIAN, FUNCTION_MOST = 9, 60
 CONSTRUCTOR_MOST = 6
-APP_IMPORTS_MOST = 26
+APP_IMPORTS_MOST = 27
 TESTS_LEAST, TESTS_MOST = 1.0, 1.6
 FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "service", "services"}
 

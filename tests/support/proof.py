@@ -35,6 +35,7 @@ SWAPPED_ROWS = Proof(3, 11, "Three rows of each sealed column: other row, other 
 RESTORED_ORGS = Proof(2, 20, "Each sealed column has two values at least.")
 CIPHERTEXTS = Proof(50, 100, "Every bit of 50 values for each algorithm: no bit of the layout is left out.")
 NEW_IDS = Proof(10_000, 1_000_000, "Finds ids of 25 random bits or fewer.")
+OAUTH_REQUESTS = Proof(1_000, 100_000, "Finds verifiers and nonces of 20 random bits or fewer.")
 SHORT_REFERENCES = Proof(2_000, 2_000, "Every letter comes up. Many more would meet by chance: they have 40 bits.")
 SEALED_ANSWERS = Proof(1_000, 10_000, "Finds a key or nonce that is used again within a process.")
 

@@ -36,7 +36,7 @@ class NotWritten(Exception):
         super().__init__(", ".join(each.code for each in reasons))
 
 
-class CannotTell(Exception):
+class MayBeHeld(Exception):
     """`read_back` found nothing, and the EHR may hold the write all the same, under nothing that tells it from others.
     If no answer said what became of it, that stays unknown: another try could write it twice."""
 
@@ -77,7 +77,7 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     from the EHR's answer, if there was one.
 
     `write` raises `NotWritten` if the EHR refused for good, and a `Refusal` like a read. `read_back` gives what the EHR
-    holds, None if it surely holds nothing of this write, and raises `CannotTell` if nobody can know. Of a change it
+    holds, None if it surely holds nothing of this write, and raises `MayBeHeld` if nobody can know. Of a change it
     gives the record also if that holds something else, with `took=False`. Without it, a write whose result is unknown
     stays unknown. `check` sends nothing that changes the chart, and raises `NotWritten` if the EHR would refuse.
     """

@@ -20,7 +20,17 @@ MOST_TOKEN = 50_000  # characters
 MOST_CONTEXT = 500  # characters of another member
 MOST_MEMBERS = 50
 KNOWN = frozenset(
-    {"access_token", "refresh_token", "id_token", "token_type", "scope", "patient", "encounter", "fhirUser"}
+    [
+        "access_token",
+        "expires_in",
+        "refresh_token",
+        "id_token",
+        "token_type",
+        "scope",
+        "patient",
+        "encounter",
+        "fhirUser",
+    ]
 )
 
 

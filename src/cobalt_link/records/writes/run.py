@@ -22,7 +22,7 @@ from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.refusals import SessionEnded
 from cobalt_link.connector.writes import Write
-from cobalt_link.connector.writing import CannotTell, Held, NotWritten, Reason, Writing, Written
+from cobalt_link.connector.writing import Held, MayBeHeld, NotWritten, Reason, Writing, Written
 from cobalt_link.jobs.claims import LostClaim
 from cobalt_link.kit.clock import Clock
 from cobalt_link.records.writes.job import Asked, Step, WriteJob
@@ -171,7 +171,7 @@ class WriteRunner:
             return None
         try:
             held = await self._held(account, self._preparation.writing(account, operation), write, None)
-        except CannotTell:
+        except MayBeHeld:
             return None  # the try before ended with a no of the EHR, or it could be told then
         return held if held is not None and held.took else None
 
@@ -186,14 +186,14 @@ class WriteRunner:
     ) -> None:
         """Settles a job whose write the EHR may have, by what the EHR holds."""
         writing = self._preparation.writing(account, operation)
-        held, can_tell = None, writing.read_back is not None
+        held, certain = None, writing.read_back is not None
         try:
             write = write or await self._preparation.write(job, operation, account, asked)
             held = await self._held(account, writing, write, answer)
         except NotWritten:
             pass  # what the write is about is gone from the EHR
-        except CannotTell:
-            can_tell = False
+        except MayBeHeld:
+            certain = False
         except Problem as problem:
             await self._look_again(job, operation, asked, problem, write)
             return
@@ -210,7 +210,7 @@ class WriteRunner:
             await self.postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
         elif (left := LAST_LOOK - self._since_intent(job)) > timedelta(0):
             await self.postpone(job, "outcome_unknown", "not_in_ehr_yet", left, answer)
-        elif not can_tell:
+        elif not certain:
             await self._settlement.unknown(job, operation, asked, write)
         else:
             await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write, held)

@@ -8,8 +8,8 @@ from html import escape
 from typing import Any
 
 from cobalt_link.connector import (
-    CannotTell,
     Held,
+    MayBeHeld,
     NewDocument,
     NewNote,
     NewPatientNote,
@@ -187,7 +187,7 @@ async def _encounter(server: Server, appointment: Resource, patient: str | None)
 
 async def _held(server: Server, ref: str, ehr_id: str | None, patient: str | None) -> Resource | None:
     if ehr_id is None and patient is None:
-        raise CannotTell
+        raise MayBeHeld
     day = (datetime.now(UTC) - timedelta(days=1)).date()
     where: dict[str, Any] = {server.takes(KIND, "patient", "subject") or "patient": patient}
     if name := server.offered(KIND).takes("date", "_lastUpdated"):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from cobalt_link.connector import CannotTell, NotJson, NotUnderstood, NotWritten, Reason, RecordNotFound, Written
+from cobalt_link.connector import MayBeHeld, NotJson, NotUnderstood, NotWritten, Reason, RecordNotFound, Written
 from cobalt_link.connectors.smart.outcomes import FhirRefused
 from cobalt_link.connectors.smart.references import local
 from cobalt_link.connectors.smart.server import Params, Server
@@ -71,11 +71,11 @@ async def held(
     same: Callable[[Resource], bool] | None = None,
 ) -> Resource | None:
     """The record of a write: by the id from the answer, else by our identifier among the records `where`, else the one
-    that is the `same` in all that matters. Raises CannotTell if it may be there and nothing tells which one it is."""
+    that is the `same` in all that matters. Raises MayBeHeld if it may be there and nothing tells which one it is."""
     if ehr_id is not None:
         return await server.read(kind, ehr_id)
     if not server.offered(kind).can("search-type"):
-        raise CannotTell
+        raise MayBeHeld
     if server.offered(kind).takes("identifier"):
         page = await server.all(kind, {"identifier": f"{URIS}|{UUID(ref).urn}"}, most=MOST)
         if found := _ours(page.matches, ref):
@@ -84,7 +84,7 @@ async def held(
     if found := _ours(page.matches, ref):
         return found
     if same is None or page.losses:
-        raise CannotTell
+        raise MayBeHeld
     return next((each for each in page.matches if same(each)), None)
 
 
