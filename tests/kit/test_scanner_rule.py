@@ -8,7 +8,7 @@ import tomllib
 
 from cobalt_link.kit import tokens
 from tests.house.tree import ROOT, tracked_files, within
-from tests.support.proof import SCANNED_TOKENS
+from tests.support.proof import MINTED_TOKENS
 
 (RULE,) = tomllib.loads((ROOT / ".gitleaks.toml").read_text())["rules"]
 PATTERN = re.compile(RULE["regex"])
@@ -19,7 +19,7 @@ PLACES = ("{}", "TOKEN={}\n", '{{"access_token":"{}"}}', "'{}'", "https://a.exam
 # S-047
 def test_the_rule_finds_every_secret_token_wherever_it_stands() -> None:
     chance = random.Random(47)
-    for _ in range(SCANNED_TOKENS.times):
+    for _ in range(MINTED_TOKENS.times):
         token = tokens.mint(chance.choice(SECRET), chance.choice(tokens.ENVIRONMENTS))
         text = chance.choice(PLACES).format(token)
         assert PATTERN.findall(text) == [token], text

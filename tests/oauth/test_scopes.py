@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cobalt_link.oauth.scopes import Granted, Scope, parsed, written
+from cobalt_link.oauth.scopes import GrantedScopes, Scope, parsed, written
 
 
 def test_both_versions_are_read() -> None:
@@ -29,7 +29,9 @@ def test_both_versions_are_read() -> None:
 
 
 def test_a_narrower_grant_is_told_apart_from_nothing_there() -> None:
-    given_ = Granted.of("openid  user/Patient.read user/Observation.rs?category=laboratory user/Appointment.cruds")
+    given_ = GrantedScopes.of(
+        "openid  user/Patient.read user/Observation.rs?category=laboratory user/Appointment.cruds"
+    )
     assert given_.allows("Patient", "rs") and not given_.allows("Patient", "c")
     assert given_.allows("Observation", "s") and given_.is_partial("Observation", "s")
     assert not given_.is_partial("Patient", "rs") and not given_.allows("Coverage", "r")
@@ -46,7 +48,7 @@ def test_a_scope_that_is_written_in_either_version_allows_what_it_says_and_v2_no
     rows: list[tuple[str, str]], resource: str, letters: str
 ) -> None:
     granted = {letter for name, some in rows for letter in some if name == resource}
-    second = Granted.of(" ".join(written("user", name, some, "v2") for name, some in rows))
-    first = Granted.of(" ".join(written("user", name, some, "v1") for name, some in rows))
+    second = GrantedScopes.of(" ".join(written("user", name, some, "v2") for name, some in rows))
+    first = GrantedScopes.of(" ".join(written("user", name, some, "v1") for name, some in rows))
     assert second.allows(resource, letters) == (set(letters) <= granted)
     assert not second.allows(resource, letters) or first.allows(resource, letters)

@@ -28,7 +28,6 @@ class Proof(NamedTuple):
 RANDOM_STRINGS = Proof(1_000_000, 10_000_000, "Finds a checksum of three characters or fewer, where it accepts four.")
 EDITED_TOKENS = Proof(1_000, 1_000, "A hundred edits of each; all of it takes three seconds.")
 MISTYPED_TOKENS = Proof(100, 200, "A hundred edits of each: 10,000 tries per kind meet every character of a token.")
-SCANNED_TOKENS = Proof(1_000, 10_000, "Each prefix meets each of the seven surroundings seventy times.")
 MINTED_TOKENS = Proof(10_000, 100_000, "Each of the 62 digits is seen 7,000 times, enough to show a bias of 5 %.")
 SEALS = Proof(100_000, 1_000_000, "Finds a nonce of 32 random bits or fewer, and a counter that starts anew.")
 SWAPS = Proof(5_000, 5_000, "Two tries each make the 10,000 of the promise; they take a second.")
@@ -36,6 +35,7 @@ SWAPPED_ROWS = Proof(3, 11, "Three rows of each sealed column: other row, other 
 RESTORED_ORGS = Proof(2, 20, "Each sealed column has two values at least.")
 CIPHERTEXTS = Proof(50, 100, "Every bit of 50 values for each algorithm: no bit of the layout is left out.")
 NEW_IDS = Proof(10_000, 1_000_000, "Finds ids of 25 random bits or fewer.")
+OAUTH_REQUESTS = Proof(1_000, 100_000, "Finds verifiers and nonces of 20 random bits or fewer.")
 SHORT_REFERENCES = Proof(2_000, 2_000, "Every letter comes up. Many more would meet by chance: they have 40 bits.")
 SEALED_ANSWERS = Proof(1_000, 10_000, "Finds a key or nonce that is used again within a process.")
 

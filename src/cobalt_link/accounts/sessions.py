@@ -38,7 +38,7 @@ from cobalt_link.connector.refusals import (
     SessionEnded,
 )
 from cobalt_link.connector.validity import checked
-from cobalt_link.connector.writing import NotWritten
+from cobalt_link.connector.writing import MayBeHeld, NotWritten
 from cobalt_link.kit.clock import Clock
 from cobalt_link.signin.journal import MemoryJournal
 from cobalt_link.signin.replay import Granted, Outcome, Refused, replay
@@ -183,7 +183,7 @@ class EhrSessions:
         account = opened.account
         try:
             found = await step(self._ehrs.connector(account), opened.chart)
-        except (Problem, SessionEnded, NotWritten):
+        except (Problem, SessionEnded, NotWritten, MayBeHeld):
             raise
         except Exception as error:
             refusal = await self._rest_or_end(opened, as_refusal(error))

@@ -93,7 +93,7 @@ from cobalt_link.connector.writes import (
     Write,
     WriteCapability,
 )
-from cobalt_link.connector.writing import Held, NotWritten, Reason, Writing, Writings, Written
+from cobalt_link.connector.writing import Held, MayBeHeld, NotWritten, Reason, Writing, Writings, Written
 from cobalt_link.net.http import (
     AddressRefused,
     BrokenAnswer,
@@ -112,7 +112,7 @@ from cobalt_link.oauth.discovery import SmartConfiguration, discover
 from cobalt_link.oauth.errors import NotSmart, OAuthError
 from cobalt_link.oauth.id_token import BadIdToken, Identity, identity
 from cobalt_link.oauth.registration import AppRegistration, NoRegistrations
-from cobalt_link.oauth.scopes import Granted, Scope, parsed, written
+from cobalt_link.oauth.scopes import GrantedScopes, Scope, parsed, written
 from cobalt_link.oauth.tokens import TokenAnswer, exchanged, refreshed, revoked
 
 __all__ = [
@@ -150,7 +150,7 @@ __all__ = [
     "FhirResponse",
     "ForPatient",
     "Grant",
-    "Granted",
+    "GrantedScopes",
     "Held",
     "Http",
     "HttpError",
@@ -163,6 +163,7 @@ __all__ = [
     "Locked",
     "LoginRequired",
     "MakesLogins",
+    "MayBeHeld",
     "Never",
     "NewAppointment",
     "NewClaim",

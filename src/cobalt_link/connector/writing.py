@@ -36,6 +36,11 @@ class NotWritten(Exception):
         super().__init__(", ".join(each.code for each in reasons))
 
 
+class MayBeHeld(Exception):
+    """`read_back` found nothing, and the EHR may hold the write all the same, under nothing that tells it from others.
+    If no answer said what became of it, that stays unknown: another try could write it twice."""
+
+
 Version: TypeAlias = int | datetime
 """How often, or when, an EHR has changed a record: later ones are greater."""
 
@@ -72,9 +77,9 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     from the EHR's answer, if there was one.
 
     `write` raises `NotWritten` if the EHR refused for good, and a `Refusal` like a read. `read_back` gives what the EHR
-    holds, None if it holds nothing of this write. Of a change it gives the record also if that holds something else,
-    with `took=False`. Without it, a write whose result is unknown stays unknown. `check`
-    sends nothing that changes the chart, and raises `NotWritten` if the EHR would refuse.
+    holds, None if it surely holds nothing of this write, and raises `MayBeHeld` if nobody can know. Of a change it
+    gives the record also if that holds something else, with `took=False`. Without it, a write whose result is unknown
+    stays unknown. `check` sends nothing that changes the chart, and raises `NotWritten` if the EHR would refuse.
     """
 
     write: Callable[[Any, Chart, Any], Awaitable[Written]]

@@ -24,8 +24,8 @@ MOST_VALUES = 2000  # of a list: a server publishes some 300 scopes
 
 class SmartConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """The endpoints are absolute. `base` is the FHIR server's, without a trailing slash. `doubts` are what the document
-    got wrong or contradicts, for the operator. `returns_issuer`: each answer of the authorization server names it (RFC
-    9207 §3), so one that does not comes from somebody else."""
+    got wrong or contradicts, for the operator. `returns_issuer`: each answer of the authorization server names it
+    (RFC 9207 §3), so one that does not comes from somebody else."""
 
     base: str
     authorization_endpoint: str

@@ -1,4 +1,4 @@
-"""Checks an id token before anybody believes who signed in (OpenID Connect Core §3.1.3.7; S-027)."""
+"""Checks an id token before anybody believes who signed in (OpenID Connect Core, section 3.1.3.7; S-027)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _verified(token: str, keys: Any) -> dict[str, Any]:
         header = jws.extract_compact(token.encode()).headers()
         if header.get("alg") not in ALGORITHMS:
             raise BadIdToken("its algorithm is not allowed")
-        # Several keys without a `kid` in the token: a server has to name its key (OpenID Connect Core §10.1).
+        # Several keys without a `kid` in the token: a server has to name its key (OpenID Connect Core, 10.1).
         if "kid" not in header and len(known.keys) != 1:
             raise BadIdToken("it does not name its key")
         return dict(jwt.decode(token, known, algorithms=ALGORITHMS).claims)

@@ -13,7 +13,7 @@ def new_verifier() -> str:
 
 
 def new_nonce() -> str:
-    """256 random bits that the id token must repeat (OpenID Connect Core §3.1.2.1)."""
+    """256 random bits that the id token must repeat (OpenID Connect Core, section 3.1.2.1)."""
     return token_urlsafe(32)
 
 

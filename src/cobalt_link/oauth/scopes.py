@@ -38,13 +38,13 @@ def parsed(text: str) -> Scope | None:
     return Scope(context, resource, interactions, restriction or None) if interactions else None
 
 
-class Granted(msgspec.Struct, frozen=True):
+class GrantedScopes(msgspec.Struct, frozen=True):
     """The scopes of an access token, as its answer names them."""
 
     texts: tuple[str, ...]
 
     @classmethod
-    def of(cls, text: str) -> Granted:
+    def of(cls, text: str) -> GrantedScopes:
         return cls(tuple(dict.fromkeys(text.split())))
 
     def allows(self, resource: str, interactions: str) -> bool:

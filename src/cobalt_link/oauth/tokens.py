@@ -19,10 +19,19 @@ MOST_SECONDS = 10 * 365 * 24 * 3600
 MOST_TOKEN = 50_000  # characters
 MOST_CONTEXT = 500  # characters of another member
 MOST_MEMBERS = 50
-KNOWN = frozenset({
-    "access_token", "refresh_token", "id_token", "token_type", "expires_in", "scope", "patient", "encounter",
-    "fhirUser",
-})  # fmt: skip
+KNOWN = frozenset(
+    [
+        "access_token",
+        "expires_in",
+        "refresh_token",
+        "id_token",
+        "token_type",
+        "scope",
+        "patient",
+        "encounter",
+        "fhirUser",
+    ]
+)
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ import asyncio
 
 import httpx2
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from cobalt_link.accounts.account import Account
 from cobalt_link.accounts.ehrs import AccountEhrs
@@ -15,22 +17,23 @@ from cobalt_link.accounts.sessions import EhrSessions, RenewalTimes
 from cobalt_link.app import House
 from cobalt_link.connector import EhrInstance, PatientQuery
 from cobalt_link.connectors.smart import Smart
+from cobalt_link.kit.clock import MovedClock
+from cobalt_link.records.writes.run import LAST_LOOK
 from tests.connectors.smart.chart import appointment, patient
 from tests.connectors.smart.runs import granted, run
+from tests.support.clinic import LinkedApp
 from tests.support.ehrs.smart import App, Registered, SmartEhr, to
 from tests.support.world import Shop, shop
 
 CALLS, PROCESSES = 64, 4
 
 
-class Linked:
-    """An app with an account at the EHR, which its user has let it write to."""
+class Linked(LinkedApp):
+    """An app with an account at the EHR, which its user has let it write to. `at` is the account as it was stored."""
 
-    def __init__(self, app: Shop, account: Account, token: str) -> None:
-        self.app, self.account, self.token = app, account, token
-
-    async def call(self, method: str, path: str, **options: object) -> httpx2.Response:
-        return await self.app.call(method, path, access_token=self.token, **options)
+    def __init__(self, app: Shop, at: Account, token: str) -> None:
+        super().__init__(app, str(at.id), token)
+        self.at = at
 
 
 @pytest.fixture
@@ -71,11 +74,11 @@ async def test_many_calls_on_an_ended_token_make_one_refresh(house: House, link:
     ehr.access.clear()
     before = ehr.count("/token")
     processes = [another_process() for _ in range(PROCESSES)]
-    calls = [processes[n % PROCESSES].read(link.account, step) for n in range(CALLS)]
+    calls = [processes[n % PROCESSES].read(link.at, step) for n in range(CALLS)]
     assert await asyncio.gather(*calls) == [0] * CALLS
     assert ehr.count("/token") == before + 1
-    account = await rooms.accounts.by_id(link.account.id)
-    assert account.health == "active" and account.offers == link.account.offers
+    account = await rooms.accounts.by_id(link.at.id)
+    assert account.health == "active" and account.offers == link.at.offers
 
 
 async def test_a_revoked_grant_asks_for_its_user(link: Linked, ehr: SmartEhr) -> None:
@@ -138,7 +141,7 @@ async def test_the_ehrs_own_fhir_goes_through_within_the_grant(house: House, lin
     assert put.status_code == 200
     missing = await link.call("GET", "/v1/fhir/Patient/nobody")
     assert (missing.status_code, missing.json()["resourceType"]) == (404, "OperationOutcome")
-    trail = await house.db.rows("SELECT what FROM audit WHERE account = %s ORDER BY id", (link.account.id,))
+    trail = await house.db.rows("SELECT what FROM audit WHERE account = %s ORDER BY id", (link.at.id,))
     assert {"fhir GET Patient", "fhir POST Task", "fhir PUT Appointment"} <= {row["what"] for row in trail}
 
 
@@ -169,6 +172,46 @@ async def test_no_path_leads_around_the_grant_or_off_the_server(
     assert refused.status_code == 403 and reader
 
 
+async def test_a_lost_answer_of_a_server_that_drops_identifiers_stays_unknown(
+    house: House, client: httpx2.AsyncClient, ehr: SmartEhr, clock: MovedClock
+) -> None:
+    # S-086: another try could write it twice
+    patient(ehr)
+    lost: list[str] = []
+
+    async def drops_and_loses(request: Request) -> Response:
+        if request.method != "POST":
+            return ehr.plain(request)
+        sent = await request.json()
+        lost.append(sent.pop("resourceType"))
+        sent.pop("identifier")
+        ehr.add(lost[-1], f"new-{len(lost)}", **sent)
+        return Response(status_code=500)
+
+    ehr.replies |= {f"/fhir/{kind}": drops_and_loses for kind in ("DocumentReference", "Task", "Communication")}
+    link = await linked(house, client, ehr, ("patient_notes.create", "tasks.create", "messages.create"))
+    jobs = [
+        (await link.write(path, body))["job_id"]
+        for path, body in (
+            ("/v1/patient-notes", {"mrn": "MRN-1", "subject": "Call", "note": "Called", "location_id": "l-1"}),
+            ("/v1/tasks", {"mrn": "MRN-1", "description": "Call Ana", "assignee_user_id": "dr-lee"}),
+            ("/v1/messages", {"provider": "dr-lee", "subject": "Hello", "message": "See p. 2"}),
+        )
+    ]
+    for job in jobs:
+        for _ in range(100):
+            if (await link.job(job, wait=0))["state"] == "running":
+                break
+            await asyncio.sleep(0.05)
+    clock.move(LAST_LOOK)
+    for job in jobs:
+        settled = await link.job(job)
+        assert (settled["state"], settled["settled"], settled["code"]) == ("outcome_unknown", True, "OUTCOME_UNKNOWN")
+        refused = await link.app.call("POST", f"/v1/jobs/{job}/retry")
+        assert (refused.status_code, refused.json()["error"]) == (409, "job_state")
+    assert sorted(lost) == ["Communication", "DocumentReference", "Task"]
+
+
 async def linked_again(house: House, link: Linked) -> bool:
     """The user takes back what the app may write."""
-    return await house.db.run("UPDATE accounts SET writes = '{}' WHERE id = %s", (link.account.id,)) == 1
+    return await house.db.run("UPDATE accounts SET writes = '{}' WHERE id = %s", (link.at.id,)) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cobalt_link.connector import Granted
+from cobalt_link.connector import GrantedScopes
 from cobalt_link.connectors.smart.capabilities import offers
 from cobalt_link.connectors.smart.statement import Statement, statement_of
 from cobalt_link.connectors.smart.vendors import Vendor, vendor_of, vendors
@@ -18,7 +18,7 @@ from cobalt_link.oauth.discovery import configuration
 SHARED = next(
     (each / "shared" for each in Path(__file__).parents if (each / "shared" / "data" / "vendors").is_dir()), None
 )
-EVERYTHING = Granted.of("user/*.cruds")
+EVERYTHING = GrantedScopes.of("user/*.cruds")
 SERVERS = {
     "Epic": ("epic", "https://fhir.epic.com/interconnect-fhir-oauth/api/FHIR/R4", "epic"),
     "Oracle": ("oracle", "https://fhir-ehr-code.cerner.com/r4/ec2458f2-1e24-41c8-b71b-0e701af7583d", "oracle"),
@@ -44,9 +44,13 @@ def server(name: str) -> tuple[Vendor, Statement]:
 
 
 def table() -> dict[str, dict[str, str]]:
-    """The rows of the table in vendor-facts.md: letters by server and resource type."""
+    """The rows of the table of vendor facts: letters by server and resource type."""
     assert SHARED
-    lines = [line for line in (SHARED / "vendor-facts.md").read_text("utf-8").splitlines() if line.startswith("| ")]
+    lines = [
+        line
+        for line in (SHARED / "vendor-facts").with_suffix(".md").read_text("utf-8").splitlines()
+        if line.startswith("| ")
+    ]
     rows = [[cell.replace("*", "").strip() for cell in line.strip("|").split("|")] for line in lines]
     head = next(row for row in rows if row[0] == "server")
     found = {}
@@ -90,7 +94,7 @@ def test_each_server_offers_what_the_table_of_vendors_says() -> None:
 @needs_captures
 def test_what_was_not_granted_is_told_apart_from_what_is_not_there() -> None:
     vendor, statement = server("Oracle")
-    found = offers(statement, Granted.of("user/Patient.read user/Appointment.read"), vendor)
+    found = offers(statement, GrantedScopes.of("user/Patient.read user/Appointment.read"), vendor)
     assert set(found.reads) == {"patients", "appointments"}
     assert {"appointments.create", "notes", "notes.create", "slots", "patient_insurances"} <= set(found.not_granted)
     assert set(found.reasons) == {"tasks", "tasks.create"}

@@ -3,7 +3,7 @@ pictures."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, get_args
 
@@ -26,8 +26,8 @@ from cobalt_link.connector.writes import WriteCapability
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages import connection_list, home, render, texts
 from cobalt_link.link.pages.closed import CLOSED
-from cobalt_link.link.pages.connection_list import Connection
 from cobalt_link.link.pages.context import Framed, PageContext, Search, ShownStep, TestMode
+from tests.link.pages.linked_apps import CONNECTIONS, NOW, RECENT
 from tests.link.pages.samples import (
     BRAKED,
     CLINICS,
@@ -43,7 +43,6 @@ from tests.link.pages.samples import (
     WAYS,
 )
 
-NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 # One page of each kind. The others differ from these only by their texts.
 KINDS = (
     "picker", "picker-known", "picker-many", "picker-none", "picker-gone", "picker-manual", "picker-unknown",
@@ -405,34 +404,6 @@ def connections_context(locale: str) -> PageContext:
         keeps_password=False,
         goes_back=False,
     )
-
-
-CONNECTIONS = (
-    Connection(
-        id="a1",
-        app="Acme Scribe",
-        mark="AS",
-        practice="Riverside Family Practice",
-        since=datetime(2026, 3, 3, tzinfo=UTC),
-        last_used=NOW - timedelta(hours=2),
-    ),
-    Connection(
-        id="b2",
-        app="The Very Long Name of a Scheduling Assistant",
-        mark="TV",
-        practice=None,
-        since=datetime(2025, 12, 31, tzinfo=UTC),
-        last_used=datetime(2026, 3, 20, tzinfo=UTC),
-    ),
-    Connection(
-        id="c3", app="Rival Notes", mark="RN", practice=None, since=datetime(2026, 3, 3, tzinfo=UTC), last_used=None
-    ),
-)
-
-RECENT = tuple(
-    msgspec.structs.replace(CONNECTIONS[0], id=name, last_used=NOW - ago)
-    for name, ago in (("d4", timedelta(hours=30)), ("e5", timedelta(seconds=20)))
-)
 
 
 def closed(here: PageContext) -> dict[str, str]:

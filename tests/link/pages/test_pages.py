@@ -24,7 +24,8 @@ from cobalt_link.connector.refusals import catalogue
 from cobalt_link.link.pages import assets, render
 from cobalt_link.link.pages.closed import CLOSED
 from cobalt_link.link.pages.context import Search, ShownStep
-from tests.link.pages.gallery import NOW, context, gallery, unchosen
+from tests.link.pages.gallery import context, gallery, unchosen
+from tests.link.pages.linked_apps import NOW
 from tests.link.pages.reading import Element, read, shown
 from tests.link.pages.samples import START
 

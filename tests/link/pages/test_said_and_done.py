@@ -12,7 +12,8 @@ from cobalt_link.connector.panes import Code, Credentials, Message, PaneRefusal
 from cobalt_link.connector.refusals import catalogue
 from cobalt_link.link.pages import render
 from cobalt_link.link.pages.texts import LOCALES
-from tests.link.pages.gallery import NOW, context
+from tests.link.pages.gallery import context
+from tests.link.pages.linked_apps import NOW
 from tests.link.pages.reading import Element, read, shown
 
 LOCK = re.search(r'"lock": "([^"]+)"', (Path(render.__file__).parent / "templates" / "parts.html").read_text())[1]  # type: ignore[index]

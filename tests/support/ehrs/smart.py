@@ -111,6 +111,10 @@ class SmartEhr:
         said = {"code": code, "state": given.get("state", ""), "iss": self.origin} | self.comes_back
         return {name: value for name, value in said.items() if value is not None}
 
+    def plain(self, request: Request) -> Response:
+        """What it answers to a request without a body, for a reply that is for some requests only."""
+        return self._respond(request, {}, b"")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             for _ in range(2):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from cobalt_link.connector import Granted, Offering
+from cobalt_link.connector import GrantedScopes, Offering
 from cobalt_link.connectors.smart.statement import Offered, Statement
 from cobalt_link.connectors.smart.vendors import Vendor
 
@@ -68,7 +68,7 @@ OF_A_PATIENT = ("patient_insurances", "notes", "documents", "orders")
 _INTERACTIONS = {"r": ("read",), "s": ("search-type",), "c": ("create",), "u": ("update", "patch")}
 
 
-def offers(statement: Statement, granted: Granted, vendor: Vendor) -> Offering:
+def offers(statement: Statement, granted: GrantedScopes, vendor: Vendor) -> Offering:
     """What the API offers for an account."""
     reads: dict[str, tuple[str, ...]] = {}
     writes: dict[str, tuple[str, ...]] = {}
@@ -105,7 +105,7 @@ def _has(offered: Offered, needs: Needs) -> bool:
     return offered.can(*one_of) and (found or not offered.parameters)
 
 
-def _may(granted: Granted, kind: str, needs: Needs, offered: Offered) -> bool:
+def _may(granted: GrantedScopes, kind: str, needs: Needs, offered: Offered) -> bool:
     letters = [letter for letter in needs.letters if offered.can(*_INTERACTIONS[letter])]
     return any(granted.allows(kind, letter) for letter in letters)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from cobalt_link.connector import Granted, Scope, SmartConfiguration, parsed, written
+from cobalt_link.connector import GrantedScopes, Scope, SmartConfiguration, parsed, written
 from cobalt_link.connectors.smart.statement import Offered, Statement
 from cobalt_link.connectors.smart.vendors import Vendor
 
@@ -23,7 +23,7 @@ def asked(server: SmartConfiguration, statement: Statement, vendor: Vendor, cont
     """The scopes to ask for. Many servers refuse a request with one scope that they do not know, so what they publish
     for this context is the limit; one that publishes nothing for it is asked for all."""
     published = [each for each in server.scopes if (scope := parsed(each)) and scope.context == context]
-    limit, version = Granted(tuple(published)), _version(server, vendor)
+    limit, version = GrantedScopes(tuple(published)), _version(server, vendor)
     data = [
         scope
         for kind, letters in WANTED.items()
@@ -59,7 +59,7 @@ def _version(server: SmartConfiguration, vendor: Vendor) -> Literal["v1", "v2"]:
     return "v2" if "permission-v2" in server.capabilities or fine else "v1"
 
 
-def _letters(statement: Statement, limit: Granted, kind: str, letters: str) -> str:
+def _letters(statement: Statement, limit: GrantedScopes, kind: str, letters: str) -> str:
     """Those that the server has. It need not name what it has: only writes are left out for not being named."""
     offered = statement.of(kind) if statement.types else Offered(("read", "search-type"))
     if statement.types and not offered.interactions:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cobalt_link.connector import Chart, Granted, Renewed, SessionEnded, TokenAnswer
+from cobalt_link.connector import Chart, GrantedScopes, Renewed, SessionEnded, TokenAnswer
 from cobalt_link.connectors.smart.statement import Statement
 
 EARLIEST, LATEST = 0.10, 0.20  # of a token's life before its end, when it is renewed
@@ -39,8 +39,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, str] = {}
 
     @property
-    def granted(self) -> Granted:
-        return Granted.of(self.scope)
+    def granted(self) -> GrantedScopes:
+        return GrantedScopes.of(self.scope)
 
     @property
     def practitioner(self) -> str | None:

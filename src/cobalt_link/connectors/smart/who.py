@@ -71,7 +71,7 @@ async def _identity(http: Http, prepared: Prepared, answer: TokenAnswer) -> Iden
 
 async def _keys(http: Http, prepared: Prepared) -> Any:
     """The server's JWKS. Without an address for it, the issuer's own discovery document has one (OpenID Connect
-    Discovery §4)."""
+    Discovery, section 4)."""
     url = prepared.jwks_uri
     if url is None and prepared.request.issuer:
         found = await _json(http, f"{prepared.request.issuer.rstrip('/')}/.well-known/openid-configuration")

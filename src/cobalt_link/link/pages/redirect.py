@@ -13,13 +13,13 @@ from cobalt_link.link.pages.pane_view import PaneView, head_of
 
 def redirect(view: PaneView, pane: Redirect) -> dict[str, Any]:
     t, context, parts = view.texts, view.context, urlsplit(pane.url)
-    stage = view.window if view.window in ("away", "blocked") else "go"
+    step = view.window if view.window in ("away", "blocked") else "go"
     return {
-        "head": Head(hero=True, wire="flow at3", knot="window") if stage == "away" else head_of(view, "at3"),
-        "title": t(f"redirect.{stage}_title"),
-        "why": t(f"redirect.{stage}_why"),
-        "stage": stage,
+        "head": Head(hero=True, wire="flow at3", knot="window") if step == "away" else head_of(view, "at3"),
+        "title": t(f"redirect.{step}_title"),
+        "why": t(f"redirect.{step}_why"),
+        "step": step,
         "host": host_markup(parts.netloc),
         "change": context.can_change and not context.repairing,
-        "label": t({"away": "redirect.again", "blocked": "redirect.open", "go": "redirect.go"}[stage]),
+        "label": t({"away": "redirect.again", "blocked": "redirect.open", "go": "redirect.go"}[step]),
     }

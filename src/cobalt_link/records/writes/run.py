@@ -22,7 +22,7 @@ from cobalt_link.accounts.table import AccountTable
 from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.refusals import SessionEnded
 from cobalt_link.connector.writes import Write
-from cobalt_link.connector.writing import Held, NotWritten, Reason, Writing, Written
+from cobalt_link.connector.writing import Held, MayBeHeld, NotWritten, Reason, Writing, Written
 from cobalt_link.jobs.claims import LostClaim
 from cobalt_link.kit.clock import Clock
 from cobalt_link.records.writes.job import Asked, Step, WriteJob
@@ -169,7 +169,10 @@ class WriteRunner:
         """What an earlier try of this job made after all, although nothing was there when it was looked for."""
         if job.tries == 0:
             return None
-        held = await self._held(account, self._preparation.writing(account, operation), write, None)
+        try:
+            held = await self._held(account, self._preparation.writing(account, operation), write, None)
+        except MayBeHeld:
+            return None  # the try before ended with a no of the EHR, or it could be told then
         return held if held is not None and held.took else None
 
     async def _look(
@@ -183,11 +186,14 @@ class WriteRunner:
     ) -> None:
         """Settles a job whose write the EHR may have, by what the EHR holds."""
         writing = self._preparation.writing(account, operation)
+        held, certain = None, writing.read_back is not None
         try:
             write = write or await self._preparation.write(job, operation, account, asked)
             held = await self._held(account, writing, write, answer)
         except NotWritten:
-            held = None  # what the write is about is gone from the EHR
+            pass  # what the write is about is gone from the EHR
+        except MayBeHeld:
+            certain = False
         except Problem as problem:
             await self._look_again(job, operation, asked, problem, write)
             return
@@ -204,6 +210,8 @@ class WriteRunner:
             await self.postpone(job, "running", "not_in_ehr_yet", self._pause(job), answer)
         elif (left := LAST_LOOK - self._since_intent(job)) > timedelta(0):
             await self.postpone(job, "outcome_unknown", "not_in_ehr_yet", left, answer)
+        elif not certain:
+            await self._settlement.unknown(job, operation, asked, write)
         else:
             await self._settlement.failed(job, operation, asked, [NOT_IN_EHR], write, held)
 

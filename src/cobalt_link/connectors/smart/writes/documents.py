@@ -9,6 +9,7 @@ from typing import Any
 
 from cobalt_link.connector import (
     Held,
+    MayBeHeld,
     NewDocument,
     NewNote,
     NewPatientNote,
@@ -188,7 +189,7 @@ async def _encounter(server: Server, appointment: Resource, patient: str | None)
 
 async def _held(server: Server, ref: str, ehr_id: str | None, patient: str | None) -> Resource | None:
     if ehr_id is None and patient is None:
-        return None
+        raise MayBeHeld
     day = (datetime.now(UTC) - timedelta(days=1)).date()
     where: dict[str, Any] = {server.takes(KIND, "patient", "subject") or "patient": patient}
     if name := server.offered(KIND).takes("date", "_lastUpdated"):

@@ -1,7 +1,7 @@
 """Sends a new resource, or a changed one, at most once; and finds what the server holds of it.
 
-Every resource that we make has an identifier of ours (RFC 3986 URI of the type `urn:uuid`). A server that keeps it says
-after a crash whether the write arrived.
+Every resource that we make has an identifier of ours (RFC 3986 URI of the type `urn:uuid`). A server that keeps it
+shows after a crash that the write arrived. One that shows none may have dropped it, so its silence proves nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from cobalt_link.connector import NotJson, NotWritten, Reason, RecordNotFound, Written
+from cobalt_link.connector import MayBeHeld, NotJson, NotUnderstood, NotWritten, Reason, RecordNotFound, Written
 from cobalt_link.connectors.smart.outcomes import FhirRefused
 from cobalt_link.connectors.smart.references import local
 from cobalt_link.connectors.smart.server import Params, Server
@@ -20,6 +20,8 @@ from cobalt_link.connectors.smart.values import Resource, every, text, texts
 
 URIS = "urn:ietf:rfc:3986"
 CONFLICT = (409, 412)
+# Issue types of servers that failed on the way and may have done it (fhir-oddities 33).
+PERHAPS_DONE = ("processing", "exception", "timeout", "incomplete", "transient")
 MOST = 200  # records that are looked through for one of ours
 
 
@@ -38,6 +40,8 @@ async def create(server: Server, resource: Mapping[str, Any]) -> Written:
     try:
         response = await server.send("POST", server.url(kind, {}), body=clean(resource))
     except FhirRefused as refused:
+        if any(each.code in PERHAPS_DONE for each in refused.issues):
+            raise NotUnderstood(f"a {kind} that may be there although the answer was {refused}") from None
         raise refusal(refused) from None
     except RecordNotFound:
         raise NotWritten(Reason("NOT_SUPPORTED", f"The EHR does not take a new {kind} here.")) from None
@@ -65,21 +69,25 @@ async def held(
     ref: str,
     ehr_id: str | None,
     where: Params,
-    same: Callable[[Resource], bool] = lambda record: False,
+    same: Callable[[Resource], bool] | None = None,
 ) -> Resource | None:
     """The record of a write: by the id from the answer, else by our identifier among the records `where`, else the one
-    that is the `same` in all that matters."""
+    that is the `same` in all that matters. Raises MayBeHeld if it may be there and nothing tells which one it is."""
     if ehr_id is not None:
         return await server.read(kind, ehr_id)
     if not server.offered(kind).can("search-type"):
-        return None
+        raise MayBeHeld
     if server.offered(kind).takes("identifier"):
         with suppress(FhirRefused):  # Epic wants a patient named beside it: then the records `where` have to do
             page = await server.all(kind, {"identifier": f"{URIS}|{UUID(ref).urn}"}, most=MOST)
             if found := _ours(page.matches, ref):
                 return found
     page = await server.all(kind, where, most=MOST)
-    return _ours(page.matches, ref) or next((each for each in page.matches if same(each)), None)
+    if found := _ours(page.matches, ref):
+        return found
+    if same is None or page.losses:
+        raise MayBeHeld
+    return next((each for each in page.matches if same(each)), None)
 
 
 def clean(value: Any) -> Any:
