@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cobalt_link.connector import Granted
+from cobalt_link.connector import GrantedScopes
 from cobalt_link.connectors.smart.capabilities import READS, WRITES, offers
 from cobalt_link.connectors.smart.statement import Offered, Statement
 from cobalt_link.connectors.smart.vendors import Vendor, vendors
@@ -41,7 +41,7 @@ def page() -> str:
 
 
 def _offered(vendor: Vendor) -> dict[str, str]:
-    found = offers(vendor.corrected(_statement(vendor.key)), Granted.of("user/*.cruds"), vendor)
+    found = offers(vendor.corrected(_statement(vendor.key)), GrantedScopes.of("user/*.cruds"), vendor)
     return {each: _word(found.reasons.get(each)) for each in (*READS, *WRITES)}
 
 

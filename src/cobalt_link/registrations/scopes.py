@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from cobalt_link.oauth.discovery import SmartConfiguration
-from cobalt_link.oauth.scopes import Granted, Version, parsed, written
+from cobalt_link.oauth.scopes import GrantedScopes, Version, parsed, written
 
 IDENTITY: Final = ("openid", "fhirUser", "offline_access")
 # What the resources of the API read and write, as letters of SMART v2: create, read, update, delete, search.
@@ -51,7 +51,7 @@ def version_of(server: SmartConfiguration) -> Version:
 
 def published(asked: Iterable[str], server: SmartConfiguration) -> tuple[str, ...]:
     """Those that a server publishes, if it publishes scopes for users at all: some refuse a request for one more."""
-    known = Granted(tuple(each for each in server.scopes if (scope := parsed(each)) and scope.context == "user"))
+    known = GrantedScopes(tuple(each for each in server.scopes if (scope := parsed(each)) and scope.context == "user"))
     if not known.texts:
         return tuple(asked)
     lacks = set(known.lacks(asked))

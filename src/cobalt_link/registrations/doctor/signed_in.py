@@ -12,7 +12,7 @@ from cobalt_link.connector.panes import RedirectAnswer
 from cobalt_link.net.http import Http, HttpError
 from cobalt_link.oauth.authorization import AuthorizationRequest
 from cobalt_link.oauth.errors import OAuthError
-from cobalt_link.oauth.scopes import Granted, parsed
+from cobalt_link.oauth.scopes import GrantedScopes, parsed
 from cobalt_link.oauth.tokens import TokenAnswer, exchanged, refreshed, revoked
 from cobalt_link.registrations.doctor.discovery import ACCEPT, Server, ServerOffer
 from cobalt_link.registrations.doctor.findings import Examined, StepFinding, fail, ok, said, skip, warn
@@ -29,7 +29,7 @@ V1: Final = (".read", ".write", ".*")
 
 class TrialTokens(msgspec.Struct, frozen=True):
     answer: TokenAnswer
-    granted: Granted
+    granted: GrantedScopes
 
 
 async def exchange(
@@ -54,7 +54,7 @@ async def exchange(
         tokens = await exchanged(http, request.token_endpoint, case.app, code=code, verifier=request.verifier)
     except OAuthError as error:
         return _refused_at_the_token_endpoint(case, error)
-    return TrialTokens(tokens, Granted.of(" ".join(asked) if tokens.scope is None else tokens.scope))
+    return TrialTokens(tokens, GrantedScopes.of(" ".join(asked) if tokens.scope is None else tokens.scope))
 
 
 def _refused_at_the_ehr(case: Examined, answer: RedirectAnswer) -> StepFinding:
@@ -82,7 +82,7 @@ def _refused_at_the_token_endpoint(case: Examined, error: OAuthError) -> StepFin
     return fail(case, 3, text, "Try again later. If it stays, send this text to the vendor.")
 
 
-def scopes(case: Examined, granted: Granted, asked: tuple[str, ...]) -> StepFinding:
+def scopes(case: Examined, granted: GrantedScopes, asked: tuple[str, ...]) -> StepFinding:
     """Step 4."""
     data = [each for each in asked if parsed(each)]
     lacks = [each for each in granted.lacks(asked) if each != "offline_access"]
@@ -95,7 +95,7 @@ def scopes(case: Examined, granted: Granted, asked: tuple[str, ...]) -> StepFind
         )
         return fail(case, 4, text, cure)
     if lacks:
-        text = f"Granted are {len(asked) - len(lacks)} of {len(asked)} scopes. Not granted: {' '.join(lacks)}."
+        text = f"GrantedScopes are {len(asked) - len(lacks)} of {len(asked)} scopes. Not granted: {' '.join(lacks)}."
         return warn(case, 4, text, 'What they are for answers "not granted". Add them at the vendor if you need it.')
     return ok(4, f"All {len(asked)} scopes are granted.")
 
@@ -165,7 +165,7 @@ def _not_read(case: Examined, kind: str, status: int) -> StepFinding:
     return fail(case, 7, f"{kind} answers {status}.", cures.get(status, "Try again later."))
 
 
-def writes(case: Examined, offer: ServerOffer, granted: Granted | None) -> StepFinding:
+def writes(case: Examined, offer: ServerOffer, granted: GrantedScopes | None) -> StepFinding:
     """Step 8. `granted` None: nobody has signed in."""
     can, lacks, never = list[str](), list[str](), list[str]()
     for name, kind in WRITES.items():
