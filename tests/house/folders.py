@@ -50,7 +50,7 @@ FOLDERS: dict[str, Budget] = {
     "mail": Budget(25, 25),
     "net": Budget(240, 8),
     "oauth": Budget(20, 5),
-    "records": Budget(240, 75),
+    "records": Budget(270, 75),
     "sandbox_ehr": Budget(330, 190),
     "settings": Budget(95, 3),
     "signin": Budget(95, 3),
