@@ -48,6 +48,7 @@ async def test_a_patient_has_every_documented_key(ask: Api, acme: Caller) -> Non
         "ehr_id": "900",
         "mrn": "414421",
         "status": "active",
+        "job_id": None,
         "first_name": "Ana",
         "middle_name": "M",
         "last_name": "Betz",

@@ -16,6 +16,8 @@ from cobalt_link.connector.models import (
     Coded,
     Location,
     Patient,
+    PatientMedication,
+    PatientPharmacy,
     PatientQuery,
     Provider,
     Shift,
@@ -71,8 +73,22 @@ async def test_a_patient_has_every_field_that_the_ehr_has(sandbox: Sandbox, conn
             email=row["email"] or None, address_street=address["street"] or None,
             address_line2=address["line2"] or None, address_city=address["city"] or None,
             address_state=address["state"] or None, address_zip=address["zip"] or None,
+            rendering_provider_ehr_id=row["provider_id"] or None,
+            medications=tuple(
+                PatientMedication(
+                    name=taken["name"], strength=taken["strength"] or None, frequency=taken["frequency"] or None,
+                    start_date=date.fromisoformat(taken["started_on"]), refills=taken["refills"],
+                    notes=taken["notes"] or None,
+                )
+                for taken in row["medications"]
+            ),
+            pharmacies=tuple(
+                PatientPharmacy(pharmacy_ehr_id=shop["pharmacy_id"], is_primary=shop["primary"])
+                for shop in row["pharmacies"]
+            ),
             updated_at=datetime.fromisoformat(row["updated_at"]),
         )  # fmt: skip
+    assert all(any(each[name] for each in rows.values()) for name in ("provider_id", "medications", "pharmacies"))
     assert {each["sex"] for each in rows.values()} >= {"F", "M"}
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from cobalt_link.records.sync.changes import Span
-from cobalt_link.records.writes.run import IN_FLIGHT
+from cobalt_link.records.writes.run import LAST_LOOK
 from cobalt_link.records.writes.table import Sent
 
 # Between the clocks of two machines of ours.
@@ -30,6 +30,6 @@ def ours(sent: Iterable[Sent], began: datetime) -> Ours:
     for each in written:
         # What was settled during the read may have got its id after the read had given it another one.
         if each.operation == "appointments.create" and (each.settled_at is None or each.settled_at > began - SKEW):
-            last = each.settled_at + SKEW if each.settled_at else each.intent_at + IN_FLIGHT
+            last = each.settled_at + SKEW if each.settled_at else each.intent_at + LAST_LOOK
             arriving.append(((each.intent_at - SKEW).timestamp(), last.timestamp()))
     return Ours(frozenset(id_ for each in written for id_ in (each.record_id, *each.touches)), tuple(arriving))
