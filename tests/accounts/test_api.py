@@ -48,6 +48,7 @@ async def test_an_account_is_listed_with_every_key_and_no_secret(ask: Api, acme:
         "health_reason": None,
         "linked_at": "",
         "last_used_at": None,
+        "not_granted": [],
     }
 
 

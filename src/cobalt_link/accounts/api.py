@@ -42,7 +42,8 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     token's first. `access_token_reference_id` is the first of them.
 
     `health` is `login_required` when its user has to go through Link again. `health_reason` then says why, by a
-    refusal's code. `last_used_at` is exact to a minute."""
+    refusal's code. `last_used_at` is exact to a minute. `not_granted` are the capabilities that the EHR has and this
+    user's grant there leaves out, as in GET /v1/capabilities."""
 
     id: str
     user_id: str
@@ -58,6 +59,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     health_reason: str | None
     linked_at: datetime
     last_used_at: datetime | None
+    not_granted: list[str]
 
 
 class AccountsQuery(msgspec.Struct, frozen=True):
@@ -173,4 +175,5 @@ def _view(account: Account, details: AccountDetails, connector: Connector | None
         health_reason=account.health_reason,
         linked_at=account.linked_at,
         last_used_at=account.last_used_at,
+        not_granted=sorted(account.offers.not_granted) if account.offers else [],
     )

@@ -16,6 +16,7 @@ from cobalt_link.connector.declared import declared
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
 from cobalt_link.connector.manifest import Manifest, read_manifest, read_texts, sign_in_version
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.writing import Writings
 from cobalt_link.net.http import Http
 from cobalt_link.oauth.registration import NoRegistrations
@@ -57,9 +58,13 @@ class Connector:
         """What users call the EHR at this address, if the connector has EHRs of several vendors."""
         return self.manifest.name
 
-    async def recognize(self, instance: EhrInstance) -> None:
-        """Raises `NotThisAddress` unless this EHR is at that address. Sends nothing that anybody typed."""
+    async def recognize(self, instance: EhrInstance) -> Offering | None:
+        """Raises `NotThisAddress` unless this EHR is at that address. Sends nothing that anybody typed.
+
+        What this server offers to anybody, if it says so and servers differ: then the consent lists that alone, and
+        names the rest as not offered."""
         await self.http.check(instance.address)
+        return None
 
     async def sign_in(self, ask: Ask, instance: EhrInstance) -> Grant:
         """The whole sign-in, in plain Python. See `Ask`."""

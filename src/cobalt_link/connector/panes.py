@@ -11,6 +11,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.secrets import Secret
 
 
@@ -110,9 +111,10 @@ class Picker(PaneOf[PickerAnswer], frozen=True, kw_only=True, tag_field="kind", 
 
 
 class Consent(PaneOf[ConsentAnswer], frozen=True, kw_only=True, tag_field="kind", tag="consent"):
-    """May the app use this EHR with the user's account?"""
+    """May the app use this EHR with the user's account? `offers` is what this server offers, if it said so."""
 
     name: str = "consent"
+    offers: Offering | None = None
     problem: PaneRefusal | None = None
 
 

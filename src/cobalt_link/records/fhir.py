@@ -1,7 +1,8 @@
 """The EHR's own FHIR through an access token: for what the unified API does not have.
 
-The token of the EHR stays here. The request goes to the account's own server, within what its user granted, and every
-use is a row of the audit trail with the method and the resource type, and without anything of a patient.
+The token of the EHR stays here. The request goes to the account's own server, within what its user granted there and
+what the consent told them here. Every use is a row of the audit trail with the method and the resource type, and
+without anything of a patient. Nothing here has an Idempotency-Key: what passes through is not read.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from cobalt_link.connector.chart import Chart
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.fhir import FhirRequest, FhirResponse, PassesFhir
 from cobalt_link.connector.refusals import SessionEnded
+from cobalt_link.records import fhir_consent
+from cobalt_link.records.fhir_consent import NotInConsent
 from cobalt_link.records.resource import LIVE
 from cobalt_link.records.writes.accept import WriteNotAllowed
 from cobalt_link.web import Auth, Call, Idempotency, Rate, Routes, Tenant
@@ -29,7 +32,6 @@ MOST = 8 * 2**20  # bytes of a resource
 # What means something in FHIR. Everything else in a request is between the app and us.
 HEADERS = ("accept", "content-type", "if-match", "if-none-match", "if-modified-since", "if-none-exist", "prefer")
 OURS = {"client_id", "client_secret", "access_token"}
-SEARCH = "/_search"
 
 
 class SessionLost(Problem):
@@ -49,21 +51,19 @@ class FhirGateway:
         self._base = f"{public_url.rstrip('/')}{PATH}"
 
     async def passed(self, account: Account, request: FhirRequest) -> FhirResponse:
-        """Raises NotSupported, WriteNotAllowed, SessionLost, and what a read of the account raises."""
+        """Raises NotSupported, NotInConsent, WriteNotAllowed, SessionLost, and what a read of the account raises."""
         connector = self._connectors.get(account.connector)
         if not isinstance(connector, PassesFhir):
             name = connector.manifest.name if connector else account.connector
             raise NotSupported(f"{name} has no FHIR here. Use the resources of this API.")
-        reads = request.method == "GET" or request.path.endswith(SEARCH)
-        if not reads and not account.writes:
-            raise WriteNotAllowed
+        fhir_consent.check(account, connector.manifest, request)
 
         async def step(connector: Any, chart: Chart) -> FhirResponse:
             return await connector.fhir(chart, request)
 
         what = f"fhir {request.method} {request.path.partition('/')[0][:64]}"
         try:
-            call = self._sessions.read if reads else self._sessions.once
+            call = self._sessions.read if fhir_consent.is_read(request) else self._sessions.once
             return await call(account, step, what=what)
         except SessionEnded:
             raise SessionLost from None
@@ -87,7 +87,7 @@ DECLARED: Any = {
     f"{PATH}/{{path:path}}",
     rate=Rate.READ,
     audit="fhir",
-    errors=LIVE,
+    errors=(*LIVE, NotInConsent),
     summary="Read or search in the EHR's own FHIR R4, within what the user granted.",
     **DECLARED,
 )
@@ -99,8 +99,8 @@ async def read_fhir(room: FhirGateway, call: Call, path: str) -> Response:
     f"{PATH}/{{path:path}}",
     rate=Rate.WRITE,
     audit="fhir",
-    errors=(*LIVE, WriteNotAllowed, SessionLost),
-    summary="Create a resource in the EHR's own FHIR R4, or search by POST. It is sent once.",
+    errors=(*LIVE, NotInConsent, WriteNotAllowed, SessionLost),
+    summary="Create a resource in the EHR's own FHIR R4, or search by POST. It is sent once, with no Idempotency-Key.",
     max_body=MOST,
     **DECLARED,
 )
@@ -112,8 +112,8 @@ async def create_fhir(room: FhirGateway, call: Call, path: str) -> Response:
     f"{PATH}/{{path:path}}",
     rate=Rate.WRITE,
     audit="fhir",
-    errors=(*LIVE, WriteNotAllowed, SessionLost),
-    summary="Change a resource in the EHR's own FHIR R4. It is sent once. Send If-Match with its ETag.",
+    errors=(*LIVE, NotInConsent, WriteNotAllowed, SessionLost),
+    summary="Change a resource in the EHR's own FHIR R4. It is sent once, with no Idempotency-Key. Send If-Match.",
     max_body=MOST,
     **DECLARED,
 )

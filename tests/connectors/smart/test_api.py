@@ -21,8 +21,9 @@ from cobalt_link.kit.clock import MovedClock
 from cobalt_link.records.writes.run import LAST_LOOK
 from tests.connectors.smart.chart import appointment, patient
 from tests.connectors.smart.runs import granted, run
+from tests.stories.person import Person
 from tests.support.clinic import LinkedApp
-from tests.support.ehrs.smart import App, Registered, SmartEhr, to
+from tests.support.ehrs.smart import App, Registered, SmartEhr, capability_statement, to
 from tests.support.world import Shop, shop
 
 CALLS, PROCESSES = 64, 4
@@ -42,7 +43,10 @@ async def link(house: House, client: httpx2.AsyncClient, ehr: SmartEhr) -> Linke
 
 
 async def linked(
-    house: House, client: httpx2.AsyncClient, ehr: SmartEhr, writes: tuple[str, ...] = ("notes.create",)
+    house: House,
+    client: httpx2.AsyncClient,
+    ehr: SmartEhr,
+    writes: tuple[str, ...] = ("appointments.update", "tasks.create"),
 ) -> Linked:
     connector = house.deps.connectors["smart"]
     assert isinstance(connector, Smart)
@@ -107,6 +111,8 @@ async def test_resources_and_capabilities_follow_the_grant(
     said = (await link.call("GET", "/v1/capabilities")).json()
     reads = {each["capability"]: each for each in said["reads"]}
     assert reads["patients"]["offered"] and not reads["appointments"]["offered"]
+    (account,) = (await link.app.call("GET", "/v1/accounts")).json()["accounts"]
+    assert {"appointments", "notes.create"} <= set(account["not_granted"]) and "patients" not in account["not_granted"]
     assert reads["appointments"]["reason"] == "SMART on FHIR has it, but this user's grant leaves it out."
     assert not any(each["offered"] for each in said["writes"])
 
@@ -154,12 +160,12 @@ async def test_no_path_leads_around_the_grant_or_off_the_server(
     link = await linked(house, client, ehr)
     heard = len(ehr.heard)
     for method, path, code in (
-        ("GET", "Appointment", "no_rights"), ("POST", "Patient", "no_rights"), ("PUT", "Patient/p-1", "no_rights"),
-        ("POST", "Patient/_history", "not_supported"), ("GET", "Patient/p-1/$everything", "not_supported"),
+        ("GET", "Appointment", "no_rights"), ("PUT", "Appointment/a-1", "no_rights"), ("POST", "Task", "no_rights"),
+        ("POST", "Patient/_history", "write_not_allowed"), ("GET", "Patient/p-1/$everything", "not_supported"),
         ("GET", "..%2Fadmin", "not_supported"), ("GET", "Patient/..%2F..%2Ftoken", "not_supported"),
         ("GET", "%2F%2Fevil.example/Patient", "not_supported"), ("GET", "https:%2F%2Fevil.example", "not_supported"),
         ("POST", "Appointment/_search", "no_rights"), ("GET", "Patient/p-1/Observation", "not_supported"),
-        ("GET", "Patient%3F_include=Patient:*", "not_supported"), ("PUT", "Patient", "not_supported"),
+        ("GET", "Patient%3F_include=Patient:*", "not_supported"), ("PUT", "Appointment", "not_supported"),
     ):  # fmt: skip
         options = {"json": {}} if method != "GET" else {}
         refused = await link.call(method, f"/v1/fhir/{path}", **options)
@@ -167,9 +173,55 @@ async def test_no_path_leads_around_the_grant_or_off_the_server(
     assert len(ehr.heard) == heard
     ehr.replies["/fhir/Patient"] = to("https://evil.example/")
     assert (await link.call("GET", "/v1/fhir/Patient")).status_code == 502
-    reader = await linked_again(house, link)
-    refused = await link.call("POST", "/v1/fhir/Observation", json={})
-    assert refused.status_code == 403 and reader
+
+
+async def test_the_ehrs_own_fhir_gives_what_the_consent_told(house: House, link: Linked, ehr: SmartEhr) -> None:
+    # Its user granted everything at the EHR, and allowed to change appointments and to make tasks.
+    heard = len(ehr.heard)
+    search = {"content": "_include=Appointment:actor", "headers": {"content-type": "application/x-www-form-urlencoded"}}
+    for method, path, code, options in (
+        ("POST", "Appointment", "write_not_allowed", {}), ("POST", "DocumentReference", "write_not_allowed", {}),
+        ("PUT", "Task/t-1", "write_not_allowed", {}), ("POST", "Communication", "write_not_allowed", {}),
+        ("POST", "Patient", "write_not_allowed", {}), ("POST", "AllergyIntolerance", "write_not_allowed", {}),
+        ("PUT", "DocumentReference/d-1", "write_not_allowed", {}),
+        ("GET", "AllergyIntolerance", "not_in_consent", {}), ("GET", "Condition/c-1", "not_in_consent", {}),
+        ("POST", "Condition/_search", "not_in_consent", {}), ("POST", "Appointment/_search", "not_in_consent", search),
+        ("GET", "Patient?_revinclude=Condition:patient", "not_in_consent", {}),
+        ("GET", "Patient?_revinclude:iterate=*", "not_in_consent", {}),
+        ("GET", "Appointment?_include=Appointment:actor", "not_in_consent", {}),
+        ("GET", "Task?_include=Task:focus:Condition", "not_in_consent", {}),
+    ):  # fmt: skip
+        sent = {"json": {}} if method != "GET" and not options else options
+        refused = await link.call(method, f"/v1/fhir/{path}", **sent)
+        assert (refused.status_code, refused.json()["error"]) == (403, code), (method, path, refused.text)
+    assert "It needs appointments.create." in (await link.call("POST", "/v1/fhir/Appointment", json={})).text
+    assert len(ehr.heard) == heard
+    for path in (
+        "Patient?_revinclude=Appointment:patient",
+        "Appointment?_include=Appointment:patient:Patient",
+        "metadata",
+    ):
+        assert (await link.call("GET", f"/v1/fhir/{path}")).status_code == 200, path
+    assert (await link.call("POST", "/v1/fhir/Task", json={"resourceType": "Task"})).status_code == 201
+    assert await linked_again(house, link)
+    assert (await link.call("POST", "/v1/fhir/Task", json={"resourceType": "Task"})).status_code == 403
+
+
+async def test_the_consent_lists_what_this_server_offers(
+    house: House, client: httpx2.AsyncClient, ehr: SmartEhr
+) -> None:
+    ehr.statement = capability_statement(without=("Slot", "Coverage"), Communication=("read",), Task=("read",))
+    house.deps.connectors["smart"].registrations = Registered(App(ehr.address))
+    app = await shop(house, client, "Acme Live", test=False)
+    person = Person(client)
+    token = await app.link_token(org_id="northlake", emr_name="smart", emr_instance_domain=ehr.address)
+    page = await person.open(token)
+    if page.pane != "consent":
+        page = await person.go_on("consent")
+    assert "Not offered by SMART on FHIR here: staff tasks" in page.text
+    assert "Visits: when" in page.text and "adding or changing staff tasks." in page.text
+    assert "Open and blocked times" not in page.text
+    assert ehr.count("/token") == 0
 
 
 async def test_a_lost_answer_of_a_server_that_drops_identifiers_stays_unknown(
@@ -200,7 +252,7 @@ async def test_a_lost_answer_of_a_server_that_drops_identifiers_stays_unknown(
     ]
     for job in jobs:
         for _ in range(100):
-            if (await link.job(job, wait=0))["state"] == "running":
+            if (await link.job(job, wait=0))["code"] == "not_in_ehr_yet":
                 break
             await asyncio.sleep(0.05)
     clock.move(LAST_LOOK)

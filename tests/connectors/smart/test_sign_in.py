@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from starlette.responses import Response
 
-from cobalt_link.connector import PatientQuery
+from cobalt_link.connector import EhrInstance, PatientQuery
 from cobalt_link.connector.panes import Redirect
 from cobalt_link.connectors.smart import Smart
 from cobalt_link.net.http import Http
@@ -157,3 +158,16 @@ async def test_a_refusal_at_the_ehr_ends_without_a_token_request(
     outcome = await run(connector, ehr)
     assert isinstance(outcome, Refused) and outcome.refusal.code == code
     assert ehr.count("/token") == 0
+
+
+async def test_what_a_server_lacks_is_known_before_anybody_signs_in(connector: Smart, ehr: SmartEhr) -> None:
+    instance = EhrInstance(address=ehr.address)
+    ehr.statement = capability_statement(without=("Slot", "Coverage"), Task=("read",))
+    offers = await connector.recognize(instance)
+    assert offers and {"slots", "patient_insurances", "tasks", "tasks.create"} == set(offers.reasons)
+    here = connector.manifest.offering(offers)
+    assert not {"openings", "tasks"} & {*here.topics} and "tasks.create" not in here.writes
+    assert "visits" in here.topics and not ehr.access  # nobody has signed in
+    # One that shows strangers nothing may offer everything.
+    ehr.replies["/fhir/metadata"] = lambda request: Response(status_code=401)
+    assert await connector.recognize(instance) is None

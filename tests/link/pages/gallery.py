@@ -26,7 +26,7 @@ from cobalt_link.connector.writes import WriteCapability
 from cobalt_link.link.flow import already
 from cobalt_link.link.pages import connection_list, home, render, texts
 from cobalt_link.link.pages.closed import CLOSED
-from cobalt_link.link.pages.context import Framed, PageContext, Search, ShownStep, TestMode
+from cobalt_link.link.pages.context import Framed, NotOffered, PageContext, Search, ShownStep, TestMode
 from tests.link.pages.linked_apps import CONNECTIONS, NOW, RECENT
 from tests.link.pages.samples import (
     BRAKED,
@@ -115,12 +115,18 @@ def _drawn(locale: str, _by: object) -> dict[str, str]:
         writes=(),
     )
     told = context(locale=locale, practice=None, claimed_practice="Mayo Clinic", addressee="ann@acme.example")
+    lacks = context(
+        locale=locale,
+        topics=("people",),
+        writes=("tasks.create",),
+        not_offered=NotOffered(("visits", "openings"), ("notes.create",)),
+    )
     mending = context(locale=locale, repairing=True, since=date(2026, 3, 3))
     shown = (
         pickers(nowhere)
         | {
             f"consent{name}": render.pane(at, Consent())
-            for name, at in (("", here), ("-plain", plain), ("-claims", told))
+            for name, at in (("", here), ("-plain", plain), ("-claims", told), ("-lacks", lacks))
         }
         | credentials(here, plain, mending, told)
         | codes(here)

@@ -224,6 +224,13 @@ def test_consent_says_who_what_and_how_long() -> None:  # S-125
     assert [button.attrs["value"] for button in buttons(form_of(page))] == ["yes", "no"]
 
 
+def test_consent_names_what_this_server_does_not_offer() -> None:
+    page = shown()["consent-lacks"]
+    assert "Not offered by Larkspur here: your schedule and adding or changing notes." in page.text, page.text
+    assert "Open and blocked times" not in page.text
+    assert "Not offered" not in shown()["consent"].text
+
+
 def test_the_password_promise_is_true_for_the_connector() -> None:
     kept = render.pane(context(keeps_password=True), Credentials())
     used_once = render.pane(context(keeps_password=False), Credentials())

@@ -23,6 +23,7 @@ from cobalt_link.connector import (
     Location,
     Note,
     NoteQuery,
+    Offering,
     Order,
     OrderQuery,
     PatientInsurance,
@@ -87,8 +88,8 @@ class Smart(Connector):
     async def name_at(self, address: str | None) -> str:
         return await discovery.name_at(self.registrations, address) or self.manifest.name
 
-    async def recognize(self, instance: EhrInstance) -> None:
-        await sign_in.recognize(self.http, self.registrations, instance)
+    async def recognize(self, instance: EhrInstance) -> Offering | None:
+        return await sign_in.recognize(self.http, self.registrations, instance)
 
     async def sign_in(self, ask: Ask, instance: EhrInstance) -> Grant:
         return await sign_in.sign_in(self.http, self.registrations, ask, instance)

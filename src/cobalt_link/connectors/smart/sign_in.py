@@ -15,9 +15,11 @@ from cobalt_link.connector import (
     EhrDown,
     EhrInstance,
     Grant,
+    GrantedScopes,
     Http,
     NoRegistrations,
     OAuthError,
+    Offering,
     RedirectAnswer,
     Refusal,
     Secret,
@@ -35,6 +37,7 @@ from cobalt_link.connectors.smart.who import Who, who
 # The registration does not fit, which only the operator can repair.
 REGISTRATION = ("invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "unknown-tenant",
                 "unsupported_response_type", "unsupported_grant_type")  # fmt: skip
+EVERYTHING = GrantedScopes.of("user/*.cruds")
 LATER = ("temporarily_unavailable", "server_error", "slow_down")
 
 
@@ -49,13 +52,17 @@ class Exchanged(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-async def recognize(http: Http, registrations: NoRegistrations, instance: EhrInstance) -> None:
-    """Raises NotThisAddress unless a SMART server is there, and Unsupported if no app is registered for it."""
+async def recognize(http: Http, registrations: NoRegistrations, instance: EhrInstance) -> Offering | None:
+    """What the server offers to whoever is granted everything. None if it shows strangers no statement.
+
+    Raises NotThisAddress unless a SMART server is there, and Unsupported if no app is registered for it."""
     await http.check(instance.address)
     address = instance.address.rstrip("/")
-    vendor = vendor_of(address, await read_statement(http, address), await _vendor(registrations, address))
+    statement = await read_statement(http, address)
+    vendor = vendor_of(address, statement, await _vendor(registrations, address))
     await configuration(http, address, vendor)
     await registered(registrations, address)
+    return capabilities.offers(vendor.corrected(statement), EVERYTHING, vendor) if statement.types else None
 
 
 async def _vendor(registrations: NoRegistrations, address: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
+import msgspec
+
 from cobalt_link.accounts.account import Account
 from cobalt_link.connector.ask import Ask
 from cobalt_link.connector.connector import Connector
 from cobalt_link.connector.grant import Grant
 from cobalt_link.connector.instance import EhrInstance
+from cobalt_link.connector.offers import Offering
 from cobalt_link.connector.panes import Consent, PaneRefusal, Picker
 from cobalt_link.connector.refusals import EhrDown, NotThisAddress, StartedOver, Unsupported
 from cobalt_link.link.flow import already
@@ -20,6 +23,12 @@ OTHER_EHR = "other"  # "another EHR, or I'm not sure"
 AllowedAt: TypeAlias = Callable[[str, str], bool]
 """By the connector's key and the address."""
 ExistingAccount: TypeAlias = Callable[[Grant, ChosenEhr], Awaitable[str | None]]
+
+
+class Recognized(msgspec.Struct, frozen=True):
+    """The EHR is at the address. `offers` if it said what it has."""
+
+    offers: Offering | None = None
 
 
 class LinkSignIn:
@@ -53,9 +62,9 @@ class LinkSignIn:
         self.kept: str | None = None
 
     async def __call__(self, ask: Ask) -> Grant:
-        connector, instance = await self._practice(ask)
+        connector, instance, offers = await self._practice(ask)
         if self._consents:
-            await ask(Consent())
+            await ask(Consent(offers=offers))
         # After a deploy the recorded answers may not fit the connector's code any more: start over, do not guess.
         if await ask.once("_connector_version", lambda: _version(connector), again=True) != connector.version:
             raise StartedOver
@@ -70,7 +79,7 @@ class LinkSignIn:
             self.another = already.wants_another(await ask(already.pane_of(account)))
             self.kept = None if self.another else account
 
-    async def _practice(self, ask: Ask) -> tuple[Connector, EhrInstance]:
+    async def _practice(self, ask: Ask) -> tuple[Connector, EhrInstance, Offering | None]:
         if self._known.connector and self._known.address:
             return await self._checked(ask)
         manual = bool(self._known.connector or self._known.address)
@@ -90,18 +99,22 @@ class LinkSignIn:
                 problem = PaneRefusal(NotThisAddress.code, {"reason": "not_found"})
             pane = Picker(manual=True, ehr=picked.connector, address=picked.address, problem=problem)
 
-    async def _checked(self, ask: Ask) -> tuple[Connector, EhrInstance]:
+    async def _checked(self, ask: Ask) -> tuple[Connector, EhrInstance, Offering | None]:
         connector = self._connectors.get(self.chosen.connector or "")
         if connector is None:
             raise Unsupported(what=None if self.chosen.connector == OTHER_EHR else self.chosen.connector)
         instance = EhrInstance(address=self.chosen.address or "", practice=self.chosen.practice)
-        await ask.once("check_address", lambda: self._check(connector, instance), again=True)
-        return connector, instance
+        found = await ask.once(
+            "check_address", lambda: self._check(connector, instance), returns=Recognized, again=True
+        )
+        return connector, instance, found.offers
 
-    async def _check(self, connector: Connector, instance: EhrInstance) -> None:
+    async def _check(self, connector: Connector, instance: EhrInstance) -> Recognized:
         if not self._allowed(connector.manifest.key, instance.address):
             raise NotThisAddress(reason="not_allowed")
-        await connector.recognize(instance)
+        offers = await connector.recognize(instance)
+        # The pane is readable at rest, and needs no sentences.
+        return Recognized(msgspec.structs.replace(offers, reasons={}) if offers else None)
 
 
 async def _version(connector: Connector) -> str:

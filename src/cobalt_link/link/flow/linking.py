@@ -83,7 +83,7 @@ class LinkFlow(Flow):
             await self._report(tx, session, "link.exited", {"pane": pane})
 
     def restarts_after(self, pane: Pane) -> bool:
-        return pane == Consent(problem=pane.problem)
+        return isinstance(pane, Consent) and pane.name == Consent().name
 
     async def client(self, session: LinkSession) -> Client | None:
         client = await self._deps.clients.by_id(session.asker.client)

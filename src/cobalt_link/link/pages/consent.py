@@ -66,7 +66,23 @@ def variables(view: PaneView, pane: Consent) -> dict[str, Any]:
             *(t(f"consent.sees.{topic}") for topic in (*context.topics, "you")),
             *(t(f"consent.adds.{name}") for name in writes),
         ],
+        "not_offered": not_offered(context, t),
     }
+
+
+def not_offered(context: PageContext, t: Texts) -> Markup | None:
+    """What this server lacks. A group of which it has a part is not named: the complete list has the parts."""
+    missing = context.not_offered
+    topics = [name for name, all_ in GROUPS.items() if _lacks(all_, missing.topics, context.topics)]
+    writes = [name for name, all_ in WRITES.items() if _lacks(all_, missing.writes, context.writes)]
+    named = [t(f"consent.group.{name}") for name in topics]
+    if writes:
+        named.append(t("consent.writing", what=t.listed([t(f"consent.write.{name}") for name in writes])))
+    return t("consent.not_offered", ehr=context.ehr_name or "", what=t.listed(named)) if named else None
+
+
+def _lacks(group: Sequence[str], missing: Sequence[str], offered: Sequence[str]) -> bool:
+    return not set(group).isdisjoint(missing) and set(group).isdisjoint(offered)
 
 
 def written(context: PageContext) -> list[str]:

@@ -30,6 +30,13 @@ class TestMode(msgspec.Struct, frozen=True):
     logins: dict[str, str] = {}
 
 
+class NotOffered(msgspec.Struct, frozen=True):
+    """What this server does not offer of all that its kind of EHR can, by topic and by write."""
+
+    topics: tuple[Topic, ...] = ()
+    writes: tuple[WriteCapability, ...] = ()
+
+
 class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     """One link session as its pages show it.
 
@@ -38,7 +45,8 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     `practice` is the name that the EHR gives. `claimed_practice` is one that nobody but the app gives, and `addressee`
     is for whom the link is, as the app says: pages show both only as words of the app.
     `connector_texts` are the connector's own texts in this locale, as flat keys. `topics` are what the app learns
-    from the EHR, and `writes` what it may write there, for the consent. `since` and `last_used` belong to the
+    from the EHR, and `writes` what it may write there, for the consent. `not_offered` is
+    what this server lacks. `since` and `last_used` belong to the
     account that is being repaired or that the app has already: when it was first connected, and when the app last
     used it. `last_worked` is when the EHR last worked. `fails`: it answers
     nobody now. `can_ask`: the user can request the unsupported EHR.
@@ -70,6 +78,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     connector_texts: dict[str, str]
     topics: tuple[Topic, ...]
     writes: tuple[WriteCapability, ...] = ()
+    not_offered: NotOffered = NotOffered()
     keeps_password: bool
     repairing: bool = False
     since: date | None = None

@@ -11,6 +11,7 @@ import msgspec
 
 from cobalt_link.accounts.instance_health import InstanceState
 from cobalt_link.connector.connector import Connector
+from cobalt_link.connector.manifest import Manifest
 from cobalt_link.connector.panes import Consent, Credentials, Message, PickerAnswer
 from cobalt_link.developers.addresses import AddressProblem, ehr_address
 from cobalt_link.developers.clients import Client
@@ -21,7 +22,7 @@ from cobalt_link.link.deps import LinkDeps
 from cobalt_link.link.flow.flow import Flow, Flows
 from cobalt_link.link.flow.link_sign_in import OTHER_EHR
 from cobalt_link.link.pages import refusal, texts
-from cobalt_link.link.pages.context import Match, PageContext, Search, TestMode
+from cobalt_link.link.pages.context import Match, NotOffered, PageContext, Search, TestMode
 from cobalt_link.link.pages.forms import Picked
 from cobalt_link.link.pages.texts import monogram
 from cobalt_link.link.session import events
@@ -49,8 +50,10 @@ class ContextLoader:
         account = subject.account
         connector = self._deps.connectors.get(session.connector or (account.connector if account else "") or "")
         address = session.address or (account.address if account else None)
-        manifest = connector.manifest if connector else None
+        whole = connector.manifest if connector else None
         name = await connector.name_at(address) if connector else None
+        offers = session.pane.offers if isinstance(session.pane, Consent) else None
+        manifest = whole.offering(offers) if whole else None
         flow_texts = texts.connections_texts(locale) if flow.asks_for_itself else {}
         requests = flow.takes_requests and can_ask(session)
         return PageContext(
@@ -75,6 +78,7 @@ class ContextLoader:
             connector_texts=(connector.texts(locale) if connector else {}) | flow_texts,
             topics=manifest.topics if manifest and subject.consents else (),
             writes=tuple(manifest.writes) if manifest and subject.consents else (),
+            not_offered=_not_offered(whole, manifest) if whole and manifest and subject.consents else NotOffered(),
             keeps_password=subject.consents and (manifest is None or manifest.keeps_password),
             repairing=subject.repairing,
             since=account.linked_at.date() if account else None,
@@ -188,6 +192,12 @@ class ContextLoader:
         vendor = self._deps.connectors[org.ehr or ""].manifest.name
         detail = " · ".join(part for part in (org.settings.place, vendor) if part)
         return Match(f"org:{org.id}", name, detail, monogram(name))
+
+
+def _not_offered(whole: Manifest, here: Manifest) -> NotOffered:
+    """What the connector can do elsewhere and this server does not offer."""
+    topics = tuple(each for each in whole.topics if each not in here.topics)
+    return NotOffered(topics, tuple(each for each in whole.writes if each not in here.writes))
 
 
 def app_mark(client: Client) -> str:
