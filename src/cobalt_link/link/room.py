@@ -51,10 +51,8 @@ from cobalt_link.web import Routes
 from cobalt_link.webhooks.room import WebhooksRoom
 
 SHREDDING = "shredding of link session keys"
-ROUTES: tuple[Routes, ...] = (
-    *(api.routes, ehrs.routes, sandbox.routes, pages.routes),
-    *(launch.routes, files.routes, connections.routes),
-)
+PAGES: tuple[Routes, ...] = (pages.routes, launch.routes, files.routes, connections.routes)
+ROUTES: tuple[Routes, ...] = (api.routes, ehrs.routes, sandbox.routes, *PAGES)
 
 
 class LinkRoom(Room, frozen=True, kw_only=True):
@@ -117,22 +115,19 @@ def open(  # noqa: A001 - every room opens by this name
             (api.routes, LinkTokenApi(given, sessions, tokens, exchanges, requests)),
             (ehrs.routes, ehrs.LinkableEhrs(given)),
             (sandbox.routes, sandbox.SandboxAccounts(given)),
-            (pages.routes, room),
-            (launch.routes, room),
-            (files.routes, room),
-            (connections.routes, room),
+            *((each, room) for each in PAGES),
         ),
-        chores=(
-            Chore("link sessions", 5.0, runner.sweep),
-            Chore("polls", 10.0, polls.beat),
-            *_upkeep(deps, tables),
-        ),
+        chores=(*_running(runner, polls), *_upkeep(deps, tables)),
         access=room.access,
         answers=room.answers,
         connections=connections_flow,
         requests=requests,
         sessions=sessions,
     )
+
+
+def _running(runner: SessionRunner, polls: SessionPolls) -> tuple[Chore, ...]:
+    return Chore("link sessions", 5.0, runner.sweep), Chore("polls", 10.0, polls.beat)
 
 
 def _upkeep(deps: Deps, tables: LinkTables) -> tuple[Chore, ...]:

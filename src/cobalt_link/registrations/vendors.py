@@ -17,7 +17,7 @@ from cobalt_link.registrations.registration import RegistrationProblem
 FOLDER = Path(__file__).parent / "vendors"
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GuideEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One field or box of a vendor's form. `value` may name {redirect}, {launch}, {jwks}, {scopes} or {apis}."""
 
     field: str
@@ -39,7 +39,7 @@ class VendorGuide(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: str
     portal: str
     address: str
-    enter: tuple[Entry, ...]
+    enter: tuple[GuideEntry, ...]
     sandbox: str | None = None
     scopes: Version | None = None
     method: AuthMethod = "private_key_jwt"

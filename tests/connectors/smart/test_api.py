@@ -218,7 +218,7 @@ async def test_the_consent_lists_what_this_server_offers(
     page = await person.open(token)
     if page.pane != "consent":
         page = await person.go_on("consent")
-    assert "Not offered by SMART on FHIR here: staff tasks" in page.text
+    assert "Not offered by 127.0.0.1 here: staff tasks" in page.text
     assert "Visits: when" in page.text and "adding or changing staff tasks." in page.text
     assert "Open and blocked times" not in page.text
     assert ehr.count("/token") == 0

@@ -39,7 +39,7 @@ async def test_a_user_opens_the_app_in_the_ehr_agrees_and_the_app_reads(ehr: Lau
     told = await ehr.start()
     assert told["iss"] == ehr.address
     consent = await browser.open(f"/launch?{urlencode(told)}")
-    assert consent.pane == "consent" and "Acme Scribe" in consent.text and "SMART on FHIR" in consent.text
+    assert consent.pane == "consent" and "Acme Scribe" in consent.text and "127.0.0.1" in consent.text
     assert "launch=" not in consent.url and told["launch"] not in consent.response.text
     page = await browser.submit(consent, agree="yes")
     url, sent = await leave(browser, page)
