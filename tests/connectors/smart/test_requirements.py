@@ -29,7 +29,7 @@ async def test_each_call_for_data_presents_the_token_as_a_bearer_and_discovery_n
 
 
 async def test_without_a_key_address_the_issuers_own_document_names_it(connector: Smart, ehr: SmartEhr) -> None:
-    # OpenID Connect Discovery §4
+    # OpenID Connect Discovery, "Obtaining OpenID Provider Configuration Information"
     ehr.configuration = {"jwks_uri": None}
     ehr.replies["/.well-known/openid-configuration"] = lambda request: JSONResponse({"jwks_uri": f"{ehr.origin}/jwks"})
     grant = granted(await run(connector, ehr))

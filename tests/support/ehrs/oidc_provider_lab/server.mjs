@@ -16,7 +16,7 @@ const provider = new Provider(issuer, {
   findAccount: (context, id) => ({ accountId: id, claims: () => ({ sub: id, fhirUser: `Practitioner/${id}` }) }),
   pkce: { required: () => true },
   rotateRefreshToken: true,
-  // Its own rule wants prompt=consent for offline_access (OpenID Connect Core §11), which SMART has not.
+  // Its own rule wants prompt=consent for offline_access (OpenID Connect Core, "Offline Access"), which SMART has not.
   issueRefreshToken: () => true,
   expiresWithSession: () => false,
 });
