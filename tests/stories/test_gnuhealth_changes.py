@@ -120,7 +120,7 @@ async def test_what_staff_change_by_its_own_rpc_is_told_within_the_interval_and_
         await hospital.does(path, {"datetime": hospital.booking(7, 9)["datetime"]}, "PATCH")
         (angela,) = (await hospital.read("/v1/patients", mrn="PUID-002"))["patients"]
         await hospital.does(
-            f"/v1/patients/{angela['id']}", {"email": "angela@example.org", "cell_phone": "555-0177"}, "PATCH"
+            f"/v1/patients/{angela['id']}", {"email": "angela@example.org", "cell_phone": "585-555-0177"}, "PATCH"
         )
         await hospital.does(path, {"status": "cancelled"}, "PATCH")
         await following.quiet()

@@ -71,6 +71,6 @@ async def test_a_visit_and_its_note_are_in_the_chart_and_the_app_is_told(
         assert "S: cough\nP: rest" in read_again["progress_note"]
 
         changed = await ward.does(path, {"reason": "Sore throat and fever"}, "PATCH")
-        assert changed["type"] == "appointment.status_updated" and changed["ehr_id"] == booked["ehr_id"]
+        assert changed["type"] == "appointment.updated" and changed["ehr_id"] == booked["ehr_id"]
         assert raw(server, VISIT, booked["ehr_id"], "comments") == {"comments": "Sore throat and fever"}
     assert (count(server, VISIT), count(server, NOTE)) == (visits + 1, notes + 1)
