@@ -47,10 +47,20 @@ LAST: LiteralString = "SELECT worked_at FROM ehr_instances WHERE connector = %s 
 AT: LiteralString = """
 SELECT e.connector, e.address, e.worked_at, e.failed_at, e.failing_since
 FROM json_to_recordset(%s) AS r (connector text, address text) JOIN ehr_instances e USING (connector, address)"""
+# One step through the index for each instance, however many accounts a client has there.
 OF_CLIENT: LiteralString = """
+WITH RECURSIVE mine AS (
+    (SELECT connector, address FROM accounts WHERE client = %(client)s AND disconnected_at IS NULL
+    ORDER BY connector, address LIMIT 1)
+    UNION ALL
+    SELECT next.connector, next.address FROM mine, LATERAL (
+        SELECT connector, address FROM accounts
+        WHERE client = %(client)s AND disconnected_at IS NULL AND (connector, address) > (mine.connector, mine.address)
+        ORDER BY connector, address LIMIT 1) AS next
+)
 SELECT e.connector, e.address, e.worked_at, e.failed_at, e.failing_since
-FROM (SELECT DISTINCT connector, address FROM accounts WHERE client = %s AND disconnected_at IS NULL) AS mine
-JOIN ehr_instances e USING (connector, address) ORDER BY e.connector, e.address LIMIT 1000"""
+FROM (SELECT connector, address FROM mine LIMIT 1000) AS mine
+JOIN ehr_instances e USING (connector, address) ORDER BY e.connector, e.address"""
 
 
 class InstanceState(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +124,7 @@ class InstanceHealth:
 
     async def of_client(self, client: str) -> list[InstanceState]:
         """At most 1,000 at which the client has accounts."""
-        return [InstanceState(**row) for row in await self._db.rows(OF_CLIENT, (client,))]
+        return [InstanceState(**row) for row in await self._db.rows(OF_CLIENT, {"client": client})]
 
     async def _change(self, sql: LiteralString, kind: str, connector: str, address: str, now: datetime) -> None:
         given = {"connector": connector, "address": address, "now": now, "before": now - FAILING}

@@ -31,7 +31,7 @@ INSERT INTO mails (id, client, kind, data, created_at, due_at)
 SELECT %(id)s, %(client)s, %(kind)s, %(data)s, %(now)s, %(now)s
 WHERE %(most)s > (
     SELECT count(*) FROM mails
-    WHERE client = %(client)s AND kind = %(kind)s AND created_at > %(now)s - interval '1 day')"""
+    WHERE client = %(client)s AND kind = %(kind)s AND created_at > %(now)s::timestamptz - interval '1 day')"""
 TAKE: LiteralString = f"""
 UPDATE mails SET {CLAIM} WHERE id = (
     SELECT id FROM mails WHERE done_at IS NULL AND due_at <= %(now)s AND {FREE}
