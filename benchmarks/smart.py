@@ -84,7 +84,11 @@ async def _reads(place: Place, http: httpx2.AsyncClient, rounds: int, calls: int
     token = (await place.direct.tokens(SCOPES))["access_token"]
     headers = {"authorization": f"Bearer {token}"}
     first = datetime.now(UTC).date() - timedelta(days=3)
-    days = {"date": [f"ge{first}", f"lt{first + timedelta(days=7)}"], "_count": "50", "_include": "Appointment:patient"}
+    days = {
+        "date": [f"ge{first}", f"lt{first + timedelta(days=7)}"],
+        "_count": "50",
+        "_include": "Appointment:patient:Patient",
+    }
     async with client(f"{place.ehr}/fhir/r4", headers) as direct:
         for name, path, query in (("a patient", PATIENT, {}), ("50 appointments", "Appointment", days)):
 

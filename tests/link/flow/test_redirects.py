@@ -141,13 +141,12 @@ async def test_nothing_that_comes_back_decides_where_the_browser_goes(
     # S-018
     evil = ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)")
     names = ("redirect_uri", "next", "url", "return_to", "error_uri", "iss")
-    page, here = await at_the_pane(acme, client), urlsplit(str(client.base_url)).netloc
+    page = await at_the_pane(acme, client)
     states = [(await leave(client, page))[1]["state"] for _ in evil]
     for url, state in zip(evil, states, strict=True):
         for given in (url, state):
             answer = await client.get(callback(given, error="access_denied", **dict.fromkeys(names, url)))
-            where = urlsplit(answer.headers.get("location", ""))
-            assert answer.status_code in (303, 403) and where.netloc in ("", here) and where.scheme in ("", "http"), url
+            assert answer.status_code in (200, 403) and "location" not in answer.headers, url
             assert "evil.example" not in answer.text and "alert(1)" not in answer.text, url
     assert northlake.answers == []
 
