@@ -68,6 +68,7 @@ def test_every_route_is_bound_to_somebody_or_open_on_purpose() -> None:
         "GET /.well-known/receipts-jwks.json",
         "GET /.well-known/webhooks-jwks.json",
         "GET /oauth/callback/{registration}",  # by its state, and the cookie of the browser that went there
+        "GET /launch",  # an EHR opens it; what it names must be set up by the operator
         "POST /v1/leaked-tokens",
         "GET /registrations/{registration}/jwks.json",
     }
