@@ -167,7 +167,7 @@ async def test_an_unknown_ehr_and_another_one_for_a_known_org_are_different_erro
 ) -> None:
     unknown = await create(client, headers=acme.headers, json=WANTED | {"emr_name": "No Such EHR"})
     assert (unknown.status_code, unknown.json()["error"]) == (400, "unknown_emr")
-    assert "Send one of: GNU Health, Sandbox EHR." in unknown.json()["message"]
+    assert "Send one of: GNU Health, SMART on FHIR, Sandbox EHR." in unknown.json()["message"]
     await create(client, headers=acme.headers)
     other = await create(client, headers=acme.headers, json=WANTED | {"emr_name": "GNU Health"})
     assert (other.status_code, other.json()["error"]) == (409, "org_mismatch")
