@@ -92,7 +92,7 @@ async def test_an_app_is_started_from_the_chart_and_gets_its_code_without_javasc
     launch = parse_qs(urlsplit(page.url).query)["launch"][0]
     asked = app.request("launch user/Patient.rs", redirect_uri=back, launch=launch)
     await page.goto(f"{address}/oauth/authorize?{urlencode(asked)}")
-    await page.get_by_label("Read, find patients that you may see").check()
+    await page.get_by_label("Read and find patients that you may see").check()
     await page.get_by_role("button", name="Allow").click()
     await page.wait_for_url("http://localhost:*/**")
     assert {"code", "state", "iss"} <= parse_qs(urlsplit(page.url).query).keys()
